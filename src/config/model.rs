@@ -1,0 +1,61 @@
+//! The configuration as values: complete, valid, every default filled in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::domain::monitor::Monitor;
+use crate::domain::settings::{
+    AlertSettings, Canaries, EmailSettings, HeartbeatSettings, Maintenance, ReportSettings,
+    Retention, WebSettings,
+};
+use crate::domain::target::DnsSettings;
+
+/// Everything that one `monitors.toml` and its includes say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// `[daemon]`
+    pub daemon: DaemonSettings,
+    /// `[history]`
+    pub history: Retention,
+    /// `[dns]`
+    pub dns: DnsSettings,
+    /// `[web]`, where it listens.
+    pub web: Option<WebSettings>,
+    /// `[email]`; none: checks are recorded, nothing is mailed.
+    pub email: Option<EmailSettings>,
+    /// `[alerts]`
+    pub alerts: AlertSettings,
+    /// `[connectivity]`
+    pub canaries: Canaries,
+    /// `[report]`, where it has a schedule.
+    pub report: Option<ReportSettings>,
+    /// `[heartbeat]`, where it has a URL.
+    pub heartbeat: Option<HeartbeatSettings>,
+    /// `[[monitor]]`, in the order of the file and its includes; names are unique.
+    pub monitors: Vec<Monitor>,
+    /// `[[maintenance]]`
+    pub maintenance: Vec<Maintenance>,
+    /// What is valid and still deserves a word: one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// `[daemon]`
+#[derive(Debug, Clone)]
+pub struct DaemonSettings {
+    /// The database.
+    pub database: PathBuf,
+    /// The control socket.
+    pub control_socket: PathBuf,
+    /// Checks in flight at most; at least 1.
+    pub max_concurrent_checks: u32,
+    /// For mails, pages, cron expressions and tables.
+    pub timezone: TimeZone,
+    /// How long a stop waits for checks in flight and mails.
+    pub shutdown_grace: Duration,
+    /// A level or a filter in the form of tracing's `EnvFilter`.
+    pub log: String,
+}

@@ -1,0 +1,379 @@
+//! One check as it is judged, stored and printed.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::timestamp::Timestamp;
+
+/// What one check found: the object of `check --json` and `history --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// When it began; grows strictly from check to check of a monitor.
+    pub at: Timestamp,
+    /// The verdict of this check alone.
+    pub verdict: Verdict,
+    /// The last status received, also when the chain broke later.
+    pub status: Option<u16>,
+    /// The way there. Shared, since most checks of a monitor go the same way.
+    pub chain: Arc<Chain>,
+    /// How long each redirect took, in the order of [`Chain::redirects`] (same length).
+    pub redirect_times: Vec<Micros>,
+    /// Where the time went.
+    pub timings: Timings,
+    /// What the final answer came over.
+    pub http_version: Option<HttpVersion>,
+    /// Bytes of the body that arrived, after de-chunking and before decoding; at most `max_body`.
+    pub body_bytes: u64,
+    /// Retry-After in seconds.
+    pub retry_after_s: Option<u32>,
+    /// The peer's certificate, also when it was refused.
+    pub certificate: Option<Arc<Certificate>>,
+    /// The first bytes of a failing answer, for the mail; one safe text, masked. Not stored with checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<Arc<str>>,
+    /// Facts beside the verdict (a dead IPv6 address, a tolerated certificate fault). Not stored with checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+/// The redirects of a check and where they ended: interned in the database, a chain is stored once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Chain {
+    /// Every answer that was followed or was to be followed, in order.
+    pub redirects: Vec<Redirect>,
+    /// The last URL that was requested.
+    pub final_url: String,
+    /// The address that gave the last answer, or was tried last.
+    pub remote_addr: Option<SocketAddr>,
+}
+
+/// One answer that pointed elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Redirect {
+    /// The URL requested, without userinfo, masked.
+    pub url: String,
+    /// 301, 302, 303, 307 or 308.
+    pub status: u16,
+    /// The raw Location, masked.
+    pub location: Option<String>,
+    /// The address that answered.
+    pub remote_addr: Option<SocketAddr>,
+}
+
+/// The verdict of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// As expected.
+    Up,
+    /// Good, with something to say: `slow` or `certificate_expiring`.
+    Degraded(Failure),
+    /// Not as expected.
+    Down(Failure),
+    /// Not a statement about the site: we were offline, or out of descriptors.
+    Unknown(Failure),
+}
+
+impl Verdict {
+    /// The verdict's word.
+    pub const fn state(&self) -> CheckState {
+        match self {
+            Self::Up => CheckState::Up,
+            Self::Degraded(_) => CheckState::Degraded,
+            Self::Down(_) => CheckState::Down,
+            Self::Unknown(_) => CheckState::Unknown,
+        }
+    }
+
+    /// What was wrong, if anything.
+    pub const fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Up => None,
+            Self::Degraded(failure) | Self::Down(failure) | Self::Unknown(failure) => Some(failure),
+        }
+    }
+
+    /// Up or degraded.
+    pub const fn is_good(&self) -> bool {
+        matches!(self, Self::Up | Self::Degraded(_))
+    }
+}
+
+/// The four words a check can end with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckState {
+    /// As expected.
+    Up,
+    /// Good, with something to say.
+    Degraded,
+    /// Not as expected.
+    Down,
+    /// Nothing is known about the site.
+    Unknown,
+}
+
+impl CheckState {
+    /// All of them, in order of severity.
+    pub const ALL: [Self; 4] = [Self::Up, Self::Degraded, Self::Down, Self::Unknown];
+
+    /// The word itself, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for CheckState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a check is not simply up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Failure {
+    /// The closed list of causes.
+    pub kind: FailureKind,
+    /// One line for a person, safe to print, masked.
+    pub detail: Arc<str>,
+}
+
+macro_rules! failure_kinds {
+    ($($(#[doc = $doc:literal])* $variant:ident = $word:literal,)*) => {
+        /// Every way a check can fail to be up, by phase and cause. Each failure is exactly one of these.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum FailureKind {
+            $($(#[doc = $doc])* $variant,)*
+        }
+
+        impl FailureKind {
+            /// All of them, in the order of the phases.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word used in JSON, subjects and the database.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+
+            /// The kind of a word.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+failure_kinds! {
+    /// The final status is not expected.
+    Status = "status",
+    /// NXDOMAIN, or no address.
+    DnsNotFound = "dns_not_found",
+    /// No name server answered in time.
+    DnsTimeout = "dns_timeout",
+    /// SERVFAIL, REFUSED or a malformed answer.
+    DnsFailure = "dns_failure",
+    /// Nobody listens.
+    ConnectRefused = "connect_refused",
+    /// No answer to the connection attempt in time.
+    ConnectTimeout = "connect_timeout",
+    /// The network said that there is no way.
+    ConnectUnreachable = "connect_unreachable",
+    /// Reset while connecting or before a complete header.
+    ConnectReset = "connect_reset",
+    /// A certificate of the chain has ended.
+    TlsExpired = "tls_expired",
+    /// A certificate of the chain has not begun.
+    TlsNotYetValid = "tls_not_yet_valid",
+    /// The certificate is for another name.
+    TlsHostname = "tls_hostname",
+    /// Unknown issuer, self-signed, or an intermediate is missing.
+    TlsUntrusted = "tls_untrusted",
+    /// No complete handshake in time.
+    TlsTimeout = "tls_timeout",
+    /// Everything else in the handshake, a reset included.
+    TlsHandshake = "tls_handshake",
+    /// Connected, but no complete header in time.
+    TimeoutResponse = "timeout_response",
+    /// A header, but no complete body in time.
+    TimeoutBody = "timeout_body",
+    /// Closed in order before a complete header.
+    ClosedEarly = "closed_early",
+    /// The body is shorter than announced, or was cut by a reset.
+    BodyTruncated = "body_truncated",
+    /// Not valid HTTP.
+    Protocol = "protocol",
+    /// The same method, URL and cookies came again.
+    RedirectLoop = "redirect_loop",
+    /// More redirects than `max_redirects`.
+    RedirectLimit = "redirect_limit",
+    /// No, an empty or an unusable Location, or a scheme other than http(s).
+    RedirectInvalid = "redirect_invalid",
+    /// From https to http.
+    RedirectDowngrade = "redirect_downgrade",
+    /// From a public to a private address.
+    RedirectBlocked = "redirect_blocked",
+    /// The final URL is not the expected one.
+    FinalUrl = "final_url",
+    /// A header assertion failed.
+    Header = "header",
+    /// A body assertion failed.
+    Body = "body",
+    /// A JSON assertion failed.
+    Json = "json",
+    /// An assertion needed more of the body than `max_body`.
+    BodyTooLarge = "body_too_large",
+    /// Slower than `degraded_after` (degraded only).
+    Slow = "slow",
+    /// A certificate ends soon (degraded only).
+    CertificateExpiring = "certificate_expiring",
+    /// Many single failures without an incident (degraded only).
+    Intermittent = "intermittent",
+    /// The fault is on our side (unknown only).
+    Local = "local",
+}
+
+impl FailureKind {
+    /// Whether the cause may lie in the network between us and the site, so that the canaries are asked.
+    pub const fn is_network_class(self) -> bool {
+        matches!(
+            self,
+            Self::DnsTimeout
+                | Self::DnsFailure
+                | Self::ConnectTimeout
+                | Self::ConnectUnreachable
+                | Self::TlsTimeout
+                | Self::TimeoutResponse
+        )
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Microseconds, up to 71 minutes: the resolution of all phase times.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Micros(pub u32);
+
+impl Micros {
+    /// From a duration, saturating.
+    pub fn of(duration: Duration) -> Self {
+        Self(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX))
+    }
+
+    /// In milliseconds.
+    pub fn as_ms(self) -> f64 {
+        f64::from(self.0) / 1000.0
+    }
+
+    /// As a duration.
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_micros(self.0 as u64)
+    }
+
+    /// The sum, saturating.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+/// Where the time of a check went; phases are summed over the chain, absent ones did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Timings {
+    /// Name to address.
+    pub dns: Option<Micros>,
+    /// TCP connection (a proxy's CONNECT included).
+    pub connect: Option<Micros>,
+    /// TLS handshake.
+    pub tls: Option<Micros>,
+    /// From there to the complete header.
+    pub ttfb: Option<Micros>,
+    /// From there to the last byte read.
+    pub body: Option<Micros>,
+    /// All of it, measured, not summed.
+    pub total: Micros,
+}
+
+impl Timings {
+    /// The phases with their names, in order, without the total.
+    pub const fn phases(&self) -> [(&'static str, Option<Micros>); 5] {
+        [
+            ("dns", self.dns),
+            ("connect", self.connect),
+            ("tls", self.tls),
+            ("ttfb", self.ttfb),
+            ("body", self.body),
+        ]
+    }
+}
+
+/// What a server spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HttpVersion {
+    /// HTTP/1.0
+    #[serde(rename = "HTTP/1.0")]
+    Http10,
+    /// HTTP/1.1
+    #[serde(rename = "HTTP/1.1")]
+    Http11,
+}
+
+impl HttpVersion {
+    /// As in the status line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// What of a certificate is worth remembering.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The earliest end in the verified path; of the leaf where there is no such path.
+    pub not_after: Timestamp,
+    /// The beginning of the certificate that ends first: its lifetime bounds which expiry steps count.
+    pub not_before: Timestamp,
+    /// The leaf's subject, one safe line.
+    pub subject: String,
+    /// The leaf's issuer, one safe line.
+    pub issuer: String,
+    /// The first 8 bytes of the SHA-256 of the certificate that ends first: which one a step was mailed for.
+    pub fingerprint: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_kinds_agree() {
+        for kind in FailureKind::ALL {
+            assert_eq!(FailureKind::parse(kind.as_str()), Some(*kind));
+            let json = serde_json::to_string(kind).unwrap();
+            assert_eq!(json, format!("\"{}\"", kind.as_str()));
+        }
+        assert_eq!(FailureKind::ALL.len(), 33);
+    }
+}

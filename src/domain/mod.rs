@@ -1,0 +1,16 @@
+//! Vocabulary: plain values without clock or I/O.
+
+pub mod address;
+pub mod check;
+pub mod expectation;
+pub mod incident;
+pub mod mask;
+pub mod monitor;
+pub mod notice;
+pub mod probe;
+pub mod secret;
+pub mod settings;
+pub mod span;
+pub mod target;
+pub mod text;
+pub mod timestamp;

@@ -1,0 +1,160 @@
+//! What is watched: one monitor and how its turns come.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::address::Address;
+use super::expectation::Expectation;
+use super::mask::{self, Masks};
+use super::target::Target;
+
+/// The unique name of a monitor: 1 to 200 characters, no control characters, no white space at the ends.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MonitorName(Arc<str>);
+
+/// Why a text is no monitor name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing, or only white space.
+    #[error("a monitor's name must not be empty")]
+    Empty,
+    /// Longer than a line of a table or a subject can show.
+    #[error("a monitor's name has at most 200 characters, this one has {0}")]
+    Long(usize),
+    /// A character that would break a header or a terminal.
+    #[error("a monitor's name must not contain control characters")]
+    Control,
+}
+
+impl MonitorName {
+    /// Takes a name, trimmed.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or has control characters.
+    pub fn parse(raw: &str) -> Result<Self, NameError> {
+        let name = raw.trim();
+        if name.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if name.chars().any(super::text::is_unsafe) {
+            return Err(NameError::Control);
+        }
+        match name.chars().count() {
+            1..=200 => Ok(Self(name.into())),
+            long => Err(NameError::Long(long)),
+        }
+    }
+
+    /// The name of a monitor that was given none: host, port if not the scheme's, path unless `/`.
+    pub fn from_url(url: &Url) -> Self {
+        let mut name = url.host_str().unwrap_or("site").to_owned();
+        if let Some(port) = url.port() {
+            name.push_str(&format!(":{port}"));
+        }
+        if url.path() != "/" {
+            name.push_str(url.path());
+        }
+        Self(super::text::middle(&super::text::line(&name, 2000), 200).into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MonitorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The number a monitor has in the database, given once and kept through renames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MonitorId(pub i64);
+
+/// A cron expression as it was written: six fields, seconds first.
+///
+/// Only [`crate::policy::calendar`] gives it a meaning; the configuration refuses one that has none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CronText(pub Arc<str>);
+
+/// When a monitor's checks are due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schedule {
+    /// On an absolute grid of this many milliseconds, at a phase that its name decides; at least one second.
+    Every(Duration),
+    /// At the moments of a cron expression in the configured time zone.
+    Cron(CronText),
+}
+
+/// One entry of `[[monitor]]`, complete and valid.
+///
+/// What the probe needs is the [`Target`], what the judge needs the [`Expectation`], what the alert
+/// machine needs the [`Rules`]; they are shared so that a check in flight keeps those it began with.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    /// Its unique name.
+    pub name: MonitorName,
+    /// Disabled monitors are known (their history stays) and not checked.
+    pub enabled: bool,
+    /// Free words to select monitors by.
+    pub tags: Vec<String>,
+    /// When it is checked.
+    pub schedule: Schedule,
+    /// What is requested.
+    pub target: Arc<Target>,
+    /// What counts as good.
+    pub expectation: Arc<Expectation>,
+    /// When and to whom it is told.
+    pub rules: Arc<Rules>,
+    /// Monitors without which this one cannot be reached.
+    pub depends_on: Vec<MonitorName>,
+    /// A runbook link, an owner: shown in mails and, with the token, on pages.
+    pub note: String,
+    /// Whether it exists for whoever has no token.
+    pub public: bool,
+    /// The name it had before.
+    pub renamed_from: Option<MonitorName>,
+}
+
+impl Monitor {
+    /// Its URL as it may be stored and shown: no userinfo, no secret.
+    pub fn url_shown(&self) -> String {
+        let url = mask::without_userinfo(&self.target.url);
+        self.target.masks.apply(&url).into_owned()
+    }
+
+    /// The secrets that must not leave this process.
+    pub fn masks(&self) -> &Masks {
+        &self.target.masks
+    }
+}
+
+/// When a monitor becomes down or up, and whom that is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// The grid of an interval monitor; for a cron monitor the time between its next two moments, at least.
+    pub interval: Duration,
+    /// The deadline of one whole check.
+    pub timeout: Duration,
+    /// Consecutive down checks that open an incident; at least 1.
+    pub failures_before_down: u16,
+    /// Consecutive good checks that close it; at least 1.
+    pub successes_before_up: u16,
+    /// A confirming check starts this long after the last one ended.
+    pub retry_interval: Duration,
+    /// Mail when slow, not only record.
+    pub alert_on_slow: bool,
+    /// Mail when the redirect chain changed, not only record.
+    pub alert_on_redirect_change: bool,
+    /// The recipients; empty is silence by choice.
+    pub to: Vec<Address>,
+}

@@ -1,0 +1,239 @@
+//! What there is to say, before it is text: the facts of one mail, as the outbox keeps them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::address::Address;
+use super::check::{Chain, Check};
+use super::incident::{Cause, IncidentKey};
+use super::monitor::{MonitorId, MonitorName};
+use super::timestamp::Timestamp;
+
+/// One thing to tell: decided once, queued per recipient, rendered when it leaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Whose news; none for news about many or about us.
+    pub about: Option<About>,
+    /// What happened.
+    pub news: News,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+}
+
+/// The monitor of a notice, as it was when the notice was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its number.
+    pub monitor: MonitorId,
+    /// Its name then.
+    pub name: MonitorName,
+    /// Its URL, shown form.
+    pub url: String,
+}
+
+/// The kinds of news with what each must not lose until it leaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum News {
+    /// A monitor is down, confirmed.
+    Down {
+        /// Its incident.
+        incident: IncidentKey,
+        /// The first failed check's cause.
+        cause: Cause,
+        /// Since when it had been up, where that is known.
+        up_since: Option<Timestamp>,
+        /// The newest failed check, with the excerpt of its body.
+        check: Box<Check>,
+        /// Failed checks so far.
+        checks_failed: u32,
+        /// The chain of the last good check.
+        last_good: Option<Box<Check>>,
+        /// Why the mail was held back until now (`maintenance`, `mute`, `parent`, `flapping`), if it was.
+        held: Option<String>,
+    },
+    /// Still down, a reminder.
+    StillDown {
+        /// Its incident.
+        incident: IncidentKey,
+        /// The first failed check's cause.
+        cause: Cause,
+        /// The newest failed check.
+        check: Box<Check>,
+        /// Failed checks so far.
+        checks_failed: u32,
+        /// When the next reminder is due, if one is.
+        next: Option<Timestamp>,
+    },
+    /// Up again.
+    Up {
+        /// The incident that ended.
+        incident: IncidentKey,
+        /// The first failed check's cause.
+        cause: Cause,
+        /// When it ended: the start of the first good check.
+        closed_at: Timestamp,
+        /// The newest good check.
+        check: Box<Check>,
+        /// Failed checks in all.
+        checks_failed: u32,
+    },
+    /// Slow, or failing now and then: degraded, with `on_slow = "alert"` or kind `intermittent`.
+    Degraded {
+        /// The check that made it so.
+        check: Box<Check>,
+        /// Since when.
+        since: Timestamp,
+        /// How many checks in a row (slow), or of the last 20 (intermittent).
+        count: u32,
+        /// `slow` or `intermittent`.
+        reason: super::check::FailureKind,
+    },
+    /// A certificate passed an expiry step.
+    CertificateExpiring {
+        /// The check that saw it.
+        check: Box<Check>,
+        /// The step that was passed.
+        step: Duration,
+    },
+    /// Changes up and down too often for single mails.
+    Flapping {
+        /// How many changes.
+        changes: u32,
+        /// Within how long.
+        within: Duration,
+        /// The newest check.
+        check: Box<Check>,
+    },
+    /// The redirect chain is another one.
+    RedirectChanged {
+        /// The chain of before.
+        before: Box<Chain>,
+        /// The check that confirmed the new one.
+        check: Box<Check>,
+    },
+    /// We were offline.
+    Blind {
+        /// From when.
+        from: Timestamp,
+        /// To when.
+        to: Timestamp,
+        /// How many monitors were not verified, and the first of them by name.
+        monitors: u32,
+        /// At most 20 names.
+        names: Vec<MonitorName>,
+    },
+    /// Something of ours is broken (disk, lateness, database set aside) or well again.
+    Trouble {
+        /// One word for the subject: `disk`, `database`, `late`.
+        what: String,
+        /// Sentences for the body.
+        detail: String,
+    },
+    /// The periodic report; its numbers are computed when it leaves.
+    Report {
+        /// Begin of the period.
+        from: Timestamp,
+        /// End of the period.
+        to: Timestamp,
+    },
+    /// A test asked for by a person.
+    Test,
+}
+
+impl News {
+    /// The incident it belongs to, if it belongs to one.
+    pub const fn incident(&self) -> Option<IncidentKey> {
+        match self {
+            Self::Down { incident, .. }
+            | Self::StillDown { incident, .. }
+            | Self::Up { incident, .. } => Some(*incident),
+            Self::Degraded { .. }
+            | Self::CertificateExpiring { .. }
+            | Self::Flapping { .. }
+            | Self::RedirectChanged { .. }
+            | Self::Blind { .. }
+            | Self::Trouble { .. }
+            | Self::Report { .. }
+            | Self::Test => None,
+        }
+    }
+
+    /// The word of the `kind` column and of JSON.
+    pub const fn kind(&self) -> MailKind {
+        match self {
+            Self::Down { .. } => MailKind::Down,
+            Self::StillDown { .. } => MailKind::StillDown,
+            Self::Up { .. } => MailKind::Up,
+            Self::Degraded { .. } | Self::CertificateExpiring { .. } => MailKind::Degraded,
+            Self::Flapping { .. } => MailKind::Flapping,
+            Self::RedirectChanged { .. } => MailKind::RedirectChanged,
+            Self::Blind { .. } => MailKind::Blind,
+            Self::Trouble { .. } => MailKind::Trouble,
+            Self::Report { .. } => MailKind::Report,
+            Self::Test => MailKind::Test,
+        }
+    }
+}
+
+/// What kind of mail, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailKind {
+    /// A monitor is down.
+    Down,
+    /// A reminder.
+    StillDown,
+    /// A monitor is up again.
+    Up,
+    /// Down and up in one, since the first could not leave in time.
+    WasDown,
+    /// Slow, intermittent, or a certificate ends.
+    Degraded,
+    /// Too many changes.
+    Flapping,
+    /// Another redirect chain.
+    RedirectChanged,
+    /// Several in one.
+    Digest,
+    /// We were offline.
+    Blind,
+    /// A fault of ours.
+    Trouble,
+    /// The periodic report.
+    Report,
+    /// A test.
+    Test,
+}
+
+impl MailKind {
+    /// The word, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::StillDown => "still_down",
+            Self::Up => "up",
+            Self::WasDown => "was_down",
+            Self::Degraded => "degraded",
+            Self::Flapping => "flapping",
+            Self::RedirectChanged => "redirect_changed",
+            Self::Digest => "digest",
+            Self::Blind => "blind",
+            Self::Trouble => "trouble",
+            Self::Report => "report",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// A notice with its Message-ID and recipients: what a decision hands to the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Letter {
+    /// What to say.
+    pub notice: Notice,
+    /// Made once: `<...@domain>` without the angle brackets.
+    pub message_id: String,
+    /// One outbox row each.
+    pub to: Vec<Address>,
+}

@@ -1,0 +1,194 @@
+//! Everything of the configuration that is not a monitor, as valid values.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::address::Address;
+use super::monitor::{CronText, MonitorName};
+use super::secret::Secret;
+use super::timestamp::Timestamp;
+
+/// `[history]`: how long what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Raw checks; none: for ever.
+    pub checks: Option<Duration>,
+    /// Hourly and daily roll-ups; none: for ever.
+    pub rollups: Option<Duration>,
+}
+
+/// `[email]`: where mails go, and from whom.
+#[derive(Debug, Clone)]
+pub struct EmailSettings {
+    /// The way out.
+    pub transport: MailTransport,
+    /// The sender.
+    pub from: Address,
+    /// Default recipients.
+    pub to: Vec<Address>,
+    /// Where answers should go.
+    pub reply_to: Option<Address>,
+    /// One whole send.
+    pub timeout: Duration,
+    /// Whether the first bytes of a failing answer are quoted.
+    pub body_excerpt: bool,
+}
+
+/// How a mail leaves.
+#[derive(Debug, Clone)]
+pub enum MailTransport {
+    /// To a mail server.
+    Smtp(SmtpServer),
+    /// Into a directory, one `.eml` file each.
+    Directory(PathBuf),
+}
+
+/// A mail server and how to speak to it.
+#[derive(Debug, Clone)]
+pub struct SmtpServer {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the conversation is encrypted.
+    pub tls: SmtpTls,
+    /// An extra trust anchor, PEM.
+    pub ca_pem: Option<Arc<[u8]>>,
+    /// Who we are; never without TLS but to loopback.
+    pub login: Option<(String, Secret)>,
+}
+
+/// Encryption of a mail conversation (RFC 8314).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpTls {
+    /// STARTTLS, required: without it nothing is sent.
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// In clear.
+    None,
+}
+
+/// `[alerts]`: how news becomes mail.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertSettings {
+    /// A mail waits this long for others to the same recipient.
+    pub group_wait: Duration,
+    /// More than this in one wait become one digest.
+    pub group_limit: u32,
+    /// After a digest, alerts to that recipient collect this long.
+    pub group_interval: Duration,
+    /// The first repetition while down; each next after twice the time, at most a day. None: off.
+    pub reminder: Option<Duration>,
+    /// Whether a recovery is mailed.
+    pub recovery: bool,
+    /// Up/down changes that make flapping.
+    pub flapping: Flapping,
+    /// DEGRADED mails before notAfter, longest first.
+    pub certificate_expiry: Vec<Duration>,
+}
+
+/// How many changes within how long are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flapping {
+    /// Up/down changes.
+    pub changes: NonZeroU32,
+    /// The time they fall into.
+    pub within: Duration,
+}
+
+/// `[connectivity]`: how we tell our own fault from the sites'.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Canaries {
+    /// These URLs.
+    Urls(Vec<Url>),
+    /// A TCP connection to the mail server.
+    MailServer {
+        /// Its name or address.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// None: no mail server, or it is on loopback.
+    None,
+}
+
+/// `[report]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSettings {
+    /// When it is sent.
+    pub schedule: CronText,
+    /// To whom.
+    pub to: Vec<Address>,
+}
+
+/// `[heartbeat]`: an outbound dead-man ping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeartbeatSettings {
+    /// Requested while all is well.
+    pub url: Url,
+    /// Requested once when it stops being so.
+    pub fail_url: Option<Url>,
+    /// How often.
+    pub interval: Duration,
+}
+
+/// `[web]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The page's title.
+    pub title: String,
+    /// The bearer token that opens everything.
+    pub token: Option<Secret>,
+}
+
+/// One `[[maintenance]]` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Whom it covers.
+    pub covers: Covers,
+    /// When.
+    pub when: MaintenanceTime,
+}
+
+/// The monitors of a maintenance window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Covers {
+    /// Every monitor.
+    All,
+    /// These names, and whoever has one of these tags.
+    Some {
+        /// Names.
+        monitors: Vec<MonitorName>,
+        /// Tags.
+        tags: Vec<String>,
+    },
+}
+
+/// The time of a maintenance window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MaintenanceTime {
+    /// Once, `start <= t < end`.
+    Once {
+        /// Its begin.
+        start: Timestamp,
+        /// Its end.
+        end: Timestamp,
+    },
+    /// From each moment of the expression, for this elapsed time.
+    Cron {
+        /// In the configured zone.
+        schedule: CronText,
+        /// Elapsed time, not civil time.
+        duration: Duration,
+    },
+}

@@ -1,0 +1,182 @@
+//! Lengths of time as people write and read them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a text is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpanError {
+    /// Nothing was written.
+    #[error("a duration is missing; write it like \"30s\", \"5m\" or \"1h30m\"")]
+    Empty,
+    /// A number without its unit.
+    #[error("the unit is missing after `{0}`; write \"{0}s\" for seconds")]
+    NoUnit(String),
+    /// A unit that is not known.
+    #[error("`{0}` is no unit of time; use ms, s, m, h, d or w")]
+    Unit(String),
+    /// No number where one is needed.
+    #[error(
+        "a number is expected before `{0}`; write a duration like \"30s\", \"5m\" or \"1h30m\""
+    )]
+    NoNumber(String),
+    /// More than a century.
+    #[error("the duration is longer than 100 years")]
+    TooLong,
+}
+
+/// A century: longer is a slip of the pen, and sums of two still fit everywhere.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// Parses "500ms", "30s", "5m", "1h30m", "7d", "2w"; a day is 24 hours.
+///
+/// # Errors
+/// Says what is wrong and how it is written.
+pub fn parse(text: &str) -> Result<Duration, SpanError> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(SpanError::Empty);
+    }
+    let mut sum_ms: u128 = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(digits);
+        if number.is_empty() {
+            return Err(SpanError::NoNumber(rest.to_owned()));
+        }
+        let letters = after
+            .find(|c: char| c.is_ascii_digit() || c.is_whitespace())
+            .unwrap_or(after.len());
+        let (unit, next) = after.split_at(letters);
+        let unit_ms: u128 = match unit {
+            "" => return Err(SpanError::NoUnit(number.to_owned())),
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            other => return Err(SpanError::Unit(other.to_owned())),
+        };
+        let number: u64 = number.parse().map_err(|_| SpanError::TooLong)?;
+        sum_ms += u128::from(number) * unit_ms;
+        if sum_ms > LONGEST.as_millis() {
+            return Err(SpanError::TooLong);
+        }
+        rest = next.trim_start();
+    }
+    Ok(Duration::from_millis(
+        u64::try_from(sum_ms).map_err(|_| SpanError::TooLong)?,
+    ))
+}
+
+/// Shows a length of time with its two largest units: `12d 4h`, `14m 5s`, `22s`, `350ms`.
+#[derive(Debug, Clone, Copy)]
+pub struct Human(pub Duration);
+
+impl fmt::Display for Human {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        if seconds == 0 {
+            let ms = self.0.as_millis();
+            return if ms == 0 {
+                f.pad("0s")
+            } else {
+                f.pad(&format!("{ms}ms"))
+            };
+        }
+        let units = [(86_400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
+        let first = units
+            .iter()
+            .position(|(size, _)| seconds >= *size)
+            .expect("a second or more was checked above");
+        let (size, letter) = units[first];
+        let mut text = format!("{}{letter}", seconds / size);
+        if let Some((next_size, next_letter)) = units.get(first + 1) {
+            let rest = seconds % size / next_size;
+            if rest > 0 {
+                text.push_str(&format!(" {rest}{next_letter}"));
+            }
+        }
+        f.pad(&text)
+    }
+}
+
+/// Shows a duration as the configuration writes it, exactly: `1h30m`, `500ms`.
+#[derive(Debug, Clone, Copy)]
+pub struct Written(pub Duration);
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut ms = self.0.as_millis();
+        if ms == 0 {
+            return f.write_str("0s");
+        }
+        for (size, unit) in [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "m"),
+            (1000, "s"),
+            (1, "ms"),
+        ] {
+            if ms >= size {
+                write!(f, "{}{unit}", ms / size)?;
+                ms %= size;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+            ("1h 30m", 5_400_000),
+            ("7d", 604_800_000),
+            ("2w", 1_209_600_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
+            let parsed = parse(text).unwrap();
+            assert_eq!(
+                parse(&Written(parsed).to_string()),
+                Ok(parsed),
+                "{text} round trip"
+            );
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        assert_eq!(parse("90"), Err(SpanError::NoUnit("90".into())));
+        assert_eq!(parse(""), Err(SpanError::Empty));
+        assert_eq!(parse("5 min"), Err(SpanError::NoUnit("5".into())));
+        assert_eq!(parse("5min"), Err(SpanError::Unit("min".into())));
+        assert_eq!(parse("-5s"), Err(SpanError::NoNumber("-5s".into())));
+        assert_eq!(parse("99999999999999999999s"), Err(SpanError::TooLong));
+        assert_eq!(parse("200000d"), Err(SpanError::TooLong));
+    }
+
+    #[test]
+    fn shows_two_units() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (22, "22s"),
+            (845, "14m 5s"),
+            (840, "14m"),
+            (7200, "2h"),
+            (1_051_200, "12d 4h"),
+        ] {
+            assert_eq!(Human(Duration::from_secs(seconds)).to_string(), text);
+        }
+        assert_eq!(Human(Duration::from_millis(350)).to_string(), "350ms");
+    }
+}

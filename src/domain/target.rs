@@ -1,0 +1,155 @@
+//! What one check requests, and over which way.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::mask::Masks;
+use super::secret::Secret;
+
+/// The request of one monitor, its credentials and its limits. Built by the configuration only.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where the first request goes, userinfo and secrets in clear.
+    pub url: Url,
+    /// The method of the first request.
+    pub method: Method,
+    /// User-set headers, in order; names are valid tokens, values valid field values.
+    /// `User-Agent` and `Accept` are the defaults unless they stand here.
+    pub headers: Vec<(String, Secret)>,
+    /// The body of the first request.
+    pub body: Option<Arc<[u8]>>,
+    /// Who we say we are.
+    pub credentials: Credentials,
+    /// Whether redirects are followed.
+    pub follow_redirects: bool,
+    /// How many redirects are followed at most; 0 to 50.
+    pub max_redirects: u16,
+    /// Whether https may lead to http.
+    pub allow_downgrade: bool,
+    /// Whether a public address may lead to a private one.
+    pub allow_private_redirect: bool,
+    /// Whether a cookie jar lives for the length of one check.
+    pub cookies: bool,
+    /// The deadline of the whole check, from the first DNS query to the last byte.
+    pub timeout: Duration,
+    /// At most this much of the body is read, in bytes.
+    pub max_body: u64,
+    /// Whether the body's content is needed (an assertion reads it), or only its length.
+    pub wants_body: bool,
+    /// Which addresses may be used.
+    pub ip_version: IpVersion,
+    /// An extra trust anchor, PEM; the file was readable and held a certificate when it was loaded.
+    pub ca_pem: Option<Arc<[u8]>>,
+    /// A client certificate chain and its key, PEM both.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Whether certificate faults are failures.
+    pub verify_tls: bool,
+    /// The way out.
+    pub proxy: Proxy,
+    /// The values that must not be recorded or shown.
+    pub masks: Masks,
+}
+
+/// An HTTP request method, RFC 9110 section 9.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// Transfer a representation.
+    Get,
+    /// As GET, without the body.
+    Head,
+    /// Process the request's content.
+    Post,
+    /// Any other token, upper-case as written.
+    Other(String),
+}
+
+impl Method {
+    /// The method's token.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Other(token) => token,
+        }
+    }
+}
+
+/// What proves who we are to the first origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing; userinfo of the URL becomes [`Self::Basic`] when the configuration is read.
+    None,
+    /// RFC 7617.
+    Basic {
+        /// The user's name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// RFC 6750.
+    Bearer(Secret),
+}
+
+/// A certificate with which we identify ourselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The chain, leaf first, PEM.
+    pub chain_pem: Arc<[u8]>,
+    /// The private key, PEM.
+    pub key_pem: Secret,
+}
+
+/// Which address families are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IpVersion {
+    /// Both, as happy eyeballs does (RFC 8305).
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// The way to a site.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Proxy {
+    /// Directly.
+    None,
+    /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` said when the configuration was read.
+    Environment {
+        /// For http URLs.
+        http: Option<Url>,
+        /// For https URLs.
+        https: Option<Url>,
+        /// Hosts, domains (with or without a leading dot), networks, `*`.
+        no_proxy: String,
+    },
+    /// Through this http:// proxy, credentials in its userinfo.
+    Through(Url),
+}
+
+/// How names become addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// Name servers asked in turn; none: the system's.
+    pub servers: Vec<SocketAddr>,
+    /// The whole lookup, all servers and tries.
+    pub timeout: Duration,
+    /// The resolver configuration of the system (`/etc/resolv.conf`); another file in tests.
+    pub resolv_conf: PathBuf,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(5),
+            resolv_conf: PathBuf::from("/etc/resolv.conf"),
+        }
+    }
+}

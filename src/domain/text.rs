@@ -1,0 +1,91 @@
+//! Text that came from outside, made fit for a line of ours.
+
+use std::borrow::Cow;
+
+/// Whether a character must not reach a terminal, a header or a page as it is: C0 and C1 controls,
+/// line and paragraph separators, and the bidirectional controls that make a line lie.
+pub const fn is_unsafe(c: char) -> bool {
+    matches!(
+        c,
+        '\u{0}'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    )
+}
+
+/// One line of at most `max_chars` characters: unsafe characters become spaces, runs of white space
+/// one space, the ends are trimmed, and what was cut shows as `…`.
+pub fn line(text: &str, max_chars: usize) -> Cow<'_, str> {
+    let clean = !text.chars().any(is_unsafe)
+        && !text.contains("  ")
+        && text.trim().len() == text.len()
+        && text.chars().count() <= max_chars;
+    if clean {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len().min(max_chars * 4));
+    let mut count = 0;
+    let mut gap = false;
+    for c in text.chars() {
+        if is_unsafe(c) || c.is_whitespace() {
+            gap = count > 0;
+            continue;
+        }
+        let needed = if gap { 2 } else { 1 };
+        if count + needed > max_chars {
+            if count >= max_chars {
+                out.pop();
+            }
+            out.push('…');
+            break;
+        }
+        if gap {
+            out.push(' ');
+            gap = false;
+        }
+        out.push(c);
+        count += needed;
+    }
+    Cow::Owned(out)
+}
+
+/// At most `max_chars` characters with the middle cut out, for names and URLs whose ends matter.
+pub fn middle(text: &str, max_chars: usize) -> Cow<'_, str> {
+    let count = text.chars().count();
+    if count <= max_chars {
+        return Cow::Borrowed(text);
+    }
+    let keep = max_chars.saturating_sub(1);
+    let head = keep.div_ceil(2);
+    let tail = keep - head;
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(count - tail).collect();
+    Cow::Owned(format!("{start}…{end}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_safe_line() {
+        assert_eq!(line("plain text", 20), "plain text");
+        assert_eq!(line("a\r\nBcc: x\u{1b}[31m", 40), "a Bcc: x [31m");
+        assert_eq!(line("  \u{202e}evil\u{0} ", 40), "evil");
+        assert_eq!(line("abcdef", 4), "abc…");
+        assert_eq!(line("ab cdef", 3), "ab…");
+    }
+
+    #[test]
+    fn ends_are_kept() {
+        assert_eq!(
+            middle("https://example.com/a/long/path", 15),
+            "https:/…ng/path"
+        );
+        assert_eq!(middle("short", 15), "short");
+    }
+}

@@ -1,0 +1,111 @@
+//! A moment of wall time, in whole milliseconds.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX time).
+///
+/// Bounded to what [`jiff::Timestamp`] holds (years -9999 to 9999); arithmetic saturates there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The earliest moment.
+    pub const MIN: Self = Self(-377_705_023_201_000);
+    /// The latest moment.
+    pub const MAX: Self = Self(253_402_207_200_000);
+
+    /// From milliseconds since the epoch, clamped to [`Self::MIN`] and [`Self::MAX`].
+    pub const fn from_ms(ms: i64) -> Self {
+        if ms < Self::MIN.0 {
+            Self::MIN
+        } else if ms > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(ms)
+        }
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The time from `earlier` to `self`; zero where `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// This moment moved forward by `by`, in whole milliseconds.
+    pub fn plus(self, by: Duration) -> Self {
+        Self::from_ms(
+            self.0
+                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// This moment moved back by `by`, in whole milliseconds.
+    pub fn minus(self, by: Duration) -> Self {
+        Self::from_ms(
+            self.0
+                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// The same moment for calendar arithmetic.
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0)
+            .expect("from_ms clamps to the range of jiff::Timestamp")
+    }
+
+    /// From a calendar moment, cut to milliseconds.
+    pub fn from_jiff(at: jiff::Timestamp) -> Self {
+        Self::from_ms(at.as_millisecond())
+    }
+
+    /// The same moment in a time zone.
+    pub fn in_zone(self, zone: &jiff::tz::TimeZone) -> jiff::Zoned {
+        self.to_jiff().to_zoned(zone.clone())
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds: the form of all JSON.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.to_jiff())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_utc_with_three_decimals() {
+        assert_eq!(
+            Timestamp::from_ms(1_795_377_600_123).to_string(),
+            "2026-11-22T20:00:00.123Z"
+        );
+        assert_eq!(
+            Timestamp::from_ms(0).to_string(),
+            "1970-01-01T00:00:00.000Z"
+        );
+    }
+
+    #[test]
+    fn saturates_at_both_ends() {
+        let _ = Timestamp::MIN.to_jiff();
+        let _ = Timestamp::MAX.to_jiff();
+        assert_eq!(Timestamp::MAX.plus(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.minus(Duration::MAX), Timestamp::MIN);
+        assert_eq!(Timestamp::MIN.since(Timestamp::MAX), Duration::ZERO);
+    }
+}

@@ -1,0 +1,24 @@
+//! sitewatch: an uptime monitor for people with a server, a TOML file and an inbox.
+//!
+//! The layers, lowest first; a module imports its own directory and lower layers only
+//! (`tests/tidy.rs` enforces it, `ARCHITECTURE.md` explains it):
+//!
+//! 0. [`domain`]: vocabulary, plain values.
+//! 1. [`policy`]: decisions as pure functions.
+//! 2. [`config`] (text to values) and [`view`] (values to text).
+//! 3. the edges: [`clock`], [`probe`], [`store`], [`mail`], [`service`], [`control`].
+//! 4. [`daemon`]: wiring, the only place that spawns.
+//! 5. [`cli`]: one file a command.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod daemon;
+pub mod domain;
+pub mod mail;
+pub mod policy;
+pub mod probe;
+pub mod service;
+pub mod store;
+pub mod view;

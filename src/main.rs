@@ -1,0 +1,3 @@
+//! The `sitewatch` command: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Decisions as pure functions: state, event and `now` in, values out.

@@ -1,0 +1,1 @@
+//! The wire: one check, hop by hop.
