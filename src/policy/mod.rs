@@ -1,1 +1,3 @@
 //! Decisions as pure functions: state, event and `now` in, values out.
+
+pub mod calendar;
