@@ -142,6 +142,8 @@ pub struct DnsSettings {
     pub timeout: Duration,
     /// The resolver configuration of the system (`/etc/resolv.conf`); another file in tests.
     pub resolv_conf: PathBuf,
+    /// The system's static table of names (`/etc/hosts`); another file in tests.
+    pub hosts: PathBuf,
 }
 
 impl Default for DnsSettings {
@@ -150,6 +152,7 @@ impl Default for DnsSettings {
             servers: Vec::new(),
             timeout: Duration::from_secs(5),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
+            hosts: PathBuf::from("/etc/hosts"),
         }
     }
 }

@@ -1,3 +1,5 @@
 //! Decisions as pure functions: state, event and `now` in, values out.
 
 pub mod calendar;
+
+pub mod judge;
