@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# Boots a Debian with systemd as its first process and lives with the package in it: install, idle, watch, mail,
+# reload, hang, crash, stop, rights, upgrade, remove, purge. Needs root, debootstrap and systemd-container.
+# The base system is built once and kept in $SITEWATCH_ROOTFS; the machine itself is a copy that goes at the end.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+package=$(ls -t target/debian/sitewatch_*.deb | head -1)
+base=${SITEWATCH_ROOTFS:-/var/cache/sitewatch-e2e/bookworm}
+work=$(mktemp -d /var/tmp/sitewatch-boot.XXXXXX)
+machine=$work/root
+leader=
+nspawn=
+passed=0
+
+cleanup() {
+  set +e
+  if [ -n "$leader" ] && [ -d "/proc/$leader" ]; then
+    kill -s RTMIN+4 "$leader" # systemd's own power-off signal
+    for _ in $(seq 100); do [ -d "/proc/$leader" ] || break; sleep 0.2; done
+    [ -d "/proc/$leader" ] && kill -KILL "$leader"
+  fi
+  [ -n "$nspawn" ] && wait "$nspawn" 2>/dev/null
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+if [ ! -x "$base/usr/bin/systemctl" ]; then
+  rm -rf "$base"
+  mkdir -p "$base"
+  debootstrap --variant=minbase \
+    --include=systemd,systemd-sysv,dbus,ca-certificates,nginx-light,postfix,iproute2,procps,adduser,python3-minimal,curl \
+    bookworm "$base" >/dev/null
+fi
+cp -a --reflink=auto "$base" "$machine"
+rm -f "$machine/etc/hostname" "$machine/etc/machine-id"
+echo mon1 >"$machine/etc/hostname"
+: >"$machine/etc/machine-id"
+printf '127.0.0.1 localhost mon1 mon1.example.test\n::1 localhost\n' >"$machine/etc/hosts"
+rm -f "$machine/etc/resolv.conf"
+cp "$package" "$machine/root/sitewatch.deb"
+
+# The mail server of the machine: loopback, local users only.
+cat >"$machine/etc/postfix/main.cf" <<'POSTFIX'
+compatibility_level = 3.6
+myhostname = mon1.example.test
+mydestination = mon1.example.test, localhost
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+home_mailbox = Maildir/
+alias_maps =
+alias_database =
+smtpd_tls_security_level = none
+POSTFIX
+chroot "$machine" useradd -m -s /bin/bash ops
+chroot "$machine" useradd -m -s /bin/bash guest
+cat >"$machine/etc/nginx/sites-enabled/default" <<'NGINX'
+server { listen 127.0.0.1:80; server_name localhost; location / { return 200 "fine\n"; } }
+NGINX
+
+systemd-nspawn -q -D "$machine" --boot --register=no --keep-unit --private-network --console=pipe --link-journal=no \
+  >"$work/console" 2>&1 </dev/null &
+nspawn=$!
+
+eventually() { # eventually SECONDS WHAT COMMAND...
+  local patience=$1 what=$2
+  shift 2
+  local end=$((SECONDS + patience))
+  until "$@" >/dev/null 2>&1; do
+    if [ $SECONDS -ge $end ]; then
+      echo "waited $patience s in vain for $what" >&2
+      [ -n "$leader" ] && inside journalctl -u sitewatch --no-pager -n 60 >&2
+      tail -20 "$work/console" >&2
+      exit 1
+    fi
+    sleep 0.2
+  done
+}
+leader_of() { leader=$(pgrep -P "$nspawn" | head -1) && [ -n "$leader" ]; }
+inside() { nsenter -t "$leader" -m -u -i -n -p -C -- /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+ok() { passed=$((passed + 1)); echo "   ok: $*"; }
+expect() { # expect WHAT COMMAND...
+  local what=$1
+  shift
+  "$@" || { echo "not so: $what" >&2; inside systemctl status sitewatch --no-pager >&2; inside journalctl -u sitewatch --no-pager -n 60 >&2; exit 1; }
+  ok "$what"
+}
+status_text() { inside systemctl show -p StatusText --value sitewatch; }
+status_says() { status_text | grep -q "$1"; }
+main_pid() { inside systemctl show -p MainPID --value sitewatch; }
+mails() { inside sh -c 'cat /home/ops/Maildir/new/* 2>/dev/null' | grep -c "^Subject: $1" || true; }
+mailed() { [ "$(mails "$1")" -ge "$2" ]; }
+
+eventually 30 "the first process" leader_of
+eventually 60 "the system" inside systemctl is-system-running --wait || true
+eventually 60 "nginx" inside curl -sf http://localhost/
+eventually 60 "postfix" inside systemctl is-active postfix
+
+# Install: active, idle, and says what to do.
+inside apt-get install -y -qq /root/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+eventually 30 "the service" inside systemctl is-active sitewatch
+expect "installed, active and idle" status_says -i "no monitor"
+expect "the configuration is for root and the service only" \
+  inside sh -c '[ "$(stat -c %U:%G:%a /etc/sitewatch/monitors.toml)" = root:sitewatch:640 ]'
+
+# Watch and mail.
+cat >"$machine/etc/sitewatch/monitors.toml" <<'TOML'
+[email]
+host = "localhost"
+tls = "none"
+from = "sitewatch <sitewatch@mon1.example.test>"
+to = ["ops@mon1.example.test"]
+
+[alerts]
+group_wait = "1s"
+
+[defaults]
+interval = "2s"
+timeout = "1s"
+retry_interval = "500ms"
+
+[[monitor]]
+name = "front"
+url = "http://localhost/"
+TOML
+expect "reload with a good file" inside systemctl reload sitewatch
+eventually 30 "a first check" status_says "1 up"
+ok "the unit's status counts the sites: $(status_text)"
+inside sh -c 'sed -i "s/return 200/return 503/" /etc/nginx/sites-enabled/default && systemctl reload nginx'
+eventually 60 "the DOWN mail" mailed '\[DOWN 503\] front' 1
+ok "a DOWN mail lies in the mailbox"
+expect "the journal finds the change by monitor" \
+  inside sh -c 'journalctl SITEWATCH_MONITOR=front SITEWATCH_STATE=down -o cat | grep -q front'
+
+# A broken file changes nothing and says so.
+cp "$machine/etc/sitewatch/monitors.toml" "$work/good.toml"
+sed 's/^interval/intervall/' "$work/good.toml" >"$machine/etc/sitewatch/monitors.toml"
+pid=$(main_pid)
+code=0
+inside /usr/bin/sitewatch reload --config /etc/sitewatch/monitors.toml >"$work/reload" 2>&1 || code=$?
+expect "a broken file is refused with exit status 2" [ "$code" = 2 ]
+expect "the refusal names the key" grep -q 'did you mean .interval' "$work/reload"
+expect "systemctl reload fails" sh -c '! "$@"' _ nsenter -t "$leader" -m -u -i -n -p -C -- systemctl reload sitewatch
+expect "the status says that it was refused" status_says "[Rr]efused"
+expect "the old configuration goes on in the same process" [ "$(main_pid)" = "$pid" ]
+cat "$work/good.toml" >"$machine/etc/sitewatch/monitors.toml"
+expect "reload with the mended file" inside systemctl reload sitewatch
+
+# A hung daemon is noticed and comes back with its state; so does a killed one.
+mkdir -p "$machine/etc/systemd/system/sitewatch.service.d"
+printf '[Service]\nWatchdogSec=6s\nRestartSec=1s\n' >"$machine/etc/systemd/system/sitewatch.service.d/test.conf"
+inside systemctl daemon-reload
+inside systemctl restart sitewatch
+pid=$(main_pid)
+inside kill -STOP "$pid"
+other_pid() { local now; now=$(main_pid); [ "$now" != 0 ] && [ "$now" != "$pid" ] && inside systemctl is-active sitewatch; }
+eventually 60 "the watchdog" other_pid
+ok "the watchdog replaced a stopped process"
+pid=$(main_pid)
+inside kill -KILL "$pid"
+eventually 60 "the restart after a kill" other_pid
+sleep 5
+expect "no second DOWN mail after two restarts" [ "$(mails '\[DOWN 503\] front')" = 1 ]
+inside sh -c 'sed -i "s/return 503/return 200/" /etc/nginx/sites-enabled/default && systemctl reload nginx'
+eventually 60 "the UP mail" mailed '\[UP after' 1
+ok "the incident from before the restarts ended with one UP mail"
+
+# Rights.
+inside adduser -q ops sitewatch >/dev/null
+expect "a member of the group reads the history" \
+  inside su ops -c 'sitewatch history front --limit 3 --json | grep -q "\"monitor\":\"front\""'
+code=0
+inside su guest -c 'sitewatch history front' >"$work/denied" 2>&1 || code=$?
+expect "anybody else is told what to do (exit 1)" sh -c "[ $code = 1 ] && grep -q 'adduser' '$work/denied'"
+expect "root finds database and socket without the service's environment" inside sh -c 'cd /; sitewatch recheck front'
+
+# A clean stop within its limit.
+began=$SECONDS
+expect "a clean stop" inside systemctl stop sitewatch
+expect "it took less than 20 s" [ $((SECONDS - began)) -lt 20 ]
+expect "and ended with success" [ "$(inside systemctl show -p Result --value sitewatch)" = success ]
+expect "the history is readable while it is stopped" inside su ops -c 'sitewatch history front --limit 1 >/dev/null'
+
+# Upgrade keeps what was recorded; remove keeps it, purge does not.
+before=$(inside sitewatch history front --limit 100000 --json | wc -l)
+inside apt-get install -y -qq --reinstall /root/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+inside systemctl start sitewatch
+eventually 30 "the service after the upgrade" inside systemctl is-active sitewatch
+after=$(inside sitewatch history front --limit 100000 --json | wc -l)
+expect "the history survives an upgrade ($before rows)" [ "$after" -ge "$before" ]
+inside apt-get remove -y -qq sitewatch >/dev/null 2>&1
+expect "remove keeps configuration and history" \
+  inside sh -c '[ -f /etc/sitewatch/monitors.toml ] && [ -f /var/lib/sitewatch/sitewatch.db ]'
+inside apt-get purge -y -qq sitewatch >/dev/null 2>&1
+expect "purge takes both" inside sh -c '[ ! -e /etc/sitewatch/monitors.toml ] && [ ! -e /var/lib/sitewatch ]'
+
+echo "systemd: $passed passed, 0 failed"
