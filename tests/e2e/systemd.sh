@@ -54,6 +54,8 @@ smtpd_tls_security_level = none
 POSTFIX
 chroot "$machine" useradd -m -s /bin/bash ops
 chroot "$machine" useradd -m -s /bin/bash guest
+# A link to an absolute path, which would lead out of the machine.
+rm -f "$machine/etc/nginx/sites-enabled/default"
 cat >"$machine/etc/nginx/sites-enabled/default" <<'NGINX'
 server { listen 127.0.0.1:80; server_name localhost; location / { return 200 "fine\n"; } }
 NGINX
