@@ -1,1 +1,3 @@
 //! Wiring: the only place that spawns.
+
+pub mod demo;

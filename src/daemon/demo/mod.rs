@@ -1,0 +1,4 @@
+//! The self-contained tour's other half: sites on loopback that fail and recover by a script.
+
+pub mod script;
+pub mod server;
