@@ -1,3 +1,7 @@
 //! The `sitewatch` command: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sitewatch::cli::entry::main()
+}

@@ -1,1 +1,24 @@
-//! One file a command.
+//! One file a command; `entry` is the way in, `output` the one file that prints, `error` the one map to exit codes.
+
+pub mod args;
+pub mod context;
+pub mod entry;
+pub mod error;
+pub mod output;
+
+pub mod backup;
+pub mod check;
+pub mod completions;
+pub mod config;
+pub mod control;
+pub mod demo;
+pub mod email;
+pub mod explain;
+pub mod history;
+pub mod import;
+pub mod incidents;
+pub mod man;
+pub mod replay;
+pub mod report;
+pub mod run;
+pub mod status;

@@ -1,1 +1,3 @@
-//! Values to text.
+//! Values to text: tables, JSON, mails, pages. Pure; writes to any `fmt::Write`.
+
+pub mod screen;

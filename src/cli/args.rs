@@ -1,0 +1,217 @@
+//! The command line: global options and every command. Each command's own arguments stand in its file.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand, ValueHint};
+
+use super::output::Colour;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Green.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  sitewatch check https://example.com/     look once, without any set-up
+  sitewatch demo                           a tour: built-in sites, mailbox and status page
+  sitewatch config example > monitors.toml a commented configuration to start from
+  sitewatch config check                   is it right?
+  sitewatch run                            watch, record and mail, in the foreground
+  sitewatch status                         how is everything?
+  sitewatch history shop --since 1d --state down
+  sitewatch report --period 30d
+
+The configuration is the first of: --config FILE, $SITEWATCH_CONFIG, ./monitors.toml,
+$XDG_CONFIG_HOME/sitewatch/monitors.toml, /etc/sitewatch/monitors.toml.
+
+Exit status: 0 fine; 1 a failure (for `check`: something is down or unknown);
+2 wrong usage or configuration. `check --nagios`: 0, 1, 2, 3 as plugins do.";
+
+/// An uptime monitor: polls a list of sites, keeps every check, and mails a diagnosis.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sitewatch",
+    version,
+    about,
+    styles = STYLES,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that stand before or after the command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The configuration file [default: see `sitewatch --help`]
+    #[arg(long, short, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// The database, instead of the configured one
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub database: Option<PathBuf>,
+    /// Print JSON Lines: one object per line, times in UTC
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = false
+    )]
+    pub color: Colour,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon in the foreground: check, record, mail
+    Run(super::run::Args),
+    /// Check sites now, without the daemon; writes nothing
+    Check(super::check::Args),
+    /// Show the current state of each monitor
+    Status(super::status::Args),
+    /// Show recorded checks, newest first
+    History(super::history::Args),
+    /// Show outages: cause, start, end, mails sent
+    Incidents(super::incidents::Args),
+    /// Show uptime, outages and latency of a period
+    Report(super::report::Args),
+    /// Explain an HTTP status code
+    Explain(super::explain::Args),
+    /// Run recorded checks through another configuration's alert rules
+    Replay(super::replay::Args),
+    /// Validate, show, compare and document the configuration
+    Config(super::config::Args),
+    /// Test mail delivery, look at the queue, send it now
+    Email(super::email::Args),
+    /// Make the running daemon read its configuration again
+    Reload(super::control::ReloadArgs),
+    /// Make the running daemon check monitors now
+    Recheck(super::control::Selection),
+    /// Stop checking monitors until they are resumed
+    Pause(super::control::Selection),
+    /// Check paused monitors again
+    Resume(super::control::Selection),
+    /// Hold mails about monitors back for a time
+    Mute(super::control::MuteArgs),
+    /// End a mute
+    Unmute(super::control::Selection),
+    /// Take note of an outage: no more reminders
+    Ack(super::control::AckArgs),
+    /// Turn another tool's configuration into a monitors.toml
+    Import(super::import::Args),
+    /// Copy the database consistently, also while the daemon runs
+    Backup(super::backup::Args),
+    /// A self-contained tour: built-in sites that fail and recover, a built-in mailbox
+    Demo(super::demo::Args),
+    /// Print a shell's completion script
+    Completions(super::completions::Args),
+    /// Print the manual page
+    Man(super::man::Args),
+}
+
+impl Command {
+    /// The command's word.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Check(_) => "check",
+            Self::Status(_) => "status",
+            Self::History(_) => "history",
+            Self::Incidents(_) => "incidents",
+            Self::Report(_) => "report",
+            Self::Explain(_) => "explain",
+            Self::Replay(_) => "replay",
+            Self::Config(_) => "config",
+            Self::Email(_) => "email",
+            Self::Reload(_) => "reload",
+            Self::Recheck(_) => "recheck",
+            Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Mute(_) => "mute",
+            Self::Unmute(_) => "unmute",
+            Self::Ack(_) => "ack",
+            Self::Import(_) => "import",
+            Self::Backup(_) => "backup",
+            Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+        }
+    }
+
+    /// Whether `--json` means something to it.
+    pub const fn speaks_json(&self) -> bool {
+        match self {
+            Self::Check(_)
+            | Self::Status(_)
+            | Self::History(_)
+            | Self::Incidents(_)
+            | Self::Report(_)
+            | Self::Explain(_)
+            | Self::Replay(_)
+            | Self::Config(_)
+            | Self::Email(_)
+            | Self::Reload(_)
+            | Self::Recheck(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Mute(_)
+            | Self::Unmute(_)
+            | Self::Ack(_) => true,
+            Self::Run(_)
+            | Self::Import(_)
+            | Self::Backup(_)
+            | Self::Demo(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
+}
+
+/// The value parser of durations on the command line: "30s", "1h30m", "7d".
+///
+/// # Errors
+/// Says how a duration is written.
+pub fn duration(text: &str) -> Result<std::time::Duration, crate::domain::span::SpanError> {
+    crate::domain::span::parse(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in [
+            "sitewatch --config a.toml --database b.db --json --color never status shop",
+            "sitewatch status shop --color never --json --database b.db --config a.toml",
+        ] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.global.config, Some("a.toml".into()), "{line}");
+            assert_eq!(cli.global.database, Some("b.db".into()), "{line}");
+            assert!(cli.global.json, "{line}");
+            assert_eq!(cli.global.color, Colour::Never, "{line}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a command ends with, and the one map from there to exit codes.
+
+use std::fmt;
+use std::io;
+
+/// How a command ended that did its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// All is well.
+    Fine,
+    /// The command worked and what it found is bad: something is down or unknown.
+    Bad,
+    /// A plugin's verdict, in the codes that Nagios knows.
+    Plugin(PluginState),
+}
+
+/// The four states of a Nagios plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PluginState {
+    /// 0
+    Ok,
+    /// 1
+    Warning,
+    /// 2
+    Critical,
+    /// 3
+    Unknown,
+}
+
+/// Why a command could not do its work. The text is a sentence that fits after `error: `.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The command line asks for something that does not exist or cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration is wrong; the text is complete, with places and carets, and stands for itself.
+    #[error("{0}")]
+    Configuration(String),
+    /// The machine refuses: a directory, a permission, a busy port, no daemon to talk to.
+    #[error("{0}")]
+    Machine(String),
+    /// Standard output takes no more; a closed pipe is no error at all.
+    #[error("write to standard output: {0}")]
+    Output(#[from] io::Error),
+    /// As [`Self::Output`]; the cause is kept by the output.
+    #[error("write to standard output")]
+    Format(#[from] fmt::Error),
+}
+
+impl CliError {
+    /// A fault of the machine, from any error.
+    pub fn machine(error: impl fmt::Display) -> Self {
+        Self::Machine(error.to_string())
+    }
+}
+
+/// The exit code: 0 fine; 1 a failure; 2 wrong usage or configuration; 3 only from a plugin.
+pub fn exit_code(result: &Result<Outcome, CliError>) -> u8 {
+    match result {
+        Ok(Outcome::Fine) => 0,
+        Ok(Outcome::Bad) => 1,
+        Ok(Outcome::Plugin(PluginState::Ok)) => 0,
+        Ok(Outcome::Plugin(PluginState::Warning)) => 1,
+        Ok(Outcome::Plugin(PluginState::Critical)) => 2,
+        Ok(Outcome::Plugin(PluginState::Unknown)) => 3,
+        Err(CliError::Usage(_) | CliError::Configuration(_)) => 2,
+        Err(CliError::Machine(_) | CliError::Output(_) | CliError::Format(_)) => 1,
+    }
+}

@@ -1,0 +1,76 @@
+//! What a text is written for: a terminal of some width, or a file.
+
+use std::borrow::Cow;
+
+/// The surface that a view writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// Columns of a terminal; none when the text goes to a file or a pipe, where nothing is cut or aligned.
+    pub columns: Option<u16>,
+    /// Whether colours may be used.
+    pub colour: bool,
+    /// Whether characters beyond ASCII may be used for decoration (bars, arrows).
+    pub unicode: bool,
+}
+
+impl Screen {
+    /// A file or a pipe: plain, whole, one record a line.
+    pub const PLAIN: Self = Self {
+        columns: None,
+        colour: false,
+        unicode: true,
+    };
+
+    /// A terminal of this width, with neither colour nor doubt about its character set.
+    pub const fn terminal(columns: u16) -> Self {
+        Self {
+            columns: Some(columns),
+            colour: false,
+            unicode: true,
+        }
+    }
+
+    /// Whether somebody looks at it.
+    pub const fn is_terminal(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    /// The text in this tone, where the screen has colours.
+    pub fn paint<'a>(&self, tone: Tone, text: &'a str) -> Cow<'a, str> {
+        if self.colour && !text.is_empty() {
+            Cow::Owned(format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code()))
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+}
+
+/// What a colour says; meaning is never by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Broken.
+    Bad,
+    /// Beside the point.
+    Faint,
+    /// The point.
+    Strong,
+    /// A link, a name.
+    Accent,
+}
+
+impl Tone {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Warning => "33",
+            Self::Bad => "1;31",
+            Self::Faint => "2",
+            Self::Strong => "1",
+            Self::Accent => "36",
+        }
+    }
+}
