@@ -1,1 +1,277 @@
-//! The control socket.
+//! The control socket's language and its client: one request a line, one answer a line, JSON both.
+//!
+//! The daemon serves it, every command that changes state speaks it. Requests carry no paths: the
+//! daemon reads its own file.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::monitor::MonitorName;
+use crate::domain::timestamp::Timestamp;
+
+/// A request is a handful of names; more is a mistake or mischief.
+pub const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+/// An answer lists at most what a reload of 100 000 monitors changed.
+pub const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// A reload of 100 000 monitors takes seconds, a test mail at most `[email].timeout`.
+const ANSWER_WAIT: Duration = Duration::from_secs(180);
+
+/// What a command asks of the running daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// How the daemon is doing.
+    Status,
+    /// Read the configuration again and go on with it if it is valid.
+    Reload,
+    /// Check now, beside the grid, and say what came out.
+    Recheck {
+        /// Whom.
+        which: Which,
+    },
+    /// Stop checking.
+    Pause {
+        /// Whom.
+        which: Which,
+    },
+    /// Check again.
+    Resume {
+        /// Whom.
+        which: Which,
+    },
+    /// Mail nothing until then.
+    Mute {
+        /// Whom.
+        which: Which,
+        /// For how long, in milliseconds.
+        for_ms: u64,
+    },
+    /// Mail again.
+    Unmute {
+        /// Whom.
+        which: Which,
+    },
+    /// Somebody has seen the outage: rest the reminders.
+    Ack {
+        /// Whom.
+        which: Which,
+        /// For how long, in milliseconds; none: until it is up again.
+        for_ms: Option<u64>,
+        /// A word for the others.
+        note: Option<String>,
+    },
+    /// Send a test mail now and say what the server answered.
+    EmailTest {
+        /// To whom; empty: `[email].to`.
+        to: Vec<String>,
+    },
+    /// Try all unsent mails now, the failed ones too.
+    EmailRetry,
+}
+
+/// The monitors that a request is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// Every one.
+    All,
+    /// These; a name that is not known fails the whole request, nothing is done.
+    Named(Vec<MonitorName>),
+}
+
+/// What the daemon says to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// It is done; what to tell the person, a line each.
+    Done {
+        /// Lines for stdout.
+        lines: Vec<String>,
+    },
+    /// It was tried and did not work; exit status 1.
+    Failed {
+        /// Lines for stderr.
+        lines: Vec<String>,
+    },
+    /// The request or the configuration is wrong, nothing was changed; exit status 2.
+    Refused {
+        /// Lines for stderr.
+        lines: Vec<String>,
+    },
+    /// How the daemon is doing.
+    Daemon(Box<DaemonStatus>),
+}
+
+/// What `status` says of the daemon beside the monitors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The configuration in force.
+    pub config: PathBuf,
+    /// When that was read.
+    pub configured_at: Timestamp,
+    /// Monitors scheduled.
+    pub monitors: u64,
+    /// Checks on their way.
+    pub in_flight: u64,
+    /// Checks begun since the start.
+    pub checks: u64,
+    /// Slots missed since the start.
+    pub missed: u64,
+    /// Whether no check was later than its interval within the last minute.
+    pub on_time: bool,
+    /// Mails that have not left.
+    pub mails_waiting: u64,
+    /// Whether there is a way to send mail at all.
+    pub mails: bool,
+    /// What is wrong with the daemon itself, a sentence each.
+    pub troubles: Vec<String>,
+    /// The one line of the unit's status.
+    pub line: String,
+}
+
+/// Why no answer came.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody listens there.
+    #[error("no daemon is running: nothing listens on {}; start it with `sitewatch run` or `systemctl start sitewatch`", path.display())]
+    NoDaemon {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The socket's mode is not for us.
+    #[error("{} is not for this user: run it with sudo, or join the group of the socket (`sudo adduser $USER sitewatch`) and log in again", path.display())]
+    NotAllowed {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The connection broke.
+    #[error("cannot talk to the daemon on {}: {source}", path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The daemon ended, or closed the line, before it answered.
+    #[error("the daemon closed the connection without an answer; its log says why")]
+    NoAnswer,
+    /// Nothing came in time.
+    #[error("the daemon did not answer within {} s; its log says what it is at", ANSWER_WAIT.as_secs())]
+    Late,
+    /// An answer of another version.
+    #[error("the daemon's answer is not understood ({0}); is it of another version?")]
+    Garbled(serde_json::Error),
+}
+
+/// Asks the daemon behind `socket` and waits for its answer.
+///
+/// # Errors
+/// When no daemon is there, the socket is not for us, or no answer comes.
+pub fn ask(socket: &Path, request: &Request) -> Result<Answer, ControlError> {
+    let path = || socket.to_owned();
+    let broken = |source: io::Error| match source.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Late,
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ControlError::NoAnswer,
+        _ => ControlError::Io {
+            path: path(),
+            source,
+        },
+    };
+    let stream = UnixStream::connect(socket).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            ControlError::NoDaemon { path: path() }
+        }
+        io::ErrorKind::PermissionDenied => ControlError::NotAllowed { path: path() },
+        _ => ControlError::Io {
+            path: path(),
+            source,
+        },
+    })?;
+    stream
+        .set_read_timeout(Some(ANSWER_WAIT))
+        .and_then(|()| stream.set_write_timeout(Some(ANSWER_WAIT)))
+        .map_err(broken)?;
+    (&stream).write_all(&line(request)).map_err(broken)?;
+    let mut answer = Vec::new();
+    BufReader::new((&stream).take(ANSWER_BYTES_MAX))
+        .read_until(b'\n', &mut answer)
+        .map_err(broken)?;
+    if !answer.ends_with(b"\n") {
+        return Err(ControlError::NoAnswer);
+    }
+    serde_json::from_slice(&answer).map_err(ControlError::Garbled)
+}
+
+/// A request or answer as one line of JSON with its line feed.
+pub fn line(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes =
+        serde_json::to_vec(value).expect("requests and answers are plain structs with string keys");
+    bytes.push(b'\n');
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    fn answered_with(bytes: &'static [u8]) -> Result<Answer, ControlError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            BufReader::new(&stream).read_line(&mut request).unwrap();
+            (&stream).write_all(bytes).unwrap();
+            request
+        });
+        let answer = ask(&path, &Request::Pause { which: Which::All });
+        assert_eq!(
+            server.join().unwrap(),
+            "{\"command\":\"pause\",\"which\":\"all\"}\n"
+        );
+        answer
+    }
+
+    #[test]
+    fn an_answer_comes_back() {
+        let answer = answered_with(b"{\"answer\":\"done\",\"lines\":[\"3 monitors paused\"]}\n");
+        let expected = Answer::Done {
+            lines: vec!["3 monitors paused".into()],
+        };
+        assert_eq!(answer.unwrap(), expected);
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let error = answered_with(b"{\"answer\":").unwrap_err();
+        assert!(matches!(error, ControlError::NoAnswer), "{error}");
+        let error = answered_with(b"hello\n").unwrap_err();
+        assert!(matches!(error, ControlError::Garbled(_)), "{error}");
+    }
+
+    #[test]
+    fn nobody_there_says_what_to_do() {
+        let error = ask(Path::new("/nonexistent/control.sock"), &Request::Reload).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no daemon is running: nothing listens on /nonexistent/control.sock; start it with \
+             `sitewatch run` or `systemctl start sitewatch`"
+        );
+    }
+}

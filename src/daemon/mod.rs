@@ -1,3 +1,6 @@
 //! Wiring: the only place that spawns.
 
 pub mod demo;
+pub mod health;
+pub mod scheduler;
+pub mod timetable;

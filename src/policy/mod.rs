@@ -2,4 +2,5 @@
 
 pub mod calendar;
 
+pub mod grid;
 pub mod judge;

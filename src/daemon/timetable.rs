@@ -1,0 +1,585 @@
+//! Who is due: the scheduler's decisions as a value without clock, task or channel.
+//!
+//! Every monitor is in exactly one [`Place`]. One heap holds the due times of those that wait; two
+//! queues hold those that are due and wait for a free slot, so that monitors whose last check ran
+//! into its deadline never keep the others waiting.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::monitor::{Monitor, MonitorId, Schedule};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::grid::{self, Grid};
+
+/// A monitor without a fresh check gets one within this time.
+const FIRST_CHECK_WITHIN: Duration = Duration::from_secs(9);
+
+/// How much of that time each of several such monitors gets: 100 checks a second.
+const FIRST_CHECK_GAP: Duration = Duration::from_millis(10);
+
+/// A monitor as the scheduler needs it.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its number.
+    pub id: MonitorId,
+    /// All else; shared with whoever judges and records.
+    pub monitor: Arc<Monitor>,
+    /// Whether a person paused it.
+    pub paused: bool,
+    /// When its newest check began.
+    pub last_check: Option<Timestamp>,
+}
+
+/// A check to begin now.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Gives the slot back by [`Timetable::finished`].
+    pub ticket: Ticket,
+    /// Whose check.
+    pub id: MonitorId,
+    /// What to check, as configured at this moment.
+    pub monitor: Arc<Monitor>,
+    /// How much later than planned it begins.
+    pub late: Duration,
+    /// Slots that passed without a check because there was no free slot in time.
+    pub missed: Option<Missed>,
+}
+
+/// Slots of one monitor that passed without a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// Whose.
+    pub id: MonitorId,
+    /// The first of them.
+    pub first: Timestamp,
+    /// How many; at least 1.
+    pub count: u64,
+}
+
+/// Stands for a check on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(u32);
+
+/// How a check ended, as far as the timetable cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it ran into its deadline.
+    pub hit_deadline: bool,
+    /// The Retry-After of a 429.
+    pub retry_after: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: MonitorId,
+    monitor: Arc<Monitor>,
+    /// None: by cron, its slots come from outside.
+    grid: Option<Grid>,
+    /// The next slot that no check has served; none for cron monitors between their triggers.
+    slot: Option<Timestamp>,
+    /// A check beside the grid: a confirming one, a first one, one that somebody asked for.
+    beside: Option<Timestamp>,
+    /// A server asked for patience until then.
+    not_before: Option<Timestamp>,
+    last_started: Option<Timestamp>,
+    place: Place,
+    paused: bool,
+    gone: bool,
+    hit_deadline: bool,
+    /// Heap items of another generation are stale.
+    generation: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Nothing is due until something happens.
+    Idle,
+    /// In the heap.
+    Waiting,
+    /// In one of the queues.
+    Ready,
+    /// On its way; `slow` says which share of the slots it uses, `beside` why it began.
+    InFlight { slow: bool, beside: bool },
+}
+
+/// All scheduled monitors and their due times.
+#[derive(Debug)]
+pub struct Timetable {
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    by_id: HashMap<MonitorId, u32>,
+    heap: BinaryHeap<Reverse<(i64, u32, u32)>>,
+    ready: VecDeque<(u32, u32)>,
+    ready_slow: VecDeque<(u32, u32)>,
+    slots: u32,
+    in_flight: u32,
+    in_flight_slow: u32,
+}
+
+impl Timetable {
+    /// An empty timetable with this many slots; at least one.
+    pub fn new(slots: u32) -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::new(),
+            heap: BinaryHeap::new(),
+            ready: VecDeque::new(),
+            ready_slow: VecDeque::new(),
+            slots: slots.max(1),
+            in_flight: 0,
+            in_flight_slow: 0,
+        }
+    }
+
+    /// Another number of slots; checks on their way go on.
+    pub fn set_slots(&mut self, slots: u32) {
+        self.slots = slots.max(1);
+    }
+
+    /// Checks on their way.
+    pub const fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Monitors that are due and wait for a slot.
+    pub fn waiting(&self) -> usize {
+        self.ready.len() + self.ready_slow.len()
+    }
+
+    /// Monitors that are known.
+    pub fn monitors(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// When [`Self::next_start`] may have something that it has not now; none: when told something.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.heap
+            .peek()
+            .map(|Reverse((due_ms, _, _))| Timestamp::from_ms(*due_ms))
+    }
+
+    /// Takes the whole list of monitors that are to be checked. Those that stay keep their phase,
+    /// their pending confirmation and their check on its way.
+    pub fn replace(&mut self, planned: Vec<Planned>, now: Timestamp) {
+        let kept: HashSet<MonitorId> = planned.iter().map(|planned| planned.id).collect();
+        let gone: Vec<u32> = self
+            .by_id
+            .iter()
+            .filter(|(id, _)| !kept.contains(id))
+            .map(|(_, index)| *index)
+            .collect();
+        for index in gone {
+            self.remove(index);
+        }
+        let new = planned
+            .iter()
+            .filter(|planned| !self.by_id.contains_key(&planned.id))
+            .count();
+        let window = first_check_window(new);
+        for planned in planned {
+            match self.by_id.get(&planned.id) {
+                Some(index) => self.change(*index, planned, now),
+                None => self.add(planned, now, window),
+            }
+        }
+    }
+
+    fn remove(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        self.by_id.remove(&entry.id);
+        entry.gone = true;
+        entry.generation = entry.generation.wrapping_add(1);
+        if !matches!(entry.place, Place::InFlight { .. }) {
+            entry.place = Place::Idle;
+            self.free.push(index);
+        }
+    }
+
+    fn add(&mut self, planned: Planned, now: Timestamp, window: Duration) {
+        let grid = grid_of(&planned.monitor);
+        let mut entry = Entry {
+            id: planned.id,
+            grid,
+            slot: grid.map(|grid| grid.next_after(now)),
+            beside: None,
+            not_before: None,
+            last_started: planned.last_check.filter(|at| *at <= now),
+            place: Place::Idle,
+            paused: planned.paused,
+            gone: false,
+            hit_deadline: false,
+            generation: 0,
+            monitor: planned.monitor,
+        };
+        entry.want_first_check(now, window);
+        // A check of a monitor that was taken out and put back may still be on its way.
+        let index = match self.find_gone(planned.id) {
+            Some(index) => {
+                let old = &mut self.entries[index as usize];
+                entry.place = old.place;
+                entry.generation = old.generation;
+                *old = entry;
+                index
+            }
+            None => match self.free.pop() {
+                Some(index) => {
+                    entry.generation = self.entries[index as usize].generation;
+                    self.entries[index as usize] = entry;
+                    index
+                }
+                None => {
+                    self.entries.push(entry);
+                    u32::try_from(self.entries.len() - 1)
+                        .expect("a configuration has fewer than 2^32 monitors")
+                }
+            },
+        };
+        self.by_id.insert(planned.id, index);
+        self.enqueue(index);
+    }
+
+    fn find_gone(&self, id: MonitorId) -> Option<u32> {
+        if self.in_flight == 0 {
+            return None;
+        }
+        let position = self.entries.iter().position(|entry| {
+            entry.gone && entry.id == id && matches!(entry.place, Place::InFlight { .. })
+        })?;
+        u32::try_from(position).ok()
+    }
+
+    fn change(&mut self, index: u32, planned: Planned, now: Timestamp) {
+        let entry = &mut self.entries[index as usize];
+        let grid = grid_of(&planned.monitor);
+        let same_grid = grid == entry.grid;
+        entry.monitor = planned.monitor;
+        if !same_grid {
+            entry.grid = grid;
+            entry.slot = grid.map(|grid| grid.next_after(now));
+        }
+        if !same_grid || entry.paused != planned.paused {
+            self.set_paused_at(index, planned.paused, now);
+            self.requeue(index);
+        }
+    }
+
+    /// A person pauses or resumes a monitor; a resumed one is checked soon.
+    pub fn set_paused(&mut self, id: MonitorId, paused: bool, now: Timestamp) {
+        let Some(&index) = self.by_id.get(&id) else {
+            return;
+        };
+        if self.entries[index as usize].paused != paused {
+            self.set_paused_at(index, paused, now);
+            self.requeue(index);
+        }
+    }
+
+    fn set_paused_at(&mut self, index: u32, paused: bool, now: Timestamp) {
+        let entry = &mut self.entries[index as usize];
+        let resumed = entry.paused && !paused;
+        entry.paused = paused;
+        if paused {
+            entry.beside = None;
+        } else if resumed {
+            entry.slot = entry.grid.map(|grid| grid.next_after(now));
+            entry.want_first_check(now, Duration::from_secs(1));
+        }
+    }
+
+    /// A confirming check: the only one wanted beside the grid is the newest.
+    pub fn check_at(&mut self, id: MonitorId, at: Timestamp) {
+        self.want(id, at);
+    }
+
+    /// A check as soon as a slot is free, unless one began at or after `unless_since`.
+    /// Says whether one is wanted or on its way; false: unknown, paused, or served already.
+    pub fn check_now(&mut self, id: MonitorId, unless_since: Timestamp, now: Timestamp) -> bool {
+        let Some(&index) = self.by_id.get(&id) else {
+            return false;
+        };
+        let entry = &self.entries[index as usize];
+        let served = entry.last_started.is_some_and(|at| at >= unless_since);
+        let running = matches!(entry.place, Place::InFlight { .. });
+        if served {
+            return running;
+        }
+        self.want(id, now);
+        !entry_is_paused(&self.entries[index as usize])
+    }
+
+    fn want(&mut self, id: MonitorId, at: Timestamp) {
+        let Some(&index) = self.by_id.get(&id) else {
+            return;
+        };
+        let entry = &mut self.entries[index as usize];
+        if entry.paused {
+            return;
+        }
+        entry.beside = Some(at);
+        self.requeue(index);
+    }
+
+    /// The moment of a cron monitor has come. Says what was missed when its check before still runs.
+    pub fn trigger(&mut self, id: MonitorId, slot: Timestamp) -> Option<Missed> {
+        let index = *self.by_id.get(&id)?;
+        let entry = &mut self.entries[index as usize];
+        if entry.paused || entry.grid.is_some() {
+            return None;
+        }
+        let missed = Missed {
+            id,
+            first: entry.slot.unwrap_or(slot),
+            count: 1,
+        };
+        match entry.place {
+            Place::InFlight { beside: true, .. } => None,
+            Place::InFlight { beside: false, .. } => Some(missed),
+            Place::Idle | Place::Waiting | Place::Ready => {
+                let unserved = entry.slot.replace(slot).is_some();
+                self.requeue(index);
+                unserved.then_some(missed)
+            }
+        }
+    }
+
+    /// Puts an entry where its due time says, unless its check is on its way.
+    fn requeue(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        match entry.place {
+            Place::InFlight { .. } => {}
+            // It is due already; only a pause takes it out.
+            Place::Ready if !entry.paused => {}
+            Place::Ready | Place::Waiting | Place::Idle => {
+                entry.generation = entry.generation.wrapping_add(1);
+                entry.place = Place::Idle;
+                self.enqueue(index);
+            }
+        }
+    }
+
+    fn enqueue(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        if entry.place != Place::Idle {
+            return;
+        }
+        if let Some(due) = entry.due() {
+            entry.place = Place::Waiting;
+            self.heap
+                .push(Reverse((due.as_ms(), index, entry.generation)));
+        }
+    }
+
+    /// Moves everybody whose time has come into the queues.
+    fn wake(&mut self, now: Timestamp) {
+        while let Some(Reverse((due_ms, index, generation))) = self.heap.peek().copied() {
+            if due_ms > now.as_ms() {
+                break;
+            }
+            self.heap.pop();
+            let entry = &mut self.entries[index as usize];
+            if entry.generation != generation || entry.place != Place::Waiting {
+                continue;
+            }
+            entry.place = Place::Ready;
+            if entry.hit_deadline {
+                self.ready_slow.push_back((index, generation));
+            } else {
+                self.ready.push_back((index, generation));
+            }
+        }
+    }
+
+    /// The next check to begin now, if one is due and a slot is free for it.
+    pub fn next_start(&mut self, now: Timestamp) -> Option<Start> {
+        self.wake(now);
+        if self.in_flight >= self.slots {
+            return None;
+        }
+        let slow_may = self.in_flight_slow < self.slots.div_ceil(2);
+        let index = self.pop_ready(false).or_else(|| {
+            // One slot has no halves: there the dead wait for nobody but the living.
+            slow_may.then(|| self.pop_ready(true)).flatten()
+        })?;
+        Some(self.start(index, now))
+    }
+
+    fn pop_ready(&mut self, slow: bool) -> Option<u32> {
+        let queue = if slow {
+            &mut self.ready_slow
+        } else {
+            &mut self.ready
+        };
+        while let Some((index, generation)) = queue.pop_front() {
+            let entry = &self.entries[index as usize];
+            if entry.generation == generation && entry.place == Place::Ready {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    fn start(&mut self, index: u32, now: Timestamp) -> Start {
+        let entry = &mut self.entries[index as usize];
+        let slow = entry.hit_deadline;
+        let (planned, missed) = entry.serve_slots(now);
+        let beside = entry.beside.take().filter(|at| *at <= now);
+        let late = now.since(planned.or(beside).unwrap_or(now));
+        entry.place = Place::InFlight {
+            slow,
+            beside: planned.is_none(),
+        };
+        entry.last_started = Some(now);
+        entry.not_before = None;
+        self.in_flight += 1;
+        self.in_flight_slow += u32::from(slow);
+        Start {
+            ticket: Ticket(index),
+            id: entry.id,
+            monitor: Arc::clone(&entry.monitor),
+            late,
+            missed,
+        }
+    }
+
+    /// A check ended: its slot is free, its monitor waits for its next turn. Says which slots it overran.
+    pub fn finished(&mut self, ticket: Ticket, ended: Ended) -> Option<Missed> {
+        let index = ticket.0;
+        let entry = self.entries.get_mut(index as usize)?;
+        let Place::InFlight { slow, beside } = entry.place else {
+            return None;
+        };
+        self.in_flight -= 1;
+        self.in_flight_slow -= u32::from(slow);
+        entry.place = Place::Idle;
+        if entry.gone {
+            self.free.push(index);
+            return None;
+        }
+        entry.hit_deadline = ended.hit_deadline;
+        let overrun = entry.overrun_slots(ended.at);
+        if let Some(wait) = ended.retry_after {
+            let until = ended.at.plus(wait.min(entry.monitor.rules.interval));
+            entry.not_before = Some(until);
+            if let (Some(grid), Some(slot)) = (entry.grid, entry.slot)
+                && slot < until
+            {
+                entry.slot = Some(grid.next_after(Timestamp::from_ms(until.as_ms() - 1)));
+            }
+        }
+        self.enqueue(index);
+        overrun.filter(|_| !beside)
+    }
+
+    /// The clock was set, or the machine slept, or we were stopped: every due time is computed anew,
+    /// what has passed meanwhile is missed, and nobody runs late in a burst.
+    pub fn rebase(&mut self, now: Timestamp) -> Vec<Missed> {
+        self.heap.clear();
+        self.ready.clear();
+        self.ready_slow.clear();
+        let window = first_check_window(self.entries.len());
+        let mut missed = Vec::new();
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            if entry.gone || matches!(entry.place, Place::InFlight { .. }) {
+                continue;
+            }
+            missed.extend(entry.rebase(now, window));
+            entry.place = Place::Idle;
+            entry.generation = entry.generation.wrapping_add(1);
+            self.enqueue(u32::try_from(index).expect("indices are made from u32"));
+        }
+        missed
+    }
+}
+
+impl Entry {
+    /// The next moment at which this monitor wants a check.
+    fn due(&self) -> Option<Timestamp> {
+        if self.paused || self.gone {
+            return None;
+        }
+        let due = match (self.slot, self.beside) {
+            (Some(slot), Some(beside)) => slot.min(beside),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => return None,
+        };
+        Some(self.not_before.map_or(due, |patience| due.max(patience)))
+    }
+
+    /// A check soon, if there is none younger than the interval; a slot that comes soon will do.
+    fn want_first_check(&mut self, now: Timestamp, window: Duration) {
+        let fresh = self
+            .last_started
+            .is_some_and(|at| at <= now && now.since(at) < self.monitor.rules.interval);
+        let soon = now.plus(window);
+        if !fresh && self.slot.is_none_or(|slot| slot > soon) {
+            self.beside = Some(grid::spread(&self.monitor.name, now, window));
+        }
+    }
+
+    /// Takes all slots up to `now` off the list: the newest is served, those before it were missed.
+    fn serve_slots(&mut self, now: Timestamp) -> (Option<Timestamp>, Option<Missed>) {
+        let Some(first) = self.slot.filter(|slot| *slot <= now) else {
+            return (None, None);
+        };
+        let Some(grid) = self.grid else {
+            self.slot = None;
+            return (Some(first), None);
+        };
+        let newest = grid.last_until(now);
+        self.slot = Some(grid.next_after(now));
+        let missed = Missed {
+            id: self.id,
+            first,
+            count: grid.slots(first, newest),
+        };
+        (Some(newest), Some(missed).filter(|missed| missed.count > 0))
+    }
+
+    /// Takes the slots off the list that fell into a check which ended at `ended`.
+    fn overrun_slots(&mut self, ended: Timestamp) -> Option<Missed> {
+        let first = self.slot.filter(|slot| *slot <= ended)?;
+        let grid = self.grid?;
+        self.slot = Some(grid.next_after(ended));
+        Some(Missed {
+            id: self.id,
+            first,
+            count: grid.slots(first, ended.plus(Duration::from_millis(1))),
+        })
+    }
+
+    fn rebase(&mut self, now: Timestamp, window: Duration) -> Option<Missed> {
+        let missed = self.overrun_slots(now);
+        self.slot = self.grid.map(|grid| grid.next_after(now));
+        self.last_started = self.last_started.filter(|at| *at <= now);
+        let far = now.plus(self.monitor.rules.interval);
+        self.not_before = self.not_before.filter(|at| *at > now && *at <= far);
+        self.beside = self.beside.filter(|at| *at > now && *at <= far);
+        if self.beside.is_none() && self.grid.is_some() && !self.paused {
+            self.want_first_check(now, window);
+        }
+        missed.filter(|_| !self.paused)
+    }
+}
+
+const fn entry_is_paused(entry: &Entry) -> bool {
+    entry.paused
+}
+
+fn grid_of(monitor: &Monitor) -> Option<Grid> {
+    match &monitor.schedule {
+        Schedule::Every(interval) => Some(Grid::new(&monitor.name, *interval)),
+        Schedule::Cron(_) => None,
+    }
+}
+
+fn first_check_window(monitors: usize) -> Duration {
+    FIRST_CHECK_GAP
+        .saturating_mul(u32::try_from(monitors).unwrap_or(u32::MAX))
+        .min(FIRST_CHECK_WITHIN)
+}
