@@ -99,6 +99,9 @@ pub enum News {
     },
     /// Changes up and down too often for single mails.
     Flapping {
+        /// The incident that it is filed under: whoever gets this mail is told of its end.
+        #[serde(default)]
+        incident: Option<IncidentKey>,
         /// How many changes.
         changes: u32,
         /// Within how long.
@@ -149,9 +152,9 @@ impl News {
             Self::Down { incident, .. }
             | Self::StillDown { incident, .. }
             | Self::Up { incident, .. } => Some(*incident),
+            Self::Flapping { incident, .. } => *incident,
             Self::Degraded { .. }
             | Self::CertificateExpiring { .. }
-            | Self::Flapping { .. }
             | Self::RedirectChanged { .. }
             | Self::Blind { .. }
             | Self::Trouble { .. }

@@ -1,6 +1,15 @@
 //! Decisions as pure functions: state, event and `now` in, values out.
 
 pub mod calendar;
-
+pub mod certificate;
+pub mod drift;
+pub mod flapping;
 pub mod grid;
+pub mod intermittent;
 pub mod judge;
+mod machine;
+pub mod memory;
+pub mod monitor;
+pub mod parents;
+pub mod reminder;
+pub mod slow;

@@ -1,0 +1,96 @@
+//! Changes between up and down that are too many for single mails.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::incident::{Cause, IncidentKey};
+use crate::domain::settings::Flapping;
+use crate::domain::timestamp::Timestamp;
+
+/// Down for so long while flapping is mailed as DOWN.
+pub const DOWN_AFTER: Duration = Duration::from_secs(600);
+
+/// Up for so long ends the flapping.
+pub const CALM_AFTER: Duration = Duration::from_secs(1800);
+
+/// Outages of one spell that are remembered for its last mail; older ones have the same recipients.
+const OWED_MAX: usize = 16;
+
+/// Whether a monitor changes too often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flap {
+    /// It does not.
+    Calm {
+        /// Its last changes, oldest first; at most as many as make flapping.
+        changes: Vec<Timestamp>,
+    },
+    /// It does.
+    Flapping {
+        /// Since when.
+        since: Timestamp,
+        /// The changes that made it so.
+        changes: u32,
+        /// Whether that was mailed.
+        told: bool,
+        /// Outages of which something was mailed whose end was not.
+        owed: Vec<Owed>,
+    },
+}
+
+impl Default for Flap {
+    fn default() -> Self {
+        Self::Calm {
+            changes: Vec::new(),
+        }
+    }
+}
+
+/// An outage that is over for the machine, and not yet for those who were told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// Which.
+    pub key: IncidentKey,
+    /// What began it.
+    pub cause: Cause,
+    /// How many of its checks failed.
+    pub checks_failed: u32,
+}
+
+impl Flap {
+    /// Whether it is flapping.
+    pub const fn is_on(&self) -> bool {
+        matches!(self, Self::Flapping { .. })
+    }
+
+    /// Takes in a change between up and down.
+    pub fn change(&mut self, limit: Flapping, now: Timestamp) {
+        let Self::Calm { changes } = self else {
+            return;
+        };
+        changes.push(now);
+        changes.retain(|at| now.since(*at) <= limit.within);
+        let needed = usize::try_from(limit.changes.get()).unwrap_or(usize::MAX);
+        if changes.len() >= needed {
+            *self = Self::Flapping {
+                since: now,
+                changes: limit.changes.get(),
+                told: false,
+                owed: Vec::new(),
+            };
+        }
+    }
+
+    /// Remembers an outage whose end is mailed with the end of the flapping.
+    pub fn owe(&mut self, outage: Owed) {
+        let Self::Flapping { owed, .. } = self else {
+            return;
+        };
+        owed.retain(|other| other.key != outage.key);
+        if owed.len() >= OWED_MAX {
+            owed.remove(0);
+        }
+        owed.push(outage);
+    }
+}
