@@ -1,0 +1,126 @@
+//! The release binary as a process to be measured.
+
+use std::fmt::Write as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use sitewatch::clock::tick;
+
+use super::process::Pinned;
+use super::target::Target;
+
+/// Where the monitors point.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Scheme {
+    /// `http://127.0.0.1`
+    Plain,
+    /// `http://name.test`, resolved by the target's name server.
+    Named,
+    /// `https://localhost`, resolved from /etc/hosts.
+    Tls,
+    /// Every second one plain, every other one silent until its deadline.
+    HalfDead,
+}
+
+/// What is to be watched, and how often.
+pub struct Load {
+    /// How many monitors.
+    pub monitors: usize,
+    /// How often each.
+    pub interval: Duration,
+    /// Over what.
+    pub scheme: Scheme,
+    /// Checks in flight at most.
+    pub concurrency: u32,
+}
+
+/// A running daemon.
+pub struct Running {
+    /// The process.
+    pub process: Pinned,
+    /// From its start to READY=1.
+    pub ready: Duration,
+    directory: PathBuf,
+}
+
+impl Running {
+    /// Writes a configuration and starts the daemon on core 1; returns once it says that it is ready.
+    pub fn start(target: &Target, root: &Path, load: &Load) -> Self {
+        let directory = root.join(format!("run-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).expect("the directory is writable");
+        let file = directory.join("monitors.toml");
+        std::fs::write(&file, configuration(target, root, load)).expect("written");
+        let notify = directory.join("notify");
+        let socket = UnixDatagram::bind(&notify).expect("a socket");
+        socket
+            .set_read_timeout(Some(Duration::from_secs(120)))
+            .expect("a socket option");
+        let binary = PathBuf::from(env!("CARGO_BIN_EXE_sitewatch"));
+        let arguments = ["run", "--config", file.to_str().expect("a plain name")];
+        let variables = [
+            ("NOTIFY_SOCKET", notify.to_str().expect("a plain name")),
+            ("RUST_LOG", "warn"),
+        ];
+        let began = tick();
+        let process = Pinned::start(1, &binary, &arguments, Stdio::null(), &variables);
+        let mut message = [0; 4096];
+        loop {
+            let length = socket.recv(&mut message).expect("the daemon becomes ready");
+            if message[..length]
+                .windows(7)
+                .any(|window| window == b"READY=1")
+            {
+                break;
+            }
+        }
+        let ready = tick() - began;
+        // Later status messages must not fill the socket and hold the daemon up.
+        std::thread::spawn(move || while socket.recv(&mut message).is_ok() {});
+        Self {
+            process,
+            ready,
+            directory,
+        }
+    }
+
+    /// Stops it cleanly and clears up.
+    pub fn stop(self) {
+        self.process.stop();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn configuration(target: &Target, root: &Path, load: &Load) -> String {
+    let interval = sitewatch::domain::span::Written(load.interval);
+    let mut text = format!(
+        "[daemon]\ndatabase = \"sitewatch.db\"\ncontrol_socket = \"control.sock\"\nmax_concurrent_checks = {}\n\
+         shutdown_grace = \"1s\"\n",
+        load.concurrency
+    );
+    if load.scheme == Scheme::Named {
+        let _ = write!(text, "[dns]\nservers = [\"127.0.0.1:{}\"]\n", target.dns);
+    }
+    let _ = write!(text, "[defaults]\ninterval = \"{interval}\"\n");
+    if load.scheme == Scheme::Tls {
+        let _ = writeln!(text, "ca_file = \"{}\"", root.join("ca.pem").display());
+    }
+    for number in 0..load.monitors {
+        let url = match load.scheme {
+            Scheme::Plain => format!("http://127.0.0.1:{}/{number}", target.http),
+            Scheme::Named => format!("http://site{}.test:{}/{number}", number % 1000, target.http),
+            Scheme::Tls => format!("https://localhost:{}/{number}", target.https),
+            Scheme::HalfDead if number % 2 == 0 => {
+                format!("http://127.0.0.1:{}/{number}", target.http)
+            }
+            Scheme::HalfDead => format!("http://127.0.0.1:{}/{number}", target.silent),
+        };
+        let _ = write!(
+            text,
+            "[[monitor]]\nname = \"site{number}\"\nurl = \"{url}\"\n"
+        );
+    }
+    text
+}
