@@ -2,5 +2,7 @@
 
 pub mod demo;
 pub mod health;
+#[cfg(test)]
+mod sample;
 pub mod scheduler;
 pub mod timetable;

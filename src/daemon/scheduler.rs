@@ -1,13 +1,36 @@
 //! Runs the timetable: starts what is due, takes orders, notices suspend and clock steps.
 
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::timetable::Planned;
+use super::health::{Health, Part};
+use super::timetable::{Ended, Missed, Planned, Start, Ticket, Timetable};
+use crate::clock;
 use crate::domain::check::Check;
-use crate::domain::monitor::MonitorId;
+use crate::domain::monitor::{Monitor, MonitorId};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::connectivity;
+
+/// The loop wakes up at least this often, so that a suspend and a clock step are noticed.
+const WAKE_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// Checks that are due within this time of each other share a wake-up: it bounds the cost of the
+/// timer at thousands of checks a second, and lateness stays below what a network's jitter is.
+const COALESCE: Duration = Duration::from_millis(4);
+
+/// Awake for the first time after this long: the process was stopped, or starved.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// Ended checks taken from the queue in one turn.
+const FINISHED_AT_ONCE: usize = 256;
 
 /// What the scheduler can be told.
 #[derive(Debug)]
@@ -90,5 +113,452 @@ impl Handle {
             unless_since,
             outcome: None,
         });
+    }
+}
+
+/// How one check ended, for the scheduler.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Whether it ran into its deadline.
+    pub hit_deadline: bool,
+    /// The Retry-After of a 429.
+    pub retry_after: Option<Duration>,
+    /// What it found; only where it was asked for.
+    pub check: Option<Check>,
+}
+
+/// What the scheduler acts on: the live daemon, or a script in tests.
+pub trait World: Send + Sync + 'static {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+
+    /// One check, from the first packet to the recorder's queue.
+    fn check(
+        self: Arc<Self>,
+        id: MonitorId,
+        monitor: Arc<Monitor>,
+        wants_copy: bool,
+    ) -> impl Future<Output = Outcome> + Send;
+
+    /// Slots passed without a check.
+    fn missed(&self, missed: Vec<Missed>);
+
+    /// The machine slept, the clock was set (by so many milliseconds), or we were stopped.
+    fn jumped(&self, by_ms: i64);
+}
+
+struct Finished {
+    ticket: Ticket,
+    id: MonitorId,
+    outcome: Outcome,
+}
+
+/// The running scheduler.
+pub struct Scheduler<W> {
+    world: Arc<W>,
+    health: Arc<Health>,
+    timetable: Timetable,
+    commands: mpsc::UnboundedReceiver<Command>,
+    finished: mpsc::UnboundedReceiver<Finished>,
+    finish: mpsc::UnboundedSender<Finished>,
+    asking: HashMap<MonitorId, Vec<oneshot::Sender<Check>>>,
+    stop_at: Option<Instant>,
+}
+
+impl<W: World> Scheduler<W> {
+    /// A scheduler that waits for its first [`Command::Replace`].
+    pub fn new(
+        world: Arc<W>,
+        health: Arc<Health>,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        let (finish, finished) = mpsc::unbounded_channel();
+        Self {
+            world,
+            health,
+            timetable: Timetable::new(1),
+            commands,
+            finished,
+            finish,
+            asking: HashMap::new(),
+            stop_at: None,
+        }
+    }
+
+    /// Runs until it is told to stop and its checks have ended. Says how many it left behind.
+    pub async fn run(mut self) -> u32 {
+        let mut batch = Vec::new();
+        let mut before = (self.world.now(), clock::tick());
+        loop {
+            let (now, tick) = (self.world.now(), clock::tick());
+            self.look_at_clocks(before, (now, tick));
+            before = (now, tick);
+            if let Some(stop_at) = self.stop_at {
+                if self.timetable.in_flight() == 0 || tick >= stop_at {
+                    return self.timetable.in_flight();
+                }
+            } else {
+                self.start_due(now);
+            }
+            self.report();
+            let wake_at = self.wake_at(now, tick);
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    // Nobody is left to give orders: the daemon is coming down.
+                    None => self.obey(Command::Stop { grace: Duration::ZERO }),
+                },
+                _ = self.finished.recv_many(&mut batch, FINISHED_AT_ONCE) => {}
+                () = tokio::time::sleep_until(wake_at) => {}
+            }
+            let now = self.world.now();
+            for finished in batch.drain(..) {
+                self.finish(finished, now);
+            }
+        }
+    }
+
+    fn wake_at(&self, now: Timestamp, tick: Instant) -> Instant {
+        let idle = match self.timetable.next_due() {
+            Some(due) if self.stop_at.is_none() => due.since(now).clamp(COALESCE, WAKE_AT_LEAST),
+            Some(_) | None => WAKE_AT_LEAST,
+        };
+        let wake_at = tick + idle;
+        self.stop_at.map_or(wake_at, |stop_at| stop_at.min(wake_at))
+    }
+
+    fn look_at_clocks(&mut self, before: (Timestamp, Instant), after: (Timestamp, Instant)) {
+        let awake = after.1.duration_since(before.1);
+        let parted = connectivity::parted(before.0, after.0, awake);
+        if parted.is_none() && awake < STALLED {
+            return;
+        }
+        let by_ms = parted.unwrap_or(0);
+        if parted.is_some() {
+            tracing::warn!(
+                by_ms,
+                "the wall clock and the monotonic clock parted: the machine slept or the time was set; \
+                 every due time is computed anew"
+            );
+            self.world.jumped(by_ms);
+        } else {
+            tracing::warn!(
+                seconds = awake.as_secs(),
+                "the daemon was held up; what was due meanwhile is recorded as missed"
+            );
+        }
+        let missed = self.timetable.rebase(after.0);
+        self.note_missed(missed, after.0);
+    }
+
+    fn start_due(&mut self, now: Timestamp) {
+        let mut missed = Vec::new();
+        while let Some(start) = self.timetable.next_start(now) {
+            self.health.checks.fetch_add(1, Relaxed);
+            self.health.note_lateness(start.late);
+            missed.extend(start.missed);
+            self.spawn(start);
+        }
+        self.note_missed(missed, now);
+    }
+
+    fn note_missed(&self, missed: Vec<Missed>, now: Timestamp) {
+        if missed.is_empty() {
+            return;
+        }
+        let count: u64 = missed.iter().map(|missed| missed.count).sum();
+        self.health.missed.fetch_add(count, Relaxed);
+        self.health.overdue_at_ms.store(now.as_ms(), Relaxed);
+        self.world.missed(missed);
+    }
+
+    fn spawn(&self, start: Start) {
+        let world = Arc::clone(&self.world);
+        let health = Arc::clone(&self.health);
+        let finish = self.finish.clone();
+        let wants_copy = self.asking.contains_key(&start.id);
+        tokio::spawn(async move {
+            let Start {
+                ticket,
+                id,
+                monitor,
+                ..
+            } = start;
+            let outcome = match caught(world.check(id, Arc::clone(&monitor), wants_copy)).await {
+                Ok(outcome) => outcome,
+                Err(panic) => {
+                    health.panics.fetch_add(1, Relaxed);
+                    tracing::error!(monitor = %monitor.name, panic, "a check panicked; this is a bug");
+                    Outcome::default()
+                }
+            };
+            // The scheduler is gone only when the daemon is.
+            let _ = finish.send(Finished {
+                ticket,
+                id,
+                outcome,
+            });
+        });
+    }
+
+    fn finish(&mut self, finished: Finished, now: Timestamp) {
+        let Finished {
+            ticket,
+            id,
+            outcome,
+        } = finished;
+        let ended = Ended {
+            at: now,
+            hit_deadline: outcome.hit_deadline,
+            retry_after: outcome.retry_after,
+        };
+        let missed = self.timetable.finished(ticket, ended);
+        self.note_missed(missed.into_iter().collect(), now);
+        if let Some(check) = outcome.check
+            && let Some(asking) = self.asking.remove(&id)
+        {
+            for asked in asking {
+                // Whoever asked may have hung up.
+                let _ = asked.send(check.clone());
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.world.now();
+        match command {
+            Command::Replace { planned, slots } => {
+                self.timetable.set_slots(slots);
+                let ids: HashSet<MonitorId> = planned.iter().map(|planned| planned.id).collect();
+                self.asking.retain(|id, _| ids.contains(id));
+                self.timetable.replace(planned, now);
+            }
+            Command::CheckAt { monitor, at } => self.timetable.check_at(monitor, at),
+            Command::CheckNow {
+                monitor,
+                unless_since,
+                outcome,
+            } => {
+                let wanted = self.timetable.check_now(monitor, unless_since, now);
+                if let Some(outcome) = outcome.filter(|_| wanted) {
+                    self.asking.entry(monitor).or_default().push(outcome);
+                }
+            }
+            Command::SetPaused { monitor, paused } => {
+                self.timetable.set_paused(monitor, paused, now);
+                if paused {
+                    self.asking.remove(&monitor);
+                }
+            }
+            Command::Trigger { monitor, slot } => {
+                let missed = self.timetable.trigger(monitor, slot);
+                self.note_missed(missed.into_iter().collect(), now);
+            }
+            Command::Stop { grace } => {
+                let stop_at = clock::tick() + grace;
+                self.stop_at = Some(self.stop_at.map_or(stop_at, |before| before.min(stop_at)));
+                self.asking.clear();
+            }
+        }
+    }
+
+    fn report(&self) {
+        let gauge = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        self.health.beat(Part::Scheduler);
+        self.health
+            .monitors
+            .store(gauge(self.timetable.monitors()), Relaxed);
+        self.health
+            .waiting
+            .store(gauge(self.timetable.waiting()), Relaxed);
+        self.health
+            .in_flight
+            .store(u64::from(self.timetable.in_flight()), Relaxed);
+    }
+}
+
+/// Runs a future to its end, or to its panic.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(move |context| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
+        }
+    })
+    .await
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicI64;
+
+    use super::super::sample;
+    use super::*;
+
+    /// Virtual time, and a list of what happened.
+    struct Script {
+        from: (Timestamp, Instant),
+        shift_ms: AtomicI64,
+        log: Mutex<Vec<String>>,
+    }
+
+    impl World for Script {
+        fn now(&self) -> Timestamp {
+            let shift = self.shift_ms.load(Relaxed);
+            let passed = clock::tick().duration_since(self.from.1);
+            Timestamp::from_ms(self.from.0.plus(passed).as_ms() + shift)
+        }
+
+        async fn check(
+            self: Arc<Self>,
+            _: MonitorId,
+            monitor: Arc<Monitor>,
+            wants_copy: bool,
+        ) -> Outcome {
+            self.log.lock().unwrap().push(monitor.name.to_string());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(monitor.name.as_str() != "broken", "a bug in the probe");
+            Outcome {
+                check: wants_copy.then(sample::check),
+                ..Outcome::default()
+            }
+        }
+
+        fn missed(&self, missed: Vec<Missed>) {
+            let count: u64 = missed.iter().map(|missed| missed.count).sum();
+            self.log.lock().unwrap().push(format!("missed {count}"));
+        }
+
+        fn jumped(&self, by_ms: i64) {
+            self.log
+                .lock()
+                .unwrap()
+                .push(format!("jumped {} s", by_ms / 1000));
+        }
+    }
+
+    struct Rig {
+        world: Arc<Script>,
+        health: Arc<Health>,
+        handle: Handle,
+        task: tokio::task::JoinHandle<u32>,
+    }
+
+    fn rig(names: &[&str]) -> Rig {
+        let from = Timestamp::from_ms(1_795_377_600_000);
+        let world = Arc::new(Script {
+            from: (from, clock::tick()),
+            shift_ms: AtomicI64::new(0),
+            log: Mutex::default(),
+        });
+        let health = Arc::new(Health::new(from));
+        let (handle, commands) = Handle::new();
+        let scheduler = Scheduler::new(Arc::clone(&world), Arc::clone(&health), commands);
+        let task = tokio::spawn(scheduler.run());
+        let planned = names.iter().zip(1..).map(|(name, id)| Planned {
+            id: MonitorId(id),
+            monitor: Arc::new(sample::monitor(name, Duration::from_secs(60))),
+            paused: false,
+            last_check: Some(from.minus(Duration::from_secs(1))),
+        });
+        handle.send(Command::Replace {
+            planned: planned.collect(),
+            slots: 8,
+        });
+        Rig {
+            world,
+            health,
+            handle,
+            task,
+        }
+    }
+
+    impl Rig {
+        async fn seconds(&self, seconds: u64) -> Vec<String> {
+            for _ in 0..seconds * 4 {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            std::mem::take(&mut *self.world.log.lock().unwrap())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_slot_once() {
+        let rig = rig(&["a"]);
+        assert_eq!(rig.seconds(600).await, ["a"; 10]);
+        let (bins, _) = rig.health.lateness();
+        assert_eq!(bins[..3].iter().sum::<u64>(), 10, "{bins:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_counted_and_the_next_check_comes() {
+        let rig = rig(&["broken"]);
+        assert_eq!(rig.seconds(180).await, ["broken"; 3]);
+        assert_eq!(rig.health.panics.load(Relaxed), 3);
+        assert_eq!(rig.health.in_flight.load(Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_set_forward_is_noticed_within_a_second() {
+        let rig = rig(&["a"]);
+        rig.seconds(60).await;
+        rig.world.shift_ms.store(600_000, Relaxed);
+        let log = rig.seconds(2).await;
+        assert_eq!(log[..2], ["jumped 600 s", "missed 10"]);
+        assert_eq!(rig.seconds(600).await.len() + log.len() - 2, 11);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asked_is_told() {
+        let rig = rig(&["a", "b"]);
+        let ask = |monitor| {
+            let (outcome, answer) = oneshot::channel();
+            rig.handle.send(Command::CheckNow {
+                monitor: MonitorId(monitor),
+                unless_since: rig.world.now(),
+                outcome: Some(outcome),
+            });
+            answer
+        };
+        let (one, again, nobody) = (ask(1), ask(1), ask(9));
+        assert!(one.await.is_ok());
+        assert!(again.await.is_ok());
+        assert!(nobody.await.is_err());
+        assert_eq!(rig.seconds(1).await, ["a"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_checks_on_their_way_and_starts_no_more() {
+        let rig = rig(&["a"]);
+        rig.handle.check_now(MonitorId(1), rig.world.now());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let grace = Duration::from_secs(10);
+        rig.handle.send(Command::Stop { grace });
+        let stopped = clock::tick();
+        assert_eq!(rig.task.await.unwrap(), 0);
+        assert!(clock::tick().duration_since(stopped) < Duration::from_millis(200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_without_grace_leaves_them_behind() {
+        let rig = rig(&["a"]);
+        rig.handle.check_now(MonitorId(1), rig.world.now());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let grace = Duration::ZERO;
+        rig.handle.send(Command::Stop { grace });
+        assert_eq!(rig.task.await.unwrap(), 1);
     }
 }

@@ -583,3 +583,376 @@ fn first_check_window(monitors: usize) -> Duration {
         .saturating_mul(u32::try_from(monitors).unwrap_or(u32::MAX))
         .min(FIRST_CHECK_WITHIN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    const START_MS: i64 = 1_795_377_600_000;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(START_MS + ms)
+    }
+
+    fn planned(id: i64, monitor: Monitor, last_check: Option<Timestamp>) -> Planned {
+        Planned {
+            id: MonitorId(id),
+            monitor: Arc::new(monitor),
+            paused: false,
+            last_check,
+        }
+    }
+
+    fn every(id: i64, seconds: u64) -> Planned {
+        let monitor = sample::monitor(&format!("site-{id}"), Duration::from_secs(seconds));
+        planned(id, monitor, Some(at(-1)))
+    }
+
+    /// Virtual time over a timetable: checks take as long as `took_ms` says.
+    struct Run {
+        table: Timetable,
+        now_ms: i64,
+        on_their_way: Vec<(i64, Ticket, MonitorId)>,
+        started: Vec<(MonitorId, i64, Duration)>,
+        missed: u64,
+        took_ms: fn(MonitorId) -> i64,
+    }
+
+    impl Run {
+        fn new(slots: u32, planned: Vec<Planned>, took_ms: fn(MonitorId) -> i64) -> Self {
+            let mut table = Timetable::new(slots);
+            table.replace(planned, at(0));
+            Self {
+                table,
+                now_ms: 0,
+                on_their_way: Vec::new(),
+                started: Vec::new(),
+                missed: 0,
+                took_ms,
+            }
+        }
+
+        fn until(&mut self, end_ms: i64) -> &mut Self {
+            loop {
+                self.finish_due();
+                while let Some(start) = self.table.next_start(at(self.now_ms)) {
+                    self.started.push((start.id, self.now_ms, start.late));
+                    self.missed += start.missed.map_or(0, |missed| missed.count);
+                    let ends = self.now_ms + (self.took_ms)(start.id);
+                    self.on_their_way.push((ends, start.ticket, start.id));
+                }
+                let due = self.table.next_due().map(|due| due.as_ms() - START_MS);
+                let ends = self.on_their_way.iter().map(|(ends, ..)| *ends).min();
+                let next = due.into_iter().chain(ends).min().unwrap_or(i64::MAX);
+                if next > end_ms {
+                    self.now_ms = end_ms;
+                    return self;
+                }
+                self.now_ms = next.max(self.now_ms);
+            }
+        }
+
+        fn finish_due(&mut self) {
+            let now_ms = self.now_ms;
+            let ended: Vec<_> = self
+                .on_their_way
+                .extract_if(.., |(ends, ..)| *ends <= now_ms)
+                .collect();
+            for (ends, ticket, id) in ended {
+                let missed = self.table.finished(
+                    ticket,
+                    Ended {
+                        at: at(ends),
+                        hit_deadline: (self.took_ms)(id) >= 10_000,
+                        retry_after: None,
+                    },
+                );
+                self.missed += missed.map_or(0, |missed| missed.count);
+            }
+        }
+
+        fn starts_of(&self, id: i64) -> Vec<i64> {
+            self.started
+                .iter()
+                .filter(|(of, ..)| *of == MonitorId(id))
+                .map(|(_, ms, _)| *ms)
+                .collect()
+        }
+    }
+
+    fn quick(_: MonitorId) -> i64 {
+        50
+    }
+
+    #[test]
+    fn a_monitor_keeps_to_its_grid() {
+        let mut run = Run::new(8, vec![every(1, 60)], quick);
+        let grid = Grid::new(
+            &sample::monitor("site-1", Duration::ZERO).name,
+            Duration::from_secs(60),
+        );
+        run.until(240_000);
+        let first = grid.next_after(at(0)).as_ms() - START_MS;
+        let slots: Vec<i64> = (0..4).map(|k| first + k * 60_000).collect();
+        assert_eq!(run.starts_of(1), slots);
+        assert_eq!(run.missed, 0);
+    }
+
+    #[test]
+    fn a_new_monitor_is_checked_at_once_and_many_are_spread_over_nine_seconds() {
+        let new = |id| {
+            planned(
+                id,
+                sample::monitor(&format!("n{id}"), Duration::from_secs(3600)),
+                None,
+            )
+        };
+        let mut run = Run::new(8, vec![new(1)], quick);
+        run.until(20_000);
+        assert_eq!(run.starts_of(1).len(), 1);
+        assert!(run.starts_of(1)[0] <= 10, "{:?}", run.started);
+
+        let mut run = Run::new(512, (0..2000).map(new).collect(), quick);
+        run.until(10_000);
+        assert_eq!(run.started.len(), 2000);
+        let in_first_second = run.started.iter().filter(|(_, ms, _)| *ms < 1000).count();
+        assert!((150..300).contains(&in_first_second), "{in_first_second}");
+    }
+
+    #[test]
+    fn a_fresh_check_before_a_restart_keeps_the_turn() {
+        let slot = Grid::new(
+            &sample::monitor("site-1", Duration::ZERO).name,
+            Duration::from_secs(3600),
+        )
+        .next_after(at(0));
+        let mut old = every(1, 3600);
+        old.last_check = Some(slot.minus(Duration::from_secs(3600)));
+        let mut run = Run::new(8, vec![old.clone()], quick);
+        run.until(3_600_000);
+        assert_eq!(run.starts_of(1), [slot.as_ms() - START_MS]);
+        // One from before the last slot, or from the future, does not count.
+        for stale in [at(-3_600_000), at(60_000)] {
+            old.last_check = Some(stale);
+            let mut run = Run::new(8, vec![old.clone()], quick);
+            run.until(10_000);
+            assert_eq!(run.starts_of(1).len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_confirming_check_runs_beside_the_grid_and_serves_a_slot_that_falls_into_it() {
+        let mut run = Run::new(8, vec![every(1, 60)], |_| 3000);
+        let first = run.table.next_due().unwrap().as_ms() - START_MS;
+        run.until(first + 5000);
+        run.table.check_at(MonitorId(1), at(first + 13_000));
+        run.until(first + 30_000);
+        assert_eq!(run.starts_of(1), [first, first + 13_000]);
+        // This one begins a second before the slot and is still running when it comes.
+        run.table.check_at(MonitorId(1), at(first + 59_000));
+        run.until(first + 130_000);
+        assert_eq!(
+            run.starts_of(1),
+            [first, first + 13_000, first + 59_000, first + 120_000]
+        );
+        assert_eq!(run.missed, 0);
+    }
+
+    #[test]
+    fn a_slot_before_the_confirming_check_replaces_its_wait() {
+        let mut run = Run::new(8, vec![every(1, 10)], quick);
+        let first = run.table.next_due().unwrap().as_ms() - START_MS;
+        run.until(first + 100);
+        run.table.check_at(MonitorId(1), at(first + 10_050));
+        run.until(first + 10_000);
+        run.table.check_at(MonitorId(1), at(first + 20_050));
+        run.until(first + 20_000);
+        assert_eq!(run.starts_of(1), [first, first + 10_000, first + 20_000]);
+    }
+
+    #[test]
+    fn checks_of_one_monitor_never_overlap_and_overrun_slots_are_missed() {
+        let mut run = Run::new(8, vec![every(1, 10)], |_| 25_000);
+        let first = run.table.next_due().unwrap().as_ms() - START_MS;
+        run.table.check_now(MonitorId(1), at(0), at(0));
+        run.until(first + 100_000);
+        let starts = run.starts_of(1);
+        assert!(
+            starts.windows(2).all(|pair| pair[1] - pair[0] >= 25_000),
+            "{starts:?}"
+        );
+        assert!(run.missed > 3, "{}", run.missed);
+    }
+
+    #[test]
+    fn the_dead_do_not_keep_the_living_waiting() {
+        let planned = (0..200).map(|id| every(id, 10)).collect();
+        let dead = |id: MonitorId| if id.0 % 2 == 0 { 10_000 } else { 50 };
+        let mut run = Run::new(32, planned, dead);
+        run.until(150_000);
+        let living = run
+            .started
+            .iter()
+            .filter(|(id, ms, _)| id.0 % 2 == 1 && *ms > 60_000);
+        let latest = living.map(|(_, _, late)| *late).max().unwrap();
+        assert!(latest < Duration::from_millis(60), "{latest:?}");
+        // The dead get their half of the slots: 16 at a time, 10 s each.
+        let dead = run
+            .started
+            .iter()
+            .filter(|(id, ms, _)| id.0 % 2 == 0 && *ms > 60_000);
+        assert!((130..160).contains(&dead.count()));
+        assert!(run.missed > 500, "{}", run.missed);
+        assert!(run.table.waiting() <= 200);
+    }
+
+    #[test]
+    fn past_the_limit_lateness_stays_below_the_interval_and_the_rest_is_missed() {
+        let planned = (0..100).map(|id| every(id, 10)).collect();
+        let mut run = Run::new(1, planned, |_| 200);
+        run.until(100_000);
+        assert_eq!(run.started.len(), 500);
+        assert!(
+            run.started
+                .iter()
+                .all(|(_, _, late)| *late < Duration::from_secs(10))
+        );
+        assert!((400..=500).contains(&run.missed), "{}", run.missed);
+    }
+
+    #[test]
+    fn retry_after_stretches_the_next_wait_to_one_interval_at_most() {
+        let mut run = Run::new(8, vec![every(1, 60)], quick);
+        let first = run.table.next_due().unwrap().as_ms() - START_MS;
+        run.until(first);
+        let (ends, ticket, _) = run.on_their_way.pop().unwrap();
+        let ended = Ended {
+            at: at(ends),
+            hit_deadline: false,
+            retry_after: Some(Duration::from_secs(3600)),
+        };
+        run.table.finished(ticket, ended);
+        run.table.check_at(MonitorId(1), at(ends + 10_000));
+        run.until(first + 110_000);
+        assert_eq!(run.starts_of(1), [first, ends + 60_000]);
+        assert_eq!(run.missed, 0);
+    }
+
+    #[test]
+    fn a_pause_stops_and_a_resume_checks_soon() {
+        let mut run = Run::new(8, vec![every(1, 10)], quick);
+        run.table.set_paused(MonitorId(1), true, at(0));
+        assert!(!run.table.check_now(MonitorId(1), at(0), at(0)));
+        run.until(60_000);
+        assert!(run.starts_of(1).is_empty());
+        run.table.set_paused(MonitorId(1), false, at(60_000));
+        run.until(61_000);
+        assert_eq!(run.starts_of(1).len(), 1);
+        assert_eq!(run.missed, 0);
+    }
+
+    #[test]
+    fn a_parent_is_checked_once_for_many_children() {
+        let mut run = Run::new(8, vec![every(1, 3600)], quick);
+        assert!(run.table.check_now(MonitorId(1), at(0), at(5)));
+        run.until(10);
+        assert!(
+            run.table.check_now(MonitorId(1), at(-3), at(10)),
+            "it is on its way"
+        );
+        run.until(1000);
+        assert!(
+            !run.table.check_now(MonitorId(1), at(-3), at(1000)),
+            "it was served"
+        );
+        run.until(2000);
+        assert_eq!(run.starts_of(1).len(), 1);
+    }
+
+    #[test]
+    fn replacing_keeps_phases_and_checks_on_their_way() {
+        let mut run = Run::new(8, vec![every(1, 60), every(2, 60)], |_| 500);
+        let first = run.table.next_due().unwrap().as_ms() - START_MS;
+        run.until(first);
+        let running = run.started[0].0.0;
+        let other = 3 - running;
+        run.table.replace(vec![every(running, 60)], at(first + 100));
+        assert_eq!((run.table.monitors(), run.table.in_flight()), (1, 1));
+        // Taken out and put back while its check runs: still one check at a time.
+        run.table.replace(vec![], at(first + 200));
+        run.table.replace(vec![every(running, 60)], at(first + 300));
+        run.until(first + 61_000);
+        assert_eq!(run.starts_of(running), [first, first + 60_000]);
+        assert!(run.starts_of(other).is_empty());
+        assert_eq!(run.table.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_changed_interval_is_another_grid() {
+        let mut run = Run::new(8, vec![every(1, 3600)], quick);
+        run.table.replace(vec![every(1, 10)], at(0));
+        run.until(30_000);
+        assert_eq!(run.starts_of(1).len(), 3);
+    }
+
+    #[test]
+    fn a_suspend_is_missed_and_nobody_bursts_afterwards() {
+        let mut run = Run::new(512, (0..300).map(|id| every(id, 60)).collect(), quick);
+        run.until(60_000);
+        let before = run.started.len();
+        run.now_ms = 660_000;
+        let missed: u64 = run
+            .table
+            .rebase(at(660_000))
+            .iter()
+            .map(|missed| missed.count)
+            .sum();
+        assert_eq!(missed, 3000);
+        run.until(669_000);
+        let verified: HashSet<_> = run.started[before..].iter().map(|(id, ..)| *id).collect();
+        assert_eq!(verified.len(), 300, "within 10 s");
+        let burst = run.started[before..]
+            .iter()
+            .filter(|(_, ms, _)| *ms < 661_000)
+            .count();
+        assert!(burst < 150, "{burst}");
+    }
+
+    #[test]
+    fn a_clock_set_back_checks_on() {
+        let mut run = Run::new(8, vec![every(1, 60)], quick);
+        run.until(120_000);
+        let before = run.started.len();
+        run.now_ms = -3_600_000;
+        assert_eq!(run.table.rebase(at(-3_600_000)), []);
+        run.until(-3_600_000 + 120_000);
+        let after = run.started.len() - before;
+        assert!((2..=3).contains(&after), "{after}");
+    }
+
+    #[test]
+    fn cron_monitors_come_by_their_trigger() {
+        let cron = planned(1, sample::cron_monitor("job", "0 * * * * *"), Some(at(-1)));
+        let mut run = Run::new(8, vec![cron], quick);
+        assert!(run.until(60_000).starts_of(1).is_empty());
+        assert_eq!(run.table.trigger(MonitorId(1), at(60_000)), None);
+        run.until(60_000);
+        let overlapped = run.table.trigger(MonitorId(1), at(60_000));
+        assert_eq!(overlapped.map(|missed| missed.count), Some(1));
+        run.until(120_000);
+        assert_eq!(run.starts_of(1), [60_000]);
+    }
+
+    #[test]
+    fn the_heap_stays_as_large_as_the_list() {
+        let mut run = Run::new(8, (0..50).map(|id| every(id, 10)).collect(), quick);
+        for second in 0..600 {
+            run.until(second * 1000);
+            for id in 0..50 {
+                run.table.check_at(MonitorId(id), at(second * 1000 + 900));
+            }
+        }
+        assert!(run.table.heap.len() < 500, "{}", run.table.heap.len());
+    }
+}

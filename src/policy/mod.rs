@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod certificate;
+pub mod connectivity;
 pub mod drift;
 pub mod flapping;
 pub mod grid;

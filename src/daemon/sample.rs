@@ -1,0 +1,98 @@
+//! Monitors for the tests of this directory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::check::{Check, Timings, Verdict};
+use crate::domain::expectation::{Expectation, StatusSet};
+use crate::domain::mask::Masks;
+use crate::domain::monitor::{CronText, Monitor, MonitorName, Rules, Schedule};
+use crate::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
+use crate::domain::timestamp::Timestamp;
+
+/// A monitor of `http://192.0.2.1/` with defaults, checked every `interval`.
+pub(super) fn monitor(name: &str, interval: Duration) -> Monitor {
+    Monitor {
+        name: MonitorName::parse(name).unwrap(),
+        enabled: true,
+        tags: Vec::new(),
+        schedule: Schedule::Every(interval),
+        target: Arc::new(target("http://192.0.2.1/")),
+        expectation: Arc::new(Expectation {
+            status: StatusSet::parse(["2xx"]).unwrap(),
+            final_url: None,
+            headers: Vec::new(),
+            body_contains: Vec::new(),
+            body_excludes: Vec::new(),
+            body_matches: Vec::new(),
+            json: Vec::new(),
+            degraded_after: None,
+            certificate_expiry: Vec::new(),
+        }),
+        rules: Arc::new(Rules {
+            interval,
+            timeout: Duration::from_secs(10).min(interval),
+            failures_before_down: 3,
+            successes_before_up: 2,
+            retry_interval: Duration::from_secs(10),
+            alert_on_slow: false,
+            alert_on_redirect_change: false,
+            to: Vec::new(),
+        }),
+        depends_on: Vec::new(),
+        note: String::new(),
+        public: true,
+        renamed_from: None,
+    }
+}
+
+/// The same by cron.
+pub(super) fn cron_monitor(name: &str, expression: &str) -> Monitor {
+    Monitor {
+        schedule: Schedule::Cron(CronText(expression.into())),
+        ..monitor(name, Duration::from_secs(60))
+    }
+}
+
+/// A plain GET.
+pub(super) fn target(url: &str) -> Target {
+    Target {
+        url: url::Url::parse(url).unwrap(),
+        method: Method::Get,
+        headers: Vec::new(),
+        body: None,
+        credentials: Credentials::None,
+        follow_redirects: true,
+        max_redirects: 10,
+        allow_downgrade: false,
+        allow_private_redirect: false,
+        cookies: true,
+        timeout: Duration::from_secs(10),
+        max_body: 1 << 20,
+        wants_body: false,
+        ip_version: IpVersion::Any,
+        ca_pem: None,
+        client_certificate: None,
+        verify_tls: true,
+        proxy: Proxy::None,
+        masks: Masks::default(),
+    }
+}
+
+/// A good check.
+pub(super) fn check() -> Check {
+    Check {
+        at: Timestamp::from_ms(1_795_377_600_000),
+        verdict: Verdict::Up,
+        status: Some(200),
+        chain: Arc::default(),
+        redirect_times: Vec::new(),
+        timings: Timings::default(),
+        http_version: None,
+        body_bytes: 0,
+        retry_after_s: None,
+        certificate: None,
+        excerpt: None,
+        remarks: Vec::new(),
+    }
+}

@@ -1,0 +1,317 @@
+//! Is the site down, or are we offline? What a failed check is worth, given what else was reached.
+//!
+//! Three things turn a failure into `unknown`: the clocks parted while it ran; the daemon just
+//! started (or woke up, or got another time) and has reached nobody since; every canary fails too.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::domain::check::{Check, FailureKind};
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::timestamp::Timestamp;
+
+/// Wall and monotonic time may part by this much within one check: leap smear and slewing stay far below.
+const CLOCKS_MAY_PART: Duration = Duration::from_secs(2);
+
+/// After a start, a suspend or a clock step, failures that may be ours are doubted for this long at most.
+const GUARD: Duration = Duration::from_secs(120);
+
+/// A mail server alone is a weak witness: it counts only when nobody else was reached for this long.
+const NOBODY_REACHED_FOR: Duration = Duration::from_secs(120);
+
+/// A blind mail names this many monitors.
+const NAMES_MAX: usize = 20;
+
+/// By how much the wall clock went another way than the monotonic one, if that is too much:
+/// positive when it is ahead (set forward, or the machine slept), negative when it was set back.
+pub fn parted(wall_from: Timestamp, wall_to: Timestamp, monotonic: Duration) -> Option<i64> {
+    let wall_ms = wall_to.as_ms().saturating_sub(wall_from.as_ms());
+    let monotonic_ms = i64::try_from(monotonic.as_millis()).unwrap_or(i64::MAX);
+    let apart_ms = wall_ms.saturating_sub(monotonic_ms);
+    (u128::from(apart_ms.unsigned_abs()) > CLOCKS_MAY_PART.as_millis()).then_some(apart_ms)
+}
+
+/// What the canaries said when they were asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Canary {
+    /// There are none to ask.
+    None,
+    /// One of them answered: the line is fine.
+    Sings,
+    /// All of the configured URLs failed.
+    Silent,
+    /// The mail server, the only canary, failed.
+    MailServerSilent,
+}
+
+/// What a check is worth before the canaries are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worth {
+    /// It stands as it is.
+    Stands,
+    /// It may be our own line: ask the canaries, then [`Line::heard`].
+    AskCanaries,
+    /// It says nothing about the site; why.
+    Unknown(&'static str),
+}
+
+/// A time during which we could not see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlindTime {
+    /// The start of the first check that the canaries excused.
+    pub from: Timestamp,
+    /// When somebody was reached again.
+    pub to: Timestamp,
+    /// How many monitors were not verified.
+    pub monitors: u32,
+    /// The first of them by name; at most 20.
+    pub names: Vec<MonitorName>,
+}
+
+/// What we know of our own line.
+#[derive(Debug, Clone)]
+pub struct Line {
+    guard_until: Option<Timestamp>,
+    /// When a host other than this machine was last reached.
+    reached_at: Option<Timestamp>,
+    blind: Option<Blind>,
+}
+
+#[derive(Debug, Clone)]
+struct Blind {
+    from: Timestamp,
+    unverified: BTreeMap<MonitorId, MonitorName>,
+}
+
+impl Line {
+    /// At the daemon's start: nothing is known, the guard is up.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            guard_until: Some(now.plus(GUARD)),
+            reached_at: None,
+            blind: None,
+        }
+    }
+
+    /// The machine slept or the clock was set: what was known is stale.
+    pub fn jumped(&mut self, now: Timestamp) {
+        self.guard_until = Some(now.plus(GUARD));
+        self.reached_at = None;
+    }
+
+    /// Whether we know that we cannot see.
+    pub const fn is_blind(&self) -> bool {
+        self.blind.is_some()
+    }
+
+    /// What this check is worth as it is.
+    pub fn worth(&self, check: &Check, now: Timestamp) -> Worth {
+        let Some(kind) = check.verdict.failure().map(|failure| failure.kind) else {
+            return Worth::Stands;
+        };
+        let on_guard = self.guard_until.is_some_and(|until| now < until);
+        if kind.is_network_class() {
+            if on_guard {
+                Worth::Unknown("nothing was reached yet since the start or a clock change")
+            } else {
+                Worth::AskCanaries
+            }
+        } else if on_guard && is_about_dates(kind) {
+            Worth::Unknown(
+                "the clock is not trusted yet: nothing was reached since the start or a clock change",
+            )
+        } else {
+            Worth::Stands
+        }
+    }
+
+    /// A check of a host that answered: the guard is down. The end of a blind time is told once.
+    pub fn reached(&mut self, by: Option<SocketAddr>, now: Timestamp) -> Option<BlindTime> {
+        self.guard_until = None;
+        if by.is_some_and(|address| address.ip().to_canonical().is_loopback()) {
+            // This machine answers itself also when its line is cut.
+            return None;
+        }
+        self.reached_at = Some(now);
+        self.sees_again(now)
+    }
+
+    /// What the canaries said about a check that began at `at`: whether it is `unknown`.
+    pub fn heard(
+        &mut self,
+        canary: Canary,
+        monitor: MonitorId,
+        name: &MonitorName,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let offline = match canary {
+            Canary::None | Canary::Sings => false,
+            Canary::Silent => true,
+            Canary::MailServerSilent => self
+                .reached_at
+                .is_none_or(|reached| now.since(reached) >= NOBODY_REACHED_FOR),
+        };
+        if offline {
+            let blind = self.blind.get_or_insert_with(|| Blind {
+                from: at,
+                unverified: BTreeMap::new(),
+            });
+            blind.from = blind.from.min(at);
+            blind
+                .unverified
+                .entry(monitor)
+                .or_insert_with(|| name.clone());
+        }
+        offline
+    }
+
+    /// A canary answered, or a host was reached: a blind time is over.
+    pub fn sees_again(&mut self, now: Timestamp) -> Option<BlindTime> {
+        let blind = self.blind.take()?;
+        let mut names: Vec<MonitorName> = blind.unverified.into_values().collect();
+        names.sort_unstable();
+        let monitors = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        names.truncate(NAMES_MAX);
+        Some(BlindTime {
+            from: blind.from,
+            to: now.max(blind.from),
+            monitors,
+            names,
+        })
+    }
+}
+
+/// Whether a check shows that a host was reached: it answered in HTTP.
+pub const fn has_reached(check: &Check) -> bool {
+    check.status.is_some()
+}
+
+const fn is_about_dates(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::TlsExpired | FailureKind::TlsNotYetValid | FailureKind::CertificateExpiring
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::check::{Failure, Timings, Verdict};
+
+    const SITE: MonitorId = MonitorId(1);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(seconds * 1000)
+    }
+
+    fn name(text: &str) -> MonitorName {
+        MonitorName::parse(text).unwrap()
+    }
+
+    fn check(kind: Option<FailureKind>) -> Check {
+        Check {
+            at: at(0),
+            verdict: kind.map_or(Verdict::Up, |kind| {
+                Verdict::Down(Failure {
+                    kind,
+                    detail: "x".into(),
+                })
+            }),
+            status: None,
+            chain: Arc::default(),
+            redirect_times: Vec::new(),
+            timings: Timings::default(),
+            http_version: None,
+            body_bytes: 0,
+            retry_after_s: None,
+            certificate: None,
+            excerpt: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    fn away() -> Option<SocketAddr> {
+        Some("192.0.2.1:443".parse().unwrap())
+    }
+
+    fn here() -> Option<SocketAddr> {
+        Some("127.0.0.1:80".parse().unwrap())
+    }
+
+    #[test]
+    fn clocks_part_after_two_seconds() {
+        let second = Duration::from_secs(1);
+        assert_eq!(parted(at(10), at(11), second), None);
+        assert_eq!(parted(at(10), at(13), second), None);
+        assert_eq!(parted(at(10), at(14), second), Some(3000));
+        assert_eq!(parted(at(10), at(5), second), Some(-6000));
+    }
+
+    #[test]
+    fn the_guard_doubts_what_may_be_ours() {
+        use FailureKind::{ConnectRefused, ConnectTimeout, Status, TlsExpired};
+        let line = Line::new(at(0));
+        let worth = |kind, now| line.worth(&check(kind), now);
+        assert_eq!(worth(None, at(1)), Worth::Stands);
+        assert_eq!(worth(Some(ConnectRefused), at(1)), Worth::Stands);
+        assert_eq!(worth(Some(Status), at(1)), Worth::Stands);
+        assert!(matches!(
+            worth(Some(ConnectTimeout), at(1)),
+            Worth::Unknown(_)
+        ));
+        assert!(matches!(
+            worth(Some(TlsExpired), at(119)),
+            Worth::Unknown(_)
+        ));
+        assert_eq!(worth(Some(TlsExpired), at(120)), Worth::Stands);
+        assert_eq!(worth(Some(ConnectTimeout), at(120)), Worth::AskCanaries);
+    }
+
+    #[test]
+    fn one_answer_ends_the_guard_and_a_jump_raises_it_again() {
+        let failed = check(Some(FailureKind::DnsTimeout));
+        let mut line = Line::new(at(0));
+        assert_eq!(line.reached(here(), at(5)), None);
+        assert_eq!(line.worth(&failed, at(6)), Worth::AskCanaries);
+        line.jumped(at(100));
+        assert!(matches!(line.worth(&failed, at(101)), Worth::Unknown(_)));
+    }
+
+    #[test]
+    fn silent_canaries_make_one_blind_time() {
+        let mut line = Line::new(at(0));
+        assert!(line.heard(Canary::Silent, SITE, &name("b"), at(10), at(12)));
+        assert!(line.heard(Canary::Silent, MonitorId(2), &name("a"), at(9), at(13)));
+        assert!(line.heard(Canary::Silent, SITE, &name("b"), at(70), at(72)));
+        assert!(line.is_blind());
+        // The machine's own web server proves nothing about the line.
+        assert_eq!(line.reached(here(), at(80)), None);
+        assert_eq!(
+            line.reached(away(), at(90)),
+            Some(BlindTime {
+                from: at(9),
+                to: at(90),
+                monitors: 2,
+                names: vec![name("a"), name("b")],
+            })
+        );
+        assert_eq!(line.sees_again(at(91)), None);
+    }
+
+    #[test]
+    fn a_mail_server_alone_is_a_weak_witness() {
+        let silent = Canary::MailServerSilent;
+        let mut line = Line::new(at(0));
+        line.reached(away(), at(0));
+        assert!(!line.heard(silent, SITE, &name("a"), at(110), at(119)));
+        assert!(line.heard(silent, SITE, &name("a"), at(115), at(120)));
+        let mut line = Line::new(at(0));
+        assert!(line.heard(silent, SITE, &name("a"), at(1), at(2)));
+        assert!(!line.heard(Canary::Sings, SITE, &name("a"), at(3), at(4)));
+        assert!(!line.heard(Canary::None, SITE, &name("a"), at(3), at(4)));
+    }
+}
