@@ -1,19 +1,71 @@
-//! `sitewatch explain`: what an HTTP status code means.
+//! `sitewatch explain`: what an HTTP status code or a failure kind means.
+
+use std::fmt::Write as _;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::output;
+use crate::domain::check::FailureKind;
+use crate::domain::status_code;
+use crate::view::explain::{self, Subject};
 
 /// Arguments of `sitewatch explain`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sitewatch explain 503\n  sitewatch explain 4xx\n  \
+    sitewatch explain tls_expired\n  sitewatch explain gateway"
+)]
 pub struct Args {
-    /// A status (503), a class (4xx), or several
+    /// A status (503), a class (4xx), a failure kind (tls_expired), or words of a status's name
     #[arg(required = true, value_name = "CODE")]
     pub codes: Vec<String>,
 }
 
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch explain` is not built yet".to_owned(),
-    ))
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let mut subjects = Vec::new();
+    for code in &args.codes {
+        subjects.extend(subjects_of(code)?);
+    }
+    let screen = context.out.screen();
+    for (index, subject) in subjects.into_iter().enumerate() {
+        if context.options.json {
+            writeln!(context.out, "{}", explain::json(subject))?;
+            continue;
+        }
+        if index > 0 {
+            writeln!(context.out)?;
+        }
+        explain::text(subject, screen, &mut context.out)?;
+    }
+    Ok(Outcome::Fine)
+}
+
+fn subjects_of(text: &str) -> Result<Vec<Subject>, CliError> {
+    if let Some(subject) = Subject::parse(text) {
+        return Ok(vec![subject]);
+    }
+    let found = status_code::search(text);
+    if !found.is_empty() {
+        return Ok(found
+            .into_iter()
+            .map(|known| Subject::Code(known.code))
+            .collect());
+    }
+    let text = output::quoted(text);
+    if text.parse::<u64>().is_ok() {
+        return Err(CliError::Usage(format!(
+            "{text} is no HTTP status; codes go from 100 to 599 (some servers send up to 999)"
+        )));
+    }
+    let near = FailureKind::ALL
+        .iter()
+        .map(|kind| (strsim::jaro_winkler(kind.as_str(), &text), kind))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, kind)| format!("; did you mean `{kind}`?"));
+    Err(CliError::Usage(format!(
+        "`{text}` is no status (503), class (4xx), failure kind (tls_expired) or part of a status's name{}",
+        near.unwrap_or_default()
+    )))
 }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod check;
 pub mod expectation;
+pub mod failure_meaning;
 pub mod incident;
 pub mod mask;
 pub mod monitor;
@@ -11,6 +12,7 @@ pub mod probe;
 pub mod secret;
 pub mod settings;
 pub mod span;
+pub mod status_code;
 pub mod target;
 pub mod text;
 pub mod timestamp;

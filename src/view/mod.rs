@@ -1,3 +1,5 @@
 //! Values to text: tables, JSON, mails, pages. Pure; writes to any `fmt::Write`.
 
+pub mod explain;
 pub mod screen;
+pub mod wrap;

@@ -1,0 +1,7 @@
+//! HTTP status codes explained to the owner of a site: one table for commands, mails and pages.
+
+mod code;
+mod registered;
+mod vendor;
+
+pub use code::{Class, Side, Standing, StatusCode, all, lookup, nearest_class, search};
