@@ -11,6 +11,7 @@ use super::address::Address;
 use super::expectation::Expectation;
 use super::mask::{self, Masks};
 use super::target::Target;
+use super::timestamp::Timestamp;
 
 /// The unique name of a monitor: 1 to 200 characters, no control characters, no white space at the ends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -157,4 +158,12 @@ pub struct Rules {
     pub alert_on_redirect_change: bool,
     /// The recipients; empty is silence by choice.
     pub to: Vec<Address>,
+}
+
+impl Rules {
+    /// Whether between two checks lies so much time that what was counted before says nothing after:
+    /// more than two intervals and a timeout.
+    pub fn is_gap(&self, earlier: Timestamp, later: Timestamp) -> bool {
+        later.since(earlier) > self.interval * 2 + self.timeout
+    }
 }

@@ -1,6 +1,7 @@
 //! One run of the alert machine: the memory that it changes and the effects that it collects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::certificate;
 use super::drift::Drift;
@@ -47,44 +48,45 @@ impl<'a> Machine<'a> {
 
     /// Takes in one check.
     pub(super) fn checked(&mut self, check: &Arc<Check>) {
-        if matches!(check.verdict, Verdict::Unknown(_)) {
-            self.memory.recent.newest = Some(Arc::clone(check));
-            self.ask_for_the_next(check);
-            return;
-        }
-        if self.is_gap_before(check.at) {
-            self.forget_counts();
-        }
+        let known_at = self.memory.recent.known_at;
+        let gap = known_at.is_some_and(|known_at| self.rules.is_gap(known_at, check.at));
         self.memory.recent.newest = Some(Arc::clone(check));
+        let cause = match &check.verdict {
+            Verdict::Unknown(_) => return self.ask_for_the_next(check),
+            Verdict::Up | Verdict::Degraded(_) => None,
+            Verdict::Down(failure) => Some(Cause {
+                failure: failure.clone(),
+                status: check.status,
+            }),
+        };
         self.memory.recent.known_at = Some(check.at);
-        if let Verdict::Down(failure) = &check.verdict {
-            self.memory.recent.last_bad = Some(Arc::clone(check));
-            self.failed(
-                check,
-                Cause {
-                    failure: failure.clone(),
-                    status: check.status,
-                },
-            );
-        } else {
-            self.memory.recent.last_good = Some(Arc::clone(check));
-            self.good(check.at);
+        // A check that was in flight when its monitor was paused decides nothing any more.
+        let counts = !self.memory.kept.paused;
+        if counts && gap {
+            self.forget_counts(known_at);
         }
-        self.look_beside(check);
-        self.ask_for_the_next(check);
-    }
-
-    /// More than two intervals and a timeout without knowledge: what was being counted says nothing now.
-    fn is_gap_before(&self, at: Timestamp) -> bool {
-        let longest = self.rules.interval * 2 + self.rules.timeout;
-        self.memory
-            .recent
-            .known_at
-            .is_some_and(|known_at| at.since(known_at) > longest)
+        if let Some(cause) = cause {
+            self.memory.recent.last_bad = Some(Arc::clone(check));
+            if counts {
+                self.failed(check, cause);
+            }
+        } else {
+            if counts {
+                self.good(check.at);
+            }
+            // During an outage the last good check stays the one before it.
+            if self.memory.kept.status.outage().is_none() {
+                self.memory.recent.last_good = Some(Arc::clone(check));
+            }
+        }
+        if counts {
+            self.look_beside(check);
+            self.ask_for_the_next(check);
+        }
     }
 
     /// Forgets what is being counted; an open incident stays open.
-    fn forget_counts(&mut self) {
+    fn forget_counts(&mut self, known_at: Option<Timestamp>) {
         let kept = &mut self.memory.kept;
         kept.status = match std::mem::take(&mut kept.status) {
             Status::Pending => Status::Pending,
@@ -100,10 +102,19 @@ impl<'a> Machine<'a> {
         if let Some(drift) = &mut kept.drift {
             drift.candidate = None;
         }
+        self.count_anew(known_at);
+    }
+
+    /// Single failures up to this check count no more.
+    fn count_anew(&mut self, after: Option<Timestamp>) {
+        self.memory.kept.counted_after = after;
         self.memory.recent.window = Window::default();
     }
 
     fn failed(&mut self, check: &Check, cause: Cause) {
+        if let Some(drift) = &mut self.memory.kept.drift {
+            drift.candidate = None;
+        }
         match std::mem::take(&mut self.memory.kept.status) {
             Status::Pending => self.suspect(None, check.at, 1, cause),
             Status::Up { since } => self.suspect(Some(since), check.at, 1, cause),
@@ -156,7 +167,7 @@ impl<'a> Machine<'a> {
         self.effects.push(Effect::Open(outage.incident()));
         self.memory.kept.status = Status::Down(Box::new(outage));
         self.memory.kept.intermittent = None;
-        self.memory.recent.window = Window::default();
+        self.count_anew(self.memory.recent.known_at);
         self.note_change();
     }
 
@@ -203,7 +214,7 @@ impl<'a> Machine<'a> {
             return;
         }
         self.memory.kept.status = Status::Up { since: first_good };
-        self.memory.recent.window = Window::default();
+        self.count_anew(self.memory.recent.known_at);
         self.effects.push(Effect::Close {
             incident: Incident {
                 closed_at: Some(first_good),
@@ -233,7 +244,9 @@ impl<'a> Machine<'a> {
     }
 
     fn say_up(&mut self, owed: &Owed, closed_at: Timestamp, told: Vec<IncidentKey>) {
-        let Some(check) = &self.memory.recent.last_good else {
+        let recent = &self.memory.recent;
+        let newest = recent.newest.as_ref().filter(|c| c.verdict.is_good());
+        let Some(check) = newest.or(recent.last_good.as_ref()) else {
             return;
         };
         if !self.around.alerts.recovery {
@@ -331,20 +344,21 @@ impl<'a> Machine<'a> {
         self.say(news, Recipients::Configured);
     }
 
+    /// Once down, and while all is well, the grid decides; a Retry-After stretches its next wait too,
+    /// which is the timetable's business.
     fn ask_for_the_next(&mut self, check: &Check) {
-        let asked = match (check.status, check.retry_after_s) {
-            (Some(429), Some(seconds)) => {
-                let asked = std::time::Duration::from_secs(u64::from(seconds));
-                Some(asked.min(self.rules.interval))
-            }
-            (Some(_) | None, _) => None,
-        };
-        if super::monitor::wants_confirmation(&self.memory) {
-            let after = self.rules.retry_interval.max(asked.unwrap_or_default());
-            self.effects.push(Effect::CheckAgain { after });
-        } else if let Some(at_least) = asked {
-            self.effects.push(Effect::Rest { at_least });
+        if !super::monitor::wants_confirmation(&self.memory) {
+            return;
         }
+        let asked = match (check.status, check.retry_after_s) {
+            (Some(429), Some(seconds)) => Duration::from_secs(u64::from(seconds)),
+            (Some(_) | None, _) => Duration::ZERO,
+        };
+        let after = self
+            .rules
+            .retry_interval
+            .max(asked.min(self.rules.interval));
+        self.effects.push(Effect::CheckAgain { after });
     }
 
     /// Follows an order.
@@ -357,7 +371,10 @@ impl<'a> Machine<'a> {
                 self.memory.kept.paused = true;
             }
             Order::Resume if !kept.paused => return Err(Refusal::NotPaused),
-            Order::Resume => kept.paused = false,
+            Order::Resume => {
+                kept.paused = false;
+                self.count_anew(self.memory.recent.known_at);
+            }
             Order::Mute { until } => kept.muted_until = Some(*until),
             Order::Unmute if kept.muted_until.is_none() => return Err(Refusal::NotMuted),
             Order::Unmute => kept.muted_until = None,
@@ -389,14 +406,14 @@ impl<'a> Machine<'a> {
         kept.flap = Flap::default();
         kept.intermittent = None;
         kept.slow = Slow::No;
-        self.memory.recent.window = Window::default();
+        self.count_anew(self.memory.recent.known_at);
     }
 
     /// What was counted while a parent was failing proves nothing of the child.
     pub(super) fn parent_recovered(&mut self) {
         match &mut self.memory.kept.status {
             Status::Pending | Status::Up { .. } => {}
-            Status::Suspect { .. } => self.forget_counts(),
+            Status::Suspect { .. } => self.forget_counts(self.memory.recent.known_at),
             Status::Down(outage) | Status::Recovering { outage, .. } => {
                 if let Announcement::Waiting { recount, .. } = &mut outage.announcement {
                     *recount = Some(0);
@@ -569,7 +586,6 @@ impl<'a> Machine<'a> {
                     last_good: recent
                         .last_good
                         .as_deref()
-                        .filter(|good| good.at < outage.key.opened_at)
                         .map(|good| Box::new(good.clone())),
                     held: held.map(|hold| hold.as_str().to_owned()),
                 };

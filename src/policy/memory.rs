@@ -9,7 +9,7 @@ use super::drift::Drift;
 use super::flapping::Flap;
 use super::intermittent::{Intermittent, Window};
 use super::slow::Slow;
-use crate::domain::check::{Check, FailureKind};
+use crate::domain::check::{Check, FailureKind, Verdict};
 use crate::domain::incident::{Cause, Incident, IncidentKey};
 use crate::domain::timestamp::Timestamp;
 
@@ -20,6 +20,51 @@ pub struct Memory {
     pub kept: Kept,
     /// What the newest stored checks tell as well: rebuilt at start, never written.
     pub recent: Recent,
+}
+
+impl Memory {
+    /// What a monitor is remembered by after a start: what was kept, and its newest checks, newest first
+    /// (20 are enough), with the newest good one (before the open outage, if there is one) and the newest
+    /// failed one where those are older.
+    pub fn restored(
+        kept: Kept,
+        newest_first: &[Arc<Check>],
+        last_good: Option<Arc<Check>>,
+        last_bad: Option<Arc<Check>>,
+    ) -> Self {
+        let first = |wanted: fn(&Verdict) -> bool| {
+            let found = newest_first.iter().find(|check| wanted(&check.verdict));
+            found.map(Arc::clone)
+        };
+        let known_at =
+            first(|verdict| !matches!(verdict, Verdict::Unknown(_))).map(|check| check.at);
+        let outage = kept.status.outage();
+        let good_before = outage.map_or(Timestamp::MAX, |outage| outage.key.opened_at);
+        let mut window = Window::default();
+        let counted = newest_first.iter().filter(|check| {
+            kept.counted_after.is_none_or(|after| after < check.at)
+                && !matches!(check.verdict, Verdict::Unknown(_))
+        });
+        if outage.is_none() {
+            for check in counted.rev() {
+                window.push(!check.verdict.is_good());
+            }
+        }
+        Self {
+            kept,
+            recent: Recent {
+                newest: newest_first.first().map(Arc::clone),
+                last_good: newest_first
+                    .iter()
+                    .find(|check| check.verdict.is_good() && check.at < good_before)
+                    .map(Arc::clone)
+                    .or(last_good),
+                last_bad: first(|verdict| matches!(verdict, Verdict::Down(_))).or(last_bad),
+                known_at,
+                window,
+            },
+        }
+    }
 }
 
 /// The part of a [`Memory`] that is stored, as JSON. Fields may be added; each has a default.
@@ -36,6 +81,9 @@ pub struct Kept {
     pub muted_until: Option<Timestamp>,
     /// Changes between up and down, and whether they are too many.
     pub flap: Flap,
+    /// Checks up to this one are not among those of [`Recent::window`]: an incident, a gap or an order
+    /// came after it.
+    pub counted_after: Option<Timestamp>,
     /// Many single failures without an incident.
     pub intermittent: Option<Intermittent>,
     /// Slow checks in a row, counted only where they are mailed.
@@ -51,7 +99,7 @@ pub struct Kept {
 pub struct Recent {
     /// The newest check, whatever it said.
     pub newest: Option<Arc<Check>>,
-    /// The newest good one.
+    /// The newest good one; during an outage the newest before it.
     pub last_good: Option<Arc<Check>>,
     /// The newest failed one.
     pub last_bad: Option<Arc<Check>>,

@@ -14,3 +14,5 @@ pub mod monitor;
 pub mod parents;
 pub mod reminder;
 pub mod slow;
+#[cfg(test)]
+mod timelines;

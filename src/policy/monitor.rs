@@ -132,11 +132,6 @@ pub enum Effect {
         /// The wait.
         after: Duration,
     },
-    /// The site asked for rest: leave at least this much time after the end of the check.
-    Rest {
-        /// The wait, at most the interval.
-        at_least: Duration,
-    },
 }
 
 /// What ended an incident.
@@ -169,9 +164,8 @@ pub fn step(
 ) -> Step {
     let mut machine = Machine::new(rules, around, before, now);
     match event {
-        Event::Checked(check) if !before.kept.paused => machine.checked(check),
-        // A check that was in flight when its monitor was paused says nothing any more.
-        Event::Checked(_) | Event::Tick => {}
+        Event::Checked(check) => machine.checked(check),
+        Event::Tick => {}
         Event::Order(order) => {
             if let Err(refusal) = machine.order(order) {
                 return Step {
