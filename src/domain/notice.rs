@@ -211,6 +211,27 @@ pub enum MailKind {
 }
 
 impl MailKind {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Down,
+        Self::StillDown,
+        Self::Up,
+        Self::WasDown,
+        Self::Degraded,
+        Self::Flapping,
+        Self::RedirectChanged,
+        Self::Digest,
+        Self::Blind,
+        Self::Trouble,
+        Self::Report,
+        Self::Test,
+    ];
+
+    /// The kind of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word, as in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -239,4 +260,13 @@ pub struct Letter {
     pub message_id: String,
     /// One outbox row each.
     pub to: Vec<Address>,
+}
+
+/// What one mail says, when it is rendered: one notice, or several that leave together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parcel {
+    /// What kind of mail.
+    pub kind: MailKind,
+    /// One notice; several for a digest; DOWN and UP for a WAS DOWN. In the order in which they were decided.
+    pub notices: Vec<Notice>,
 }

@@ -11,6 +11,7 @@ pub mod judge;
 mod machine;
 pub mod memory;
 pub mod monitor;
+pub mod outbox;
 pub mod parents;
 pub mod reminder;
 pub mod slow;

@@ -1,1 +1,3 @@
 //! SQLite: the only place with SQL.
+
+pub mod outbox;

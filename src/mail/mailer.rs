@@ -1,0 +1,107 @@
+//! One mail to one recipient, by whatever transport is configured.
+
+use crate::domain::address::Address;
+use crate::domain::settings::{EmailSettings, MailTransport};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::delivery::Outcome;
+use crate::view::mail::rendered::Rendered;
+
+use super::directory::Directory;
+use super::memory::Memory;
+use super::message;
+use super::smtp::{Smtp, SmtpSetupError};
+
+/// A mail with the addresses and ids of its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mail {
+    /// Without angle brackets; the same at every repeat.
+    pub message_id: String,
+    /// The Message-ID that it refers to.
+    pub thread_root: Option<String>,
+    /// Everybody who gets a mail with this Message-ID.
+    pub everybody: Vec<Address>,
+    /// When it was queued.
+    pub queued_at: Timestamp,
+    /// The `Date` of the mail: when it leaves.
+    pub date: Timestamp,
+    /// Subject and bodies.
+    pub rendered: Rendered,
+}
+
+/// The configured way out. Fakes are variants, too.
+#[derive(Debug)]
+pub struct Mailer {
+    transport: Transport,
+    sender: Sender,
+}
+
+/// Who writes.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// The `From`, and the envelope's sender.
+    pub from: Address,
+    /// The `Reply-To`.
+    pub reply_to: Option<Address>,
+}
+
+#[derive(Debug)]
+enum Transport {
+    Smtp(Box<Smtp>),
+    Directory(Directory),
+    Memory(Memory),
+}
+
+impl Mailer {
+    /// The transport of `[email]`; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the extra trust anchor holds no certificate, or TLS cannot be set up.
+    pub fn new(settings: &EmailSettings) -> Result<Self, SmtpSetupError> {
+        let transport = match &settings.transport {
+            MailTransport::Smtp(server) => {
+                Transport::Smtp(Box::new(Smtp::new(server, settings.timeout)?))
+            }
+            MailTransport::Directory(path) => Transport::Directory(Directory::new(path.clone())),
+        };
+        Ok(Self {
+            transport,
+            sender: Sender {
+                from: settings.from.clone(),
+                reply_to: settings.reply_to.clone(),
+            },
+        })
+    }
+
+    /// A mailer whose mails land in `memory`.
+    pub fn memory(memory: Memory, from: Address) -> Self {
+        Self {
+            transport: Transport::Memory(memory),
+            sender: Sender {
+                from,
+                reply_to: None,
+            },
+        }
+    }
+
+    /// Delivers a mail to one recipient. Answers within the configured timeout.
+    pub async fn send(&self, mail: &Mail, to: &Address) -> Outcome {
+        let bytes = match message::bytes(&self.sender, mail, to) {
+            Ok(bytes) => bytes,
+            Err(error) => return Outcome::Permanent(error.to_string()),
+        };
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.send(&self.sender.from, to, &bytes).await,
+            Transport::Directory(directory) => directory.write(mail, &bytes).await,
+            Transport::Memory(memory) => memory.take(mail, to),
+        }
+    }
+
+    /// The way out in a few words: `smtp.example.com:587 (starttls)`.
+    pub fn describe(&self) -> String {
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.describe(),
+            Transport::Directory(directory) => directory.describe(),
+            Transport::Memory(_) => "memory".to_owned(),
+        }
+    }
+}

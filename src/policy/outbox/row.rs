@@ -1,0 +1,110 @@
+//! A row of the outbox as the plan sees it.
+
+use crate::domain::address::Address;
+use crate::domain::incident::IncidentKey;
+use crate::domain::monitor::MonitorId;
+use crate::domain::notice::MailKind;
+use crate::domain::timestamp::Timestamp;
+
+/// The number of a row: rows of one decision come in the order in which they were decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub i64);
+
+/// One mail to one recipient that has not left yet, and that no other mail carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// Its number.
+    pub id: RowId,
+    /// What kind of mail. A digest and a merged mail are rows of their own, which carry others.
+    pub kind: MailKind,
+    /// Whose news.
+    pub monitor: Option<MonitorId>,
+    /// The outage it belongs to.
+    pub incident: Option<IncidentKey>,
+    /// When it was queued.
+    pub queued_at: Timestamp,
+    /// How often it was tried.
+    pub tries: Tries,
+}
+
+/// What came of the tries so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// Never tried.
+    None,
+    /// Tried, and not accepted as far as is known.
+    Failed {
+        /// How often; at least 1.
+        count: u32,
+        /// How many of them ended after the end of DATA without an answer: it may have arrived.
+        unknown: u32,
+        /// When last.
+        last_at: Timestamp,
+        /// When the next is due.
+        next_at: Timestamp,
+        /// What waits with it.
+        holds: Holds,
+    },
+}
+
+/// How far a temporary refusal reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// The server or the recipient said later: everything to this recipient waits.
+    Recipient,
+    /// This message was put off: only it, and what comes after it about the same monitor, waits.
+    Mail,
+}
+
+impl Holds {
+    /// The word of the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recipient => "recipient",
+            Self::Mail => "mail",
+        }
+    }
+
+    /// The variant of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "recipient" => Some(Self::Recipient),
+            "mail" => Some(Self::Mail),
+            _ => None,
+        }
+    }
+}
+
+impl Waiting {
+    /// Whether an attempt of it may have arrived: such a mail is repeated as it is, never merged.
+    pub const fn may_have_arrived(&self) -> bool {
+        matches!(self.tries, Tries::Failed { unknown: 1.., .. })
+    }
+
+    /// How often it was tried.
+    pub const fn attempts(&self) -> u32 {
+        match self.tries {
+            Tries::None => 0,
+            Tries::Failed { count, .. } => count,
+        }
+    }
+
+    /// How many tries have no known outcome.
+    pub const fn unknown(&self) -> u32 {
+        match self.tries {
+            Tries::None => 0,
+            Tries::Failed { unknown, .. } => unknown,
+        }
+    }
+}
+
+/// Everything that waits for one recipient.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lane {
+    /// The recipient.
+    pub to: Address,
+    /// Its rows, in the order of their numbers.
+    pub waiting: Vec<Waiting>,
+    /// When the newest digest to it was formed.
+    pub digest_formed_at: Option<Timestamp>,
+}

@@ -1,0 +1,564 @@
+//! The outbox in SQL: one row per mail and recipient. A digest or a merged mail is a row that carries others.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use crate::domain::address::Address;
+use crate::domain::incident::IncidentKey;
+use crate::domain::monitor::MonitorId;
+use crate::domain::notice::{Letter, MailKind, Notice, Parcel};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::delivery::Settled;
+use crate::policy::outbox::message_id;
+use crate::policy::outbox::row::{Holds, Lane, RowId, Tries, Waiting};
+
+/// A row with everything that its mail needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// The row as the plan sees it.
+    pub row: Waiting,
+    /// Its recipient.
+    pub to: Address,
+    /// Everybody who has a row with this Message-ID, in order: the `To` of the mail.
+    pub everybody: Vec<Address>,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// The Message-ID of the first mail that this recipient got of the same outage.
+    pub thread_root: Option<String>,
+    /// What to say.
+    pub parcel: Parcel,
+    /// What the last try answered.
+    pub last_error: Option<String>,
+}
+
+/// A row of `email queue`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queued {
+    /// The row and what it says.
+    pub mail: Outgoing,
+    /// Whether it was given up.
+    pub failed: bool,
+}
+
+/// A mail of an incident, for `incidents`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// What kind of mail; the one that carried it, where one did.
+    pub kind: MailKind,
+    /// To whom.
+    pub to: Address,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// When it was queued.
+    pub queued_at: Timestamp,
+    /// When it was accepted.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// How the outbox is doing, for the heartbeat, `/metrics` and the unit's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Mails that wait.
+    pub waiting: u64,
+    /// When the oldest of them was queued.
+    pub oldest_queued_at: Option<Timestamp>,
+    /// Mails that were given up and are kept.
+    pub failed: u64,
+    /// When the newest of them was given up.
+    pub newest_failed_at: Option<Timestamp>,
+}
+
+type Result<T> = rusqlite::Result<T>;
+
+/// Queues a letter: one row per recipient. Queueing the same letter again changes nothing.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn enqueue(db: &Connection, letter: &Letter, now: Timestamp) -> Result<()> {
+    let notice = to_json(&letter.notice)?;
+    let incident = letter.notice.news.incident();
+    let monitor = letter.notice.about.as_ref().map(|about| about.monitor);
+    let mut insert = db.prepare_cached(
+        "INSERT INTO outbox (kind, recipient, mailbox, monitor_id, incident_opened_at, message_id, notice,
+                             queued_at, next_attempt_at)
+         VALUES (:kind, :recipient, :mailbox, :monitor, :opened_at, :message_id, :notice, :now, :now)
+         ON CONFLICT (message_id, mailbox) DO NOTHING",
+    )?;
+    for to in &letter.to {
+        insert.execute(named_params! {
+            ":kind": letter.notice.news.kind().as_str(),
+            ":recipient": to.to_string(),
+            ":mailbox": to.mailbox(),
+            ":monitor": monitor.map(|m| m.0),
+            ":opened_at": incident.map(|key| key.opened_at.as_ms()),
+            ":message_id": letter.message_id,
+            ":notice": notice,
+            ":now": now.as_ms(),
+        })?;
+    }
+    Ok(())
+}
+
+/// For whom a DOWN, a reminder or a digest of an outage was queued: those whom its recovery is told.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
+    let mut select = db.prepare_cached(
+        "SELECT recipient FROM outbox
+         WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND kind IN ('down', 'still_down', 'flapping')
+               AND state <> 'dropped'
+         GROUP BY mailbox ORDER BY min(id)",
+    )?;
+    let rows = select.query_map(
+        params![incident.monitor.0, incident.opened_at.as_ms()],
+        |row| address(row, 0),
+    )?;
+    rows.collect()
+}
+
+/// Drops what waits about a monitor that is removed, disabled or paused, and answers what was dropped.
+///
+/// A mail that may have arrived, or that a formed digest already tells, stays as it is.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn drop_waiting(
+    db: &Connection,
+    monitor: MonitorId,
+    why: &str,
+    now: Timestamp,
+) -> Result<Vec<(RowId, MailKind, Address)>> {
+    let mut update = db.prepare_cached(
+        "UPDATE outbox SET state = 'dropped', done_at = ?2, last_error = ?3
+         WHERE monitor_id = ?1 AND state = 'waiting' AND carrier_id IS NULL AND unknown_outcomes = 0
+         RETURNING id, kind, recipient",
+    )?;
+    let rows = update.query_map(params![monitor.0, now.as_ms(), why], |row| {
+        Ok((RowId(row.get(0)?), kind(row, 1)?, address(row, 2)?))
+    })?;
+    rows.collect()
+}
+
+/// Drops one row that a newer one made pointless.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn supersede(db: &Connection, row: RowId, now: Timestamp) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE outbox SET state = 'dropped', done_at = ?2, last_error = 'superseded by a newer mail'
+         WHERE id = ?1 AND state = 'waiting'",
+    )?
+    .execute(params![row.0, now.as_ms()])?;
+    Ok(())
+}
+
+/// Forms a mail that tells several rows of one recipient, before its first attempt: a digest, or a WAS DOWN.
+///
+/// Answers none when a member is not waiting any more; then nothing was changed.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn form(
+    db: &Connection,
+    kind: MailKind,
+    members: &[RowId],
+    now: Timestamp,
+) -> Result<Option<RowId>> {
+    let mut ids: Vec<String> = Vec::with_capacity(members.len());
+    let mut first: Option<(String, String, Option<i64>, Option<i64>)> = None;
+    for member in members {
+        let found = db
+            .prepare_cached(
+                "SELECT message_id, recipient, mailbox, monitor_id, incident_opened_at FROM outbox
+                 WHERE id = ?1 AND state = 'waiting' AND carrier_id IS NULL",
+            )?
+            .query_row([member.0], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?),
+                ))
+            })
+            .optional()?;
+        let Some((message_id, facts)) = found else {
+            return Ok(None);
+        };
+        ids.push(message_id);
+        first.get_or_insert(facts);
+    }
+    let Some((recipient, mailbox, monitor, opened_at)) = first else {
+        return Ok(None);
+    };
+    // The members' ids name the decision, and carry the database's own random part and our domain.
+    let domain = ids[0]
+        .rsplit_once('@')
+        .map_or("localhost", |(_, domain)| domain);
+    let parts: Vec<&str> = [kind.as_str(), mailbox.as_str()]
+        .into_iter()
+        .chain(ids.iter().map(String::as_str))
+        .collect();
+    let message_id = message_id::make("", &parts, domain);
+    let of_one = kind == MailKind::WasDown;
+    db.prepare_cached(
+        "INSERT INTO outbox (kind, recipient, mailbox, monitor_id, incident_opened_at, message_id,
+                             queued_at, next_attempt_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+    )?
+    .execute(params![
+        kind.as_str(),
+        recipient,
+        mailbox,
+        monitor.filter(|_| of_one),
+        opened_at.filter(|_| of_one),
+        message_id,
+        now.as_ms(),
+    ])?;
+    let carrier = db.last_insert_rowid();
+    let mut update = db.prepare_cached("UPDATE outbox SET carrier_id = ?2 WHERE id = ?1")?;
+    for member in members {
+        update.execute([member.0, carrier])?;
+    }
+    Ok(Some(RowId(carrier)))
+}
+
+/// Writes what an attempt made of a row, and of the rows it carries.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) -> Result<()> {
+    match settled {
+        Settled::Sent | Settled::Failed { .. } => {
+            let (state, error) = match settled {
+                Settled::Failed { error } => ("failed", Some(error.as_str())),
+                Settled::Sent | Settled::Later { .. } => ("sent", None),
+            };
+            db.prepare_cached(
+                "UPDATE outbox
+                 SET state = :state, done_at = :now, last_attempt_at = :now,
+                     last_error = coalesce(:error, last_error),
+                     attempts = attempts + (carrier_id IS NULL)
+                 WHERE (id = :row OR carrier_id = :row) AND state = 'waiting'",
+            )?
+            .execute(named_params! {
+                ":row": row.0, ":state": state, ":error": error, ":now": now.as_ms(),
+            })?;
+        }
+        Settled::Later {
+            at,
+            holds,
+            unknown,
+            error,
+        } => {
+            db.prepare_cached(
+                "UPDATE outbox
+                 SET attempts = attempts + 1, unknown_outcomes = unknown_outcomes + :unknown,
+                     last_attempt_at = :now, next_attempt_at = :at, holds = :holds, last_error = :error
+                 WHERE id = :row AND state = 'waiting'",
+            )?
+            .execute(named_params! {
+                ":row": row.0, ":unknown": i64::from(*unknown), ":now": now.as_ms(),
+                ":at": at.as_ms(), ":holds": holds.as_str(), ":error": error,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes everything that waits due now, and what was given up wait again: `email retry`. Answers how many of each.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn retry(db: &Connection, now: Timestamp) -> Result<(usize, usize)> {
+    let due = db.execute(
+        "UPDATE outbox SET next_attempt_at = ?1
+         WHERE state = 'waiting' AND carrier_id IS NULL AND next_attempt_at > ?1",
+        [now.as_ms()],
+    )?;
+    db.execute(
+        "UPDATE outbox SET state = 'waiting', done_at = NULL
+         WHERE state = 'failed' AND carrier_id IN (SELECT id FROM outbox WHERE state = 'failed')",
+        [],
+    )?;
+    let revived = db.execute(
+        "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = 0, unknown_outcomes = 0,
+                next_attempt_at = ?1, holds = NULL, queued_at = ?1
+         WHERE state = 'failed' AND carrier_id IS NULL",
+        [now.as_ms()],
+    )?;
+    Ok((due, revived))
+}
+
+/// Everything that waits, per recipient.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
+    let mut select = db.prepare_cached(&format!(
+        "SELECT {WAITING}, recipient,
+                (SELECT max(queued_at) FROM outbox AS digest
+                 WHERE digest.mailbox = outbox.mailbox AND digest.kind = 'digest')
+         FROM outbox WHERE state = 'waiting' AND carrier_id IS NULL
+         ORDER BY mailbox, id",
+    ))?;
+    let rows = select.query_map([], |row| {
+        Ok((waiting(row)?, address(row, 11)?, moment(row, 12)?))
+    })?;
+    let mut lanes: Vec<Lane> = Vec::new();
+    for row in rows {
+        let (waiting, to, digest_formed_at) = row?;
+        match lanes.last_mut() {
+            Some(lane) if lane.to == to => lane.waiting.push(waiting),
+            _ => lanes.push(Lane {
+                to,
+                waiting: vec![waiting],
+                digest_formed_at,
+            }),
+        }
+    }
+    Ok(lanes)
+}
+
+/// A waiting row with everything that its mail needs; none when it does not wait any more.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn outgoing(db: &Connection, row: RowId) -> Result<Option<Outgoing>> {
+    let found = db
+        .prepare_cached(&format!(
+            "SELECT {WAITING}, recipient, message_id, notice, last_error FROM outbox
+             WHERE id = ?1 AND state = 'waiting'"
+        ))?
+        .query_row([row.0], outgoing_row)
+        .optional()?;
+    found.map(|mail| complete(db, mail)).transpose()
+}
+
+/// What waits and what was given up, oldest first.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn queue(db: &Connection) -> Result<Vec<Queued>> {
+    let mut select = db.prepare_cached(&format!(
+        "SELECT {WAITING}, recipient, message_id, notice, last_error, state = 'failed' FROM outbox
+         WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL ORDER BY id"
+    ))?;
+    let rows = select.query_map([], |row| Ok((outgoing_row(row)?, row.get::<_, bool>(15)?)))?;
+    let rows: Vec<_> = rows.collect::<Result<_>>()?;
+    rows.into_iter()
+        .map(|(mail, failed)| {
+            Ok(Queued {
+                mail: complete(db, mail)?,
+                failed,
+            })
+        })
+        .collect()
+}
+
+/// The mails of an outage, in order; a row that was told by a digest shows the digest's Message-ID.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
+    let mut select = db.prepare_cached(
+        "SELECT row.kind, row.recipient, coalesce(carrier.message_id, row.message_id), row.queued_at,
+                CASE row.state WHEN 'sent' THEN row.done_at END
+         FROM outbox AS row LEFT JOIN outbox AS carrier ON carrier.id = row.carrier_id
+         WHERE row.monitor_id = ?1 AND row.incident_opened_at = ?2 AND row.state <> 'dropped'
+               AND row.kind <> 'was_down'
+         ORDER BY row.id",
+    )?;
+    let rows = select.query_map(
+        params![incident.monitor.0, incident.opened_at.as_ms()],
+        |row| {
+            Ok(Told {
+                kind: kind(row, 0)?,
+                to: address(row, 1)?,
+                message_id: row.get(2)?,
+                queued_at: Timestamp::from_ms(row.get(3)?),
+                sent_at: moment(row, 4)?,
+            })
+        },
+    )?;
+    rows.collect()
+}
+
+/// How the outbox is doing.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn health(db: &Connection) -> Result<Health> {
+    db.prepare_cached(
+        "SELECT count(*) FILTER (WHERE state = 'waiting'),
+                min(queued_at) FILTER (WHERE state = 'waiting'),
+                count(*) FILTER (WHERE state = 'failed'),
+                max(done_at) FILTER (WHERE state = 'failed')
+         FROM outbox WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL",
+    )?
+    .query_row([], |row| {
+        Ok(Health {
+            waiting: count(row, 0)?,
+            oldest_queued_at: moment(row, 1)?,
+            failed: count(row, 2)?,
+            newest_failed_at: moment(row, 3)?,
+        })
+    })
+}
+
+/// Forgets mails that left or were dropped before `before`, and whose outage is over for as long.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn forget_before(db: &Connection, before: Timestamp) -> Result<usize> {
+    // Members first, since they point at their carrier.
+    let members = db.execute(
+        "DELETE FROM outbox WHERE carrier_id IS NOT NULL AND state IN ('sent', 'dropped') AND done_at < ?1
+           AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.monitor_id = outbox.monitor_id
+                           AND incidents.opened_at = outbox.incident_opened_at AND incidents.closed_at IS NULL)",
+        [before.as_ms()],
+    )?;
+    let rest = db.execute(
+        "DELETE FROM outbox WHERE carrier_id IS NULL AND state IN ('sent', 'dropped') AND done_at < ?1
+           AND NOT EXISTS (SELECT 1 FROM outbox AS member WHERE member.carrier_id = outbox.id)
+           AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.monitor_id = outbox.monitor_id
+                           AND incidents.opened_at = outbox.incident_opened_at AND incidents.closed_at IS NULL)",
+        [before.as_ms()],
+    )?;
+    Ok(members + rest)
+}
+
+/// The columns that [`waiting`] reads, in its order.
+const WAITING: &str =
+    "id, kind, monitor_id, incident_opened_at, queued_at, attempts, unknown_outcomes,
+                       last_attempt_at, next_attempt_at, holds, mailbox";
+
+fn waiting(row: &Row) -> Result<Waiting> {
+    let monitor: Option<i64> = row.get(2)?;
+    let opened_at = moment(row, 3)?;
+    let queued_at = Timestamp::from_ms(row.get(4)?);
+    let holds: Option<String> = row.get(9)?;
+    let tries = match row.get::<_, u32>(5)? {
+        0 => Tries::None,
+        count => Tries::Failed {
+            count,
+            unknown: row.get(6)?,
+            last_at: moment(row, 7)?.unwrap_or(queued_at),
+            next_at: moment(row, 8)?.unwrap_or(queued_at),
+            holds: holds
+                .as_deref()
+                .and_then(Holds::parse)
+                .unwrap_or(Holds::Recipient),
+        },
+    };
+    Ok(Waiting {
+        id: RowId(row.get(0)?),
+        kind: kind(row, 1)?,
+        monitor: monitor.map(MonitorId),
+        incident: monitor
+            .zip(opened_at)
+            .map(|(monitor, opened_at)| IncidentKey {
+                monitor: MonitorId(monitor),
+                opened_at,
+            }),
+        queued_at,
+        tries,
+    })
+}
+
+fn outgoing_row(row: &Row) -> Result<Outgoing> {
+    let waiting = waiting(row)?;
+    let notice: Option<String> = row.get(13)?;
+    Ok(Outgoing {
+        to: address(row, 11)?,
+        everybody: Vec::new(),
+        message_id: row.get(12)?,
+        thread_root: None,
+        parcel: Parcel {
+            kind: waiting.kind,
+            notices: notice
+                .map(|json| from_json(&json, 13))
+                .transpose()?
+                .into_iter()
+                .collect(),
+        },
+        last_error: row.get(14)?,
+        row: waiting,
+    })
+}
+
+/// Adds what stands in other rows: the members' notices, the other recipients, the thread.
+fn complete(db: &Connection, mut mail: Outgoing) -> Result<Outgoing> {
+    if mail.parcel.notices.is_empty() {
+        let mut members = db.prepare_cached(
+            "SELECT notice FROM outbox
+             WHERE carrier_id = ?1 AND state <> 'dropped' AND notice IS NOT NULL ORDER BY id",
+        )?;
+        let rows = members.query_map([mail.row.id.0], |row| {
+            from_json(&row.get::<_, String>(0)?, 0)
+        })?;
+        mail.parcel.notices = rows.collect::<Result<_>>()?;
+    }
+    let mut everybody =
+        db.prepare_cached("SELECT recipient FROM outbox WHERE message_id = ?1 ORDER BY id")?;
+    let rows = everybody.query_map([&mail.message_id], |row| address(row, 0))?;
+    mail.everybody = rows.collect::<Result<_>>()?;
+    if let Some(incident) = mail.row.incident {
+        mail.thread_root = thread_root(db, incident, &mail.to, &mail.message_id)?;
+    }
+    Ok(mail)
+}
+
+/// The Message-ID of the first mail of an outage that a recipient got, or may have got: what later ones refer to.
+fn thread_root(
+    db: &Connection,
+    incident: IncidentKey,
+    to: &Address,
+    but: &str,
+) -> Result<Option<String>> {
+    db.prepare_cached(
+        "SELECT coalesce(carrier.message_id, row.message_id) AS id
+         FROM outbox AS row LEFT JOIN outbox AS carrier ON carrier.id = row.carrier_id
+         WHERE row.monitor_id = ?1 AND row.incident_opened_at = ?2 AND row.mailbox = ?3 AND row.notice IS NOT NULL
+               AND (row.state = 'sent' OR coalesce(carrier.unknown_outcomes, row.unknown_outcomes) > 0)
+               AND id <> ?4
+         ORDER BY row.id LIMIT 1",
+    )?
+    .query_row(
+        params![incident.monitor.0, incident.opened_at.as_ms(), to.mailbox(), but],
+        |row| row.get(0),
+    )
+    .optional()
+}
+
+fn count(row: &Row, index: usize) -> Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(index)?).unwrap_or(0))
+}
+
+fn moment(row: &Row, index: usize) -> Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp::from_ms))
+}
+
+fn address(row: &Row, index: usize) -> Result<Address> {
+    Address::parse(&row.get::<_, String>(index)?).map_err(|error| damaged(index, error))
+}
+
+fn kind(row: &Row, index: usize) -> Result<MailKind> {
+    let word: String = row.get(index)?;
+    MailKind::parse(&word).ok_or_else(|| damaged(index, UnknownKind(word)))
+}
+
+fn to_json(notice: &Notice) -> Result<String> {
+    serde_json::to_string(notice)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn from_json(json: &str, index: usize) -> Result<Notice> {
+    serde_json::from_str(json).map_err(|error| damaged(index, error))
+}
+
+fn damaged(index: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+}
+
+/// A kind of mail that this version does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no kind of mail")]
+struct UnknownKind(String);

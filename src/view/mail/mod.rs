@@ -1,0 +1,3 @@
+//! All mails as text and HTML.
+
+pub mod rendered;

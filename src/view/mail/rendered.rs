@@ -1,0 +1,14 @@
+//! A mail as text: what every transport gets.
+
+/// A rendered mail, without the addresses and ids that its rows give it. Everything is safe to send as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The subject, one line.
+    pub subject: String,
+    /// The text part: lines of at most 78 columns, ended by `\n`.
+    pub text: String,
+    /// The HTML part: nothing remote, styles inline.
+    pub html: String,
+    /// Fields beside the usual ones (`X-Sitewatch-...`, `List-Id`), in order; a name may come more than once.
+    pub headers: Vec<(&'static str, String)>,
+}
