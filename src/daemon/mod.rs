@@ -1,5 +1,6 @@
 //! Wiring: the only place that spawns.
 
+pub mod calendar;
 pub mod demo;
 pub mod health;
 #[cfg(test)]
