@@ -1,16 +1,14 @@
 //! Runs the timetable: starts what is due, takes orders, notices suspend and clock steps.
 
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::caught::caught;
 use super::health::{Health, Part};
 use super::timetable::{Ended, Missed, Planned, Start, Ticket, Timetable};
 use crate::clock;
@@ -376,28 +374,6 @@ impl<W: World> Scheduler<W> {
             .in_flight
             .store(u64::from(self.timetable.in_flight()), Relaxed);
     }
-}
-
-/// Runs a future to its end, or to its panic.
-async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(move |context| {
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
-        }
-    })
-    .await
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 #[cfg(test)]

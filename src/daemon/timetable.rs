@@ -9,15 +9,10 @@ use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::monitor::{Monitor, MonitorId, Schedule};
+pub use super::timetable_entry::Missed;
+use super::timetable_entry::{Entry, Place, first_check_window, grid_of};
+use crate::domain::monitor::{Monitor, MonitorId};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::grid::{self, Grid};
-
-/// A monitor without a fresh check gets one within this time.
-const FIRST_CHECK_WITHIN: Duration = Duration::from_secs(9);
-
-/// How much of that time each of several such monitors gets: 100 checks a second.
-const FIRST_CHECK_GAP: Duration = Duration::from_millis(10);
 
 /// A monitor as the scheduler needs it.
 #[derive(Debug, Clone)]
@@ -47,17 +42,6 @@ pub struct Start {
     pub missed: Option<Missed>,
 }
 
-/// Slots of one monitor that passed without a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missed {
-    /// Whose.
-    pub id: MonitorId,
-    /// The first of them.
-    pub first: Timestamp,
-    /// How many; at least 1.
-    pub count: u64,
-}
-
 /// Stands for a check on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket(u32);
@@ -71,39 +55,6 @@ pub struct Ended {
     pub hit_deadline: bool,
     /// The Retry-After of a 429.
     pub retry_after: Option<Duration>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    id: MonitorId,
-    monitor: Arc<Monitor>,
-    /// None: by cron, its slots come from outside.
-    grid: Option<Grid>,
-    /// The next slot that no check has served; none for cron monitors between their triggers.
-    slot: Option<Timestamp>,
-    /// A check beside the grid: a confirming one, a first one, one that somebody asked for.
-    beside: Option<Timestamp>,
-    /// A server asked for patience until then.
-    not_before: Option<Timestamp>,
-    last_started: Option<Timestamp>,
-    place: Place,
-    paused: bool,
-    gone: bool,
-    hit_deadline: bool,
-    /// Heap items of another generation are stale.
-    generation: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// Nothing is due until something happens.
-    Idle,
-    /// In the heap.
-    Waiting,
-    /// In one of the queues.
-    Ready,
-    /// On its way; `slow` says which share of the slots it uses, `beside` why it began.
-    InFlight { slow: bool, beside: bool },
 }
 
 /// All scheduled monitors and their due times.
@@ -309,7 +260,7 @@ impl Timetable {
             return running;
         }
         self.want(id, now);
-        !entry_is_paused(&self.entries[index as usize])
+        !self.entries[index as usize].paused
     }
 
     fn want(&mut self, id: MonitorId, at: Timestamp) {
@@ -497,97 +448,11 @@ impl Timetable {
     }
 }
 
-impl Entry {
-    /// The next moment at which this monitor wants a check.
-    fn due(&self) -> Option<Timestamp> {
-        if self.paused || self.gone {
-            return None;
-        }
-        let due = match (self.slot, self.beside) {
-            (Some(slot), Some(beside)) => slot.min(beside),
-            (Some(only), None) | (None, Some(only)) => only,
-            (None, None) => return None,
-        };
-        Some(self.not_before.map_or(due, |patience| due.max(patience)))
-    }
-
-    /// A check soon, if there is none younger than the interval; a slot that comes soon will do.
-    fn want_first_check(&mut self, now: Timestamp, window: Duration) {
-        let fresh = self
-            .last_started
-            .is_some_and(|at| at <= now && now.since(at) < self.monitor.rules.interval);
-        let soon = now.plus(window);
-        if !fresh && self.slot.is_none_or(|slot| slot > soon) {
-            self.beside = Some(grid::spread(&self.monitor.name, now, window));
-        }
-    }
-
-    /// Takes all slots up to `now` off the list: the newest is served, those before it were missed.
-    fn serve_slots(&mut self, now: Timestamp) -> (Option<Timestamp>, Option<Missed>) {
-        let Some(first) = self.slot.filter(|slot| *slot <= now) else {
-            return (None, None);
-        };
-        let Some(grid) = self.grid else {
-            self.slot = None;
-            return (Some(first), None);
-        };
-        let newest = grid.last_until(now);
-        self.slot = Some(grid.next_after(now));
-        let missed = Missed {
-            id: self.id,
-            first,
-            count: grid.slots(first, newest),
-        };
-        (Some(newest), Some(missed).filter(|missed| missed.count > 0))
-    }
-
-    /// Takes the slots off the list that fell into a check which ended at `ended`.
-    fn overrun_slots(&mut self, ended: Timestamp) -> Option<Missed> {
-        let first = self.slot.filter(|slot| *slot <= ended)?;
-        let grid = self.grid?;
-        self.slot = Some(grid.next_after(ended));
-        Some(Missed {
-            id: self.id,
-            first,
-            count: grid.slots(first, ended.plus(Duration::from_millis(1))),
-        })
-    }
-
-    fn rebase(&mut self, now: Timestamp, window: Duration) -> Option<Missed> {
-        let missed = self.overrun_slots(now);
-        self.slot = self.grid.map(|grid| grid.next_after(now));
-        self.last_started = self.last_started.filter(|at| *at <= now);
-        let far = now.plus(self.monitor.rules.interval);
-        self.not_before = self.not_before.filter(|at| *at > now && *at <= far);
-        self.beside = self.beside.filter(|at| *at > now && *at <= far);
-        if self.beside.is_none() && self.grid.is_some() && !self.paused {
-            self.want_first_check(now, window);
-        }
-        missed.filter(|_| !self.paused)
-    }
-}
-
-const fn entry_is_paused(entry: &Entry) -> bool {
-    entry.paused
-}
-
-fn grid_of(monitor: &Monitor) -> Option<Grid> {
-    match &monitor.schedule {
-        Schedule::Every(interval) => Some(Grid::new(&monitor.name, *interval)),
-        Schedule::Cron(_) => None,
-    }
-}
-
-fn first_check_window(monitors: usize) -> Duration {
-    FIRST_CHECK_GAP
-        .saturating_mul(u32::try_from(monitors).unwrap_or(u32::MAX))
-        .min(FIRST_CHECK_WITHIN)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sample;
     use super::*;
+    use crate::policy::grid::Grid;
 
     const START_MS: i64 = 1_795_377_600_000;
 

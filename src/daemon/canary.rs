@@ -1,0 +1,125 @@
+//! Asks the canaries: is our own line alive?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::clock;
+use crate::domain::mask::Masks;
+use crate::domain::probe::End;
+use crate::domain::settings::Canaries;
+use crate::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
+use crate::policy::connectivity::Canary;
+use crate::probe::Prober;
+
+/// One round of questions takes at most this long: a failed check waits for at most two of them,
+/// below the 30 s that it may wait.
+const ROUND: Duration = Duration::from_secs(10);
+
+/// What was heard this short ago is true now: a thousand sites behind one dead router ask once.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// The canaries of one configuration. Whoever asks while they are being asked waits for that answer.
+#[derive(Debug)]
+pub struct Aviary {
+    canaries: Canaries,
+    prober: Arc<Prober>,
+    heard: Mutex<Option<(Instant, Canary)>>,
+}
+
+impl Aviary {
+    /// Canaries that nobody has asked yet.
+    pub fn new(canaries: Canaries, prober: Arc<Prober>) -> Self {
+        Self {
+            canaries,
+            prober,
+            heard: Mutex::new(None),
+        }
+    }
+
+    /// Whether there are any.
+    pub const fn is_empty(&self) -> bool {
+        matches!(self.canaries, Canaries::None)
+    }
+
+    /// What they say now, or said within the last seconds.
+    pub async fn ask(&self) -> Canary {
+        if self.is_empty() {
+            return Canary::None;
+        }
+        let mut heard = self.heard.lock().await;
+        let began = clock::tick();
+        if let Some((at, word)) = *heard
+            && began.duration_since(at) < FRESH
+        {
+            return word;
+        }
+        let answered = tokio::time::timeout(ROUND, self.any_answers()).await;
+        let word = match (&self.canaries, answered) {
+            (Canaries::None, _) => Canary::None,
+            (_, Ok(true)) => Canary::Sings,
+            (Canaries::Urls(_), Ok(false) | Err(_)) => Canary::Silent,
+            (Canaries::MailServer { .. }, Ok(false) | Err(_)) => Canary::MailServerSilent,
+        };
+        tracing::debug!(?word, "asked the canaries");
+        *heard = Some((began, word));
+        word
+    }
+
+    async fn any_answers(&self) -> bool {
+        match &self.canaries {
+            Canaries::None => false,
+            Canaries::MailServer { host, port } => {
+                TcpStream::connect((host.as_str(), *port)).await.is_ok()
+            }
+            Canaries::Urls(urls) => {
+                let mut asked = JoinSet::new();
+                for url in urls {
+                    let target = Arc::new(canary_target(url.clone()));
+                    let prober = Arc::clone(&self.prober);
+                    asked.spawn(async move {
+                        let probe = prober.run(&target, clock::now()).await;
+                        matches!(probe.end, End::Answered(_) | End::Refused { .. })
+                    });
+                }
+                while let Some(answer) = asked.join_next().await {
+                    if matches!(answer, Ok(true)) {
+                        return true;
+                    }
+                }
+                false
+            }
+        }
+    }
+}
+
+/// Any answer at all will do, so the first one is enough and its status is all the same.
+fn canary_target(url: Url) -> Target {
+    Target {
+        url,
+        method: Method::Get,
+        headers: Vec::new(),
+        body: None,
+        credentials: Credentials::None,
+        follow_redirects: false,
+        max_redirects: 0,
+        allow_downgrade: true,
+        allow_private_redirect: true,
+        cookies: false,
+        timeout: ROUND,
+        max_body: 4096,
+        wants_body: false,
+        ip_version: IpVersion::Any,
+        ca_pem: None,
+        client_certificate: None,
+        // Whoever answers in the name of another is a captive portal: that is no line.
+        verify_tls: true,
+        proxy: Proxy::None,
+        masks: Masks::default(),
+    }
+}

@@ -1,0 +1,28 @@
+//! Runs a future so that its panic is a value: one broken check is not the end of the daemon.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::task::Poll;
+
+/// Runs a future to its end, or to the message of its panic.
+pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(move |context| {
+        // A future that panicked is not polled again, so nobody sees what it left half done.
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(panic) => Poll::Ready(Err(text(&*panic))),
+        }
+    })
+    .await
+}
+
+fn text(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
+}

@@ -1,0 +1,216 @@
+//! The log: fields in the journal, lines for people on a terminal, JSON where it is asked for.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+
+use tracing::Level;
+use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::filter::{self, EnvFilter};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::events;
+use crate::clock;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The journal's own fields where stderr is the journal, else lines.
+    Auto,
+    /// Lines.
+    Lines,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What of the environment decides about the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LogEnvironment<'a> {
+    /// `$RUST_LOG`: goes before the configuration.
+    pub rust_log: Option<&'a str>,
+    /// `$JOURNAL_STREAM`: device and inode of the journal's stream, if we were started with one.
+    pub journal_stream: Option<&'a str>,
+    /// `$NO_COLOR`
+    pub no_color: bool,
+}
+
+/// Why no log can be written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter is not understood.
+    #[error(
+        "read the log filter `{filter}`: {source}; write a level (\"info\") or \"info,sitewatch::mail=debug\""
+    )]
+    Filter {
+        /// As written.
+        filter: String,
+        /// What is wrong with it.
+        source: filter::ParseError,
+    },
+    /// The log is set up already: only once a process.
+    #[error("set up the log a second time")]
+    Twice,
+}
+
+/// Sets up the log of the process.
+///
+/// # Errors
+/// When the filter is not understood, or there is a log already.
+pub fn start(form: Form, level: &str, environment: LogEnvironment<'_>) -> Result<(), LogError> {
+    let text = environment
+        .rust_log
+        .filter(|text| !text.trim().is_empty())
+        .unwrap_or(level);
+    let filter = EnvFilter::builder()
+        .parse(text)
+        .map_err(|source| LogError::Filter {
+            filter: text.to_owned(),
+            source,
+        })?;
+    let journal = match form {
+        Form::Auto if is_journal(environment.journal_stream) => journal_layers(),
+        Form::Auto | Form::Lines | Form::Json => None,
+    };
+    let output = match (journal, form) {
+        (Some(layers), _) => layers,
+        (None, Form::Json) => vec![
+            tracing_subscriber::fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_timer(Clock::Utc)
+                .with_writer(std::io::stderr)
+                .boxed(),
+        ],
+        (None, Form::Auto | Form::Lines) => {
+            vec![lines(std::io::stderr().is_terminal(), environment.no_color)]
+        }
+    };
+    tracing_subscriber::registry()
+        .with(output)
+        .with(filter)
+        .try_init()
+        .map_err(|_| LogError::Twice)
+}
+
+type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+fn lines(on_terminal: bool, no_color: bool) -> AnyLayer {
+    tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(on_terminal && !no_color)
+        .with_timer(if on_terminal {
+            Clock::Local
+        } else {
+            Clock::Utc
+        })
+        .with_writer(std::io::stderr)
+        .boxed()
+}
+
+/// One layer for each kind of event, since a `MESSAGE_ID` belongs to a layer. None where the journal's
+/// socket cannot be had.
+fn journal_layers() -> Option<Vec<AnyLayer>> {
+    let base = || {
+        let layer = tracing_journald::layer().ok()?;
+        let layer = layer
+            .with_field_prefix(Some("SITEWATCH".to_owned()))
+            .with_syslog_identifier("sitewatch".to_owned())
+            .with_priority_mappings(PriorityMappings {
+                error: Priority::Error,
+                warn: Priority::Warning,
+                info: Priority::Informational,
+                debug: Priority::Debug,
+                trace: Priority::Debug,
+            });
+        Some(layer)
+    };
+    let is_kind = |target: &str| events::MESSAGE_IDS.iter().any(|(kind, _)| *kind == target);
+    let mut layers: Vec<AnyLayer> = vec![
+        base()?
+            .with_filter(filter::filter_fn(move |event| !is_kind(event.target())))
+            .boxed(),
+    ];
+    for (kind, id) in events::MESSAGE_IDS {
+        layers.push(
+            base()?
+                .with_custom_fields([("MESSAGE_ID", id)])
+                .with_filter(filter::filter_fn(move |event| event.target() == kind))
+                .boxed(),
+        );
+    }
+    Some(layers)
+}
+
+/// Whether stderr is the stream that the journal gave us: the variable alone may be inherited.
+fn is_journal(journal_stream: Option<&str>) -> bool {
+    let Some((device, inode)) = journal_stream.and_then(|stream| stream.split_once(':')) else {
+        return false;
+    };
+    let Ok(stat) = rustix::fs::fstat(std::io::stderr().as_fd()) else {
+        return false;
+    };
+    device.parse() == Ok(stat.st_dev) && inode.parse() == Ok(stat.st_ino)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Clock {
+    Utc,
+    Local,
+}
+
+impl FormatTime for Clock {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let now = clock::now();
+        match self {
+            Self::Utc => write!(writer, "{now}"),
+            Self::Local => {
+                let local = now.in_zone(&jiff::tz::TimeZone::system());
+                write!(writer, "{}", local.strftime("%H:%M:%S%.3f"))
+            }
+        }
+    }
+}
+
+/// Whether a text can be `[daemon].log`.
+pub fn is_filter(text: &str) -> bool {
+    text.parse::<Level>().is_ok() || EnvFilter::builder().parse(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_filters_are_understood() {
+        assert!(is_filter("info"));
+        assert!(is_filter("warn,sitewatch::mail_failed=debug"));
+        assert!(!is_filter("info=loud=x"));
+    }
+
+    #[test]
+    fn an_inherited_variable_is_no_journal() {
+        assert!(!is_journal(None));
+        assert!(!is_journal(Some("")));
+        assert!(!is_journal(Some("8:1")));
+        let stat = rustix::fs::fstat(std::io::stderr().as_fd()).unwrap();
+        assert!(is_journal(Some(&format!(
+            "{}:{}",
+            stat.st_dev, stat.st_ino
+        ))));
+    }
+
+    #[test]
+    fn message_ids_are_128_bits_and_differ() {
+        let mut ids: Vec<&str> = events::MESSAGE_IDS.iter().map(|(_, id)| *id).collect();
+        assert!(
+            ids.iter()
+                .all(|id| id.len() == 32 && u128::from_str_radix(id, 16).is_ok())
+        );
+        ids.dedup();
+        assert_eq!(ids.len(), events::MESSAGE_IDS.len());
+    }
+}

@@ -1,0 +1,141 @@
+//! One monitor's place in the timetable: its slots, its checks beside the grid, its patience.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::monitor::{Monitor, MonitorId, Schedule};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::grid::{self, Grid};
+
+/// A monitor without a fresh check gets one within this time.
+const FIRST_CHECK_WITHIN: Duration = Duration::from_secs(9);
+
+/// How much of that time each of several such monitors gets: 100 checks a second.
+const FIRST_CHECK_GAP: Duration = Duration::from_millis(10);
+
+/// Slots of one monitor that passed without a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// Whose.
+    pub id: MonitorId,
+    /// The first of them.
+    pub first: Timestamp,
+    /// How many; at least 1.
+    pub count: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: MonitorId,
+    pub(super) monitor: Arc<Monitor>,
+    /// None: by cron, its slots come from outside.
+    pub(super) grid: Option<Grid>,
+    /// The next slot that no check has served; none for cron monitors between their triggers.
+    pub(super) slot: Option<Timestamp>,
+    /// A check beside the grid: a confirming one, a first one, one that somebody asked for.
+    pub(super) beside: Option<Timestamp>,
+    /// A server asked for patience until then.
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) last_started: Option<Timestamp>,
+    pub(super) place: Place,
+    pub(super) paused: bool,
+    pub(super) gone: bool,
+    pub(super) hit_deadline: bool,
+    /// Heap items of another generation are stale.
+    pub(super) generation: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing is due until something happens.
+    Idle,
+    /// In the heap.
+    Waiting,
+    /// In one of the queues.
+    Ready,
+    /// On its way; `slow` says which share of the slots it uses, `beside` why it began.
+    InFlight { slow: bool, beside: bool },
+}
+
+impl Entry {
+    /// The next moment at which this monitor wants a check.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        if self.paused || self.gone {
+            return None;
+        }
+        let due = match (self.slot, self.beside) {
+            (Some(slot), Some(beside)) => slot.min(beside),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => return None,
+        };
+        Some(self.not_before.map_or(due, |patience| due.max(patience)))
+    }
+
+    /// A check soon, if there is none younger than the interval; a slot that comes soon will do.
+    pub(super) fn want_first_check(&mut self, now: Timestamp, window: Duration) {
+        let fresh = self
+            .last_started
+            .is_some_and(|at| at <= now && now.since(at) < self.monitor.rules.interval);
+        let soon = now.plus(window);
+        if !fresh && self.slot.is_none_or(|slot| slot > soon) {
+            self.beside = Some(grid::spread(&self.monitor.name, now, window));
+        }
+    }
+
+    /// Takes all slots up to `now` off the list: the newest is served, those before it were missed.
+    pub(super) fn serve_slots(&mut self, now: Timestamp) -> (Option<Timestamp>, Option<Missed>) {
+        let Some(first) = self.slot.filter(|slot| *slot <= now) else {
+            return (None, None);
+        };
+        let Some(grid) = self.grid else {
+            self.slot = None;
+            return (Some(first), None);
+        };
+        let newest = grid.last_until(now);
+        self.slot = Some(grid.next_after(now));
+        let missed = Missed {
+            id: self.id,
+            first,
+            count: grid.slots(first, newest),
+        };
+        (Some(newest), Some(missed).filter(|missed| missed.count > 0))
+    }
+
+    /// Takes the slots off the list that fell into a check which ended at `ended`.
+    pub(super) fn overrun_slots(&mut self, ended: Timestamp) -> Option<Missed> {
+        let first = self.slot.filter(|slot| *slot <= ended)?;
+        let grid = self.grid?;
+        self.slot = Some(grid.next_after(ended));
+        Some(Missed {
+            id: self.id,
+            first,
+            count: grid.slots(first, ended.plus(Duration::from_millis(1))),
+        })
+    }
+
+    pub(super) fn rebase(&mut self, now: Timestamp, window: Duration) -> Option<Missed> {
+        let missed = self.overrun_slots(now);
+        self.slot = self.grid.map(|grid| grid.next_after(now));
+        self.last_started = self.last_started.filter(|at| *at <= now);
+        let far = now.plus(self.monitor.rules.interval);
+        self.not_before = self.not_before.filter(|at| *at > now && *at <= far);
+        self.beside = self.beside.filter(|at| *at > now && *at <= far);
+        if self.beside.is_none() && self.grid.is_some() && !self.paused {
+            self.want_first_check(now, window);
+        }
+        missed.filter(|_| !self.paused)
+    }
+}
+
+pub(super) fn grid_of(monitor: &Monitor) -> Option<Grid> {
+    match &monitor.schedule {
+        Schedule::Every(interval) => Some(Grid::new(&monitor.name, *interval)),
+        Schedule::Cron(_) => None,
+    }
+}
+
+pub(super) fn first_check_window(monitors: usize) -> Duration {
+    FIRST_CHECK_GAP
+        .saturating_mul(u32::try_from(monitors).unwrap_or(u32::MAX))
+        .min(FIRST_CHECK_WITHIN)
+}
