@@ -1,6 +1,8 @@
 //! Values to text: tables, JSON, mails, pages. Pure; writes to any `fmt::Write`.
 
 pub mod explain;
+pub mod json;
 pub mod mail;
+pub mod record;
 pub mod screen;
 pub mod wrap;

@@ -39,22 +39,18 @@ pub enum Side {
 }
 
 impl Side {
-    /// A sentence's second half: `the server's side`, to follow `this suggests `.
+    /// A phrase that fits after `Whose side: `.
     pub const fn phrase(self) -> &'static str {
         match self {
-            Self::Nobody => "nobody's fault",
-            Self::Request => {
-                "the request's side: URL, method, headers or credentials of the monitor"
-            }
-            Self::Site => "the site's side: its pages, its set-up or its hosting account",
-            Self::Server => "the server's side (or the proxy in front of it), not the request's",
-            Self::Gateway => {
-                "the gateway's side: the proxy, CDN or load balancer, or what stands behind it"
-            }
+            Self::Nobody => "nobody's",
+            Self::Request => "the request: URL, method, headers or credentials of the monitor",
+            Self::Site => "the site: its pages, its set-up or its hosting account",
+            Self::Server => "the server (or the proxy in front of it), not the request",
+            Self::Gateway => "the proxy, CDN or load balancer, or what stands behind it",
             Self::Protection => {
-                "the protection layer's side: a firewall, bot filter or rate limit judges the monitor, not the site's health"
+                "a protection layer (firewall, bot filter, rate limit) that judges the monitor, not the site's health"
             }
-            Self::Network => "the network's side, between the monitor and the site",
+            Self::Network => "the network between the monitor and the site",
         }
     }
 

@@ -1,0 +1,447 @@
+//! The JSON objects of commands and API: a public contract, apart from the types inside. Keys stand in a
+//! fixed order, times are RFC 3339 in UTC with milliseconds, phases milliseconds with at most 3 decimals.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
+use serde::{Serialize, Serializer};
+use url::Url;
+
+use super::record::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
+use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Timings};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::{failure_meaning, mask, status_code};
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The owner: everything.
+    Owner,
+    /// Whoever has no token: URLs without userinfo and query, no addresses, no mails, no note.
+    Public,
+}
+
+/// Writes one object on a line of its own.
+pub fn line(object: &impl Serialize, out: &mut impl Write) -> fmt::Result {
+    let text = serde_json::to_string(object).map_err(|_| fmt::Error)?;
+    out.write_str(&text)?;
+    out.write_char('\n')
+}
+
+/// One check of a monitor, as `check --json` and `history --json` print it.
+pub fn check<'a>(
+    monitor: &'a str,
+    url: &'a str,
+    check: &'a Check,
+    audience: Audience,
+) -> CheckObject<'a> {
+    let address = |address: Option<std::net::SocketAddr>| match audience {
+        Audience::Owner => address.map(|address| address.to_string()),
+        Audience::Public => None,
+    };
+    let redirects = check.chain.redirects.iter().enumerate();
+    CheckObject {
+        monitor,
+        url: shown_url(url, url, audience),
+        at: Utc(check.at),
+        state: check.verdict.state().as_str(),
+        status: check.status,
+        failure: check
+            .verdict
+            .failure()
+            .map(|failure| failure_object(failure, check.status, audience)),
+        final_url: shown_url(&check.chain.final_url, url, audience),
+        redirects: redirects
+            .map(|(index, redirect)| RedirectObject {
+                url: shown_url(&redirect.url, url, audience),
+                status: redirect.status,
+                location: redirect
+                    .location
+                    .as_deref()
+                    .map(|location| shown_location(location, audience)),
+                remote_addr: address(redirect.remote_addr),
+                ms: check.redirect_times.get(index).copied().map(Ms),
+            })
+            .collect(),
+        timings_ms: TimingsObject::of(&check.timings),
+        remote_addr: address(check.chain.remote_addr),
+        http_version: check.http_version.map(|version| version.as_str()),
+        body_bytes: check.body_bytes,
+        retry_after_s: check.retry_after_s,
+        certificate: check.certificate.as_deref().map(CertificateObject::of),
+    }
+}
+
+/// How a monitor stands, as `status --json` prints it.
+pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
+    StatusObject {
+        monitor: &row.monitor,
+        url: shown_url(&row.url, &row.url, audience),
+        state: row.state.as_str(),
+        since: row.since.map(Utc),
+        flags: row.flags.words().collect(),
+        reason: row.reason.map(FailureKind::as_str),
+        incident: row.incident.map(|incident| incident.to_string()),
+        last_check: row
+            .last_check
+            .as_ref()
+            .map(|last| check(&row.monitor, &row.url, last, audience)),
+        next_check_at: row.next_check_at.map(Utc),
+        uptime_percent_24h: row.uptime_percent_24h,
+        uptime_percent_30d: row.uptime_percent_30d,
+        tags: &row.tags,
+        note: match audience {
+            Audience::Owner => Some(&row.note),
+            Audience::Public => None,
+        },
+    }
+}
+
+/// An outage, as `incidents --json` prints it; an open one lasts until `now`.
+pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> IncidentObject<'_> {
+    let incident = &row.incident;
+    let failure = failure_object(&incident.cause.failure, incident.cause.status, audience);
+    IncidentObject {
+        id: incident.key.to_string(),
+        monitor: &row.monitor,
+        url: shown_url(&row.url, &row.url, audience),
+        opened_at: Utc(incident.key.opened_at),
+        closed_at: incident.closed_at.map(Utc),
+        duration_s: seconds_between(incident.key.opened_at, incident.closed_at.unwrap_or(now)),
+        cause: CauseObject {
+            kind: failure.kind,
+            status: incident.cause.status,
+            detail: failure.detail,
+        },
+        checks_failed: incident.checks_failed,
+        maintenance: incident.maintenance,
+        acked_at: incident.acked_at.map(Utc),
+        mails: match audience {
+            Audience::Owner => Some(row.mails.iter().map(MailObject::of).collect()),
+            Audience::Public => None,
+        },
+    }
+}
+
+/// A monitor over a period, as `report --json` prints it.
+pub fn report(row: &ReportRow, audience: Audience) -> ReportObject<'_> {
+    ReportObject {
+        monitor: &row.monitor,
+        url: shown_url(&row.url, &row.url, audience),
+        from: Utc(row.from),
+        to: Utc(row.to),
+        uptime_percent: row.uptime_percent,
+        coverage_percent: row.coverage_percent,
+        outages: row.outages,
+        up_s: Seconds(row.up_ms),
+        downtime_s: Seconds(row.down_ms),
+        longest_outage_s: row.longest_outage_ms.map(Seconds),
+        mttr_s: row.mttr_ms.map(Seconds),
+        degraded_s: Seconds(row.degraded_ms),
+        maintenance_s: Seconds(row.maintenance_ms),
+        unknown_s: Seconds(row.unknown_ms),
+        checks: row.checks,
+        latency_ms: LatencyObject {
+            p50: row.p50.map(Ms),
+            p95: row.p95.map(Ms),
+            p99: row.p99.map(Ms),
+        },
+    }
+}
+
+/// A mail that has not left, as `email queue --json` prints it.
+pub fn queued_mail(row: &QueueRow) -> QueueObject<'_> {
+    QueueObject {
+        id: row.id,
+        monitor: row.monitor.as_deref(),
+        kind: row.kind.as_str(),
+        to: &row.to,
+        subject: &row.subject,
+        message_id: &row.message_id,
+        queued_at: Utc(row.queued_at),
+        attempts: row.attempts,
+        next_attempt_at: row.next_attempt_at.map(Utc),
+        last_error: row.last_error.as_deref(),
+        state: if row.failed { "failed" } else { "waiting" },
+    }
+}
+
+/// The object of one check.
+#[derive(Debug, Serialize)]
+pub struct CheckObject<'a> {
+    monitor: &'a str,
+    url: Cow<'a, str>,
+    at: Utc,
+    state: &'static str,
+    status: Option<u16>,
+    failure: Option<FailureObject<'a>>,
+    final_url: Cow<'a, str>,
+    redirects: Vec<RedirectObject<'a>>,
+    timings_ms: TimingsObject,
+    remote_addr: Option<String>,
+    http_version: Option<&'static str>,
+    body_bytes: u64,
+    retry_after_s: Option<u32>,
+    certificate: Option<CertificateObject<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailureObject<'a> {
+    kind: &'static str,
+    detail: Cow<'a, str>,
+}
+
+#[derive(Debug, Serialize)]
+struct RedirectObject<'a> {
+    url: Cow<'a, str>,
+    status: u16,
+    location: Option<Cow<'a, str>>,
+    remote_addr: Option<String>,
+    ms: Option<Ms>,
+}
+
+#[derive(Debug, Serialize)]
+struct TimingsObject {
+    dns: Option<Ms>,
+    connect: Option<Ms>,
+    tls: Option<Ms>,
+    ttfb: Option<Ms>,
+    body: Option<Ms>,
+    total: Ms,
+}
+
+impl TimingsObject {
+    fn of(timings: &Timings) -> Self {
+        Self {
+            dns: timings.dns.map(Ms),
+            connect: timings.connect.map(Ms),
+            tls: timings.tls.map(Ms),
+            ttfb: timings.ttfb.map(Ms),
+            body: timings.body.map(Ms),
+            total: Ms(timings.total),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct CertificateObject<'a> {
+    not_after: Utc,
+    subject: &'a str,
+    issuer: &'a str,
+}
+
+impl<'a> CertificateObject<'a> {
+    fn of(certificate: &'a Certificate) -> Self {
+        Self {
+            not_after: Utc(certificate.not_after),
+            subject: &certificate.subject,
+            issuer: &certificate.issuer,
+        }
+    }
+}
+
+/// The object of a monitor's state.
+#[derive(Debug, Serialize)]
+pub struct StatusObject<'a> {
+    monitor: &'a str,
+    url: Cow<'a, str>,
+    state: &'static str,
+    since: Option<Utc>,
+    flags: Vec<&'static str>,
+    reason: Option<&'static str>,
+    incident: Option<String>,
+    last_check: Option<CheckObject<'a>>,
+    next_check_at: Option<Utc>,
+    uptime_percent_24h: Option<f64>,
+    uptime_percent_30d: Option<f64>,
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+}
+
+/// The object of an outage.
+#[derive(Debug, Serialize)]
+pub struct IncidentObject<'a> {
+    id: String,
+    monitor: &'a str,
+    url: Cow<'a, str>,
+    opened_at: Utc,
+    closed_at: Option<Utc>,
+    duration_s: Seconds,
+    cause: CauseObject<'a>,
+    checks_failed: u32,
+    maintenance: bool,
+    acked_at: Option<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mails: Option<Vec<MailObject<'a>>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CauseObject<'a> {
+    kind: &'static str,
+    status: Option<u16>,
+    detail: Cow<'a, str>,
+}
+
+#[derive(Debug, Serialize)]
+struct MailObject<'a> {
+    kind: &'static str,
+    to: &'a str,
+    message_id: &'a str,
+    queued_at: Utc,
+    sent_at: Option<Utc>,
+}
+
+impl<'a> MailObject<'a> {
+    fn of(mail: &'a MailRow) -> Self {
+        Self {
+            kind: mail.kind.as_str(),
+            to: &mail.to,
+            message_id: &mail.message_id,
+            queued_at: Utc(mail.queued_at),
+            sent_at: mail.sent_at.map(Utc),
+        }
+    }
+}
+
+/// The object of a monitor over a period.
+#[derive(Debug, Serialize)]
+pub struct ReportObject<'a> {
+    monitor: &'a str,
+    url: Cow<'a, str>,
+    from: Utc,
+    to: Utc,
+    uptime_percent: Option<f64>,
+    coverage_percent: Option<f64>,
+    outages: u64,
+    up_s: Seconds,
+    downtime_s: Seconds,
+    longest_outage_s: Option<Seconds>,
+    mttr_s: Option<Seconds>,
+    degraded_s: Seconds,
+    maintenance_s: Seconds,
+    unknown_s: Seconds,
+    checks: u64,
+    latency_ms: LatencyObject,
+}
+
+#[derive(Debug, Serialize)]
+struct LatencyObject {
+    p50: Option<Ms>,
+    p95: Option<Ms>,
+    p99: Option<Ms>,
+}
+
+/// The object of a mail that has not left.
+#[derive(Debug, Serialize)]
+pub struct QueueObject<'a> {
+    id: i64,
+    monitor: Option<&'a str>,
+    kind: &'static str,
+    to: &'a str,
+    subject: &'a str,
+    message_id: &'a str,
+    queued_at: Utc,
+    attempts: u32,
+    next_attempt_at: Option<Utc>,
+    last_error: Option<&'a str>,
+    state: &'static str,
+}
+
+/// A moment as text.
+#[derive(Debug, Clone, Copy)]
+struct Utc(Timestamp);
+
+impl Serialize for Utc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Microseconds as milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Ms(Micros);
+
+impl Serialize for Ms {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0.as_ms())
+    }
+}
+
+/// Milliseconds as seconds: a whole number where it is one.
+#[derive(Debug, Clone, Copy)]
+struct Seconds(u64);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_multiple_of(1000) {
+            serializer.serialize_u64(self.0 / 1000)
+        } else {
+            // A century in milliseconds is below 2^53.
+            serializer.serialize_f64(self.0 as f64 / 1000.0)
+        }
+    }
+}
+
+fn seconds_between(from: Timestamp, to: Timestamp) -> Seconds {
+    Seconds(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A URL as the reader may see it. The monitor's own is written by its owner; those that a site led to may
+/// carry what a log-in puts into them.
+fn shown_url<'a>(url: &'a str, own: &str, audience: Audience) -> Cow<'a, str> {
+    match audience {
+        Audience::Owner if url == own => Cow::Borrowed(url),
+        Audience::Owner => mask::shown(url),
+        Audience::Public => public_url(url),
+    }
+}
+
+fn shown_location(location: &str, audience: Audience) -> Cow<'_, str> {
+    match audience {
+        Audience::Owner => mask::shown(location),
+        Audience::Public => public_url(location),
+    }
+}
+
+/// A URL or Location without userinfo, query and fragment.
+pub fn public_url(raw: &str) -> Cow<'_, str> {
+    let cut = raw
+        .find(['?', '#'])
+        .map_or(Cow::Borrowed(raw), |end| Cow::Owned(raw[..end].to_owned()));
+    if !cut.contains('@') {
+        return cut;
+    }
+    match Url::parse(&cut) {
+        Ok(mut url) if url.has_host() => {
+            // Fails only for URLs that cannot carry userinfo.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            Cow::Owned(url.into())
+        }
+        // A Location relative to its scheme or path: what stands before an `@` might be userinfo.
+        _ => cut
+            .rsplit_once('@')
+            .map_or_else(|| cut.clone(), |(_, rest)| Cow::Owned(rest.to_owned())),
+    }
+}
+
+/// A failure as the reader may see it: details name addresses, so the public reads the kind's own words.
+fn failure_object(failure: &Failure, status: Option<u16>, audience: Audience) -> FailureObject<'_> {
+    let detail = match (audience, failure.kind, status) {
+        (Audience::Owner, _, _) => Cow::Borrowed(failure.detail.as_ref()),
+        (Audience::Public, FailureKind::Status, Some(status)) => {
+            let (name, _) = status_code::nearest_class(status);
+            Cow::Owned(format!("{status} {name}"))
+        }
+        (Audience::Public, kind, _) => Cow::Borrowed(failure_meaning::of(kind).name),
+    };
+    FailureObject {
+        kind: failure.kind.as_str(),
+        detail,
+    }
+}
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;
