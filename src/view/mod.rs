@@ -1,8 +1,12 @@
 //! Values to text: tables, JSON, mails, pages. Pure; writes to any `fmt::Write`.
 
+pub mod atom;
+pub mod badge;
 pub mod explain;
 pub mod json;
 pub mod mail;
+pub mod metrics;
+pub mod page;
 pub mod record;
 pub mod screen;
 pub mod wrap;

@@ -1,0 +1,255 @@
+//! The latency chart: the median as a line, up to the 95th percentile as a band, outages as a foot.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, html};
+
+use super::rows::{Bucket, Chart, Frame};
+use super::words;
+use crate::domain::check::Micros;
+use crate::domain::timestamp::Timestamp;
+
+/// The drawing area, and the room for the axes around it.
+const WIDTH: u64 = 640;
+const HEIGHT: u64 = 160;
+const LEFT: u64 = 64;
+const TOP: u64 = 10;
+const BOTTOM: u64 = 26;
+/// Lines across, so that there are `LINES` steps from zero to the top.
+const LINES: u64 = 4;
+/// Times written below.
+const TICKS: u64 = 6;
+/// A table of more rows than this is thinned for the reader.
+const TABLE_ROWS_MAX: usize = 30;
+
+/// The smallest of 1, 2, 2.5, 5 times a power of ten, times [`LINES`], that holds the highest value.
+fn ceiling(highest: Micros) -> u64 {
+    let highest = u64::from(highest.0).max(1);
+    let mut power = 100;
+    loop {
+        for tenth in [10, 20, 25, 50] {
+            let top = power * tenth / 10 * LINES;
+            if top >= highest {
+                return top;
+            }
+        }
+        power *= 10;
+    }
+}
+
+struct Scale<'a> {
+    chart: &'a Chart,
+    top: u64,
+}
+
+impl Scale<'_> {
+    fn x(&self, at: Timestamp) -> u64 {
+        let whole = self.chart.to.since(self.chart.from).as_millis().max(1);
+        let part = at.since(self.chart.from).as_millis().min(whole);
+        LEFT + u64::try_from(part * u128::from(WIDTH) / whole).unwrap_or(WIDTH)
+    }
+
+    fn y(&self, time: Micros) -> u64 {
+        TOP + HEIGHT - (u64::from(time.0) * HEIGHT / self.top).min(HEIGHT)
+    }
+
+    fn end(&self, index: usize) -> Timestamp {
+        self.chart
+            .buckets
+            .get(index + 1)
+            .map_or(self.chart.to, |next| next.at)
+    }
+}
+
+/// Runs of neighbours that were measured.
+fn runs(buckets: &[Bucket]) -> impl Iterator<Item = Vec<(Timestamp, Micros, Micros)>> {
+    buckets
+        .split(|bucket| bucket.latency.is_none())
+        .map(|run| {
+            run.iter()
+                .filter_map(|bucket| bucket.latency.map(|(p50, p95)| (bucket.at, p50, p95)))
+                .collect::<Vec<_>>()
+        })
+        .filter(|run| !run.is_empty())
+}
+
+/// One chart with its table.
+pub fn chart(frame: &Frame, chart: &Chart) -> Markup {
+    let highest = chart
+        .buckets
+        .iter()
+        .filter_map(|bucket| bucket.latency.map(|(_, p95)| p95))
+        .max();
+    let Some(highest) = highest else {
+        return html! {
+            figure.chart { figcaption { (chart.span) }
+            p.quiet { "No latency was measured in this time." } }
+        };
+    };
+    let scale = Scale {
+        chart,
+        top: ceiling(highest),
+    };
+    let (line, band, foot) = paths(&scale);
+    let (whole_width, whole_height) = (LEFT + WIDTH + 8, TOP + HEIGHT + BOTTOM);
+    html! {
+        figure.chart {
+            figcaption { (chart.span) }
+            svg role="img" aria-label=(summary(chart)) viewBox={ "0 0 " (whole_width) " " (whole_height) } {
+                @for index in 0..=LINES {
+                    @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);
+                    @let y = scale.y(Micros(value));
+                    path.grid d={ "M" (LEFT) " " (y) "h" (WIDTH) } {}
+                    text.y x=(LEFT - 6) y=(y + 4) { (words::millis(Micros(value))) }
+                }
+                @for (x, text) in ticks(frame, &scale) {
+                    text.x x=(x) y=(TOP + HEIGHT + 18) { (text) }
+                }
+                path.band d=(band) {}
+                path.line d=(line) {}
+                @if !foot.is_empty() { path.foot d=(foot) {} }
+            }
+            details {
+                summary { "As a table" }
+                (table(frame, chart))
+            }
+        }
+    }
+}
+
+fn paths(scale: &Scale<'_>) -> (String, String, String) {
+    let (mut line, mut band, mut foot) = (String::new(), String::new(), String::new());
+    for run in runs(&scale.chart.buckets) {
+        let lone = run.len() == 1;
+        for (index, (at, p50, p95)) in run.iter().enumerate() {
+            let letter = if index == 0 { 'M' } else { 'L' };
+            let x = scale.x(*at);
+            let _ = write!(line, "{letter}{x} {}", scale.y(*p50));
+            let _ = write!(band, "{letter}{x} {}", scale.y(*p95));
+            if lone {
+                line.push_str("h2");
+                band.push_str("h2");
+            }
+        }
+        for (at, p50, _) in run.iter().rev() {
+            let x = scale.x(*at) + if lone { 2 } else { 0 };
+            let _ = write!(band, "L{x} {}", scale.y(*p50));
+        }
+        if lone {
+            band.push_str("h-2");
+        }
+        band.push('z');
+    }
+    for (index, bucket) in scale.chart.buckets.iter().enumerate() {
+        if bucket.down {
+            let x = scale.x(bucket.at);
+            let width = (scale.x(scale.end(index)) - x).max(2);
+            let _ = write!(foot, "M{x} {}h{width}v6h-{width}z", TOP + HEIGHT - 3);
+        }
+    }
+    (line, band, foot)
+}
+
+fn ticks(frame: &Frame, scale: &Scale<'_>) -> Vec<(u64, String)> {
+    let whole = scale.chart.to.since(scale.chart.from);
+    let form = if whole.as_secs() <= 2 * 86_400 {
+        "%H:%M"
+    } else {
+        "%-d %b"
+    };
+    (0..TICKS)
+        .map(|index| {
+            let part =
+                whole * u32::try_from(index).unwrap_or(0) / u32::try_from(TICKS).unwrap_or(1);
+            let at = scale.chart.from.plus(part);
+            let text = at.in_zone(&frame.zone).strftime(form).to_string();
+            (scale.x(at), text)
+        })
+        .collect()
+}
+
+fn summary(chart: &Chart) -> String {
+    let mut medians: Vec<Micros> = Vec::new();
+    let mut highest = Micros(0);
+    for (p50, p95) in chart.buckets.iter().filter_map(|bucket| bucket.latency) {
+        medians.push(p50);
+        highest = highest.max(p95);
+    }
+    medians.sort_unstable();
+    let typical = medians.get(medians.len() / 2).copied().unwrap_or_default();
+    let down = chart.buckets.iter().filter(|bucket| bucket.down).count();
+    let mut text = format!(
+        "Latency over {}: typical median {}, highest 95th percentile {}",
+        chart.span,
+        words::millis(typical),
+        words::millis(highest)
+    );
+    if down > 0 {
+        let _ = write!(text, ", outages in {down} of {} steps", chart.buckets.len());
+    }
+    text
+}
+
+fn table(frame: &Frame, chart: &Chart) -> Markup {
+    let every = chart.buckets.len().div_ceil(TABLE_ROWS_MAX).max(1);
+    html! {
+        table {
+            thead { tr { th scope="col" { "From" } th.num scope="col" { "Median" }
+                th.num scope="col" { "95th percentile" } th scope="col" { "Outage" } } }
+            tbody {
+                @for group in chart.buckets.chunks(every) {
+                    @let worst = group.iter().filter_map(|bucket| bucket.latency).max_by_key(|pair| pair.1);
+                    tr {
+                        td { @if let Some(first) = group.first() { (words::moment(frame, first.at)) } }
+                        @if let Some((p50, p95)) = worst {
+                            td.num { (words::millis(p50)) } td.num { (words::millis(p95)) }
+                        } @else { td.num { "–" } td.num { "–" } }
+                        td { @if group.iter().any(|bucket| bucket.down) { "yes" } @else { "no" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::rows::tests::frame;
+    use super::*;
+
+    #[test]
+    fn the_top_is_a_round_number_of_steps() {
+        for (highest, top) in [
+            (0, 400),
+            (400, 400),
+            (401, 800),
+            (90_000, 100_000),
+            (231_000, 400_000),
+            (2_100_000, 4_000_000),
+        ] {
+            assert_eq!(ceiling(Micros(highest)), top, "{highest}");
+        }
+        assert!(ceiling(Micros(u32::MAX)) >= u64::from(u32::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn any_data_makes_a_drawing(values in prop::collection::vec(
+            (prop::option::of((any::<u32>(), any::<u32>())), any::<bool>()), 0..200)) {
+            let frame = frame();
+            let step = Duration::from_secs(300);
+            let from = frame.now.minus(step * u32::try_from(values.len()).unwrap());
+            let buckets = values.iter().enumerate().map(|(index, (latency, down))| Bucket {
+                at: from.plus(step * u32::try_from(index).unwrap()),
+                latency: latency.map(|(a, b)| (Micros(a), Micros(b))),
+                down: *down,
+            }).collect();
+            let drawn = chart(&frame, &Chart { span: "24 hours", from, to: frame.now, buckets });
+            prop_assert!(!drawn.into_string().contains("NaN"));
+        }
+    }
+}

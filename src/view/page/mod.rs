@@ -1,0 +1,11 @@
+//! The pages: server-rendered HTML that needs no JavaScript and loads nothing from elsewhere.
+
+pub mod assets;
+pub mod bars;
+pub mod chart;
+pub mod frame;
+pub mod monitor;
+pub mod overview;
+pub mod rows;
+pub mod sparkline;
+pub mod words;

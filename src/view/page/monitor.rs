@@ -1,0 +1,241 @@
+//! `/monitor/NAME`: one monitor in full.
+
+use maud::{Markup, html};
+
+use super::rows::{
+    CertificateRow, ChainChangeRow, CheckRow, Frame, HopRow, IncidentRow, MonitorPage, PhaseRow,
+    State, Times,
+};
+use super::{bars, chart, frame, overview, words};
+use crate::domain::check::Micros;
+use crate::domain::span::Human;
+
+/// The page.
+pub fn monitor(data: &MonitorPage) -> Markup {
+    let row = &data.row;
+    let now = data.frame.now;
+    let heading = html! {
+        p.up { a href="/" { (data.frame.title) } }
+        h1 { (row.name) }
+    };
+    let tab = format!("{} {} - {}", row.name, row.state.as_str(), data.frame.title);
+    let main = html! {
+        div class={ "banner " (row.state.as_str()) } data-monitor=(row.name) data-state=(row.state.as_str()) {
+            span.sign aria-hidden="true" { (row.state.sign()) }
+            p { "is " (standing(row.state))
+                @if !row.cause.is_empty() { ": " (row.cause) }
+                @if let Some(since) = row.since { ", for " (Human(now.since(since))) }
+                @for flag in &row.flags { ", " (flag) } }
+        }
+        section aria-label="Facts" {
+            p { code.url { (row.url) } }
+            p.quiet { (data.how)
+                @if let Some(next) = data.next_check_at { " Next check " (words::moment(&data.frame, next)) "." } }
+            @if !data.note.is_empty() { p.note { strong { "Note: " } (data.note) } }
+            @if !row.tags.is_empty() {
+                p { "Tags: " @for tag in &row.tags { a.flag href={ "/?tag=" (words::segment(tag)) } { (tag) } " " } }
+            }
+        }
+        (overview::windows(&data.frame, &data.windows))
+        (availability(data))
+        section aria-labelledby="latency" {
+            h2 id="latency" { "Latency" }
+            p.quiet { "The line is the median, the band reaches to the 95th percentile; a block on the ground is an outage." }
+            @for drawn in &data.charts { (chart::chart(&data.frame, drawn)) }
+        }
+        (phases(&data.phases))
+        (way(&data.frame, &data.chain, &data.chain_changes))
+        @if let Some(seen) = &data.certificate { (certificate(&data.frame, seen)) }
+        (incidents(&data.frame, &data.incidents))
+        (checks(&data.frame, &data.checks))
+    };
+    frame::page(&data.frame, &heading, &tab, row.state, &main)
+}
+
+const fn standing(state: State) -> &'static str {
+    match state {
+        State::Unknown => "not verified at the moment",
+        State::Pending => "waiting for its first check",
+        State::Up | State::Down | State::Degraded | State::Paused => state.as_str(),
+    }
+}
+
+fn availability(data: &MonitorPage) -> Markup {
+    let row = &data.row;
+    let mut quarter = Times::default();
+    for day in &row.days {
+        quarter.add(&day.times);
+    }
+    let bad: Vec<_> = row
+        .days
+        .iter()
+        .rev()
+        .filter(|day| day.times.down_ms + day.times.degraded_ms + day.times.maintenance_ms > 0)
+        .collect();
+    html! {
+        section aria-labelledby="availability" {
+            h2 id="availability" { "Availability" }
+            (bars::bars(&row.days, &row.name))
+            p.ends aria-hidden="true" { span { "90 days ago" } span { "today" } }
+            div.scroll tabindex="0" role="region" aria-label="Availability by period" { table {
+                thead { tr { th scope="col" { "Period" } th.num scope="col" { "Uptime" }
+                    th.num scope="col" { "Coverage" } th.num scope="col" { "Down" } th.num scope="col" { "Degraded" }
+                    th.num scope="col" { "Maintenance" } th.num scope="col" { "Unknown" } } }
+                tbody {
+                    @for (name, times) in [("24 hours", &row.day), ("30 days", &row.month), ("90 days", &quarter)] {
+                        tr { th scope="row" { (name) }
+                            td.num { (words::percent(times.uptime())) } td.num { (words::percent(times.coverage())) }
+                            @for ms in [times.down_ms, times.degraded_ms, times.maintenance_ms, times.unknown_ms] {
+                                td.num { (words::span(ms)) } } }
+                    }
+                }
+            } }
+            @if !bad.is_empty() {
+                details { summary { "Days with something to say (" (bad.len()) ")" }
+                    ul { @for day in bad { li { (bars::sentence(day)) } } } }
+            }
+            (overview::legend())
+        }
+    }
+}
+
+fn maybe(time: Option<Micros>) -> String {
+    time.map_or_else(|| "–".to_owned(), words::millis)
+}
+
+const fn phase_name(phase: &'static str) -> &'static str {
+    match phase.as_bytes() {
+        b"dns" => "Name lookup",
+        b"connect" => "Connection",
+        b"tls" => "TLS handshake",
+        b"ttfb" => "First byte",
+        b"body" => "Body",
+        _ => phase,
+    }
+}
+
+fn phases(rows: &[PhaseRow]) -> Markup {
+    let whole: u64 = rows
+        .iter()
+        .flat_map(|row| row.last)
+        .map(|time| u64::from(time.0))
+        .sum();
+    let usual_whole: u64 = rows
+        .iter()
+        .flat_map(|row| row.usual)
+        .map(|time| u64::from(time.0))
+        .sum();
+    let scale = whole.max(usual_whole).max(1);
+    let width = |time: Option<Micros>| time.map_or(0, |time| u64::from(time.0) * 1000 / scale);
+    // Each phase begins where the one before it ended.
+    let placed = rows.iter().scan(0, |x, row| {
+        let begin = *x;
+        *x += width(row.last);
+        Some((begin, row))
+    });
+    html! {
+        @if whole > 0 {
+            section aria-labelledby="phases" {
+                h2 id="phases" { "Where the time goes" }
+                div.scroll tabindex="0" role="region" aria-label="Phases of a check" { table.phases {
+                    thead { tr { th scope="col" { "Phase" } th.num scope="col" { "Last check" }
+                        th.num scope="col" { "Usual (median of 24 h)" } th scope="col" { span.hidden { "Drawn" } } } }
+                    tbody { @for (x, row) in placed { tr {
+                        th scope="row" { (phase_name(row.phase)) }
+                        td.num { (maybe(row.last)) } td.num { (maybe(row.usual)) }
+                        td.fall { svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true" {
+                            rect class={ "p-" (row.phase) } x=(x) y="3" height="14" width=(width(row.last).max(2)) {}
+                        } }
+                    } } }
+                } }
+            }
+        }
+    }
+}
+
+fn hop(row: &HopRow) -> Markup {
+    html! {
+        span.status { @match row.status { Some(status) => (status), None => "no answer" } } " "
+        code.url { (row.url) }
+        @if !row.address.is_empty() { " " span.quiet { "from " (row.address) } }
+        @if let Some(took) = row.took { " " span.quiet { (words::millis(took)) } }
+    }
+}
+
+fn way(frame: &Frame, chain: &[HopRow], changes: &[ChainChangeRow]) -> Markup {
+    html! {
+        @if !chain.is_empty() {
+            section aria-labelledby="way" {
+                h2 id="way" { "The way there" }
+                ol.way { @for row in chain { li { (hop(row)) } } }
+                @if !changes.is_empty() {
+                    h3 { "How it changed" }
+                    ul { @for change in changes { li {
+                        "From " (words::moment(frame, change.at)) ":"
+                        ol.way { @for row in &change.hops { li { (hop(row)) } } }
+                    } } }
+                }
+            }
+        }
+    }
+}
+
+fn certificate(frame: &Frame, seen: &CertificateRow) -> Markup {
+    let ended = seen.not_after <= frame.now;
+    html! {
+        section aria-labelledby="certificate" {
+            h2 id="certificate" { "Certificate" }
+            dl.facts {
+                dt { "Valid until" }
+                dd { (words::minute(frame, seen.not_after)) ", "
+                    @if ended { strong { "ended " (Human(frame.now.since(seen.not_after))) " ago" } }
+                    @else { (Human(seen.not_after.since(frame.now))) " left" } }
+                dt { "Subject" } dd { (seen.subject) }
+                dt { "Issuer" } dd { (seen.issuer) }
+            }
+        }
+    }
+}
+
+fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
+    html! {
+        section aria-labelledby="incidents" {
+            h2 id="incidents" { "Incidents" }
+            @if rows.is_empty() { p.quiet { "None recorded." } } @else {
+                div.scroll tabindex="0" role="region" aria-label="Incidents" { table {
+                    thead { tr { th scope="col" { "Began" } th scope="col" { "Lasted" } th scope="col" { "Cause" }
+                        th.num scope="col" { "Failed checks" } th scope="col" { "Remarks" } } }
+                    tbody { @for row in rows { tr {
+                        td { (words::moment(frame, row.opened_at)) }
+                        td { (words::lasted(row, frame.now)) @if row.closed_at.is_none() { ", goes on" } }
+                        td { strong { (row.cause) } " " (row.detail) }
+                        td.num { (row.checks_failed) }
+                        td { @if row.maintenance { "in maintenance " } @if row.acked_at.is_some() { "acknowledged" } }
+                    } } }
+                } }
+            }
+        }
+    }
+}
+
+fn checks(frame: &Frame, rows: &[CheckRow]) -> Markup {
+    html! {
+        section aria-labelledby="checks" {
+            h2 id="checks" { "Last checks" }
+            @if rows.is_empty() { p.quiet { "None recorded." } } @else {
+                div.scroll tabindex="0" role="region" aria-label="Last checks" { table {
+                    thead { tr { th scope="col" { "At" } th scope="col" { "Verdict" } th.num scope="col" { "Status" }
+                        th.num scope="col" { "Took" } th.num scope="col" { "Redirects" } th scope="col" { "What was wrong" } } }
+                    tbody { @for row in rows { tr {
+                        td { (words::moment(frame, row.at)) }
+                        td { (frame::pill(State::from(row.state))) }
+                        td.num { @match row.status { Some(status) => (status), None => "–" } }
+                        td.num { (words::millis(row.total)) }
+                        td.num { (row.redirects) }
+                        td { (row.detail) }
+                    } } }
+                } }
+            }
+        }
+    }
+}
