@@ -1,28 +1,54 @@
 //! Turns what a probe saw into what it means.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Redirect, Verdict};
-use crate::domain::expectation::Expectation;
-use crate::domain::probe::{End, Probe};
+use super::assertion;
+use super::content::Content;
+use super::protection;
+use crate::domain::check::{
+    Certificate, Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
+};
+use crate::domain::expectation::{Expectation, TextMatch};
+use crate::domain::mask::{self, Masks};
+use crate::domain::probe::{Answer, End, Probe};
+use crate::domain::span::{Human, Written};
+use crate::domain::status_code;
 use crate::domain::target::Target;
+use crate::domain::text;
+use crate::domain::timestamp::Timestamp;
+
+/// An expiry step longer than this part of a certificate's lifetime does not count.
+const LIFETIME_PARTS: u32 = 4;
+
+/// Values and URLs in a detail are cut to this many characters.
+const SHOWN_CHARS: usize = 200;
+
+/// What is wrong, before masks are applied.
+type Found = (FailureKind, String);
 
 /// Judges one probe. Of several failures the first in this order counts: transport, redirect, status,
 /// final URL, header, body, JSON, slow, certificate expiring.
-pub fn judge(expectation: &Expectation, _target: &Target, probe: Probe) -> Check {
-    let down = |kind, detail: &str| {
-        Verdict::Down(Failure {
-            kind,
-            detail: detail.into(),
-        })
+pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check {
+    let masks = &target.masks;
+    let said = |(kind, detail): Found| Failure {
+        kind,
+        detail: masks.apply(&detail).as_ref().into(),
     };
     let (final_url, remote_addr, answer, verdict) = match probe.end {
         End::Answered(answer) => {
-            let verdict = if expectation.status.contains(answer.hop.status) {
-                Verdict::Up
-            } else {
-                let detail = format!("{}, not {}", answer.hop.status, expectation.status);
-                down(FailureKind::Status, &detail)
+            let verdict = match unmet(expectation, target, &answer) {
+                Some(found) => Verdict::Down(said(found)),
+                None => match reservation(
+                    expectation,
+                    &probe.timings,
+                    probe.certificate.as_ref(),
+                    probe.started,
+                ) {
+                    Some(found) => Verdict::Degraded(said(found)),
+                    None => Verdict::Up,
+                },
             };
             let remote_addr = answer.hop.remote_addr;
             (answer.hop.url.clone(), remote_addr, Some(answer), verdict)
@@ -31,7 +57,7 @@ pub fn judge(expectation: &Expectation, _target: &Target, probe: Probe) -> Check
             let last = probe.redirects.last();
             let url = last.map(|hop| hop.url.clone()).unwrap_or_default();
             let remote_addr = last.and_then(|hop| hop.remote_addr);
-            (url, remote_addr, None, down(kind, &detail))
+            (url, remote_addr, None, Verdict::Down(said((kind, detail))))
         }
         End::Failed {
             kind,
@@ -40,17 +66,19 @@ pub fn judge(expectation: &Expectation, _target: &Target, probe: Probe) -> Check
             remote_addr,
             header,
         } => {
+            let failure = said((kind, detail));
             let verdict = match kind {
-                FailureKind::Local => Verdict::Unknown(Failure {
-                    kind,
-                    detail: detail.as_str().into(),
-                }),
-                _ => down(kind, &detail),
+                FailureKind::Local => Verdict::Unknown(failure),
+                _ => Verdict::Down(failure),
             };
             (url, remote_addr, header.map(|header| *header), verdict)
         }
     };
     let last_redirect = probe.redirects.last().map(|hop| hop.status);
+    let excerpt = match (&answer, verdict.is_good()) {
+        (Some(answer), false) => excerpt(answer, masks),
+        _ => None,
+    };
     Check {
         at: probe.started,
         verdict,
@@ -79,7 +107,143 @@ pub fn judge(expectation: &Expectation, _target: &Target, probe: Probe) -> Check
         body_bytes: answer.as_ref().map_or(0, |answer| answer.body_bytes),
         retry_after_s: answer.as_ref().and_then(|answer| answer.retry_after_s),
         certificate: probe.certificate.map(Arc::new),
-        excerpt: None,
+        excerpt,
         remarks: probe.remarks,
     }
+}
+
+/// The first expectation that a complete answer does not meet.
+fn unmet(expectation: &Expectation, target: &Target, answer: &Answer) -> Option<Found> {
+    if !expectation.status.contains(answer.hop.status) {
+        return Some((FailureKind::Status, status_detail(expectation, answer)));
+    }
+    if let Some(want) = &expectation.final_url
+        && !is_final_url(want, &answer.hop.url, &target.masks)
+    {
+        let detail = format!(
+            "it ended at {}, not at {}",
+            text::middle(&mask::shown(&answer.hop.url), SHOWN_CHARS),
+            assertion::shown_match(want)
+        );
+        return Some((FailureKind::FinalUrl, detail));
+    }
+    if let Some(detail) = assertion::unmet_header(&expectation.headers, answer) {
+        return Some((FailureKind::Header, detail));
+    }
+    if !expectation.reads_body() {
+        return None;
+    }
+    let max = usize::try_from(target.max_body).unwrap_or(usize::MAX);
+    match Content::of(answer, max) {
+        Ok(content) => assertion::unmet_body(expectation, &content),
+        Err(detail) => {
+            let kind = if expectation.json.is_empty() {
+                FailureKind::Body
+            } else {
+                FailureKind::Json
+            };
+            Some((kind, detail))
+        }
+    }
+}
+
+fn status_detail(expectation: &Expectation, answer: &Answer) -> String {
+    let status = answer.hop.status;
+    let name = status_code::lookup(status).map_or("", |code| code.name);
+    let space = if name.is_empty() { "" } else { " " };
+    let mut detail = format!("{status}{space}{name}: expected {}", expectation.status);
+    if status == 401 && answer.credentials_dropped {
+        detail.push_str(
+            "; credentials and user-set headers were not sent, since a redirect led to another origin",
+        );
+    }
+    if let Some(layer) = protection::signs(answer) {
+        detail.push_str(&format!(
+            "; this comes from {layer}, which takes the monitor for a robot, not from the site: \
+             let it in there by this host's address or by its User-Agent"
+        ));
+    }
+    if let Some(seconds) = answer.retry_after_s {
+        let wait = Human(Duration::from_secs(u64::from(seconds)));
+        detail.push_str(&format!("; it asks to come back in {wait}"));
+    }
+    detail
+}
+
+/// Whether the final URL is the wanted one: as recorded, or without its fragment or userinfo.
+fn is_final_url(want: &TextMatch, url: &str, masks: &Masks) -> bool {
+    let without_fragment = url.split('#').next().unwrap_or(url);
+    let starred = ["***:***@", "***@"];
+    let without_userinfo = starred.iter().find_map(|user| {
+        let at = url.find("://")? + 3;
+        let rest = url.get(at..)?.strip_prefix(user)?;
+        Some(format!("{}{rest}", &url[..at]))
+    });
+    let forms: [&str; 3] = [
+        url,
+        without_fragment,
+        without_userinfo.as_deref().unwrap_or(url),
+    ];
+    match want {
+        TextMatch::Pattern(pattern) => forms.iter().any(|form| pattern.is_match(form)),
+        TextMatch::Exact(exact) => {
+            // Written by a person: `https://example.com` is `https://example.com/`.
+            let normal = url::Url::parse(exact).map_or_else(|_| exact.clone(), String::from);
+            let masked = masks.apply(&normal);
+            forms
+                .iter()
+                .any(|form| *form == masked || *form == exact.as_str())
+        }
+    }
+}
+
+/// What is to be said of an answer that met every expectation.
+fn reservation(
+    expectation: &Expectation,
+    timings: &Timings,
+    certificate: Option<&Certificate>,
+    now: Timestamp,
+) -> Option<Found> {
+    if let Some(limit) = expectation.degraded_after
+        && timings.total.as_duration() > limit
+    {
+        let slowest = timings
+            .phases()
+            .into_iter()
+            .filter_map(|(name, took)| Some((took?, name)))
+            .max();
+        let mut detail = format!(
+            "{:.0} ms, more than {}",
+            timings.total.as_ms(),
+            Written(limit)
+        );
+        if let Some((took, name)) = slowest {
+            detail.push_str(&format!("; {:.0} ms of it in {name}", took.as_ms()));
+        }
+        return Some((FailureKind::Slow, detail));
+    }
+    let certificate = certificate?;
+    let left = certificate.not_after.since(now);
+    let lifetime = certificate.not_after.since(certificate.not_before);
+    // One that has ended and got here was let pass on purpose.
+    let ends_soon = !left.is_zero()
+        && expectation
+            .certificate_expiry
+            .iter()
+            .any(|step| *step <= lifetime / LIFETIME_PARTS && left <= *step);
+    ends_soon.then(|| {
+        let detail = format!(
+            "the certificate {} ends in {}, on {}",
+            certificate.subject,
+            Human(left),
+            certificate.not_after
+        );
+        (FailureKind::CertificateExpiring, detail)
+    })
+}
+
+fn excerpt(answer: &Answer, masks: &Masks) -> Option<Arc<str>> {
+    let text = Content::excerpt(answer)?;
+    let masked: Cow<'_, str> = masks.apply(&text);
+    Some(masked.as_ref().into())
 }

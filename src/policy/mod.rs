@@ -1,8 +1,10 @@
 //! Decisions as pure functions: state, event and `now` in, values out.
 
+mod assertion;
 pub mod calendar;
 pub mod certificate;
 pub mod connectivity;
+mod content;
 pub mod drift;
 pub mod flapping;
 pub mod grid;
@@ -13,7 +15,12 @@ pub mod memory;
 pub mod monitor;
 pub mod outbox;
 pub mod parents;
+pub mod private;
+mod protection;
+pub mod proxy;
+pub mod redirect;
 pub mod reminder;
+pub mod retry_after;
 pub mod slow;
 #[cfg(test)]
 mod timelines;

@@ -1,5 +1,17 @@
 //! The wire: one check, hop by hop.
 
+mod body;
+pub mod certificate;
+mod clients;
+mod exchange;
+mod fault;
+mod hosts;
+mod jar;
 mod prober;
+mod request;
+mod resolver;
+mod system_dns;
+mod tls;
+mod trace;
 
 pub use prober::{ProbeSetupError, Prober};

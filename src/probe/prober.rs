@@ -1,107 +1,405 @@
 //! Follows one check from its first DNS query to the last byte of its last answer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use reqwest::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
+use tokio::time::Instant;
+
+use super::body::{self, Body, Wanted};
+use super::certificate;
+use super::clients::{Clients, Kind};
+use super::exchange::{Exchange, Outcome, add, exchange};
+use super::fault::{self, Fault};
+use super::jar::Jar;
+use super::request::assemble;
+use super::trace::Wishes;
 use crate::clock;
-use crate::domain::check::{FailureKind, HttpVersion, Micros, Timings};
-use crate::domain::mask;
+use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
 use crate::domain::probe::{Answer, End, Hop, Probe};
+use crate::domain::span::Written;
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::{mask, text};
+use crate::policy::private::is_private;
+use crate::policy::proxy::proxy_for;
+use crate::policy::redirect::{self, Next, Request, Seen};
+use crate::policy::retry_after;
+
+/// A Location is recorded up to this many characters.
+const LOCATION_CHARS_MAX: usize = 8 * 1024;
 
 /// Why no prober can be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeSetupError {
-    /// The TLS parts could not be put together.
-    #[error("set up TLS: {0}")]
-    Tls(String),
-    /// The HTTP client could not be built.
+    /// The TLS parts or the HTTP client could not be built.
     #[error("set up the HTTP client: {0}")]
     Client(String),
 }
 
 /// Everything checks share: trust anchors, name servers, clients. One for the whole process.
 #[derive(Debug, Clone)]
-pub struct Prober {
-    client: reqwest::Client,
-}
+pub struct Prober(Arc<Clients>);
 
 impl Prober {
-    /// Reads the system's trust anchors and resolver configuration.
+    /// Reads the system's trust anchors and builds the client.
     ///
     /// # Errors
     /// When the TLS parts or the client cannot be built.
-    pub fn new(_dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-            rustls::crypto::ring::default_provider(),
-        ))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ProbeSetupError::Tls(error.to_string()))?
-        .with_root_certificates(rustls::RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        })
-        .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(0)
-            .no_proxy()
-            .build()
-            .map_err(|error| ProbeSetupError::Client(error.to_string()))?;
-        Ok(Self { client })
+    pub fn new(dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
+        Clients::new(dns)
+            .map(|clients| Self(Arc::new(clients)))
+            .map_err(ProbeSetupError::Client)
     }
 
     /// Runs one check within the target's timeout. Never fails: whatever goes wrong is what it saw.
     pub async fn run(&self, target: &Arc<Target>, started: Timestamp) -> Probe {
-        let begin = clock::tick();
-        let answer = tokio::time::timeout(target.timeout, async {
-            let mut answer = self.client.get(target.url.clone()).send().await?;
-            let mut body = Vec::new();
-            while let Some(piece) = answer.chunk().await? {
-                body.extend_from_slice(&piece);
-            }
-            Ok::<_, reqwest::Error>((answer, body))
-        })
-        .await;
-        let took = begin.elapsed();
-        let url = mask::without_userinfo(&target.url);
-        let failed = |kind| End::Failed {
-            kind,
-            detail: FailureKind::as_str(kind).to_owned(),
-            url: url.clone(),
-            remote_addr: None,
-            header: None,
-        };
-        let end = match answer {
-            Ok(Ok((answer, body))) => End::Answered(Answer {
-                hop: Hop {
-                    url: url.clone(),
-                    status: answer.status().as_u16(),
-                    location: None,
-                    remote_addr: answer.remote_addr(),
-                    took,
-                },
-                http_version: HttpVersion::Http11,
-                headers: Vec::new(),
-                body_bytes: body.len() as u64,
-                body,
-                body_cut: false,
-                retry_after_s: None,
-                credentials_dropped: false,
-            }),
-            Ok(Err(_)) => failed(FailureKind::ConnectRefused),
-            Err(_) => failed(FailureKind::TimeoutResponse),
-        };
-        Probe {
+        let begun = clock::tick();
+        let mut journey = Journey {
+            clients: &self.0,
+            target,
             started,
-            timings: Timings {
-                total: Micros::of(took),
-                ..Timings::default()
-            },
+            begun,
+            deadline: begun + target.timeout,
+            timings: Timings::default(),
             redirects: Vec::new(),
-            end,
             certificate: None,
             remarks: Vec::new(),
+            jar: Jar::default(),
+            seen: Seen::default(),
+        };
+        let end = journey.walk().await;
+        journey.timings.total = Micros::of(begun.elapsed());
+        Probe {
+            started,
+            timings: journey.timings,
+            redirects: journey.redirects,
+            end,
+            certificate: journey.certificate,
+            remarks: journey.remarks,
         }
     }
+}
+
+/// One check on its way.
+struct Journey<'a> {
+    clients: &'a Clients,
+    target: &'a Target,
+    started: Timestamp,
+    begun: Instant,
+    deadline: Instant,
+    timings: Timings,
+    redirects: Vec<Hop>,
+    certificate: Option<Certificate>,
+    remarks: Vec<String>,
+    jar: Jar,
+    seen: Seen,
+}
+
+/// Where a step led.
+enum Step {
+    Onward(Request),
+    Arrived(End),
+}
+
+impl Journey<'_> {
+    async fn walk(&mut self) -> End {
+        let mut request = Request::first(self.target);
+        // Whether the last redirect came from a public address.
+        let mut from_public = false;
+        loop {
+            match self.step(&request, &mut from_public).await {
+                Step::Onward(next) => request = next,
+                Step::Arrived(end) => return end,
+            }
+        }
+    }
+
+    async fn step(&mut self, request: &Request, from_public: &mut bool) -> Step {
+        let target = self.target;
+        let cookies = if target.cookies {
+            self.jar.header(&request.url)
+        } else {
+            String::new()
+        };
+        if let Some(end) = self.refused_before(request, &cookies, *from_public) {
+            return Step::Arrived(end);
+        }
+        let proxy = proxy_for(&target.proxy, &request.url);
+        let client = self.clients.get(Kind {
+            proxy,
+            ca_pem: target.ca_pem.as_ref(),
+            identity: target
+                .client_certificate
+                .as_ref()
+                .filter(|_| request.keeps_credentials),
+        });
+        let client = match client {
+            Ok(client) => client,
+            Err(detail) => {
+                return Step::Arrived(self.failed(request, (FailureKind::Local, detail), None));
+            }
+        };
+        let wishes = Wishes {
+            ip_version: target.ip_version,
+            verify_tls: target.verify_tls,
+            public_only: *from_public && !target.allow_private_redirect && proxy.is_none(),
+            proxied: proxy.is_some(),
+            deadline: self.deadline,
+        };
+        let mut exchange = exchange(&client, || assemble(target, request, &cookies), wishes).await;
+        exchange.add_phases(&mut self.timings);
+        self.note(request, &exchange);
+        let remote = remote_addr(&exchange, request, proxy.is_some());
+        let outcome = std::mem::replace(&mut exchange.outcome, Outcome::Timeout);
+        let answer = match outcome {
+            Outcome::Answer(answer) => answer,
+            Outcome::Error(error) => {
+                let host = request.url.host_str().unwrap_or_default();
+                let fault = fault::of_request(&error, &exchange.trace, host, self.started);
+                return Step::Arrived(self.failed(request, fault, remote));
+            }
+            Outcome::Timeout => {
+                let timeout = Written(target.timeout).to_string();
+                let fault = fault::of_timeout(&exchange.trace, &timeout, remote);
+                return Step::Arrived(self.failed(request, fault, remote));
+            }
+        };
+        *from_public = match proxy {
+            None => remote.is_some_and(|address| !is_private(address.ip())),
+            Some(_) => redirect::private_literal(&request.url).is_none(),
+        };
+        self.judge_header(request, answer, &exchange, remote).await
+    }
+
+    /// Rules that stop a chain before the request is made.
+    fn refused_before(
+        &mut self,
+        request: &Request,
+        cookies: &str,
+        from_public: bool,
+    ) -> Option<End> {
+        if !self.seen.is_new(request, cookies) {
+            let url = self.shown_url(request);
+            return Some(End::Refused {
+                kind: FailureKind::RedirectLoop,
+                detail: format!(
+                    "{} {} comes again with the same cookies",
+                    request.method.as_str(),
+                    text::middle(&mask::shown(&url), 200)
+                ),
+            });
+        }
+        if from_public
+            && !self.target.allow_private_redirect
+            && let Some(address) = redirect::private_literal(&request.url)
+        {
+            return Some(End::Refused {
+                kind: FailureKind::RedirectBlocked,
+                detail: super::resolver::blocked(
+                    request.url.host_str().unwrap_or_default(),
+                    address,
+                ),
+            });
+        }
+        None
+    }
+
+    /// Keeps the certificate and what is worth a remark.
+    fn note(&mut self, request: &Request, exchange: &Exchange) {
+        let trace = &exchange.trace;
+        let host = request.url.host_str().unwrap_or_default();
+        if !trace.certificates.is_empty() {
+            let verified = trace.certificate_fault.is_none();
+            let read = certificate::read(&trace.certificates, verified);
+            self.certificate = read.map(|certificate| Certificate {
+                subject: self.masked(certificate.subject),
+                issuer: self.masked(certificate.issuer),
+                ..certificate
+            });
+        }
+        if let Some(fault) = &trace.certificate_fault
+            && !trace.wishes.verify_tls
+        {
+            let (_, detail) = certificate::fault(fault, &trace.certificates, host, self.started);
+            let remark = format!("certificate fault let pass (verify_tls = false): {detail}");
+            self.remarks.push(self.masked(remark));
+        }
+        if let Some(remark) = exchange.remark(host) {
+            self.remarks.push(self.masked(remark));
+        }
+    }
+
+    async fn judge_header(
+        &mut self,
+        request: &Request,
+        answer: reqwest::Response,
+        exchange: &Exchange,
+        remote: Option<SocketAddr>,
+    ) -> Step {
+        let status = answer.status().as_u16();
+        if status == 101 {
+            let detail = "101 Switching Protocols, though no other protocol was asked for";
+            let fault = (FailureKind::Protocol, detail.to_owned());
+            return Step::Arrived(self.failed(request, fault, remote));
+        }
+        let headers = answer.headers();
+        if self.target.cookies {
+            let set = headers.get_all(SET_COOKIE).iter();
+            self.jar
+                .keep(&request.url, set.map(|value| value.as_bytes()));
+        }
+        let locations: Vec<&[u8]> = headers
+            .get_all(LOCATION)
+            .iter()
+            .map(|value| value.as_bytes())
+            .collect();
+        let location = locations.first().map(|raw| {
+            let raw = String::from_utf8_lossy(raw);
+            self.masked(text::middle(&raw, LOCATION_CHARS_MAX).into_owned())
+        });
+        let hop = Hop {
+            url: self.shown_url(request),
+            status,
+            location,
+            remote_addr: remote,
+            took: exchange.header_at.saturating_duration_since(exchange.begun),
+        };
+        match redirect::next(
+            self.target,
+            request,
+            status,
+            &locations,
+            self.redirects.len(),
+        ) {
+            Next::Follow(next) => {
+                self.redirects.push(hop);
+                Step::Onward(next)
+            }
+            Next::Refuse { kind, detail } => {
+                self.redirects.push(hop);
+                let detail = self.masked(detail);
+                Step::Arrived(End::Refused { kind, detail })
+            }
+            Next::Stay => Step::Arrived(self.read_answer(request, answer, hop, exchange).await),
+        }
+    }
+
+    async fn read_answer(
+        &mut self,
+        request: &Request,
+        mut answer: reqwest::Response,
+        mut hop: Hop,
+        exchange: &Exchange,
+    ) -> End {
+        let target = self.target;
+        let wanted = Wanted {
+            max: target.max_body,
+            all: target.wants_body,
+        };
+        // RFC 9110 section 15.3.6: 205 has no content, whatever its header says.
+        let (body, fault) = if hop.status == 205 || target.max_body == 0 {
+            (Body::default(), None)
+        } else {
+            let timeout = Written(target.timeout).to_string();
+            body::read(&mut answer, wanted, self.deadline, &timeout).await
+        };
+        let ended = clock::tick();
+        add(
+            &mut self.timings.body,
+            ended.saturating_duration_since(exchange.header_at),
+        );
+        hop.took = ended.saturating_duration_since(exchange.begun);
+        if body.unclean_end {
+            self.remarks.push(
+                "the server ended TLS without its closing message, and no length was announced: \
+                 the body may be cut"
+                    .to_owned(),
+            );
+        }
+        let url = hop.url.clone();
+        let remote_addr = hop.remote_addr;
+        let answer = self.answer(request, &answer, hop, body);
+        match fault {
+            None => End::Answered(answer),
+            Some((kind, detail)) => End::Failed {
+                kind,
+                detail: self.masked(detail),
+                url,
+                remote_addr,
+                header: Some(Box::new(answer)),
+            },
+        }
+    }
+
+    fn answer(
+        &self,
+        request: &Request,
+        answer: &reqwest::Response,
+        hop: Hop,
+        body: Body,
+    ) -> Answer {
+        let headers = answer.headers();
+        let now = self.started.plus(self.begun.elapsed());
+        let has_credentials = !self.target.headers.is_empty()
+            || self.target.credentials != crate::domain::target::Credentials::None
+            || self.target.client_certificate.is_some();
+        Answer {
+            hop,
+            http_version: match answer.version() {
+                reqwest::Version::HTTP_10 => HttpVersion::Http10,
+                _ => HttpVersion::Http11,
+            },
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+            retry_after_s: headers
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|value| retry_after::parse(value, now)),
+            body: body.bytes,
+            body_bytes: body.length,
+            body_cut: body.cut,
+            credentials_dropped: has_credentials && !request.keeps_credentials,
+        }
+    }
+
+    fn failed(&self, request: &Request, fault: Fault, remote: Option<SocketAddr>) -> End {
+        let (kind, detail) = fault;
+        let detail = self.masked(detail);
+        if kind == FailureKind::RedirectBlocked {
+            return End::Refused { kind, detail };
+        }
+        End::Failed {
+            kind,
+            detail,
+            url: self.shown_url(request),
+            remote_addr: remote,
+            header: None,
+        }
+    }
+
+    fn shown_url(&self, request: &Request) -> String {
+        self.masked(mask::without_userinfo(&request.url))
+    }
+
+    fn masked(&self, text: String) -> String {
+        if self.target.masks.is_empty() {
+            return text;
+        }
+        self.target.masks.apply(&text).into_owned()
+    }
+}
+
+/// The address a request went to: known from the connection, else from the attempts, else from a
+/// URL that names it. Behind a proxy only the connection's counts.
+fn remote_addr(exchange: &Exchange, request: &Request, proxied: bool) -> Option<SocketAddr> {
+    let port = request.url.port_or_known_default();
+    let known = exchange.remote_addr(port.filter(|_| !proxied));
+    known.or_else(|| match request.url.host()? {
+        url::Host::Ipv4(address) if !proxied => Some(SocketAddr::new(address.into(), port?)),
+        url::Host::Ipv6(address) if !proxied => Some(SocketAddr::new(address.into(), port?)),
+        _ => None,
+    })
 }

@@ -1,0 +1,185 @@
+//! Assertions on headers and bodies.
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::content::Content;
+use crate::domain::check::FailureKind;
+use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, TextMatch};
+use crate::domain::probe::Answer;
+use crate::domain::text;
+
+/// Values in a detail are cut to this many characters.
+const SHOWN_CHARS: usize = 120;
+
+/// A value from outside or from the configuration, quoted in one safe line.
+fn quoted(value: &str) -> String {
+    format!("`{}`", text::middle(&text::line(value, 4000), SHOWN_CHARS))
+}
+
+/// A wanted text as it is written.
+pub(super) fn shown_match(want: &TextMatch) -> String {
+    match want {
+        TextMatch::Exact(exact) => quoted(exact),
+        TextMatch::Pattern(pattern) => format!("/{}/", text::line(pattern.as_str(), SHOWN_CHARS)),
+    }
+}
+
+fn is_match(want: &TextMatch, value: &str) -> bool {
+    match want {
+        TextMatch::Exact(exact) => exact == value,
+        TextMatch::Pattern(pattern) => pattern.is_match(value),
+    }
+}
+
+/// One line about the first header assertion that no value meets.
+pub(super) fn unmet_header(wanted: &[(String, TextMatch)], answer: &Answer) -> Option<String> {
+    wanted.iter().find_map(|(name, want)| {
+        let mut found = None;
+        for (field, value) in &answer.headers {
+            if field.eq_ignore_ascii_case(name) {
+                let value = String::from_utf8_lossy(value);
+                if is_match(want, value.trim()) {
+                    return None;
+                }
+                found.get_or_insert(value);
+            }
+        }
+        let want = shown_match(want);
+        Some(match found {
+            Some(value) => format!("header {name} is {}, not {want}", quoted(&value)),
+            None => format!("header {name} is missing, expected {want}"),
+        })
+    })
+}
+
+/// The first assertion on the body that is not met.
+pub(super) fn unmet_body(
+    expectation: &Expectation,
+    content: &Content,
+) -> Option<(FailureKind, String)> {
+    // Where the end of a body was not read, only what is there can be told for certain.
+    let undecided = |what: String| {
+        let detail = format!(
+            "{what} within the first {} bytes, and max_body ends there",
+            content.len()
+        );
+        Some((FailureKind::BodyTooLarge, detail))
+    };
+    for needle in &expectation.body_contains {
+        if !content.contains(needle) {
+            let what = format!("{} does not occur", quoted(needle));
+            if content.is_cut() {
+                return undecided(what);
+            }
+            return Some((FailureKind::Body, format!("{what} in the body")));
+        }
+    }
+    for needle in &expectation.body_excludes {
+        if content.contains(needle) {
+            let detail = format!("{} occurs in the body and must not", quoted(needle));
+            return Some((FailureKind::Body, detail));
+        }
+    }
+    for pattern in &expectation.body_matches {
+        if !pattern.is_match(content.text()) {
+            let what = format!(
+                "/{}/ does not match",
+                text::line(pattern.as_str(), SHOWN_CHARS)
+            );
+            if content.is_cut() {
+                return undecided(what);
+            }
+            return Some((FailureKind::Body, format!("{what} the body")));
+        }
+    }
+    if content.is_cut() {
+        if let Some(needle) = expectation.body_excludes.first() {
+            return undecided(format!("{} does not occur", quoted(needle)));
+        }
+        if !expectation.json.is_empty() {
+            return undecided("the JSON does not end".to_owned());
+        }
+    }
+    unmet_json(&expectation.json, content).map(|detail| (FailureKind::Json, detail))
+}
+
+fn unmet_json(wanted: &[JsonAssertion], content: &Content) -> Option<String> {
+    if wanted.is_empty() {
+        return None;
+    }
+    let text = content.text();
+    let value: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+        Ok(value) => value,
+        Err(error) => {
+            return Some(format!(
+                "the body is no JSON (line {}, column {}): it begins {}",
+                error.line(),
+                error.column(),
+                quoted(text.get(..text.floor_char_boundary(200)).unwrap_or(text))
+            ));
+        }
+    };
+    wanted.iter().find_map(|assertion| {
+        let nodes = assertion.path.query(&value).all();
+        let path = &assertion.path_text;
+        let shown = || match nodes.as_slice() {
+            [] => "is not there".to_owned(),
+            [one] => format!("is {}", quoted(&one.to_string())),
+            [first, more @ ..] => {
+                format!("is {} and {} more", quoted(&first.to_string()), more.len())
+            }
+        };
+        let (met, want) = match &assertion.test {
+            JsonTest::Equals(want) => (
+                nodes.iter().any(|node| is_equal(node, want)),
+                format!("not {}", quoted(&want.to_string())),
+            ),
+            JsonTest::Exists(true) => (!nodes.is_empty(), "and must be".to_owned()),
+            JsonTest::Exists(false) => (nodes.is_empty(), "and must not be there".to_owned()),
+            JsonTest::Matches(pattern) => (
+                nodes.iter().any(|node| matches(pattern, node)),
+                format!(
+                    "and does not match /{}/",
+                    text::line(pattern.as_str(), SHOWN_CHARS)
+                ),
+            ),
+            JsonTest::LessThan(limit) => (
+                numbers(&nodes).any(|number| number < *limit),
+                format!("not less than {limit}"),
+            ),
+            JsonTest::GreaterThan(limit) => (
+                numbers(&nodes).any(|number| number > *limit),
+                format!("not greater than {limit}"),
+            ),
+        };
+        (!met).then(|| format!("{path} {}, {want}", shown()))
+    })
+}
+
+fn numbers<'a>(nodes: &'a [&Value]) -> impl Iterator<Item = f64> + 'a {
+    nodes.iter().filter_map(|node| node.as_f64())
+}
+
+fn matches(pattern: &Regex, node: &Value) -> bool {
+    match node {
+        Value::String(text) => pattern.is_match(text),
+        other => pattern.is_match(&other.to_string()),
+    }
+}
+
+/// Equal as JSON values: `1` is `1.0`.
+fn is_equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(key, a)| b.get(key).is_some_and(|b| is_equal(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}

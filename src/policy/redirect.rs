@@ -1,0 +1,310 @@
+//! Follow a redirect or stop: RFC 9110 section 15.4 and the Fetch standard's HTTP-redirect fetch.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::private::is_private;
+use crate::domain::check::FailureKind;
+use crate::domain::mask;
+use crate::domain::target::{Method, Target};
+use crate::domain::text;
+
+/// A URL longer than this is followed by nobody (hyper's own limit is 65 534 bytes).
+const URL_BYTES_MAX: usize = 32 * 1024;
+
+/// A Location in a message is cut to this many characters.
+const SHOWN_CHARS: usize = 160;
+
+/// One request of a chain.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where it goes. The fragment is kept for show and is never sent.
+    pub url: Url,
+    /// What it asks.
+    pub method: Method,
+    /// Whether the target's body goes with it.
+    pub keeps_body: bool,
+    /// Whether credentials, user-set headers and a client certificate go with it: not after the
+    /// origin has changed once, also when the chain comes back.
+    pub keeps_credentials: bool,
+}
+
+/// What follows from an answer.
+#[derive(Debug, Clone)]
+pub enum Next {
+    /// It is the final one.
+    Stay,
+    /// It leads on.
+    Follow(Request),
+    /// It leads on, but not for us.
+    Refuse {
+        /// One of the `redirect_*` kinds.
+        kind: FailureKind,
+        /// One line for a person.
+        detail: String,
+    },
+}
+
+impl Request {
+    /// The first request of a chain.
+    pub fn first(target: &Target) -> Self {
+        Self {
+            url: target.url.clone(),
+            method: target.method.clone(),
+            keeps_body: target.body.is_some(),
+            keeps_credentials: true,
+        }
+    }
+}
+
+/// Whether a status is a redirect status: 300, 304, 305 and 306 are final answers.
+pub const fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Decides on the answer to `current`, `redirects` of which came before it. `locations` are the
+/// values of all its Location fields.
+pub fn next(
+    target: &Target,
+    current: &Request,
+    status: u16,
+    locations: &[&[u8]],
+    redirects: usize,
+) -> Next {
+    if !target.follow_redirects || !is_redirect(status) {
+        return Next::Stay;
+    }
+    let refuse = |kind, detail| Next::Refuse { kind, detail };
+    let url = match destination(&current.url, locations) {
+        Ok(url) => url,
+        Err(why) => {
+            return refuse(FailureKind::RedirectInvalid, format!("{status} {why}"));
+        }
+    };
+    if redirects >= usize::from(target.max_redirects) {
+        let detail = match target.max_redirects {
+            0 => format!("{status} to {}, and no redirect is allowed", shown(&url)),
+            most => format!(
+                "more than {most} redirects; the last leads to {}",
+                shown(&url)
+            ),
+        };
+        return refuse(FailureKind::RedirectLimit, detail);
+    }
+    if current.url.scheme() == "https" && url.scheme() == "http" && !target.allow_downgrade {
+        let detail = format!(
+            "{status} leads from https to {}; allow_downgrade lets it pass",
+            shown(&url)
+        );
+        return refuse(FailureKind::RedirectDowngrade, detail);
+    }
+    let (method, keeps_body) = rewritten(current, status);
+    Next::Follow(Request {
+        keeps_credentials: current.keeps_credentials && url.origin() == current.url.origin(),
+        url,
+        method,
+        keeps_body,
+    })
+}
+
+/// 301 and 302 turn POST into GET, 303 turns everything but HEAD (and GET) into GET; 307 and 308
+/// change nothing.
+fn rewritten(current: &Request, status: u16) -> (Method, bool) {
+    let to_get = match status {
+        301 | 302 => current.method == Method::Post,
+        303 => !matches!(current.method, Method::Get | Method::Head),
+        _ => false,
+    };
+    if to_get {
+        (Method::Get, false)
+    } else {
+        (current.method.clone(), current.keeps_body)
+    }
+}
+
+/// Where Location leads, seen from `base`, with the fragment inherited (RFC 9110 section 10.2.2).
+///
+/// # Errors
+/// One clause that fits after the status.
+pub fn destination(base: &Url, locations: &[&[u8]]) -> Result<Url, String> {
+    let raw = match locations {
+        [] => return Err("without a Location".to_owned()),
+        [one] => one,
+        // The same value twice is sloppy; two values are two destinations.
+        [first, rest @ ..] if rest.iter().all(|other| other == first) => first,
+        several => return Err(format!("with {} different Locations", several.len())),
+    };
+    let raw = raw.trim_ascii();
+    if raw.is_empty() {
+        return Err("with an empty Location".to_owned());
+    }
+    let reference = as_text(raw);
+    let quoted =
+        || text::middle(&text::line(&mask::shown(&reference), 2000), SHOWN_CHARS).into_owned();
+    let mut url = base
+        .join(&reference)
+        .map_err(|error| format!("with a Location that is no URL ({error}): `{}`", quoted()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("leads out of HTTP: `{}`", quoted()));
+    }
+    // What a monitor is redirected with is not a secret that it should hand on.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if url.fragment().is_none() {
+        url.set_fragment(base.fragment());
+    }
+    if url.as_str().len() > URL_BYTES_MAX || hyper::http::Uri::try_from(url.as_str()).is_err() {
+        return Err(format!(
+            "with a Location that cannot be requested: `{}`",
+            quoted()
+        ));
+    }
+    Ok(url)
+}
+
+/// The bytes of a Location as text: UTF-8 as browsers take it, other bytes percent-encoded.
+fn as_text(raw: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(raw) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => {
+            let mut text = String::with_capacity(raw.len() + 16);
+            for chunk in raw.utf8_chunks() {
+                text.push_str(chunk.valid());
+                for byte in chunk.invalid() {
+                    text.push_str(&format!("%{byte:02X}"));
+                }
+            }
+            Cow::Owned(text)
+        }
+    }
+}
+
+fn shown(url: &Url) -> String {
+    text::middle(&mask::shown(&mask::without_userinfo(url)), SHOWN_CHARS).into_owned()
+}
+
+/// The private address that a URL names literally, if it does.
+pub fn private_literal(url: &Url) -> Option<IpAddr> {
+    let address = match url.host()? {
+        Host::Ipv4(address) => IpAddr::V4(address),
+        Host::Ipv6(address) => IpAddr::V6(address),
+        Host::Domain(_) => return None,
+    };
+    is_private(address).then_some(address)
+}
+
+/// The requests of a chain, to find one that comes again.
+#[derive(Debug, Default)]
+pub struct Seen(Vec<(Method, Url, String)>);
+
+impl Seen {
+    /// Notes a request; false when the same method, URL (without fragment) and cookies came before.
+    pub fn is_new(&mut self, request: &Request, cookies: &str) -> bool {
+        let mut url = request.url.clone();
+        url.set_fragment(None);
+        let known = self.0.iter().any(|(method, seen, jar)| {
+            *method == request.method && *seen == url && jar.as_str() == cookies
+        });
+        if !known {
+            self.0
+                .push((request.method.clone(), url, cookies.to_owned()));
+        }
+        !known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(base: &str, locations: &[&[u8]], want: &str) {
+        let base = Url::parse(base).unwrap();
+        let got = match destination(&base, locations) {
+            Ok(url) => url.to_string(),
+            Err(why) => why,
+        };
+        assert_eq!(got, want, "{locations:?}");
+    }
+
+    #[test]
+    fn locations_resolve_as_in_a_browser() {
+        let base = "http://example.com/a/b?q=1#frag";
+        for (location, want) in [
+            ("/x", "http://example.com/x#frag"),
+            ("c", "http://example.com/a/c#frag"),
+            ("../c", "http://example.com/c#frag"),
+            ("?r=2", "http://example.com/a/b?r=2#frag"),
+            ("#own", "http://example.com/a/b?q=1#own"),
+            ("/x#own", "http://example.com/x#own"),
+            ("//other.example/x", "http://other.example/x#frag"),
+            ("https://other.example", "https://other.example/#frag"),
+            ("HTTP://EXAMPLE.COM:80/", "http://example.com/#frag"),
+            ("  /padded\t", "http://example.com/padded#frag"),
+            ("/with space", "http://example.com/with%20space#frag"),
+            ("/\u{fc}", "http://example.com/%C3%BC#frag"),
+            (
+                "//b\u{fc}cher.example/",
+                "http://xn--bcher-kva.example/#frag",
+            ),
+            ("\\\\other.example\\x", "http://other.example/x#frag"),
+            ("http:/x", "http://example.com/x#frag"),
+            ("http://u:p@other.example/", "http://other.example/#frag"),
+            ("./././x/..", "http://example.com/a/#frag"),
+            ("", "with an empty Location"),
+            ("   ", "with an empty Location"),
+            (
+                "mailto:ops@example.com",
+                "leads out of HTTP: `mailto:ops@example.com`",
+            ),
+            (
+                "javascript:alert(1)",
+                "leads out of HTTP: `javascript:alert(1)`",
+            ),
+            (
+                "ftp://example.com/",
+                "leads out of HTTP: `ftp://example.com/`",
+            ),
+            (
+                "http://exa mple.com/",
+                "with a Location that is no URL (invalid international domain name): `http://exa mple.com/`",
+            ),
+            (
+                "http://[::1/",
+                "with a Location that is no URL (invalid IPv6 address): `http://[::1/`",
+            ),
+            (
+                "http://example.com:99999/?token=abc",
+                "with a Location that is no URL (invalid port number): `http://example.com:99999/?token=***`",
+            ),
+        ] {
+            check(base, &[location.as_bytes()], want);
+        }
+        check(base, &[b"/\xfc\xff"], "http://example.com/%FC%FF#frag");
+        check(base, &[], "without a Location");
+        check(base, &[b"/x", b"/x"], "http://example.com/x#frag");
+        check(base, &[b"/x", b"/y"], "with 2 different Locations");
+    }
+
+    proptest! {
+        #[test]
+        fn any_location_resolves_or_is_refused(
+            raw in proptest::collection::vec(any::<u8>(), 0..200),
+            url in "https?://[a-z]{1,8}(:[0-9]{1,5})?/[!-~]{0,20}",
+        ) {
+            if let Ok(base) = Url::parse(&url)
+                && let Ok(next) = destination(&base, &[&raw])
+            {
+                prop_assert!(matches!(next.scheme(), "http" | "https"));
+                prop_assert!(next.has_host());
+                prop_assert!(next.username().is_empty() && next.password().is_none());
+                // What was resolved once resolves to itself.
+                let again = destination(&base, &[next.as_str().as_bytes()]).unwrap();
+                prop_assert_eq!(again, next);
+            }
+        }
+    }
+}

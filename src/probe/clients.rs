@@ -1,0 +1,205 @@
+//! One HTTP client for each distinct combination of what is fixed per client; almost always one.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use hyper::http::Extensions;
+use hyper_util::client::legacy::connect::{Connection, HttpInfo};
+use rustls::crypto::CryptoProvider;
+use url::Url;
+
+use super::resolver::Resolver;
+use super::tls::{self, SystemAnchors};
+use super::trace::mark;
+use crate::clock;
+use crate::domain::target::{ClientCertificate, DnsSettings};
+
+/// More combinations than a configuration has; beyond, the store of clients starts anew.
+const CLIENTS_MAX: usize = 4096;
+
+/// A healthy answer has 20 header fields, a baroque one 120.
+const HEADER_FIELDS_MAX: usize = 400;
+
+/// What makes one client differ from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind<'a> {
+    /// The proxy it goes through.
+    pub(super) proxy: Option<&'a Url>,
+    /// An extra trust anchor.
+    pub(super) ca_pem: Option<&'a Arc<[u8]>>,
+    /// Its client certificate.
+    pub(super) identity: Option<&'a ClientCertificate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    proxy: Option<Url>,
+    ca_pem: Option<Arc<[u8]>>,
+    identity: Option<(Arc<[u8]>, String)>,
+}
+
+/// All clients, and the parts they share.
+#[derive(Debug)]
+pub(super) struct Clients {
+    provider: Arc<CryptoProvider>,
+    anchors: SystemAnchors,
+    resolver: Arc<Resolver>,
+    plain: reqwest::Client,
+    others: Mutex<HashMap<Key, reqwest::Client>>,
+}
+
+impl Clients {
+    /// # Errors
+    /// When TLS or the client cannot be set up.
+    pub(super) fn new(dns: &DnsSettings) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let anchors = SystemAnchors::load();
+        let resolver = Arc::new(Resolver::new(dns));
+        let none = Kind {
+            proxy: None,
+            ca_pem: None,
+            identity: None,
+        };
+        let plain = build(&provider, &anchors, &resolver, none)?;
+        Ok(Self {
+            provider,
+            anchors,
+            resolver,
+            plain,
+            others: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// The client of a kind, built on first use.
+    ///
+    /// # Errors
+    /// One line about the certificate, key or proxy that is of no use.
+    pub(super) fn get(&self, kind: Kind<'_>) -> Result<reqwest::Client, String> {
+        if let Kind {
+            proxy: None,
+            ca_pem: None,
+            identity: None,
+        } = kind
+        {
+            return Ok(self.plain.clone());
+        }
+        let key = Key {
+            proxy: kind.proxy.cloned(),
+            ca_pem: kind.ca_pem.cloned(),
+            identity: kind
+                .identity
+                .map(|own| (Arc::clone(&own.chain_pem), own.key_pem.reveal().to_owned())),
+        };
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = others.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = build(&self.provider, &self.anchors, &self.resolver, kind)?;
+        if others.len() >= CLIENTS_MAX {
+            others.clear();
+        }
+        others.insert(key, client.clone());
+        Ok(client)
+    }
+}
+
+fn build(
+    provider: &Arc<CryptoProvider>,
+    anchors: &SystemAnchors,
+    resolver: &Arc<Resolver>,
+    kind: Kind<'_>,
+) -> Result<reqwest::Client, String> {
+    let ca_pem = kind.ca_pem.map(|pem| &**pem);
+    let config = tls::client_config(provider, anchors, ca_pem, kind.identity)?;
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(config)
+        .dns_resolver(Arc::clone(resolver))
+        .connector_layer(MarkingLayer)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        // A fresh connection for each request, made inline in its task: the marks rely on it.
+        .pool_max_idle_per_host(0)
+        .tcp_keepalive(None)
+        .tcp_user_timeout(None)
+        .http1_only()
+        .http1_title_case_headers()
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_max_headers(HEADER_FIELDS_MAX)
+        .no_proxy();
+    if let Some(proxy) = kind.proxy {
+        let mut bare = proxy.clone();
+        let _ = bare.set_username("");
+        let _ = bare.set_password(None);
+        let mut through = reqwest::Proxy::all(bare)
+            .map_err(|error| format!("the proxy is of no use: {error}"))?;
+        if !proxy.username().is_empty() || proxy.password().is_some() {
+            through = through.basic_auth(
+                &percent_decoded(proxy.username()),
+                &percent_decoded(proxy.password().unwrap_or_default()),
+            );
+        }
+        builder = builder.proxy(through);
+    }
+    builder
+        .build()
+        .map_err(|error| super::fault::unforeseen(&error))
+}
+
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+/// Marks the begin and the end of a connection.
+#[derive(Debug, Clone)]
+struct MarkingLayer;
+
+#[derive(Debug, Clone)]
+struct Marking<S>(S);
+
+impl<S> tower_layer::Layer<S> for MarkingLayer {
+    type Service = Marking<S>;
+
+    fn layer(&self, inner: S) -> Marking<S> {
+        Marking(inner)
+    }
+}
+
+impl<S, R> tower_service::Service<R> for Marking<S>
+where
+    S: tower_service::Service<R>,
+    S::Response: Connection,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        mark(|trace| {
+            trace.called.get_or_insert_with(clock::tick);
+        });
+        let connecting = self.0.call(request);
+        Box::pin(async move {
+            let connection = connecting.await?;
+            mark(|trace| {
+                trace.connected = Some(clock::tick());
+                if trace.given > 1 {
+                    let mut extras = Extensions::new();
+                    connection.connected().get_extras(&mut extras);
+                    trace.peer = extras.get::<HttpInfo>().map(HttpInfo::remote_addr);
+                }
+            });
+            Ok(connection)
+        })
+    }
+}
