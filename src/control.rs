@@ -75,6 +75,24 @@ pub enum Request {
     EmailRetry,
 }
 
+impl Request {
+    /// The command's word, for the log.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Reload => "reload",
+            Self::Recheck { .. } => "recheck",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
+            Self::Mute { .. } => "mute",
+            Self::Unmute { .. } => "unmute",
+            Self::Ack { .. } => "ack",
+            Self::EmailTest { .. } => "email test",
+            Self::EmailRetry => "email retry",
+        }
+    }
+}
+
 /// The monitors that a request is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

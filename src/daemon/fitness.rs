@@ -1,0 +1,188 @@
+//! Is the daemon itself well? What the heartbeat, the watchdog, the status line and `status` go by.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::health::{Health, Part, States};
+use crate::domain::span::Human;
+use crate::domain::timestamp::Timestamp;
+
+/// A check that was later than its interval is remembered against us for this long.
+const OVERDUE_FOR: Duration = Duration::from_secs(60);
+
+/// The database has to take a write within this time.
+const WRITE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A mail may wait this long.
+const MAIL_WAITS_AT_MOST: Duration = Duration::from_secs(15 * 60);
+
+/// A mail that was refused for good is remembered against us for this long.
+const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// A part that says nothing for this long is stuck, also where no watchdog asks.
+const SILENT_AT_MOST: Duration = Duration::from_secs(60);
+
+/// What is wrong with the daemon, a sentence each; nothing: it is healthy, the heartbeat may ping.
+pub fn troubles(health: &Health, now: Timestamp) -> Vec<String> {
+    let mut troubles = Vec::new();
+    if !on_time(health, now) {
+        troubles.push(format!(
+            "checks are later than their interval ({} slots missed since the start)",
+            health.missed.load(Relaxed)
+        ));
+    }
+    let written = Timestamp::from_ms(health.written_at_ms.load(Relaxed)).max(health.started_at);
+    if health.write_failing.load(Relaxed) {
+        troubles.push("the database takes no writes".to_owned());
+    } else if now.since(written) > WRITE_WITHIN {
+        troubles.push(format!(
+            "the database has taken no write for {}",
+            Human(now.since(written))
+        ));
+    }
+    let waits_since_ms = health.mail_waits_since_ms.load(Relaxed);
+    let waits = now.since(Timestamp::from_ms(waits_since_ms));
+    if waits_since_ms > 0 && waits > MAIL_WAITS_AT_MOST {
+        troubles.push(format!("a mail has been waiting for {}", Human(waits)));
+    }
+    let refused_at_ms = health.mail_refused_at_ms.load(Relaxed);
+    if refused_at_ms > 0 && now.since(Timestamp::from_ms(refused_at_ms)) < REFUSED_FOR {
+        troubles.push("a mail was refused for good within the last hour".to_owned());
+    }
+    for part in Part::ALL {
+        let silent = health.silent_for(part);
+        if silent > SILENT_AT_MOST {
+            troubles.push(format!(
+                "the {} has made no progress for {}",
+                part.as_str(),
+                Human(silent)
+            ));
+        }
+    }
+    troubles
+}
+
+/// Whether no check was later than its interval within the last minute.
+pub fn on_time(health: &Health, now: Timestamp) -> bool {
+    let overdue_at_ms = health.overdue_at_ms.load(Relaxed);
+    overdue_at_ms == 0 || now.since(Timestamp::from_ms(overdue_at_ms)) >= OVERDUE_FOR
+}
+
+/// The parts that said nothing for longer than this.
+pub fn stuck(health: &Health, longer_than: Duration) -> Vec<Part> {
+    Part::ALL
+        .into_iter()
+        .filter(|part| health.silent_for(*part) > longer_than)
+        .collect()
+}
+
+/// The unit's status: `412 sites: 410 up, 2 down (shop 14m); 1 mail queued`.
+pub fn line(states: &States, mails: Option<u64>, troubles: &[String], now: Timestamp) -> String {
+    let total =
+        states.pending + states.up + states.degraded + states.down + states.unknown + states.paused;
+    let mut counts = Vec::new();
+    for (count, word) in [
+        (states.up, "up"),
+        (states.degraded, "degraded"),
+        (states.down, "down"),
+        (states.unknown, "unknown"),
+        (states.pending, "not checked yet"),
+        (states.paused, "paused"),
+    ] {
+        if count == 0 {
+            continue;
+        }
+        let mut text = format!("{count} {word}");
+        if word == "down" && !states.down_first.is_empty() {
+            let named = states
+                .down_first
+                .iter()
+                .map(|(name, since)| format!("{name} {}", Human(now.since(*since))));
+            text.push_str(&format!(" ({}", named.collect::<Vec<_>>().join(", ")));
+            if states.down_first.len() < states.down as usize {
+                text.push_str(", …");
+            }
+            text.push(')');
+        }
+        counts.push(text);
+    }
+    let mut line = match total {
+        0 => "no sites are configured".to_owned(),
+        1 => format!("1 site: {}", counts.join(", ")),
+        _ => format!("{total} sites: {}", counts.join(", ")),
+    };
+    match mails {
+        None => line.push_str("; no [email]: nothing is mailed"),
+        Some(0) => {}
+        Some(1) => line.push_str("; 1 mail queued"),
+        Some(many) => line.push_str(&format!("; {many} mails queued")),
+    }
+    for trouble in troubles {
+        line.push_str("; ");
+        line.push_str(trouble);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::monitor::MonitorName;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(1_795_377_600_000 + seconds * 1000)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_limit_of_health() {
+        let health = Health::new(at(0));
+        let count = |seconds| troubles(&health, at(seconds)).len();
+        assert_eq!((count(60), count(61)), (0, 1), "no write yet");
+        health.written_at_ms.store(at(4000).as_ms(), Relaxed);
+        assert_eq!((count(4060), count(4061)), (0, 1), "a write a minute");
+        health.write_failing.store(true, Relaxed);
+        assert_eq!(count(4001), 1, "a failing write");
+        health.write_failing.store(false, Relaxed);
+        health.overdue_at_ms.store(at(3950).as_ms(), Relaxed);
+        assert_eq!((count(4009), count(4010)), (1, 0), "a late check");
+        health.overdue_at_ms.store(0, Relaxed);
+        health.mail_waits_since_ms.store(at(3120).as_ms(), Relaxed);
+        assert_eq!((count(4020), count(4021)), (0, 1), "a stuck mail");
+        health.mail_waits_since_ms.store(0, Relaxed);
+        health.mail_refused_at_ms.store(at(410).as_ms(), Relaxed);
+        assert_eq!((count(4009), count(4010)), (1, 0), "a refused mail");
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(count(4010), 3, "silent parts");
+        assert_eq!(stuck(&health, Duration::from_secs(30)), Part::ALL);
+    }
+
+    #[test]
+    fn the_status_line() {
+        let shop = MonitorName::parse("shop").unwrap();
+        let mut states = States {
+            up: 410,
+            down: 2,
+            down_first: vec![(shop, at(0))],
+            ..States::default()
+        };
+        assert_eq!(
+            line(&states, Some(1), &[], at(840)),
+            "412 sites: 410 up, 2 down (shop 14m, …); 1 mail queued"
+        );
+        states.down = 1;
+        assert_eq!(
+            line(
+                &states,
+                None,
+                &["the database takes no writes".into()],
+                at(840)
+            ),
+            "411 sites: 410 up, 1 down (shop 14m); no [email]: nothing is mailed; \
+             the database takes no writes"
+        );
+        assert_eq!(
+            line(&States::default(), Some(0), &[], at(0)),
+            "no sites are configured"
+        );
+    }
+}
