@@ -4,7 +4,7 @@
 # The base system is built once and kept in $SITEWATCH_ROOTFS; the machine itself is a copy that goes at the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-package=$(ls -t target/debian/sitewatch_*.deb | head -1)
+package=$(ls -t "${CARGO_TARGET_DIR:-target}"/debian/sitewatch_*.deb | head -1)
 base=${SITEWATCH_ROOTFS:-/var/cache/sitewatch-e2e/bookworm}
 work=$(mktemp -d /var/tmp/sitewatch-boot.XXXXXX)
 machine=$work/root
