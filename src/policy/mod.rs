@@ -14,6 +14,7 @@ mod machine;
 pub mod memory;
 pub mod monitor;
 pub mod outbox;
+pub mod packed;
 pub mod parents;
 pub mod private;
 mod protection;

@@ -1,0 +1,148 @@
+//! What can go wrong with the database, told so that one can act on it.
+
+use std::io;
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no database yet.
+    #[error("there is no database at `{path}`; `sitewatch run` creates it")]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The directory of the database cannot be made or written.
+    #[error("create `{path}`: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file may not be read.
+    #[error(
+        "read `{path}`: permission denied; run the command with sudo, or join the group of the file \
+         (for the packaged service: sudo adduser $USER sitewatch) and log in again"
+    )]
+    Denied {
+        /// The database or its directory.
+        path: PathBuf,
+    },
+    /// Another daemon has it.
+    #[error("open `{path}`: another sitewatch (process {pid}) is running on it")]
+    Locked {
+        /// The database.
+        path: PathBuf,
+        /// Who holds it; `?` where that cannot be told.
+        pid: String,
+    },
+    /// Written by a later version of this program.
+    #[error(
+        "open `{path}`: it was written by a newer sitewatch (format {found}, this one knows {known}); \
+         update this program or choose another database"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
+    },
+    /// Older than this program reads without migrating it.
+    #[error(
+        "open `{path}`: it has the older format {found}; `sitewatch run` migrates it (this program reads {known})"
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format read here.
+        known: i64,
+    },
+    /// A SQLite file of another program, or a migration that is not ours.
+    #[error("open `{path}`: {what}")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// One sentence.
+        what: String,
+    },
+    /// The file is damaged.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// No room left on the device, or over a quota.
+    #[error("the disk is full")]
+    Full,
+    /// The file system or the file is read-only.
+    #[error("the file system is read-only")]
+    ReadOnly,
+    /// The device failed.
+    #[error("the disk failed: {0}")]
+    Io(String),
+    /// Somebody else writes.
+    #[error("the database is busy")]
+    Busy,
+    /// Anything else SQLite says; a fault of ours.
+    #[error("the database refused: {0}")]
+    Sql(rusqlite::Error),
+    /// A value that does not fit its form, or a file operation beside the database.
+    #[error("{what}: {source}")]
+    File {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// Whether trying again later may help: the disk is full, read-only, failing or busy.
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Full | Self::ReadOnly | Self::Io(_) | Self::Busy | Self::File { .. } => true,
+            Self::Missing { .. }
+            | Self::Directory { .. }
+            | Self::Denied { .. }
+            | Self::Locked { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Foreign { .. }
+            | Self::Damaged(_)
+            | Self::Sql(_) => false,
+        }
+    }
+
+    /// Whether the file must be set aside (see [`super::damage::set_aside`]).
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::SystemIoFailure) => Self::Io(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Sql(error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Damaged(format!("a stored value is not readable: {error}"))
+    }
+}
+
+/// What the store answers with.
+pub type Result<T> = std::result::Result<T, StoreError>;

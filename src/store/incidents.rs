@@ -1,0 +1,138 @@
+//! Incidents with their mails.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row as SqlRow};
+
+use super::error::{Result, StoreError};
+use super::outbox::{self, Told};
+use super::reader::Reader;
+use super::writer::Store;
+use crate::domain::check::{Failure, FailureKind};
+use crate::domain::incident::{Cause, Incident, IncidentKey};
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::timestamp::Timestamp;
+
+/// Which incidents are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentQuery {
+    /// Of these monitors; of all where there is none.
+    pub monitors: Vec<MonitorId>,
+    /// Only those that are not over.
+    pub open: bool,
+    /// Only those that were not over before this moment.
+    pub since: Option<Timestamp>,
+    /// Only those that began before this moment.
+    pub until: Option<Timestamp>,
+    /// At most this many, the newest.
+    pub limit: Option<u32>,
+}
+
+/// An incident as it is listed.
+#[derive(Debug, Clone)]
+pub struct ListedIncident {
+    /// What is stored of it.
+    pub incident: Incident,
+    /// Its monitor's name.
+    pub name: MonitorName,
+    /// Its monitor's URL as it may be shown.
+    pub url: String,
+    /// Whether its monitor exists for whoever has no token.
+    pub public: bool,
+    /// What was queued for whom, oldest first.
+    pub mails: Vec<Told>,
+}
+
+impl Reader {
+    /// Incidents, newest first.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn incidents(&self, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
+        self.together(|reader| list(reader.connection(), query))
+    }
+}
+
+impl Store {
+    /// The incidents that are not over.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn open_incidents(&self) -> Result<Vec<Incident>> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM incidents WHERE closed_at IS NULL ORDER BY monitor_id, opened_at"
+        ))?;
+        let mut rows = statement.query([])?;
+        let mut open = Vec::new();
+        while let Some(row) = rows.next()? {
+            open.push(incident(row)?);
+        }
+        Ok(open)
+    }
+}
+
+/// In the order in which [`incident`] reads them.
+pub(super) const COLUMNS: &str = "monitor_id, opened_at, closed_at, incidents.kind, incidents.detail, \
+     incidents.status, checks_failed, maintenance, acked_at";
+
+/// An incident from [`COLUMNS`].
+pub(super) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
+    let kind: String = row.get(3)?;
+    let detail: Arc<str> = row.get(4)?;
+    Ok(Incident {
+        key: IncidentKey {
+            monitor: MonitorId(row.get(0)?),
+            opened_at: Timestamp::from_ms(row.get(1)?),
+        },
+        closed_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_ms),
+        cause: Cause {
+            failure: Failure {
+                kind: FailureKind::parse(&kind).ok_or_else(|| {
+                    StoreError::Damaged(format!("`{kind}` is no kind of failure"))
+                })?,
+                detail,
+            },
+            status: row.get(5)?,
+        },
+        checks_failed: row.get(6)?,
+        maintenance: row.get(7)?,
+        acked_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_ms),
+    })
+}
+
+fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, monitors.name, monitors.url, monitors.public
+         FROM incidents JOIN monitors ON monitors.id = monitor_id
+         WHERE (closed_at IS NULL OR NOT ?1) AND (?2 IS NULL OR closed_at IS NULL OR closed_at >= ?2)
+           AND (?3 IS NULL OR opened_at < ?3)
+         ORDER BY opened_at DESC, monitor_id"
+    ))?;
+    let mut rows = statement.query((
+        query.open,
+        query.since.map(Timestamp::as_ms),
+        query.until.map(Timestamp::as_ms),
+    ))?;
+    let mut found = Vec::new();
+    let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
+    while let Some(row) = rows.next()? {
+        if found.len() >= limit {
+            break;
+        }
+        let incident = incident(row)?;
+        if !query.monitors.is_empty() && !query.monitors.contains(&incident.key.monitor) {
+            continue;
+        }
+        let Ok(name) = MonitorName::parse(&row.get::<_, String>(9)?) else {
+            continue;
+        };
+        found.push(ListedIncident {
+            mails: outbox::mails_of(connection, incident.key)?,
+            incident,
+            name,
+            url: row.get(10)?,
+            public: row.get(11)?,
+        });
+    }
+    Ok(found)
+}

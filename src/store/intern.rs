@@ -1,0 +1,349 @@
+//! Gives the values that many checks share their numbers, and keeps their count bounded.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
+
+use super::block::Context;
+use super::chain::{Way, shape};
+use super::error::Result;
+use crate::domain::check::{Certificate, Chain, Check, Failure};
+use crate::domain::monitor::MonitorId;
+
+/// How many of its last values of each sort a monitor remembers: a site that alternates between a few is served from memory.
+const REMEMBERED: usize = 8;
+/// New chains, address lists, failures or certificates of one monitor in a day that are stored as they are.
+/// A Location with a nonce makes every chain new; after that many only what is stable of it is kept.
+const NEW_A_DAY: u32 = 200;
+
+/// The numbers given, newest first, by monitor.
+#[derive(Debug, Default)]
+pub(super) struct Interner {
+    monitors: HashMap<MonitorId, Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    chains: Recent<Arc<Chain>>,
+    peers: Recent<Vec<Option<SocketAddr>>>,
+    failures: Recent<Failure>,
+    certificates: Recent<Arc<Certificate>>,
+    budget: Budget,
+}
+
+#[derive(Debug, Default)]
+struct Budget {
+    day: i64,
+    chains: u32,
+    peers: u32,
+    failures: u32,
+    certificates: u32,
+}
+
+/// The newest few values with their numbers and the day they were last marked as used.
+#[derive(Debug)]
+struct Recent<T>(Vec<(T, i64, i64)>);
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Recent<T> {
+    /// The number of a value that is still remembered, with whether it must be marked as used.
+    fn find(&mut self, day: i64, same: impl Fn(&T) -> bool) -> Option<(i64, bool)> {
+        let place = self.0.iter().position(|(value, ..)| same(value))?;
+        self.0[..=place].rotate_right(1);
+        let first = &mut self.0[0];
+        let stale = first.2 < day;
+        first.2 = first.2.max(day);
+        Some((first.1, stale))
+    }
+
+    fn put(&mut self, value: T, id: i64, day: i64) {
+        self.0.truncate(REMEMBERED - 1);
+        self.0.insert(0, (value, id, day));
+    }
+}
+
+impl Interner {
+    /// Forgets everything, since what was inserted was rolled back or swept. Budgets stay spent.
+    pub(super) fn forget(&mut self) {
+        for known in self.monitors.values_mut() {
+            known.chains.0.clear();
+            known.peers.0.clear();
+            known.failures.0.clear();
+            known.certificates.0.clear();
+        }
+    }
+
+    /// The context of a check, every shared value stored.
+    pub(super) fn context(
+        &mut self,
+        connection: &Connection,
+        monitor: MonitorId,
+        check: &Check,
+        interval_ms: i64,
+    ) -> Result<Context> {
+        let day = check.at.as_ms().div_euclid(86_400_000);
+        let known = self.monitors.entry(monitor).or_default();
+        if known.budget.day != day {
+            known.budget = Budget {
+                day,
+                ..Budget::default()
+            };
+        }
+        Ok(Context {
+            state: state_number(check),
+            http_version: check.http_version.map_or(0, |version| match version {
+                crate::domain::check::HttpVersion::Http10 => 10,
+                crate::domain::check::HttpVersion::Http11 => 11,
+            }),
+            status: check.status.unwrap_or(0),
+            failure: match check.verdict.failure() {
+                None => 0,
+                Some(failure) => known.failure(connection, failure, day)?,
+            },
+            chain: known.chain(connection, &check.chain, day)?,
+            peers: known.peers(connection, &check.chain, day)?,
+            certificate: match &check.certificate {
+                None => 0,
+                Some(certificate) => known.certificate(connection, certificate, day)?,
+            },
+            retry_after: check
+                .retry_after_s
+                .map_or(0, |seconds| u64::from(seconds) + 1),
+            interval_ms,
+        })
+    }
+}
+
+/// The number of a verdict, as in the column `state`.
+pub(super) fn state_number(check: &Check) -> u8 {
+    match check.verdict.state() {
+        crate::domain::check::CheckState::Up => 0,
+        crate::domain::check::CheckState::Degraded => 1,
+        crate::domain::check::CheckState::Down => 2,
+        crate::domain::check::CheckState::Unknown => 3,
+    }
+}
+
+impl Known {
+    fn chain(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i64) -> Result<i64> {
+        if let Some((id, stale)) = self.chains.find(day, |known| same_way(known, chain)) {
+            return used(connection, "chains", id, day, stale);
+        }
+        let mut way = Way::of(chain);
+        let mut cut = 0;
+        loop {
+            let text = way.to_json();
+            let digest = digest(&text);
+            let mut find = connection
+                .prepare_cached("SELECT id FROM chains WHERE digest = ?1 AND way = ?2")?;
+            let found = find
+                .query_row((digest, &text), |row| row.get(0))
+                .optional()?;
+            if let Some(id) = found {
+                used(connection, "chains", id, day, true)?;
+                if cut == 0 {
+                    self.chains.put(Arc::clone(chain), id, day);
+                }
+                return Ok(id);
+            }
+            if self.budget.chains < NEW_A_DAY * (cut + 1) || cut == Way::CUTS {
+                self.budget.chains += 1;
+                connection
+                    .prepare_cached(
+                        "INSERT INTO chains (digest, shape, way, used_day) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute((digest, shape(&way), &text, day))?;
+                let id = connection.last_insert_rowid();
+                if cut == 0 {
+                    self.chains.put(Arc::clone(chain), id, day);
+                }
+                return Ok(id);
+            }
+            cut += 1;
+            way = way.cut(cut);
+        }
+    }
+
+    fn peers(&mut self, connection: &Connection, chain: &Chain, day: i64) -> Result<i64> {
+        let list = || {
+            chain
+                .redirects
+                .iter()
+                .map(|redirect| redirect.remote_addr)
+                .chain([chain.remote_addr])
+        };
+        if let Some((id, stale)) = self
+            .peers
+            .find(day, |known| known.iter().copied().eq(list()))
+        {
+            return used(connection, "peers", id, day, stale);
+        }
+        let mut text = addresses(list());
+        let mut find = connection.prepare_cached("SELECT id FROM peers WHERE addresses = ?1")?;
+        let mut found = find.query_row([&text], |row| row.get(0)).optional()?;
+        if found.is_none() && self.budget.peers >= NEW_A_DAY {
+            // Only the address that gave the verdict, and beyond that none.
+            let none = chain.redirects.iter().map(|_| None);
+            let end = (self.budget.peers < 2 * NEW_A_DAY).then_some(chain.remote_addr);
+            text = addresses(none.chain([end.flatten()]));
+            found = find.query_row([&text], |row| row.get(0)).optional()?;
+        }
+        let id = match found {
+            Some(id) => used(connection, "peers", id, day, true)?,
+            None => {
+                self.budget.peers += 1;
+                connection
+                    .prepare_cached("INSERT INTO peers (addresses, used_day) VALUES (?1, ?2)")?
+                    .execute((&text, day))?;
+                connection.last_insert_rowid()
+            }
+        };
+        if self.budget.peers < NEW_A_DAY {
+            self.peers.put(list().collect(), id, day);
+        }
+        Ok(id)
+    }
+
+    fn failure(&mut self, connection: &Connection, failure: &Failure, day: i64) -> Result<i64> {
+        if let Some((id, stale)) = self.failures.find(day, |known| known == failure) {
+            return used(connection, "failures", id, day, stale);
+        }
+        let kind = failure.kind.as_str();
+        let mut find =
+            connection.prepare_cached("SELECT id FROM failures WHERE kind = ?1 AND detail = ?2")?;
+        let mut detail = &*failure.detail;
+        let mut found = find
+            .query_row((kind, detail), |row| row.get(0))
+            .optional()?;
+        if found.is_none() && self.budget.failures >= NEW_A_DAY {
+            detail = "(the words differ each time; not kept)";
+            found = find
+                .query_row((kind, detail), |row| row.get(0))
+                .optional()?;
+        }
+        let id = match found {
+            Some(id) => used(connection, "failures", id, day, true)?,
+            None => {
+                self.budget.failures += 1;
+                connection
+                    .prepare_cached(
+                        "INSERT INTO failures (kind, detail, used_day) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute((kind, detail, day))?;
+                connection.last_insert_rowid()
+            }
+        };
+        if detail == &*failure.detail {
+            self.failures.put(failure.clone(), id, day);
+        }
+        Ok(id)
+    }
+
+    fn certificate(
+        &mut self,
+        connection: &Connection,
+        certificate: &Arc<Certificate>,
+        day: i64,
+    ) -> Result<i64> {
+        if let Some((id, stale)) = self.certificates.find(day, |known| known == certificate) {
+            return used(connection, "certificates", id, day, stale);
+        }
+        let fingerprint = certificate.fingerprint.cast_signed();
+        let found = connection
+            .prepare_cached(
+                "SELECT id FROM certificates WHERE fingerprint = ?1 AND not_after = ?2
+                 AND not_before = ?3 AND subject = ?4 AND issuer = ?5",
+            )?
+            .query_row(
+                (
+                    fingerprint,
+                    certificate.not_after.as_ms(),
+                    certificate.not_before.as_ms(),
+                    &certificate.subject,
+                    &certificate.issuer,
+                ),
+                |row| row.get(0),
+            )
+            .optional()?;
+        let id = match found {
+            Some(id) => used(connection, "certificates", id, day, true)?,
+            // A site with a new certificate for every handshake is not worth a row each.
+            None if self.budget.certificates >= NEW_A_DAY => return Ok(0),
+            None => {
+                self.budget.certificates += 1;
+                connection
+                    .prepare_cached(
+                        "INSERT INTO certificates (fingerprint, not_after, not_before, subject, issuer, used_day)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    )?
+                    .execute((
+                        fingerprint,
+                        certificate.not_after.as_ms(),
+                        certificate.not_before.as_ms(),
+                        &certificate.subject,
+                        &certificate.issuer,
+                        day,
+                    ))?;
+                connection.last_insert_rowid()
+            }
+        };
+        self.certificates.put(Arc::clone(certificate), id, day);
+        Ok(id)
+    }
+}
+
+fn same_way(a: &Chain, b: &Chain) -> bool {
+    a.final_url == b.final_url
+        && a.redirects.len() == b.redirects.len()
+        && a.redirects
+            .iter()
+            .zip(&b.redirects)
+            .all(|(a, b)| a.status == b.status && a.url == b.url && a.location == b.location)
+}
+
+/// Marks a value as used on a day, so that retention keeps it; at most once a day.
+pub(super) fn used(
+    connection: &Connection,
+    table: &str,
+    id: i64,
+    day: i64,
+    stale: bool,
+) -> Result<i64> {
+    if stale {
+        connection
+            .prepare_cached(&format!(
+                "UPDATE {table} SET used_day = ?2 WHERE id = ?1 AND used_day < ?2"
+            ))?
+            .execute((id, day))?;
+    }
+    Ok(id)
+}
+
+fn addresses(list: impl Iterator<Item = Option<SocketAddr>>) -> String {
+    let mut text = String::new();
+    for address in list {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        match address {
+            Some(address) => write!(text, "{address}").expect("a String takes all"),
+            None => text.push('-'),
+        }
+    }
+    text
+}
+
+fn digest(text: &str) -> i64 {
+    let hash = Sha256::digest(text.as_bytes());
+    let first = hash.first_chunk::<8>().expect("SHA-256 has 32 bytes");
+    i64::from_be_bytes(*first)
+}

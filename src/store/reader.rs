@@ -1,0 +1,181 @@
+//! A connection that only reads: beside the running daemon, after it stopped, after it crashed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::error::{Result, StoreError};
+use super::resolve::Resolver;
+use super::writer::{STATEMENTS_MAX, cannot_open};
+use super::{lock, migrate};
+use crate::domain::timestamp::Timestamp;
+
+/// How long a reader waits where the daemon is just changing the file's form (recovery after a crash).
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The database, open for reading. It never keeps the daemon from writing.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+    pub(super) resolver: Resolver,
+}
+
+impl Reader {
+    /// Opens a database that exists and has the format of this program.
+    ///
+    /// # Errors
+    /// It is missing, unreadable, older, newer, foreign or damaged.
+    pub fn open(path: &Path) -> Result<Self> {
+        match Self::attempt(path, false) {
+            // After a clean stop without its log a directory that may not be written cannot be read otherwise.
+            // With a log this would miss what is in it.
+            Err(StoreError::ReadOnly | StoreError::Io(_)) if !has_log(path) => {
+                Self::attempt(path, true)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn attempt(path: &Path, immutable: bool) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(uri(path, immutable), flags)
+            .map_err(|error| cannot_open(path, error))?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        let found = connection
+            .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
+            .map_err(|error| cannot_open(path, error))?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        // Two MiB hold the inner pages of a database of years.
+        connection.pragma_update(None, "cache_size", -8192)?;
+        migrate::format(&connection, path)?;
+        match found {
+            0 => {
+                return Err(StoreError::Foreign {
+                    path: path.to_owned(),
+                    what: "it is no database of sitewatch".to_owned(),
+                });
+            }
+            older if older < migrate::newest() => {
+                return Err(StoreError::Older {
+                    path: path.to_owned(),
+                    found,
+                    known: migrate::newest(),
+                });
+            }
+            _ => {}
+        }
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            resolver: Resolver::default(),
+        })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The process of the daemon that runs on this database, as text (`?` where its number cannot be read);
+    /// none where no daemon runs.
+    pub fn daemon(&self) -> Option<String> {
+        lock::holder(&self.path)
+    }
+
+    /// Does several queries on one state of the database: what is written meanwhile is not seen by any of them.
+    /// Keep it short: while it lasts the write-ahead log cannot be reset.
+    ///
+    /// # Errors
+    /// As SQLite's, or what `queries` answers.
+    pub fn together<T>(&self, queries: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        if !self.connection.is_autocommit() {
+            return queries(self);
+        }
+        let transaction = self.connection.unchecked_transaction()?;
+        let answer = queries(self);
+        // Nothing was written: how it ends is the same.
+        drop(transaction);
+        answer
+    }
+
+    /// When the daemon last proved that the database takes writes.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn probed_at(&self) -> Result<Option<Timestamp>> {
+        let text: Option<String> = self
+            .connection
+            .query_row(
+                "SELECT value FROM meta WHERE key = 'probed_at'",
+                [],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(text
+            .and_then(|text| text.parse().ok())
+            .map(Timestamp::from_ms))
+    }
+
+    /// The connection, for the functions of [`super::outbox`].
+    pub fn outbox(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::metadata(PathBuf::from(name)).is_ok_and(|log| log.len() > 0)
+}
+
+/// A `file:` URI of a path with whatever bytes it has.
+fn uri(path: &Path, immutable: bool) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut uri = String::from("file:");
+    // Two slashes at the beginning would make the first part a host.
+    if path.is_absolute() {
+        uri.push_str("//");
+    }
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                uri.push(char::from(*byte));
+            }
+            other => write!(uri, "%{other:02x}").expect("a String takes all"),
+        }
+    }
+    uri.push_str("?mode=ro");
+    if immutable {
+        uri.push_str("&immutable=1");
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_uris() {
+        assert_eq!(
+            uri(Path::new("/a b/c?d.db"), false),
+            "file:///a%20b/c%3fd.db?mode=ro"
+        );
+        assert_eq!(
+            uri(Path::new("x.db"), true),
+            "file:x.db?mode=ro&immutable=1"
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! The one connection that writes.
+
+use std::collections::HashSet;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior, config::DbConfig};
+
+use super::batch::Batch;
+use super::error::{Result, StoreError};
+use super::intern::Interner;
+use super::lock::Lock;
+use super::migrate;
+use super::resolve::Resolver;
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+
+/// Statements kept prepared; there are fewer.
+pub(super) const STATEMENTS_MAX: usize = 128;
+/// A checkpoint copies the write-ahead log back when it has this many pages (4 MiB).
+const CHECKPOINT_PAGES: i64 = 1000;
+/// After a checkpoint the log is cut back to this, so that one long reader does not leave a large file for ever.
+const LOG_BYTES_MAX: i64 = 16 << 20;
+
+/// The database, open for writing. One thread of one process has it.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    pub(super) interner: Interner,
+    pub(super) resolver: Resolver,
+    /// The next number of the journal.
+    pub(super) next_seq: i64,
+    /// Monitors whose first check is known.
+    pub(super) begun: HashSet<MonitorId>,
+    id: String,
+    copy: Option<PathBuf>,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Opens the database at `path`, makes it and its directory where they are missing, and migrates an older one
+    /// after copying it (see [`Store::copy_before_migration`]).
+    ///
+    /// # Errors
+    /// Another daemon runs on it, it is newer, foreign or damaged (then see [`super::damage::set_aside`]), or the
+    /// file system refuses.
+    pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
+        make_directory(path)?;
+        let lock = Lock::take(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection =
+            Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        prepare(&connection)?;
+        let copy = migrate::run(&mut connection, path, now)?;
+        let mut store = Self {
+            id: database_id(&connection)?,
+            next_seq: connection.query_row(
+                "SELECT 1 + max((SELECT coalesce(max(seq), 0) FROM journal),
+                                (SELECT coalesce(max(settled_seq), 0) FROM summary))",
+                [],
+                |row| row.get(0),
+            )?,
+            begun: HashSet::new(),
+            interner: Interner::default(),
+            resolver: Resolver::default(),
+            path: path.to_owned(),
+            copy,
+            connection,
+            _lock: lock,
+        };
+        store.begun = store
+            .connection
+            .prepare("SELECT id FROM monitors WHERE first_at IS NOT NULL")?
+            .query_map([], |row| row.get(0).map(MonitorId))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(store)
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The random number of this database, 32 hexadecimal digits: what makes its Message-IDs unlike those of any other.
+    pub fn database_id(&self) -> &str {
+        &self.id
+    }
+
+    /// The copy that was made before this opening migrated the database.
+    pub fn copy_before_migration(&self) -> Option<&Path> {
+        self.copy.as_deref()
+    }
+
+    /// Begins a transaction. What is not committed is undone.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn batch(&mut self) -> Result<Batch<'_>> {
+        let transaction =
+            rusqlite::Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        Ok(Batch {
+            transaction: Some(transaction),
+            interner: &mut self.interner,
+            begun: &mut self.begun,
+            next_seq: &mut self.next_seq,
+            new_begun: Vec::new(),
+        })
+    }
+
+    /// Whether the file answers and takes a write: a row of `meta` is rewritten.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn probe(&self, now: Timestamp) -> Result<()> {
+        self.connection.execute(
+            "INSERT INTO meta (key, value) VALUES ('probed_at', ?1)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [now.as_ms().to_string()],
+        )?;
+        Ok(())
+    }
+
+    /// The connection, for the functions of [`super::outbox`].
+    pub fn outbox(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // A reader without write permission reads the file better than a log it cannot replay; failing is no harm.
+        let _ = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+}
+
+fn make_directory(path: &Path) -> Result<()> {
+    let Some(directory) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    else {
+        return Ok(());
+    };
+    if directory.is_dir() {
+        return Ok(());
+    }
+    // The group may read the history, nobody else: the database has URLs.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(directory)
+        .map_err(|source| StoreError::Directory {
+            path: directory.to_owned(),
+            source,
+        })
+}
+
+pub(super) fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied) => {
+            match std::fs::File::open(path) {
+                Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                    StoreError::Missing {
+                        path: path.to_owned(),
+                    }
+                }
+                Err(source) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                    StoreError::Denied {
+                        path: path.to_owned(),
+                    }
+                }
+                Err(source) => StoreError::File {
+                    what: format!("open `{}`", path.display()),
+                    source,
+                },
+                Ok(_) => StoreError::Io(error.to_string()),
+            }
+        }
+        _ => error.into(),
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<()> {
+    // Before the first table; without effect on a database that has one.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Io(format!(
+            "the file system does not do write-ahead logging (journal mode {mode})"
+        )));
+    }
+    // A mail that was queued must survive a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // So that a group that may only read can read after a clean stop: it cannot make the log itself.
+    let mut on = 1;
+    connection.file_control(None::<&str>, FileControl::PersistWal(&mut on))?;
+    Ok(())
+}
+
+fn database_id(connection: &Connection) -> Result<String> {
+    connection.execute(
+        "INSERT INTO meta (key, value) VALUES ('database_id', lower(hex(randomblob(16))))
+         ON CONFLICT (key) DO NOTHING",
+        [],
+    )?;
+    Ok(connection.query_row(
+        "SELECT value FROM meta WHERE key = 'database_id'",
+        [],
+        |row| row.get(0),
+    )?)
+}
