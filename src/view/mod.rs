@@ -9,7 +9,6 @@ pub mod mail;
 pub mod metrics;
 pub mod page;
 pub mod record;
-pub mod record;
 pub mod screen;
 pub mod sparkline;
 pub mod table;
