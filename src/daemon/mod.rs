@@ -1,5 +1,6 @@
 //! Wiring: the only place that spawns.
 
+pub mod board;
 pub mod calendar;
 pub mod canary;
 mod caught;
@@ -9,6 +10,15 @@ pub mod fitness;
 pub mod health;
 pub mod heartbeat;
 pub mod logging;
+pub mod recorder;
+mod recorder_enroll;
+pub mod recorder_entry;
+pub mod recorder_queue;
+mod recorder_roster;
+mod recorder_staged;
+mod recorder_steps;
+pub mod recorder_thread;
+mod recorder_writing;
 #[cfg(test)]
 mod sample;
 pub mod scheduler;

@@ -424,8 +424,17 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Takes a monitor out; its flags stay, should it come back.
+    pub(super) fn gone(&mut self) {
+        self.leave(Ending::Removed);
+        self.memory.kept.gone_at.get_or_insert(self.now);
+    }
+
     /// Another configuration: new rules judge from the next check on.
     pub(super) fn reconfigured(&mut self, url_changed: bool) {
+        if self.memory.kept.gone_at.take().is_some() {
+            self.count_anew(self.memory.recent.known_at);
+        }
         if url_changed {
             self.memory.kept.drift = None;
             self.memory.kept.certificates.clear();

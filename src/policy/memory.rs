@@ -75,6 +75,8 @@ pub struct Kept {
     pub status: Status,
     /// What is shown of it; kept here since its `since` is history.
     pub shown: Shown,
+    /// When it left the configuration, or was disabled there; none while it is in it.
+    pub gone_at: Option<Timestamp>,
     /// Not checked, by order.
     pub paused: bool,
     /// Mails are held until then, by order.

@@ -16,7 +16,6 @@ pub mod monitor;
 pub mod outbox;
 pub mod packed;
 pub mod parents;
-pub mod period;
 pub mod private;
 mod protection;
 pub mod proxy;
@@ -26,3 +25,4 @@ pub mod retry_after;
 pub mod slow;
 #[cfg(test)]
 mod timelines;
+pub mod window;

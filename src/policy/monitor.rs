@@ -177,7 +177,7 @@ pub fn step(
         }
         Event::ParentRecovered => machine.parent_recovered(),
         Event::Reconfigured { url_changed } => machine.reconfigured(url_changed),
-        Event::Removed => machine.leave(Ending::Removed),
+        Event::Removed => machine.gone(),
     }
     machine.settle()
 }

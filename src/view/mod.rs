@@ -2,7 +2,6 @@
 
 pub mod atom;
 pub mod badge;
-pub mod check;
 pub mod explain;
 pub mod json;
 pub mod mail;
@@ -10,7 +9,4 @@ pub mod metrics;
 pub mod page;
 pub mod record;
 pub mod screen;
-pub mod sparkline;
-pub mod table;
-pub mod when;
 pub mod wrap;

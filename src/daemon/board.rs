@@ -1,0 +1,63 @@
+//! What every monitor shows just now, for whoever asks often: the control socket, pages and metrics read
+//! it without touching the database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::domain::check::Check;
+use crate::domain::monitor::{Monitor, MonitorId};
+use crate::policy::monitor::Shown;
+
+/// One monitor as the recorder last saw it.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Its number.
+    pub id: MonitorId,
+    /// Its configuration.
+    pub monitor: Arc<Monitor>,
+    /// Its state.
+    pub shown: Shown,
+    /// Its newest check.
+    pub newest: Option<Arc<Check>>,
+    /// Its newest good check.
+    pub last_good: Option<Arc<Check>>,
+}
+
+/// All monitors. Cheap to clone and to share between threads.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<RwLock<HashMap<MonitorId, Live>>>);
+
+impl Board {
+    /// One monitor.
+    pub fn get(&self, id: MonitorId) -> Option<Live> {
+        let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        lives.get(&id).cloned()
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> Vec<Live> {
+        let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<Live> = lives.values().cloned().collect();
+        drop(lives);
+        all.sort_by(|a, b| a.monitor.name.cmp(&b.monitor.name));
+        all
+    }
+
+    /// What is shown of each, without the checks.
+    pub fn shown(&self) -> Vec<(MonitorId, Shown)> {
+        let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        lives.values().map(|live| (live.id, live.shown)).collect()
+    }
+
+    /// Puts up or replaces some; the recorder's side.
+    pub(super) fn put(&self, changed: impl IntoIterator<Item = Live>) {
+        let mut lives = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        lives.extend(changed.into_iter().map(|live| (live.id, live)));
+    }
+
+    /// Takes down whoever is not wanted any more; the recorder's side.
+    pub(super) fn keep(&self, wanted: impl Fn(MonitorId) -> bool) {
+        let mut lives = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        lives.retain(|id, _| wanted(*id));
+    }
+}

@@ -1,0 +1,212 @@
+//! The recorder: the one place where what happened becomes state, incident and mail. It decides in
+//! memory ([`Recorder::stage`]) and writes what follows in one transaction ([`Recorder::flush`]).
+//!
+//! Synchronous and without a clock: a thread drives it in the daemon, a simulation in the tests. While
+//! the database takes no writes it goes on deciding; what is decided waits and is written later.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::board::Board;
+use super::recorder_enroll::origin;
+use super::recorder_entry::{Enrolled, Entry, Outcome, Turn, Upkeep, UpkeepWork};
+use super::recorder_roster::Slot;
+use super::recorder_staged::{Deed, Origin, Staged};
+use crate::config::Config;
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::parents::Parent;
+use crate::policy::window::Windows;
+use crate::store::error::StoreError;
+use crate::store::writer::Store;
+
+/// A batch waits at most this long for company before it is written.
+const COMPANY_WAIT: Duration = Duration::from_secs(1);
+
+/// So many checks are company enough.
+const COMPANY_MAX: usize = 4096;
+
+/// After a failed write, the next attempt comes this much later.
+const RETRY_WAIT: Duration = Duration::from_secs(2);
+
+/// Drives the store and the memories of all monitors.
+pub struct Recorder {
+    pub(super) store: Store,
+    pub(super) config: Arc<Config>,
+    pub(super) origin: Origin,
+    pub(super) slots: Vec<Slot>,
+    pub(super) places: HashMap<MonitorId, usize>,
+    pub(super) windows: Windows,
+    /// Who wants a tick when.
+    pub(super) wakes: BTreeSet<(Timestamp, usize)>,
+    pub(super) offline: bool,
+    pub(super) staged: Staged,
+    pub(super) upkeep: Vec<UpkeepWork>,
+    pub(super) turns: Vec<Turn>,
+    pub(super) board: Board,
+    pub(super) touched: Vec<usize>,
+    pub(super) parents: Vec<Parent>,
+    pub(super) failure: Option<Failure>,
+    pub(super) stopped: bool,
+}
+
+/// The database takes no writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it was last tried.
+    pub tried_at: Timestamp,
+    /// What it said last.
+    pub error: String,
+    /// Whether waiting is of no use: the file is damaged.
+    pub is_damage: bool,
+}
+
+impl Recorder {
+    /// Takes over a store: enrolls the monitors of the configuration and remembers what is stored of them.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn open(
+        store: Store,
+        config: Arc<Config>,
+        now: Timestamp,
+    ) -> Result<(Self, Enrolled), StoreError> {
+        let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
+        let mut recorder = Self {
+            origin: origin(&store, &config),
+            store,
+            config: Arc::clone(&config),
+            slots: Vec::new(),
+            places: HashMap::new(),
+            windows,
+            wakes: BTreeSet::new(),
+            offline: false,
+            staged: Staged::default(),
+            upkeep: Vec::new(),
+            turns: Vec::new(),
+            board: Board::default(),
+            touched: Vec::new(),
+            parents: Vec::new(),
+            failure: None,
+            stopped: false,
+        };
+        let enrolled = recorder.enroll(config, now)?;
+        recorder.flush(now)?;
+        Ok((recorder, enrolled))
+    }
+
+    /// What every monitor shows; shared with whoever asks often.
+    pub fn board(&self) -> Board {
+        self.board.clone()
+    }
+
+    /// Why the database takes no writes, while it does not.
+    pub const fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Checks that had to be given up since the database took its last write.
+    pub const fn given_up(&self) -> u64 {
+        self.staged.given_up
+    }
+
+    /// Checks decided and not yet written.
+    pub fn unwritten(&self) -> usize {
+        self.staged.checks.len()
+    }
+
+    /// Whether [`Entry::Stop`] came.
+    pub const fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Whether the database takes a write, where there is nothing else to write.
+    pub fn probe(&mut self, now: Timestamp) -> bool {
+        match self.store.probe(now) {
+            Ok(()) => true,
+            Err(error) => {
+                self.not_written(&error, now);
+                self.staged.since.get_or_insert(now);
+                false
+            }
+        }
+    }
+
+    /// Gives the store back, when nothing is recorded any more.
+    pub fn into_store(self) -> Store {
+        self.store
+    }
+
+    /// When to call [`Self::work`] at the latest, if nothing comes before.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let written = match (&self.failure, self.staged.since) {
+            (_, None) => None,
+            (Some(failure), Some(_)) => Some(failure.tried_at.plus(RETRY_WAIT)),
+            (None, Some(since)) => Some(since.plus(COMPANY_WAIT)),
+        };
+        let tick = self.wakes.first().map(|(at, _)| *at);
+        [written, tick, self.windows.next_edge()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Takes in what came, writes what should be written, and says what follows from it.
+    pub fn work(&mut self, entries: impl IntoIterator<Item = Entry>, now: Timestamp) -> Outcome {
+        self.tick(now);
+        for entry in entries {
+            self.stage(entry, now);
+        }
+        let mut mails = false;
+        if self.should_write(now) {
+            mails = self.staged.deeds.iter().any(Deed::is_about_mail);
+            mails &= self.flush(now).is_ok();
+        }
+        if !self.upkeep.is_empty() && self.staged.is_empty() {
+            // One slice, then the others have their turn again.
+            let more = (self.upkeep[0])(&mut self.store);
+            if more == Upkeep::Done {
+                drop(self.upkeep.remove(0));
+            }
+        }
+        Outcome {
+            turns: std::mem::take(&mut self.turns),
+            mails,
+            committed: self.staged.is_empty(),
+        }
+    }
+
+    /// Takes in what came and writes it at once: one step of a simulation.
+    pub fn take(&mut self, entries: impl IntoIterator<Item = Entry>, now: Timestamp) -> Outcome {
+        self.staged.urgent = true;
+        self.work(entries, now)
+    }
+
+    /// Whether an upkeep waits for its next slice: do not sleep.
+    pub fn has_upkeep(&self) -> bool {
+        !self.upkeep.is_empty() && self.staged.is_empty()
+    }
+
+    fn should_write(&self, now: Timestamp) -> bool {
+        let Some(since) = self.staged.since else {
+            return false;
+        };
+        match &self.failure {
+            // A clock set back must not keep it from trying.
+            Some(failure) => {
+                let waited = failure.tried_at.plus(RETRY_WAIT) <= now || now < failure.tried_at;
+                waited || self.stopped
+            }
+            None => {
+                self.staged.urgent
+                    || self.stopped
+                    || self.staged.checks.len() >= COMPANY_MAX
+                    || since.plus(COMPANY_WAIT) <= now
+                    || now < since
+            }
+        }
+    }
+}

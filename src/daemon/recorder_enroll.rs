@@ -1,0 +1,197 @@
+//! How the recorder takes over a configuration: who is new, who stays, who left.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::recorder::Recorder;
+use super::recorder_entry::{Enrolled, Turn};
+use super::recorder_roster::{self as roster, Slot};
+use super::recorder_staged::{Deed, Origin};
+use crate::config::Config;
+use crate::domain::monitor::{Monitor, MonitorId, Rules};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::Memory;
+use crate::policy::monitor::{self, Event, Surroundings};
+use crate::policy::window::Windows;
+use crate::store::batch::SpanKind;
+use crate::store::error::StoreError;
+use crate::store::monitors::StoredMonitor;
+use crate::store::recent::Past;
+use crate::store::writer::Store;
+
+/// The newest checks of each monitor from which its memory is rebuilt.
+const NEWEST_CHECKS: usize = 20;
+
+impl Recorder {
+    /// Puts a configuration in force. New rules judge from the next check on; whoever left while down
+    /// closes its incident.
+    ///
+    /// # Errors
+    /// What the store says; then nothing changed.
+    pub(super) fn enroll(
+        &mut self,
+        config: Arc<Config>,
+        now: Timestamp,
+    ) -> Result<Enrolled, StoreError> {
+        let known: HashMap<MonitorId, StoredMonitor> = self
+            .store
+            .monitors()?
+            .into_iter()
+            .map(|stored| (stored.id, stored))
+            .collect();
+        let known_now = self.store.enroll(&roster::facts(&config), now)?;
+        let mut old: HashMap<MonitorId, Slot> =
+            self.slots.drain(..).map(|slot| (slot.id, slot)).collect();
+        let all_stay = config
+            .monitors
+            .iter()
+            .zip(&known_now.ids)
+            .all(|(monitor, id)| !monitor.enabled || old.contains_key(id));
+        let mut pasts = if all_stay && !old.is_empty() {
+            HashMap::new()
+        } else {
+            self.store.load(NEWEST_CHECKS)?
+        };
+
+        let mut enrolled = Enrolled {
+            renamed: known_now.renamed,
+            ..Enrolled::default()
+        };
+        let mut moved = Vec::new();
+        for (monitor, id) in config.monitors.iter().zip(known_now.ids) {
+            let stored = known.get(&id);
+            enrolled.ids.push((monitor.name.clone(), id));
+            if !monitor.enabled {
+                continue;
+            }
+            let past = pasts.remove(&id);
+            let slot = take_over(id, monitor, old.remove(&id), past);
+            if slot.memory.kept.paused {
+                enrolled.paused.push(id);
+            }
+            moved.push(stored.is_some_and(|stored| stored.url != slot.about.url));
+            self.slots.push(slot);
+        }
+        self.config = Arc::clone(&config);
+        self.origin = origin(&self.store, &config);
+        self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
+        self.places = roster::connect(&mut self.slots, &self.windows);
+        self.wakes.clear();
+        for (id, slot) in old {
+            pasts.remove(&id);
+            self.retire(id, &slot.memory, now);
+        }
+        for (id, past) in pasts {
+            if past
+                .kept
+                .as_ref()
+                .is_some_and(|kept| kept.gone_at.is_none())
+            {
+                self.retire(id, &remembered(past), now);
+            }
+        }
+        self.begin(&moved, now);
+        Ok(enrolled)
+    }
+
+    /// A monitor that is checked no more.
+    fn retire(&mut self, id: MonitorId, memory: &Memory, now: Timestamp) {
+        let config = Arc::clone(&self.config);
+        let around = Surroundings {
+            monitor: id,
+            alerts: &config.alerts,
+            maintenance: false,
+            parents: &[],
+            offline: false,
+        };
+        let step = monitor::step(&no_rules(), &around, memory, Event::Removed, now);
+        for effect in step.effects {
+            self.follow_retired(effect, now);
+        }
+        let deed = Deed::Span {
+            monitor: id,
+            kind: SpanKind::Removed,
+            from: now,
+            to: None,
+        };
+        self.staged.deed(deed, now);
+        let kept = Box::new(step.after.kept);
+        self.staged.deed(Deed::Memory { monitor: id, kept }, now);
+        self.staged.urgent = true;
+    }
+
+    /// Brings every monitor of the new configuration to the present.
+    fn begin(&mut self, moved: &[bool], now: Timestamp) {
+        for (place, url_changed) in moved.iter().copied().enumerate() {
+            let slot = &self.slots[place];
+            let (monitor, kind) = (slot.id, SpanKind::Removed);
+            if slot.memory.kept.gone_at.is_some() {
+                let at = now;
+                self.staged.deed(Deed::EndSpans { monitor, kind, at }, now);
+            }
+            for number in slot.windows.clone() {
+                self.note_window(place, number, now);
+            }
+            let _ = self.step(place, Event::Reconfigured { url_changed }, now);
+            let slot = &self.slots[place];
+            if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
+                let newest = slot.memory.recent.newest.as_ref();
+                let ended = newest.map(|check| check.at.plus(check.timings.total.as_duration()));
+                let at = ended.unwrap_or(now).plus(slot.monitor.rules.retry_interval);
+                self.turns.push(Turn::CheckAt { monitor, at });
+            }
+        }
+        self.staged.urgent = true;
+        self.staged.since.get_or_insert(now);
+        self.touched = (0..self.slots.len()).collect();
+        let places = &self.places;
+        self.board.keep(|id| places.contains_key(&id));
+    }
+}
+
+/// A slot for a monitor that stays, comes back, or is new.
+fn take_over(id: MonitorId, monitor: &Monitor, old: Option<Slot>, past: Option<Past>) -> Slot {
+    let monitor = Arc::new(monitor.clone());
+    match old {
+        Some(old) => Slot {
+            dirty: old.dirty,
+            last_at: old.last_at,
+            ..Slot::new(id, monitor, old.memory)
+        },
+        None => Slot::new(id, monitor, past.map(remembered).unwrap_or_default()),
+    }
+}
+
+fn remembered(past: Past) -> Memory {
+    let newest: Vec<_> = past.newest.into_iter().map(Arc::new).collect();
+    Memory::restored(
+        past.kept.unwrap_or_default(),
+        &newest,
+        past.last_good.map(Arc::new),
+        past.last_bad.map(Arc::new),
+    )
+}
+
+/// What makes this database's Message-IDs, with the sender's domain of this configuration.
+pub(super) fn origin(store: &Store, config: &Config) -> Origin {
+    let domain = config.email.as_ref().map(|email| email.from.domain());
+    Origin {
+        database: store.database_id().to_owned(),
+        domain: domain.unwrap_or("localhost").to_owned(),
+    }
+}
+
+/// The rules of a monitor that has none any more: its last step asks for none.
+const fn no_rules() -> Rules {
+    Rules {
+        interval: Duration::MAX,
+        timeout: Duration::ZERO,
+        failures_before_down: u16::MAX,
+        successes_before_up: u16::MAX,
+        retry_interval: Duration::MAX,
+        alert_on_slow: false,
+        alert_on_redirect_change: false,
+        to: Vec::new(),
+    }
+}

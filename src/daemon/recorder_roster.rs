@@ -1,0 +1,112 @@
+//! The monitors that the recorder drives, with what connects them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
+use crate::domain::notice::About;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::Memory;
+use crate::policy::parents::Parent;
+use crate::policy::window::Windows;
+use crate::store::monitors::MonitorFacts;
+
+/// One monitor that is checked.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: MonitorId,
+    pub(super) monitor: Arc<Monitor>,
+    pub(super) about: About,
+    pub(super) memory: Memory,
+    /// Whether what is kept differs from what is stored.
+    pub(super) dirty: bool,
+    /// Whether the board shows something older.
+    pub(super) touched: bool,
+    /// Whether it was failing when those that depend on it were last told.
+    pub(super) was_failing: bool,
+    /// Places of what it depends on.
+    pub(super) parents: Vec<usize>,
+    /// Places of those that depend on it.
+    pub(super) children: Vec<usize>,
+    /// Numbers of the windows that cover it.
+    pub(super) windows: Vec<usize>,
+    /// When it wants a tick.
+    pub(super) wake_at: Option<Timestamp>,
+    /// The beginning of its newest check: the next one is later, whatever the clock says.
+    pub(super) last_at: Timestamp,
+}
+
+impl Slot {
+    pub(super) fn new(id: MonitorId, monitor: Arc<Monitor>, memory: Memory) -> Self {
+        let newest = memory.recent.newest.as_ref();
+        Self {
+            id,
+            about: About {
+                monitor: id,
+                name: monitor.name.clone(),
+                url: monitor.url_shown(),
+            },
+            last_at: newest.map_or(Timestamp::MIN, |check| check.at),
+            monitor,
+            was_failing: Parent::of(&memory.kept.status, None).failing,
+            dirty: false,
+            touched: true,
+            parents: Vec::new(),
+            children: Vec::new(),
+            windows: Vec::new(),
+            wake_at: None,
+            memory,
+        }
+    }
+
+    pub(super) fn as_parent(&self) -> Parent {
+        Parent::of(&self.memory.kept.status, self.memory.recent.known_at)
+    }
+
+    pub(super) fn is_failing(&self) -> bool {
+        self.as_parent().failing
+    }
+}
+
+/// What the database wants to know of the monitors of a configuration, in its order.
+pub(super) fn facts(config: &Config) -> Vec<MonitorFacts> {
+    let facts = config.monitors.iter().map(|monitor| MonitorFacts {
+        name: monitor.name.clone(),
+        url: monitor.url_shown(),
+        interval: monitor.rules.interval,
+        public: monitor.public,
+        renamed_from: monitor.renamed_from.clone(),
+    });
+    facts.collect()
+}
+
+/// Connects parents, children and windows; names that are not checked connect nothing.
+pub(super) fn connect(slots: &mut [Slot], windows: &Windows) -> HashMap<MonitorId, usize> {
+    let places: HashMap<MonitorName, usize> = slots
+        .iter()
+        .enumerate()
+        .map(|(place, slot)| (slot.monitor.name.clone(), place))
+        .collect();
+    for slot in slots.iter_mut() {
+        slot.children.clear();
+        slot.windows = windows.covering(&slot.monitor);
+    }
+    for place in 0..slots.len() {
+        let names = &slots[place].monitor.depends_on;
+        let parents: Vec<usize> = names
+            .iter()
+            .filter_map(|name| places.get(name).copied())
+            .filter(|parent| *parent != place)
+            .collect();
+        for parent in &parents {
+            slots[*parent].children.push(place);
+        }
+        slots[place].parents = parents;
+    }
+    slots
+        .iter()
+        .enumerate()
+        .map(|(place, slot)| (slot.id, place))
+        .collect()
+}

@@ -1,0 +1,226 @@
+//! What is decided and not yet written: the deeds of the next transaction.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::recorder_entry::{NotRecorded, WriteWork};
+use crate::domain::address::Address;
+use crate::domain::check::Check;
+use crate::domain::incident::{Incident, IncidentKey};
+use crate::domain::monitor::MonitorId;
+use crate::domain::notice::{Letter, News, Notice};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::Kept;
+use crate::policy::monitor::Recipients;
+use crate::policy::outbox::message_id;
+use crate::store::batch::{Batch, SpanKind};
+use crate::store::error::StoreError;
+use crate::store::outbox;
+
+/// Checks that wait for a database that takes no writes; beyond them the oldest are given up. What they
+/// decided stays.
+pub const CHECKS_MAX: usize = 100_000;
+
+/// Told whether a transaction was written.
+type WhenWritten = Box<dyn FnOnce(Result<(), NotRecorded>) + Send>;
+
+/// Everything that waits for the next transaction.
+#[derive(Default)]
+pub(super) struct Staged {
+    pub(super) checks: VecDeque<StagedCheck>,
+    pub(super) deeds: VecDeque<Deed>,
+    pub(super) replies: Vec<WhenWritten>,
+    /// When the oldest of it came; none when there is nothing.
+    pub(super) since: Option<Timestamp>,
+    /// Whether it should not wait for company.
+    pub(super) urgent: bool,
+    /// Checks given up since the database took its last write.
+    pub(super) given_up: u64,
+}
+
+pub(super) struct StagedCheck {
+    pub(super) monitor: MonitorId,
+    pub(super) check: Arc<Check>,
+    pub(super) interval: Duration,
+}
+
+/// One thing to write, in the order in which it was decided.
+pub(super) enum Deed {
+    Incident(Incident),
+    Say {
+        notice: Box<Notice>,
+        to: Recipients,
+        /// Those of the rules when it was decided.
+        configured: Vec<Address>,
+    },
+    DropWaiting {
+        incident: IncidentKey,
+        why: &'static str,
+        at: Timestamp,
+    },
+    /// What is remembered of a monitor that has no slot any more.
+    Memory {
+        monitor: MonitorId,
+        kept: Box<Kept>,
+    },
+    Missed {
+        monitor: MonitorId,
+        from: Timestamp,
+        count: u32,
+    },
+    Span {
+        monitor: MonitorId,
+        kind: SpanKind,
+        from: Timestamp,
+        to: Option<Timestamp>,
+    },
+    EndSpans {
+        monitor: MonitorId,
+        kind: SpanKind,
+        at: Timestamp,
+    },
+    Write(WriteWork),
+}
+
+/// What makes Message-IDs of this database unlike all others.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    /// The database's random number.
+    pub(super) database: String,
+    /// The domain of `[email].from`.
+    pub(super) domain: String,
+}
+
+impl Staged {
+    pub(super) fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
+    pub(super) fn check(&mut self, staged: StagedCheck, now: Timestamp) {
+        self.since.get_or_insert(now);
+        self.checks.push_back(staged);
+        if self.checks.len() > CHECKS_MAX {
+            self.checks.pop_front();
+            self.given_up += 1;
+        }
+    }
+
+    pub(super) fn deed(&mut self, deed: Deed, now: Timestamp) {
+        self.since.get_or_insert(now);
+        self.deeds.push_back(deed);
+    }
+}
+
+impl Deed {
+    /// Whether it concerns mails, so that the notifier should look.
+    pub(super) const fn is_about_mail(&self) -> bool {
+        match self {
+            Self::Say { .. } | Self::DropWaiting { .. } | Self::Write(_) => true,
+            Self::Incident(_)
+            | Self::Memory { .. }
+            | Self::Missed { .. }
+            | Self::Span { .. }
+            | Self::EndSpans { .. } => false,
+        }
+    }
+
+    /// Writes it.
+    pub(super) fn apply(
+        &mut self,
+        batch: &mut Batch<'_>,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Incident(incident) => batch.put_incident(incident),
+            Self::Say {
+                notice,
+                to,
+                configured,
+            } => {
+                let to = match to {
+                    Recipients::Configured => configured.clone(),
+                    Recipients::Told(incidents) => told(batch, incidents)?,
+                };
+                if to.is_empty() {
+                    return Ok(());
+                }
+                let letter = Letter {
+                    message_id: id_of(notice, origin),
+                    notice: notice.as_ref().clone(),
+                    to,
+                };
+                batch.enqueue(&letter, letter.notice.decided_at)
+            }
+            Self::DropWaiting { incident, why, at } => {
+                for dropped in outbox::drop_waiting(batch.outbox(), incident.monitor, why, *at)? {
+                    tracing::info!(
+                        "mail {} to {} dropped: the monitor was {why}",
+                        dropped.1.as_str(),
+                        dropped.2
+                    );
+                }
+                Ok(())
+            }
+            Self::Memory { monitor, kept } => batch.put_memory(*monitor, kept),
+            Self::Missed {
+                monitor,
+                from,
+                count,
+            } => batch.missed(*monitor, *from, *count),
+            Self::Span {
+                monitor,
+                kind,
+                from,
+                to,
+            } => batch.put_span(*monitor, *kind, *from, *to),
+            Self::EndSpans { monitor, kind, at } => batch.end_spans(*monitor, *kind, *at),
+            Self::Write(write) => write(batch),
+        }
+    }
+}
+
+/// Everybody who was told of one of these incidents, each once.
+fn told(batch: &Batch<'_>, incidents: &[IncidentKey]) -> Result<Vec<Address>, StoreError> {
+    let mut everybody: Vec<Address> = Vec::new();
+    for incident in incidents {
+        for one in batch.told(*incident)? {
+            if !everybody.contains(&one) {
+                everybody.push(one);
+            }
+        }
+    }
+    Ok(everybody)
+}
+
+/// The Message-ID of a decision: deciding it again after a crash makes the same one.
+fn id_of(notice: &Notice, origin: &Origin) -> String {
+    let monitor = notice.about.as_ref().map_or(0, |about| about.monitor.0);
+    let moment = notice.decided_at.as_ms();
+    let incident = notice.news.incident();
+    let incident = incident.map_or_else(String::new, |incident| incident.to_string());
+    // Two mails of one kind can be decided at one moment about one monitor.
+    let detail = match &notice.news {
+        News::Degraded { reason, .. } => reason.as_str().to_owned(),
+        News::CertificateExpiring { step, .. } => step.as_secs().to_string(),
+        News::Trouble { what, .. } => what.clone(),
+        News::Blind { from, .. } | News::Report { from, .. } => from.as_ms().to_string(),
+        News::Down { .. }
+        | News::StillDown { .. }
+        | News::Up { .. }
+        | News::Flapping { .. }
+        | News::RedirectChanged { .. }
+        | News::Test => String::new(),
+    };
+    message_id::make(
+        &origin.database,
+        &[
+            &monitor.to_string(),
+            notice.news.kind().as_str(),
+            &moment.to_string(),
+            &incident,
+            &detail,
+        ],
+        &origin.domain,
+    )
+}

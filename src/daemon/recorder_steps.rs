@@ -1,0 +1,402 @@
+//! How the recorder decides: entries in, steps of the alert machines, deeds for the next transaction.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::recorder::Recorder;
+use super::recorder_entry::{Entry, NotRecorded, Refused, Reply, Turn};
+use super::recorder_staged::{Deed, StagedCheck};
+use crate::domain::address::Address;
+use crate::domain::check::Check;
+use crate::domain::monitor::MonitorId;
+use crate::domain::notice::{News, Notice};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::{Kept, Status};
+use crate::policy::monitor::{
+    self, Effect, Ending, Event, Order, Recipients, Refusal, Surroundings,
+};
+use crate::store::batch::SpanKind;
+
+impl Recorder {
+    /// Lets time pass: edges of windows, reminders, ends of mutes.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        for number in self.windows.advance(now) {
+            self.window_changed(number, now);
+        }
+        while let Some((at, place)) = self.wakes.first().copied() {
+            if at > now {
+                break;
+            }
+            self.wakes.pop_first();
+            self.slots[place].wake_at = None;
+            let _ = self.step(place, Event::Tick, now);
+        }
+    }
+
+    fn window_changed(&mut self, number: usize, now: Timestamp) {
+        for place in 0..self.slots.len() {
+            if self.slots[place].windows.contains(&number) {
+                self.note_window(place, number, now);
+                let _ = self.step(place, Event::Tick, now);
+            }
+        }
+    }
+
+    /// Writes down that a window is open over a monitor, for the reports.
+    pub(super) fn note_window(&mut self, place: usize, number: usize, now: Timestamp) {
+        if let Some(open) = self.windows.open(number) {
+            let deed = Deed::Span {
+                monitor: self.slots[place].id,
+                kind: SpanKind::Maintenance,
+                from: open.from,
+                to: Some(open.to),
+            };
+            self.staged.deed(deed, now);
+        }
+    }
+
+    /// Decides what follows from one entry.
+    pub(super) fn stage(&mut self, entry: Entry, now: Timestamp) {
+        match entry {
+            Entry::Checked { monitor, check } => self.checked(monitor, *check, now),
+            Entry::Missed {
+                monitor,
+                from,
+                count,
+            } => {
+                let deed = Deed::Missed {
+                    monitor,
+                    from,
+                    count,
+                };
+                self.staged.deed(deed, now);
+            }
+            Entry::Offline(offline) => self.line_changed(offline, now),
+            Entry::Order {
+                monitors,
+                order,
+                reply,
+            } => self.order(&monitors, &order, reply, now),
+            Entry::Reconfigure { config, reply } => {
+                let answer = self.enroll(config, now);
+                reply.tell(answer.map_err(|error| NotRecorded(error.to_string())));
+            }
+            Entry::Say { notice, to } => self.say(*notice, to, now),
+            Entry::Write(write) => {
+                self.staged.deed(Deed::Write(write), now);
+                self.staged.urgent = true;
+            }
+            Entry::Upkeep(upkeep) => self.upkeep.push(upkeep),
+            Entry::Stop => self.stopped = true,
+        }
+    }
+
+    fn checked(&mut self, monitor: MonitorId, mut check: Check, now: Timestamp) {
+        // A monitor that left while its check was on its way: nobody asks for the result.
+        let Some(place) = self.places.get(&monitor).copied() else {
+            return;
+        };
+        let slot = &mut self.slots[place];
+        let earliest = slot.last_at.plus(Duration::from_millis(1));
+        check.at = check.at.max(earliest);
+        slot.last_at = check.at;
+        let check = Arc::new(check);
+        let staged = StagedCheck {
+            monitor,
+            check: Arc::clone(&check),
+            interval: slot.monitor.rules.interval,
+        };
+        self.staged.check(staged, now);
+        let _ = self.step(place, Event::Checked(&check), now);
+    }
+
+    fn line_changed(&mut self, offline: bool, now: Timestamp) {
+        if self.offline == offline {
+            return;
+        }
+        self.offline = offline;
+        for place in 0..self.slots.len() {
+            let held = match &self.slots[place].memory.kept.status {
+                Status::Pending | Status::Up { .. } | Status::Suspect { .. } => false,
+                Status::Down(_) | Status::Recovering { .. } => true,
+            };
+            if held {
+                let _ = self.step(place, Event::Tick, now);
+            }
+        }
+    }
+
+    fn order(
+        &mut self,
+        monitors: &[MonitorId],
+        order: &Order,
+        reply: Reply<Vec<Refused>>,
+        now: Timestamp,
+    ) {
+        let mut refused = Vec::new();
+        for monitor in monitors {
+            let Some(place) = self.places.get(monitor).copied() else {
+                continue;
+            };
+            if let Some(refusal) = self.step(place, Event::Order(order), now) {
+                refused.push(Refused {
+                    name: self.slots[place].monitor.name.clone(),
+                    why: refusal.to_string(),
+                });
+                continue;
+            }
+            self.note_pause(*monitor, order, now);
+        }
+        self.staged.since.get_or_insert(now);
+        self.staged.urgent = true;
+        self.staged.replies.push(Box::new(move |written| {
+            reply.tell(written.map(|()| refused));
+        }));
+    }
+
+    fn note_pause(&mut self, monitor: MonitorId, order: &Order, now: Timestamp) {
+        let (paused, deed) = match order {
+            Order::Pause => {
+                let (kind, from, to) = (SpanKind::Paused, now, None);
+                let deed = Deed::Span {
+                    monitor,
+                    kind,
+                    from,
+                    to,
+                };
+                (true, deed)
+            }
+            Order::Resume => {
+                let (kind, at) = (SpanKind::Paused, now);
+                (false, Deed::EndSpans { monitor, kind, at })
+            }
+            Order::Mute { .. } | Order::Unmute | Order::Ack { .. } => return,
+        };
+        self.staged.deed(deed, now);
+        self.turns.push(Turn::SetPaused { monitor, paused });
+    }
+
+    pub(super) fn say(&mut self, notice: Notice, to: Option<Vec<Address>>, now: Timestamp) {
+        let default = self.config.email.as_ref().map(|email| email.to.clone());
+        let deed = Deed::Say {
+            notice: Box::new(notice),
+            to: Recipients::Configured,
+            configured: to.or(default).unwrap_or_default(),
+        };
+        self.staged.deed(deed, now);
+        self.staged.urgent = true;
+    }
+
+    /// One step of one monitor, and of whoever depends on what it changed.
+    pub(super) fn step(
+        &mut self,
+        place: usize,
+        event: Event<'_>,
+        now: Timestamp,
+    ) -> Option<Refusal> {
+        let refusal = self.step_alone(place, event, now);
+        let mut changed = match refusal {
+            None => self.changed_parents(place),
+            Some(_) => Vec::new(),
+        };
+        // Every parent is passed on at most once, so that a circle of dependencies ends as well.
+        let mut passed = BTreeSet::new();
+        while let Some((parent, recovered)) = changed.pop() {
+            if !passed.insert(parent) {
+                continue;
+            }
+            for child in self.slots[parent].children.clone() {
+                let event = if recovered {
+                    Event::ParentRecovered
+                } else {
+                    Event::Tick
+                };
+                let _ = self.step_alone(child, event, now);
+                changed.extend(self.changed_parents(child));
+            }
+        }
+        refusal
+    }
+
+    /// The monitor itself, where its last step changed whether it is failing and somebody depends on it.
+    fn changed_parents(&mut self, place: usize) -> Vec<(usize, bool)> {
+        let slot = &mut self.slots[place];
+        let failing = slot.is_failing();
+        let was = std::mem::replace(&mut slot.was_failing, failing);
+        if was == failing || slot.children.is_empty() {
+            return Vec::new();
+        }
+        let up = matches!(slot.memory.kept.status, Status::Up { .. });
+        vec![(place, was && up)]
+    }
+
+    fn step_alone(&mut self, place: usize, event: Event<'_>, now: Timestamp) -> Option<Refusal> {
+        let mut parents = std::mem::take(&mut self.parents);
+        parents.clear();
+        for parent in &self.slots[place].parents {
+            let parent = &self.slots[*parent];
+            if !parent.memory.kept.paused {
+                parents.push(parent.as_parent());
+            }
+        }
+        let slot = &mut self.slots[place];
+        let open = |number: &usize| self.windows.open(*number).is_some();
+        let around = Surroundings {
+            monitor: slot.id,
+            alerts: &self.config.alerts,
+            maintenance: slot.windows.iter().any(open),
+            parents: &parents,
+            offline: self.offline,
+        };
+        let rules = Arc::clone(&slot.monitor.rules);
+        let step = monitor::step(&rules, &around, &slot.memory, event, now);
+        let wake_at = monitor::wake_at(&rules, &around, &step.after, now);
+        if slot.wake_at != wake_at {
+            if let Some(at) = slot.wake_at {
+                self.wakes.remove(&(at, place));
+            }
+            if let Some(at) = wake_at {
+                self.wakes.insert((at, place));
+            }
+            slot.wake_at = wake_at;
+        }
+        if slot.memory.kept != step.after.kept {
+            slot.dirty = true;
+            // A count of failed checks may wait for company, a change of state may not.
+            self.staged.urgent |= slot.memory.kept.shown != step.after.kept.shown
+                || counts_differ(&slot.memory.kept, &step.after.kept);
+            self.staged.since.get_or_insert(now);
+        }
+        slot.memory = step.after;
+        if !std::mem::replace(&mut slot.touched, true) {
+            self.touched.push(place);
+        }
+        self.parents = parents;
+        for effect in step.effects {
+            self.follow(place, effect, event, now);
+        }
+        step.refusal
+    }
+
+    fn follow(&mut self, place: usize, effect: Effect, event: Event<'_>, now: Timestamp) {
+        let slot = &self.slots[place];
+        match effect {
+            Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
+                self.follow_incident(effect, now);
+            }
+            Effect::Say { news, to } => {
+                let notice = Notice {
+                    about: Some(slot.about.clone()),
+                    news: self.fit(*news),
+                    decided_at: now,
+                };
+                let mails = self.config.email.is_some();
+                let configured = slot.monitor.rules.to.iter().filter(|_| mails);
+                let deed = Deed::Say {
+                    notice: Box::new(notice),
+                    to,
+                    configured: configured.cloned().collect(),
+                };
+                self.staged.deed(deed, now);
+                self.staged.urgent = true;
+            }
+            Effect::DropWaiting(incident) => {
+                let (why, at) = ("paused", now);
+                let deed = Deed::DropWaiting { incident, why, at };
+                self.staged.deed(deed, now);
+            }
+            Effect::CheckParents => {
+                let unless_since = slot.last_at;
+                for parent in &slot.parents {
+                    let monitor = self.slots[*parent].id;
+                    self.turns.push(Turn::CheckNow {
+                        monitor,
+                        unless_since,
+                    });
+                }
+            }
+            Effect::CheckAgain { after } => {
+                let ended = match event {
+                    Event::Checked(check) => check.at.plus(check.timings.total.as_duration()),
+                    Event::Tick
+                    | Event::Order(_)
+                    | Event::ParentRecovered
+                    | Event::Reconfigured { .. }
+                    | Event::Removed => now,
+                };
+                let (monitor, at) = (slot.id, ended.plus(after));
+                self.turns.push(Turn::CheckAt { monitor, at });
+            }
+        }
+    }
+
+    /// What the last step of a monitor asks for that is not in the configuration any more.
+    pub(super) fn follow_retired(&mut self, effect: Effect, now: Timestamp) {
+        match effect {
+            Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
+                self.follow_incident(effect, now);
+            }
+            Effect::DropWaiting(incident) => {
+                let (why, at) = ("removed or disabled", now);
+                let deed = Deed::DropWaiting { incident, why, at };
+                self.staged.deed(deed, now);
+            }
+            // It is gone: nobody is told, nothing is checked.
+            Effect::Say { .. } | Effect::CheckParents | Effect::CheckAgain { .. } => {}
+        }
+    }
+
+    fn follow_incident(&mut self, effect: Effect, now: Timestamp) {
+        let name = |monitor: MonitorId| {
+            let place = self.places.get(&monitor);
+            place.map_or_else(
+                || format!("monitor {}", monitor.0),
+                |place| self.slots[*place].monitor.name.to_string(),
+            )
+        };
+        let (incident, urgent) = match effect {
+            Effect::Open(incident) => {
+                let why = &incident.cause.failure.detail;
+                tracing::warn!("{} is down: {why}", name(incident.key.monitor));
+                (incident, true)
+            }
+            Effect::Progress(incident) => (incident, false),
+            Effect::Close { incident, ending } => {
+                let name = name(incident.key.monitor);
+                match ending {
+                    Ending::Recovered => tracing::info!("{name} is up again"),
+                    Ending::Paused => tracing::info!("{name} was paused while down"),
+                    Ending::Removed => tracing::info!("{name} left the configuration while down"),
+                }
+                (incident, true)
+            }
+            Effect::Say { .. }
+            | Effect::DropWaiting(_)
+            | Effect::CheckParents
+            | Effect::CheckAgain { .. } => return,
+        };
+        self.staged.deed(Deed::Incident(incident), now);
+        self.staged.urgent |= urgent;
+    }
+
+    /// News without what the configuration does not want mailed.
+    fn fit(&self, mut news: News) -> News {
+        let excerpts = self.config.email.as_ref();
+        if excerpts.is_some_and(|email| !email.body_excerpt)
+            && let News::Down { check, .. } | News::StillDown { check, .. } = &mut news
+        {
+            check.excerpt = None;
+        }
+        news
+    }
+}
+
+/// Whether a count that must survive a crash went on.
+fn counts_differ(before: &Kept, after: &Kept) -> bool {
+    match (&before.status, &after.status) {
+        // Its count of failed checks is for the record only.
+        (Status::Down(before), Status::Down(after)) => before.announcement != after.announcement,
+        (before, after) => before != after,
+    }
+}
