@@ -86,14 +86,30 @@ pub fn bytes(sender: &Sender, mail: &Mail, to: &Address) -> Result<Vec<u8>, Mess
         "X-Auto-Response-Suppress",
         "OOF, AutoReply, RN, NRN, DR",
     );
+    let mut repeated = String::new();
+    let mut names: Vec<&str> = Vec::new();
     for (name, value) in &mail.rendered.headers {
-        builder = field(builder, name, value);
+        if names.contains(name) {
+            // The library keeps one field of a name; further ones go before its header. Only
+            // incidents come more than once, and their ids are digits and a dash.
+            let id: String = value
+                .chars()
+                .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+                .take(60)
+                .collect();
+            repeated.push_str(&format!("{name}: {id}\r\n"));
+        } else {
+            names.push(name);
+            builder = field(builder, name, value);
+        }
     }
     let message = builder.multipart(MultiPart::alternative_plain_html(
         mail.rendered.text.clone(),
         mail.rendered.html.clone(),
     ))?;
-    Ok(message.formatted())
+    let mut bytes = repeated.into_bytes();
+    bytes.extend(message.formatted());
+    Ok(bytes)
 }
 
 fn field(

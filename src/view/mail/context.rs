@@ -1,0 +1,115 @@
+//! What a mail shows beside its own facts: looked up when it leaves.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::domain::check::{Check, Timings};
+use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::timestamp::Timestamp;
+
+/// The surroundings of a mail at the moment it leaves. Everything that is not known is left out of the mail.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// When it leaves.
+    pub now: Timestamp,
+    /// For the times in it.
+    pub zone: TimeZone,
+    /// The host that writes.
+    pub host: String,
+    /// Why it leaves later than it was decided, if it does.
+    pub delay: Option<Delay>,
+    /// Whether the first bytes of a failing answer are quoted.
+    pub body_excerpt: bool,
+    /// The monitor of a mail about one, as the configuration in force has it.
+    pub monitor: Option<&'a Monitor>,
+    /// What the history says about it.
+    pub history: History,
+    /// Other monitors that are down now, longest first.
+    pub also_down: Vec<OtherDown>,
+    /// How many monitors are being confirmed down now.
+    pub confirming: u32,
+    /// The periodic report's numbers.
+    pub report: Vec<ReportRow>,
+}
+
+impl Context<'_> {
+    /// Surroundings of which nothing is known but when and where.
+    pub fn bare(now: Timestamp, zone: TimeZone, host: &str) -> Self {
+        Self {
+            now,
+            zone,
+            host: host.to_owned(),
+            delay: None,
+            body_excerpt: true,
+            monitor: None,
+            history: History::default(),
+            also_down: Vec::new(),
+            confirming: 0,
+            report: Vec::new(),
+        }
+    }
+}
+
+/// Why a mail is late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delay {
+    /// By how long.
+    pub by: Duration,
+    /// One sentence without its full stop.
+    pub why: String,
+}
+
+/// What the history says about a monitor around an incident.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// The last good check before the outage and those since, newest first; bounded by who looks them up.
+    pub checks: Vec<Check>,
+    /// The usual phases: medians of the last day's good checks.
+    pub usual: Option<Timings>,
+    /// The last 30 days.
+    pub month: Option<Month>,
+    /// The causes of an outage's failed checks with their numbers, most frequent first.
+    pub causes: Vec<(String, u32)>,
+    /// When the next reminder is due.
+    pub next_reminder: Option<Timestamp>,
+}
+
+/// Thirty days in three numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Month {
+    /// Of the observed time.
+    pub uptime_percent: f64,
+    /// How many outages began.
+    pub outages: u32,
+    /// The longest of them.
+    pub longest: Duration,
+}
+
+/// Another monitor that is down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherDown {
+    /// Which.
+    pub name: MonitorName,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// One monitor of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportRow {
+    /// Which.
+    pub name: MonitorName,
+    /// Of the observed time; none where nothing was observed.
+    pub uptime_percent: Option<f64>,
+    /// How much of the period was observed.
+    pub coverage_percent: f64,
+    /// How many outages began.
+    pub outages: u32,
+    /// How long it was down in all.
+    pub downtime: Duration,
+    /// The longest outage.
+    pub longest: Duration,
+    /// The total time that 95 % of the good checks stayed below, in milliseconds.
+    pub p95_ms: Option<f64>,
+}

@@ -1,0 +1,349 @@
+//! The parts that explain a check: what was expected and came, the way there, the times, the certificate.
+
+use std::net::SocketAddr;
+
+use crate::domain::check::{Chain, Check, FailureKind};
+use crate::domain::expectation::{Expectation, TextMatch};
+use crate::domain::incident::Cause;
+use crate::domain::status_code::{self, Class};
+use crate::domain::text;
+use crate::domain::{failure_meaning, mask};
+
+use super::context::Context;
+use super::doc::{Body, Cell, Doc, Table, Tone};
+use super::words;
+
+/// At most this much of a body is quoted.
+const EXCERPT_CHARS_MAX: usize = 400;
+/// Of this many failed checks each has its line; of more the first and the last ones.
+const CHECK_LINES_MAX: usize = 8;
+
+/// What the code or failure means, whose side it suggests, what to look at, when to come back.
+pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
+    let (meaning, side, advice) = match (cause.failure.kind, cause.status) {
+        (FailureKind::Status, Some(code)) => match status_code::lookup(code) {
+            Some(known) => (known.meaning, known.side, known.advice),
+            None => (Class::of(code).meaning(), Class::of(code).side(), ""),
+        },
+        (kind, _) => {
+            let explained = failure_meaning::of(kind);
+            (explained.meaning, explained.side, explained.advice)
+        }
+    };
+    let mut paragraphs = vec![format!("{meaning} This suggests {}.", side.phrase())];
+    if !advice.is_empty() {
+        paragraphs.push(format!("Look at: {advice}."));
+    }
+    if let Some(seconds) = check.retry_after_s {
+        paragraphs.push(format!(
+            "It asks to try again after {} s (Retry-After).",
+            words::number(seconds.into())
+        ));
+    }
+    doc.part("What it means", Body::Prose(paragraphs));
+}
+
+/// Expected against got.
+pub(super) fn expectation(doc: &mut Doc, check: &Check, ctx: &Context) {
+    if let Some(monitor) = ctx.monitor {
+        doc.prose("Expected", expected(&monitor.expectation, check));
+    }
+    doc.prose("Got", got(check));
+    for remark in &check.remarks {
+        doc.prose("Beside that", words::shown(remark));
+    }
+}
+
+fn expected(expectation: &Expectation, check: &Check) -> String {
+    let mut wanted = format!(
+        "{} at {}",
+        expectation.status,
+        words::shown(&check.chain.final_url)
+    );
+    let kind = check.verdict.failure().map(|failure| failure.kind);
+    match kind {
+        Some(FailureKind::FinalUrl) => {
+            if let Some(url) = &expectation.final_url {
+                wanted.push_str(&format!("; the final URL {}", matcher(url)));
+            }
+        }
+        Some(FailureKind::Header) => {
+            for (name, value) in &expectation.headers {
+                wanted.push_str(&format!("; {name}: {}", matcher(value)));
+            }
+        }
+        Some(FailureKind::Body) => {
+            let all = expectation
+                .body_contains
+                .iter()
+                .map(|t| format!("containing \"{t}\""));
+            let none = expectation
+                .body_excludes
+                .iter()
+                .map(|t| format!("without \"{t}\""));
+            let matches = expectation
+                .body_matches
+                .iter()
+                .map(|p| format!("matching /{p}/"));
+            for one in all.chain(none).chain(matches) {
+                wanted.push_str(&format!("; a body {one}"));
+            }
+        }
+        Some(FailureKind::Json) => {
+            for assertion in &expectation.json {
+                wanted.push_str(&format!("; JSON at {}", assertion.path_text));
+            }
+        }
+        _ => {}
+    }
+    wanted
+}
+
+fn matcher(wanted: &TextMatch) -> String {
+    match wanted {
+        TextMatch::Exact(text) => text.clone(),
+        TextMatch::Pattern(pattern) => format!("/{pattern}/"),
+    }
+}
+
+fn got(check: &Check) -> String {
+    let mut got = match (check.verdict.failure(), check.status) {
+        (Some(failure), Some(code)) if failure.kind == FailureKind::Status => words::status(code),
+        (Some(failure), Some(code)) => {
+            format!("{}: {}", words::status(code), words::shown(&failure.detail))
+        }
+        (Some(failure), None) => {
+            let name = failure_meaning::of(failure.kind).name;
+            format!("{name}: {}", words::shown(&failure.detail))
+        }
+        (None, Some(code)) => words::status(code),
+        (None, None) => "an answer".to_owned(),
+    };
+    if let Some(address) = check.chain.remote_addr {
+        got.push_str(&format!(" from {address}"));
+    }
+    if let Some(version) = check.http_version {
+        got.push_str(&format!(" ({})", version.as_str()));
+    }
+    got.push_str(&format!(" after {}", words::ms(check.timings.total)));
+    if let Some(failure) = check.verdict.failure()
+        && failure.kind == FailureKind::Status
+        && has_more_than_codes(&failure.detail)
+    {
+        got.push_str(&format!(": {}", words::shown(&failure.detail)));
+    }
+    got
+}
+
+/// Whether a detail says more than `503, not 200-299`, which stands beside it already.
+fn has_more_than_codes(detail: &str) -> bool {
+    detail.replace("not", "").chars().any(char::is_alphabetic)
+}
+
+/// The chain with its codes, marked where it is another than at the last good check.
+pub(super) fn way(doc: &mut Doc, check: &Check, before: Option<&Check>) {
+    let rows = chain_rows(check, before.map(|good| (good.chain.as_ref(), good.status)));
+    doc.part(
+        "Way there",
+        Body::Table(Table {
+            head: vec![],
+            right: vec![],
+            breaks: 1,
+            rows,
+        }),
+    );
+}
+
+/// One row a hop: arrow, URL, code, and what it was before.
+pub(super) fn chain_rows(check: &Check, before: Option<(&Chain, Option<u16>)>) -> Vec<Vec<Cell>> {
+    let hops = hops(&check.chain, check.status);
+    let old = before.map(|(chain, status)| self::hops(chain, status));
+    let mut rows = Vec::new();
+    for (index, hop) in hops.iter().enumerate() {
+        let arrow = if index == 0 { "" } else { "->" };
+        let was = old.as_ref().and_then(|old| old.get(index));
+        let mark = match (was, &old) {
+            (Some(was), _) if was.url != hop.url => Cell::toned(
+                format!("(was {} {})", code_word(was.status), words::shown(was.url)),
+                Tone::Warn,
+            ),
+            (Some(was), _) if was.status != hop.status => {
+                Cell::toned(format!("(was {})", code_word(was.status)), Tone::Warn)
+            }
+            (None, Some(_)) => Cell::toned("(new)", Tone::Warn),
+            (Some(_) | None, _) => Cell::default(),
+        };
+        let last = index + 1 == hops.len();
+        let bad = last && !check.verdict.is_good();
+        let tone = if bad { Tone::Down } else { Tone::Plain };
+        let (mark, long_mark) = if mark.text.chars().count() > 12 {
+            (Cell::default(), Some(mark))
+        } else {
+            (mark, None)
+        };
+        rows.push(vec![
+            arrow.into(),
+            words::shown(hop.url).into(),
+            Cell::toned(code_word(hop.status), tone),
+            mark,
+        ]);
+        if let Some(mark) = long_mark {
+            rows.push(vec!["".into(), mark]);
+        }
+    }
+    if let Some(old) = &old
+        && old.len() > hops.len()
+    {
+        let more = old.len() - hops.len();
+        rows.push(vec![
+            "".into(),
+            Cell::toned(
+                format!(
+                    "(went on for {} before)",
+                    words::count(more as u64, "hop", "hops")
+                ),
+                Tone::Warn,
+            ),
+        ]);
+    }
+    rows
+}
+
+struct HopRef<'a> {
+    url: &'a str,
+    status: Option<u16>,
+}
+
+fn hops(chain: &Chain, status: Option<u16>) -> Vec<HopRef<'_>> {
+    let mut hops: Vec<HopRef> = chain
+        .redirects
+        .iter()
+        .map(|redirect| HopRef {
+            url: &redirect.url,
+            status: Some(redirect.status),
+        })
+        .collect();
+    // A redirect that was not followed is the end of its chain already.
+    let refused = chain
+        .redirects
+        .last()
+        .is_some_and(|last| last.url == chain.final_url && status == Some(last.status));
+    if !refused {
+        // Where the chain broke without an answer the last status is that of the redirect before.
+        let answered = chain
+            .redirects
+            .last()
+            .is_none_or(|last| Some(last.status) != status);
+        hops.push(HopRef {
+            url: &chain.final_url,
+            status: status.filter(|_| answered),
+        });
+    }
+    hops
+}
+
+fn code_word(status: Option<u16>) -> String {
+    status.map_or_else(|| "-".to_owned(), |code| code.to_string())
+}
+
+/// The phases beside their usual values, and the address that answered.
+pub(super) fn times(doc: &mut Doc, check: &Check, ctx: &Context) {
+    let names = ["dns", "connect", "tls", "first byte", "body"];
+    let usual = ctx.history.usual.unwrap_or_default();
+    let mut phases = Vec::new();
+    let mut first = true;
+    for (index, (_, time)) in check.timings.phases().into_iter().enumerate() {
+        let Some(time) = time else { continue };
+        let mut phase = format!("{} {}", names[index], words::ms(time));
+        if let (_, Some(usually)) = usual.phases()[index] {
+            let usually = words::number((u64::from(usually.0) + 500) / 1000);
+            let word = if first { "usual " } else { "" };
+            phase.push_str(&format!(" ({word}{usually})"));
+            first = false;
+        }
+        phases.push(phase);
+    }
+    if !phases.is_empty() {
+        phases.push(format!("total {}", words::ms(check.timings.total)));
+    }
+    doc.prose("Time", phases.join(", "));
+    if let Some(certificate) = &check.certificate {
+        doc.prose(
+            "Certificate",
+            format!(
+                "{} by {}, {} (until {})",
+                certificate.subject,
+                certificate.issuer,
+                words::certificate_left(certificate, ctx.now),
+                words::date(certificate.not_after, ctx)
+            ),
+        );
+    }
+}
+
+/// The last good check and each failed one since, newest first.
+pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: &Context) {
+    let mut all: Vec<&Check> = ctx.history.checks.iter().collect();
+    if !all.iter().any(|known| known.at == check.at) {
+        all.push(check);
+    }
+    if let Some(good) = before
+        && !all.iter().any(|known| known.at == good.at)
+    {
+        all.push(good);
+    }
+    all.sort_by_key(|known| std::cmp::Reverse(known.at));
+    let mut rows = Vec::new();
+    let cut = all.len() > CHECK_LINES_MAX;
+    let last_good = all
+        .iter()
+        .position(|known| known.verdict.is_good() && known.at < check.at);
+    for (index, known) in all.iter().enumerate() {
+        // The newest ones, the first failed one and the good one before it.
+        let shown = !cut || index + 4 < CHECK_LINES_MAX || index + 3 > all.len();
+        if !shown {
+            if rows.last().is_none_or(|row: &Vec<Cell>| row.len() > 1) {
+                rows.push(vec![Cell::toned("...", Tone::Muted)]);
+            }
+            continue;
+        }
+        let tone = if known.verdict.is_good() {
+            Tone::Up
+        } else {
+            Tone::Down
+        };
+        let remark = if Some(index) == last_good {
+            "last good one"
+        } else {
+            ""
+        };
+        rows.push(vec![
+            words::clock_time(known.at, ctx).into(),
+            Cell::toned(words::outcome_word(known), tone),
+            words::ms(known.timings.total).into(),
+            remark.into(),
+        ]);
+    }
+    doc.part(
+        "Checks",
+        Body::Table(Table {
+            head: vec![],
+            right: vec![2],
+            breaks: 3,
+            rows,
+        }),
+    );
+}
+
+/// The first bytes of a failing answer, where the configuration lets them be quoted.
+pub(super) fn excerpt(doc: &mut Doc, check: &Check, ctx: &Context) {
+    if let Some(excerpt) = check.excerpt.as_ref().filter(|_| ctx.body_excerpt) {
+        let clean = text::line(excerpt, EXCERPT_CHARS_MAX);
+        doc.part("Body begins", Body::Quote(mask::shown(&clean).into_owned()));
+    }
+}
+
+/// The address, in words.
+pub(super) fn address(address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| address.to_string())
+}

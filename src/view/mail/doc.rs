@@ -1,0 +1,119 @@
+//! A mail before it is text or HTML: what it says, in which order. Both parts are made of the same.
+
+/// What a mail says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doc {
+    /// How it is coloured.
+    pub(super) tone: Tone,
+    /// The word of the state with its symbol: never colour alone.
+    pub(super) badge: String,
+    /// What it is about: the monitor's name, or us.
+    pub(super) title: String,
+    /// A link under the title: the monitor's URL.
+    pub(super) link: Option<String>,
+    /// Paragraphs; the first tells the whole story.
+    pub(super) lead: Vec<String>,
+    /// Labelled parts.
+    pub(super) parts: Vec<Part>,
+    /// Small print.
+    pub(super) footer: String,
+}
+
+impl Doc {
+    /// Adds a part, unless it is empty.
+    pub(super) fn part(&mut self, label: &'static str, body: Body) {
+        let empty = match &body {
+            Body::Prose(paragraphs) => paragraphs.iter().all(|p| p.trim().is_empty()),
+            Body::Table(table) | Body::Wide(table) => table.rows.is_empty(),
+            Body::Command(words) => words.is_empty(),
+            Body::Quote(text) | Body::Note(text) => text.trim().is_empty(),
+        };
+        if !empty {
+            self.parts.push(Part { label, body });
+        }
+    }
+
+    /// Adds a part of one paragraph.
+    pub(super) fn prose(&mut self, label: &'static str, text: impl Into<String>) {
+        self.part(label, Body::Prose(vec![text.into()]));
+    }
+}
+
+/// One labelled part.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) label: &'static str,
+    pub(super) body: Body,
+}
+
+/// How a part is laid out.
+#[derive(Debug, Clone)]
+pub(super) enum Body {
+    /// Running text, paragraph by paragraph.
+    Prose(Vec<String>),
+    /// Aligned columns beside the label.
+    Table(Table),
+    /// Aligned columns over the whole width.
+    Wide(Table),
+    /// A shell command to copy, its words quoted already.
+    Command(Vec<String>),
+    /// What somebody else wrote.
+    Quote(String),
+    /// What the configuration says: its web addresses may be links.
+    Note(String),
+}
+
+/// Rows of aligned cells.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Table {
+    /// The names of the columns; empty for a table that explains itself.
+    pub(super) head: Vec<&'static str>,
+    /// Columns whose cells stand at the right.
+    pub(super) right: Vec<usize>,
+    /// The column that is broken into lines where a row is too long.
+    pub(super) breaks: usize,
+    /// The rows.
+    pub(super) rows: Vec<Vec<Cell>>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) tone: Tone,
+}
+
+impl Cell {
+    /// A cell that draws attention.
+    pub(super) fn toned(text: impl Into<String>, tone: Tone) -> Self {
+        Self {
+            text: text.into(),
+            tone,
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self {
+            text: text.into(),
+            tone: Tone::Plain,
+        }
+    }
+}
+
+/// What a colour stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Tone {
+    /// Nothing special.
+    #[default]
+    Plain,
+    /// Bad.
+    Down,
+    /// Good.
+    Up,
+    /// To be looked at.
+    Warn,
+    /// Neither.
+    Muted,
+}

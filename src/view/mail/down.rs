@@ -1,0 +1,319 @@
+//! DOWN, STILL DOWN, DEGRADED, FLAPPING, REDIRECT CHANGED: what is wrong with one monitor.
+
+use std::time::Duration;
+
+use crate::domain::check::{Chain, Check, FailureKind};
+use crate::domain::incident::{Cause, IncidentKey};
+use crate::domain::notice::About;
+use crate::domain::span::Written;
+use crate::domain::timestamp::Timestamp;
+
+use super::context::Context;
+use super::diagnosis;
+use super::doc::{Body, Doc, Table, Tone};
+use super::notes;
+use super::words;
+
+/// The facts of a DOWN.
+pub(super) struct Down<'a> {
+    pub(super) incident: IncidentKey,
+    pub(super) cause: &'a Cause,
+    pub(super) up_since: Option<Timestamp>,
+    pub(super) check: &'a Check,
+    pub(super) checks_failed: u32,
+    pub(super) last_good: Option<&'a Check>,
+    pub(super) held: Option<&'a str>,
+}
+
+/// A mail about one monitor, before its parts.
+pub(super) fn about_one(tone: Tone, badge: String, about: &About) -> Doc {
+    Doc {
+        tone,
+        badge,
+        title: about.name.as_str().to_owned(),
+        link: Some(about.url.clone()),
+        ..Doc::default()
+    }
+}
+
+/// The diagnosis.
+pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
+    let word = words::cause_word(&facts.cause.failure, facts.cause.status);
+    let mut doc = about_one(Tone::Down, format!("\u{25bc} DOWN {word}"), about);
+    let opened_at = facts.incident.opened_at;
+    let mut story = format!(
+        "{} is DOWN since {}: {}.",
+        about.name,
+        words::moment(opened_at, ctx),
+        words::cause_clause(facts.cause)
+    );
+    match facts.up_since {
+        Some(since) => story.push_str(&format!(
+            " It was up for {}.",
+            words::span(opened_at.since(since))
+        )),
+        None => story.push_str(" It was never seen up."),
+    }
+    story.push_str(&format!(
+        " {} failed{}.",
+        words::count(facts.checks_failed.into(), "check", "checks"),
+        spread(opened_at, facts.check.at)
+    ));
+    doc.lead.push(story);
+    doc.lead.push(about.url.clone());
+    doc.lead.extend(facts.held.map(held));
+    notes::delay(&mut doc, ctx);
+
+    diagnosis::meaning(&mut doc, facts.cause, facts.check);
+    changed_cause(&mut doc, facts.cause, facts.check);
+    diagnosis::expectation(&mut doc, facts.check, ctx);
+    diagnosis::way(&mut doc, facts.check, facts.last_good);
+    diagnosis::times(&mut doc, facts.check, ctx);
+    diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
+    diagnosis::excerpt(&mut doc, facts.check, ctx);
+    notes::also_down(&mut doc, ctx);
+    notes::month(&mut doc, ctx);
+    notes::note(&mut doc, ctx);
+    notes::try_it(&mut doc, ctx);
+    notes::commands(&mut doc, about, "1h");
+    doc.footer = notes::footer(ctx, &next_reminder(ctx.history.next_reminder, ctx));
+    doc
+}
+
+/// ` in 22s`, from the first to the last failed check.
+fn spread(first: Timestamp, last: Timestamp) -> String {
+    let spread = last.since(first);
+    if spread.is_zero() {
+        String::new()
+    } else {
+        format!(" in {}", words::span(spread))
+    }
+}
+
+/// Why a DOWN was decided later than its outage was confirmed.
+fn held(why: &str) -> String {
+    let reason = match why {
+        "maintenance" => "a maintenance window was open",
+        "mute" => "the monitor was muted",
+        "parent" => "a monitor that it depends on was down, or being checked",
+        "flapping" => "it changed up and down too often for single mails",
+        "offline" => "sitewatch itself was offline",
+        other => other,
+    };
+    format!("This mail was held back until now: {reason}.")
+}
+
+/// A later cause beside the first one.
+fn changed_cause(doc: &mut Doc, first: &Cause, check: &Check) {
+    if let Some(now) = check.verdict.failure() {
+        let before = words::cause_name(&first.failure, first.status);
+        let after = words::cause_name(now, check.status);
+        if before != after {
+            doc.prose("Now", format!("{after} (it began with {before})"));
+        }
+    }
+}
+
+fn next_reminder(next: Option<Timestamp>, ctx: &Context) -> String {
+    next.map_or_else(String::new, |at| {
+        format!("next reminder {}", words::clock_time(at, ctx))
+    })
+}
+
+/// A reminder: short, what is still wrong and since when.
+pub(super) fn still_down(
+    about: &About,
+    incident: IncidentKey,
+    cause: &Cause,
+    check: &Check,
+    checks_failed: u32,
+    next: Option<Timestamp>,
+    ctx: &Context,
+) -> Doc {
+    let lasted = words::span(ctx.now.since(incident.opened_at));
+    let mut doc = about_one(Tone::Down, format!("\u{25bc} STILL DOWN {lasted}"), about);
+    doc.lead.push(format!(
+        "{} is STILL DOWN, for {lasted} now, since {}: {}. {} failed so far.",
+        about.name,
+        words::moment(incident.opened_at, ctx),
+        words::cause_clause(cause),
+        words::count(checks_failed.into(), "check", "checks"),
+    ));
+    doc.lead.push(about.url.clone());
+    notes::delay(&mut doc, ctx);
+    diagnosis::meaning(&mut doc, cause, check);
+    changed_cause(&mut doc, cause, check);
+    diagnosis::expectation(&mut doc, check, ctx);
+    diagnosis::way(&mut doc, check, None);
+    diagnosis::excerpt(&mut doc, check, ctx);
+    notes::also_down(&mut doc, ctx);
+    notes::note(&mut doc, ctx);
+    notes::try_it(&mut doc, ctx);
+    notes::commands(&mut doc, about, "1d");
+    doc.footer = notes::footer(ctx, &next_reminder(next, ctx));
+    doc
+}
+
+/// Slow or failing now and then.
+pub(super) fn degraded(
+    about: &About,
+    check: &Check,
+    since: Timestamp,
+    count: u32,
+    reason: FailureKind,
+    ctx: &Context,
+) -> Doc {
+    let mut doc = about_one(Tone::Warn, format!("\u{25c6} DEGRADED {reason}"), about);
+    let since = words::moment(since, ctx);
+    let name = &about.name;
+    doc.lead.push(if reason == FailureKind::Intermittent {
+        format!(
+            "{name} is DEGRADED since {since}: {count} of its last 20 checks failed, never enough in a \
+             row to call it down. 20 good ones in a row end this."
+        )
+    } else {
+        let limit = ctx
+            .monitor
+            .and_then(|monitor| monitor.expectation.degraded_after)
+            .map_or_else(String::new, |limit| {
+                format!(", and {} is the limit", words::span(limit))
+            });
+        format!(
+            "{name} is DEGRADED since {since}: slow. The last {} took too long, the newest {}{limit}.",
+            words::count(count.into(), "check", "checks"),
+            words::ms(check.timings.total),
+        )
+    });
+    doc.lead.push(about.url.clone());
+    notes::delay(&mut doc, ctx);
+    diagnosis::expectation(&mut doc, check, ctx);
+    diagnosis::way(&mut doc, check, None);
+    diagnosis::times(&mut doc, check, ctx);
+    diagnosis::checks(&mut doc, check, None, ctx);
+    notes::month(&mut doc, ctx);
+    notes::note(&mut doc, ctx);
+    notes::try_it(&mut doc, ctx);
+    notes::more(&mut doc, about, "1d");
+    doc.footer = notes::footer(ctx, "");
+    doc
+}
+
+/// A certificate that ends soon.
+pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Context) -> Doc {
+    let mut doc = about_one(
+        Tone::Warn,
+        format!("\u{25c6} DEGRADED {}", FailureKind::CertificateExpiring),
+        about,
+    );
+    let ends = check.certificate.as_ref().map_or_else(
+        || "its certificate ends soon".to_owned(),
+        |certificate| {
+            format!(
+                "its certificate ends {} ({})",
+                words::moment(certificate.not_after, ctx),
+                words::certificate_left(certificate, ctx.now)
+            )
+        },
+    );
+    doc.lead.push(format!(
+        "{} is up, but {ends}. After that browsers refuse it, and so does this monitor. \
+         This is the warning of {} before.",
+        about.name,
+        Written(step)
+    ));
+    doc.lead.push(about.url.clone());
+    notes::delay(&mut doc, ctx);
+    if let Some(certificate) = &check.certificate {
+        doc.prose("Certificate", certificate.subject.clone());
+        doc.prose("Issuer", certificate.issuer.clone());
+        doc.prose(
+            "Valid",
+            format!(
+                "{} to {}",
+                words::date(certificate.not_before, ctx),
+                words::date(certificate.not_after, ctx)
+            ),
+        );
+    }
+    doc.prose("Address", diagnosis::address(check.chain.remote_addr));
+    doc.prose(
+        "Look at",
+        "the renewal (ACME timer, its log and its permission to reload the server); \
+         whether the renewed certificate is the one that is served",
+    );
+    notes::note(&mut doc, ctx);
+    notes::more(&mut doc, about, "1d");
+    doc.footer = notes::footer(ctx, "");
+    doc
+}
+
+/// Up and down too often.
+pub(super) fn flapping(
+    about: &About,
+    check: &Check,
+    changes: u32,
+    within: Duration,
+    ctx: &Context,
+) -> Doc {
+    let mut doc = about_one(Tone::Warn, "\u{25c6} FLAPPING".to_owned(), about);
+    doc.lead.push(format!(
+        "{} is FLAPPING: {changes} changes between up and down within {}. Single changes are not mailed \
+         while this lasts; 10 minutes of down are, and 30 minutes of up end it with one mail. \
+         Everything is recorded all the while.",
+        about.name,
+        words::span(within)
+    ));
+    doc.lead.push(about.url.clone());
+    notes::delay(&mut doc, ctx);
+    doc.prose(
+        "Look at",
+        "a limit that is just reached (memory, connections, workers), a crash loop, one bad backend \
+         behind a load balancer, a timeout close to the usual time",
+    );
+    diagnosis::expectation(&mut doc, check, ctx);
+    diagnosis::way(&mut doc, check, None);
+    diagnosis::times(&mut doc, check, ctx);
+    diagnosis::checks(&mut doc, check, None, ctx);
+    notes::month(&mut doc, ctx);
+    notes::note(&mut doc, ctx);
+    notes::try_it(&mut doc, ctx);
+    notes::commands(&mut doc, about, "2h");
+    doc.footer = notes::footer(ctx, "");
+    doc
+}
+
+/// Another chain than before.
+pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx: &Context) -> Doc {
+    let mut doc = about_one(Tone::Warn, "\u{25c6} REDIRECT CHANGED".to_owned(), about);
+    doc.lead.push(format!(
+        "{} is up, but its way there is another one than before, seen in several checks in a row. \
+         If that was meant to be, nothing is to be done: it is what is expected from now on.",
+        about.name
+    ));
+    doc.lead.push(about.url.clone());
+    notes::delay(&mut doc, ctx);
+    let table = |rows| {
+        Body::Table(Table {
+            head: vec![],
+            right: vec![],
+            breaks: 1,
+            rows,
+        })
+    };
+    // The status at the end of the old chain was a good one, and is not part of the chain.
+    let old = Check {
+        chain: std::sync::Arc::new(before.clone()),
+        verdict: crate::domain::check::Verdict::Up,
+        ..check.clone()
+    };
+    doc.part("Before", table(diagnosis::chain_rows(&old, None)));
+    doc.part(
+        "Now",
+        table(diagnosis::chain_rows(check, Some((before, check.status)))),
+    );
+    notes::note(&mut doc, ctx);
+    notes::try_it(&mut doc, ctx);
+    notes::more(&mut doc, about, "1d");
+    doc.footer = notes::footer(ctx, "");
+    doc
+}

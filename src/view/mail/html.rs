@@ -1,0 +1,214 @@
+//! The HTML part: nothing remote, styles inline, no background of its own, so that dark mode can do its work.
+
+use std::fmt::Write;
+
+use crate::domain::text;
+
+use super::doc::{Body, Cell, Doc, Part, Table, Tone};
+
+/// Longer texts than this are cut: nobody reads on.
+const CHARS_MAX: usize = 4000;
+const MONO: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:14px;line-height:1.5";
+const LABEL: &str = "margin:18px 0 2px;font-size:13px;font-weight:600;color:#57606a";
+const TEXT: &str = "margin:0 0 6px;overflow-wrap:anywhere";
+
+/// What mail programs with a dark mode of their own need; the others ignore it.
+const DARK: &str = ":root{color-scheme:light dark;supported-color-schemes:light dark}\
+@media (prefers-color-scheme:dark){.muted{color:#9198a1!important}.down{color:#f85149!important}\
+.up{color:#3fb950!important}.warn{color:#d29922!important}.rule{border-color:#3d444d!important}\
+a{color:#4493f8!important}}";
+
+/// Writes a mail as one HTML document.
+pub(super) fn write(doc: &Doc) -> String {
+    let mut out = String::with_capacity(8192);
+    out.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    out.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
+    out.push_str("<meta name=\"supported-color-schemes\" content=\"light dark\">\n");
+    let _ = write!(
+        out,
+        "<title>{} {}</title>\n<style>{DARK}</style>\n</head>\n",
+        escape(&doc.badge),
+        escape(&doc.title)
+    );
+    out.push_str("<body style=\"margin:0;padding:16px;font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;font-size:16px;line-height:1.45\">\n");
+    out.push_str("<div style=\"max-width:640px\">\n");
+    let _ = writeln!(
+        out,
+        "<p style=\"margin:0 0 10px\"><span style=\"display:inline-block;padding:3px 10px;border-radius:4px;font-weight:700;color:#ffffff;background-color:{}\">{}</span></p>",
+        badge_colour(doc.tone),
+        escape(&doc.badge)
+    );
+    let _ = writeln!(
+        out,
+        "<h1 style=\"margin:0 0 2px;font-size:20px;line-height:1.3;overflow-wrap:anywhere\">{}</h1>",
+        escape(&doc.title)
+    );
+    if let Some(url) = &doc.link {
+        let _ = writeln!(
+            out,
+            "<p class=\"muted\" style=\"margin:0 0 12px;font-size:14px;color:#57606a;overflow-wrap:anywhere\">{}</p>",
+            link(url)
+        );
+    }
+    for paragraph in &doc.lead {
+        let _ = writeln!(
+            out,
+            "<p style=\"margin:10px 0;overflow-wrap:anywhere\">{}</p>",
+            escape(paragraph)
+        );
+    }
+    for one in &doc.parts {
+        part(&mut out, one);
+    }
+    let _ = writeln!(
+        out,
+        "<p class=\"muted rule\" style=\"margin:22px 0 0;padding-top:8px;border-top:1px solid #d1d9e0;font-size:13px;color:#57606a;overflow-wrap:anywhere\">{}</p>",
+        escape(&doc.footer)
+    );
+    out.push_str("</div>\n</body>\n</html>\n");
+    out
+}
+
+fn part(out: &mut String, part: &Part) {
+    let _ = writeln!(
+        out,
+        "<h2 class=\"muted\" style=\"{LABEL}\">{}</h2>",
+        escape(part.label)
+    );
+    match &part.body {
+        Body::Prose(paragraphs) => {
+            for paragraph in paragraphs {
+                let _ = writeln!(out, "<p style=\"{TEXT}\">{}</p>", escape(paragraph));
+            }
+        }
+        Body::Note(note) => {
+            let _ = writeln!(out, "<p style=\"{TEXT}\">{}</p>", with_links(note));
+        }
+        Body::Table(rows) | Body::Wide(rows) => table(out, rows),
+        Body::Command(words) => {
+            let words: Vec<String> = words.iter().map(|word| escape(word)).collect();
+            let _ = writeln!(
+                out,
+                "<p style=\"{TEXT};{MONO};word-break:break-word\">{}</p>",
+                words.join(" ")
+            );
+        }
+        Body::Quote(quote) => {
+            let _ = writeln!(
+                out,
+                "<blockquote class=\"rule\" style=\"margin:0 0 6px;padding-left:10px;border-left:3px solid #d1d9e0;overflow-wrap:anywhere;{MONO}\">{}</blockquote>",
+                escape(quote)
+            );
+        }
+    }
+}
+
+fn table(out: &mut String, table: &Table) {
+    let layout = if table.head.is_empty() {
+        " role=\"presentation\""
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "<table{layout} cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:collapse;{MONO}\">"
+    );
+    if !table.head.is_empty() {
+        out.push_str("<tr>");
+        for (column, name) in table.head.iter().enumerate() {
+            let _ = write!(
+                out,
+                "<th scope=\"col\" class=\"muted\" style=\"{};font-weight:600;color:#57606a\">{}</th>",
+                cell_style(column, table),
+                escape(name)
+            );
+        }
+        out.push_str("</tr>\n");
+    }
+    for row in &table.rows {
+        out.push_str("<tr>");
+        for (column, Cell { text, tone }) in row.iter().enumerate() {
+            let (class, colour) = tone_style(*tone);
+            let class = if class.is_empty() {
+                String::new()
+            } else {
+                format!(" class=\"{class}\"")
+            };
+            let _ = write!(
+                out,
+                "<td{class} style=\"{}{colour}\">{}</td>",
+                cell_style(column, table),
+                escape(text)
+            );
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</table>\n");
+}
+
+fn cell_style(column: usize, table: &Table) -> String {
+    let align = if table.right.contains(&column) {
+        "right"
+    } else {
+        "left"
+    };
+    let breaking = if column == table.breaks {
+        "overflow-wrap:anywhere;word-break:break-word"
+    } else {
+        "white-space:nowrap"
+    };
+    format!("padding:1px 12px 1px 0;vertical-align:top;text-align:{align};{breaking}")
+}
+
+const fn badge_colour(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Down => "#b42318",
+        Tone::Up => "#1a7f37",
+        Tone::Warn => "#9a6700",
+        Tone::Plain | Tone::Muted => "#57606a",
+    }
+}
+
+const fn tone_style(tone: Tone) -> (&'static str, &'static str) {
+    match tone {
+        Tone::Plain => ("", ""),
+        Tone::Down => ("down", ";color:#b42318;font-weight:600"),
+        Tone::Up => ("up", ";color:#1a7f37"),
+        Tone::Warn => ("warn", ";color:#9a6700;font-weight:600"),
+        Tone::Muted => ("muted", ";color:#57606a"),
+    }
+}
+
+/// Text that markup cannot come out of, one line without control characters.
+fn escape(raw: &str) -> String {
+    let clean = text::line(raw, CHARS_MAX);
+    let mut out = String::with_capacity(clean.len() + 16);
+    for c in clean.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// A link, where the text is a web address: only what the configuration wrote is ever linked.
+fn link(url: &str) -> String {
+    let shown = escape(url);
+    if url.starts_with("https://") || url.starts_with("http://") {
+        format!("<a href=\"{shown}\" style=\"color:#0969da\">{shown}</a>")
+    } else {
+        shown
+    }
+}
+
+/// A note of the configuration, whose web addresses become links.
+fn with_links(note: &str) -> String {
+    let words: Vec<String> = note.split_whitespace().map(link).collect();
+    words.join(" ")
+}

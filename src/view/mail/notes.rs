@@ -1,0 +1,118 @@
+//! What stands at the end of mails about a monitor: neighbours, 30 days, note, commands; and why it is late.
+
+use crate::domain::notice::About;
+
+use super::context::Context;
+use super::curl;
+use super::doc::{Body, Doc};
+use super::words::{self, shell_word};
+
+/// So many other sites are named.
+const OTHERS_MAX: usize = 8;
+
+/// Others that are down now.
+pub(super) fn also_down(doc: &mut Doc, ctx: &Context) {
+    if ctx.also_down.is_empty() {
+        return;
+    }
+    let mut names: Vec<String> = ctx
+        .also_down
+        .iter()
+        .take(OTHERS_MAX)
+        .map(|other| {
+            format!(
+                "{} (since {})",
+                other.name,
+                words::clock_time(other.since, ctx)
+            )
+        })
+        .collect();
+    if let more @ 1.. = ctx.also_down.len().saturating_sub(OTHERS_MAX) {
+        names.push(format!("and {more} more"));
+    }
+    doc.prose("Also down now", names.join(", "));
+}
+
+/// The last thirty days.
+pub(super) fn month(doc: &mut Doc, ctx: &Context) {
+    let Some(month) = ctx.history.month else {
+        return;
+    };
+    let outages = match month.outages {
+        0 => "no outage".to_owned(),
+        1 => format!("1 outage, {}", words::span(month.longest)),
+        many => format!("{many} outages, longest {}", words::span(month.longest)),
+    };
+    doc.prose(
+        "Last 30 days",
+        format!("{} up, {outages}", words::percent(month.uptime_percent)),
+    );
+}
+
+/// The configuration's note.
+pub(super) fn note(doc: &mut Doc, ctx: &Context) {
+    if let Some(monitor) = ctx.monitor {
+        doc.part(
+            "Note",
+            Body::Note(monitor.masks().apply(&monitor.note).into_owned()),
+        );
+    }
+}
+
+/// How to do the check by hand.
+pub(super) fn try_it(doc: &mut Doc, ctx: &Context) {
+    if let Some(monitor) = ctx.monitor {
+        doc.part("Try it", Body::Command(curl::words(monitor)));
+    }
+}
+
+/// The command that shows more.
+pub(super) fn more(doc: &mut Doc, about: &About, since: &str) {
+    let words = command("sitewatch history", about, &format!("--since {since}"));
+    doc.part("More", Body::Command(words));
+}
+
+/// The commands that show more and that rest the reminders.
+pub(super) fn commands(doc: &mut Doc, about: &About, since: &str) {
+    more(doc, about, since);
+    let words = command("sitewatch ack", about, "--for 2h");
+    doc.part("Silence", Body::Command(words));
+}
+
+/// A command about a monitor; a name that begins with a dash is kept from being an option.
+fn command(words: &str, about: &About, options: &str) -> Vec<String> {
+    let name = shell_word(about.name.as_str());
+    if name.starts_with('-') {
+        vec![words.into(), options.into(), format!("-- {name}")]
+    } else {
+        vec![words.into(), name, options.into()]
+    }
+}
+
+/// Says that a mail is late, and why.
+pub(super) fn delay(doc: &mut Doc, ctx: &Context) {
+    if let Some(delay) = &ctx.delay {
+        doc.lead.push(format!(
+            "This mail left {} after it was decided: {}.",
+            words::span(delay.by),
+            delay.why
+        ));
+    }
+}
+
+/// Who wrote this.
+pub(super) fn footer(ctx: &Context, more: &str) -> String {
+    let mut footer = format!("sitewatch {} on {}", env!("CARGO_PKG_VERSION"), ctx.host);
+    if let Some(interval) = ctx
+        .monitor
+        .map(|monitor| words::span(monitor.rules.interval))
+        && more.is_empty()
+    {
+        footer.push_str(&format!(", checked every {interval}"));
+    }
+    if !more.is_empty() {
+        footer.push_str(", ");
+        footer.push_str(more);
+    }
+    footer
+}

@@ -1,0 +1,111 @@
+//! UP and WAS DOWN: an outage that is over.
+
+use crate::domain::check::Check;
+use crate::domain::incident::{Cause, IncidentKey};
+use crate::domain::notice::About;
+use crate::domain::timestamp::Timestamp;
+
+use super::context::Context;
+use super::diagnosis;
+use super::doc::{Doc, Tone};
+use super::down::about_one;
+use super::notes;
+use super::words;
+
+/// The facts of an UP.
+pub(super) struct Up<'a> {
+    pub(super) incident: IncidentKey,
+    pub(super) cause: &'a Cause,
+    pub(super) closed_at: Timestamp,
+    pub(super) check: &'a Check,
+    pub(super) checks_failed: u32,
+}
+
+impl Up<'_> {
+    fn lasted(&self) -> String {
+        words::span(self.closed_at.since(self.incident.opened_at))
+    }
+
+    fn story(&self, ctx: &Context) -> String {
+        format!(
+            "It was down for {}, from {} to {}, with {}: {}.",
+            self.lasted(),
+            words::clock_time(self.incident.opened_at, ctx),
+            words::clock_time(self.closed_at, ctx),
+            words::count(self.checks_failed.into(), "failed check", "failed checks"),
+            self.causes(ctx)
+        )
+    }
+
+    /// `503 Service Unavailable (14), connection refused (2)`
+    fn causes(&self, ctx: &Context) -> String {
+        if ctx.history.causes.is_empty() {
+            return words::cause_name(&self.cause.failure, self.cause.status);
+        }
+        let causes: Vec<String> = ctx
+            .history
+            .causes
+            .iter()
+            .map(|(cause, count)| format!("{cause} ({count})"))
+            .collect();
+        causes.join(", ")
+    }
+
+    fn answer(&self) -> String {
+        let status = self
+            .check
+            .status
+            .map_or_else(|| "an answer".to_owned(), words::status);
+        format!("{status} in {}", words::ms(self.check.timings.total))
+    }
+}
+
+/// Up again.
+pub(super) fn up(about: &About, facts: &Up, ctx: &Context) -> Doc {
+    let mut doc = about_one(
+        Tone::Up,
+        format!("\u{25b2} UP after {}", facts.lasted()),
+        about,
+    );
+    doc.lead.push(format!(
+        "{} is UP again since {}: {}.",
+        about.name,
+        words::moment(facts.closed_at, ctx),
+        facts.answer()
+    ));
+    doc.lead.push(facts.story(ctx));
+    notes::delay(&mut doc, ctx);
+    finish(&mut doc, about, facts, ctx);
+    doc
+}
+
+/// Over before anybody could be told.
+pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -> Doc {
+    let mut doc = about_one(
+        Tone::Up,
+        format!("\u{25b2} WAS DOWN {}", facts.lasted()),
+        about,
+    );
+    doc.lead.push(format!(
+        "{} WAS DOWN and is up again since {}: {}. The outage was over before its mail could leave.",
+        about.name,
+        words::moment(facts.closed_at, ctx),
+        facts.answer()
+    ));
+    doc.lead.push(facts.story(ctx));
+    notes::delay(&mut doc, ctx);
+    diagnosis::meaning(&mut doc, facts.cause, down);
+    diagnosis::excerpt(&mut doc, down, ctx);
+    finish(&mut doc, about, facts, ctx);
+    doc
+}
+
+fn finish(doc: &mut Doc, about: &About, facts: &Up, ctx: &Context) {
+    diagnosis::way(doc, facts.check, None);
+    diagnosis::times(doc, facts.check, ctx);
+    notes::also_down(doc, ctx);
+    notes::month(doc, ctx);
+    notes::note(doc, ctx);
+    notes::more(doc, about, "1d");
+    doc.footer = notes::footer(ctx, "");
+}

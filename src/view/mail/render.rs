@@ -1,0 +1,184 @@
+//! From the facts of a mail to its subject, text, HTML and fields.
+
+use crate::domain::incident::IncidentKey;
+use crate::domain::notice::{MailKind, News, Notice, Parcel};
+use crate::domain::text::line;
+use crate::domain::timestamp::Timestamp;
+
+use super::context::Context;
+use super::doc::Doc;
+use super::recovery::{self, Up};
+use super::rendered::Rendered;
+use super::{about_us, digest, down, html, report, subject as subjects, text};
+
+/// Renders a mail as it leaves now.
+pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
+    let doc = doc(parcel, ctx);
+    Rendered {
+        subject: subject(parcel, &ctx.host, ctx.now),
+        text: text::write(&doc),
+        html: html::write(&doc),
+        headers: headers(parcel, &ctx.host),
+    }
+}
+
+/// The subject alone, for lists.
+pub fn subject(parcel: &Parcel, host: &str, now: Timestamp) -> String {
+    line(&subjects::of(parcel, host, now), 300).into_owned()
+}
+
+fn doc(parcel: &Parcel, ctx: &Context) -> Doc {
+    if let [
+        Notice {
+            about: Some(about),
+            news: News::Down { check: failed, .. },
+            ..
+        },
+        up,
+    ] = parcel.notices.as_slice()
+        && subjects::was_down(&parcel.notices[0], up).is_some()
+        && let Some(facts) = up_facts(up)
+    {
+        return recovery::was_down(about, &facts, failed, ctx);
+    }
+    match parcel.notices.as_slice() {
+        [one] if parcel.kind != MailKind::Digest => single(one, ctx),
+        many => digest::digest(many, ctx),
+    }
+}
+
+fn up_facts(notice: &Notice) -> Option<Up<'_>> {
+    match &notice.news {
+        News::Up {
+            incident,
+            cause,
+            closed_at,
+            check,
+            checks_failed,
+        } => Some(Up {
+            incident: *incident,
+            cause,
+            closed_at: *closed_at,
+            check,
+            checks_failed: *checks_failed,
+        }),
+        _ => None,
+    }
+}
+
+fn single(notice: &Notice, ctx: &Context) -> Doc {
+    let Some(about) = &notice.about else {
+        return match &notice.news {
+            News::Blind {
+                from,
+                to,
+                monitors,
+                names,
+            } => about_us::blind(*from, *to, *monitors, names, ctx),
+            News::Trouble { what, detail } => about_us::trouble(what, detail, ctx),
+            News::Report { from, to } => report::report(*from, *to, ctx),
+            News::Test => about_us::test(ctx),
+            // News of a monitor that says not of which: shown as a table of one.
+            _ => digest::digest(std::slice::from_ref(notice), ctx),
+        };
+    };
+    match &notice.news {
+        News::Down {
+            incident,
+            cause,
+            up_since,
+            check,
+            checks_failed,
+            last_good,
+            held,
+        } => down::down(
+            about,
+            &down::Down {
+                incident: *incident,
+                cause,
+                up_since: *up_since,
+                check,
+                checks_failed: *checks_failed,
+                last_good: last_good.as_deref(),
+                held: held.as_deref(),
+            },
+            ctx,
+        ),
+        News::StillDown {
+            incident,
+            cause,
+            check,
+            checks_failed,
+            next,
+        } => down::still_down(about, *incident, cause, check, *checks_failed, *next, ctx),
+        News::Up { .. } => {
+            let facts = up_facts(notice).expect("the news was matched as Up");
+            recovery::up(about, &facts, ctx)
+        }
+        News::Degraded {
+            check,
+            since,
+            count,
+            reason,
+        } => down::degraded(about, check, *since, *count, *reason, ctx),
+        News::CertificateExpiring { check, step } => down::certificate(about, check, *step, ctx),
+        News::Flapping {
+            changes,
+            within,
+            check,
+            ..
+        } => down::flapping(about, check, *changes, *within, ctx),
+        News::RedirectChanged { before, check } => {
+            down::redirect_changed(about, before, check, ctx)
+        }
+        News::Blind {
+            from,
+            to,
+            monitors,
+            names,
+        } => about_us::blind(*from, *to, *monitors, names, ctx),
+        News::Trouble { what, detail } => about_us::trouble(what, detail, ctx),
+        News::Report { from, to } => report::report(*from, *to, ctx),
+        News::Test => about_us::test(ctx),
+    }
+}
+
+/// The fields by which mails are filtered; an incident's comes once per incident.
+fn headers(parcel: &Parcel, host: &str) -> Vec<(&'static str, String)> {
+    let host: String = host
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '.' || c == '-' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let mut headers = vec![(
+        "List-Id",
+        format!("sitewatch alerts <alerts.sitewatch.{host}>"),
+    )];
+    let merged = parcel.kind != MailKind::Digest;
+    if merged && let Some(about) = parcel.notices.first().and_then(|n| n.about.as_ref()) {
+        headers.push((
+            "X-Sitewatch-Monitor",
+            line(about.name.as_str(), 200).into_owned(),
+        ));
+    }
+    headers.push(("X-Sitewatch-State", parcel.kind.as_str().to_owned()));
+    let mut incidents: Vec<IncidentKey> = Vec::new();
+    for notice in &parcel.notices {
+        if let Some(incident) = notice.news.incident()
+            && !incidents.contains(&incident)
+        {
+            incidents.push(incident);
+        }
+    }
+    headers.extend(
+        incidents
+            .iter()
+            .map(|incident| ("X-Sitewatch-Incident", incident.to_string())),
+    );
+    headers
+}

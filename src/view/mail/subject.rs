@@ -1,0 +1,159 @@
+//! Subjects: a stable interface. Everything variable stands in brackets, the monitor's name alone outside.
+
+use crate::domain::check::FailureKind;
+use crate::domain::monitor::MonitorName;
+use crate::domain::notice::{News, Notice, Parcel};
+use crate::domain::span::Human;
+use crate::domain::text;
+use crate::domain::timestamp::Timestamp;
+
+use super::words;
+
+/// A name longer than this is cut in its middle: always at the same place, so that its mails keep one thread.
+const NAME_CHARS_MAX: usize = 60;
+
+/// The subject of a mail that leaves at `now` from `host`.
+pub fn of(parcel: &Parcel, host: &str, now: Timestamp) -> String {
+    if let [down, up] = parcel.notices.as_slice()
+        && let Some(lasted) = was_down(down, up)
+    {
+        return about(&format!("WAS DOWN {}", Human(lasted)), down, host);
+    }
+    match parcel.notices.as_slice() {
+        [one] => single(one, host, now),
+        many => format!("[{}] sitewatch on {host}", Counts::of(many)),
+    }
+}
+
+/// How long the outage lasted that these two tell the begin and the end of.
+pub(super) fn was_down(down: &Notice, up: &Notice) -> Option<std::time::Duration> {
+    match (&down.news, &up.news) {
+        (
+            News::Down { incident, .. },
+            News::Up {
+                incident: ended,
+                closed_at,
+                ..
+            },
+        ) if incident == ended => Some(closed_at.since(incident.opened_at)),
+        _ => None,
+    }
+}
+
+fn single(notice: &Notice, host: &str, now: Timestamp) -> String {
+    let word = match &notice.news {
+        News::Down { cause, .. } => {
+            format!("DOWN {}", words::cause_word(&cause.failure, cause.status))
+        }
+        News::StillDown { incident, .. } => {
+            format!("STILL DOWN {}", Human(now.since(incident.opened_at)))
+        }
+        News::Up {
+            incident,
+            closed_at,
+            ..
+        } => format!("UP after {}", Human(closed_at.since(incident.opened_at))),
+        News::Degraded { reason, .. } => format!("DEGRADED {reason}"),
+        News::CertificateExpiring { .. } => {
+            format!("DEGRADED {}", FailureKind::CertificateExpiring)
+        }
+        News::Flapping { .. } => "FLAPPING".to_owned(),
+        News::RedirectChanged { .. } => "REDIRECT CHANGED".to_owned(),
+        News::Blind { from, to, .. } => format!("BLIND {}", Human(to.since(*from))),
+        News::Trouble { what, .. } => format!("TROUBLE {}", text::line(what, 30)),
+        News::Report { from, to } => format!("REPORT {}", period(*from, *to)),
+        News::Test => "TEST".to_owned(),
+    };
+    about(&word, notice, host)
+}
+
+fn about(word: &str, notice: &Notice, host: &str) -> String {
+    match &notice.about {
+        Some(about) => format!("[{word}] {}", name(&about.name)),
+        None => format!("[{word}] sitewatch on {host}"),
+    }
+}
+
+fn name(name: &MonitorName) -> String {
+    text::middle(name.as_str(), NAME_CHARS_MAX).into_owned()
+}
+
+/// The length of a report's period: `7d`, also when a clock change made it an hour longer or shorter.
+pub(super) fn period(from: Timestamp, to: Timestamp) -> String {
+    let hours = (to.since(from).as_secs() + 1800) / 3600;
+    if hours < 24 {
+        return format!("{}h", hours.max(1));
+    }
+    format!("{}d", (hours + 12) / 24)
+}
+
+/// How many of what a digest tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) down: usize,
+    pub(super) up: usize,
+    pub(super) was_down: usize,
+    pub(super) degraded: usize,
+    pub(super) flapping: usize,
+    pub(super) redirect_changed: usize,
+    pub(super) other: usize,
+}
+
+impl Counts {
+    pub(super) fn of(notices: &[Notice]) -> Self {
+        let mut counts = Self::default();
+        for notice in notices {
+            let count = match &notice.news {
+                News::Down { .. } if ends_too(notices, notice) => &mut counts.was_down,
+                News::Up { .. } if began_too(notices, notice) => continue,
+                News::Down { .. } | News::StillDown { .. } => &mut counts.down,
+                News::Up { .. } => &mut counts.up,
+                News::Degraded { .. } | News::CertificateExpiring { .. } => &mut counts.degraded,
+                News::Flapping { .. } => &mut counts.flapping,
+                News::RedirectChanged { .. } => &mut counts.redirect_changed,
+                News::Blind { .. } | News::Trouble { .. } | News::Report { .. } | News::Test => {
+                    &mut counts.other
+                }
+            };
+            *count += 1;
+        }
+        counts
+    }
+}
+
+/// Whether the end of this notice's outage is told as well.
+pub(super) fn ends_too(notices: &[Notice], down: &Notice) -> bool {
+    notices.iter().any(|up| was_down(down, up).is_some())
+}
+
+/// Whether the begin of this notice's outage is told as well.
+pub(super) fn began_too(notices: &[Notice], up: &Notice) -> bool {
+    notices.iter().any(|down| was_down(down, up).is_some())
+}
+
+/// `12 DOWN, 3 UP`
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = [
+            (self.down, "DOWN"),
+            (self.up, "UP"),
+            (self.was_down, "WAS DOWN"),
+            (self.degraded, "DEGRADED"),
+            (self.flapping, "FLAPPING"),
+            (self.redirect_changed, "REDIRECT CHANGED"),
+            (self.other, "OTHER"),
+        ];
+        let mut first = true;
+        for (count, word) in all.into_iter().filter(|(count, _)| *count > 0) {
+            if !first {
+                f.write_str(", ")?;
+            }
+            first = false;
+            write!(f, "{count} {word}")?;
+        }
+        if first {
+            f.write_str("NOTHING")?;
+        }
+        Ok(())
+    }
+}

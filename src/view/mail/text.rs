@@ -1,0 +1,254 @@
+//! The text part: at most 78 columns, readable in any terminal.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::domain::text;
+
+use super::doc::{Body, Cell, Doc, Table};
+
+/// RFC 5322 section 2.1.1.
+pub(super) const COLUMNS: usize = 78;
+/// Where the bodies of parts begin.
+const INDENT: usize = 16;
+/// Longer texts than this are cut: nobody reads on.
+const CHARS_MAX: usize = 4000;
+
+/// Writes a mail as text.
+pub(super) fn write(doc: &Doc) -> String {
+    let mut out = String::new();
+    for paragraph in &doc.lead {
+        for line in wrap(paragraph, COLUMNS) {
+            push_line(&mut out, 0, &line);
+        }
+    }
+    for (index, part) in doc.parts.iter().enumerate() {
+        // Short neighbours stand together, larger blocks apart.
+        let apart =
+            index == 0 || stands_apart(&part.body) || stands_apart(&doc.parts[index - 1].body);
+        if apart && !out.is_empty() {
+            out.push('\n');
+        }
+        match &part.body {
+            Body::Prose(paragraphs) => {
+                let lines: Vec<String> = paragraphs
+                    .iter()
+                    .flat_map(|paragraph| wrap(paragraph, COLUMNS - INDENT))
+                    .collect();
+                labelled(&mut out, part.label, &lines);
+            }
+            Body::Quote(text) | Body::Note(text) => {
+                labelled(&mut out, part.label, &wrap(text, COLUMNS - INDENT));
+            }
+            Body::Table(rows) => labelled(&mut out, part.label, &table(rows, COLUMNS - INDENT)),
+            Body::Wide(rows) => {
+                push_line(&mut out, 0, part.label);
+                for line in table(rows, COLUMNS - 2) {
+                    push_line(&mut out, 2, &line);
+                }
+            }
+            Body::Command(words) => labelled(&mut out, part.label, &command(words)),
+        }
+    }
+    out.push_str("\n-- \n");
+    for line in wrap(&doc.footer, COLUMNS) {
+        push_line(&mut out, 0, &line);
+    }
+    out
+}
+
+fn stands_apart(body: &Body) -> bool {
+    match body {
+        Body::Prose(paragraphs) => paragraphs.len() > 1,
+        Body::Table(table) => table.rows.len() > 1,
+        Body::Wide(_) | Body::Quote(_) => true,
+        Body::Command(_) | Body::Note(_) => false,
+    }
+}
+
+fn push_line(out: &mut String, indent: usize, line: &str) {
+    out.extend(std::iter::repeat_n(' ', indent));
+    out.push_str(line);
+    while out.ends_with(' ') {
+        out.pop();
+    }
+    out.push('\n');
+}
+
+fn labelled(out: &mut String, label: &str, lines: &[String]) {
+    for (index, line) in lines.iter().enumerate() {
+        let label = if index == 0 { label } else { "" };
+        if line.starts_with(NO_INDENT) {
+            push_line(out, 0, &line[NO_INDENT.len_utf8()..]);
+        } else {
+            push_line(out, 0, &format!("{label:<INDENT$}{line}"));
+        }
+    }
+}
+
+/// Marks a line that must begin in the first column; cannot come from outside, where it is cleaned away.
+const NO_INDENT: char = '\u{1}';
+
+/// Breaks text into lines; a word that is too long for one is broken as well.
+fn wrap(paragraph: &str, columns: usize) -> Vec<String> {
+    let clean = text::line(paragraph, CHARS_MAX);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in clean.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > columns {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        while line.width() > columns {
+            let rest = line.split_off(cut_at(&line, columns));
+            lines.push(std::mem::replace(&mut line, rest));
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// The byte at which a text that is too wide is cut: at least one character goes before it.
+fn cut_at(line: &str, columns: usize) -> usize {
+    let mut width = 0;
+    for (index, c) in line.char_indices() {
+        width += c.width().unwrap_or(0);
+        if width > columns && index > 0 {
+            return index;
+        }
+    }
+    line.len()
+}
+
+/// Aligned rows: the column that breaks gets what the others leave.
+fn table(table: &Table, columns: usize) -> Vec<String> {
+    let head: Vec<Cell> = table.head.iter().map(|name| (*name).into()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(&head)
+        .filter(|head| !head.is_empty())
+        .chain(&table.rows)
+        .map(|row| {
+            row.iter()
+                .map(|cell| text::line(&cell.text, CHARS_MAX).into_owned())
+                .collect()
+        })
+        .collect();
+    let width_count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let mut widths: Vec<usize> = (0..width_count)
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.width())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let gaps = 2 * width_count.saturating_sub(1);
+    let others: usize = widths
+        .iter()
+        .enumerate()
+        .filter(|(column, _)| *column != table.breaks)
+        .map(|(_, width)| width)
+        .sum();
+    if let Some(width) = widths.get_mut(table.breaks) {
+        *width = (*width).min(columns.saturating_sub(others + gaps).max(12));
+    }
+    rows.iter()
+        .flat_map(|row| table_row(row, &widths, table))
+        // A row whose fixed columns are too wide already is broken like text.
+        .flat_map(|line| {
+            if line.width() > columns {
+                wrap(&line, columns)
+            } else {
+                vec![line]
+            }
+        })
+        .collect()
+}
+
+fn table_row(row: &[String], widths: &[usize], table: &Table) -> Vec<String> {
+    let broken: Vec<String> = row
+        .get(table.breaks)
+        .map(|cell| wrap(cell, widths[table.breaks]))
+        .unwrap_or_default();
+    let mut lines = Vec::new();
+    for index in 0..broken.len().max(1) {
+        let mut line = String::new();
+        for (column, width) in widths.iter().enumerate() {
+            let cell = if column == table.breaks {
+                broken.get(index).map_or("", String::as_str)
+            } else if index == 0 {
+                row.get(column).map_or("", String::as_str)
+            } else {
+                ""
+            };
+            if column > 0 {
+                line.push_str("  ");
+            }
+            let padding = width.saturating_sub(cell.width());
+            if table.right.contains(&column) {
+                line.extend(std::iter::repeat_n(' ', padding));
+                line.push_str(cell);
+            } else {
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', padding));
+            }
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
+}
+
+/// A command over several lines, as a shell takes it.
+fn command(words: &[String]) -> Vec<String> {
+    // Room for the indent of the lines that follow and for ` \` at the end.
+    let columns = COLUMNS - INDENT - 4;
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in words {
+        let word = text::line(word, CHARS_MAX).into_owned();
+        let line = lines.last_mut().expect("it begins with one line");
+        if line.is_empty() {
+            *line = word;
+        } else if line.width() + 1 + word.width() <= columns {
+            line.push(' ');
+            line.push_str(&word);
+        } else {
+            line.push_str(" \\");
+            lines.push(format!("  {word}"));
+        }
+    }
+    lines
+        .into_iter()
+        .flat_map(|line| break_word(&line))
+        .collect()
+}
+
+/// A line with a word that is too long for it: a backslash at the end of a line joins it with the next,
+/// which must begin in the first column, since blanks would belong to the word.
+fn break_word(line: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut rest = line.to_owned();
+    let mut columns = COLUMNS - INDENT - 1;
+    // Within single quotes a backslash stands for itself: such a word is closed and opened again.
+    let mut quoted = false;
+    while rest.width() > columns {
+        let tail = rest.split_off(cut_at(&rest, columns - 2));
+        for c in rest.chars() {
+            quoted ^= c == '\'';
+        }
+        if quoted {
+            pieces.push(format!("{rest}'\\"));
+            rest = format!("{NO_INDENT}'{tail}");
+            quoted = false;
+        } else {
+            pieces.push(format!("{rest}\\"));
+            rest = format!("{NO_INDENT}{tail}");
+        }
+        columns = COLUMNS - 1;
+    }
+    pieces.push(rest);
+    pieces
+}

@@ -1,0 +1,156 @@
+//! Times, numbers and causes in words, the same in every mail.
+
+use std::time::Duration;
+
+use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros};
+use crate::domain::incident::Cause;
+use crate::domain::span::Human;
+use crate::domain::status_code;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::{failure_meaning, mask};
+
+use super::context::Context;
+
+/// `Sun 2026-11-22 14:02:11 CET (13:02:11 UTC)`
+pub(super) fn moment(at: Timestamp, ctx: &Context) -> String {
+    let local = at.in_zone(&ctx.zone);
+    let here = local.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string();
+    if local.offset() == jiff::tz::Offset::UTC {
+        return here;
+    }
+    let utc = at.to_jiff().strftime("%H:%M:%S UTC");
+    format!("{here} ({utc})")
+}
+
+/// `14:02:11`, with the date where it is another day than that of the mail.
+pub(super) fn clock_time(at: Timestamp, ctx: &Context) -> String {
+    let local = at.in_zone(&ctx.zone);
+    if local.date() == ctx.now.in_zone(&ctx.zone).date() {
+        local.strftime("%H:%M:%S").to_string()
+    } else {
+        local.strftime("%m-%d %H:%M:%S").to_string()
+    }
+}
+
+/// `2026-11-22`
+pub(super) fn date(at: Timestamp, ctx: &Context) -> String {
+    at.in_zone(&ctx.zone).strftime("%Y-%m-%d").to_string()
+}
+
+/// A length of time in words.
+pub(super) fn span(duration: Duration) -> String {
+    Human(duration).to_string()
+}
+
+/// `1 043`: thousands apart.
+pub(super) fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 043 ms`, rounded.
+pub(super) fn ms(time: Micros) -> String {
+    format!("{} ms", number((u64::from(time.0) + 500) / 1000))
+}
+
+/// `99.94 %`, rounded down: only an uptime without any outage is 100 %.
+pub(super) fn percent(value: f64) -> String {
+    let hundredths = (value.clamp(0.0, 100.0) * 100.0 + 1e-6).floor();
+    format!("{:.2} %", hundredths / 100.0)
+}
+
+/// `1 check`, `3 checks`
+pub(super) fn count(number_of: u64, one: &str, many: &str) -> String {
+    format!(
+        "{} {}",
+        number(number_of),
+        if number_of == 1 { one } else { many }
+    )
+}
+
+/// `503 Service Unavailable`
+pub(super) fn status(code: u16) -> String {
+    status_code::lookup(code).map_or_else(|| code.to_string(), |s| format!("{code} {}", s.name))
+}
+
+/// The word of a subject: the status where it is the failure, else the kind.
+pub(super) fn cause_word(failure: &Failure, status: Option<u16>) -> String {
+    match (failure.kind, status) {
+        (FailureKind::Status, Some(status)) => status.to_string(),
+        (kind, _) => kind.as_str().to_owned(),
+    }
+}
+
+/// A cause in a few words: `503 Service Unavailable`, `connection refused`.
+pub(super) fn cause_name(failure: &Failure, status_seen: Option<u16>) -> String {
+    match (failure.kind, status_seen) {
+        (FailureKind::Status, Some(code)) => status(code),
+        (kind, _) => failure_meaning::of(kind).name.to_owned(),
+    }
+}
+
+/// A cause as the second half of a sentence: `it answers 503 Service Unavailable`.
+pub(super) fn cause_clause(cause: &Cause) -> String {
+    match (cause.failure.kind, cause.status) {
+        (FailureKind::Status, Some(code)) => format!("it answers {}", status(code)),
+        (kind, _) => {
+            let name = failure_meaning::of(kind).name;
+            let detail = shown(&cause.failure.detail);
+            if detail.is_empty() || detail.starts_with(name) {
+                if detail.is_empty() {
+                    name.to_owned()
+                } else {
+                    detail
+                }
+            } else {
+                format!("{name} ({detail})")
+            }
+        }
+    }
+}
+
+/// What one check came to, for a line of a table: `503`, `connect_refused`, `200`.
+pub(super) fn outcome_word(check: &Check) -> String {
+    match (check.verdict.failure(), check.status) {
+        (Some(failure), status) => cause_word(failure, status),
+        (None, Some(status)) => status.to_string(),
+        (None, None) => "ok".to_owned(),
+    }
+}
+
+/// Text of the site's, with the values of sensitive parameters masked.
+pub(super) fn shown(text: &str) -> String {
+    mask::shown(text).into_owned()
+}
+
+/// `61 days left`, or how long it has been over.
+pub(super) fn certificate_left(certificate: &Certificate, now: Timestamp) -> String {
+    if certificate.not_after > now {
+        let left = certificate.not_after.since(now);
+        match left.as_secs() / 86_400 {
+            0 => format!("{} left", span(left)),
+            days => format!("{} left", count(days, "day", "days")),
+        }
+    } else {
+        format!("ended {} ago", span(now.since(certificate.not_after)))
+    }
+}
+
+/// A word that a shell reads as it stands.
+pub(super) fn shell_word(word: &str) -> String {
+    let plain = !word.is_empty()
+        && word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c));
+    if plain {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
