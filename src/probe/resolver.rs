@@ -3,6 +3,7 @@
 //! NXDOMAIN, a server's failure, silence and our own troubles stay apart. One server's SERVFAIL,
 //! REFUSED or silence moves on to the next; a server's NXDOMAIN is an answer.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,8 +181,9 @@ pub(super) fn has_route(address: IpAddr) -> bool {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    // Where no socket can be had, the attempt itself will say so.
-    UdpSocket::bind((any, 0)).map_or(true, |socket| socket.connect((address, 53)).is_ok())
+    // Whatever else is wrong, the attempt itself will say so.
+    let connected = UdpSocket::bind((any, 0)).and_then(|socket| socket.connect((address, 53)));
+    !connected.is_err_and(|error| error.kind() == ErrorKind::NetworkUnreachable)
 }
 
 impl Shared {

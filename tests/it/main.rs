@@ -1,0 +1,4 @@
+//! Everything that is tested across module borders: one binary, one module a subject.
+
+mod support;
+mod wire;

@@ -1,0 +1,6 @@
+//! What several subjects need: scripted servers and ready-made values.
+
+pub mod check;
+pub mod dns;
+pub mod pki;
+pub mod site;

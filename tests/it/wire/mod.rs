@@ -1,0 +1,7 @@
+//! The prober and the judge against scripted servers.
+
+mod failures;
+mod http;
+mod names;
+mod redirects;
+mod tls;
