@@ -1,25 +1,369 @@
 //! `sitewatch check`: checks now, without the daemon, and writes nothing.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::task::JoinSet;
+use unicode_width::UnicodeWidthStr;
+use url::Url;
+
 use super::context::Context;
-use super::error::{CliError, Outcome};
+use super::error::{CliError, Outcome, PluginState};
+use super::{output, place};
+use crate::clock;
+use crate::domain::check::{Check, CheckState};
+use crate::domain::expectation::{Expectation, StatusSet};
+use crate::domain::mask::{self, Masks};
+use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::secret::Secret;
+use crate::domain::target::{Credentials, DnsSettings, IpVersion, Method, Proxy, Target};
+use crate::policy::judge::judge;
+use crate::probe::Prober;
+use crate::view::check::{self as view, CheckView};
+use crate::view::json::{self, Audience};
+use crate::view::nagios;
+use crate::view::when::{Clock, grouped};
+
+/// Without a configuration this many checks are on their way at most.
+const CONCURRENT_MAX: usize = 512;
+
+/// Names are cut to this width where many sites take a line each.
+const NAME_COLUMNS_MAX: usize = 32;
 
 /// Arguments of `sitewatch check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sitewatch check\n  sitewatch check shop https://example.com/\n  sitewatch check --json | jq .timings_ms\n  sitewatch check --nagios shop"
+    after_help = "Examples:\n  sitewatch check https://example.com/\n  sitewatch check\n  \
+    sitewatch check shop --json\n  sitewatch check --nagios shop\n\n\
+    Exit status: 0 all are up or degraded, 1 something is down or unknown, 2 wrong usage or\n\
+    configuration. With --nagios: 0 up, 1 degraded, 2 down, 3 unknown or no verdict."
 )]
 pub struct Args {
     /// Monitors by name, or URLs, which need no configuration; all monitors if none is given
     #[arg(value_name = "NAME or URL")]
     pub sites: Vec<String>,
-    /// Print one plugin line and end with 0, 1, 2 or 3
-    #[arg(long)]
+    /// Show the whole way of every site, not only of those that are not up
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Print a plugin's output and end with 0, 1, 2 or 3
+    #[arg(long, conflicts_with_all = ["json", "verbose"])]
     pub nagios: bool,
 }
 
+/// What is checked.
+#[derive(Clone)]
+struct Site {
+    name: String,
+    url: String,
+    target: Arc<Target>,
+    expectation: Arc<Expectation>,
+}
+
+/// What is checked, and how.
+struct Plan {
+    sites: Vec<Site>,
+    dns: DnsSettings,
+    concurrent: usize,
+    zone: TimeZone,
+}
+
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch check` is not built yet".to_owned(),
-    ))
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let plan = plan(context, args)?;
+    let prober = Prober::new(&plan.dns).map_err(CliError::machine)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::machine)?;
+    let clock = Clock {
+        zone: plan.zone.clone(),
+        now: clock::now(),
+    };
+    let begun = clock::tick();
+    let mut report = Report::new(args, &plan, clock);
+    runtime.block_on(async {
+        let mut running = JoinSet::new();
+        let mut waiting = plan.sites.iter().cloned().enumerate();
+        loop {
+            while running.len() < plan.concurrent
+                && let Some((index, site)) = waiting.next()
+            {
+                let prober = prober.clone();
+                running.spawn(async move {
+                    let probe = prober.run(&site.target, clock::now()).await;
+                    (index, judge(&site.expectation, &site.target, probe))
+                });
+            }
+            match running.join_next().await {
+                None => return Ok(()),
+                Some(Ok((index, check))) => report.take(context, &plan.sites[index], check)?,
+                Some(Err(broken)) => {
+                    return Err(CliError::Machine(format!("a check broke off: {broken}")));
+                }
+            }
+        }
+    })?;
+    report.end(context, begun.elapsed())
+}
+
+/// What has come out so far, and how it is shown.
+struct Report {
+    nagios: bool,
+    verbose: bool,
+    sites: usize,
+    name_columns: usize,
+    clock: Clock,
+    results: Vec<(Site, Check)>,
+    counts: [usize; 4],
+}
+
+impl Report {
+    fn new(args: &Args, plan: &Plan, clock: Clock) -> Self {
+        let widest = plan.sites.iter().map(|site| site.name.width()).max();
+        Self {
+            nagios: args.nagios,
+            verbose: args.verbose,
+            sites: plan.sites.len(),
+            name_columns: widest.unwrap_or(0).min(NAME_COLUMNS_MAX),
+            clock,
+            results: Vec::new(),
+            counts: [0; 4],
+        }
+    }
+
+    /// Shows one result as it comes; what needs the whole is kept.
+    fn take(&mut self, context: &mut Context, site: &Site, check: Check) -> Result<(), CliError> {
+        let state = check.verdict.state();
+        self.counts[state as usize] += 1;
+        if self.nagios {
+            self.results.push((site.clone(), check));
+            return Ok(());
+        }
+        let screen = context.out.screen();
+        let out = &mut context.out;
+        if context.options.json {
+            json::line(
+                &json::check(&site.name, &site.url, &check, Audience::Owner),
+                out,
+            )?;
+        } else {
+            let shown = CheckView {
+                monitor: &site.name,
+                url: &site.url,
+                check: &check,
+            };
+            if self.sites == 1 || self.verbose {
+                view::whole(&shown, &self.clock, screen, out)?;
+                if self.sites > 1 {
+                    writeln!(out)?;
+                }
+            } else {
+                view::brief(&shown, self.name_columns, screen, out)?;
+                if state != CheckState::Up && screen.is_terminal() {
+                    self.results.push((site.clone(), check));
+                }
+            }
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    fn end(self, context: &mut Context, took: Duration) -> Result<Outcome, CliError> {
+        let [up, degraded, down, unknown] = self.counts;
+        if self.nagios {
+            let state = match (down, unknown, degraded, up) {
+                (1.., ..) => PluginState::Critical,
+                (0, 1.., ..) | (0, 0, 0, 0) => PluginState::Unknown,
+                (0, 0, 1.., _) => PluginState::Warning,
+                (0, 0, 0, 1..) => PluginState::Ok,
+            };
+            self.plugin(context, state)?;
+            return Ok(Outcome::Plugin(state));
+        }
+        let many = self.sites > 1 && !context.options.json;
+        if many {
+            let screen = context.out.screen();
+            for (site, check) in &self.results {
+                writeln!(context.out)?;
+                let shown = CheckView {
+                    monitor: &site.name,
+                    url: &site.url,
+                    check,
+                };
+                view::whole(&shown, &self.clock, screen, &mut context.out)?;
+            }
+            context.out.flush()?;
+            context
+                .out
+                .note(&summary(self.sites, [up, degraded, down, unknown], took));
+        }
+        if self.sites == 0 && !context.options.json {
+            context.out.note("there is no monitor to check");
+        }
+        Ok(if down + unknown > 0 {
+            Outcome::Bad
+        } else {
+            Outcome::Fine
+        })
+    }
+
+    fn plugin(&self, context: &mut Context, state: PluginState) -> Result<(), CliError> {
+        let word = match state {
+            PluginState::Ok => "OK",
+            PluginState::Warning => "WARNING",
+            PluginState::Critical => "CRITICAL",
+            PluginState::Unknown => "UNKNOWN",
+        };
+        let views: Vec<CheckView<'_>> = self
+            .results
+            .iter()
+            .map(|(site, check)| CheckView {
+                monitor: &site.name,
+                url: &site.url,
+                check,
+            })
+            .collect();
+        nagios::write(word, &views, self.clock.now, &mut context.out)?;
+        Ok(())
+    }
+}
+
+fn summary(sites: usize, counts: [usize; 4], took: Duration) -> String {
+    let words: Vec<String> = CheckState::ALL
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{} {state}", grouped(count as u64)))
+        .collect();
+    format!(
+        "{} sites in {:.1} s: {}",
+        grouped(sites as u64),
+        took.as_secs_f64(),
+        words.join(", ")
+    )
+}
+
+fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
+    let is_url = |text: &str| {
+        let lower = text.to_ascii_lowercase();
+        lower.starts_with("http://") || lower.starts_with("https://")
+    };
+    let only_urls = !args.sites.is_empty() && args.sites.iter().all(|site| is_url(site));
+    if only_urls && context.options.config.is_none() {
+        let sites = args.sites.iter().map(|url| of_url(url));
+        return Ok(Plan {
+            sites: sites.collect::<Result<_, _>>()?,
+            dns: DnsSettings::default(),
+            concurrent: CONCURRENT_MAX,
+            zone: TimeZone::system(),
+        });
+    }
+    let config = place::config(context)?;
+    let sites = if args.sites.is_empty() {
+        let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
+        enabled.map(of_monitor).collect()
+    } else {
+        args.sites
+            .iter()
+            .map(|site| {
+                let named = config
+                    .monitors
+                    .iter()
+                    .find(|monitor| monitor.name.as_str() == site);
+                match named {
+                    Some(monitor) => Ok(of_monitor(monitor)),
+                    None if is_url(site) => of_url(site),
+                    None => {
+                        let names = config.monitors.iter().map(|monitor| monitor.name.as_str());
+                        Err(CliError::Usage(format!(
+                            "{}\n  looked in {}; a URL begins with http:// or https://",
+                            place::unknown_monitor(site, names),
+                            place::shown(&config.file)
+                        )))
+                    }
+                }
+            })
+            .collect::<Result<_, _>>()?
+    };
+    Ok(Plan {
+        sites,
+        dns: config.dns.clone(),
+        concurrent: usize::try_from(config.daemon.max_concurrent_checks)
+            .unwrap_or(CONCURRENT_MAX)
+            .max(1),
+        zone: config.daemon.timezone.clone(),
+    })
+}
+
+fn of_monitor(monitor: &Monitor) -> Site {
+    Site {
+        name: monitor.name.as_str().to_owned(),
+        url: monitor.url_shown(),
+        target: Arc::clone(&monitor.target),
+        expectation: Arc::clone(&monitor.expectation),
+    }
+}
+
+/// A site that no configuration knows: every key at its default.
+fn of_url(text: &str) -> Result<Site, CliError> {
+    let wrong = |why: &str| CliError::Usage(format!("`{}` is no URL: {why}", output::quoted(text)));
+    let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("the host is missing"));
+    }
+    let decode = |part: &str| {
+        percent_encoding::percent_decode_str(part)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let password = url.password().map(decode);
+    let credentials = if url.username().is_empty() && password.is_none() {
+        Credentials::None
+    } else {
+        Credentials::Basic {
+            username: decode(url.username()),
+            password: Secret::new(password.clone().unwrap_or_default()),
+        }
+    };
+    let target = Target {
+        method: Method::Get,
+        headers: Vec::new(),
+        body: None,
+        credentials,
+        follow_redirects: true,
+        max_redirects: 10,
+        allow_downgrade: false,
+        allow_private_redirect: false,
+        cookies: true,
+        timeout: Duration::from_secs(10),
+        max_body: 1 << 20,
+        wants_body: false,
+        ip_version: IpVersion::Any,
+        ca_pem: None,
+        client_certificate: None,
+        verify_tls: true,
+        proxy: Proxy::None,
+        masks: Masks::new(password),
+        url,
+    };
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let expectation = Expectation {
+        status: StatusSet::parse(["2xx"]).expect("a class is a status set"),
+        final_url: None,
+        headers: Vec::new(),
+        body_contains: Vec::new(),
+        body_excludes: Vec::new(),
+        body_matches: Vec::new(),
+        json: Vec::new(),
+        degraded_after: Some(Duration::from_secs(2)),
+        certificate_expiry: vec![days(21), days(7), days(1)],
+    };
+    Ok(Site {
+        name: MonitorName::from_url(&target.url).as_str().to_owned(),
+        url: mask::without_userinfo(&target.url),
+        target: Arc::new(target),
+        expectation: Arc::new(expectation),
+    })
 }

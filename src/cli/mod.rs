@@ -5,6 +5,7 @@ pub mod context;
 pub mod entry;
 pub mod error;
 pub mod output;
+pub mod place;
 
 pub mod backup;
 pub mod check;

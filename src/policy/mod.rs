@@ -16,6 +16,7 @@ pub mod monitor;
 pub mod outbox;
 pub mod packed;
 pub mod parents;
+pub mod period;
 pub mod private;
 mod protection;
 pub mod proxy;

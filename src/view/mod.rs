@@ -2,11 +2,16 @@
 
 pub mod atom;
 pub mod badge;
+pub mod check;
 pub mod explain;
 pub mod json;
 pub mod mail;
 pub mod metrics;
+pub mod nagios;
 pub mod page;
 pub mod record;
 pub mod screen;
+pub mod sparkline;
+pub mod table;
+pub mod when;
 pub mod wrap;

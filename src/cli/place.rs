@@ -1,0 +1,175 @@
+//! Where a command finds its configuration, its database and its monitors.
+
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::context::Context;
+use super::error::CliError;
+use super::output;
+use crate::clock;
+use crate::config::{self, Config};
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::store::error::StoreError;
+use crate::store::monitors::StoredMonitor;
+use crate::store::reader::Reader;
+use crate::view::when::Clock;
+
+/// Likeness from which a name is worth suggesting.
+const LIKENESS_MIN: f64 = 0.7;
+
+/// What the reading commands take from the configuration.
+pub struct Place {
+    /// The file, where there is one.
+    pub file: Option<PathBuf>,
+    /// The database.
+    pub database: PathBuf,
+    /// The daemon's control socket, where the configuration is known.
+    pub control_socket: Option<PathBuf>,
+    /// For tables.
+    pub zone: TimeZone,
+    /// The names of the configuration, in its order.
+    pub names: Vec<MonitorName>,
+    /// All of it, where nothing is wrong with it.
+    pub config: Option<Config>,
+}
+
+/// Loads the whole configuration; whatever is wrong with it ends the command.
+pub fn config(context: &mut Context) -> Result<Config, CliError> {
+    let file = locate(context)?;
+    let mut config = config::load(&file, &context.environment)
+        .map_err(|errors| CliError::Configuration(errors.to_string()))?;
+    if let Some(database) = &context.options.database {
+        config.daemon.database.clone_from(database);
+    }
+    Ok(config)
+}
+
+/// Loads what the reading commands need. Faults elsewhere in the file are one warning; with `--database` no
+/// configuration is needed at all.
+pub fn brief(context: &mut Context) -> Result<Place, CliError> {
+    let database = context.options.database.clone();
+    let file = match (locate(context), &database) {
+        (Ok(file), _) => file,
+        (Err(_), Some(database)) if context.options.config.is_none() => {
+            return Ok(Place {
+                file: None,
+                database: database.clone(),
+                control_socket: None,
+                zone: TimeZone::system(),
+                names: Vec::new(),
+                config: None,
+            });
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let brief = config::load_brief(&file, &context.environment)
+        .map_err(|errors| CliError::Configuration(errors.to_string()))?;
+    if let Some(warning) = &brief.warning {
+        context.out.warning(warning);
+    }
+    Ok(Place {
+        file: Some(brief.file),
+        database: database.unwrap_or(brief.database),
+        control_socket: Some(brief.control_socket),
+        zone: brief.timezone,
+        names: brief.monitors,
+        config: brief.config,
+    })
+}
+
+fn locate(context: &mut Context) -> Result<PathBuf, CliError> {
+    let named = context.options.config.as_deref();
+    let located = config::locate(named, &context.environment)
+        .map_err(|missing| CliError::Configuration(missing.to_string()))?;
+    if let Some(warning) = &located.warning {
+        context.out.warning(warning);
+    }
+    Ok(located.file)
+}
+
+impl Place {
+    /// Opens the database for reading.
+    pub fn reader(&self) -> Result<Reader, CliError> {
+        Reader::open(&self.database).map_err(|error| self.unreadable(&error))
+    }
+
+    /// The clock of tables.
+    pub fn clock(&self) -> Clock {
+        Clock {
+            zone: self.zone.clone(),
+            now: clock::now(),
+        }
+    }
+
+    /// A second line for messages that found nothing: where was looked.
+    pub fn looked_in(&self) -> String {
+        match &self.file {
+            Some(file) => format!(
+                "looked in {} and {}",
+                file.display(),
+                self.database.display()
+            ),
+            None => format!("looked in {}", self.database.display()),
+        }
+    }
+
+    /// The monitors of the database that are named; all of the configuration, and those without one, if none is.
+    ///
+    /// A name that neither knows is wrong usage.
+    pub fn select(
+        &self,
+        known: &[StoredMonitor],
+        names: &[String],
+    ) -> Result<Vec<MonitorId>, CliError> {
+        let mut ids = Vec::with_capacity(names.len());
+        for name in names {
+            match known.iter().find(|monitor| monitor.name.as_str() == name) {
+                Some(monitor) => ids.push(monitor.id),
+                None if self.names.iter().any(|known| known.as_str() == name) => {}
+                None => {
+                    let all = known
+                        .iter()
+                        .map(|monitor| monitor.name.as_str())
+                        .chain(self.names.iter().map(MonitorName::as_str));
+                    return Err(CliError::Usage(format!(
+                        "{}\n  {}",
+                        unknown_monitor(name, all),
+                        self.looked_in()
+                    )));
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    fn unreadable(&self, error: &StoreError) -> CliError {
+        let by = match &self.file {
+            Some(file) if matches!(error, StoreError::Missing { .. }) => {
+                format!("\n  the configuration is {}", file.display())
+            }
+            _ => String::new(),
+        };
+        CliError::Machine(format!("{error}{by}"))
+    }
+}
+
+/// Says that a name is unknown and which one is near.
+pub fn unknown_monitor<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let lower = name.to_lowercase();
+    let near = known
+        .map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &lower), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| format!("; did you mean `{known}`?"));
+    format!(
+        "no monitor `{}`{}",
+        output::quoted(name),
+        near.unwrap_or_default()
+    )
+}
+
+/// A path for a message.
+pub fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,119 @@
+//! `${NAME}` in strings, and `$${` for a literal `${`.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::environment::Environment;
+
+/// A string with its names replaced, and the values that came from outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Expanded<'a> {
+    /// The text with every name replaced.
+    pub text: Cow<'a, str>,
+    /// The values that were put in.
+    pub values: Vec<String>,
+}
+
+/// What cannot be replaced: the bytes of it and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ExpandError {
+    /// No such variable.
+    Unset(String, Range<usize>),
+    /// `${` without `}`.
+    Unclosed(Range<usize>),
+    /// What stands between is no name.
+    NoName(String, Range<usize>),
+}
+
+/// Replaces every `${NAME}`.
+pub(super) fn expand<'a>(
+    raw: &'a str,
+    environment: &Environment,
+) -> Result<Expanded<'a>, Vec<ExpandError>> {
+    if !raw.contains("${") {
+        return Ok(Expanded {
+            text: Cow::Borrowed(raw),
+            values: Vec::new(),
+        });
+    }
+    let mut out = String::with_capacity(raw.len());
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    let mut from = 0;
+    while let Some(found) = raw[from..].find("${") {
+        let open = from + found;
+        if raw[from..open].ends_with('$') {
+            out.push_str(&raw[from..open - 1]);
+            out.push_str("${");
+            from = open + 2;
+            continue;
+        }
+        out.push_str(&raw[from..open]);
+        let Some(length) = raw[open..].find('}') else {
+            errors.push(ExpandError::Unclosed(open..raw.len()));
+            from = raw.len();
+            break;
+        };
+        let close = open + length;
+        let name = &raw[open + 2..close];
+        from = close + 1;
+        let is_name = !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !is_name {
+            errors.push(ExpandError::NoName(name.to_owned(), open..from));
+            continue;
+        }
+        // A variable that is set and empty is set: somebody meant it so.
+        match environment.variables.get(name) {
+            Some(value) => {
+                out.push_str(value);
+                if !value.is_empty() {
+                    values.push(value.clone());
+                }
+            }
+            None => errors.push(ExpandError::Unset(name.to_owned(), open..from)),
+        }
+    }
+    out.push_str(&raw[from..]);
+    match errors.is_empty() {
+        true => Ok(Expanded {
+            text: Cow::Owned(out),
+            values,
+        }),
+        false => Err(errors),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_names() {
+        let environment = Environment {
+            variables: [("A", "alpha"), ("B_2", "beta"), ("E", "")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..Environment::default()
+        };
+        let ok = |raw| expand(raw, &environment).map(|expanded| expanded.text.into_owned());
+        assert_eq!(ok("plain $x $$ }"), Ok("plain $x $$ }".to_owned()));
+        assert_eq!(ok("${A}-${B_2}${E}!"), Ok("alpha-beta!".to_owned()));
+        assert_eq!(ok("$${A} ${A}"), Ok("${A} alpha".to_owned()));
+        assert_eq!(
+            ok("x${C}${A"),
+            Err(vec![
+                ExpandError::Unset("C".to_owned(), 1..5),
+                ExpandError::Unclosed(5..8)
+            ])
+        );
+        assert_eq!(
+            ok("${A-B}"),
+            Err(vec![ExpandError::NoName("A-B".to_owned(), 0..6)])
+        );
+        assert_eq!(
+            expand("${A}${E}", &environment).map(|expanded| expanded.values),
+            Ok(vec!["alpha".to_owned()])
+        );
+    }
+}

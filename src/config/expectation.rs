@@ -1,0 +1,341 @@
+//! The part of a monitor that says what a good answer is.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::fault::Fault;
+use super::keys;
+use super::reading::{Found, Reading, Table, described, place};
+use super::value::{self, Wrong};
+use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, StatusSet, TextMatch};
+
+/// The keys that are read here.
+pub(super) const KEYS: [&str; 8] = [
+    "expect_status",
+    "expect_final_url",
+    "expect_headers",
+    "body_contains",
+    "body_excludes",
+    "body_matches",
+    "json",
+    "degraded_after",
+];
+
+/// Reads everything that is asserted; none where the statuses are wrong.
+pub(super) fn expectation(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    certificate_expiry: &[Duration],
+) -> Option<Expectation> {
+    let status = statuses(reading, table);
+    let final_url = reading.some_parsed(table, "expect_final_url", "a URL", value::url_match);
+    let headers = header_matches(reading, table);
+    let body_contains = reading.texts(table, "body_contains");
+    let body_excludes = reading.texts(table, "body_excludes");
+    let body_matches = reading.list(table, "body_matches", "a regular expression", value::regex);
+    let json = json(reading, table);
+    let degraded_after =
+        reading.span_or(table, "degraded_after", "off", Some(Duration::from_secs(2)));
+    Some(Expectation {
+        status: status?,
+        final_url: final_url.map(|url| url.it),
+        headers,
+        body_contains,
+        body_excludes,
+        body_matches: body_matches.map_or_else(Vec::new, |list| {
+            list.it.into_iter().map(|pattern| pattern.it).collect()
+        }),
+        json,
+        degraded_after,
+        certificate_expiry: certificate_expiry.to_vec(),
+    })
+}
+
+fn statuses(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<StatusSet> {
+    let Some(found) = table.get("expect_status") else {
+        return StatusSet::parse(["2xx"]).ok();
+    };
+    let items = reading.items(found, "a list")?;
+    if items.is_empty() {
+        if !found.inherited {
+            reading.fault(Fault::new(
+                found.place,
+                "`expect_status` is empty: no answer would be good",
+                "write [\"2xx\"]",
+            ));
+        }
+        return None;
+    }
+    let mut members: Vec<String> = Vec::with_capacity(items.len());
+    let mut all_right = true;
+    for item in items {
+        let member = match item.value {
+            DeValue::Integer(number) => match value::status_member(number.as_str()) {
+                Ok(member) => Some(member),
+                Err(wrong) => {
+                    if !item.inherited {
+                        reading.fault(Fault::new(item.place, wrong.message, wrong.label));
+                    }
+                    None
+                }
+            },
+            _ => reading
+                .parsed(item, "a status", value::status_member)
+                .map(|member| member.it),
+        };
+        match member {
+            Some(member) => members.push(member),
+            None => all_right = false,
+        }
+    }
+    match all_right {
+        true => StatusSet::parse(members.iter().map(String::as_str)).ok(),
+        false => None,
+    }
+}
+
+/// The entries of a table of headers in the order in which they were written, names checked.
+pub(super) fn header_entries<'t>(
+    reading: &mut Reading<'_>,
+    table: &Table<'t>,
+    key: &'static str,
+) -> Vec<(String, Found<'t>)> {
+    let Some(found) = table.get(key) else {
+        return Vec::new();
+    };
+    let DeValue::Table(entries) = found.value else {
+        reading.wrong_type(found, "a table", "write { Name = \"value\" }");
+        return Vec::new();
+    };
+    let file = found.place.file;
+    let mut headers: Vec<(String, Found<'t>)> = Vec::with_capacity(entries.len());
+    let mut in_order: Vec<_> = entries.iter().collect();
+    in_order.sort_by_key(|(name, _)| name.span().start);
+    for (name, entry) in in_order {
+        let name_place = place(file, name.span());
+        let text: &str = name.get_ref();
+        let entry = Found {
+            key: text,
+            value: entry.get_ref(),
+            place: place(file, entry.span()),
+            key_place: name_place,
+            inherited: found.inherited,
+        };
+        let checked = match key {
+            "headers" => value::header_name(text),
+            _ => match text.bytes().all(value::is_token_byte) && !text.is_empty() {
+                true => Ok(text.to_owned()),
+                false => Err(Wrong::new(
+                    format!("`{text}` is no header name"),
+                    "letters, digits and `-`, without a colon",
+                )),
+            },
+        };
+        let name = match checked {
+            Ok(name) => name,
+            Err(wrong) => {
+                if !found.inherited {
+                    reading.fault(Fault::new(name_place, wrong.message, wrong.label));
+                }
+                continue;
+            }
+        };
+        let twice = headers
+            .iter()
+            .find(|(other, _)| other.eq_ignore_ascii_case(&name));
+        if let Some((_, first)) = twice {
+            if !found.inherited {
+                let fault = Fault::new(
+                    name_place,
+                    format!("the header `{name}` stands twice"),
+                    "capitals make no difference in header names",
+                )
+                .and(first.key_place, "first here");
+                reading.fault(fault);
+            }
+            continue;
+        }
+        headers.push((name, entry));
+    }
+    headers
+}
+
+fn header_matches(reading: &mut Reading<'_>, table: &Table<'_>) -> Vec<(String, TextMatch)> {
+    header_entries(reading, table, "expect_headers")
+        .into_iter()
+        .filter_map(|(name, entry)| {
+            let value = reading.parsed(entry, "a string", value::text_match)?;
+            Some((name, value.it))
+        })
+        .collect()
+}
+
+fn json(reading: &mut Reading<'_>, table: &Table<'_>) -> Vec<JsonAssertion> {
+    let Some(found) = table.get("json") else {
+        return Vec::new();
+    };
+    let Some(items) = reading.items(found, "a list") else {
+        return Vec::new();
+    };
+    items
+        .into_iter()
+        .filter_map(|item| {
+            let entry = reading.table(item, keys::JSON_TEST, "an entry of `json`")?;
+            assertion(reading, &entry, item.inherited)
+        })
+        .collect()
+}
+
+fn assertion(
+    reading: &mut Reading<'_>,
+    entry: &Table<'_>,
+    inherited: bool,
+) -> Option<JsonAssertion> {
+    const TESTS: [&str; 5] = ["equals", "exists", "matches", "less_than", "greater_than"];
+    // The entry's own keys are those of `[defaults]` where the list is.
+    fn mark(found: Found<'_>, inherited: bool) -> Found<'_> {
+        Found { inherited, ..found }
+    }
+    let path = match entry.get("path") {
+        Some(found) => reading
+            .parsed(mark(found, inherited), "a JSON path", |text| {
+                value::json_path(text).map(|path| (text.to_owned(), path))
+            })
+            .map(|path| path.it),
+        None => {
+            if !inherited {
+                reading.missing(entry, "path", "add path = \"$.status\"");
+            }
+            None
+        }
+    };
+    let tests: Vec<Found<'_>> = TESTS
+        .into_iter()
+        .filter_map(|key| entry.get(key))
+        .map(|found| mark(found, inherited))
+        .collect();
+    let test = match tests.as_slice() {
+        [one] => test(reading, *one),
+        [] => {
+            if !inherited {
+                reading.missing(
+                    entry,
+                    "equals",
+                    "add equals, exists, matches, less_than or greater_than",
+                );
+            }
+            None
+        }
+        [first, second, ..] => {
+            if !inherited {
+                let (first, second) = match first.key_place < second.key_place {
+                    true => (first, second),
+                    false => (second, first),
+                };
+                let fault = Fault::new(
+                    second.key_place,
+                    format!("`{}` and `{}` exclude each other", first.key, second.key),
+                    "write two entries with the same path",
+                )
+                .and(first.key_place, "");
+                reading.fault(fault);
+            }
+            None
+        }
+    };
+    let (path_text, path) = path?;
+    Some(JsonAssertion {
+        path_text,
+        path,
+        test: test?,
+    })
+}
+
+fn test(reading: &mut Reading<'_>, found: Found<'_>) -> Option<JsonTest> {
+    match found.key {
+        "equals" => json_value(reading, found).map(JsonTest::Equals),
+        "exists" => match found.value {
+            DeValue::Boolean(exists) => Some(JsonTest::Exists(*exists)),
+            _ => {
+                reading.wrong_type(found, "true or false", "write true or false");
+                None
+            }
+        },
+        "matches" => reading
+            .parsed(found, "a regular expression", value::regex)
+            .map(|pattern| JsonTest::Matches(pattern.it)),
+        key => {
+            let number = match found.value {
+                DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                    .ok()
+                    .and_then(|number| number.to_string().parse().ok()),
+                DeValue::Float(number) => number.as_str().parse().ok(),
+                _ => None,
+            };
+            let Some(number) = number.filter(|number: &f64| number.is_finite()) else {
+                reading.wrong_type(found, "a number", "write a number without quotes");
+                return None;
+            };
+            Some(match key {
+                "less_than" => JsonTest::LessThan(number),
+                _ => JsonTest::GreaterThan(number),
+            })
+        }
+    }
+}
+
+/// A TOML value as the JSON value that an answer is compared with.
+fn json_value(reading: &mut Reading<'_>, found: Found<'_>) -> Option<serde_json::Value> {
+    use serde_json::Value;
+    match found.value {
+        DeValue::String(_) => {
+            let text = reading.text(found, "a string")?;
+            Some(Value::String(text.value.into_owned()))
+        }
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .map(Value::from),
+        DeValue::Float(number) => {
+            let number = number.as_str().parse::<f64>().ok();
+            number
+                .and_then(serde_json::Number::from_f64)
+                .map(Value::Number)
+        }
+        DeValue::Boolean(flag) => Some(Value::Bool(*flag)),
+        DeValue::Array(array) => array
+            .iter()
+            .map(|item| {
+                let inner = Found {
+                    value: item.get_ref(),
+                    place: place(found.place.file, item.span()),
+                    ..found
+                };
+                json_value(reading, inner)
+            })
+            .collect::<Option<Vec<_>>>()
+            .map(Value::Array),
+        DeValue::Table(table) => table
+            .iter()
+            .map(|(name, item)| {
+                let inner = Found {
+                    value: item.get_ref(),
+                    place: place(found.place.file, item.span()),
+                    ..found
+                };
+                Some((name.get_ref().to_string(), json_value(reading, inner)?))
+            })
+            .collect::<Option<serde_json::Map<_, _>>>()
+            .map(Value::Object),
+        DeValue::Datetime(_) => None,
+    }
+    .or_else(|| {
+        if !matches!(found.value, DeValue::String(_)) {
+            let message = format!("JSON has no {}", described(found.value));
+            if !found.inherited {
+                reading.fault(Fault::new(found.place, message, "write it in quotes"));
+            }
+        }
+        None
+    })
+}

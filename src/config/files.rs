@@ -1,0 +1,288 @@
+//! The files that a configuration names: passwords, certificates, bodies.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::fault::Fault;
+use super::reading::{Placed, Reading, Table};
+use super::source::Place;
+use crate::domain::secret::Secret;
+
+/// A password or a token is one line.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+/// More than every trust store there is.
+const PEM_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// A request body is sent with every check.
+const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Reads a file of at most `max` bytes.
+pub(super) fn read(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+    let open = || -> io::Result<Result<Vec<u8>, String>> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Ok(Err("it is a directory".to_owned()));
+        }
+        let mut bytes = Vec::new();
+        file.take(max + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > max {
+            return Ok(Err(format!("it is larger than {max} bytes")));
+        }
+        Ok(Ok(bytes))
+    };
+    open().unwrap_or_else(|error| Err(reason(&error)))
+}
+
+/// Why the system refuses, without its error number.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => {
+            let text = error.to_string();
+            let without_number = text.split(" (os error").next().unwrap_or_default();
+            without_number.to_lowercase()
+        }
+    }
+}
+
+/// Whether everybody on the machine may read a file.
+pub(super) fn everybody_reads(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
+}
+
+/// A path of the configuration in full: relative ones are relative to the file that names them.
+pub(super) fn resolve(directory: &Path, written: &str) -> PathBuf {
+    let path = directory.join(written);
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+impl Reading<'_> {
+    /// The path that a key gives.
+    pub(super) fn path(&mut self, table: &Table<'_>, key: &'static str) -> Option<Placed<PathBuf>> {
+        let found = table.get(key)?;
+        let text = self.text(found, "a path")?;
+        if text.value.is_empty() {
+            return None;
+        }
+        let directory = self.directory_of(found.place.file).to_owned();
+        Some(Placed {
+            it: resolve(&directory, &text.value),
+            place: text.place,
+            inherited: text.inherited,
+        })
+    }
+
+    /// The content of the file that a key names; each file is read once.
+    fn content(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+        max: u64,
+    ) -> Option<Placed<(PathBuf, Arc<[u8]>)>> {
+        let Placed {
+            it: path,
+            place,
+            inherited,
+        } = self.path(table, key)?;
+        let content = self
+            .contents
+            .entry(path.clone())
+            .or_insert_with(|| read(&path, max).map(Arc::from))
+            .clone();
+        match content {
+            Ok(bytes) => Some(Placed {
+                it: (path, bytes),
+                place,
+                inherited,
+            }),
+            Err(why) => {
+                if !inherited {
+                    let label = match path.is_absolute() && why.starts_with("there is no") {
+                        true => "relative paths are relative to this file",
+                        false => "",
+                    };
+                    self.fault(Fault::new(
+                        place,
+                        format!("cannot read `{}`: {why}", path.display()),
+                        label,
+                    ));
+                }
+                None
+            }
+        }
+    }
+
+    /// The secret that a key's file holds, without the line break at its end.
+    pub(super) fn secret_file(&mut self, table: &Table<'_>, key: &'static str) -> Option<Secret> {
+        let Placed {
+            it: (path, bytes),
+            place,
+            inherited,
+        } = self.content(table, key, SECRET_BYTES_MAX)?;
+        match secret(&bytes) {
+            Ok(secret) => {
+                if !inherited && everybody_reads(&path) {
+                    self.warn(
+                        place,
+                        format!(
+                            "everybody on this machine may read `{0}`; run `chmod 640 {0}`",
+                            path.display()
+                        ),
+                    );
+                }
+                Some(secret)
+            }
+            Err(why) => {
+                if !inherited {
+                    self.fault(Fault::new(place, format!("`{}` {why}", path.display()), ""));
+                }
+                None
+            }
+        }
+    }
+
+    /// A secret that stands in the configuration itself, or came by `${NAME}`.
+    pub(super) fn secret_text(&mut self, table: &Table<'_>, key: &'static str) -> Option<Secret> {
+        let text = self.some_text(table, key)?;
+        if !text.came_by_name && !text.inherited {
+            self.literal_secrets.push((text.place, key));
+        }
+        Some(Secret::new(text.value.as_ref()))
+    }
+
+    /// The certificates that a key's file holds, PEM.
+    pub(super) fn certificates(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+    ) -> Option<Arc<[u8]>> {
+        let Placed {
+            it: (path, bytes),
+            place,
+            inherited,
+        } = self.content(table, key, PEM_BYTES_MAX)?;
+        let mut count = 0;
+        let mut broken = None;
+        for certificate in CertificateDer::pem_slice_iter(&bytes) {
+            match certificate {
+                Ok(_) => count += 1,
+                Err(error) => broken = Some(error.to_string()),
+            }
+        }
+        if count > 0 && broken.is_none() {
+            return Some(bytes);
+        }
+        if !inherited {
+            let why = match broken {
+                Some(_) => "is damaged: a PEM section cannot be read",
+                None => "holds no certificate in PEM",
+            };
+            self.fault(Fault::new(
+                place,
+                format!("`{}` {why}", path.display()),
+                "a file with -----BEGIN CERTIFICATE----- is needed",
+            ));
+        }
+        None
+    }
+
+    /// The private key that a key's file holds, PEM.
+    pub(super) fn private_key(&mut self, table: &Table<'_>, key: &'static str) -> Option<Secret> {
+        let Placed {
+            it: (path, bytes),
+            place,
+            inherited,
+        } = self.content(table, key, PEM_BYTES_MAX)?;
+        let text = std::str::from_utf8(&bytes).ok();
+        match text.filter(|_| PrivateKeyDer::from_pem_slice(&bytes).is_ok()) {
+            Some(pem) => Some(Secret::new(pem)),
+            None => {
+                if !inherited {
+                    self.fault(Fault::new(
+                        place,
+                        format!("`{}` holds no private key in PEM", path.display()),
+                        "a file with -----BEGIN PRIVATE KEY-----, not encrypted, is needed",
+                    ));
+                }
+                None
+            }
+        }
+    }
+
+    /// The request body that a key's file holds.
+    pub(super) fn body_file(&mut self, table: &Table<'_>, key: &'static str) -> Option<Arc<[u8]>> {
+        self.content(table, key, BODY_BYTES_MAX)
+            .map(|content| content.it.1)
+    }
+
+    /// What is said of secrets in clear that everybody may read: one word per file.
+    pub(super) fn warn_of_literal_secrets(&mut self) {
+        let secrets = std::mem::take(&mut self.literal_secrets);
+        let mut warned: Vec<u32> = Vec::new();
+        for (place, key) in secrets {
+            let Some(source) = self.sources.get(place.file as usize) else {
+                continue;
+            };
+            if warned.contains(&place.file) || !everybody_reads(&source.path) {
+                continue;
+            }
+            warned.push(place.file);
+            let message = format!(
+                "a secret (`{key}`) stands in a file that everybody on this machine may read; \
+                 write \"${{NAME}}\" or a file's name instead, or run `chmod 640 {}`",
+                source.shown
+            );
+            self.warnings.push((Some(place), message));
+        }
+    }
+}
+
+/// The secret in a file: its text without the line break at the end.
+pub(super) fn secret(bytes: &[u8]) -> Result<Secret, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "is no text (UTF-8)".to_owned())?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.trim_end_matches(['\n', '\r']);
+    match text {
+        "" => Err("is empty".to_owned()),
+        text if text.contains(['\n', '\r', '\0']) => Err("holds more than one line".to_owned()),
+        text => Ok(Secret::new(text)),
+    }
+}
+
+/// The systemd credential of this name, where there is one.
+pub(super) fn credential(
+    environment: &super::environment::Environment,
+    name: &str,
+) -> Option<(PathBuf, Result<Secret, String>)> {
+    let path = Path::new(environment.get("CREDENTIALS_DIRECTORY")?).join(name);
+    if !path.exists() {
+        return None;
+    }
+    let secret = read(&path, SECRET_BYTES_MAX)
+        .map_err(|why| format!("cannot be read: {why}"))
+        .and_then(|bytes| secret(&bytes));
+    Some((path, secret))
+}
+
+/// Where a fault of a credential is shown.
+pub(super) fn credential_fault(header: Place, path: &Path, why: &str) -> Fault {
+    Fault::new(
+        header,
+        format!("the credential `{}` {why}", path.display()),
+        "its password comes from there",
+    )
+}

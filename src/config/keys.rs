@@ -1,0 +1,876 @@
+//! Every key there is, declared once: what is unknown, what the schema says and what `config show`
+//! fills in all come from here.
+
+/// What kind of value a key takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Any string.
+    Text,
+    /// A list of any strings.
+    Texts,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number within bounds, both included.
+    Count(i64, i64),
+    /// A duration string.
+    Span,
+    /// A duration string, or this word.
+    SpanOr(&'static str),
+    /// A list of duration strings.
+    Spans,
+    /// A size in bytes as a string.
+    Size,
+    /// A cron expression of six fields.
+    Cron,
+    /// `system` or an IANA time zone.
+    Zone,
+    /// A path, relative to the file it stands in.
+    Path,
+    /// A list of paths with wildcards.
+    Globs,
+    /// An http or https URL.
+    Url,
+    /// A list of them.
+    Urls,
+    /// A list of mail addresses.
+    Addresses,
+    /// One mail address.
+    Address,
+    /// An address and a port to listen at.
+    Listen,
+    /// A list of addresses, each with a port or without.
+    Servers,
+    /// Codes, classes and ranges of HTTP statuses.
+    Statuses,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// An HTTP method in capitals.
+    Method,
+    /// An exact text or a `/regular expression/`.
+    Match,
+    /// A list of regular expressions.
+    Regexes,
+    /// Header names with their values.
+    Headers,
+    /// Header names with what they must be.
+    HeaderMatches,
+    /// A list of assertions on a JSON body.
+    JsonTests,
+    /// A table of keys of its own.
+    Table(&'static [Key]),
+    /// A monitor's name.
+    Name,
+    /// A list of monitors' names.
+    Names,
+    /// A TOML date-time.
+    Moment,
+    /// `environment`, an http:// URL or nothing.
+    Proxy,
+    /// A level or a filter of log targets.
+    Log,
+    /// Any TOML value.
+    Any,
+    /// A number.
+    Number,
+}
+
+/// What holds when a key is absent.
+#[derive(Debug, Clone, Copy)]
+pub enum Absent {
+    /// This value, as TOML.
+    Value(&'static str),
+    /// Nothing; the words say what that means.
+    Unset(&'static str),
+    /// It must be there.
+    Required,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds without it.
+    pub absent: Absent,
+    /// One sentence or two.
+    pub doc: &'static str,
+}
+
+/// How often a section may stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `[name]`, once.
+    Table,
+    /// `[[name]]`, any number of times.
+    List,
+}
+
+/// One section.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// Its name.
+    pub name: &'static str,
+    /// `[name]` or `[[name]]`.
+    pub form: Form,
+    /// What it is for.
+    pub doc: &'static str,
+    /// Its keys, in the order of documentation.
+    pub keys: &'static [Key],
+}
+
+impl Section {
+    /// Its header as it is written.
+    pub fn header(&self) -> String {
+        match self.form {
+            Form::Table => format!("[{}]", self.name),
+            Form::List => format!("[[{}]]", self.name),
+        }
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        absent,
+        doc,
+    }
+}
+
+use Absent::{Required, Unset, Value};
+
+/// Larger counts are slips of the pen.
+const MANY: i64 = 1000;
+
+/// The keys that stand before every section.
+pub const TOP: &[Key] = &[key(
+    "include",
+    Kind::Globs,
+    Value("[]"),
+    "More files with [[monitor]] and [[maintenance]] entries, in name order.",
+)];
+
+/// `[daemon]`
+pub const DAEMON: Section = Section {
+    name: "daemon",
+    form: Form::Table,
+    doc: "The process and its files.",
+    keys: &[
+        key(
+            "database",
+            Kind::Path,
+            Unset(
+                "$STATE_DIRECTORY/sitewatch.db; else, for /etc/sitewatch/monitors.toml, /var/lib/sitewatch/sitewatch.db; else $XDG_STATE_HOME/sitewatch/sitewatch.db",
+            ),
+            "The SQLite database.",
+        ),
+        key(
+            "control_socket",
+            Kind::Path,
+            Unset(
+                "control.sock in $RUNTIME_DIRECTORY, /run/sitewatch or $XDG_RUNTIME_DIR/sitewatch by the same rule; else beside the database",
+            ),
+            "The socket by which commands reach the daemon.",
+        ),
+        key(
+            "max_concurrent_checks",
+            Kind::Count(1, 100_000),
+            Value("512"),
+            "Checks in flight at most.",
+        ),
+        key(
+            "timezone",
+            Kind::Zone,
+            Value("\"system\""),
+            "An IANA name; for mails, pages, cron schedules and tables. JSON is always UTC.",
+        ),
+        key(
+            "shutdown_grace",
+            Kind::Span,
+            Value("\"10s\""),
+            "How long a stop waits for checks in flight and mails.",
+        ),
+        key(
+            "log",
+            Kind::Log,
+            Value("\"info\""),
+            "error, warn, info, debug, trace or a filter like \"warn,sitewatch::mail=debug\"; RUST_LOG wins.",
+        ),
+    ],
+};
+
+/// `[history]`
+pub const HISTORY: Section = Section {
+    name: "history",
+    form: Form::Table,
+    doc: "How long what is kept.",
+    keys: &[
+        key(
+            "keep_checks",
+            Kind::SpanOr("forever"),
+            Value("\"90d\""),
+            "Raw checks; hourly and daily roll-ups stay.",
+        ),
+        key(
+            "keep_rollups",
+            Kind::SpanOr("forever"),
+            Value("\"forever\""),
+            "Hourly and daily roll-ups.",
+        ),
+    ],
+};
+
+/// `[dns]`
+pub const DNS: Section = Section {
+    name: "dns",
+    form: Form::Table,
+    doc: "How names become addresses.",
+    keys: &[
+        key(
+            "servers",
+            Kind::Servers,
+            Unset("the system's servers and search list"),
+            "Name servers, asked in turn; /etc/hosts is honoured all the same.",
+        ),
+        key(
+            "timeout",
+            Kind::Span,
+            Value("\"5s\""),
+            "The whole lookup, all servers and tries.",
+        ),
+    ],
+};
+
+/// `[web]`
+pub const WEB: Section = Section {
+    name: "web",
+    form: Form::Table,
+    doc: "The status page, the API and the metrics; off unless `listen` is set.",
+    keys: &[
+        key(
+            "listen",
+            Kind::Listen,
+            Unset("off"),
+            "Address and port to listen at.",
+        ),
+        key(
+            "title",
+            Kind::Text,
+            Value("\"Status\""),
+            "The page's title.",
+        ),
+        key(
+            "token_file",
+            Kind::Path,
+            Value("\"\""),
+            "A file with the bearer token that opens everything; without it only what is public is served.",
+        ),
+    ],
+};
+
+/// `[email]`
+pub const EMAIL: Section = Section {
+    name: "email",
+    form: Form::Table,
+    doc: "Where mails go and how; without it checks are recorded and nothing is mailed.",
+    keys: &[
+        key(
+            "host",
+            Kind::Text,
+            Unset("needed unless `directory` is set"),
+            "The mail server.",
+        ),
+        key(
+            "port",
+            Kind::Count(1, 65_535),
+            Unset("by tls: 587 starttls, 465 implicit, 25 none"),
+            "Its port.",
+        ),
+        key(
+            "tls",
+            Kind::Choice(&["starttls", "implicit", "none"]),
+            Value("\"starttls\""),
+            "\"starttls\" is required once chosen and never silently skipped.",
+        ),
+        key(
+            "ca_file",
+            Kind::Path,
+            Unset("the system's trust anchors only"),
+            "An extra trust anchor for the mail server, PEM.",
+        ),
+        key(
+            "username",
+            Kind::Text,
+            Unset("no login"),
+            "Who we are; with tls = \"none\" only to a loopback host.",
+        ),
+        key(
+            "password",
+            Kind::Text,
+            Unset("see password_file"),
+            "The password, best as \"${SMTP_PASSWORD}\".",
+        ),
+        key(
+            "password_file",
+            Kind::Path,
+            Unset("$CREDENTIALS_DIRECTORY/smtp-password where there is one"),
+            "A file with the password.",
+        ),
+        key("from", Kind::Address, Required, "The sender."),
+        key(
+            "to",
+            Kind::Addresses,
+            Value("[]"),
+            "Default recipients; with `host` at least one.",
+        ),
+        key(
+            "reply_to",
+            Kind::Address,
+            Unset("answers go to the sender"),
+            "Where answers go.",
+        ),
+        key(
+            "directory",
+            Kind::Path,
+            Unset("mails go to `host`"),
+            "Instead of host: each mail is written there as an .eml file.",
+        ),
+        key("timeout", Kind::Span, Value("\"2m\""), "One whole send."),
+        key(
+            "body_excerpt",
+            Kind::Bool,
+            Value("true"),
+            "Quote the first bytes of a failing answer.",
+        ),
+    ],
+};
+
+/// `[alerts]`
+pub const ALERTS: Section = Section {
+    name: "alerts",
+    form: Form::Table,
+    doc: "How news becomes mail.",
+    keys: &[
+        key(
+            "group_wait",
+            Kind::Span,
+            Value("\"10s\""),
+            "A mail waits this long for others to the same recipient.",
+        ),
+        key(
+            "group_limit",
+            Kind::Count(1, MANY),
+            Value("3"),
+            "More than this in one wait become one digest.",
+        ),
+        key(
+            "group_interval",
+            Kind::Span,
+            Value("\"5m\""),
+            "After a digest, alerts to that recipient collect this long.",
+        ),
+        key(
+            "reminder",
+            Kind::SpanOr("off"),
+            Value("\"off\""),
+            "The first repetition while down; each next after twice the time, at most a day.",
+        ),
+        key(
+            "recovery",
+            Kind::Bool,
+            Value("true"),
+            "Mail when a site is up again.",
+        ),
+        key(
+            "flapping",
+            Kind::Table(FLAPPING),
+            Value("{ changes = 6, within = \"2h\" }"),
+            "So many up/down changes within so long give one FLAPPING mail.",
+        ),
+        key(
+            "certificate_expiry",
+            Kind::Spans,
+            Value("[\"21d\", \"7d\", \"1d\"]"),
+            "DEGRADED mails this long before a certificate ends.",
+        ),
+    ],
+};
+
+/// The keys of `flapping`.
+pub const FLAPPING: &[Key] = &[
+    key(
+        "changes",
+        Kind::Count(2, MANY),
+        Value("6"),
+        "Up/down changes.",
+    ),
+    key(
+        "within",
+        Kind::Span,
+        Value("\"2h\""),
+        "The time they fall into.",
+    ),
+];
+
+/// `[connectivity]`
+pub const CONNECTIVITY: Section = Section {
+    name: "connectivity",
+    form: Form::Table,
+    doc: "Tells \"the site is down\" from \"we are offline\".",
+    keys: &[key(
+        "canaries",
+        Kind::Urls,
+        Value("[]"),
+        "URLs asked when a network failure occurs; if all fail too, nothing is alerted. By default a TCP connection to [email].host.",
+    )],
+};
+
+/// `[report]`
+pub const REPORT: Section = Section {
+    name: "report",
+    form: Form::Table,
+    doc: "A mailed summary; off unless `schedule` is set.",
+    keys: &[
+        key(
+            "schedule",
+            Kind::Cron,
+            Unset("off"),
+            "When it is sent (cron, seconds first); it covers the time since the last one.",
+        ),
+        key("to", Kind::Addresses, Unset("[email].to"), "To whom."),
+    ],
+};
+
+/// `[heartbeat]`
+pub const HEARTBEAT: Section = Section {
+    name: "heartbeat",
+    form: Form::Table,
+    doc: "Who watches the watcher: an outbound dead-man ping.",
+    keys: &[
+        key(
+            "url",
+            Kind::Url,
+            Value("\"\""),
+            "Requested every `interval` only while checks run on time, the database takes writes and mail is not stuck.",
+        ),
+        key(
+            "fail_url",
+            Kind::Url,
+            Value("\"\""),
+            "Requested once when that stops being so.",
+        ),
+        key("interval", Kind::Span, Value("\"60s\""), "How often."),
+    ],
+};
+
+/// `[defaults]`
+pub const DEFAULTS: Section = Section {
+    name: "defaults",
+    form: Form::Table,
+    doc: "Any [[monitor]] key but name, url and renamed_from; a monitor's own key replaces the whole value.",
+    keys: MONITOR_KEYS,
+};
+
+/// `[[monitor]]`
+pub const MONITOR: Section = Section {
+    name: "monitor",
+    form: Form::List,
+    doc: "One site.",
+    keys: MONITOR_KEYS,
+};
+
+/// The keys of `[[monitor]]` that cannot be a default.
+pub const MONITOR_ONLY: [&str; 3] = ["name", "url", "renamed_from"];
+
+const MONITOR_KEYS: &[Key] = &[
+    key("url", Kind::Url, Required, "What is requested."),
+    key(
+        "name",
+        Kind::Name,
+        Unset("host, port if not the scheme's, path unless `/`"),
+        "Its unique name.",
+    ),
+    key(
+        "enabled",
+        Kind::Bool,
+        Value("true"),
+        "false: its history stays, it is not checked.",
+    ),
+    key(
+        "tags",
+        Kind::Texts,
+        Value("[]"),
+        "Free words to select monitors by.",
+    ),
+    key(
+        "interval",
+        Kind::Span,
+        Value("\"60s\""),
+        "How often it is checked; at least 1s.",
+    ),
+    key(
+        "schedule",
+        Kind::Cron,
+        Unset("every `interval`"),
+        "Instead of interval: a cron expression, seconds first.",
+    ),
+    key(
+        "timeout",
+        Kind::Span,
+        Value("\"10s\""),
+        "The whole check, all redirects included.",
+    ),
+    key(
+        "method",
+        Kind::Method,
+        Value("\"GET\""),
+        "The request's method.",
+    ),
+    key(
+        "headers",
+        Kind::Headers,
+        Value("{}"),
+        "Request headers; `User-Agent: sitewatch/VERSION` and `Accept: */*` are sent unless set here.",
+    ),
+    key("body", Kind::Text, Value("\"\""), "The request's body."),
+    key(
+        "body_file",
+        Kind::Path,
+        Unset("see body"),
+        "A file with the request's body.",
+    ),
+    key(
+        "basic_auth",
+        Kind::Table(BASIC_AUTH),
+        Unset("no credentials"),
+        "A user name and a password.",
+    ),
+    key(
+        "bearer_token_file",
+        Kind::Path,
+        Unset("no credentials"),
+        "A file with a bearer token.",
+    ),
+    key(
+        "expect_status",
+        Kind::Statuses,
+        Value("[\"2xx\"]"),
+        "Codes, classes and ranges that are good: 200, \"2xx\", \"200-204\".",
+    ),
+    key(
+        "follow_redirects",
+        Kind::Bool,
+        Value("true"),
+        "false: a redirect is the final answer.",
+    ),
+    key(
+        "max_redirects",
+        Kind::Count(0, 50),
+        Value("10"),
+        "More redirects than this are a failure.",
+    ),
+    key(
+        "expect_final_url",
+        Kind::Match,
+        Value("\"\""),
+        "Where the chain must end: an exact URL, or a /regex/.",
+    ),
+    key(
+        "allow_downgrade",
+        Kind::Bool,
+        Value("false"),
+        "Whether https may lead to http.",
+    ),
+    key(
+        "allow_private_redirect",
+        Kind::Bool,
+        Value("false"),
+        "Whether a public address may lead to a private one.",
+    ),
+    key(
+        "cookies",
+        Kind::Bool,
+        Value("true"),
+        "A cookie jar that lives for one check, as a first-time visitor's browser has.",
+    ),
+    key(
+        "body_contains",
+        Kind::Texts,
+        Value("[]"),
+        "All must occur in the body.",
+    ),
+    key(
+        "body_excludes",
+        Kind::Texts,
+        Value("[]"),
+        "None may occur in the body.",
+    ),
+    key(
+        "body_matches",
+        Kind::Regexes,
+        Value("[]"),
+        "Regular expressions; all must match the body.",
+    ),
+    key(
+        "json",
+        Kind::JsonTests,
+        Value("[]"),
+        "Assertions on a JSON body: a path (RFC 9535) and one of equals, exists, matches, less_than, greater_than.",
+    ),
+    key(
+        "expect_headers",
+        Kind::HeaderMatches,
+        Value("{}"),
+        "Response headers that must be there: exact values, or a /regex/.",
+    ),
+    key(
+        "max_body",
+        Kind::Size,
+        Value("\"1MiB\""),
+        "Read at most this much; assertions see only that.",
+    ),
+    key(
+        "degraded_after",
+        Kind::SpanOr("off"),
+        Value("\"2s\""),
+        "A slower total is degraded.",
+    ),
+    key(
+        "on_slow",
+        Kind::Choice(&["record", "alert"]),
+        Value("\"record\""),
+        "\"alert\": mailed after failures_before_down slow checks in a row, once.",
+    ),
+    key(
+        "ip_version",
+        Kind::Choice(&["any", "4", "6"]),
+        Value("\"any\""),
+        "Which addresses are used.",
+    ),
+    key(
+        "ca_file",
+        Kind::Path,
+        Value("\"\""),
+        "An extra trust anchor, PEM.",
+    ),
+    key(
+        "client_certificate",
+        Kind::Table(CLIENT_CERTIFICATE),
+        Unset("none"),
+        "A certificate with which we identify ourselves, PEM.",
+    ),
+    key(
+        "verify_tls",
+        Kind::Bool,
+        Value("true"),
+        "Whether certificate faults are failures.",
+    ),
+    key(
+        "proxy",
+        Kind::Proxy,
+        Value("\"\""),
+        "An http:// proxy; \"environment\" takes HTTP_PROXY, HTTPS_PROXY, NO_PROXY.",
+    ),
+    key(
+        "failures_before_down",
+        Kind::Count(1, MANY),
+        Value("3"),
+        "Consecutive failed checks that make it down.",
+    ),
+    key(
+        "successes_before_up",
+        Kind::Count(1, MANY),
+        Value("2"),
+        "Consecutive good checks that make it up again.",
+    ),
+    key(
+        "retry_interval",
+        Kind::Span,
+        Value("\"10s\""),
+        "A confirming check starts this long after the last one ended.",
+    ),
+    key(
+        "depends_on",
+        Kind::Names,
+        Value("[]"),
+        "Monitors; while one of them is down, no alert for this one.",
+    ),
+    key(
+        "to",
+        Kind::Addresses,
+        Unset("[email].to"),
+        "To whom its mails go; an empty list is silence by choice.",
+    ),
+    key(
+        "note",
+        Kind::Text,
+        Value("\"\""),
+        "Shown in mails and, with the token, on pages: a runbook link, an owner.",
+    ),
+    key(
+        "public",
+        Kind::Bool,
+        Value("true"),
+        "false: it does not exist for whoever has no token.",
+    ),
+    key(
+        "renamed_from",
+        Kind::Name,
+        Value("\"\""),
+        "Keep the history of a monitor that got a new name.",
+    ),
+    key(
+        "on_redirect_change",
+        Kind::Choice(&["record", "alert"]),
+        Value("\"record\""),
+        "\"alert\": mailed when the chain's URLs or codes differ from the last good ones.",
+    ),
+];
+
+/// The keys of `basic_auth`.
+pub const BASIC_AUTH: &[Key] = &[
+    key("username", Kind::Text, Required, "The user's name."),
+    key(
+        "password",
+        Kind::Text,
+        Unset("see password_file"),
+        "The password, best as \"${NAME}\".",
+    ),
+    key(
+        "password_file",
+        Kind::Path,
+        Unset("see password"),
+        "A file with the password.",
+    ),
+];
+
+/// The keys of `client_certificate`.
+pub const CLIENT_CERTIFICATE: &[Key] = &[
+    key(
+        "cert_file",
+        Kind::Path,
+        Required,
+        "The certificate chain, leaf first.",
+    ),
+    key("key_file", Kind::Path, Required, "Its private key."),
+];
+
+/// The keys of one entry of `json`.
+pub const JSON_TEST: &[Key] = &[
+    key("path", Kind::Text, Required, "A JSONPath (RFC 9535)."),
+    key(
+        "equals",
+        Kind::Any,
+        Unset("-"),
+        "Some node equals this value.",
+    ),
+    key(
+        "exists",
+        Kind::Bool,
+        Unset("-"),
+        "There is (true) or is not (false) a node.",
+    ),
+    key(
+        "matches",
+        Kind::Text,
+        Unset("-"),
+        "Some node, as text, matches this regular expression.",
+    ),
+    key(
+        "less_than",
+        Kind::Number,
+        Unset("-"),
+        "Some node is a number below this.",
+    ),
+    key(
+        "greater_than",
+        Kind::Number,
+        Unset("-"),
+        "Some node is a number above this.",
+    ),
+];
+
+/// `[[maintenance]]`
+pub const MAINTENANCE: Section = Section {
+    name: "maintenance",
+    form: Form::List,
+    doc: "A window in which checks go on and nothing is mailed.",
+    keys: &[
+        key(
+            "monitors",
+            Kind::Names,
+            Unset("all monitors, where there are no tags either"),
+            "Whom it covers, by name.",
+        ),
+        key(
+            "tags",
+            Kind::Texts,
+            Unset("all monitors, where there are no names either"),
+            "Whom it covers, by tag.",
+        ),
+        key(
+            "start",
+            Kind::Moment,
+            Unset("see schedule"),
+            "When it begins.",
+        ),
+        key("end", Kind::Moment, Unset("see schedule"), "When it ends."),
+        key(
+            "schedule",
+            Kind::Cron,
+            Unset("see start"),
+            "When it begins, again and again (cron, seconds first).",
+        ),
+        key(
+            "duration",
+            Kind::Span,
+            Unset("see schedule"),
+            "How long each lasts, in elapsed time.",
+        ),
+    ],
+};
+
+/// Every section, in the order of documentation.
+pub const SECTIONS: [&Section; 12] = [
+    &EMAIL,
+    &MONITOR,
+    &DEFAULTS,
+    &DAEMON,
+    &HISTORY,
+    &DNS,
+    &WEB,
+    &ALERTS,
+    &CONNECTIVITY,
+    &REPORT,
+    &HEARTBEAT,
+    &MAINTENANCE,
+];
+
+/// The key of this name among these.
+pub fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_documented() {
+        for section in SECTIONS {
+            for (index, key) in section.keys.iter().enumerate() {
+                assert!(!key.doc.is_empty(), "{}", key.name);
+                assert!(
+                    section.keys[..index]
+                        .iter()
+                        .all(|other| other.name != key.name),
+                    "{} twice in {}",
+                    key.name,
+                    section.header()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,688 @@
+//! From a file and its includes to a [`Config`], or to everything that is wrong with them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use toml::de::{DeTable, DeValue};
+
+use super::email;
+use super::environment::Environment;
+use super::fault::{ConfigErrors, Fault};
+use super::files;
+use super::keys;
+use super::links;
+use super::maintenance;
+use super::model::{Config, DaemonSettings};
+use super::monitor;
+use super::reading::{Reading, Table, is_table_list, place};
+use super::sections::{self, section};
+use super::source::{Place, Source};
+use super::suggest::nearest;
+use crate::domain::monitor::MonitorName;
+use crate::domain::settings::{AlertSettings, Canaries, MailTransport};
+
+/// Larger files are something else.
+const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// More included files than this are a wrong pattern.
+const FILES_MAX: usize = 10_000;
+/// More syntax errors than this of one file are noise that the first ones caused.
+const SYNTAX_ERRORS_MAX: usize = 50;
+
+/// What the reading commands need of a configuration, also of one that has faults elsewhere.
+#[derive(Debug, Clone)]
+pub struct Brief {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// The database.
+    pub database: PathBuf,
+    /// The control socket.
+    pub control_socket: PathBuf,
+    /// For tables.
+    pub timezone: TimeZone,
+    /// The names of the monitors that could be read, in the order of the file.
+    pub monitors: Vec<MonitorName>,
+    /// The whole configuration, where nothing is wrong with it.
+    pub config: Option<Config>,
+    /// What is wrong elsewhere, as one sentence.
+    pub warning: Option<String>,
+}
+
+/// Loads a configuration.
+///
+/// # Errors
+/// Everything that is wrong with the file and those it includes, each with its place.
+pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErrors> {
+    let mut outcome = read(file, environment);
+    match (outcome.config.take(), outcome.faults.is_empty()) {
+        (Some(config), true) => Ok(config),
+        _ => Err(outcome.errors()),
+    }
+}
+
+/// Loads what the reading commands need: the database, the zone and the names. Whatever is wrong
+/// elsewhere is one warning.
+///
+/// # Errors
+/// When the file cannot be read at all, or its database or zone cannot be told.
+pub fn load_brief(file: &Path, environment: &Environment) -> Result<Brief, ConfigErrors> {
+    let mut outcome = read(file, environment);
+    let Some(daemon) = outcome.daemon.take() else {
+        return Err(outcome.errors());
+    };
+    let names = std::mem::take(&mut outcome.names);
+    let config = outcome.config.take();
+    let warning = (!outcome.faults.is_empty()).then(|| {
+        let errors = outcome.errors();
+        format!("the configuration is not valid: {}", errors.first_line())
+    });
+    Ok(Brief {
+        file: file.to_owned(),
+        database: daemon.database,
+        control_socket: daemon.control_socket,
+        timezone: daemon.timezone,
+        monitors: names,
+        config: config.filter(|_| warning.is_none()),
+        warning,
+    })
+}
+
+/// Everything that reading gave.
+struct Outcome {
+    file: PathBuf,
+    sources: Vec<Source>,
+    faults: Vec<Fault>,
+    daemon: Option<DaemonSettings>,
+    names: Vec<MonitorName>,
+    config: Option<Config>,
+}
+
+impl Outcome {
+    fn errors(mut self) -> ConfigErrors {
+        if self.faults.is_empty() {
+            // Not to be reached: a part that is missing has its fault. Still no reason to panic.
+            self.faults.push(Fault::nowhere(
+                "the configuration cannot be used",
+                "a part of it could not be read",
+            ));
+        }
+        ConfigErrors::new(self.file, self.sources, self.faults)
+    }
+
+    fn nothing(file: &Path, sources: Vec<Source>, fault: Fault) -> Self {
+        Self {
+            file: file.to_owned(),
+            sources,
+            faults: vec![fault],
+            daemon: None,
+            names: Vec::new(),
+            config: None,
+        }
+    }
+}
+
+fn read(file: &Path, environment: &Environment) -> Outcome {
+    let source = match read_source(file, 0, environment) {
+        Ok(source) => source,
+        Err(refused) => {
+            let (sources, fault) = *refused;
+            return Outcome::nothing(file, sources, fault);
+        }
+    };
+    let text = Arc::clone(&source.text);
+    let mut reading = Reading::new(environment);
+    reading.sources.push(source);
+    let root = parse(&mut reading, 0, &text);
+    let loader = Loader {
+        reading,
+        file: file.to_owned(),
+        named: Vec::new(),
+        nameless: 0,
+        monitors: Vec::new(),
+        windows: Vec::new(),
+    };
+    loader.read(&root)
+}
+
+/// Reads a file into a source, `index` being its place among the sources.
+fn read_source(
+    path: &Path,
+    index: u32,
+    environment: &Environment,
+) -> Result<Source, Box<(Vec<Source>, Fault)>> {
+    let full = files::resolve(&environment.directory, &path.to_string_lossy());
+    let shown = match full.strip_prefix(&environment.directory) {
+        Ok(below) if !environment.directory.as_os_str().is_empty() => below.display().to_string(),
+        _ => path.display().to_string(),
+    };
+    let bytes = files::read(&full, FILE_BYTES_MAX).map_err(|why| {
+        let help = match why.starts_with("there is no") {
+            true => "`sitewatch config example > monitors.toml` writes one to begin with",
+            false => "",
+        };
+        let fault = Fault::nowhere(format!("cannot read `{shown}`: {why}"), help);
+        Box::new((Vec::new(), fault))
+    })?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(shown, full, text.into())),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let source = Source::new(shown, full, text.into());
+            let fault = Fault::new(
+                place(index, at..at + 1),
+                "the file is not UTF-8",
+                "save it as UTF-8",
+            );
+            Err(Box::new((vec![source], fault)))
+        }
+    }
+}
+
+/// Parses a file; all its syntax errors are reported, and what could be read is given back.
+fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> DeTable<'t> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
+        let span = error.span().unwrap_or(0..0);
+        let fault = super::syntax::fault(error.message(), place(file, span), text);
+        reading.fault(fault);
+    }
+    root.into_inner()
+}
+
+struct Loader<'e> {
+    reading: Reading<'e>,
+    file: PathBuf,
+    /// The names of all entries, also of those that are wrong.
+    named: Vec<monitor::Named>,
+    /// How many entries have no name that could be told.
+    nameless: usize,
+    monitors: Vec<monitor::Draft>,
+    windows: Vec<maintenance::Draft>,
+}
+
+impl Loader<'_> {
+    fn read(mut self, root: &DeTable<'_>) -> Outcome {
+        let empty = DeTable::new();
+        let reading = &mut self.reading;
+        refuse_unknown_sections(reading, root);
+        let table = section(reading, root, &keys::DAEMON, "[daemon]", &empty);
+        let daemon = sections::daemon(reading, &table, &self.file);
+        let zone = daemon
+            .as_ref()
+            .map_or(TimeZone::UTC, |daemon| daemon.timezone.clone());
+        let table = section(reading, root, &keys::HISTORY, "[history]", &empty);
+        let history = sections::history(reading, &table);
+        let table = section(reading, root, &keys::DNS, "[dns]", &empty);
+        let dns = sections::dns(reading, &table);
+        let table = section(reading, root, &keys::WEB, "[web]", &empty);
+        let web = sections::web(reading, &table);
+        let email = match root.contains_key(keys::EMAIL.name) {
+            true => {
+                let table = section(reading, root, &keys::EMAIL, "[email]", &empty);
+                match matches!(
+                    root.get("email").map(|v| v.get_ref()),
+                    Some(DeValue::Table(_))
+                ) {
+                    true => email::email(reading, &table),
+                    false => None,
+                }
+            }
+            false => None,
+        };
+        let email_to = email.as_ref().map_or(&[][..], |email| &email.to).to_vec();
+        let table = section(reading, root, &keys::ALERTS, "[alerts]", &empty);
+        let alerts = sections::alerts(reading, &table);
+        let table = section(reading, root, &keys::CONNECTIVITY, "[connectivity]", &empty);
+        let canaries: Canaries = sections::canaries(reading, &table, email.as_ref());
+        let table = section(reading, root, &keys::REPORT, "[report]", &empty);
+        let report = sections::report(reading, &table, &email_to);
+        let table = section(reading, root, &keys::HEARTBEAT, "[heartbeat]", &empty);
+        let heartbeat = sections::heartbeat(reading, &table);
+        self.read_entries(root, &email_to, &alerts, &zone);
+
+        links::check(
+            &mut self.reading,
+            links::Links {
+                named: &self.named,
+                complete: self.nameless == 0,
+                monitors: &self.monitors,
+                windows: &self.windows,
+            },
+        );
+        let names = self.named.into_iter().map(|named| named.name).collect();
+        let monitors: Vec<_> = self
+            .monitors
+            .into_iter()
+            .map(|draft| draft.monitor)
+            .collect();
+        self.reading.warn_of_literal_secrets();
+        warn_of_silence(&mut self.reading, email.is_some(), &monitors);
+        if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
+            warn_of_watched_mail_server(&mut self.reading, &server.host, &monitors);
+        }
+        let config = daemon.clone().map(|daemon| Config {
+            file: self.file.clone(),
+            daemon,
+            history,
+            dns,
+            web,
+            email,
+            alerts,
+            canaries,
+            report,
+            heartbeat,
+            monitors,
+            maintenance: self.windows.into_iter().map(|draft| draft.window).collect(),
+            warnings: warnings(&self.reading),
+        });
+        Outcome {
+            file: self.file,
+            sources: self.reading.sources,
+            faults: self.reading.faults,
+            daemon,
+            names,
+            config,
+        }
+    }
+
+    /// The entries of the main file and of those it includes.
+    fn read_entries(
+        &mut self,
+        root: &DeTable<'_>,
+        email_to: &[crate::domain::address::Address],
+        alerts: &AlertSettings,
+        zone: &TimeZone,
+    ) {
+        let empty = DeTable::new();
+        let table = section(
+            &mut self.reading,
+            root,
+            &keys::DEFAULTS,
+            "[defaults]",
+            &empty,
+        );
+        let template = monitor::template(
+            &mut self.reading,
+            table,
+            email_to.to_vec(),
+            alerts.certificate_expiry.clone(),
+        );
+        self.read_file(0, root, &template, zone);
+        for path in self.included(root) {
+            let index = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
+            let source = match read_source(&path.0, index, self.reading.environment) {
+                Ok(source) => source,
+                Err(refused) => {
+                    let (sources, mut fault) = *refused;
+                    self.reading.sources.extend(sources);
+                    fault.place = fault.place.or(Some(path.1));
+                    self.reading.fault(fault);
+                    continue;
+                }
+            };
+            let text = Arc::clone(&source.text);
+            self.reading.sources.push(source);
+            let included = parse(&mut self.reading, index, &text);
+            for key in included.keys() {
+                let name: &str = key.get_ref();
+                if !matches!(name, "monitor" | "maintenance") {
+                    self.reading.fault(Fault::new(
+                        place(index, key.span()),
+                        format!("`{name}` cannot stand in an included file"),
+                        "an included file holds [[monitor]] and [[maintenance]] only",
+                    ));
+                }
+            }
+            self.read_file(index, &included, &template, zone);
+        }
+    }
+
+    fn read_file(
+        &mut self,
+        index: u32,
+        root: &DeTable<'_>,
+        template: &monitor::Template<'_>,
+        zone: &TimeZone,
+    ) {
+        for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::MONITOR) {
+            let (named, draft) = monitor::monitor(&mut self.reading, own, header, template);
+            self.nameless += usize::from(named.is_none());
+            self.named.extend(named);
+            self.monitors.extend(draft);
+        }
+        for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::MAINTENANCE) {
+            let draft = maintenance::maintenance(&mut self.reading, own, header, zone);
+            self.windows.extend(draft);
+        }
+    }
+
+    /// The files that `include` names, in name order, each once, with the place of its pattern.
+    fn included(&mut self, root: &DeTable<'_>) -> Vec<(PathBuf, Place)> {
+        let table = Table {
+            own: root,
+            keys: keys::TOP,
+            called: "the file",
+            header: place(0, 0..0),
+            fallback: None,
+        };
+        let Some(found) = table.get("include") else {
+            return Vec::new();
+        };
+        let Some(items) = self.reading.items(found, "a list") else {
+            return Vec::new();
+        };
+        let directory = self.reading.directory_of(0).to_owned();
+        let main = self.reading.sources.first().map(|main| main.path.clone());
+        let mut paths: Vec<(PathBuf, Place)> = Vec::new();
+        for item in items {
+            let Some(text) = self.reading.text(item, "a path") else {
+                continue;
+            };
+            let escaped = glob::Pattern::escape(&directory.to_string_lossy());
+            let pattern = match Path::new(text.value.as_ref()).is_absolute() {
+                true => text.value.to_string(),
+                false => format!("{escaped}/{}", text.value),
+            };
+            let matched = match glob::glob(&pattern) {
+                Ok(matched) => matched,
+                Err(error) => {
+                    self.reading.fault(Fault::new(
+                        item.place,
+                        format!("`{}` is no path with wildcards", text.raw),
+                        error.msg,
+                    ));
+                    continue;
+                }
+            };
+            let mut any = false;
+            for path in matched {
+                any = true;
+                match path {
+                    Ok(path) => paths.push((path, item.place)),
+                    Err(error) => self.reading.fault(Fault::new(
+                        item.place,
+                        format!(
+                            "cannot read `{}`: {}",
+                            error.path().display(),
+                            files::reason(error.error())
+                        ),
+                        "",
+                    )),
+                }
+            }
+            let has_wildcard = text.value.contains(['*', '?', '[']);
+            if !any && !has_wildcard {
+                self.reading.fault(Fault::new(
+                    item.place,
+                    format!("cannot read `{}`: there is no such file", text.raw),
+                    "relative paths are relative to this file",
+                ));
+            }
+        }
+        paths.sort_by(|a, b| a.0.cmp(&b.0));
+        paths.dedup_by(|a, b| a.0 == b.0);
+        paths.retain(|(path, _)| Some(path) != main.as_ref());
+        if paths.len() > FILES_MAX {
+            self.reading.fault(Fault::new(
+                found.place,
+                format!("`include` names {} files", paths.len()),
+                format!("at most {FILES_MAX} are read"),
+            ));
+            paths.truncate(FILES_MAX);
+        }
+        paths
+    }
+}
+
+fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
+    let known = || {
+        keys::SECTIONS
+            .iter()
+            .map(|section| section.name)
+            .chain(keys::TOP.iter().map(|key| key.name))
+    };
+    for (key, value) in root {
+        let name: &str = key.get_ref();
+        if known().any(|known| known == name) {
+            continue;
+        }
+        let is_section = match value.get_ref() {
+            DeValue::Table(_) => true,
+            other => is_table_list(other),
+        };
+        let header = |name: &str| {
+            keys::SECTIONS
+                .iter()
+                .find(|section| section.name == name)
+                .map_or_else(|| format!("`{name}`"), |section| section.header())
+        };
+        let owner = keys::SECTIONS
+            .iter()
+            .find(|section| !is_section && keys::find(section.keys, name).is_some());
+        let label = match (owner, nearest(name, known())) {
+            (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
+            (None, Some(meant)) => format!("did you mean {}?", header(meant)),
+            (None, None) => match is_section {
+                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [[maintenance]]".to_owned(),
+                false => "a key stands below the header of its section".to_owned(),
+            },
+        };
+        let what = if is_section { "section" } else { "key" };
+        reading.fault(Fault::new(
+            place(0, key.span()),
+            format!("unknown {what} `{name}`"),
+            label,
+        ));
+    }
+}
+
+/// Says which monitors nobody would hear of.
+fn warn_of_silence(
+    reading: &mut Reading<'_>,
+    has_email: bool,
+    monitors: &[crate::domain::monitor::Monitor],
+) {
+    if monitors.is_empty() {
+        return;
+    }
+    if !has_email {
+        reading.warnings.push((
+            None,
+            "there is no [email]: checks are recorded and nothing is mailed".to_owned(),
+        ));
+        return;
+    }
+    let silent: Vec<&str> = monitors
+        .iter()
+        .filter(|monitor| monitor.enabled && monitor.rules.to.is_empty())
+        .map(|monitor| monitor.name.as_str())
+        .collect();
+    let message = match silent.as_slice() {
+        [] => return,
+        [one] => format!("nobody is told of `{one}`: its `to` is empty"),
+        [first, second] => {
+            format!("nobody is told of `{first}` and `{second}`: their `to` is empty")
+        }
+        [first, rest @ ..] => format!(
+            "nobody is told of `{first}` and {} other monitors: their `to` is empty",
+            rest.len()
+        ),
+    };
+    reading.warnings.push((None, message));
+}
+
+/// News about the mail server cannot go through it.
+fn warn_of_watched_mail_server(
+    reading: &mut Reading<'_>,
+    host: &str,
+    monitors: &[crate::domain::monitor::Monitor],
+) {
+    let watched = monitors.iter().find(|monitor| {
+        monitor
+            .target
+            .url
+            .host_str()
+            .is_some_and(|watched| watched.trim_matches(['[', ']']).eq_ignore_ascii_case(host))
+    });
+    if let Some(monitor) = watched {
+        let message = format!(
+            "`{}` watches {host}, which is also the mail server: while it is down, no mail about it can leave",
+            monitor.name
+        );
+        reading.warnings.push((None, message));
+    }
+}
+
+/// The warnings as sentences, each with its place, in the order of the files.
+fn warnings(reading: &Reading<'_>) -> Vec<String> {
+    let mut warnings = reading.warnings.clone();
+    warnings.sort_by_key(|(place, _)| (place.is_none(), *place));
+    warnings.dedup();
+    warnings
+        .into_iter()
+        .map(|(place, message)| {
+            let source = place.and_then(|place| {
+                let source = reading.sources.get(place.file as usize)?;
+                Some((source, place))
+            });
+            match source {
+                Some((source, place)) => {
+                    let (line, _) = source.line_and_column(place.start);
+                    format!("{}:{line}: {message}", source.shown)
+                }
+                None => message,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::monitor::Schedule;
+    use std::time::Duration;
+
+    fn loaded(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        let environment = Environment {
+            variables: variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .chain([("HOME".to_owned(), "/home/kim".to_owned())])
+                .collect(),
+            directory: directory.path().to_owned(),
+            is_root: false,
+        };
+        load(Path::new("monitors.toml"), &environment).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn the_smallest_file_has_every_default() {
+        let config = loaded(
+            r#"
+            [email]
+            host = "smtp.example.com"
+            from = "Sitewatch <alerts@example.com>"
+            to = ["ops@example.com"]
+
+            [[monitor]]
+            url = "https://example.com/"
+            "#,
+            &[],
+        )
+        .unwrap();
+        assert_eq!(config.warnings, Vec::<String>::new());
+        let monitor = &config.monitors[0];
+        assert_eq!(monitor.name.as_str(), "example.com");
+        assert_eq!(monitor.schedule, Schedule::Every(Duration::from_secs(60)));
+        assert_eq!(monitor.rules.timeout, Duration::from_secs(10));
+        assert_eq!(monitor.rules.to[0].mailbox(), "ops@example.com");
+        assert_eq!(monitor.expectation.status.to_string(), "200-299");
+        assert_eq!(
+            config.daemon.database,
+            Path::new("/home/kim/.local/state/sitewatch/sitewatch.db")
+        );
+        let Some(MailTransport::Smtp(server)) = config.email.map(|email| email.transport) else {
+            panic!("mail goes by SMTP");
+        };
+        assert_eq!(server.port, 587);
+        assert_eq!(
+            config.canaries,
+            Canaries::MailServer {
+                host: "smtp.example.com".to_owned(),
+                port: 587
+            }
+        );
+    }
+
+    #[test]
+    fn nothing_at_all_is_valid() {
+        let config = loaded("", &[]).unwrap();
+        assert!(config.monitors.is_empty() && config.email.is_none());
+    }
+
+    #[test]
+    fn a_monitors_key_replaces_the_whole_default() {
+        let config = loaded(
+            r#"
+            [defaults]
+            interval = "5s"
+            headers = { A = "1", B = "2" }
+            tags = ["x"]
+            [[monitor]]
+            url = "https://a.example/"
+            headers = { B = "3" }
+            [[monitor]]
+            url = "https://b.example/"
+            schedule = "0 */5 * * * *"
+            timeout = "60s"
+            [[monitor]]
+            url = "https://c.example/"
+            "#,
+            &[],
+        )
+        .unwrap();
+        let [a, b, c] = &config.monitors[..] else {
+            panic!("three monitors");
+        };
+        assert_eq!(a.target.headers.len(), 1);
+        assert_eq!(a.rules.timeout, Duration::from_secs(5));
+        assert_eq!(a.rules.retry_interval, Duration::from_secs(5));
+        assert_eq!(b.target.headers.len(), 2);
+        assert_eq!(b.rules.interval, Duration::from_secs(300));
+        assert_eq!(b.rules.timeout, Duration::from_secs(60));
+        assert_eq!(b.tags, ["x"]);
+        assert!(Arc::ptr_eq(&a.expectation, &c.expectation));
+        assert!(Arc::ptr_eq(&a.rules, &c.rules));
+    }
+
+    #[test]
+    fn what_came_by_name_is_masked() {
+        let config = loaded(
+            r#"
+            [[monitor]]
+            name = "a"
+            url = "https://${HOST}.example/?q=${WORD}"
+            basic_auth = { username = "kim", password = "hunter22" }
+            [[monitor]]
+            name = "b"
+            url = "https://me:geheim1@b.example/"
+            headers = { Authorization-Extra = "Bearer topsecret" }
+            "#,
+            &[("HOST", "internal"), ("WORD", "wordword")],
+        )
+        .unwrap();
+        let masks = config.monitors[0].masks();
+        assert_eq!(
+            masks.apply("internal wordword hunter22 a2ltOmh1bnRlcjIy kim"),
+            "*** *** *** *** kim"
+        );
+        let masks = config.monitors[1].masks();
+        assert_eq!(
+            masks.apply("geheim1 topsecret wordword"),
+            "*** *** wordword"
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! `[[monitor]]` and `[defaults]`: text to monitors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+use url::Url;
+
+use super::expectation;
+use super::fault::Fault;
+use super::keys;
+use super::reading::{Placed, Reading, Table, place};
+use super::rules::{self, Timing};
+use super::source::Place;
+use super::target;
+use super::value;
+use crate::domain::address::Address;
+use crate::domain::expectation::Expectation;
+use crate::domain::mask::Masks;
+use crate::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
+use crate::domain::target::Target;
+
+/// What all monitors have in common: `[defaults]` read once, shared by those that change nothing of it.
+pub(super) struct Template<'t> {
+    /// The table itself.
+    pub table: Table<'t>,
+    /// Recipients of monitors that name none.
+    pub email_to: Vec<Address>,
+    expectation: Option<Arc<Expectation>>,
+    target: Option<Target>,
+    rules: Option<(Schedule, Arc<Rules>)>,
+    tags: Vec<String>,
+    depends_on: Vec<Placed<MonitorName>>,
+    note: String,
+    enabled: bool,
+    public: bool,
+    /// What came by `${NAME}` in it: secret for every monitor.
+    secrets: Vec<String>,
+    masks: Masks,
+    /// Certificate steps, longest first; each monitor's expectation has them.
+    pub certificate_expiry: Vec<Duration>,
+}
+
+/// The name of a monitor, which may be wrong elsewhere.
+pub(super) struct Named {
+    /// The name.
+    pub name: MonitorName,
+    /// Where it comes from: its `name` or, failing that, its `url`.
+    pub place: Place,
+    /// Whether it was written.
+    pub written: bool,
+}
+
+/// A monitor with what is still to be checked against the others.
+pub(super) struct Draft {
+    /// The monitor itself.
+    pub monitor: Monitor,
+    /// Its parents, with their places.
+    pub depends_on: Vec<Placed<MonitorName>>,
+    /// Its old name, with its place.
+    pub renamed_from: Option<Placed<MonitorName>>,
+}
+
+const COMMON_KEYS: [&str; 5] = ["tags", "depends_on", "note", "enabled", "public"];
+
+/// Reads `[defaults]`.
+pub(super) fn template<'t>(
+    reading: &mut Reading<'_>,
+    table: Table<'t>,
+    email_to: Vec<Address>,
+    certificate_expiry: Vec<Duration>,
+) -> Template<'t> {
+    reading.came_by_name.clear();
+    reading.exclusive(&table, "interval", "schedule");
+    let expectation = expectation::expectation(reading, &table, &certificate_expiry);
+    let timing = rules::timing(reading, &table);
+    let rules = timing.as_ref().map(|timing| {
+        let rules = rules::rules(reading, &table, timing, &email_to);
+        (timing.schedule.clone(), Arc::new(rules))
+    });
+    let mut target_secrets = Vec::new();
+    let target = target::target(reading, &table, placeholder(), &mut target_secrets);
+    let tags = reading.texts(&table, "tags");
+    let depends_on = names(reading, &table, "depends_on");
+    let note = text_or_empty(reading, &table, "note");
+    let enabled = reading.flag(&table, "enabled", true);
+    let public = reading.flag(&table, "public", true);
+    let mut secrets = std::mem::take(&mut reading.came_by_name);
+    secrets.extend(target_secrets);
+    let masks = Masks::new(secrets.iter().cloned());
+    Template {
+        table,
+        email_to,
+        expectation: expectation.map(Arc::new),
+        target,
+        rules,
+        tags,
+        depends_on,
+        note,
+        enabled,
+        public,
+        secrets,
+        masks,
+        certificate_expiry,
+    }
+}
+
+/// Stands for a URL where there is none to stand for.
+fn placeholder() -> Url {
+    Url::parse("https://localhost/").expect("a scheme and a host make a URL")
+}
+
+fn text_or_empty(reading: &mut Reading<'_>, table: &Table<'_>, key: &'static str) -> String {
+    reading
+        .some_text(table, key)
+        .map_or_else(String::new, |text| text.value.into_owned())
+}
+
+fn names(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    key: &'static str,
+) -> Vec<Placed<MonitorName>> {
+    reading
+        .list(table, key, "a monitor's name", value::name)
+        .map_or_else(Vec::new, |list| list.it)
+}
+
+/// Reads one `[[monitor]]`; no draft where it is wrong, no name where not even that can be told.
+pub(super) fn monitor(
+    reading: &mut Reading<'_>,
+    own: &DeTable<'_>,
+    header: Place,
+    template: &Template<'_>,
+) -> (Option<Named>, Option<Draft>) {
+    let table = Table {
+        own,
+        keys: keys::MONITOR.keys,
+        called: "[[monitor]]",
+        header,
+        fallback: Some((template.table.own, template.table.header.file)),
+    };
+    let faults_before = reading.faults.len();
+    reading.came_by_name.clear();
+    reading.refuse_unknown(&table, &[]);
+    reading.exclusive(&table, "interval", "schedule");
+    let url = match table.own("url") {
+        Some(found) => reading.parsed(found, "a URL", value::url),
+        None => {
+            reading.missing(&table, "url", "add url = \"https://example.com/\"");
+            None
+        }
+    };
+    let name = match (
+        table.is_blank("name"),
+        reading.some_parsed(&table, "name", "a name", value::name),
+        &url,
+    ) {
+        (false, name, _) => name.map(|name| (name.it, name.place, true)),
+        (true, _, Some(url)) => Some((MonitorName::from_url(&url.it), url.place, false)),
+        (true, _, None) => None,
+    };
+    let named = name.map(|(name, place, written)| Named {
+        name,
+        place,
+        written,
+    });
+    let draft = draft(
+        reading,
+        &table,
+        url.map(|url| url.it),
+        named.as_ref(),
+        template,
+    );
+    (
+        named,
+        draft.filter(|_| reading.faults.len() == faults_before),
+    )
+}
+
+/// Everything of a monitor but its name and URL.
+fn draft(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    url: Option<Url>,
+    named: Option<&Named>,
+    template: &Template<'_>,
+) -> Option<Draft> {
+    let renamed_from = reading.some_parsed(table, "renamed_from", "a name", value::name);
+    let common = match table.has_any(&COMMON_KEYS) {
+        true => Some((
+            reading.texts(table, "tags"),
+            names(reading, table, "depends_on"),
+            text_or_empty(reading, table, "note"),
+            reading.flag(table, "enabled", true),
+            reading.flag(table, "public", true),
+        )),
+        false => None,
+    };
+    let expectation = match (&template.expectation, table.has_any(&expectation::KEYS)) {
+        (Some(shared), false) => Some(Arc::clone(shared)),
+        _ => expectation::expectation(reading, table, &template.certificate_expiry).map(Arc::new),
+    };
+    let rules = match (&template.rules, table.has_any(&rules::KEYS)) {
+        (Some((schedule, shared)), false) => Some((schedule.clone(), Arc::clone(shared))),
+        _ => rules::timing(reading, table).map(|timing: Timing| {
+            let rules = rules::rules(reading, table, &timing, &template.email_to);
+            (timing.schedule, Arc::new(rules))
+        }),
+    };
+    let mut secrets = Vec::new();
+    // Without a URL the rest is read all the same, for what is wrong with it.
+    let given = url.clone().unwrap_or_else(placeholder);
+    let target = match &template.target {
+        Some(shared) if !table.has_any(&target::KEYS) && target::has_no_userinfo(&given) => {
+            Some(Target {
+                url: given,
+                ..shared.clone()
+            })
+        }
+        _ => target::target(reading, table, given, &mut secrets),
+    };
+    secrets.append(&mut reading.came_by_name);
+    let (schedule, rules) = rules?;
+    let (mut target, expectation) = (target?, expectation?);
+    target.timeout = rules.timeout;
+    target.wants_body = expectation.reads_body();
+    target.masks = match secrets.is_empty() {
+        true => template.masks.clone(),
+        false => Masks::new(secrets.into_iter().chain(template.secrets.iter().cloned())),
+    };
+    check_together(reading, table, &target, &expectation, &rules);
+    let (tags, depends_on, note, enabled, public) = common.unwrap_or_else(|| {
+        (
+            template.tags.clone(),
+            template.depends_on.clone(),
+            template.note.clone(),
+            template.enabled,
+            template.public,
+        )
+    });
+    url?;
+    let monitor = Monitor {
+        name: named?.name.clone(),
+        enabled,
+        tags,
+        schedule,
+        target: Arc::new(target),
+        expectation,
+        rules,
+        depends_on: depends_on.iter().map(|name| name.it.clone()).collect(),
+        note,
+        public,
+        renamed_from: renamed_from.as_ref().map(|name| name.it.clone()),
+    };
+    Some(Draft {
+        monitor,
+        depends_on,
+        renamed_from,
+    })
+}
+
+/// What can only be told of several keys together.
+fn check_together(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    target: &Target,
+    expectation: &Expectation,
+    rules: &Rules,
+) {
+    let is_head = target.method.as_str() == "HEAD";
+    if is_head && expectation.reads_body() {
+        let assertion = ["body_contains", "body_matches", "json", "body_excludes"]
+            .into_iter()
+            .find_map(|key| table.get(key).filter(|found| has_members(found.value)));
+        if let (Some(assertion), Some(method)) = (assertion, table.get("method")) {
+            reading.fault(
+                Fault::new(
+                    assertion.key_place,
+                    format!("`{}` never sees a body: HEAD asks for none", assertion.key),
+                    "use method = \"GET\"",
+                )
+                .and(method.place, ""),
+            );
+        }
+    }
+    if target.url.scheme() == "https" && !target.verify_tls {
+        let place = table
+            .get("verify_tls")
+            .map_or(table.header, |found| found.place);
+        reading.warn(
+            place,
+            format!(
+                "{} is checked without looking at its certificate (`verify_tls = false`)",
+                super::redact::sentence(target.url.as_str())
+            ),
+        );
+    }
+    if let Some(found) = table.own("interval")
+        && rules.interval < Duration::from_secs(5)
+    {
+        reading.warn(
+            found.place,
+            "an interval under 5s is hard on the site that is checked",
+        );
+    }
+    if let Some(found) = table.own("degraded_after")
+        && expectation
+            .degraded_after
+            .is_some_and(|after| after >= rules.timeout)
+    {
+        reading.warn(
+            found.place,
+            format!(
+                "degraded_after never counts: the check is over after {}",
+                crate::domain::span::Written(rules.timeout)
+            ),
+        );
+    }
+}
+
+fn has_members(value: &DeValue<'_>) -> bool {
+    value.as_array().is_some_and(|array| !array.is_empty())
+}
+
+/// The tables of `[[monitor]]` or `[[maintenance]]` in a file, each with its header.
+pub(super) fn entries<'t>(
+    reading: &mut Reading<'_>,
+    root: &'t DeTable<'t>,
+    file: u32,
+    section: &'static keys::Section,
+) -> Vec<(&'t DeTable<'t>, Place)> {
+    let Some((key, value)) = root.get_key_value(section.name) else {
+        return Vec::new();
+    };
+    let DeValue::Array(array) = value.get_ref() else {
+        reading.fault(Fault::new(
+            place(file, key.span()),
+            format!("`{}` is a list of tables", section.name),
+            format!("write {}", section.header()),
+        ));
+        return Vec::new();
+    };
+    let mut tables = Vec::with_capacity(array.len());
+    for item in array.iter() {
+        match item.get_ref() {
+            DeValue::Table(table) => tables.push((table, place(file, item.span()))),
+            _ => reading.fault(Fault::new(
+                place(file, item.span()),
+                format!("`{}` is a list of tables", section.name),
+                format!("write {}", section.header()),
+            )),
+        }
+    }
+    tables
+}

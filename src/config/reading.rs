@@ -1,0 +1,728 @@
+//! Reads values out of a parsed file and collects everything that is wrong with them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::environment::Environment;
+use super::expand::{ExpandError, expand};
+use super::fault::Fault;
+use super::keys::{self, Key};
+use super::redact;
+use super::source::{Place, Source};
+use super::suggest::nearest;
+use super::value::{self, Wrong};
+use crate::domain::address::Address;
+
+/// Everything that reading gathers besides the values.
+pub(super) struct Reading<'e> {
+    /// Where `${NAME}` comes from.
+    pub environment: &'e Environment,
+    /// The files so far.
+    pub sources: Vec<Source>,
+    /// What is wrong with them.
+    pub faults: Vec<Fault>,
+    /// What deserves a word.
+    pub warnings: Vec<(Option<Place>, String)>,
+    /// What came by `${NAME}` since it was last taken.
+    pub came_by_name: Vec<String>,
+    /// Where secrets stand in clear.
+    pub literal_secrets: Vec<(Place, &'static str)>,
+    /// Files that were read for their content, since many monitors may share one.
+    pub(super) contents: HashMap<PathBuf, Result<Arc<[u8]>, String>>,
+}
+
+/// One table of a file, with the one that fills in what it lacks.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'t> {
+    /// What stands in it.
+    pub own: &'t DeTable<'t>,
+    /// What it may hold.
+    pub keys: &'static [Key],
+    /// How it is called in messages: `[email]`, `basic_auth`.
+    pub called: &'static str,
+    /// Its header.
+    pub header: Place,
+    /// `[defaults]`, below a monitor, and the file it stands in.
+    pub fallback: Option<(&'t DeTable<'t>, u32)>,
+}
+
+/// A value where it was found.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'t> {
+    /// The key, or that of the list or table it is in.
+    pub key: &'t str,
+    /// The value.
+    pub value: &'t DeValue<'t>,
+    /// Where the value stands.
+    pub place: Place,
+    /// Where its key stands.
+    pub key_place: Place,
+    /// Whether it comes from `[defaults]`, whose faults are reported there.
+    pub inherited: bool,
+}
+
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub(super) struct Placed<T> {
+    pub it: T,
+    pub place: Place,
+    pub inherited: bool,
+}
+
+/// A string after its names were replaced.
+pub(super) struct Text<'t> {
+    pub value: Cow<'t, str>,
+    /// As it stands in the file, names not replaced.
+    pub raw: &'t str,
+    pub place: Place,
+    pub inherited: bool,
+    /// Whether some of it came by `${NAME}`.
+    pub came_by_name: bool,
+    /// Whether byte n of the value is byte n + 1 of the file's text.
+    verbatim: bool,
+}
+
+impl Text<'_> {
+    /// Where a part of the value stands; the whole where that cannot be told.
+    pub(super) fn part(&self, part: Option<Range<usize>>) -> Place {
+        match part {
+            Some(part) if self.verbatim => self
+                .place
+                .part(part.start + 1, (part.end + 1).max(part.start + 2)),
+            _ => self.place,
+        }
+    }
+}
+
+impl<'t> Table<'t> {
+    /// A value of the table itself or, failing that, of its fallback.
+    pub(super) fn get(&self, key: &'static str) -> Option<Found<'t>> {
+        debug_assert!(
+            keys::find(self.keys, key).is_some(),
+            "{key} is not declared in {}",
+            self.called
+        );
+        let look = |table: &'t DeTable<'t>, file: u32, inherited: bool| {
+            let (written, value) = table.get_key_value(key)?;
+            Some(Found {
+                key,
+                value: value.get_ref(),
+                place: place(file, value.span()),
+                key_place: place(file, written.span()),
+                inherited,
+            })
+        };
+        look(self.own, self.header.file, false).or_else(|| {
+            let (table, file) = self.fallback?;
+            look(table, file, true)
+        })
+    }
+
+    /// A value of the table itself.
+    pub(super) fn own(&self, key: &'static str) -> Option<Found<'t>> {
+        self.get(key).filter(|found| !found.inherited)
+    }
+
+    /// Whether a key is absent or an empty string, which counts as absent where it may be.
+    pub(super) fn is_blank(&self, key: &'static str) -> bool {
+        self.get(key)
+            .is_none_or(|found| matches!(found.value, DeValue::String(text) if text.is_empty()))
+    }
+
+    /// Whether the table itself has one of these keys.
+    pub(super) fn has_any(&self, keys: &[&str]) -> bool {
+        self.own.len() > 1 && keys.iter().any(|key| self.own.contains_key(*key))
+    }
+}
+
+pub(super) fn place(file: u32, span: Range<usize>) -> Place {
+    let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Place {
+        file,
+        start: byte(span.start),
+        end: byte(span.end),
+    }
+}
+
+/// Whether a value is a list of tables, as `[[name]]` makes one.
+pub(super) fn is_table_list(value: &DeValue<'_>) -> bool {
+    value.as_array().is_some_and(|array| {
+        !array.is_empty() && array.iter().all(|item| item.get_ref().is_table())
+    })
+}
+
+/// What a value is, in words that fit after "is".
+pub(super) fn described(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a decimal number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+impl<'e> Reading<'e> {
+    pub(super) fn new(environment: &'e Environment) -> Self {
+        Self {
+            environment,
+            sources: Vec::new(),
+            faults: Vec::new(),
+            warnings: Vec::new(),
+            came_by_name: Vec::new(),
+            literal_secrets: Vec::new(),
+            contents: HashMap::new(),
+        }
+    }
+
+    /// Adds a fault; userinfo of URLs is taken out of its words.
+    pub(super) fn fault(&mut self, mut fault: Fault) {
+        fault.message = redact::sentence(&fault.message).into_owned();
+        fault.label = redact::sentence(&fault.label).into_owned();
+        self.faults.push(fault);
+    }
+
+    /// Adds a fault of a value, unless it is one of `[defaults]` that a monitor only looks at.
+    fn value_fault(&mut self, inherited: bool, fault: Fault) {
+        if !inherited {
+            self.fault(fault);
+        }
+    }
+
+    pub(super) fn warn(&mut self, place: Place, message: impl Into<String>) {
+        self.warnings.push((Some(place), message.into()));
+    }
+
+    /// The directory to which paths in a file are relative.
+    pub(super) fn directory_of(&self, file: u32) -> &Path {
+        self.sources
+            .get(file as usize)
+            .and_then(|source| source.path.parent())
+            .unwrap_or(Path::new(""))
+    }
+
+    /// Reports every key that the table's section does not know.
+    pub(super) fn refuse_unknown(&mut self, table: &Table<'_>, but: &[&str]) {
+        for (key, value) in table.own {
+            let name: &str = key.get_ref();
+            let known = keys::find(table.keys, name).is_some();
+            if known && !but.contains(&name) {
+                continue;
+            }
+            let at = place(table.header.file, key.span());
+            if known {
+                self.fault(Fault::new(
+                    at,
+                    format!("`{name}` cannot be a default"),
+                    "each monitor has its own",
+                ));
+                continue;
+            }
+            let names = table.keys.iter().map(|key| key.name);
+            let label = match nearest(name, names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => elsewhere(name).unwrap_or_else(|| format!("not a key of {}", table.called)),
+            };
+            let what = match value.get_ref() {
+                DeValue::Table(_) => "table",
+                DeValue::Array(_) if is_table_list(value.get_ref()) => "table",
+                _ => "key",
+            };
+            self.fault(Fault::new(at, format!("unknown {what} `{name}`"), label));
+        }
+    }
+
+    /// Says that a value is of the wrong type.
+    pub(super) fn wrong_type(&mut self, found: Found<'_>, wanted: &str, label: impl Into<String>) {
+        let message = format!(
+            "`{}` is {}, not {wanted}",
+            found.key,
+            described(found.value)
+        );
+        self.value_fault(found.inherited, Fault::new(found.place, message, label));
+    }
+
+    /// A string; `wanted` says what it should be where it is none.
+    pub(super) fn text<'t>(&mut self, found: Found<'t>, wanted: &str) -> Option<Text<'t>> {
+        let DeValue::String(raw) = found.value else {
+            let label = match found.value {
+                DeValue::Integer(number) if wanted == "a duration" => {
+                    format!("write \"{number}s\" for seconds")
+                }
+                DeValue::Integer(number) => format!("write \"{number}\""),
+                DeValue::Float(number) => format!("write \"{number}\""),
+                DeValue::Array(_) => "write one string in quotes".to_owned(),
+                _ => "write it in quotes".to_owned(),
+            };
+            self.wrong_type(found, wanted, label);
+            return None;
+        };
+        let in_quotes = (found.place.end - found.place.start) as usize == raw.len() + 2;
+        let as_written = Text {
+            value: Cow::Borrowed(raw.as_ref()),
+            raw,
+            place: found.place,
+            inherited: found.inherited,
+            came_by_name: false,
+            verbatim: in_quotes,
+        };
+        match expand(raw, self.environment) {
+            Ok(expanded) => {
+                let came_by_name = !expanded.values.is_empty() || raw.contains("${");
+                self.came_by_name.extend(expanded.values);
+                Some(Text {
+                    value: expanded.text,
+                    came_by_name,
+                    verbatim: in_quotes && !came_by_name,
+                    ..as_written
+                })
+            }
+            Err(errors) => {
+                for error in errors {
+                    let fault = expand_fault(error, &as_written);
+                    self.value_fault(found.inherited, fault);
+                }
+                None
+            }
+        }
+    }
+
+    /// A string that means something.
+    pub(super) fn parsed<T>(
+        &mut self,
+        found: Found<'_>,
+        wanted: &str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<Placed<T>> {
+        let text = self.text(found, wanted)?;
+        match parse(&text.value) {
+            Ok(it) => Some(Placed {
+                it,
+                place: text.place,
+                inherited: text.inherited,
+            }),
+            Err(wrong) => {
+                self.wrong(&text, wanted, wrong);
+                None
+            }
+        }
+    }
+
+    /// Reports what is wrong with a string, without the values that came by `${NAME}`.
+    pub(super) fn wrong(&mut self, text: &Text<'_>, wanted: &str, wrong: Wrong) {
+        let fault = match text.came_by_name {
+            true => Fault::new(
+                text.place,
+                format!("`{}` does not give {wanted}", text.raw),
+                "look at the value of the variable",
+            ),
+            false => Fault::new(text.part(wrong.part), wrong.message, wrong.label),
+        };
+        self.value_fault(text.inherited, fault);
+    }
+
+    /// A string of any content; an empty one counts as absent.
+    pub(super) fn some_text<'t>(
+        &mut self,
+        table: &Table<'t>,
+        key: &'static str,
+    ) -> Option<Text<'t>> {
+        let text = self.text(table.get(key)?, "a string")?;
+        (!text.value.is_empty()).then_some(text)
+    }
+
+    /// A meaningful string; an empty one counts as absent.
+    pub(super) fn some_parsed<T>(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+        wanted: &str,
+        parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Option<Placed<T>> {
+        let found = table.get(key)?;
+        if matches!(found.value, DeValue::String(raw) if raw.is_empty()) {
+            return None;
+        }
+        self.parsed(found, wanted, parse)
+    }
+
+    pub(super) fn flag(&mut self, table: &Table<'_>, key: &'static str, default: bool) -> bool {
+        let Some(found) = table.get(key) else {
+            return default;
+        };
+        match found.value {
+            DeValue::Boolean(flag) => *flag,
+            DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => {
+                self.wrong_type(found, "true or false", "write it without quotes");
+                default
+            }
+            _ => {
+                self.wrong_type(
+                    found,
+                    "true or false",
+                    format!("write {default} or {}", !default),
+                );
+                default
+            }
+        }
+    }
+
+    /// A whole number within the bounds that its key declares.
+    pub(super) fn count(&mut self, table: &Table<'_>, key: &'static str) -> Option<i64> {
+        let found = table.get(key)?;
+        let Some(keys::Kind::Count(low, high)) = keys::find(table.keys, key).map(|key| key.kind)
+        else {
+            return None;
+        };
+        let DeValue::Integer(number) = found.value else {
+            self.wrong_type(
+                found,
+                "a whole number",
+                format!("write a number from {low} to {high}, without quotes"),
+            );
+            return None;
+        };
+        let written = number.as_str();
+        match i64::from_str_radix(written, number.radix()) {
+            Ok(value) if (low..=high).contains(&value) => Some(value),
+            parsed => {
+                let label = match parsed {
+                    Ok(value) if value < low => format!("use at least {low}"),
+                    _ if written.starts_with('-') => format!("use at least {low}"),
+                    _ => format!("use at most {high}"),
+                };
+                let message = format!("`{key}` is {written}, outside {low} to {high}");
+                self.value_fault(found.inherited, Fault::new(found.place, message, label));
+                None
+            }
+        }
+    }
+
+    /// A duration that may be zero.
+    pub(super) fn span(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+    ) -> Option<Placed<Duration>> {
+        self.parsed(table.get(key)?, "a duration", value::duration)
+    }
+
+    /// A duration of at least `least`.
+    pub(super) fn span_from(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+        least: Duration,
+    ) -> Option<Placed<Duration>> {
+        let span = self.span(table, key)?;
+        self.at_least(key, span, least)
+    }
+
+    /// A duration above zero, or none for the word.
+    pub(super) fn span_or(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+        word: &'static str,
+        default: Option<Duration>,
+    ) -> Option<Duration> {
+        let Some(found) = table.get(key) else {
+            return default;
+        };
+        if matches!(found.value, DeValue::Boolean(false)) && word == "off" {
+            self.wrong_type(found, "a duration", "write \"off\"");
+            return default;
+        }
+        let read = self.parsed(found, "a duration", |text| {
+            if text == word {
+                return Ok(None);
+            }
+            value::duration(text).map(Some).map_err(|mut wrong| {
+                if wrong.label.starts_with("a number is expected") {
+                    wrong.label = format!("write a duration like \"30d\", or \"{word}\"");
+                }
+                wrong
+            })
+        });
+        match read {
+            None => default,
+            Some(Placed { it: None, .. }) => None,
+            Some(Placed {
+                it: Some(it),
+                place,
+                inherited,
+            }) => {
+                let span = Placed {
+                    it,
+                    place,
+                    inherited,
+                };
+                self.at_least(key, span, Duration::from_millis(1))
+                    .map_or(default, |span| Some(span.it))
+            }
+        }
+    }
+
+    fn at_least(
+        &mut self,
+        key: &str,
+        span: Placed<Duration>,
+        least: Duration,
+    ) -> Option<Placed<Duration>> {
+        if span.it >= least {
+            return Some(span);
+        }
+        let written = crate::domain::span::Written(span.it);
+        let fault = match span.it.is_zero() {
+            true => Fault::new(
+                span.place,
+                format!("`{key}` must not be zero"),
+                format!("use at least \"{}\"", crate::domain::span::Written(least)),
+            ),
+            false => Fault::new(
+                span.place,
+                format!("{key} {written} is too short"),
+                format!("use at least \"{}\"", crate::domain::span::Written(least)),
+            ),
+        };
+        self.value_fault(span.inherited, fault);
+        None
+    }
+
+    /// One of the words that its key declares.
+    pub(super) fn choice(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+    ) -> Option<Placed<&'static str>> {
+        let found = table.get(key)?;
+        let Some(keys::Kind::Choice(words)) = keys::find(table.keys, key).map(|key| key.kind)
+        else {
+            return None;
+        };
+        let wanted = "one of its words";
+        self.parsed(found, wanted, |text| {
+            if let Some(word) = words.iter().find(|word| **word == text) {
+                return Ok(*word);
+            }
+            let label = match nearest(text, words.iter().copied()) {
+                Some(word) => format!("did you mean \"{word}\"?"),
+                None => format!("write {}", either(words)),
+            };
+            Err(Wrong::new(format!("`{key}` cannot be `{text}`"), label))
+        })
+    }
+
+    /// The members of a list.
+    pub(super) fn items<'t>(&mut self, found: Found<'t>, wanted: &str) -> Option<Vec<Found<'t>>> {
+        let DeValue::Array(array) = found.value else {
+            let label = match found.value {
+                DeValue::Table(_) => format!("write [[{}]] or a list", found.key),
+                _ => {
+                    let written = self
+                        .sources
+                        .get(found.place.file as usize)
+                        .map_or("", |source| source.slice(found.place));
+                    match written.len() {
+                        0..=60 if !redact::is_sensitive(found.key) => {
+                            format!("write [{written}]")
+                        }
+                        _ => "write it in brackets".to_owned(),
+                    }
+                }
+            };
+            self.wrong_type(found, wanted, label);
+            return None;
+        };
+        Some(
+            array
+                .iter()
+                .map(|item| Found {
+                    value: item.get_ref(),
+                    place: place(found.place.file, item.span()),
+                    ..found
+                })
+                .collect(),
+        )
+    }
+
+    /// A list of meaningful strings; those that are wrong are reported and left out.
+    pub(super) fn list<T>(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+        wanted: &str,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Placed<Vec<Placed<T>>>> {
+        let found = table.get(key)?;
+        let items = self.items(found, "a list")?;
+        let it = items
+            .into_iter()
+            .filter_map(|item| self.parsed(item, wanted, &parse))
+            .collect();
+        Some(Placed {
+            it,
+            place: found.place,
+            inherited: found.inherited,
+        })
+    }
+
+    /// A list of non-empty strings.
+    pub(super) fn texts(&mut self, table: &Table<'_>, key: &'static str) -> Vec<String> {
+        let list = self.list(table, key, "a string", |text| match text.is_empty() {
+            true => Err(Wrong::new(
+                format!("`{key}` has an empty string"),
+                "write something, or leave it out",
+            )),
+            false => Ok(text.to_owned()),
+        });
+        list.map_or_else(Vec::new, |list| {
+            list.it.into_iter().map(|text| text.it).collect()
+        })
+    }
+
+    /// A list of mail addresses, each once.
+    pub(super) fn addresses(
+        &mut self,
+        table: &Table<'_>,
+        key: &'static str,
+    ) -> Option<Placed<Vec<Address>>> {
+        let list = self.list(table, key, "a mail address", value::address)?;
+        let mut addresses: Vec<Address> = Vec::with_capacity(list.it.len());
+        for address in list.it {
+            if !addresses.contains(&address.it) {
+                addresses.push(address.it);
+            }
+        }
+        Some(Placed {
+            it: addresses,
+            place: list.place,
+            inherited: list.inherited,
+        })
+    }
+
+    /// A table inside a table.
+    pub(super) fn table<'t>(
+        &mut self,
+        found: Found<'t>,
+        keys: &'static [Key],
+        called: &'static str,
+    ) -> Option<Table<'t>> {
+        let DeValue::Table(own) = found.value else {
+            let names: Vec<String> = keys
+                .iter()
+                .map(|key| format!("{} = ..", key.name))
+                .collect();
+            self.wrong_type(
+                found,
+                "a table",
+                format!("write {{ {} }}", names.join(", ")),
+            );
+            return None;
+        };
+        let header = match found.place.start == found.place.end {
+            true => found.key_place,
+            false => found.place,
+        };
+        let table = Table {
+            own,
+            keys,
+            called,
+            header,
+            fallback: None,
+        };
+        if !found.inherited {
+            self.refuse_unknown(&table, &[]);
+        }
+        Some(table)
+    }
+
+    /// Reports two keys of one table that exclude each other; true when both are there.
+    pub(super) fn exclusive(
+        &mut self,
+        table: &Table<'_>,
+        first: &'static str,
+        second: &'static str,
+    ) -> bool {
+        let is_set = |key| table.own(key).filter(|_| !table.is_blank(key));
+        let (Some(one), Some(other)) = (is_set(first), is_set(second)) else {
+            return false;
+        };
+        let (one, other) = match one.key_place.start <= other.key_place.start {
+            true => (one, other),
+            false => (other, one),
+        };
+        self.fault(
+            Fault::new(
+                other.key_place,
+                format!("`{}` and `{}` exclude each other", one.key, other.key),
+                "keep one of them",
+            )
+            .and(one.key_place, ""),
+        );
+        true
+    }
+
+    /// Reports a key that must be there.
+    pub(super) fn missing(&mut self, table: &Table<'_>, key: &str, label: impl Into<String>) {
+        let message = format!("{} needs `{key}`", table.called);
+        self.fault(Fault::new(table.header, message, label));
+    }
+}
+
+/// `"a", "b" or "c"`.
+pub(super) fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => format!("\"{one}\""),
+        [start @ .., last] => {
+            let start: Vec<String> = start.iter().map(|word| format!("\"{word}\"")).collect();
+            format!("{} or \"{last}\"", start.join(", "))
+        }
+    }
+}
+
+/// Where a key belongs that stands in the wrong section.
+fn elsewhere(name: &str) -> Option<String> {
+    if keys::SECTIONS.iter().any(|section| section.name == name) {
+        let section = keys::SECTIONS.iter().find(|section| section.name == name)?;
+        return Some(format!("{} is a section of its own", section.header()));
+    }
+    if keys::find(keys::TOP, name).is_some() {
+        return Some(format!(
+            "`{name}` belongs at the top, before the first section"
+        ));
+    }
+    let owner = keys::SECTIONS
+        .iter()
+        .find(|section| keys::find(section.keys, name).is_some())?;
+    Some(format!("`{name}` belongs in {}", owner.header()))
+}
+
+fn expand_fault(error: ExpandError, text: &Text<'_>) -> Fault {
+    match error {
+        ExpandError::Unset(name, part) => Fault::new(
+            text.part(Some(part)),
+            format!("the environment variable `{name}` is not set"),
+            "set it, or write $${ for a literal ${",
+        ),
+        ExpandError::Unclosed(part) => Fault::new(
+            text.part(Some(part)),
+            "`${` is not closed",
+            "close it with }, or write $${ for a literal ${",
+        ),
+        ExpandError::NoName(name, part) => Fault::new(
+            text.part(Some(part)),
+            format!("`{name}` is no name of an environment variable"),
+            "letters, digits and _, or $${ for a literal ${",
+        ),
+    }
+}

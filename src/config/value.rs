@@ -1,0 +1,429 @@
+//! One string of a configuration to one value, or to what is wrong with it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use regex::Regex;
+use serde_json_path::JsonPath;
+use url::Url;
+
+use super::suggest::nearest;
+use crate::domain::address::Address;
+use crate::domain::expectation::{StatusSet, TextMatch};
+use crate::domain::monitor::{CronText, MonitorName};
+use crate::domain::span;
+use crate::domain::target::Method;
+use crate::policy::calendar::Cron;
+
+/// Longer patterns compile to more memory than a check should cost, in bytes of the compiled form.
+const REGEX_BYTES_MAX: usize = 1024 * 1024;
+/// More than this is no page but a download, in bytes.
+const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Why a text is not the value that is needed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// A sentence with the text in it.
+    pub message: String,
+    /// What to write instead.
+    pub label: String,
+    /// The bytes that are wrong, where it is not the whole text.
+    pub part: Option<Range<usize>>,
+}
+
+impl Wrong {
+    pub(super) fn new(message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            label: label.into(),
+            part: None,
+        }
+    }
+
+    fn at(mut self, part: Range<usize>) -> Self {
+        self.part = Some(part);
+        self
+    }
+
+    /// Takes a sentence apart that says what is wrong and, after a semicolon, what to do.
+    fn sentence(text: &str) -> Self {
+        match text.split_once("; ") {
+            Some((message, label)) => Self::new(message, label),
+            None => Self::new(text, ""),
+        }
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+    span::parse(text)
+        .map_err(|error| Wrong::new(format!("`{text}` is no duration"), error.to_string()))
+}
+
+pub(super) fn size(text: &str) -> Result<u64, Wrong> {
+    let wrong = || {
+        Wrong::new(
+            format!("`{text}` is no size"),
+            "write it like \"512KiB\", \"1MiB\" or \"2MB\"",
+        )
+    };
+    let trimmed = text.trim();
+    let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = trimmed.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let factor = match unit.trim() {
+        "B" => 1,
+        "kB" | "KB" => 1000,
+        "KiB" => 1024,
+        "MB" => 1_000_000,
+        "MiB" => 1024 * 1024,
+        "GB" => 1_000_000_000,
+        "GiB" => 1024 * 1024 * 1024,
+        _ => return Err(wrong()),
+    };
+    match number.checked_mul(factor) {
+        Some(0) => Err(Wrong::new(
+            "a size of 0 leaves nothing to look at",
+            "write at least \"1B\"",
+        )),
+        Some(bytes) if bytes <= BODY_BYTES_MAX => Ok(bytes),
+        _ => Err(Wrong::new(
+            format!("{text} is more than the 1GiB that can be read"),
+            "write at most \"1GiB\"",
+        )),
+    }
+}
+
+pub(super) fn cron(text: &str) -> Result<CronText, Wrong> {
+    match Cron::parse(text) {
+        Ok(_) => Ok(CronText(text.into())),
+        Err(error) => {
+            let place = error.place();
+            let mut wrong = Wrong::sentence(&error.to_string());
+            wrong.part = place;
+            Err(wrong)
+        }
+    }
+}
+
+pub(super) fn zone(text: &str) -> Result<TimeZone, Wrong> {
+    TimeZone::get(text).map_err(|_| {
+        let names: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        let label = match nearest(text, names.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean \"{name}\"?"),
+            None => "write \"system\" or an IANA name like \"Europe/Berlin\"".to_owned(),
+        };
+        Wrong::new(format!("`{text}` is no time zone"), label)
+    })
+}
+
+pub(super) fn address(text: &str) -> Result<Address, Wrong> {
+    Address::parse(text).map_err(|error| Wrong::sentence(&error.to_string()))
+}
+
+pub(super) fn name(text: &str) -> Result<MonitorName, Wrong> {
+    MonitorName::parse(text)
+        .map_err(|error| Wrong::new(error.to_string(), "a name is shown in mails and tables"))
+}
+
+pub(super) fn url(text: &str) -> Result<Url, Wrong> {
+    if text.is_empty() {
+        return Err(Wrong::new(
+            "the URL is empty",
+            "write it like \"https://example.com/\"",
+        ));
+    }
+    if let Some((at, c)) = text
+        .char_indices()
+        .find(|(_, c)| c.is_whitespace() || c.is_control())
+    {
+        return Err(Wrong::new(
+            format!("the URL `{}` has white space in it", text.trim()),
+            "write %20 for a space",
+        )
+        .at(at..at + c.len_utf8()));
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let fixed = text
+            .trim_start_matches("https:")
+            .trim_start_matches("http:")
+            .trim_start_matches('/');
+        return Err(Wrong::new(
+            format!("the URL `{text}` has no scheme"),
+            format!("write \"https://{fixed}\""),
+        ));
+    };
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        let label = match nearest(scheme, ["https", "http"]) {
+            Some(known) => format!("did you mean `{known}://`?"),
+            None => "only http:// and https:// are checked".to_owned(),
+        };
+        return Err(
+            Wrong::new(format!("the scheme `{scheme}` cannot be checked"), label)
+                .at(0..scheme.len()),
+        );
+    }
+    if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
+        return Err(Wrong::new(
+            format!("the URL `{text}` has no host"),
+            "write it like \"https://example.com/\"",
+        ));
+    }
+    Url::parse(text).map_err(|error| {
+        Wrong::new(
+            format!("`{text}` is no URL: {error}"),
+            "write it like \"https://example.com/\"",
+        )
+    })
+}
+
+pub(super) fn method(text: &str) -> Result<Method, Wrong> {
+    let is_token = !text.is_empty() && text.bytes().all(is_token_byte);
+    let upper = text.to_ascii_uppercase();
+    if !is_token {
+        return Err(Wrong::new(
+            format!("`{text}` is no HTTP method"),
+            "write \"GET\", \"HEAD\", \"POST\" or another method in capitals",
+        ));
+    }
+    if upper != text {
+        return Err(Wrong::new(
+            format!("the method `{text}` is not in capitals"),
+            format!("did you mean \"{upper}\"?"),
+        ));
+    }
+    Ok(match text {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "CONNECT" => {
+            return Err(Wrong::new(
+                "CONNECT asks for a tunnel, not for a page",
+                "write \"GET\"; for a proxy see the key `proxy`",
+            ));
+        }
+        other => Method::Other(other.to_owned()),
+    })
+}
+
+/// RFC 9110, 5.6.2.
+pub(super) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+pub(super) fn regex(pattern: &str) -> Result<Regex, Wrong> {
+    if let Err(error) = regex_syntax::Parser::new().parse(pattern) {
+        let (kind, start, end) = match &error {
+            regex_syntax::Error::Parse(error) => (
+                error.kind().to_string(),
+                error.span().start.offset,
+                error.span().end.offset,
+            ),
+            regex_syntax::Error::Translate(error) => (
+                error.kind().to_string(),
+                error.span().start.offset,
+                error.span().end.offset,
+            ),
+            _ => ("it cannot be read".to_owned(), 0, pattern.len()),
+        };
+        let at = pattern
+            .get(..start)
+            .map_or(0, |before| before.chars().count())
+            + 1;
+        return Err(Wrong::new(
+            format!("the regular expression `{pattern}` is wrong at character {at}"),
+            kind.lines().next().unwrap_or_default(),
+        )
+        .at(start..end));
+    }
+    regex::RegexBuilder::new(pattern)
+        .size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|_| {
+            Wrong::new(
+                format!("the regular expression `{pattern}` is too large when compiled"),
+                "repeat less",
+            )
+        })
+}
+
+/// The pattern of `/pattern/`, where a text is one.
+pub(super) fn slashed(text: &str) -> Option<&str> {
+    text.strip_prefix('/')?.strip_suffix('/')
+}
+
+pub(super) fn text_match(text: &str) -> Result<TextMatch, Wrong> {
+    match slashed(text) {
+        Some(pattern) => regex(pattern).map(TextMatch::Pattern).map_err(|mut wrong| {
+            wrong.part = wrong.part.map(|part| part.start + 1..part.end + 1);
+            wrong
+        }),
+        None => Ok(TextMatch::Exact(text.to_owned())),
+    }
+}
+
+/// An exact URL in the form that browsers give it, or a pattern.
+pub(super) fn url_match(text: &str) -> Result<TextMatch, Wrong> {
+    match slashed(text) {
+        Some(_) => text_match(text),
+        None => match url(text) {
+            Ok(url) => Ok(TextMatch::Exact(url.into())),
+            Err(wrong) => Err(Wrong {
+                label: format!("{}, or a pattern like \"/example\\\\.com/\"", wrong.label),
+                ..wrong
+            }),
+        },
+    }
+}
+
+pub(super) fn json_path(text: &str) -> Result<JsonPath, Wrong> {
+    JsonPath::parse(text).map_err(|error| {
+        if !text.starts_with('$') {
+            return Wrong::new(
+                format!("the JSON path `{text}` does not begin with `$`"),
+                format!("did you mean \"$.{}\"?", text.trim_start_matches('.')),
+            );
+        }
+        let at = error.position().saturating_sub(1).min(text.len());
+        Wrong::new(
+            format!(
+                "the JSON path `{text}` is wrong at character {}",
+                error.position()
+            ),
+            error.message().lines().next().unwrap_or_default(),
+        )
+        .at(at..text.len())
+    })
+}
+
+pub(super) fn listen(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| {
+        let label = match text.strip_prefix(':').map(str::parse::<u16>) {
+            Some(Ok(port)) => {
+                format!("write \"127.0.0.1:{port}\", or \"[::]:{port}\" for every address")
+            }
+            _ => match text.strip_prefix("localhost:") {
+                Some(port) => format!("write \"127.0.0.1:{port}\""),
+                None => "write it like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
+            },
+        };
+        Wrong::new(format!("`{text}` is no address with a port"), label)
+    })
+}
+
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, Wrong> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, 53));
+    }
+    text.parse().map_err(|_| {
+        Wrong::new(
+            format!("`{text}` is no address of a name server"),
+            "write an IP address with its port, like \"127.0.0.1:53\" or \"[::1]:53\"",
+        )
+    })
+}
+
+pub(super) fn status_member(text: &str) -> Result<String, Wrong> {
+    match StatusSet::member(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(Wrong::sentence(&error.to_string())),
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String, Wrong> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let plain = |word: &str| word.bytes().all(|b| b.is_ascii_alphabetic());
+    let mut from = 0;
+    for directive in text.split(',') {
+        let level = directive.rsplit('=').next().unwrap_or(directive).trim();
+        let wrong_level = plain(level)
+            && !level.is_empty()
+            && (directive.contains('=') || !directive.contains(':'))
+            && !LEVELS.contains(&level.to_ascii_lowercase().as_str())
+            && level != "sitewatch";
+        if wrong_level {
+            let label = match nearest(level, LEVELS) {
+                Some(known) => format!("did you mean \"{known}\"?"),
+                None => "write error, warn, info, debug or trace".to_owned(),
+            };
+            let start = from + directive.rfind(level).unwrap_or(0);
+            return Err(Wrong::new(format!("`{level}` is no log level"), label)
+                .at(start..start + level.len()));
+        }
+        from += directive.len() + 1;
+    }
+    tracing_subscriber::EnvFilter::builder()
+        .parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| {
+            Wrong::new(
+                format!("`{text}` is no log filter"),
+                "write \"info\" or \"warn,sitewatch::mail=debug\"",
+            )
+        })
+}
+
+pub(super) fn proxy(text: &str) -> Result<Url, Wrong> {
+    let url = url(text)?;
+    if url.scheme() != "http" {
+        return Err(Wrong::new(
+            format!("a proxy is spoken to in http, not in {}", url.scheme()),
+            format!("did you mean \"http{}\"?", &text["https".len()..]),
+        ));
+    }
+    Ok(url)
+}
+
+pub(super) fn header_name(text: &str) -> Result<String, Wrong> {
+    if text.is_empty() || !text.bytes().all(is_token_byte) {
+        return Err(Wrong::new(
+            format!("`{text}` is no header name"),
+            "letters, digits and `-`, without a colon",
+        ));
+    }
+    for framing in ["Content-Length", "Transfer-Encoding", "Connection"] {
+        if text.eq_ignore_ascii_case(framing) {
+            return Err(Wrong::new(
+                format!("`{text}` cannot be set: it belongs to the connection, not to the request"),
+                "leave it out",
+            ));
+        }
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn header_value(text: &str) -> Result<Arc<str>, Wrong> {
+    match text
+        .char_indices()
+        .find(|(_, c)| c.is_control() && *c != '\t')
+    {
+        None => Ok(text.into()),
+        Some((at, c)) => Err(Wrong::new(
+            "a header's value must not contain control characters",
+            "a value is one line",
+        )
+        .at(at..at + c.len_utf8())),
+    }
+}

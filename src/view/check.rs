@@ -1,0 +1,406 @@
+//! One check for a person: verdict, the way there hop by hop, where the time went, what to do.
+
+use std::fmt::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::screen::{Screen, Tone};
+use super::sparkline;
+use super::table::cut;
+use super::when::{self, Clock};
+use super::wrap;
+use crate::domain::check::{Certificate, Check, CheckState, FailureKind, Micros};
+use crate::domain::status_code::{self, Side};
+use crate::domain::{failure_meaning, mask};
+
+/// Bars wider than this say no more.
+const BAR_COLUMNS_MAX: usize = 50;
+
+/// Below this a bar says nothing and is left out.
+const BAR_COLUMNS_MIN: usize = 12;
+
+/// A certificate that ends within this many days is worth a colour.
+const CERTIFICATE_DAYS_WARNING: i64 = 21;
+const CERTIFICATE_DAYS_BAD: i64 = 7;
+
+/// A check and what it is of.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckView<'a> {
+    /// The monitor's name.
+    pub monitor: &'a str,
+    /// Its URL, as it may be shown.
+    pub url: &'a str,
+    /// What came out.
+    pub check: &'a Check,
+}
+
+/// Writes everything about one check.
+pub fn whole(
+    view: &CheckView<'_>,
+    clock: &Clock,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
+    headline(view, screen, out)?;
+    writeln!(out)?;
+    hops(view, screen, out)?;
+    writeln!(out)?;
+    phases(view.check, screen, out)?;
+    if let Some(certificate) = &view.check.certificate {
+        certificate_line(certificate, clock, screen, out)?;
+    }
+    for remark in &view.check.remarks {
+        writeln!(out, "  {}", screen.paint(Tone::Faint, remark))?;
+    }
+    if let Some(hint) = hint(view) {
+        writeln!(out)?;
+        let columns = screen
+            .columns
+            .map_or(100, |columns| usize::from(columns).min(100));
+        for line in wrap::lines(&hint, columns.saturating_sub(2)) {
+            writeln!(out, "  {line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes one line about one check: for many at once. On a terminal names are padded to `name_columns`.
+pub fn brief(
+    view: &CheckView<'_>,
+    name_columns: usize,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let check = view.check;
+    let state = check.verdict.state();
+    let status = check
+        .status
+        .map_or_else(|| "-".to_owned(), |status| status.to_string());
+    let said = match check.verdict.failure() {
+        Some(failure) => failure.detail.to_string(),
+        None if check.chain.redirects.is_empty() => String::new(),
+        None => format!(
+            "{} {}",
+            arrow(screen),
+            shown(&check.chain.final_url, view.url)
+        ),
+    };
+    let Some(columns) = screen.columns else {
+        let total = check.timings.total.as_ms();
+        return writeln!(
+            out,
+            "{state}\t{}\t{status}\t{total:.1} ms\t{said}",
+            view.monitor
+        );
+    };
+    let name = cut(view.monitor, name_columns);
+    let pad = name_columns.saturating_sub(name.width());
+    let time = when::ms(check.timings.total);
+    let used = 10 + name_columns + 2 + 3 + 2 + 10 + 2;
+    let said = cut(&said, usize::from(columns).saturating_sub(used).max(10));
+    let line = format!(
+        "{} {name}{:pad$}  {status:>3}  {time:>10}  {said}",
+        screen.paint(tone(state), &format!("{state:<9}")),
+        ""
+    );
+    writeln!(out, "{}", line.trim_end())
+}
+
+/// What is good, worth a look, broken or unknown, in its colour.
+pub const fn tone(state: CheckState) -> Tone {
+    match state {
+        CheckState::Up => Tone::Good,
+        CheckState::Degraded => Tone::Warning,
+        CheckState::Down => Tone::Bad,
+        CheckState::Unknown => Tone::Warning,
+    }
+}
+
+fn headline(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let state = view.check.verdict.state();
+    let word = match state {
+        CheckState::Up => "UP",
+        CheckState::Degraded => "DEGRADED",
+        CheckState::Down => "DOWN",
+        CheckState::Unknown => "UNKNOWN",
+    };
+    write!(
+        out,
+        "{}  {}",
+        screen.paint(tone(state), word),
+        screen.paint(Tone::Strong, view.monitor)
+    )?;
+    match (view.check.verdict.failure(), view.check.status) {
+        (Some(failure), _) => writeln!(out, "  {}", failure.detail),
+        (None, Some(status)) => writeln!(out, "  {}", named(status)),
+        (None, None) => writeln!(out),
+    }
+}
+
+/// One line of the way there.
+struct HopLine {
+    status: Option<u16>,
+    url: String,
+    address: String,
+    took: Option<Micros>,
+    aside: String,
+}
+
+fn hop_lines(view: &CheckView<'_>) -> Vec<HopLine> {
+    let check = view.check;
+    let address = |address: Option<std::net::SocketAddr>| {
+        address.map_or_else(|| "-".to_owned(), |address| address.to_string())
+    };
+    let mut lines: Vec<HopLine> = check
+        .chain
+        .redirects
+        .iter()
+        .enumerate()
+        .map(|(index, redirect)| HopLine {
+            status: Some(redirect.status),
+            url: shown(&redirect.url, view.url),
+            address: address(redirect.remote_addr),
+            took: check.redirect_times.get(index).copied(),
+            aside: String::new(),
+        })
+        .collect();
+    if ended_on_redirect(check) {
+        if let (Some(line), Some(redirect)) = (lines.last_mut(), check.chain.redirects.last()) {
+            let location = redirect.location.as_deref().unwrap_or("nothing");
+            line.aside = format!("not followed to {}", mask::shown(location));
+        }
+        return lines;
+    }
+    let before: u32 = check
+        .redirect_times
+        .iter()
+        .fold(0, |sum, time| sum.saturating_add(time.0));
+    let answered = check.chain.redirects.is_empty() || check.http_version.is_some();
+    lines.push(HopLine {
+        status: check.status.filter(|_| answered),
+        url: shown(&check.chain.final_url, view.url),
+        address: address(check.chain.remote_addr),
+        took: Some(Micros(check.timings.total.0.saturating_sub(before))),
+        aside: match check.retry_after_s {
+            Some(seconds) => format!("Retry-After {seconds} s"),
+            None => String::new(),
+        },
+    });
+    lines
+}
+
+/// Whether the last redirect was an answer that could not be followed.
+fn ended_on_redirect(check: &Check) -> bool {
+    use FailureKind as K;
+    let refused = check.verdict.failure().is_some_and(|failure| {
+        matches!(
+            failure.kind,
+            K::RedirectInvalid | K::RedirectLimit | K::RedirectLoop | K::RedirectDowngrade
+        )
+    });
+    refused && !check.chain.redirects.is_empty()
+}
+
+fn hops(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let lines = hop_lines(view);
+    let widest = |of: &dyn Fn(&HopLine) -> usize| lines.iter().map(of).max().unwrap_or(0);
+    let address_columns = widest(&|line| line.address.width());
+    let time = |line: &HopLine| line.took.map_or_else(|| "-".to_owned(), when::ms);
+    let time_columns = widest(&|line| time(line).width());
+    let number_columns = lines.len().to_string().len();
+    let used = 2 + number_columns + 2 + 3 + 2 + 2 + address_columns + 2 + time_columns;
+    let url_columns = match screen.columns {
+        Some(columns) => usize::from(columns)
+            .saturating_sub(used)
+            .max(20)
+            .min(widest(&|line| line.url.width())),
+        None => widest(&|line| line.url.width()),
+    };
+    for (index, line) in lines.iter().enumerate() {
+        let url = cut(&line.url, url_columns);
+        let url_pad = url_columns.saturating_sub(url.width());
+        let status = line
+            .status
+            .map_or_else(|| "---".to_owned(), |status| status.to_string());
+        let status_tone = match line.status {
+            Some(200..=299) => Tone::Good,
+            Some(300..=399) => Tone::Accent,
+            Some(_) | None => Tone::Bad,
+        };
+        let address_pad = address_columns.saturating_sub(line.address.width());
+        let took = time(line);
+        let number = index + 1;
+        write!(
+            out,
+            "  {number:>number_columns$}  {}  {url}{:url_pad$}  {}{:address_pad$}  {took:>time_columns$}",
+            screen.paint(status_tone, &status),
+            "",
+            screen.paint(Tone::Faint, &line.address),
+            "",
+        )?;
+        if line.aside.is_empty() {
+            writeln!(out)?;
+        } else {
+            let room = screen.columns.map_or(usize::MAX, usize::from);
+            let so_far = used - 2 + url_columns;
+            if so_far + 2 + line.aside.width() <= room {
+                writeln!(out, "  {}", line.aside)?;
+            } else {
+                let indent = 2 + number_columns + 2 + 3 + 2;
+                let aside = cut(&line.aside, room.saturating_sub(indent));
+                writeln!(out, "\n{:indent$}{aside}", "")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn phases(check: &Check, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let total = check.timings.total;
+    let known: Vec<(&str, Micros)> = check
+        .timings
+        .phases()
+        .into_iter()
+        .filter_map(|(name, time)| Some((if name == "ttfb" { "first byte" } else { name }, time?)))
+        .collect();
+    let bar_columns = screen
+        .columns
+        .filter(|_| screen.unicode)
+        .map(|columns| usize::from(columns).saturating_sub(28).min(BAR_COLUMNS_MAX))
+        .filter(|columns| *columns >= BAR_COLUMNS_MIN && total.0 > 0);
+    let Some(bar_columns) = bar_columns else {
+        let mut line = String::from("  ");
+        for (name, time) in &known {
+            write!(line, "{name} {}, ", when::ms(*time))?;
+        }
+        write!(line, "total {}", when::ms(total))?;
+        return writeln!(out, "{line}");
+    };
+    let share = |time: u64| time as f64 / f64::from(total.0);
+    let mut begin: u64 = 0;
+    for (name, time) in &known {
+        let end = begin + u64::from(time.0);
+        let bar = sparkline::span(share(begin), share(end), bar_columns);
+        writeln!(
+            out,
+            "  {name:<10}  {:>11}  {}",
+            when::ms(*time),
+            screen.paint(Tone::Accent, &bar)
+        )?;
+        begin = end;
+    }
+    writeln!(out, "  {:<10}  {:>11}", "total", when::ms(total))
+}
+
+fn certificate_line(
+    certificate: &Certificate,
+    clock: &Clock,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let days = when::days_left(certificate.not_after, clock.now);
+    let date = clock.date(certificate.not_after);
+    let left = match days {
+        ..0 => format!("ended {date}"),
+        0 => format!("ends today, {date}"),
+        1 => format!("1 day left, until {date}"),
+        _ => format!("{days} days left, until {date}"),
+    };
+    let tone = if days <= CERTIFICATE_DAYS_BAD {
+        Tone::Bad
+    } else if days <= CERTIFICATE_DAYS_WARNING {
+        Tone::Warning
+    } else {
+        Tone::Good
+    };
+    writeln!(
+        out,
+        "  certificate {}, issued by {}, {}",
+        common_name(&certificate.subject),
+        common_name(&certificate.issuer),
+        screen.paint(tone, &left)
+    )
+}
+
+/// The common name of a subject or issuer (RFC 4514 text), or all of it.
+pub fn common_name(name: &str) -> &str {
+    name.split(", ")
+        .flat_map(|part| part.split(','))
+        .find_map(|part| part.trim().strip_prefix("CN="))
+        .filter(|name| !name.is_empty())
+        .unwrap_or(if name.is_empty() { "nobody" } else { name })
+}
+
+/// What the verdict means and what to do next; none where there is nothing to add.
+fn hint(view: &CheckView<'_>) -> Option<String> {
+    let check = view.check;
+    let Some(failure) = check.verdict.failure() else {
+        return permanent_redirect(view);
+    };
+    if failure.kind == FailureKind::Status {
+        let status = check.status?;
+        return Some(match status_code::lookup(status) {
+            Some(known) => {
+                let side = match known.side {
+                    Side::Nobody => String::new(),
+                    side => format!(" Whose side: {}.", side.phrase()),
+                };
+                format!(
+                    "{}{side} `sitewatch explain {status}` says more.",
+                    known.meaning
+                )
+            }
+            None => format!("`sitewatch explain {status}` says what its class means."),
+        });
+    }
+    let explained = failure_meaning::of(failure.kind);
+    Some(format!(
+        "{} Look at: {}.",
+        explained.meaning, explained.advice
+    ))
+}
+
+/// A chain that begins with permanent redirects could begin where they lead.
+fn permanent_redirect(view: &CheckView<'_>) -> Option<String> {
+    let redirects = &view.check.chain.redirects;
+    let permanent = redirects
+        .iter()
+        .take_while(|redirect| matches!(redirect.status, 301 | 308))
+        .count();
+    if permanent == 0 {
+        return None;
+    }
+    let target = redirects
+        .get(permanent)
+        .map_or(&view.check.chain.final_url, |redirect| &redirect.url);
+    let status = redirects[0].status;
+    Some(format!(
+        "{status} is permanent: the url might as well be {}",
+        shown(target, view.url)
+    ))
+}
+
+/// `503 Service Unavailable`, or the number alone.
+pub fn named(status: u16) -> String {
+    match status_code::lookup(status) {
+        Some(known) => format!("{status} {}", known.name),
+        None => status.to_string(),
+    }
+}
+
+/// A URL as it may be shown: the monitor's own as it is, others masked.
+fn shown(url: &str, own: &str) -> String {
+    if url == own {
+        url.to_owned()
+    } else {
+        mask::shown(url).into_owned()
+    }
+}
+
+const fn arrow(screen: Screen) -> &'static str {
+    if screen.unicode { "→" } else { "->" }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;
