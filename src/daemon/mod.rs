@@ -9,6 +9,7 @@ pub mod events;
 pub mod fitness;
 pub mod health;
 pub mod heartbeat;
+pub mod limits;
 pub mod logging;
 pub mod recorder;
 mod recorder_enroll;
