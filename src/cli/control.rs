@@ -1,9 +1,14 @@
 //! Commands for the running daemon: reload, recheck, pause, resume, mute, unmute, ack.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use crate::config::{self, paths};
+use crate::control::{self, Answer, ControlError, Request, Which};
+use crate::domain::monitor::MonitorName;
+use crate::domain::text;
 
 /// Arguments of `sitewatch reload`.
 #[derive(Debug, clap::Args)]
@@ -46,50 +51,166 @@ pub struct AckArgs {
 }
 
 /// `sitewatch reload`
-pub fn reload(_context: &mut Context, _args: &ReloadArgs) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch reload` is not built yet".to_owned(),
-    ))
+pub fn reload(context: &mut Context, _args: &ReloadArgs) -> Result<Outcome, CliError> {
+    // What the daemon refuses is its configuration, told with places and carets.
+    ask(context, &Request::Reload, CliError::Configuration)
 }
 
 /// `sitewatch recheck`
-pub fn recheck(_context: &mut Context, _args: &Selection) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch recheck` is not built yet".to_owned(),
-    ))
+pub fn recheck(context: &mut Context, args: &Selection) -> Result<Outcome, CliError> {
+    let which = which(args)?;
+    ask(context, &Request::Recheck { which }, CliError::Usage)
 }
 
 /// `sitewatch pause`
-pub fn pause(_context: &mut Context, _args: &Selection) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch pause` is not built yet".to_owned(),
-    ))
+pub fn pause(context: &mut Context, args: &Selection) -> Result<Outcome, CliError> {
+    let which = which(args)?;
+    ask(context, &Request::Pause { which }, CliError::Usage)
 }
 
 /// `sitewatch resume`
-pub fn resume(_context: &mut Context, _args: &Selection) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch resume` is not built yet".to_owned(),
-    ))
+pub fn resume(context: &mut Context, args: &Selection) -> Result<Outcome, CliError> {
+    let which = which(args)?;
+    ask(context, &Request::Resume { which }, CliError::Usage)
 }
 
 /// `sitewatch mute`
-pub fn mute(_context: &mut Context, _args: &MuteArgs) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch mute` is not built yet".to_owned(),
-    ))
+pub fn mute(context: &mut Context, args: &MuteArgs) -> Result<Outcome, CliError> {
+    let request = Request::Mute {
+        which: which(&args.selection)?,
+        for_ms: milliseconds(args.time)?,
+    };
+    ask(context, &request, CliError::Usage)
 }
 
 /// `sitewatch unmute`
-pub fn unmute(_context: &mut Context, _args: &Selection) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch unmute` is not built yet".to_owned(),
-    ))
+pub fn unmute(context: &mut Context, args: &Selection) -> Result<Outcome, CliError> {
+    let which = which(args)?;
+    ask(context, &Request::Unmute { which }, CliError::Usage)
 }
 
 /// `sitewatch ack`
-pub fn ack(_context: &mut Context, _args: &AckArgs) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch ack` is not built yet".to_owned(),
-    ))
+pub fn ack(context: &mut Context, args: &AckArgs) -> Result<Outcome, CliError> {
+    let request = Request::Ack {
+        which: which(&args.selection)?,
+        for_ms: args.time.map(milliseconds).transpose()?,
+        note: args.note.clone(),
+    };
+    ask(context, &request, CliError::Usage)
+}
+
+fn which(selection: &Selection) -> Result<Which, CliError> {
+    if selection.all {
+        return Ok(Which::All);
+    }
+    let names: Result<Vec<MonitorName>, CliError> = selection
+        .names
+        .iter()
+        .map(|name| {
+            MonitorName::parse(name).map_err(|error| {
+                let shown = text::line(name, 200);
+                CliError::Usage(format!("`{shown}` is no monitor: {error}"))
+            })
+        })
+        .collect();
+    Ok(Which::Named(names?))
+}
+
+fn milliseconds(time: Duration) -> Result<u64, CliError> {
+    match u64::try_from(time.as_millis()) {
+        Ok(0) | Err(_) => Err(CliError::Usage(
+            "`--for` needs a time above zero, like \"2h\"".to_owned(),
+        )),
+        Ok(ms) => Ok(ms),
+    }
+}
+
+/// Asks the daemon and prints what it says. `refused` makes the error of what it refuses.
+pub fn ask(
+    context: &mut Context,
+    request: &Request,
+    refused: fn(String) -> CliError,
+) -> Result<Outcome, CliError> {
+    let answer = ask_daemon(context, request)?;
+    if context.options.json {
+        let line = control::line(&answer);
+        context.out.write_str(&String::from_utf8_lossy(&line))?;
+    }
+    match answer {
+        Answer::Done { lines } => {
+            if !context.options.json {
+                for line in lines {
+                    writeln!(context.out, "{line}")?;
+                }
+            }
+            Ok(Outcome::Fine)
+        }
+        Answer::Failed { lines } => Err(CliError::Machine(lines.join("\n"))),
+        Answer::Refused { lines } => Err(refused(lines.join("\n"))),
+        Answer::Daemon(status) => {
+            if !context.options.json {
+                writeln!(context.out, "{}", status.line)?;
+            }
+            Ok(Outcome::Fine)
+        }
+    }
+}
+
+/// Asks the daemon that the configuration in use belongs to.
+///
+/// # Errors
+/// When there is no configuration, or no daemon that answers.
+pub fn ask_daemon(context: &mut Context, request: &Request) -> Result<Answer, CliError> {
+    let environment = &context.environment;
+    let located = config::locate(context.options.config.as_deref(), environment)
+        .map_err(|error| CliError::Configuration(error.to_string()))?;
+    // A file with faults still says where the daemon of the last good one listens; one that cannot
+    // be read at all leaves the place where a daemon without a word about it listens.
+    let (socket, fault) = match config::load_brief(&located.file, environment) {
+        Ok(brief) => (brief.control_socket, None),
+        Err(errors) => {
+            let database = paths::default_database(&located.file, environment);
+            let socket =
+                paths::default_socket(&located.file, &database.unwrap_or_default(), environment);
+            (socket, Some(errors))
+        }
+    };
+    if let Some(warning) = located.warning {
+        context.out.warning(&warning);
+    }
+    control::ask(&socket, request).map_err(|error| match (error, fault) {
+        (ControlError::NoDaemon { .. }, Some(errors)) => {
+            CliError::Configuration(errors.to_string())
+        }
+        (error, _) => CliError::machine(error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_monitors_or_say_why_not() {
+        let selection = |names: &[&str]| Selection {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            all: false,
+        };
+        let shop = MonitorName::parse("shop").unwrap();
+        assert_eq!(
+            which(&selection(&["shop"])).unwrap(),
+            Which::Named(vec![shop])
+        );
+        let error = which(&selection(&["a\u{1b}[31m"])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`a [31m` is no monitor: a monitor's name must not contain control characters"
+        );
+    }
+
+    #[test]
+    fn no_time_is_no_mute() {
+        assert!(milliseconds(Duration::ZERO).is_err());
+        assert_eq!(milliseconds(Duration::from_secs(2)).unwrap(), 2000);
+    }
 }
