@@ -1,19 +1,389 @@
-//! `sitewatch demo`: a self-contained tour.
+//! `sitewatch demo`: a self-contained tour. The sites are built in; the daemon that watches them is this very
+//! program, started as its user would start it, with a configuration and a database in a directory that goes at the end.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use crate::clock;
+use crate::daemon::demo::{script::Site, server};
+use crate::domain::check::{Check, CheckState};
+use crate::store::incidents::IncidentQuery;
+use crate::store::reader::Reader;
+use crate::view::tour::{self, Row, State};
 
 /// Arguments of `sitewatch demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How long it runs
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = super::args::duration)]
-    pub time: std::time::Duration,
+    pub time: Duration,
 }
 
+/// How often the tour looks for news.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A daemon that has not opened its database by then has failed.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+/// Its `shutdown_grace` and some more.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch demo` is not built yet".to_owned(),
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let directory = tempfile::Builder::new()
+        .prefix("sitewatch-demo-")
+        .tempdir()
+        .map_err(|error| CliError::Machine(format!("create a directory for the tour: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::machine)?;
+    runtime.block_on(take(context, directory.path(), args.time))
+}
+
+async fn take(
+    context: &mut Context,
+    directory: &Path,
+    time: Duration,
+) -> Result<Outcome, CliError> {
+    let began = clock::tick();
+    let mut sites = Vec::new();
+    for site in Site::ALL {
+        let address = server::serve(site, began)
+            .await
+            .map_err(|error| CliError::Machine(format!("open a port on 127.0.0.1: {error}")))?;
+        sites.push((site, address));
+    }
+    let page = free_port().map_err(CliError::machine)?;
+    let file = directory.join("monitors.toml");
+    fs::write(directory.join("ca.pem"), server::AUTHORITY_PEM).map_err(CliError::machine)?;
+    fs::create_dir(directory.join("mailbox")).map_err(CliError::machine)?;
+    fs::write(&file, configuration(&sites, page)).map_err(CliError::machine)?;
+    let mut daemon = Daemon::start(directory, &file)?;
+    let reader = daemon.database().await?;
+
+    write!(
+        context.out,
+        "{} sites on this machine, a daemon that watches them, and a mailbox. Nothing leaves 127.0.0.1.\n\n  \
+         status page   http://{page}/\n  configuration {}\n\n\
+         While it runs, in another terminal:\n\n  \
+         sitewatch --config {} history shop\n\n",
+        sites.len(),
+        file.display(),
+        file.display(),
+    )?;
+    context.out.flush()?;
+    let mut show = Show::new(directory.join("mailbox"));
+    loop {
+        let since = clock::tick().duration_since(began);
+        let left = time.saturating_sub(since);
+        show.look(context, &reader, since, left)?;
+        if left.is_zero() {
+            break;
+        }
+        if let Some(said) = daemon.has_ended() {
+            return Err(CliError::Machine(format!(
+                "the daemon of the tour ended: {said}"
+            )));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY.min(left)) => {}
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    daemon.stop().await;
+    // Mails that were on their way when the time was over.
+    show.look(
+        context,
+        &reader,
+        clock::tick().duration_since(began),
+        Duration::ZERO,
+    )?;
+    farewell(context)?;
+    Ok(Outcome::Fine)
+}
+
+fn farewell(context: &mut Context) -> Result<(), CliError> {
+    write!(
+        context.out,
+        "\nThat was the tour; its directory is gone. For your own sites:\n\n  \
+         sitewatch check https://example.com/        look once, without any set-up\n  \
+         sitewatch config example > monitors.toml    every key, with its default\n  \
+         sitewatch config check                      is it right?\n  \
+         sitewatch run                               watch, record and mail\n  \
+         sitewatch explain 503                       what a code means, and whose fault it is\n"
+    )?;
+    Ok(context.out.flush()?)
+}
+
+fn free_port() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+fn configuration(sites: &[(Site, SocketAddr)], page: SocketAddr) -> String {
+    let mut text = format!(
+        r#"# The configuration of the tour: short intervals, so that there is something to see.
+[daemon]
+database = "sitewatch.db"
+control_socket = "control.sock"
+shutdown_grace = "3s"
+log = "warn"
+
+[web]
+listen = "{page}"
+title = "sitewatch demo"
+
+[email]
+directory = "mailbox"
+from = "sitewatch <sitewatch@demo.example>"
+to = ["you@demo.example"]
+
+[alerts]
+group_wait = "1s"
+
+[defaults]
+interval = "2s"
+timeout = "1500ms"
+retry_interval = "500ms"
+"#
+    );
+    for (site, address) in sites {
+        let (scheme, host) = if site.is_https() {
+            ("https", "localhost")
+        } else {
+            ("http", "127.0.0.1")
+        };
+        text.push_str(&format!(
+            "\n[[monitor]]\nname = \"{}\"\nurl = \"{scheme}://{host}:{}/\"\n",
+            site.name(),
+            address.port()
+        ));
+        text.push_str(match site {
+            Site::Steady | Site::Chain | Site::Flaky => "",
+            Site::Slow => "degraded_after = \"500ms\"\n",
+            Site::Shop => "note = \"Runbook: https://wiki.example/shop\"\n",
+            Site::Certificate => "ca_file = \"ca.pem\"\n",
+            Site::Mover => "on_redirect_change = \"alert\"\n",
+        });
+    }
+    text
+}
+
+/// What the tour has shown so far.
+struct Show {
+    mailbox: PathBuf,
+    read: HashSet<PathBuf>,
+    rows: Vec<Row>,
+    /// Lines of the table that stand above the cursor.
+    drawn: usize,
+}
+
+impl Show {
+    fn new(mailbox: PathBuf) -> Self {
+        Self {
+            mailbox,
+            read: HashSet::new(),
+            rows: Vec::new(),
+            drawn: 0,
+        }
+    }
+
+    fn look(
+        &mut self,
+        context: &mut Context,
+        reader: &Reader,
+        since: Duration,
+        left: Duration,
+    ) -> Result<(), CliError> {
+        let rows = rows(reader).map_err(CliError::machine)?;
+        let screen = context.out.screen();
+        if screen.is_terminal() && self.drawn > 0 {
+            // Back to the first line of the table, and everything below it away.
+            write!(context.out, "\u{1b}[{}A\u{1b}[J", self.drawn)?;
+        }
+        for path in self.new_mails() {
+            if let Some((subject, body)) = read_mail(&path) {
+                tour::mail(since, &subject, &body, screen, &mut context.out)?;
+            }
+            self.read.insert(path);
+        }
+        if screen.is_terminal() {
+            tour::table(&rows, left, screen, &mut context.out)?;
+            self.drawn = rows.len() + 2;
+        } else {
+            for (index, row) in rows.iter().enumerate() {
+                let before = self.rows.get(index);
+                if before.is_none_or(|before| (before.state, &before.way) != (row.state, &row.way))
+                    && row.state != State::Pending
+                {
+                    tour::change(since, row, &mut context.out)?;
+                }
+            }
+        }
+        self.rows = rows;
+        Ok(context.out.flush()?)
+    }
+
+    fn new_mails(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = fs::read_dir(&self.mailbox)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                path.extension().is_some_and(|end| end == "eml") && !self.read.contains(path)
+            })
+            .collect();
+        paths.sort_by_key(|path| fs::metadata(path).and_then(|file| file.modified()).ok());
+        paths
+    }
+}
+
+fn rows(reader: &Reader) -> crate::store::error::Result<Vec<Row>> {
+    let monitors = reader.monitors()?;
+    let open = reader.incidents(&IncidentQuery {
+        open: true,
+        ..IncidentQuery::default()
+    })?;
+    let mut newest = reader.newest(&[], 1)?;
+    Ok(Site::ALL
+        .into_iter()
+        .map(|site| {
+            let id = monitors
+                .iter()
+                .find(|monitor| monitor.name.as_str() == site.name())
+                .map(|monitor| monitor.id);
+            let check = id
+                .and_then(|id| newest.remove(&id))
+                .and_then(|past| past.newest.into_iter().next());
+            let is_down = open
+                .iter()
+                .any(|listed| Some(listed.incident.key.monitor) == id);
+            Row {
+                name: site.name(),
+                shows: site.shows(),
+                state: state(check.as_ref(), is_down),
+                way: check.as_ref().map(way).unwrap_or_default(),
+                took: check.map_or(Duration::ZERO, |check| check.timings.total.as_duration()),
+            }
+        })
+        .collect())
+}
+
+fn state(check: Option<&Check>, is_down: bool) -> State {
+    match check.map(|check| check.verdict.state()) {
+        _ if is_down => State::Down,
+        None => State::Pending,
+        Some(CheckState::Up) => State::Up,
+        Some(CheckState::Degraded) => State::Degraded,
+        Some(CheckState::Down | CheckState::Unknown) => State::Suspect,
+    }
+}
+
+fn way(check: &Check) -> String {
+    let codes = check
+        .chain
+        .redirects
+        .iter()
+        .map(|redirect| redirect.status.to_string());
+    let last = match (check.verdict.failure(), check.status) {
+        (Some(failure), None) => failure.kind.as_str().to_owned(),
+        (_, Some(status)) => status.to_string(),
+        (None, None) => String::new(),
+    };
+    codes.chain([last]).collect::<Vec<_>>().join(" ")
+}
+
+fn read_mail(path: &Path) -> Option<(String, String)> {
+    let raw = fs::read(path).ok()?;
+    let message = mail_parser::MessageParser::default().parse(&raw)?;
+    Some((
+        message.subject()?.to_owned(),
+        message.body_text(0)?.into_owned(),
     ))
+}
+
+/// The daemon of the tour; it ends with the tour, however that ends.
+struct Daemon {
+    child: Child,
+    directory: PathBuf,
+}
+
+impl Daemon {
+    fn start(directory: &Path, file: &Path) -> Result<Self, CliError> {
+        let program = std::env::current_exe().map_err(CliError::machine)?;
+        let log = File::create(directory.join("daemon.log")).map_err(CliError::machine)?;
+        let child = Command::new(program)
+            .arg("run")
+            .arg("--config")
+            .arg(file)
+            .env_remove("SITEWATCH_CONFIG")
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| CliError::Machine(format!("start the daemon: {error}")))?;
+        Ok(Self {
+            child,
+            directory: directory.to_owned(),
+        })
+    }
+
+    /// What it said, once it has ended.
+    fn has_ended(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(_)) | Err(_) => Some(
+                fs::read_to_string(self.directory.join("daemon.log"))
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Its database, as soon as it is there.
+    async fn database(&mut self) -> Result<Reader, CliError> {
+        let path = self.directory.join("sitewatch.db");
+        let began = clock::tick();
+        loop {
+            let opened = Reader::open(&path);
+            if let Ok(reader) = opened {
+                return Ok(reader);
+            }
+            if let Some(said) = self.has_ended() {
+                return Err(CliError::Machine(format!(
+                    "the daemon of the tour did not start: {said}"
+                )));
+            }
+            if clock::tick().duration_since(began) > START_PATIENCE {
+                return opened.map_err(CliError::machine);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn stop(&mut self) {
+        let began = clock::tick();
+        if let Some(id) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+            // Gone already is as good as stopped.
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        }
+        while self.has_ended().is_none() && clock::tick().duration_since(began) < STOP_PATIENCE {
+            tokio::time::sleep(LOOK_EVERY / 5).await;
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail only where it has ended and was waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

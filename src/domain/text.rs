@@ -53,6 +53,15 @@ pub fn line(text: &str, max_chars: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The beginning of a line of ours, cut at `max_chars` with `…`; its spaces stay as they are.
+pub fn line_end(text: &str, max_chars: usize) -> Cow<'_, str> {
+    if text.chars().count() <= max_chars {
+        return Cow::Borrowed(text);
+    }
+    let head: String = text.chars().take(max_chars.saturating_sub(1)).collect();
+    Cow::Owned(format!("{head}…"))
+}
+
 /// At most `max_chars` characters with the middle cut out, for names and URLs whose ends matter.
 pub fn middle(text: &str, max_chars: usize) -> Cow<'_, str> {
     let count = text.chars().count();
@@ -78,6 +87,12 @@ mod tests {
         assert_eq!(line("  \u{202e}evil\u{0} ", 40), "evil");
         assert_eq!(line("abcdef", 4), "abc…");
         assert_eq!(line("ab cdef", 3), "ab…");
+    }
+
+    #[test]
+    fn a_line_of_ours_keeps_its_spaces() {
+        assert_eq!(line_end("a  b", 4), "a  b");
+        assert_eq!(line_end("a  bcd", 4), "a  …");
     }
 
     #[test]

@@ -13,5 +13,6 @@ pub mod record;
 pub mod screen;
 pub mod sparkline;
 pub mod table;
+pub mod tour;
 pub mod when;
 pub mod wrap;

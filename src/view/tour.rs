@@ -1,0 +1,188 @@
+//! What the tour shows: a table of its sites that is drawn again and again, lines of what changed, and mails.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::screen::{Screen, Tone};
+use crate::domain::text;
+
+/// One site of the tour as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is there to show.
+    pub shows: &'static str,
+    /// What is known of it.
+    pub state: State,
+    /// The codes of its newest check, redirects first: `301 302 200`, or the kind of its failure.
+    pub way: String,
+    /// How long the newest check took.
+    pub took: Duration,
+}
+
+/// How a site of the tour stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Not checked yet.
+    Pending,
+    /// Good.
+    Up,
+    /// Good, with something to say.
+    Degraded,
+    /// Failed, not confirmed.
+    Suspect,
+    /// An incident is open.
+    Down,
+}
+
+impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Suspect => "up?",
+            Self::Down => "DOWN",
+        }
+    }
+
+    const fn tone(self) -> Tone {
+        match self {
+            Self::Pending => Tone::Faint,
+            Self::Up => Tone::Good,
+            Self::Degraded | Self::Suspect => Tone::Warning,
+            Self::Down => Tone::Bad,
+        }
+    }
+}
+
+/// The table, with the time that is left below it.
+///
+/// # Errors
+/// As the writer's.
+pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let columns = usize::from(screen.columns.unwrap_or(80));
+    let head = format!(
+        "{:<12} {:<9} {:<18} {:>8}  WHAT IT SHOWS",
+        "SITE", "STATE", "NEWEST CHECK", "TOOK"
+    );
+    writeln!(
+        out,
+        "{}",
+        screen.paint(Tone::Strong, &text::line_end(&head, columns))
+    )?;
+    for row in rows {
+        let state = format!("{:<9}", row.state.word());
+        let before = format!("{:<12} ", row.name);
+        let took = match row.state {
+            State::Pending => String::new(),
+            _ => format!("{} ms", row.took.as_millis()),
+        };
+        let after = format!(" {:<18} {took:>8}  {}", text::line(&row.way, 18), row.shows);
+        let room = columns.saturating_sub(before.len() + state.len());
+        writeln!(
+            out,
+            "{before}{}{}",
+            screen.paint(row.state.tone(), &state),
+            text::line_end(&after, room)
+        )?;
+    }
+    let foot = format!("{} s left; Ctrl-C ends it", left.as_secs());
+    writeln!(out, "{}", screen.paint(Tone::Faint, &foot))
+}
+
+/// One line of what changed, where nobody watches a table.
+///
+/// # Errors
+/// As the writer's.
+pub fn change(since: Duration, row: &Row, out: &mut impl Write) -> fmt::Result {
+    writeln!(
+        out,
+        "{:>5.1} s  {:<12} {:<9} {}",
+        since.as_secs_f64(),
+        row.name,
+        row.state.word(),
+        text::line(&row.way, 60)
+    )
+}
+
+/// A mail as it lies in the mailbox.
+///
+/// # Errors
+/// As the writer's.
+pub fn mail(
+    since: Duration,
+    subject: &str,
+    body: &str,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let title = format!(
+        "{:>5.1} s  a mail arrived: {}",
+        since.as_secs_f64(),
+        text::line(subject, 60)
+    );
+    writeln!(out, "\n{}", screen.paint(Tone::Strong, &title))?;
+    let bar = if screen.unicode { "│" } else { "|" };
+    let columns = screen.columns.map_or(usize::MAX, usize::from);
+    for line in body.lines() {
+        writeln!(
+            out,
+            "  {bar} {}",
+            text::line_end(line, columns.saturating_sub(4))
+        )?;
+    }
+    writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Row> {
+        vec![
+            Row {
+                name: "shop",
+                shows: "200, then 503, then 200 again: one mail each way",
+                state: State::Down,
+                way: "503".into(),
+                took: Duration::from_millis(12),
+            },
+            Row {
+                name: "certificate",
+                shows: "an expired certificate",
+                state: State::Pending,
+                way: String::new(),
+                took: Duration::ZERO,
+            },
+        ]
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for columns in [20, 80, 120] {
+            let mut text = String::new();
+            table(
+                &rows(),
+                Duration::from_secs(42),
+                Screen::terminal(columns),
+                &mut text,
+            )
+            .unwrap();
+            for line in text.lines() {
+                assert!(
+                    line.chars().count() <= usize::from(columns.max(24)),
+                    "{columns}: {line:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_is_one_line() {
+        let mut text = String::new();
+        change(Duration::from_millis(8300), &rows()[0], &mut text).unwrap();
+        assert_eq!(text, "  8.3 s  shop         DOWN      503\n");
+    }
+}
