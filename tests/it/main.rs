@@ -1,4 +1,5 @@
 //! Everything that is tested across module borders: one binary, one module a subject.
 
+mod fuzz;
 mod support;
 mod wire;
