@@ -4,10 +4,10 @@
 //! after the end of DATA, and its timeout covers only the TCP connect: hence the commands one by one, under one
 //! deadline. Each mail has its own connection, since a cancelled one would leave half a command in a pool.
 
-use std::cell::Cell;
 use std::error::Error as _;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -77,6 +77,19 @@ enum Step {
     End,
 }
 
+/// Where a conversation is, to be read after it was cancelled.
+struct Progress(Mutex<Step>);
+
+impl Progress {
+    fn set(&self, step: Step) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    }
+
+    fn get(&self) -> Step {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Step {
     /// What we were at, after "while".
     const fn doing(self) -> &'static str {
@@ -122,7 +135,7 @@ impl Smtp {
 
     /// Delivers a message to one recipient, all of it within the timeout.
     pub async fn send(&self, from: &Address, to: &Address, bytes: &[u8]) -> Outcome {
-        let step = Cell::new(Step::Lookup);
+        let step = Progress(Mutex::new(Step::Lookup));
         let conversation = self.converse(from, to, bytes, &step);
         match tokio::time::timeout(self.timeout, conversation).await {
             Ok(Ok(answer)) => Outcome::Accepted(answer),
@@ -151,7 +164,7 @@ impl Smtp {
         from: &Address,
         to: &Address,
         bytes: &[u8],
-        step: &Cell<Step>,
+        step: &Progress,
     ) -> Result<String, Outcome> {
         let wrong_address = |error: message::MessageError| Outcome::Permanent(error.to_string());
         let sender = message::mailbox(from).map_err(wrong_address)?;
@@ -227,7 +240,7 @@ impl Smtp {
     }
 
     /// Connects to the first address that answers, encrypted as required.
-    async fn connect(&self, step: &Cell<Step>) -> Result<AsyncSmtpConnection, Outcome> {
+    async fn connect(&self, step: &Progress) -> Result<AsyncSmtpConnection, Outcome> {
         let temporary = |error: String| Outcome::Temporary {
             holds: Holds::Recipient,
             error: self.said(&error),

@@ -16,3 +16,5 @@ mod report;
 mod subject;
 mod text;
 mod words;
+
+pub use words::cause_name as words_of_cause;

@@ -89,7 +89,7 @@ pub(super) fn cause_word(failure: &Failure, status: Option<u16>) -> String {
 }
 
 /// A cause in a few words: `503 Service Unavailable`, `connection refused`.
-pub(super) fn cause_name(failure: &Failure, status_seen: Option<u16>) -> String {
+pub fn cause_name(failure: &Failure, status_seen: Option<u16>) -> String {
     match (failure.kind, status_seen) {
         (FailureKind::Status, Some(code)) => status(code),
         (kind, _) => failure_meaning::of(kind).name.to_owned(),

@@ -1,0 +1,532 @@
+//! Sends what the outbox holds: looks when it is woken or something is due, sends, has the outcome written.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+use super::board::Board;
+use super::events::{MAIL_FAILED, MAIL_SENT};
+use super::health::{Health, Part};
+use super::notifier_desk::{Desk, Task};
+use super::notifier_letter::{Letter, Writer};
+use super::recorder_entry::Entry;
+use super::recorder_queue::Door;
+use crate::clock;
+use crate::config::Config;
+use crate::control::Answer;
+use crate::domain::address::Address;
+use crate::domain::notice::{MailKind, News, Notice, Parcel};
+use crate::domain::timestamp::Timestamp;
+use crate::mail::mailer::{Mail, Mailer};
+use crate::mail::smtp::SmtpSetupError;
+use crate::policy::outbox::delivery::{Outcome, Settled};
+use crate::policy::outbox::message_id;
+use crate::policy::outbox::row::{Holds, Lane, Waiting};
+use crate::store::error::StoreError;
+use crate::store::outbox;
+use crate::store::reader::Reader;
+use crate::view::mail::context::Context;
+use crate::view::mail::render::render;
+
+use std::sync::atomic::Ordering::Relaxed;
+
+/// The watchdog wants a sign of life, and a due time is met within this.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// A database that could not be read is tried again after this.
+const READ_RETRY: Duration = Duration::from_secs(5);
+
+/// Why the way out could not be set up.
+pub type SetupError = SmtpSetupError;
+
+/// What others tell the notifier.
+#[derive(Clone)]
+pub struct Handle(mpsc::UnboundedSender<Message>);
+
+enum Message {
+    Wake,
+    Reconfigure(Arc<Config>),
+    Test(Vec<String>, oneshot::Sender<Answer>),
+    Retry(oneshot::Sender<Answer>),
+    Stop(Instant, oneshot::Sender<()>),
+}
+
+impl Handle {
+    /// Something about mails was written: look again.
+    pub fn wake(&self) {
+        let _ = self.0.send(Message::Wake);
+    }
+
+    /// Another configuration is in force; a pause ends.
+    pub fn reconfigure(&self, config: Arc<Config>) {
+        let _ = self.0.send(Message::Reconfigure(config));
+    }
+
+    /// Sends a test mail to these addresses (none: `[email].to`) and says what the server answered.
+    pub async fn test(&self, to: Vec<String>) -> Answer {
+        self.ask(|reply| Message::Test(to, reply)).await
+    }
+
+    /// Tries everything now, what was given up too.
+    pub async fn retry(&self) -> Answer {
+        self.ask(Message::Retry).await
+    }
+
+    /// Lets what is on its way end, at most until then.
+    pub async fn stop(&self, until: Instant) {
+        let (reply, stopped) = oneshot::channel();
+        let _ = self.0.send(Message::Stop(until, reply));
+        let _ = stopped.await;
+    }
+
+    async fn ask(&self, message: impl FnOnce(oneshot::Sender<Answer>) -> Message) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.0.send(message(reply));
+        answer.await.unwrap_or_else(|_| Answer::Failed {
+            lines: vec!["the notifier has stopped".to_owned()],
+        })
+    }
+}
+
+/// Starts the notifier on the current runtime.
+///
+/// # Errors
+/// When the way out cannot be set up.
+pub fn start(
+    config: Arc<Config>,
+    board: Board,
+    door: Door,
+    health: Arc<Health>,
+) -> Result<(Handle, JoinHandle<()>), SetupError> {
+    let (sender, messages) = mpsc::unbounded_channel();
+    let mailer = mailer(&config)?;
+    let notifier = Notifier {
+        office: Arc::new(Office {
+            board,
+            host: host(),
+            started_at: clock::now(),
+            reader: Mutex::new(None),
+        }),
+        config,
+        mailer,
+        door,
+        health,
+        desk: Desk::default(),
+        deliveries: JoinSet::new(),
+    };
+    Ok((Handle(sender), tokio::spawn(notifier.run(messages))))
+}
+
+/// The name of this host, as mails call it.
+pub fn host() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    let name = crate::domain::text::line(&name, 100);
+    if name.is_empty() {
+        "this host".to_owned()
+    } else {
+        name.into_owned()
+    }
+}
+
+fn mailer(config: &Config) -> Result<Option<Arc<Mailer>>, SetupError> {
+    config
+        .email
+        .as_ref()
+        .map(|email| Mailer::new(email).map(Arc::new))
+        .transpose()
+}
+
+/// What letters are written with, on a thread of their own, since they read the database.
+struct Office {
+    board: Board,
+    host: String,
+    started_at: Timestamp,
+    reader: Mutex<Option<Reader>>,
+}
+
+impl Office {
+    fn read<T>(
+        &self,
+        config: &Config,
+        query: impl FnOnce(&Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_none() {
+            *reader = Some(Reader::open(&config.daemon.database)?);
+        }
+        let result = query(reader.as_ref().expect("it was opened above"));
+        if result.is_err() {
+            // Opened anew the next time: the file may have been replaced.
+            *reader = None;
+        }
+        result
+    }
+}
+
+struct Notifier {
+    office: Arc<Office>,
+    config: Arc<Config>,
+    mailer: Option<Arc<Mailer>>,
+    door: Door,
+    health: Arc<Health>,
+    desk: Desk,
+    deliveries: JoinSet<Delivery>,
+}
+
+/// How one mail fared.
+struct Delivery {
+    to: Address,
+    row: Waiting,
+    monitor: Option<String>,
+    came_to: CameTo,
+}
+
+enum CameTo {
+    Outcome(Outcome),
+    Void,
+    Gone,
+}
+
+fn not_written(why: &str) -> CameTo {
+    CameTo::Outcome(Outcome::Temporary {
+        holds: Holds::Mail,
+        error: format!("the mail could not be written: {why}"),
+    })
+}
+
+impl Notifier {
+    async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        let mut look = true;
+        let mut wake_at: Option<Timestamp> = None;
+        loop {
+            let now = clock::now();
+            if look || wake_at.is_some_and(|at| at <= now) {
+                wake_at = self.look().await;
+                look = false;
+            }
+            self.health.beat(Part::Notifier);
+            tokio::select! {
+                message = messages.recv() => match message {
+                    None => return,
+                    Some(Message::Wake) => look = true,
+                    Some(Message::Reconfigure(config)) => {
+                        self.reconfigure(config);
+                        look = true;
+                    }
+                    Some(Message::Test(to, reply)) => self.test(&to, reply),
+                    Some(Message::Retry(reply)) => {
+                        self.retry(reply);
+                        look = true;
+                    }
+                    Some(Message::Stop(until, reply)) => {
+                        self.finish(until).await;
+                        let _ = reply.send(());
+                        return;
+                    }
+                },
+                Some(delivery) = self.deliveries.join_next(), if !self.deliveries.is_empty() => {
+                    if let Ok(delivery) = delivery {
+                        self.delivered(delivery);
+                    }
+                    look = true;
+                }
+                () = tokio::time::sleep(BEAT_EVERY) => {}
+            }
+        }
+    }
+
+    /// Looks at the outbox and does what is due. Answers when to look again at the latest.
+    async fn look(&mut self) -> Option<Timestamp> {
+        let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
+        let read = tokio::task::spawn_blocking(move || {
+            office.read(&config, |reader| {
+                let lanes = outbox::lanes(reader.outbox())?;
+                Ok((lanes, outbox::health(reader.outbox())?))
+            })
+        })
+        .await;
+        let now = clock::now();
+        let (lanes, health) = match read {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the outbox cannot be read");
+                return Some(now.plus(READ_RETRY));
+            }
+            Err(_) => return Some(now.plus(READ_RETRY)),
+        };
+        self.tell_health(&health);
+        self.mailer.as_ref()?;
+        let settings = self.config.alerts.clone();
+        let (tasks, wake_at) = self.desk.next(&settings, &lanes, now);
+        self.health
+            .mail_paused
+            .store(self.desk.paused().is_some(), Relaxed);
+        for task in tasks {
+            match task {
+                Task::Write(work) => self.door.push(Entry::Write(work)),
+                Task::Deliver(row) => self.deliver(&lanes, row),
+            }
+        }
+        wake_at
+    }
+
+    fn tell_health(&self, outbox: &outbox::Health) {
+        let ms = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_ms);
+        self.health.mails_waiting.store(outbox.waiting, Relaxed);
+        self.health
+            .mail_waits_since_ms
+            .store(ms(outbox.oldest_queued_at), Relaxed);
+        self.health
+            .mail_refused_at_ms
+            .store(ms(outbox.newest_failed_at), Relaxed);
+    }
+
+    fn deliver(&mut self, lanes: &[Lane], row: Waiting) {
+        let lane = lanes
+            .iter()
+            .find(|lane| lane.waiting.iter().any(|waiting| waiting.id == row.id));
+        let (Some(lane), Some(mailer)) = (lane, &self.mailer) else {
+            return;
+        };
+        let (to, mailer) = (lane.to.clone(), Arc::clone(mailer));
+        let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
+        let trouble = self.desk.trouble_since(row.queued_at).map(str::to_owned);
+        self.deliveries.spawn(async move {
+            let id = row.id;
+            let written = tokio::task::spawn_blocking(move || {
+                office.read(&config, |reader| {
+                    let writer = Writer {
+                        reader,
+                        board: &office.board,
+                        config: &config,
+                        host: &office.host,
+                        started_at: office.started_at,
+                        trouble: trouble.as_deref(),
+                        now: clock::now(),
+                    };
+                    writer.write(id)
+                })
+            })
+            .await;
+            let mut monitor = None;
+            let came_to = match written {
+                Ok(Ok(Letter::Ready(outgoing, mail))) => {
+                    monitor = outgoing.parcel.notices[0]
+                        .about
+                        .as_ref()
+                        .map(|about| about.name.as_str().to_owned());
+                    CameTo::Outcome(mailer.send(&mail, &to).await)
+                }
+                Ok(Ok(Letter::Void)) => CameTo::Void,
+                Ok(Ok(Letter::Gone)) => CameTo::Gone,
+                // It is tried again like one that the server put off, not in a tight loop.
+                Ok(Err(error)) => not_written(&error.to_string()),
+                Err(_) => not_written("a fault of sitewatch"),
+            };
+            Delivery {
+                to,
+                row,
+                monitor,
+                came_to,
+            }
+        });
+    }
+
+    fn delivered(&mut self, delivery: Delivery) {
+        let now = clock::now();
+        let Delivery {
+            to,
+            row,
+            monitor,
+            came_to,
+        } = delivery;
+        let mailbox = to.mailbox();
+        match came_to {
+            CameTo::Gone => self.desk.gone(mailbox),
+            CameTo::Void => {
+                let work = self.desk.dropped(mailbox, &row, now);
+                self.door.push(Entry::Write(work));
+            }
+            CameTo::Outcome(outcome) => {
+                let (settled, work) = self.desk.delivered(mailbox, &row, &outcome, now);
+                self.log(&row, mailbox, monitor.as_deref(), &outcome, &settled);
+                self.door.push(Entry::Write(work));
+            }
+        }
+    }
+
+    fn log(
+        &self,
+        row: &Waiting,
+        to: &str,
+        monitor: Option<&str>,
+        outcome: &Outcome,
+        settled: &Settled,
+    ) {
+        let kind = row.kind.as_str();
+        let monitor = monitor.unwrap_or("");
+        match (settled, outcome) {
+            (Settled::Sent, Outcome::Accepted(answer)) => {
+                self.health.mails_sent.fetch_add(1, Relaxed);
+                tracing::info!(target: MAIL_SENT, monitor, to, "mail {kind} sent: {answer}");
+            }
+            (Settled::Sent, _) => {}
+            (Settled::Failed { error }, _) => {
+                tracing::error!(target: MAIL_FAILED, monitor, to,
+                    "mail {kind} given up: {error}; `sitewatch email retry` tries it again");
+            }
+            (Settled::Later { error, .. }, Outcome::Pause(_)) => {
+                tracing::error!(target: MAIL_FAILED, monitor, to,
+                    "NO MAIL LEAVES until this is mended: {error}; tried again in 15 minutes, \
+                     at a reload and by `sitewatch email retry`");
+            }
+            (Settled::Later { at, error, .. }, _) => {
+                let next_attempt_at = at.to_string();
+                tracing::warn!(target: MAIL_FAILED, monitor, to, next_attempt_at,
+                    "mail {kind} has to wait: {error}");
+            }
+        }
+    }
+
+    fn reconfigure(&mut self, config: Arc<Config>) {
+        match mailer(&config) {
+            Ok(mailer) => self.mailer = mailer,
+            Err(error) => {
+                tracing::error!("{error}; mails go on leaving the way they did");
+            }
+        }
+        self.config = config;
+        self.desk.wake_up();
+    }
+
+    fn retry(&mut self, reply: oneshot::Sender<Answer>) {
+        if self.mailer.is_none() {
+            let _ = reply.send(no_email());
+            return;
+        }
+        self.desk.wake_up();
+        let now = clock::now();
+        let mut reply = Some(reply);
+        self.door.push(Entry::Write(Box::new(move |batch| {
+            let (waiting, failed) = outbox::retry(batch.outbox(), now)?;
+            if let Some(reply) = reply.take() {
+                let _ = reply.send(Answer::Done {
+                    lines: vec![retry_line(waiting, failed, "the running daemon")],
+                });
+            }
+            Ok(())
+        })));
+    }
+
+    /// A test beside the outbox: what the server says is wanted now, not later.
+    fn test(&self, to: &[String], reply: oneshot::Sender<Answer>) {
+        let (config, mailer) = (Arc::clone(&self.config), self.mailer.clone());
+        let (to, host) = (to.to_vec(), self.office.host.clone());
+        tokio::spawn(async move {
+            let answer = match (&mailer, &config.email) {
+                (Some(mailer), Some(_)) => test_mail(mailer, &config, &to, &host).await,
+                _ => no_email(),
+            };
+            let _ = reply.send(answer);
+        });
+    }
+
+    /// Lets deliveries end, at most until then, and hands in what came of them.
+    async fn finish(&mut self, until: Instant) {
+        while !self.deliveries.is_empty() {
+            let next = tokio::time::timeout_at(until, self.deliveries.join_next());
+            match next.await {
+                Ok(Some(Ok(delivery))) => self.delivered(delivery),
+                Ok(Some(Err(_))) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let left = self.deliveries.len();
+        if left > 0 {
+            tracing::warn!(
+                "{left} mails were on their way at the end: they are sent again at the next start"
+            );
+        }
+        self.deliveries.abort_all();
+    }
+}
+
+/// Sends a test mail to each address and tells what was answered.
+pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &str) -> Answer {
+    let Some(email) = &config.email else {
+        return no_email();
+    };
+    let mut addresses = Vec::new();
+    for text in to {
+        match Address::parse(text) {
+            Ok(address) => addresses.push(address),
+            Err(error) => {
+                return Answer::Refused {
+                    lines: vec![error.to_string()],
+                };
+            }
+        }
+    }
+    if addresses.is_empty() {
+        addresses.clone_from(&email.to);
+    }
+    if addresses.is_empty() {
+        return Answer::Refused {
+            lines: vec!["[email].to is empty; name an address with --to".to_owned()],
+        };
+    }
+    let now = clock::now();
+    let parcel = Parcel {
+        kind: MailKind::Test,
+        notices: vec![Notice {
+            about: None,
+            news: News::Test,
+            decided_at: now,
+        }],
+    };
+    let context = Context::bare(now, config.daemon.timezone.clone(), host);
+    let moment = now.as_ms().to_string();
+    let mail = Mail {
+        message_id: message_id::make(host, &["test", &moment], email.from.domain()),
+        thread_root: None,
+        everybody: addresses.clone(),
+        queued_at: now,
+        date: now,
+        rendered: render(&parcel, &context),
+    };
+    let mut lines = vec![format!("by {}", mailer.describe())];
+    let mut all_well = true;
+    for to in &addresses {
+        let (well, said) = match mailer.send(&mail, to).await {
+            Outcome::Accepted(answer) => (true, format!("accepted: {answer}")),
+            Outcome::Temporary { error, .. } => (false, format!("not now: {error}")),
+            Outcome::Permanent(error) => (false, format!("refused: {error}")),
+            Outcome::Pause(error) => (false, format!("no mail can leave: {error}")),
+            Outcome::Unknown(error) => (false, format!("may have arrived: {error}")),
+        };
+        all_well &= well;
+        lines.push(format!("{}: {said}", to.mailbox()));
+    }
+    if all_well {
+        Answer::Done { lines }
+    } else {
+        Answer::Failed { lines }
+    }
+}
+
+/// What `email retry` did.
+pub fn retry_line(waiting: usize, failed: usize, who: &str) -> String {
+    match waiting + failed {
+        0 => format!("nothing had to be hurried; new mails are sent by {who}"),
+        _ => format!("{waiting} waiting and {failed} failed mails are tried now, by {who}"),
+    }
+}
+
+fn no_email() -> Answer {
+    Answer::Refused {
+        lines: vec!["there is no [email] in the configuration: nothing is mailed".to_owned()],
+    }
+}

@@ -1,0 +1,299 @@
+//! A mail as it leaves: its row from the database, with what history and board say around it.
+
+use std::time::Duration;
+
+use super::board::{Board, Live};
+use crate::config::Config;
+use crate::domain::check::{Check, Micros, Timings};
+use crate::domain::incident::IncidentKey;
+use crate::domain::monitor::MonitorId;
+use crate::domain::notice::{MailKind, News};
+use crate::domain::timestamp::Timestamp;
+use crate::mail::mailer::Mail;
+use crate::policy::monitor::ShownState;
+use crate::policy::outbox::row::{Holds, RowId, Tries};
+use crate::policy::reminder;
+use crate::store::error::Result;
+use crate::store::outbox::{self, Outgoing};
+use crate::store::reader::Reader;
+use crate::view::mail::context::{Context, Delay, History, OtherDown};
+use crate::view::mail::render::render;
+use crate::view::mail::words_of_cause;
+
+/// So many checks around an outage are looked at.
+const CHECKS_MAX: usize = 120;
+/// A median of fewer checks says nothing.
+const USUAL_MIN: usize = 5;
+/// What is usual is what the last day says.
+const USUAL_OVER: Duration = Duration::from_secs(86_400);
+/// A mail that takes longer than its waits and this is late, and says so.
+const LATE_AFTER: Duration = Duration::from_secs(60);
+
+/// What a letter is written with.
+pub struct Writer<'a> {
+    /// The database.
+    pub reader: &'a Reader,
+    /// What the monitors show.
+    pub board: &'a Board,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// The host that writes.
+    pub host: &'a str,
+    /// When this daemon started.
+    pub started_at: Timestamp,
+    /// The newest trouble with the way out since this mail was decided.
+    pub trouble: Option<&'a str>,
+    /// When it leaves.
+    pub now: Timestamp,
+}
+
+/// What became of a row that should leave.
+pub enum Letter {
+    /// This goes out, to this recipient.
+    Ready(Box<Outgoing>, Box<Mail>),
+    /// It tells of nothing any more: its members were dropped.
+    Void,
+    /// It does not wait any more.
+    Gone,
+}
+
+impl Writer<'_> {
+    /// Writes the mail of a row.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn write(&self, row: RowId) -> Result<Letter> {
+        let Some(outgoing) = outbox::outgoing(self.reader.outbox(), row)? else {
+            return Ok(Letter::Gone);
+        };
+        if outgoing.parcel.notices.is_empty() {
+            return Ok(Letter::Void);
+        }
+        let monitor = outgoing
+            .parcel
+            .notices
+            .first()
+            .filter(|_| outgoing.parcel.kind != MailKind::Digest)
+            .and_then(|notice| notice.about.as_ref())
+            .map(|about| about.monitor);
+        let live = monitor.and_then(|id| self.board.get(id));
+        let history = match monitor {
+            Some(id) => known(self.history(id, &outgoing)),
+            None => History::default(),
+        };
+        let report = match outgoing.parcel.notices.first().map(|notice| &notice.news) {
+            Some(News::Report { from, to }) => {
+                super::notifier_report::rows(self.reader, self.config, *from, *to, self.now)?
+            }
+            _ => Vec::new(),
+        };
+        let email = self.config.email.as_ref();
+        let context = Context {
+            now: self.now,
+            zone: self.config.daemon.timezone.clone(),
+            host: self.host.to_owned(),
+            delay: self.delay(&outgoing),
+            body_excerpt: email.is_none_or(|email| email.body_excerpt),
+            monitor: live.as_ref().map(|live| live.monitor.as_ref()),
+            history,
+            also_down: self.also_down(monitor),
+            confirming: self.confirming(),
+            report,
+        };
+        let mail = Mail {
+            message_id: outgoing.message_id.clone(),
+            thread_root: outgoing.thread_root.clone(),
+            everybody: outgoing.everybody.clone(),
+            queued_at: outgoing.row.queued_at,
+            date: self.now,
+            rendered: render(&outgoing.parcel, &context),
+        };
+        Ok(Letter::Ready(Box::new(outgoing), Box::new(mail)))
+    }
+
+    fn history(&self, monitor: MonitorId, outgoing: &Outgoing) -> Result<History> {
+        let mut pasts = self.reader.newest(&[monitor], CHECKS_MAX)?;
+        let past = pasts.remove(&monitor).unwrap_or_default();
+        let first = &outgoing.parcel.notices[0];
+        let incident = first.news.incident();
+        let newest = past.newest;
+        let usual = usual(&newest, incident, self.now);
+        let causes = causes(&newest, outgoing);
+        let checks = match incident {
+            Some(incident) => around(newest, incident),
+            None => newest.into_iter().take(8).collect(),
+        };
+        let next_reminder = matches!(first.news, News::Down { .. })
+            .then(|| reminder::due_at(&self.config.alerts, first.decided_at, 0))
+            .flatten();
+        Ok(History {
+            checks,
+            usual,
+            month: super::notifier_report::month(self.reader, monitor, self.now)?,
+            causes,
+            next_reminder,
+        })
+    }
+
+    fn also_down(&self, but: Option<MonitorId>) -> Vec<OtherDown> {
+        let mut down: Vec<OtherDown> = self
+            .board
+            .all()
+            .into_iter()
+            .filter(|live| live.shown.state == ShownState::Down && Some(live.id) != but)
+            .map(|live| OtherDown {
+                name: live.monitor.name.clone(),
+                since: live.shown.since,
+            })
+            .collect();
+        down.sort_by_key(|other| other.since);
+        down
+    }
+
+    /// How many failed their newest check and are not down yet.
+    fn confirming(&self) -> u32 {
+        let confirming = |live: &Live| {
+            live.shown.state != ShownState::Down
+                && !live.shown.flags.paused
+                && live.newest.as_ref().is_some_and(|check| {
+                    matches!(check.verdict, crate::domain::check::Verdict::Down(_))
+                })
+        };
+        let count = self
+            .board
+            .all()
+            .iter()
+            .filter(|live| confirming(live))
+            .count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Why it leaves late, if it does.
+    fn delay(&self, outgoing: &Outgoing) -> Option<Delay> {
+        let alerts = &self.config.alerts;
+        let decided_at = outgoing
+            .parcel
+            .notices
+            .iter()
+            .map(|notice| notice.decided_at)
+            .min()?;
+        let by = self.now.since(decided_at);
+        let mut usual = alerts.group_wait + LATE_AFTER;
+        if outgoing.parcel.kind == MailKind::Digest {
+            usual += alerts.group_interval;
+        }
+        if by <= usual {
+            return None;
+        }
+        let failed_here = match outgoing.row.tries {
+            Tries::None => None,
+            Tries::Failed { holds, .. } => Some(holds),
+        };
+        let why = match (failed_here, &outgoing.last_error, self.trouble) {
+            (Some(Holds::Mail), Some(error), _) => format!("the mail server put it off ({error})"),
+            (Some(Holds::Recipient), Some(error), _) => {
+                format!("it could not be delivered before ({error})")
+            }
+            (_, _, Some(error)) => format!("mail could not be delivered before ({error})"),
+            _ if self.started_at > decided_at => "sitewatch was not running".to_owned(),
+            _ => "mails to this address were being collected after a digest".to_owned(),
+        };
+        Some(Delay { by, why })
+    }
+}
+
+/// An alert does not wait for what it would only be nicer with.
+fn known(history: Result<History>) -> History {
+    history.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a mail leaves without its history");
+        History::default()
+    })
+}
+
+/// The checks of an outage, newest first, with the good one before it.
+fn around(newest: Vec<Check>, incident: IncidentKey) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for check in newest {
+        let before = check.at < incident.opened_at;
+        let good = check.verdict.is_good();
+        if !before || good {
+            checks.push(check);
+        }
+        if before && good {
+            break;
+        }
+    }
+    checks
+}
+
+/// Medians of the phases of the last day's good checks before the outage.
+fn usual(newest: &[Check], incident: Option<IncidentKey>, now: Timestamp) -> Option<Timings> {
+    let good: Vec<&Check> = newest
+        .iter()
+        .filter(|check| {
+            check.verdict.is_good()
+                && now.since(check.at) <= USUAL_OVER
+                && incident.is_none_or(|incident| check.at < incident.opened_at)
+        })
+        .collect();
+    if good.len() < USUAL_MIN {
+        return None;
+    }
+    let median = |phase: &dyn Fn(&Timings) -> Option<Micros>| {
+        let mut times: Vec<Micros> = good
+            .iter()
+            .filter_map(|check| phase(&check.timings))
+            .collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied()
+    };
+    Some(Timings {
+        dns: median(&|timings| timings.dns),
+        connect: median(&|timings| timings.connect),
+        tls: median(&|timings| timings.tls),
+        ttfb: median(&|timings| timings.ttfb),
+        body: median(&|timings| timings.body),
+        total: median(&|timings| Some(timings.total)).unwrap_or_default(),
+    })
+}
+
+/// What the failed checks of an ended outage said, most frequent first; nothing where not all of them are known.
+fn causes(newest: &[Check], outgoing: &Outgoing) -> Vec<(String, u32)> {
+    let Some((incident, closed_at, checks_failed)) =
+        outgoing
+            .parcel
+            .notices
+            .iter()
+            .find_map(|notice| match &notice.news {
+                News::Up {
+                    incident,
+                    closed_at,
+                    checks_failed,
+                    ..
+                } => Some((*incident, *closed_at, *checks_failed)),
+                _ => None,
+            })
+    else {
+        return Vec::new();
+    };
+    let mut counted: Vec<(String, u32)> = Vec::new();
+    for check in newest {
+        if check.at < incident.opened_at || check.at >= closed_at {
+            continue;
+        }
+        if let crate::domain::check::Verdict::Down(failure) = &check.verdict {
+            let name = words_of_cause(failure, check.status);
+            match counted.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => counted.push((name, 1)),
+            }
+        }
+    }
+    counted.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let all: u32 = counted.iter().map(|(_, count)| count).sum();
+    if all == checks_failed {
+        counted
+    } else {
+        Vec::new()
+    }
+}
