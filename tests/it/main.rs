@@ -2,4 +2,5 @@
 
 mod fuzz;
 mod support;
+mod web_pages;
 mod wire;

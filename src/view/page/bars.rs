@@ -15,11 +15,11 @@ const PITCH: usize = 6;
 const COLUMN: usize = 4;
 const HEIGHT: u64 = 36;
 /// Where the signs stand below the columns.
-const SIGN: u64 = 41;
+const SIGN: u64 = 40;
 /// The drawing with its row of signs.
-const WHOLE: u64 = 46;
+const WHOLE: u64 = 48;
 /// An outage of a minute must still be seen.
-const LEAST: u64 = 3;
+const LEAST: u64 = 7;
 /// How many bad days the text for screen readers names.
 const NAMED_DAYS_MAX: usize = 5;
 
@@ -95,9 +95,9 @@ pub fn bars(days: &[Day], label: &str) -> Markup {
             }
         }
         let _ = match mark(&day.times) {
-            Mark::Down => write!(signs[0], "M{x} {SIGN}h4l-2 4z"),
-            Mark::Degraded => write!(signs[1], "M{} {SIGN}l2 2l-2 2l-2 -2z", x + 2),
-            Mark::Maintenance => write!(signs[2], "M{x} {SIGN}h4v3h-4z"),
+            Mark::Down => write!(signs[0], "M{x} {SIGN}h4l-2 7z"),
+            Mark::Degraded => write!(signs[1], "M{} {SIGN}l2 3.5l-2 3.5l-2 -3.5z", x + 2),
+            Mark::Maintenance => write!(signs[2], "M{x} {}h4v4h-4z", SIGN + 1),
             Mark::None => Ok(()),
         };
         if mark(&day.times) != Mark::None || day.times.unknown_ms > 0 {

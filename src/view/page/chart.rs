@@ -111,7 +111,7 @@ pub fn chart(frame: &Frame, chart: &Chart) -> Markup {
             }
             details {
                 summary { "As a table" }
-                (table(frame, chart))
+                div.scroll tabindex="0" role="region" aria-label={ "Latency over " (chart.span) } { (table(frame, chart)) }
             }
         }
     }

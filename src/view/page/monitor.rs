@@ -202,7 +202,7 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
         section aria-labelledby="incidents" {
             h2 id="incidents" { "Incidents" }
             @if rows.is_empty() { p.quiet { "None recorded." } } @else {
-                div.scroll tabindex="0" role="region" aria-label="Incidents" { table {
+                div.scroll tabindex="0" role="region" aria-label="Table of incidents" { table {
                     thead { tr { th scope="col" { "Began" } th scope="col" { "Lasted" } th scope="col" { "Cause" }
                         th.num scope="col" { "Failed checks" } th scope="col" { "Remarks" } } }
                     tbody { @for row in rows { tr {
@@ -210,7 +210,9 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
                         td { (words::lasted(row, frame.now)) @if row.closed_at.is_none() { ", goes on" } }
                         td { strong { (row.cause) } " " (row.detail) }
                         td.num { (row.checks_failed) }
-                        td { @if row.maintenance { "in maintenance " } @if row.acked_at.is_some() { "acknowledged" } }
+                        td { @if row.maintenance { "in maintenance" }
+                            @if row.maintenance && row.acked_at.is_some() { ", " }
+                            @if row.acked_at.is_some() { "acknowledged" } }
                     } } }
                 } }
             }
@@ -223,7 +225,7 @@ fn checks(frame: &Frame, rows: &[CheckRow]) -> Markup {
         section aria-labelledby="checks" {
             h2 id="checks" { "Last checks" }
             @if rows.is_empty() { p.quiet { "None recorded." } } @else {
-                div.scroll tabindex="0" role="region" aria-label="Last checks" { table {
+                div.scroll tabindex="0" role="region" aria-label="Table of checks" { table {
                     thead { tr { th scope="col" { "At" } th scope="col" { "Verdict" } th.num scope="col" { "Status" }
                         th.num scope="col" { "Took" } th.num scope="col" { "Redirects" } th scope="col" { "What was wrong" } } }
                     tbody { @for row in rows { tr {

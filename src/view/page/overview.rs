@@ -9,6 +9,8 @@ use super::{bars, frame, sparkline, words};
 
 /// More monitors than this go to further pages.
 pub const MONITORS_PER_PAGE: usize = 1000;
+/// From here on rows off the screen are not laid out.
+const MANY: usize = 60;
 /// Names of a window that are listed one by one.
 const WINDOW_NAMES_MAX: usize = 8;
 /// Open incidents shown in full; the monitors below show the others.
@@ -127,7 +129,7 @@ fn groups(data: &Overview) -> Markup {
         .copied()
         .collect();
     let groups = match &data.tag {
-        Some(tag) => vec![(Some(tag.as_str()), shown)],
+        Some(tag) => vec![(Some(tag.as_str()), shown.clone())],
         None => grouped(&shown),
     };
     let lone = groups.len() == 1 && data.tag.is_none();
@@ -152,7 +154,7 @@ fn groups(data: &Overview) -> Markup {
                         }
                         " " span.quiet { (tally(rows)) }
                     }
-                    ul.monitors { @for row in rows { (monitor(&data.frame, row)) } }
+                    ul.monitors.many[shown.len() > MANY] { @for row in rows { (monitor(&data.frame, row)) } }
                 }
             }
         }

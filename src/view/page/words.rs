@@ -49,6 +49,9 @@ pub fn percent(share: Option<u32>) -> String {
 
 /// A phase or a whole check: `180 ms`, `1 043 ms`, `0.4 ms`.
 pub fn millis(time: Micros) -> String {
+    if time.0 == 0 {
+        return "0\u{202f}ms".to_owned();
+    }
     if time.0 < 10_000 {
         return format!("{:.1}\u{202f}ms", time.as_ms());
     }
