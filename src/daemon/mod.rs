@@ -30,3 +30,4 @@ pub mod scheduler;
 pub mod socket;
 pub mod timetable;
 mod timetable_entry;
+pub mod web;

@@ -13,7 +13,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::{failure_meaning, mask, status_code};
 
 /// Who reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Audience {
     /// The owner: everything.
     Owner,
@@ -426,19 +426,22 @@ pub fn public_url(raw: &str) -> Cow<'_, str> {
     }
 }
 
-/// A failure as the reader may see it: details name addresses, so the public reads the kind's own words.
 fn failure_object(failure: &Failure, status: Option<u16>, audience: Audience) -> FailureObject<'_> {
-    let detail = match (audience, failure.kind, status) {
+    FailureObject {
+        kind: failure.kind.as_str(),
+        detail: failure_detail(failure, status, audience),
+    }
+}
+
+/// A failure as the reader may see it: details name addresses, so the public reads the kind's own words.
+pub fn failure_detail(failure: &Failure, status: Option<u16>, audience: Audience) -> Cow<'_, str> {
+    match (audience, failure.kind, status) {
         (Audience::Owner, _, _) => Cow::Borrowed(failure.detail.as_ref()),
         (Audience::Public, FailureKind::Status, Some(status)) => {
             let (name, _) = status_code::nearest_class(status);
             Cow::Owned(format!("{status} {name}"))
         }
         (Audience::Public, kind, _) => Cow::Borrowed(failure_meaning::of(kind).name),
-    };
-    FailureObject {
-        kind: failure.kind.as_str(),
-        detail,
     }
 }
 

@@ -24,7 +24,7 @@ fn ago(minutes: i64) -> Timestamp {
 fn frame(text: &str) -> Frame {
     Frame {
         title: text.to_owned(),
-        zone: TimeZone::get("Europe/Berlin").unwrap(),
+        zone: TimeZone::get("Europe/Berlin").expect("the zone is bundled"),
         now: now(),
         trusted: true,
     }
@@ -65,7 +65,7 @@ fn days() -> Vec<Day> {
                 times = Times::default();
             }
             Day {
-                date: first.saturating_add(jiff::Span::new().days(i64::try_from(index).unwrap())),
+                date: first.saturating_add(jiff::Span::new().days(index.cast_signed())),
                 times,
             }
         })

@@ -1,0 +1,213 @@
+//! Pages, badges and the feed: rows that hold only what the reader may see, handed to the templates.
+
+use hyper::StatusCode;
+
+use super::api::{self, Made};
+use super::monitor_page;
+use super::past::Past;
+use super::query::Query;
+use super::reply::{Keep, Reply};
+use super::view::{View, cause_word, frame, state_of};
+use super::windows::announced;
+use crate::config::Config;
+use crate::daemon::board::Live;
+use crate::daemon::fitness;
+use crate::domain::check::FailureKind;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::monitor::ShownState;
+use crate::store::incidents::{IncidentQuery, ListedIncident};
+use crate::view::atom::{self, Feed};
+use crate::view::badge::{self, Badge};
+use crate::view::json::Audience;
+use crate::view::page::rows::{IncidentRow, MonitorRow, Overview, State};
+use crate::view::page::{
+    frame as page_frame, monitor as page_monitor, overview as page_overview, words,
+};
+
+const HTML: &str = "text/html; charset=utf-8";
+/// Open incidents that are read at most; the page lists fewer.
+const OPEN_MAX: usize = 200;
+
+/// What there is where nothing is: the same for a name that is unknown and one that is not public.
+pub(super) fn nothing_here(config: &Config, now: Timestamp) -> Reply {
+    let frame = frame(config, Audience::Public, now);
+    let page = page_frame::nothing_here(&frame).into_string();
+    Reply::new(HTML, Keep::Never, page).with_status(StatusCode::NOT_FOUND)
+}
+
+/// `/`, by `tag` and `page`.
+pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
+    // A page is for people: what is not known in its query is passed over.
+    let query = Query::lenient(query);
+    let page = query.number("page", u32::MAX).ok().flatten().unwrap_or(1);
+    past.refresh(view);
+    let open = IncidentQuery {
+        open: true,
+        ..IncidentQuery::default()
+    };
+    let any_open = view.lives.iter().any(|live| live.shown.incident.is_some());
+    let open = if any_open {
+        api::listed(view, past, open, OPEN_MAX)?
+    } else {
+        Vec::new()
+    };
+    let data = Overview {
+        frame: view.frame(),
+        monitors: view
+            .lives
+            .iter()
+            .map(|live| row(view, past, live))
+            .collect(),
+        open: open
+            .iter()
+            .filter(|listed| {
+                view.lives
+                    .iter()
+                    .any(|live| live.id == listed.incident.key.monitor)
+            })
+            .map(|listed| incident_row(view, listed))
+            .collect(),
+        windows: announced(view, None),
+        trouble: match view.audience {
+            Audience::Owner => fitness::troubles(&view.sources.health, view.now),
+            // The public learns that something is wrong with the watcher, not what.
+            Audience::Public => public_trouble(view),
+        },
+        tag: query.last("tag").map(str::to_owned),
+        page: usize::try_from(page - 1).unwrap_or(0),
+    };
+    let page = page_overview::overview(&data).into_string();
+    Ok(Reply::new(HTML, Keep::Revalidate, page))
+}
+
+fn public_trouble(view: &View<'_>) -> Vec<String> {
+    let late = !fitness::on_time(&view.sources.health, view.now);
+    let sentence = "Checks are late at the moment: states may be older than they look.";
+    late.then(|| sentence.to_owned()).into_iter().collect()
+}
+
+/// `/monitor/NAME`.
+pub(super) fn monitor(view: &View<'_>, past: &mut Past, name: &str) -> Made {
+    let Some(live) = view.find(name) else {
+        return Ok(nothing_here(view.config, view.now));
+    };
+    past.refresh(view);
+    let data = monitor_page::gather(view, past, live)?;
+    let page = page_monitor::monitor(&data).into_string();
+    Ok(Reply::new(HTML, Keep::Revalidate, page))
+}
+
+/// One monitor as the overview shows it.
+pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
+    let known = past.of(live.id);
+    let state = state_of(live);
+    let status = live.newest.as_ref().and_then(|check| check.status);
+    let cause = match (state, live.shown.reason) {
+        (State::Up | State::Pending | State::Paused, _) | (_, None) => String::new(),
+        (_, Some(reason)) => match &known.last_incident {
+            Some(listed) if Some(listed.incident.key) == live.shown.incident => {
+                let cause = &listed.incident.cause;
+                cause_word(cause.failure.kind, cause.status)
+            }
+            _ => cause_word(reason, status),
+        },
+    };
+    let last_incident = known.last_incident.as_ref().map(|listed| {
+        let mut row = incident_row(view, listed);
+        // The board is newer than what was read.
+        if row.closed_at.is_none() && live.shown.incident != Some(listed.incident.key) {
+            row.closed_at = Some(live.shown.since.max(row.opened_at));
+        }
+        row
+    });
+    let flags = live.shown.flags.words();
+    MonitorRow {
+        name: live.monitor.name.as_str().to_owned(),
+        url: view.url(&live.monitor.url_shown(), true).into_owned(),
+        tags: live.monitor.tags.clone(),
+        state,
+        since: (live.shown.state != ShownState::Pending).then_some(live.shown.since),
+        cause,
+        // Paused is the state itself on a page; whose parent is down would name what may be hidden.
+        flags: flags
+            .filter(|word| *word != "paused" && *word != "parent_down")
+            .collect(),
+        day: known.day,
+        month: known.month,
+        days: known.days.clone(),
+        spark: known.spark.clone(),
+        last_incident,
+    }
+}
+
+/// An outage as this reader may see it.
+pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> IncidentRow {
+    let incident = &listed.incident;
+    IncidentRow {
+        id: incident.key.to_string(),
+        monitor: listed.name.as_str().to_owned(),
+        opened_at: incident.key.opened_at,
+        closed_at: incident.closed_at,
+        cause: cause_word(incident.cause.failure.kind, incident.cause.status),
+        detail: view.detail(&incident.cause.failure, incident.cause.status),
+        checks_failed: incident.checks_failed,
+        maintenance: incident.maintenance,
+        acked_at: incident.acked_at,
+    }
+}
+
+/// `/badge/NAME.svg`: the state with its uptime; `show=state` or `show=uptime` for one of them, `label` instead of the name.
+pub(super) fn badge(view: &View<'_>, past: &mut Past, name: &str, query: &str) -> Made {
+    let Some(live) = view.find(name) else {
+        return Ok(Reply::text(
+            StatusCode::NOT_FOUND,
+            "There is no such monitor.\n",
+        ));
+    };
+    past.refresh(view);
+    let query = Query::lenient(query);
+    let state = state_of(live);
+    let known = past.of(live.id);
+    let (share, span) = match query.last("period") {
+        Some("24h") => (known.day.uptime(), "24h"),
+        _ => (known.month.uptime(), "30d"),
+    };
+    let word = match (state, live.shown.reason) {
+        (State::Down, Some(FailureKind::Status)) => {
+            let status = live.newest.as_ref().and_then(|check| check.status);
+            format!("down {}", cause_word(FailureKind::Status, status))
+        }
+        _ => state.as_str().to_owned(),
+    };
+    let percent = words::percent(share);
+    let message = match (query.last("show"), share) {
+        (Some("state"), _) => word,
+        (Some("uptime"), _) => format!("{percent} {span}"),
+        (_, None) => word,
+        (_, Some(_)) => format!("{word} · {percent} {span}"),
+    };
+    let drawn = badge::badge(&Badge {
+        label: query.last("label").unwrap_or(live.monitor.name.as_str()),
+        state,
+        message: &message,
+    });
+    let media_type = "image/svg+xml; charset=utf-8";
+    Ok(Reply::new(media_type, Keep::Minute, drawn.into_string()))
+}
+
+/// `/feed.atom`.
+pub(super) fn feed(view: &View<'_>, past: &mut Past, base: &str) -> Made {
+    let newest = api::listed(view, past, IncidentQuery::default(), atom::ENTRIES_MAX)?;
+    let incidents: Vec<IncidentRow> = newest
+        .iter()
+        .map(|listed| incident_row(view, listed))
+        .collect();
+    let feed = atom::feed(&Feed {
+        frame: &view.frame(),
+        base,
+        origin: &view.sources.database_id,
+        incidents: &incidents,
+    });
+    let media_type = "application/atom+xml; charset=utf-8";
+    Ok(Reply::new(media_type, Keep::Revalidate, feed.into_string()))
+}

@@ -1,0 +1,181 @@
+//! From a request to its answer: who asks, what for, from the last second or made anew.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::header::{HOST, HeaderMap, HeaderName};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::cache::{Cache, Question};
+use super::past::Past;
+use super::reply::{Keep, Reply};
+use super::route::{self, Route};
+use super::view::View;
+use super::{access, api, numbers, pages};
+use crate::config::Config;
+use crate::daemon::board::Board;
+use crate::daemon::health::Health;
+use crate::domain::timestamp::Timestamp;
+use crate::view::json::Audience;
+
+/// A query longer than this names no filter of ours.
+const QUERY_BYTES_MAX: usize = 4096;
+
+/// Where the server learns what it shows.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// How every monitor stands just now.
+    pub board: Board,
+    /// How the daemon itself does.
+    pub health: Arc<Health>,
+    /// The configuration in force: title, token, zone, tags, notes, windows.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// The database, read by a connection of its own.
+    pub database: PathBuf,
+    /// The database's lasting id, of which the feed's ids are made.
+    pub database_id: String,
+}
+
+/// One request, without the wire.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
+    pub(super) headers: &'a HeaderMap,
+    /// The address it came to.
+    pub(super) local: Option<SocketAddr>,
+    pub(super) now: Timestamp,
+    pub(super) tick: Instant,
+}
+
+/// Everything the server knows; lives on its thread.
+#[derive(Debug)]
+pub(super) struct Site {
+    sources: Sources,
+    cache: RefCell<Cache>,
+    past: RefCell<Past>,
+}
+
+impl Site {
+    pub(super) fn new(sources: Sources) -> Self {
+        let past = Past::new(sources.database.clone());
+        Self {
+            sources,
+            cache: RefCell::default(),
+            past: RefCell::new(past),
+        }
+    }
+
+    /// Answers; `give` makes the response of what is perhaps shared with others.
+    pub(super) fn answer<T>(&self, asked: &Asked<'_>, give: impl FnOnce(&mut Reply) -> T) -> T {
+        let config = Arc::clone(&self.sources.config.borrow());
+        let token = config.web.as_ref().and_then(|web| web.token.as_ref());
+        let audience = access::audience(asked.headers, token);
+        let Some(route) = route::parse(asked.path) else {
+            return give(&mut pages::nothing_here(&config, asked.now));
+        };
+        match &route {
+            Route::Asset(asset) => {
+                return give(&mut Reply::new(asset.media_type, Keep::Forever, asset.body));
+            }
+            Route::Robots => {
+                let rules = "User-agent: *\nDisallow: /\n";
+                let media_type = "text/plain; charset=utf-8";
+                return give(&mut Reply::new(media_type, Keep::Minute, rules));
+            }
+            Route::Health => return give(&mut numbers::health(&self.sources.health, asked.now)),
+            _ => {}
+        }
+        if asked.query.len() > QUERY_BYTES_MAX {
+            return give(&mut Reply::fault(
+                StatusCode::BAD_REQUEST,
+                "the query is too long",
+            ));
+        }
+        let question = Question {
+            target: format!("{}?{}", asked.path, asked.query),
+            base: match route {
+                Route::Feed => base(asked),
+                _ => String::new(),
+            },
+            audience,
+        };
+        let mut cache = self.cache.borrow_mut();
+        if let Some(reply) = cache.get(&question, asked.tick) {
+            return give(reply);
+        }
+        let reply = self.make(&route, &question, &config, asked);
+        give(cache.put(question, reply, asked.tick))
+    }
+
+    fn make(
+        &self,
+        route: &Route,
+        question: &Question,
+        config: &Arc<Config>,
+        asked: &Asked<'_>,
+    ) -> Reply {
+        let mut past = self.past.borrow_mut();
+        let view = View::new(&self.sources, config, question.audience, asked.now);
+        let made = match route {
+            Route::Overview => pages::overview(&view, &mut past, asked.query),
+            Route::Monitor(name) => pages::monitor(&view, &mut past, name),
+            Route::Metrics => numbers::metrics(&view, &mut past, &self.sources.health),
+            Route::Monitors => api::monitors(&view, &mut past, asked.query),
+            Route::MonitorObject(name) => api::monitor(&view, &mut past, name, asked.query),
+            Route::Checks(name) => api::checks(&view, &mut past, name, asked.query),
+            Route::Incidents => api::incidents(&view, &mut past, asked.query),
+            Route::Badge(name) => pages::badge(&view, &mut past, name, asked.query),
+            Route::Feed => pages::feed(&view, &mut past, &question.base),
+            Route::Asset(_) | Route::Robots | Route::Health => Ok(Reply::text(
+                StatusCode::NOT_FOUND,
+                "This is answered elsewhere.\n",
+            )),
+        };
+        made.unwrap_or_else(|error| {
+            tracing::warn!(
+                "web: failed to read the database for {}: {error}",
+                asked.path
+            );
+            let text = "the database cannot be read at the moment";
+            Reply::fault(StatusCode::SERVICE_UNAVAILABLE, text)
+        })
+    }
+}
+
+/// `https://status.example.com`: how the reader reached us, for links that leave the page.
+fn base(asked: &Asked<'_>) -> String {
+    let host = asked
+        .headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .filter(|host| is_host(host))
+        .map(str::to_owned)
+        .or_else(|| asked.local.map(|local| local.to_string()));
+    let Some(host) = host else {
+        return String::new();
+    };
+    let forwarded = asked
+        .headers
+        .get(HeaderName::from_static("x-forwarded-proto"))
+        .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+    let scheme = if forwarded { "https" } else { "http" };
+    format!("{scheme}://{host}")
+}
+
+/// A name or an address, perhaps with a port; nothing that could be more than that.
+fn is_host(host: &str) -> bool {
+    (1..=255).contains(&host.len())
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte))
+}
+
+/// Whether somebody may know of a monitor.
+pub(super) const fn may_see(audience: Audience, public: bool) -> bool {
+    public || matches!(audience, Audience::Owner)
+}
