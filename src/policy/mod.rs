@@ -8,6 +8,7 @@ mod content;
 pub mod drift;
 pub mod flapping;
 pub mod grid;
+pub mod histogram;
 pub mod intermittent;
 pub mod judge;
 mod machine;
@@ -24,6 +25,8 @@ pub mod redirect;
 pub mod reminder;
 pub mod retry_after;
 pub mod slow;
+pub mod timeline;
 #[cfg(test)]
 mod timelines;
 pub mod window;
+pub mod uptime;
