@@ -1,14 +1,15 @@
 //! SQLite: the only place with SQL.
 
+pub mod backup;
 pub mod batch;
-#[cfg_attr(not(test), expect(dead_code, reason = "settling comes next"))]
 mod block;
 mod chain;
+pub mod course;
+pub mod damage;
 pub mod error;
 pub mod history;
 pub mod incidents;
 mod intern;
-#[expect(dead_code, reason = "settling comes next")]
 mod journal;
 mod lock;
 mod migrate;
@@ -16,5 +17,12 @@ pub mod monitors;
 pub mod outbox;
 pub mod reader;
 pub mod recent;
+pub mod report;
 mod resolve;
+pub mod retain;
+pub mod rollup;
+pub mod settle;
+pub mod status;
+mod summary;
+pub mod usual;
 pub mod writer;

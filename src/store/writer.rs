@@ -10,8 +10,8 @@ use super::batch::Batch;
 use super::error::{Result, StoreError};
 use super::intern::Interner;
 use super::lock::Lock;
-use super::migrate;
 use super::resolve::Resolver;
+use super::{migrate, settle};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 
@@ -33,6 +33,7 @@ pub struct Store {
     pub(super) next_seq: i64,
     /// Monitors whose first check is known.
     pub(super) begun: HashSet<MonitorId>,
+    pub(super) settling: Option<settle::Settling>,
     id: String,
     copy: Option<PathBuf>,
     _lock: Lock,
@@ -67,6 +68,7 @@ impl Store {
             begun: HashSet::new(),
             interner: Interner::default(),
             resolver: Resolver::default(),
+            settling: None,
             path: path.to_owned(),
             copy,
             connection,

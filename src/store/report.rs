@@ -1,0 +1,129 @@
+//! Reports: how a period went for each monitor, and what made it so.
+
+use super::course::Course;
+use super::error::Result;
+use super::incidents::{IncidentQuery, ListedIncident};
+use super::monitors::StoredMonitor;
+use super::reader::Reader;
+use super::rollup::Tally;
+use crate::domain::check::Micros;
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::uptime::{Account, Class, Piece};
+
+/// How a period went for one monitor.
+#[derive(Debug, Clone)]
+pub struct ReportRow {
+    /// Which monitor.
+    pub monitor: StoredMonitor,
+    /// The period's beginning, not before the monitor's first check.
+    pub from: Timestamp,
+    /// The period's end.
+    pub to: Timestamp,
+    /// How the time went. All zero where the monitor had no check before the end of the period.
+    pub account: Account,
+    /// Checks and latencies.
+    pub tally: Tally,
+}
+
+impl ReportRow {
+    /// How long good checks took: 50, 95 and 99 of 100 not longer than this.
+    pub fn latency(&self) -> [Option<Micros>; 3] {
+        [50, 95, 99].map(|percent| self.tally.latency.percentile(percent))
+    }
+}
+
+/// Where the lost part of a period went.
+#[derive(Debug, Clone)]
+pub struct Losses {
+    /// The sums.
+    pub row: ReportRow,
+    /// Every piece that is not up, in order, with its incident where it has one.
+    pub pieces: Vec<(Piece, Option<ListedIncident>)>,
+}
+
+impl Reader {
+    /// How the time from `from` to `to` went for some monitors (for all that are in the configuration where none is
+    /// named), by name.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn report(
+        &self,
+        monitors: &[MonitorId],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<ReportRow>> {
+        self.together(|reader| {
+            let mut courses = reader.courses(monitors, from, to)?;
+            let rows = reader
+                .monitors()?
+                .into_iter()
+                .filter(|monitor| !monitors.is_empty() || monitor.removed_at.is_none())
+                .filter_map(|monitor| {
+                    let course = courses.remove(&monitor.id)?;
+                    Some(row(monitor, course, from))
+                });
+            Ok(rows.collect())
+        })
+    }
+
+    /// The incidents and gaps that make up what a period of one monitor lost; none where there is no such monitor.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn losses(
+        &self,
+        monitor: MonitorId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Option<Losses>> {
+        self.together(|reader| {
+            let Some(course) = reader.courses(&[monitor], from, to)?.remove(&monitor) else {
+                return Ok(None);
+            };
+            let Some(stored) = reader.monitors()?.into_iter().find(|one| one.id == monitor) else {
+                return Ok(None);
+            };
+            let incidents = reader.incidents(&IncidentQuery {
+                monitors: vec![monitor],
+                since: Some(from),
+                until: Some(to),
+                ..IncidentQuery::default()
+            })?;
+            let pieces = course
+                .pieces(i64::MIN, i64::MAX)
+                .into_iter()
+                .filter(|piece| piece.class != Class::Up)
+                .map(|piece| {
+                    let key = match piece.class {
+                        Class::Down(place) => course.incident(place),
+                        Class::Up
+                        | Class::Degraded
+                        | Class::Maintenance
+                        | Class::Silent
+                        | Class::Blind
+                        | Class::Unwatched => None,
+                    };
+                    let incident = key
+                        .and_then(|key| incidents.iter().find(|listed| listed.incident.key == key));
+                    (piece, incident.cloned())
+                })
+                .collect();
+            Ok(Some(Losses {
+                row: row(stored, course, from),
+                pieces,
+            }))
+        })
+    }
+}
+
+fn row(monitor: StoredMonitor, course: Course, from: Timestamp) -> ReportRow {
+    ReportRow {
+        monitor,
+        from: course.begin.unwrap_or(from),
+        to: course.end,
+        account: course.whole(),
+        tally: course.tally,
+    }
+}
