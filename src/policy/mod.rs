@@ -28,5 +28,5 @@ pub mod slow;
 pub mod timeline;
 #[cfg(test)]
 mod timelines;
-pub mod window;
 pub mod uptime;
+pub mod window;
