@@ -514,11 +514,11 @@ fn thread_root(
     but: &str,
 ) -> Result<Option<String>> {
     db.prepare_cached(
-        "SELECT coalesce(carrier.message_id, row.message_id) AS id
+        "SELECT coalesce(carrier.message_id, row.message_id)
          FROM outbox AS row LEFT JOIN outbox AS carrier ON carrier.id = row.carrier_id
          WHERE row.monitor_id = ?1 AND row.incident_opened_at = ?2 AND row.mailbox = ?3 AND row.notice IS NOT NULL
                AND (row.state = 'sent' OR coalesce(carrier.unknown_outcomes, row.unknown_outcomes) > 0)
-               AND id <> ?4
+               AND coalesce(carrier.message_id, row.message_id) <> ?4
          ORDER BY row.id LIMIT 1",
     )?
     .query_row(

@@ -4,3 +4,4 @@ mod fuzz;
 mod support;
 mod web_pages;
 mod wire;
+mod world;

@@ -1,0 +1,131 @@
+//! A configuration as values, for worlds without a file.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use sitewatch::config::Config;
+use sitewatch::config::model::DaemonSettings;
+use sitewatch::domain::address::Address;
+use sitewatch::domain::expectation::{Expectation, StatusSet};
+use sitewatch::domain::mask::Masks;
+use sitewatch::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
+use sitewatch::domain::settings::{
+    AlertSettings, Canaries, EmailSettings, Flapping, MailTransport, Retention,
+};
+use sitewatch::domain::target::{Credentials, DnsSettings, IpVersion, Method, Proxy, Target};
+
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+pub fn monitor(name: &str) -> Monitor {
+    Monitor {
+        name: MonitorName::parse(name).unwrap(),
+        enabled: true,
+        tags: Vec::new(),
+        schedule: Schedule::Every(seconds(60)),
+        target: Arc::new(target(name)),
+        expectation: Arc::new(Expectation {
+            status: StatusSet::parse(["2xx"]).unwrap(),
+            final_url: None,
+            headers: Vec::new(),
+            body_contains: Vec::new(),
+            body_excludes: Vec::new(),
+            body_matches: Vec::new(),
+            json: Vec::new(),
+            degraded_after: None,
+            certificate_expiry: Vec::new(),
+        }),
+        rules: Arc::new(Rules {
+            interval: seconds(60),
+            timeout: seconds(10),
+            failures_before_down: 3,
+            successes_before_up: 2,
+            retry_interval: seconds(10),
+            alert_on_slow: true,
+            alert_on_redirect_change: false,
+            to: vec![address("ops@example.com"), address("boss@example.com")],
+        }),
+        depends_on: Vec::new(),
+        note: String::new(),
+        public: true,
+        renamed_from: None,
+    }
+}
+
+fn target(name: &str) -> Target {
+    Target {
+        url: format!("https://{name}.example.com/").parse().unwrap(),
+        method: Method::Get,
+        headers: Vec::new(),
+        body: None,
+        credentials: Credentials::None,
+        follow_redirects: true,
+        max_redirects: 10,
+        allow_downgrade: false,
+        allow_private_redirect: false,
+        cookies: true,
+        timeout: seconds(10),
+        max_body: 1 << 20,
+        wants_body: false,
+        ip_version: IpVersion::Any,
+        ca_pem: None,
+        client_certificate: None,
+        verify_tls: true,
+        proxy: Proxy::None,
+        masks: Masks::default(),
+    }
+}
+
+pub fn config(monitors: Vec<Monitor>) -> Config {
+    Config {
+        file: PathBuf::from("monitors.toml"),
+        daemon: DaemonSettings {
+            database: PathBuf::from("world.db"),
+            control_socket: PathBuf::from("control.sock"),
+            max_concurrent_checks: 512,
+            timezone: TimeZone::UTC,
+            shutdown_grace: seconds(10),
+            log: "info".into(),
+        },
+        history: Retention {
+            checks: None,
+            rollups: None,
+        },
+        dns: DnsSettings::default(),
+        web: None,
+        email: Some(EmailSettings {
+            transport: MailTransport::Directory(PathBuf::from("outbox")),
+            from: address("Sitewatch <alerts@example.com>"),
+            to: vec![address("ops@example.com")],
+            reply_to: None,
+            timeout: seconds(120),
+            body_excerpt: true,
+        }),
+        alerts: AlertSettings {
+            group_wait: seconds(10),
+            group_limit: 3,
+            group_interval: seconds(300),
+            reminder: Some(seconds(600)),
+            recovery: true,
+            flapping: Flapping {
+                changes: NonZeroU32::new(4).unwrap(),
+                within: seconds(1800),
+            },
+            certificate_expiry: Vec::new(),
+        },
+        canaries: Canaries::None,
+        report: None,
+        heartbeat: None,
+        monitors,
+        maintenance: Vec::new(),
+        warnings: Vec::new(),
+    }
+}

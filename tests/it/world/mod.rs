@@ -1,0 +1,10 @@
+//! The simulation: virtual time, scripted sites, a real database, mail in memory.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a world that cannot go on is a failed test"
+)]
+
+mod config;
+mod runs;
+mod scene;

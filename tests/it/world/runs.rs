@@ -1,0 +1,181 @@
+//! What must hold in every world, however often it dies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use sitewatch::domain::monitor::MonitorName;
+use sitewatch::domain::notice::MailKind;
+use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime};
+use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::policy::monitor::Order;
+use sitewatch::store::writer::Store;
+
+use super::config::{config, monitor, seconds};
+use super::scene::{Delivered, START, Script, Weather, World};
+
+/// A small generator: the same numbers on every machine.
+struct Dice(u64);
+
+impl Dice {
+    /// Below `bound`.
+    fn throw(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+const MONITORS: usize = 3;
+
+/// How long a world lasts: mostly short, now and then long enough for flapping to end.
+const fn minutes(seed: u64) -> u64 {
+    if seed.is_multiple_of(26) { 75 } else { 14 }
+}
+
+fn script(seed: u64) -> Script {
+    let mut dice = Dice(seed);
+    let mut script = Script {
+        refused: dice.throw(3),
+        unanswered: dice.throw(3),
+        ..Script::default()
+    };
+    for _ in 0..MONITORS {
+        let mut weather = BTreeMap::new();
+        let mut at = START;
+        while at < START.plus(seconds(minutes(seed) * 60)) {
+            let (now, longest) = match dice.throw(8) {
+                0..4 => (Weather::Up, 300),
+                4 | 5 => (Weather::Down(503), 300),
+                6 => (Weather::Slow, 300),
+                _ => (Weather::Unknown, 100),
+            };
+            weather.insert(at, now);
+            at = at.plus(seconds(5 + dice.throw(longest)));
+        }
+        script.weather.push(weather);
+    }
+    for _ in 0..dice.throw(5) {
+        let at = START.plus(seconds(dice.throw(minutes(seed) * 60)));
+        let order = match dice.throw(6) {
+            0 => Order::Pause,
+            1 | 2 => Order::Resume,
+            3 => Order::Mute {
+                until: at.plus(seconds(300)),
+            },
+            4 => Order::Unmute,
+            _ => Order::Ack { until: None },
+        };
+        let place = usize::try_from(dice.throw(3)).unwrap();
+        script.orders.insert(at, (place, order));
+    }
+    script
+}
+
+fn world(seed: u64, directory: &Path, kill_every: Option<u64>) -> World {
+    let mut dice = Dice(!seed);
+    let mut config = config(vec![monitor("a"), monitor("b"), monitor("c")]);
+    let start = START.plus(seconds(dice.throw(1200)));
+    config.maintenance.push(Maintenance {
+        covers: Covers::Some {
+            monitors: vec![MonitorName::parse("c").unwrap()],
+            tags: Vec::new(),
+        },
+        when: MaintenanceTime::Once {
+            start,
+            end: start.plus(seconds(60 + dice.throw(900))),
+        },
+    });
+    let name = kill_every.map_or_else(|| "calm".to_owned(), |every| format!("kill-{every}"));
+    let path = directory.join(format!("{seed}-{name}.db"));
+    let template = directory.join("template.db");
+    World::new(&path, &template, config, script(seed), kill_every)
+}
+
+fn template(directory: &Path) {
+    let path = directory.join("template.db");
+    drop(Store::open(&path, Timestamp::from_ms(0)).unwrap());
+}
+
+/// Nobody hears of an end who did not hear of the beginning.
+fn never_up_without_down(delivered: &[Delivered]) {
+    let mut told = BTreeSet::new();
+    for mail in delivered {
+        for (kind, incident) in &mail.tells {
+            match (kind, incident) {
+                (MailKind::Down | MailKind::StillDown | MailKind::Flapping, Some(incident)) => {
+                    told.insert((mail.to.clone(), *incident));
+                }
+                (MailKind::Up, Some(incident)) => {
+                    assert!(
+                        told.contains(&(mail.to.clone(), *incident)),
+                        "UP without DOWN: {mail:?}"
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn ids(delivered: &[Delivered]) -> BTreeSet<(String, String)> {
+    let ids = delivered.iter();
+    ids.map(|mail| (mail.message_id.clone(), mail.to.to_string()))
+        .collect()
+}
+
+fn in_memory() -> tempfile::TempDir {
+    let shared = Path::new("/dev/shm");
+    let made = shared.is_dir().then(|| tempfile::tempdir_in(shared).ok());
+    made.flatten()
+        .unwrap_or_else(|| tempfile::tempdir().unwrap())
+}
+
+/// How many different deaths each seed is run with.
+const DEATHS: u64 = 10;
+
+/// Every seed once without a death, and ten times with one at every k-th operation, k from 2 to 58: the
+/// same incidents, the same states, the same mails with the same Message-IDs.
+fn seeds(range: std::ops::Range<u64>) {
+    let directory = in_memory();
+    template(directory.path());
+    let (mut kills, mut mails, mut incidents) = (0, 0, 0);
+    for seed in range {
+        let mut calm = world(seed, directory.path(), None);
+        calm.run_for(seconds(minutes(seed) * 60));
+        never_up_without_down(&calm.delivered);
+        mails += calm.delivered.len();
+        incidents += calm.incidents().len();
+        for death in 0..DEATHS {
+            let every = 2 + death * 5 + seed % 12;
+            let mut killed = world(seed, directory.path(), Some(every));
+            killed.run_for(seconds(minutes(seed) * 60));
+            let run = format!("seed {seed}, killed at every operation {every}");
+            assert_eq!(calm.incidents(), killed.incidents(), "{run}");
+            assert_eq!(calm.dump(), killed.dump(), "{run}");
+            assert_eq!(ids(&calm.delivered), ids(&killed.delivered), "{run}");
+            never_up_without_down(&killed.delivered);
+            kills += killed.kills;
+        }
+        for file in std::fs::read_dir(directory.path()).unwrap() {
+            let path = file.unwrap().path();
+            if !path.ends_with("template.db") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+    assert!(
+        kills > 1000 && mails > 100 && incidents > 30,
+        "{kills} kills, {mails} mails and {incidents} incidents are no test"
+    );
+}
+
+#[test]
+fn a_world_that_dies_is_like_one_that_does_not() {
+    std::thread::scope(|scope| {
+        for part in 0..4 {
+            scope.spawn(move || seeds(part * 26..(part + 1) * 26));
+        }
+    });
+}

@@ -1,0 +1,466 @@
+//! One world: time that only we move, sites that fail by a script, and a mailbox.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sitewatch::config::Config;
+use sitewatch::daemon::recorder::Recorder;
+use sitewatch::daemon::recorder_entry::{Entry, Reply, Turn};
+use sitewatch::domain::address::Address;
+use sitewatch::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
+use sitewatch::domain::incident::{Incident, IncidentKey};
+use sitewatch::domain::monitor::MonitorId;
+use sitewatch::domain::notice::MailKind;
+use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::policy::monitor::Order;
+use sitewatch::policy::outbox::delivery::{self, Outcome};
+use sitewatch::policy::outbox::plan::{self, Deed};
+use sitewatch::policy::outbox::row::RowId;
+use sitewatch::store::incidents::IncidentQuery;
+use sitewatch::store::outbox;
+use sitewatch::store::reader::Reader;
+use sitewatch::store::writer::Store;
+
+pub const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
+
+/// What a site does from a moment on: up, down with this status, slow, or unreachable for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    Up,
+    Down(u16),
+    Slow,
+    Unknown,
+}
+
+/// What happens in a world.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    /// Of each monitor, by its place: changes of weather; it begins up.
+    pub weather: Vec<BTreeMap<Timestamp, Weather>>,
+    /// Orders of people.
+    pub orders: BTreeMap<Timestamp, (usize, Order)>,
+    /// Out of ten mails so many are refused for now, and so many are taken without an answer.
+    pub refused: u64,
+    pub unanswered: u64,
+}
+
+/// One mail that reached the mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delivered {
+    pub to: Address,
+    pub message_id: String,
+    pub kind: MailKind,
+    /// What it tells: kind and incident, several for a digest.
+    pub tells: Vec<(MailKind, Option<IncidentKey>)>,
+}
+
+pub struct World {
+    path: PathBuf,
+    config: Arc<Config>,
+    script: Script,
+    pub now: Timestamp,
+    recorder: Option<Recorder>,
+    reader: Reader,
+    ids: Vec<MonitorId>,
+    last: BTreeMap<MonitorId, Timestamp>,
+    again: BTreeMap<MonitorId, Timestamp>,
+    paused: BTreeSet<MonitorId>,
+    uncommitted: Vec<(MonitorId, Check)>,
+    died_sending: Option<RowId>,
+    orders_done: Option<Timestamp>,
+    operations: u64,
+    kill_every: Option<u64>,
+    pub kills: u64,
+    pub delivered: Vec<Delivered>,
+}
+
+impl World {
+    /// A world in a copy of `template`, so that worlds of one seed share the database's random number. With
+    /// `kill_every`, the process dies at every so many operations.
+    pub fn new(
+        path: &Path,
+        template: &Path,
+        config: Config,
+        script: Script,
+        kill_every: Option<u64>,
+    ) -> Self {
+        std::fs::copy(template, path).unwrap();
+        let config = Arc::new(config);
+        let store = Store::open(path, START).unwrap();
+        let (mut recorder, enrolled) = Recorder::open(store, Arc::clone(&config), START).unwrap();
+        let outcome = recorder.work([], START);
+        assert!(outcome.turns.is_empty());
+        Self {
+            reader: Reader::open(path).unwrap(),
+            path: path.to_owned(),
+            config,
+            script,
+            now: START,
+            recorder: Some(recorder),
+            ids: enrolled.ids.iter().map(|(_, id)| *id).collect(),
+            last: BTreeMap::new(),
+            again: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            uncommitted: Vec::new(),
+            died_sending: None,
+            orders_done: None,
+            operations: 0,
+            kill_every,
+            kills: 0,
+            delivered: Vec::new(),
+        }
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now.plus(time);
+        loop {
+            let mail_at = self.mail();
+            let next = self.next_moment(mail_at);
+            if next > end {
+                break;
+            }
+            self.now = next.max(self.now);
+            self.moment();
+        }
+        self.now = end;
+        // What still waits for company is written.
+        let outcome = self.recorder().take([], end);
+        assert!(outcome.committed);
+        self.uncommitted.clear();
+    }
+
+    fn recorder(&mut self) -> &mut Recorder {
+        self.recorder.as_mut().expect("dead only within `die`")
+    }
+
+    fn next_moment(&mut self, mail_at: Option<Timestamp>) -> Timestamp {
+        let mut next = self.recorder().wake_at();
+        let mut sooner = |at: Option<Timestamp>| next = [next, at].into_iter().flatten().min();
+        sooner(mail_at);
+        let from = self.orders_done;
+        let mut orders = self.script.orders.keys().copied();
+        sooner(orders.find(|at| from.is_none_or(|done| *at > done)));
+        for id in &self.ids {
+            sooner(self.due(*id));
+        }
+        next.expect("monitors are always due some time")
+    }
+
+    /// When a monitor is to be checked next.
+    fn due(&self, id: MonitorId) -> Option<Timestamp> {
+        if self.paused.contains(&id) {
+            return None;
+        }
+        let Some(last) = self.last.get(&id) else {
+            return Some(START);
+        };
+        let grid = Timestamp::from_ms((last.as_ms().div_euclid(60_000) + 1) * 60_000);
+        Some(self.again.get(&id).map_or(grid, |again| grid.min(*again)))
+    }
+
+    /// Everything that is due now.
+    fn moment(&mut self) {
+        let order = self.script.orders.get(&self.now).cloned();
+        if let Some((place, order)) = order
+            && self.orders_done < Some(self.now)
+        {
+            self.orders_done = Some(self.now);
+            let monitors = vec![self.ids[place]];
+            self.operation(|| {
+                vec![Entry::Order {
+                    monitors: monitors.clone(),
+                    order: order.clone(),
+                    reply: Reply::none(),
+                }]
+            });
+        }
+        for place in 0..self.ids.len() {
+            let id = self.ids[place];
+            if self.due(id).is_some_and(|due| due <= self.now) {
+                self.again.remove(&id);
+                self.last.insert(id, self.now);
+                let check = self.look(place);
+                self.uncommitted.push((id, check.clone()));
+                self.operation(|| {
+                    vec![Entry::Checked {
+                        monitor: id,
+                        check: Box::new(check.clone()),
+                    }]
+                });
+            }
+        }
+        self.operation(Vec::new);
+    }
+
+    /// Hands entries to the recorder; dies before or after it where its time has come, and then hands them
+    /// over again, as a check that was not recorded is made again.
+    fn operation(&mut self, entries: impl Fn() -> Vec<Entry>) {
+        let checks = entries()
+            .iter()
+            .any(|entry| matches!(entry, Entry::Checked { .. }));
+        if self.dies() {
+            // The checks among `entries` are the newest of those that are not recorded.
+            self.die();
+            if checks {
+                return;
+            }
+        }
+        let now = self.now;
+        let outcome = self.recorder().work(entries(), now);
+        if outcome.committed {
+            self.uncommitted.clear();
+        }
+        self.follow(outcome.turns);
+        if self.dies() {
+            self.die();
+        }
+    }
+
+    fn dies(&mut self) -> bool {
+        self.operations += 1;
+        self.kill_every
+            .is_some_and(|every| self.operations.is_multiple_of(every))
+    }
+
+    /// The process is killed and started again.
+    fn die(&mut self) {
+        self.kills += 1;
+        self.recorder = None;
+        let store = Store::open(&self.path, self.now).unwrap();
+        let config = Arc::clone(&self.config);
+        let (mut recorder, enrolled) = Recorder::open(store, config, self.now).unwrap();
+        self.again.clear();
+        self.paused = enrolled.paused.into_iter().collect();
+        let turns = recorder.work([], self.now).turns;
+        self.recorder = Some(recorder);
+        self.follow(turns);
+        let lost = std::mem::take(&mut self.uncommitted);
+        for (monitor, check) in lost {
+            self.again.remove(&monitor);
+            self.uncommitted.push((monitor, check.clone()));
+            let check = Box::new(check);
+            let now = self.now;
+            let entry = Entry::Checked { monitor, check };
+            let outcome = self.recorder().work([entry], now);
+            if outcome.committed {
+                self.uncommitted.clear();
+            }
+            self.follow(outcome.turns);
+        }
+    }
+
+    fn follow(&mut self, turns: Vec<Turn>) {
+        for turn in turns {
+            match turn {
+                Turn::CheckAt { monitor, at } => {
+                    self.again.insert(monitor, at);
+                }
+                Turn::CheckNow {
+                    monitor,
+                    unless_since,
+                } => {
+                    if self.last.get(&monitor).is_none_or(|at| *at < unless_since) {
+                        self.again.insert(monitor, self.now);
+                    }
+                }
+                Turn::SetPaused { monitor, paused } => {
+                    if paused {
+                        self.paused.insert(monitor);
+                    } else {
+                        self.paused.remove(&monitor);
+                        self.again.insert(monitor, self.now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn look(&self, place: usize) -> Check {
+        let weather = self.script.weather[place].range(..=self.now).next_back();
+        let weather = weather.map_or(Weather::Up, |(_, weather)| *weather);
+        let failure = |kind, detail: &str| Failure {
+            kind,
+            detail: detail.into(),
+        };
+        let (verdict, status) = match weather {
+            Weather::Up => (Verdict::Up, Some(200)),
+            Weather::Slow => {
+                let slow = failure(FailureKind::Slow, "took 3 s");
+                (Verdict::Degraded(slow), Some(200))
+            }
+            Weather::Down(status) => {
+                let wrong = failure(FailureKind::Status, "not expected");
+                (Verdict::Down(wrong), Some(status))
+            }
+            Weather::Unknown => (
+                Verdict::Unknown(failure(FailureKind::Local, "offline")),
+                None,
+            ),
+        };
+        Check {
+            at: self.now,
+            verdict,
+            status,
+            chain: Arc::new(Chain {
+                final_url: "https://example.com/".into(),
+                ..Chain::default()
+            }),
+            redirect_times: Vec::new(),
+            timings: Timings {
+                total: Micros(0),
+                ..Timings::default()
+            },
+            http_version: None,
+            body_bytes: 0,
+            retry_after_s: None,
+            certificate: None,
+            excerpt: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The notifier: delivers what may leave, and says when to look again.
+    fn mail(&mut self) -> Option<Timestamp> {
+        let mut wake_at: Option<Timestamp> = None;
+        for lane in outbox::lanes(self.reader.outbox()).unwrap() {
+            let plan = plan::plan(&self.config.alerts, &lane, self.now);
+            for deed in plan.deeds {
+                if !self.deliver(&deed) {
+                    break;
+                }
+            }
+        }
+        for lane in outbox::lanes(self.reader.outbox()).unwrap() {
+            let plan = plan::plan(&self.config.alerts, &lane, self.now);
+            wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
+        }
+        wake_at.map(|at| at.max(self.now.plus(Duration::from_millis(1))))
+    }
+
+    fn deliver(&mut self, deed: &Deed) -> bool {
+        let (kind, members) = match deed {
+            Deed::Send(row) => return self.send(*row),
+            Deed::Supersede(row) => {
+                let (row, now) = (*row, self.now);
+                self.write(move |db| outbox::supersede(db, row, now));
+                return true;
+            }
+            Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
+            Deed::Digest(rows) => (MailKind::Digest, rows.clone()),
+        };
+        let now = self.now;
+        let carrier = std::sync::Arc::new(std::sync::Mutex::new(None));
+        let formed = Arc::clone(&carrier);
+        self.write(move |db| {
+            *formed.lock().unwrap() = outbox::form(db, kind, &members, now)?;
+            Ok(())
+        });
+        let carrier = carrier.lock().unwrap().take();
+        carrier.is_some_and(|row| self.send(row))
+    }
+
+    fn send(&mut self, row: RowId) -> bool {
+        let Some(mail) = outbox::outgoing(self.reader.outbox(), row).unwrap() else {
+            return false;
+        };
+        let seed = mail
+            .message_id
+            .bytes()
+            .fold(u64::from(mail.row.attempts()), |sum, byte| {
+                sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+            });
+        let dice = seed / 7 % 10;
+        let outcome = if dice < self.script.refused {
+            Outcome::Temporary {
+                holds: delivery_holds(seed),
+                error: "450 later".into(),
+            }
+        } else if dice < self.script.refused + self.script.unanswered {
+            Outcome::Unknown("cut after DATA".into())
+        } else {
+            Outcome::Accepted("250 taken".into())
+        };
+        let arrives = match outcome {
+            Outcome::Accepted(_) | Outcome::Unknown(_) => true,
+            Outcome::Temporary { .. } | Outcome::Permanent(_) | Outcome::Pause(_) => false,
+        };
+        if arrives {
+            self.delivered.push(Delivered {
+                to: mail.to.clone(),
+                message_id: mail.message_id.clone(),
+                kind: mail.parcel.kind,
+                tells: mail
+                    .parcel
+                    .notices
+                    .iter()
+                    .map(|notice| (notice.news.kind(), notice.news.incident()))
+                    .collect(),
+            });
+        }
+        if self.dies() && self.died_sending != Some(row) {
+            // Accepted, and dead before that was written: it is sent again, as the same mail.
+            self.died_sending = Some(row);
+            self.die();
+            return self.send(row);
+        }
+        let settled = delivery::settle(&mail.row, &outcome, seed, self.now);
+        let now = self.now;
+        self.write(move |db| outbox::settle(db, row, &settled, now));
+        arrives
+    }
+
+    fn write<F>(&mut self, write: F)
+    where
+        F: Fn(&rusqlite::Connection) -> rusqlite::Result<()> + Send + Clone + 'static,
+    {
+        let write = move || -> Vec<Entry> {
+            let write = write.clone();
+            vec![Entry::Write(Box::new(move |batch| {
+                Ok(write(batch.outbox())?)
+            }))]
+        };
+        self.operation(write);
+    }
+
+    pub fn incidents(&self) -> Vec<Incident> {
+        let listed = self.reader.incidents(&IncidentQuery::default()).unwrap();
+        listed.into_iter().map(|listed| listed.incident).collect()
+    }
+
+    /// What is kept of every monitor, and all mails with their kinds and incidents: the whole alert state.
+    pub fn dump(&self) -> (Vec<(i64, String)>, BTreeSet<String>) {
+        let db = self.reader.outbox();
+        let mut states = db
+            .prepare("SELECT monitor_id, kept FROM states ORDER BY 1")
+            .unwrap();
+        let states = states
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let mut mails = db
+            .prepare(
+                "SELECT message_id || ' ' || kind || ' ' || mailbox || ' ' || coalesce(monitor_id, 0)
+                        || ' ' || coalesce(incident_opened_at, 0)
+                 FROM outbox",
+            )
+            .unwrap();
+        let mails = mails
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        (states, mails)
+    }
+}
+
+fn delivery_holds(seed: u64) -> sitewatch::policy::outbox::row::Holds {
+    use sitewatch::policy::outbox::row::Holds;
+    if seed.is_multiple_of(2) {
+        Holds::Mail
+    } else {
+        Holds::Recipient
+    }
+}
