@@ -1,10 +1,33 @@
 //! `sitewatch history`: recorded checks, newest first.
 
+use std::fmt::Write as _;
+use std::ops::{ControlFlow, RangeInclusive};
+
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::{output, place};
+use crate::domain::check::{Check, CheckState};
+use crate::domain::expectation::StatusSet;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::period;
+use crate::store::history::HistoryQuery;
+use crate::store::monitors::StoredMonitor;
+use crate::view::csv;
+use crate::view::history::HistoryTable;
+use crate::view::json::{self, Audience};
+use crate::view::when::Clock;
+
+/// What a table shows unless more is asked for.
+const ROWS_DEFAULT: u64 = 50;
 
 /// Arguments of `sitewatch history`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sitewatch history shop\n  sitewatch history shop --since yesterday --state down,degraded\n  \
+    sitewatch history --since 7d --status 5xx,404\n  sitewatch history shop --changes\n  \
+    sitewatch history shop --since 2026-10 --until 2026-10 --csv > october.csv\n\n\
+    Times are read and shown in the configured zone; JSON and CSV are in UTC."
+)]
 pub struct Args {
     /// Only these monitors
     #[arg(value_name = "NAME")]
@@ -12,16 +35,16 @@ pub struct Args {
     /// From here on: 7d (ago), yesterday, 2026-10, 2026-10-01, 2026-10-01T08:00
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Up to here, in the same forms
+    /// Up to here, in the same forms; a day, month or year is included whole
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// At most this many; 0 for all [default: 50, or all where --since is given]
+    /// At most this many, 0 for all [default: 50; all with --since, --json or --csv]
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
-    /// Only checks with this verdict
+    /// Only checks with these verdicts: up, degraded, down, unknown
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     pub state: Vec<String>,
-    /// Only these HTTP statuses: 404, 5xx, 500-503
+    /// Only checks with these HTTP statuses: 404, 5xx, 500-503
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     pub status: Vec<String>,
     /// Only where the state, the status or the redirect chain changed
@@ -33,8 +56,165 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch history` is not built yet".to_owned(),
-    ))
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let place = place::brief(context)?;
+    let clock = place.clock();
+    let mut query = query(args, &clock, context.options.json)?;
+    let reader = place.reader()?;
+    let known = reader.monitors().map_err(CliError::machine)?;
+    query.monitors = place.select(&known, &args.names)?;
+    let nothing_recorded = !args.names.is_empty() && query.monitors.is_empty();
+    let mut sink = Sink::new(context, args, clock, query.monitors.len() != 1)?;
+    let mut failed = None;
+    if !nothing_recorded {
+        reader
+            .history(
+                &query,
+                &mut |monitor, check| match sink.take(context, monitor, check) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
+                },
+            )
+            .map_err(CliError::machine)?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let rows = sink.end(context)?;
+    if rows == 0 && !context.options.json && !args.csv {
+        context
+            .out
+            .note(&format!("no such check is recorded; {}", place.looked_in()));
+    }
+    let cut = args.limit.is_none() && query.limit == Some(rows);
+    if cut && context.out.screen().is_terminal() {
+        context.out.flush()?;
+        context
+            .out
+            .note(&format!("the newest {rows}; --limit or --since show more"));
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Where rows go.
+enum Sink {
+    Json,
+    Csv,
+    Table(Box<HistoryTable>),
+}
+
+impl Sink {
+    fn new(
+        context: &mut Context,
+        args: &Args,
+        clock: Clock,
+        with_names: bool,
+    ) -> Result<Self, CliError> {
+        if context.options.json {
+            return Ok(Self::Json);
+        }
+        if args.csv {
+            writeln!(context.out, "{}", csv::CHECK_HEADER)?;
+            return Ok(Self::Csv);
+        }
+        let table = HistoryTable::new(context.out.screen(), clock, with_names);
+        Ok(Self::Table(Box::new(table)))
+    }
+
+    fn take(
+        &mut self,
+        context: &mut Context,
+        monitor: &StoredMonitor,
+        check: Check,
+    ) -> Result<(), CliError> {
+        let (name, url) = (monitor.name.as_str(), monitor.url.as_str());
+        let out = &mut context.out;
+        match self {
+            Self::Json => json::line(&json::check(name, url, &check, Audience::Owner), out)?,
+            Self::Csv => csv::check(name, url, &check, out)?,
+            Self::Table(table) => table.push(name, url, check, out)?,
+        }
+        Ok(())
+    }
+
+    /// How many rows a table had.
+    fn end(self, context: &mut Context) -> Result<u64, CliError> {
+        match self {
+            Self::Json | Self::Csv => Ok(0),
+            Self::Table(mut table) => {
+                table.end(&mut context.out)?;
+                Ok(table.rows())
+            }
+        }
+    }
+}
+
+fn query(args: &Args, clock: &Clock, json: bool) -> Result<HistoryQuery, CliError> {
+    let (since, until) = between(args.since.as_deref(), args.until.as_deref(), clock)?;
+    let whole = args.since.is_some() || json || args.csv;
+    Ok(HistoryQuery {
+        monitors: Vec::new(),
+        since,
+        until,
+        states: args
+            .state
+            .iter()
+            .map(|word| state(word))
+            .collect::<Result<_, _>>()?,
+        statuses: args
+            .status
+            .iter()
+            .map(|text| statuses(text))
+            .collect::<Result<_, _>>()?,
+        changes: args.changes,
+        limit: match args.limit {
+            Some(0) => None,
+            Some(limit) => Some(limit),
+            None if whole => None,
+            None => Some(ROWS_DEFAULT),
+        },
+    })
+}
+
+/// The moments of `--since` and `--until`.
+pub fn between(
+    since: Option<&str>,
+    until: Option<&str>,
+    clock: &Clock,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), CliError> {
+    let moment = |option: &str, text: Option<&str>| {
+        text.map(|text| period::named(text, &clock.zone, clock.now))
+            .transpose()
+            .map_err(|error| CliError::Usage(format!("{option}: {error}")))
+    };
+    let since = moment("--since", since)?.map(|period| period.from);
+    let until = moment("--until", until)?.map(|period| period.to);
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(CliError::Usage("--until is not after --since".to_owned()));
+    }
+    Ok((since, until))
+}
+
+fn state(word: &str) -> Result<CheckState, CliError> {
+    let lower = word.trim().to_ascii_lowercase();
+    CheckState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == lower)
+        .ok_or_else(|| {
+            CliError::Usage(format!(
+                "--state: `{}` is no state; a check is up, degraded, down or unknown",
+                output::quoted(word)
+            ))
+        })
+}
+
+fn statuses(text: &str) -> Result<RangeInclusive<u16>, CliError> {
+    StatusSet::member(text)
+        .map(|(low, high)| low..=high)
+        .map_err(|error| CliError::Usage(format!("--status: {error}")))
 }

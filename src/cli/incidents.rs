@@ -1,10 +1,21 @@
 //! `sitewatch incidents`: outages with cause, start, end, duration and mails.
 
+use std::fmt::Write as _;
+
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::{history, place};
+use crate::store::incidents::{IncidentQuery, ListedIncident};
+use crate::view::json::{self, Audience};
+use crate::view::record::{IncidentRow, MailRow};
+use crate::view::{csv, incidents};
 
 /// Arguments of `sitewatch incidents`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sitewatch incidents --open\n  sitewatch incidents shop --since 2026-10\n  \
+    sitewatch incidents --since 30d --csv > outages.csv"
+)]
 pub struct Args {
     /// Only these monitors
     #[arg(value_name = "NAME")]
@@ -15,14 +26,73 @@ pub struct Args {
     /// Only those that were not over by then: 7d (ago), yesterday, 2026-10
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// Only those that began before then; a day, month or year is included whole
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At most this many, the newest
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
     /// Print CSV with a header, times in UTC
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
 }
 
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch incidents` is not built yet".to_owned(),
-    ))
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let place = place::brief(context)?;
+    let clock = place.clock();
+    let (since, until) = history::between(args.since.as_deref(), args.until.as_deref(), &clock)?;
+    let reader = place.reader()?;
+    let known = reader.monitors().map_err(CliError::machine)?;
+    let monitors = place.select(&known, &args.names)?;
+    let rows: Vec<IncidentRow> = if monitors.is_empty() && !args.names.is_empty() {
+        Vec::new()
+    } else {
+        let query = IncidentQuery {
+            monitors,
+            open: args.open,
+            since,
+            until,
+            limit: args.limit,
+        };
+        let listed = reader.incidents(&query).map_err(CliError::machine)?;
+        listed.into_iter().map(row).collect()
+    };
+    let screen = context.out.screen();
+    let out = &mut context.out;
+    if context.options.json {
+        for row in &rows {
+            json::line(&json::incident(row, clock.now, Audience::Owner), out)?;
+        }
+    } else if args.csv {
+        writeln!(out, "{}", csv::INCIDENT_HEADER)?;
+        for row in &rows {
+            csv::incident(row, clock.now, out)?;
+        }
+    } else if rows.is_empty() {
+        out.note(&format!(
+            "no such incident is recorded; {}",
+            place.looked_in()
+        ));
+    } else {
+        incidents::write(&rows, &clock, screen, out)?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// An incident as the views want it.
+pub fn row(listed: ListedIncident) -> IncidentRow {
+    let mails = listed.mails.into_iter().map(|mail| MailRow {
+        kind: mail.kind,
+        to: mail.to.mailbox().to_owned(),
+        message_id: mail.message_id,
+        queued_at: mail.queued_at,
+        sent_at: mail.sent_at,
+    });
+    IncidentRow {
+        monitor: listed.name.as_str().to_owned(),
+        url: listed.url,
+        incident: listed.incident,
+        mails: mails.collect(),
+    }
 }

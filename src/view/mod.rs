@@ -3,7 +3,10 @@
 pub mod atom;
 pub mod badge;
 pub mod check;
+pub mod csv;
 pub mod explain;
+pub mod history;
+pub mod incidents;
 pub mod json;
 pub mod mail;
 pub mod metrics;

@@ -1,0 +1,356 @@
+//! Recorded checks as a table that may go on for ever.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+
+use super::check::tone;
+use super::screen::{Screen, Tone};
+use super::sparkline::{self, Slot};
+use super::table::{Cell, Column, Fit, Layout};
+use super::when::{self, Clock};
+use crate::domain::check::{Check, CheckState, Micros};
+use crate::domain::mask;
+
+/// Column widths are found on this many rows; later rows follow them.
+const SAMPLE_ROWS: usize = 200;
+
+/// A bar of this width shows how long a check took beside the others.
+const BAR_COLUMNS: usize = 8;
+
+/// Beyond this many monitors the strips at the end would be a table of their own.
+const STRIPS_MAX: usize = 8;
+
+/// Collects rows until the layout is known, then writes them one by one.
+pub struct HistoryTable {
+    screen: Screen,
+    clock: Clock,
+    with_names: bool,
+    sample: Vec<(String, String, Check)>,
+    layout: Option<(Layout, Micros)>,
+    strips: Strips,
+    rows: u64,
+}
+
+impl HistoryTable {
+    /// A table; with the monitors' names where more than one is shown.
+    pub fn new(screen: Screen, clock: Clock, with_names: bool) -> Self {
+        Self {
+            screen,
+            clock,
+            with_names,
+            sample: Vec::new(),
+            layout: None,
+            strips: Strips::default(),
+            rows: 0,
+        }
+    }
+
+    /// How many rows it has.
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Takes one check, newest first.
+    pub fn push(
+        &mut self,
+        monitor: &str,
+        url: &str,
+        check: Check,
+        out: &mut impl Write,
+    ) -> fmt::Result {
+        self.rows += 1;
+        if !self.screen.is_terminal() {
+            return self.plain(monitor, url, &check, out);
+        }
+        self.strips.push(monitor, &check);
+        if let Some((layout, longest)) = &self.layout {
+            return layout.row(&self.cells(monitor, url, &check, *longest), out);
+        }
+        self.sample
+            .push((monitor.to_owned(), url.to_owned(), check));
+        if self.sample.len() >= SAMPLE_ROWS {
+            self.settle(out)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left: the rows of a short table, and the strips.
+    pub fn end(&mut self, out: &mut impl Write) -> fmt::Result {
+        if self.layout.is_none() && !self.sample.is_empty() {
+            self.settle(out)?;
+        }
+        if self.rows > 1 && self.screen.is_terminal() {
+            self.strips.write(self.screen, out)?;
+            writeln!(
+                out,
+                "{}",
+                self.screen.paint(Tone::Faint, &self.clock.caption())
+            )?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, out: &mut impl Write) -> fmt::Result {
+        let sample = std::mem::take(&mut self.sample);
+        let longest = sample.iter().map(|(.., check)| check.timings.total).max();
+        let longest = longest.unwrap_or_default();
+        let rows: Vec<Vec<Cell>> = sample
+            .iter()
+            .map(|(monitor, url, check)| self.cells(monitor, url, check, longest))
+            .collect();
+        let layout = Layout::of(&self.columns(), &rows, self.screen);
+        layout.heading(out)?;
+        rows.iter().try_for_each(|row| layout.row(row, out))?;
+        self.layout = Some((layout, longest));
+        Ok(())
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let mut columns = vec![Column::left("TIME")];
+        if self.with_names {
+            columns.push(Column::left("NAME").fit(Fit::Cut(8)));
+        }
+        columns.extend([
+            Column::left("STATE"),
+            Column::right("CODE"),
+            Column::right("TOOK"),
+            Column::left("").fit(Fit::Drop(2)),
+            Column::left("WHAT").fit(Fit::Cut(20)),
+        ]);
+        columns
+    }
+
+    fn cells(&self, monitor: &str, url: &str, check: &Check, longest: Micros) -> Vec<Cell> {
+        let state = check.verdict.state();
+        let total = check.timings.total;
+        let mut cells = vec![Cell::from(self.clock.civil(check.at))];
+        if self.with_names {
+            cells.push(monitor.into());
+        }
+        let share = f64::from(total.0) / f64::from(longest.0.max(1));
+        let bar = if self.screen.unicode {
+            sparkline::span(0.0, share, BAR_COLUMNS)
+        } else {
+            String::new()
+        };
+        cells.extend([
+            Cell::toned(state.as_str(), tone(state)),
+            check
+                .status
+                .map_or_else(String::new, |status| status.to_string())
+                .into(),
+            when::ms(total).into(),
+            Cell::toned(bar, Tone::Accent),
+            what(url, check, self.screen).into(),
+        ]);
+        cells
+    }
+
+    fn plain(&self, monitor: &str, url: &str, check: &Check, out: &mut impl Write) -> fmt::Result {
+        writeln!(
+            out,
+            "{}\t{monitor}\t{}\t{}\t{:.1} ms\t{}",
+            self.clock.exact(check.at),
+            check.verdict.state(),
+            check
+                .status
+                .map_or_else(|| "-".to_owned(), |status| status.to_string()),
+            check.timings.total.as_ms(),
+            what(url, check, self.screen)
+        )
+    }
+}
+
+/// What was wrong, or where a chain led.
+fn what(url: &str, check: &Check, screen: Screen) -> String {
+    let arrow = if screen.unicode { "→" } else { "->" };
+    let shown = |other: &str| {
+        if other == url {
+            other.to_owned()
+        } else {
+            mask::shown(other).into_owned()
+        }
+    };
+    let chain = || {
+        let codes: Vec<String> = check
+            .chain
+            .redirects
+            .iter()
+            .map(|redirect| redirect.status.to_string())
+            .collect();
+        format!(
+            "{} {arrow} {}",
+            codes.join(" "),
+            shown(&check.chain.final_url)
+        )
+    };
+    match check.verdict.failure() {
+        Some(failure) if check.chain.redirects.is_empty() => failure.detail.to_string(),
+        Some(failure) => format!("{} ({})", failure.detail, chain()),
+        None if check.chain.redirects.is_empty() => String::new(),
+        None => chain(),
+    }
+}
+
+/// State and latency of the newest checks of each monitor, for the end.
+#[derive(Default)]
+struct Strips {
+    order: Vec<String>,
+    slots: HashMap<String, Vec<(Slot, Option<f64>)>>,
+}
+
+/// A strip longer than this would not fit the narrowest terminals beside a name.
+const STRIP_SLOTS_MAX: usize = 60;
+
+impl Strips {
+    fn push(&mut self, monitor: &str, check: &Check) {
+        if !self.slots.contains_key(monitor) {
+            if self.order.len() > STRIPS_MAX {
+                return;
+            }
+            self.order.push(monitor.to_owned());
+        }
+        let slots = self.slots.entry(monitor.to_owned()).or_default();
+        if slots.len() < STRIP_SLOTS_MAX {
+            let state = check.verdict.state();
+            let slot = match state {
+                CheckState::Up => Slot::Up,
+                CheckState::Degraded => Slot::Degraded,
+                CheckState::Down => Slot::Down,
+                CheckState::Unknown => Slot::Unknown,
+            };
+            let good = matches!(state, CheckState::Up | CheckState::Degraded);
+            slots.push((slot, good.then(|| check.timings.total.as_ms())));
+        }
+    }
+
+    fn write(&mut self, screen: Screen, out: &mut impl Write) -> fmt::Result {
+        if self.order.len() > STRIPS_MAX {
+            return Ok(());
+        }
+        let columns = screen.columns.map_or(80, usize::from);
+        writeln!(out)?;
+        for monitor in &self.order {
+            let Some(slots) = self.slots.get_mut(monitor) else {
+                continue;
+            };
+            let names = self.order.len() > 1;
+            let room = columns.saturating_sub(if names { 24 } else { 2 });
+            slots.truncate(room);
+            // Newest came first; a strip runs from left to right.
+            slots.reverse();
+            let states: Vec<Slot> = slots.iter().map(|(slot, _)| *slot).collect();
+            let times: Vec<Option<f64>> = slots.iter().map(|(_, time)| *time).collect();
+            let name = if names {
+                super::table::cut(monitor, 20)
+            } else {
+                String::new()
+            };
+            let pad = if names { 22 } else { 0 };
+            writeln!(out, "{name:pad$}{}", sparkline::strip(&states, screen))?;
+            if screen.unicode {
+                let bars = sparkline::bars(&times);
+                writeln!(
+                    out,
+                    "{:pad$}{}",
+                    "",
+                    screen.paint(Tone::Accent, bars.trim_end())
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::domain::check::{Chain, Failure, FailureKind, Redirect, Timings, Verdict};
+    use crate::domain::timestamp::Timestamp;
+
+    const AT: Timestamp = Timestamp::from_ms(1_795_377_600_123);
+
+    fn check(seconds_ago: u64, status: u16, ms: u32) -> Check {
+        let verdict = if status < 400 {
+            Verdict::Up
+        } else {
+            Verdict::Down(Failure {
+                kind: FailureKind::Status,
+                detail: format!("{status}: expected 200-299").into(),
+            })
+        };
+        Check {
+            at: AT.minus(std::time::Duration::from_secs(seconds_ago)),
+            verdict,
+            status: Some(status),
+            chain: Arc::new(Chain {
+                redirects: vec![Redirect {
+                    url: "http://shop/".into(),
+                    status: 301,
+                    location: None,
+                    remote_addr: None,
+                }],
+                final_url: "https://shop/".into(),
+                remote_addr: None,
+            }),
+            redirect_times: vec![Micros(1)],
+            timings: Timings {
+                total: Micros(ms * 1000),
+                ..Timings::default()
+            },
+            http_version: None,
+            body_bytes: 0,
+            retry_after_s: None,
+            certificate: None,
+            excerpt: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    fn write(screen: Screen) -> String {
+        let clock = Clock {
+            zone: TimeZone::UTC,
+            now: AT,
+        };
+        let mut table = HistoryTable::new(screen, clock, false);
+        let mut out = String::new();
+        for (ago, status, ms) in [(0, 503, 1043), (60, 200, 180), (120, 200, 90)] {
+            table
+                .push("shop", "http://shop/", check(ago, status, ms), &mut out)
+                .unwrap();
+        }
+        table.end(&mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_terminal_gets_a_table_and_a_strip() {
+        assert_eq!(
+            write(Screen::terminal(80)),
+            "TIME                 STATE  CODE      TOOK            WHAT
+2026-11-22 20:00:00  down    503  1 043 ms  ████████  503: expected…tps://shop/)
+2026-11-22 19:59:00  up      200    180 ms  █▍        301 → https://shop/
+2026-11-22 19:58:00  up      200     90 ms  ▊         301 → https://shop/
+
+██▁
+▅█
+times in UTC
+"
+        );
+    }
+
+    #[test]
+    fn a_pipe_gets_a_line_a_check() {
+        assert_eq!(
+            write(Screen::PLAIN),
+            "2026-11-22T20:00:00.123+00:00\tshop\tdown\t503\t1043.0 ms\t503: expected 200-299 (301 → https://shop/)
+2026-11-22T19:59:00.123+00:00\tshop\tup\t200\t180.0 ms\t301 → https://shop/
+2026-11-22T19:58:00.123+00:00\tshop\tup\t200\t90.0 ms\t301 → https://shop/
+"
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! Outages as a table.
+
+use std::fmt::{self, Write};
+
+use super::record::IncidentRow;
+use super::screen::{Screen, Tone};
+use super::table::{self, Cell, Column, Fit};
+use super::when::Clock;
+use crate::domain::span::Human;
+
+/// Writes outages, newest first.
+pub fn write(
+    rows: &[IncidentRow],
+    clock: &Clock,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let columns = [
+        Column::left("NAME").fit(Fit::Cut(8)),
+        Column::left("FROM"),
+        Column::left("TO"),
+        Column::right("LASTED"),
+        Column::left("CAUSE").fit(Fit::Cut(16)),
+        Column::right("FAILED").fit(Fit::Drop(1)),
+        Column::left("MAILS").fit(Fit::Drop(2)),
+    ];
+    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| of(row, clock, screen)).collect();
+    table::write(&columns, &cells, screen, out)?;
+    if screen.is_terminal() && !rows.is_empty() {
+        writeln!(out, "{}", screen.paint(Tone::Faint, &clock.caption()))?;
+    }
+    Ok(())
+}
+
+fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
+    let incident = &row.incident;
+    let time = |at| {
+        if screen.is_terminal() {
+            clock.civil(at)
+        } else {
+            clock.exact(at)
+        }
+    };
+    let lasted = incident
+        .closed_at
+        .unwrap_or(clock.now)
+        .since(incident.key.opened_at);
+    let mut asides = Vec::new();
+    if incident.maintenance {
+        asides.push("maintenance");
+    }
+    if incident.acked_at.is_some() {
+        asides.push("acked");
+    }
+    let mut cause = incident.cause.failure.detail.to_string();
+    if !asides.is_empty() {
+        cause.push_str(&format!(" ({})", asides.join(", ")));
+    }
+    vec![
+        row.monitor.as_str().into(),
+        time(incident.key.opened_at).into(),
+        match incident.closed_at {
+            Some(at) => time(at).into(),
+            None => Cell::toned("still down", Tone::Bad),
+        },
+        Human(lasted).to_string().into(),
+        cause.into(),
+        incident.checks_failed.to_string().into(),
+        mails(row).into(),
+    ]
+}
+
+/// `2 sent`, `1 sent, 1 waiting`, `none`.
+fn mails(row: &IncidentRow) -> String {
+    let sent = row
+        .mails
+        .iter()
+        .filter(|mail| mail.sent_at.is_some())
+        .count();
+    match (sent, row.mails.len() - sent) {
+        (0, 0) => "none".to_owned(),
+        (sent, 0) => format!("{sent} sent"),
+        (0, unsent) => format!("{unsent} not sent"),
+        (sent, unsent) => format!("{sent} sent, {unsent} not"),
+    }
+}
