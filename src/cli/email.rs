@@ -1,7 +1,26 @@
 //! `sitewatch email`: test mail delivery, look at the queue, send it now.
 
+use std::fmt::Write as _;
+use std::future::Future;
+
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::place;
+use crate::clock;
+use crate::config::Config;
+use crate::control::{self, Answer, ControlError, Request};
+use crate::daemon::{notifier, notifier_once};
+use crate::domain::settings::EmailSettings;
+use crate::domain::text;
+use crate::mail::mailer::Mailer;
+use crate::policy::outbox::row::Tries;
+use crate::store::outbox::{self, Queued};
+use crate::store::writer::Store;
+use crate::view::json;
+use crate::view::mail::render;
+use crate::view::record::QueueRow;
+use crate::view::screen::Tone;
+use crate::view::table::{self, Cell, Column, Fit};
 
 /// Arguments of `sitewatch email`.
 #[derive(Debug, clap::Args)]
@@ -9,13 +28,6 @@ pub struct Args {
     /// What to do
     #[command(subcommand)]
     pub command: EmailCommand,
-}
-
-/// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch email` is not built yet".to_owned(),
-    ))
 }
 
 /// What to do with mail.
@@ -31,4 +43,187 @@ pub enum EmailCommand {
     Queue,
     /// Send waiting and failed mails now
     Retry,
+}
+
+/// Runs the command.
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    match &args.command {
+        EmailCommand::Test { to } => test(context, to),
+        EmailCommand::Queue => queue(context),
+        EmailCommand::Retry => retry(context),
+    }
+}
+
+fn test(context: &mut Context, to: &[String]) -> Result<Outcome, CliError> {
+    let config = place::config(context)?;
+    let request = Request::EmailTest { to: to.to_vec() };
+    if let Some(answer) = ask_daemon(&config, &request)? {
+        context.out.note("sent by the running daemon");
+        return tell(context, answer);
+    }
+    let mailer = mailer(email(&config)?)?;
+    context.out.note("no daemon runs: sent by this command");
+    let answer = wait(notifier::test_mail(&mailer, &config, to, &notifier::host()))?;
+    tell(context, answer)
+}
+
+fn retry(context: &mut Context) -> Result<Outcome, CliError> {
+    let config = place::config(context)?;
+    if let Some(answer) = ask_daemon(&config, &Request::EmailRetry)? {
+        context.out.note("sent by the running daemon");
+        return tell(context, answer);
+    }
+    let mailer = mailer(email(&config)?)?;
+    let mut store =
+        Store::open(&config.daemon.database, clock::now()).map_err(CliError::machine)?;
+    context.out.note("no daemon runs: sent by this command");
+    let host = notifier::host();
+    let emptied = wait(notifier_once::empty(&mut store, &config, &mailer, &host))?
+        .map_err(CliError::machine)?;
+    for line in &emptied.lines {
+        writeln!(context.out, "{}", text::line(line, 500))?;
+    }
+    let (sent, left) = (emptied.sent, emptied.left);
+    writeln!(context.out, "{sent} mails sent, {left} left in the queue")?;
+    Ok(if left == 0 {
+        Outcome::Fine
+    } else {
+        Outcome::Bad
+    })
+}
+
+/// The daemon's answer; none where no daemon runs.
+fn ask_daemon(config: &Config, request: &Request) -> Result<Option<Answer>, CliError> {
+    match control::ask(&config.daemon.control_socket, request) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ControlError::NoDaemon { .. }) => Ok(None),
+        Err(error) => Err(CliError::machine(error)),
+    }
+}
+
+fn email(config: &Config) -> Result<&EmailSettings, CliError> {
+    config.email.as_ref().ok_or_else(|| {
+        let file = config.file.display();
+        CliError::Configuration(format!("{file} has no [email]: nothing is mailed"))
+    })
+}
+
+fn mailer(email: &EmailSettings) -> Result<Mailer, CliError> {
+    Mailer::new(email).map_err(|error| CliError::Configuration(error.to_string()))
+}
+
+fn wait<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::machine)?;
+    Ok(runtime.block_on(work))
+}
+
+fn tell(context: &mut Context, answer: Answer) -> Result<Outcome, CliError> {
+    if context.options.json {
+        let line = control::line(&answer);
+        context.out.write_str(&String::from_utf8_lossy(&line))?;
+    }
+    match answer {
+        Answer::Done { lines } => {
+            if !context.options.json {
+                for line in lines {
+                    writeln!(context.out, "{line}")?;
+                }
+            }
+            Ok(Outcome::Fine)
+        }
+        Answer::Failed { lines } => Err(CliError::Machine(lines.join("\n"))),
+        Answer::Refused { lines } => Err(CliError::Usage(lines.join("\n"))),
+        Answer::Daemon(status) => Err(CliError::Machine(status.line)),
+    }
+}
+
+fn queue(context: &mut Context) -> Result<Outcome, CliError> {
+    let place = place::brief(context)?;
+    let reader = place.reader()?;
+    let clock = place.clock();
+    let host = notifier::host();
+    let queued = outbox::queue(reader.outbox()).map_err(CliError::machine)?;
+    let rows: Vec<QueueRow> = queued
+        .iter()
+        .map(|queued| row(queued, &host, clock.now))
+        .collect();
+    if context.options.json {
+        for row in &rows {
+            json::line(&json::queued_mail(row), &mut context.out)?;
+        }
+        return Ok(Outcome::Fine);
+    }
+    let screen = context.out.screen();
+    if rows.is_empty() {
+        if screen.is_terminal() {
+            context.out.note("no mail waits");
+        }
+        return Ok(Outcome::Fine);
+    }
+    let columns = [
+        Column::left("STATE"),
+        Column::left("TO"),
+        Column::left("SUBJECT").fit(Fit::Cut(24)),
+        Column::left("QUEUED"),
+        Column::right("TRIES"),
+        Column::left("NEXT"),
+        Column::left("LAST ERROR").fit(Fit::Cut(16)),
+    ];
+    let cells: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                if row.failed {
+                    Cell::toned("failed", Tone::Bad)
+                } else {
+                    "waiting".into()
+                },
+                row.to.as_str().into(),
+                row.subject.as_str().into(),
+                clock.short(row.queued_at).into(),
+                row.attempts.to_string().into(),
+                row.next_attempt_at
+                    .map_or_else(|| "-".to_owned(), |at| clock.short(at))
+                    .into(),
+                row.last_error.as_deref().unwrap_or("").into(),
+            ]
+        })
+        .collect();
+    table::write(&columns, &cells, screen, &mut context.out)?;
+    Ok(Outcome::Fine)
+}
+
+/// One mail of the queue, as it is listed.
+pub fn row(queued: &Queued, host: &str, now: crate::domain::timestamp::Timestamp) -> QueueRow {
+    let mail = &queued.mail;
+    let about = mail
+        .parcel
+        .notices
+        .first()
+        .and_then(|notice| notice.about.as_ref());
+    let next_attempt_at = match mail.row.tries {
+        Tries::None => mail.row.queued_at,
+        Tries::Failed { next_at, .. } => next_at,
+    };
+    QueueRow {
+        id: mail.row.id.0,
+        monitor: about
+            .filter(|_| mail.row.monitor.is_some())
+            .map(|about| about.name.as_str().to_owned()),
+        kind: mail.parcel.kind,
+        to: mail.to.mailbox().to_owned(),
+        subject: render::subject(&mail.parcel, host, now),
+        message_id: mail.message_id.clone(),
+        queued_at: mail.row.queued_at,
+        attempts: mail.row.attempts(),
+        next_attempt_at: (!queued.failed).then_some(next_attempt_at),
+        last_error: mail
+            .last_error
+            .as_deref()
+            .map(|error| text::line(error, 300).into_owned()),
+        failed: queued.failed,
+    }
 }

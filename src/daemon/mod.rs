@@ -14,6 +14,7 @@ pub mod logging;
 pub mod notifier;
 pub mod notifier_desk;
 pub mod notifier_letter;
+pub mod notifier_once;
 mod notifier_report;
 pub mod recorder;
 mod recorder_enroll;

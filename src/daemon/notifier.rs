@@ -12,6 +12,7 @@ use super::events::{MAIL_FAILED, MAIL_SENT};
 use super::health::{Health, Part};
 use super::notifier_desk::{Desk, Task};
 use super::notifier_letter::{Letter, Writer};
+use super::notifier_once::said;
 use super::recorder_entry::Entry;
 use super::recorder_queue::Door;
 use crate::clock;
@@ -414,7 +415,7 @@ impl Notifier {
             let (waiting, failed) = outbox::retry(batch.outbox(), now)?;
             if let Some(reply) = reply.take() {
                 let _ = reply.send(Answer::Done {
-                    lines: vec![retry_line(waiting, failed, "the running daemon")],
+                    lines: vec![retry_line(waiting, failed)],
                 });
             }
             Ok(())
@@ -475,7 +476,7 @@ pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &s
     }
     if addresses.is_empty() {
         return Answer::Refused {
-            lines: vec!["[email].to is empty; name an address with --to".to_owned()],
+            lines: vec!["[email].to is empty; name an address with `--to`".to_owned()],
         };
     }
     let now = clock::now();
@@ -500,15 +501,10 @@ pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &s
     let mut lines = vec![format!("by {}", mailer.describe())];
     let mut all_well = true;
     for to in &addresses {
-        let (well, said) = match mailer.send(&mail, to).await {
-            Outcome::Accepted(answer) => (true, format!("accepted: {answer}")),
-            Outcome::Temporary { error, .. } => (false, format!("not now: {error}")),
-            Outcome::Permanent(error) => (false, format!("refused: {error}")),
-            Outcome::Pause(error) => (false, format!("no mail can leave: {error}")),
-            Outcome::Unknown(error) => (false, format!("may have arrived: {error}")),
-        };
+        let outcome = mailer.send(&mail, to).await;
+        let well = matches!(outcome, Outcome::Accepted(_));
         all_well &= well;
-        lines.push(format!("{}: {said}", to.mailbox()));
+        lines.push(format!("{}: {}", to.mailbox(), said(&outcome)));
     }
     if all_well {
         Answer::Done { lines }
@@ -518,10 +514,10 @@ pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &s
 }
 
 /// What `email retry` did.
-pub fn retry_line(waiting: usize, failed: usize, who: &str) -> String {
+fn retry_line(waiting: usize, failed: usize) -> String {
     match waiting + failed {
-        0 => format!("nothing had to be hurried; new mails are sent by {who}"),
-        _ => format!("{waiting} waiting and {failed} failed mails are tried now, by {who}"),
+        0 => "nothing had to be hurried".to_owned(),
+        _ => format!("tried now: {waiting} waiting and {failed} failed mails"),
     }
 }
 
