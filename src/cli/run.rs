@@ -2,14 +2,61 @@
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use crate::config;
+use crate::daemon::logging::{self, Form, LogEnvironment};
+use crate::daemon::run::{self, Ending, Start};
 
 /// Arguments of `sitewatch run`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// How the log is written to standard error; auto: fields in the journal, lines elsewhere
+    #[arg(long, value_name = "FORM", default_value = "auto")]
+    pub log_format: LogFormat,
+}
+
+/// The forms of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "clap would print them as a list of their own")]
+pub enum LogFormat {
+    Auto,
+    Lines,
+    Json,
+}
 
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch run` is not built yet".to_owned(),
-    ))
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let environment = &context.environment;
+    let located = config::locate(context.options.config.as_deref(), environment)
+        .map_err(|error| CliError::Configuration(error.to_string()))?;
+    let mut config = config::load(&located.file, environment)
+        .map_err(|errors| CliError::Configuration(errors.to_string()))?;
+    if let Some(database) = &context.options.database {
+        config.daemon.database.clone_from(database);
+    }
+    let form = match args.log_format {
+        LogFormat::Auto => Form::Auto,
+        LogFormat::Lines => Form::Lines,
+        LogFormat::Json => Form::Json,
+    };
+    let log_environment = LogEnvironment {
+        rust_log: environment.get("RUST_LOG"),
+        journal_stream: environment.get("JOURNAL_STREAM"),
+        no_color: environment.get("NO_COLOR").is_some(),
+    };
+    logging::start(form, &config.daemon.log, log_environment)
+        .map_err(|error| CliError::Configuration(format!("error: cannot {error}")))?;
+    if let Some(warning) = located.warning {
+        tracing::warn!("{warning}");
+    }
+    let ending = run::run(Start {
+        config,
+        file: located.file,
+        database: context.options.database.clone(),
+        environment: context.environment.clone(),
+    })
+    .map_err(CliError::machine)?;
+    Ok(match ending {
+        Ending::Orderly => Outcome::Fine,
+        Ending::Forced => Outcome::Bad,
+    })
 }

@@ -1,5 +1,6 @@
 //! The log: fields in the journal, lines for people on a terminal, JSON where it is asked for.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -66,7 +67,7 @@ pub fn start(form: Form, level: &str, environment: LogEnvironment<'_>) -> Result
         .filter(|text| !text.trim().is_empty())
         .unwrap_or(level);
     let filter = EnvFilter::builder()
-        .parse(text)
+        .parse(of_ours(text))
         .map_err(|source| LogError::Filter {
             filter: text.to_owned(),
             source,
@@ -94,6 +95,14 @@ pub fn start(form: Form, level: &str, environment: LogEnvironment<'_>) -> Result
         .with(filter)
         .try_init()
         .map_err(|_| LogError::Twice)
+}
+
+/// A bare level is meant for what we say, not for the chatter of libraries.
+fn of_ours(text: &str) -> Cow<'_, str> {
+    match text.trim().parse::<Level>() {
+        Ok(level) => Cow::Owned(format!("warn,sitewatch={level}")),
+        Err(_) => Cow::Borrowed(text),
+    }
 }
 
 type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -189,6 +198,12 @@ mod tests {
         assert!(is_filter("info"));
         assert!(is_filter("warn,sitewatch::mail_failed=debug"));
         assert!(!is_filter("info=loud=x"));
+    }
+
+    #[test]
+    fn a_level_is_for_what_we_say() {
+        assert_eq!(of_ours(" debug"), "warn,sitewatch=DEBUG");
+        assert_eq!(of_ours("info,hyper=debug"), "info,hyper=debug");
     }
 
     #[test]

@@ -1,0 +1,294 @@
+//! One check from its first packet to the recorder's door: probe, judge, doubt, hand over.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use super::canary::Aviary;
+use super::caught::caught;
+use super::health::Health;
+use super::recorder_entry::Entry;
+use super::recorder_queue::Door;
+use super::scheduler::{Outcome, World};
+use super::timetable::Missed;
+use crate::clock;
+use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
+use crate::domain::monitor::{Monitor, MonitorId};
+use crate::domain::notice::{News, Notice};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::connectivity::{self, BlindTime, Canary, Line, Worth};
+use crate::policy::judge;
+use crate::probe::Prober;
+
+/// A failed check waits at most this long for the canaries.
+const CANARY_WAIT: Duration = Duration::from_secs(30);
+
+/// While we are blind the canaries are asked this often, so that the end is noticed.
+const BLIND_ASKS_EVERY: Duration = Duration::from_secs(10);
+
+/// The wire, the clocks and the recorder's door: what the scheduler acts on in the daemon.
+pub struct Live {
+    health: Arc<Health>,
+    door: Door,
+    line: Mutex<Line>,
+    tools: RwLock<Tools>,
+}
+
+/// What a reload replaces.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// Sends the requests.
+    pub prober: Arc<Prober>,
+    /// Know whether our own line is alive.
+    pub canaries: Arc<Aviary>,
+}
+
+impl Live {
+    /// Nothing reached yet.
+    pub fn new(tools: Tools, door: Door, health: Arc<Health>, now: Timestamp) -> Self {
+        Self {
+            health,
+            door,
+            line: Mutex::new(Line::new(now)),
+            tools: RwLock::new(tools),
+        }
+    }
+
+    /// The next check uses these.
+    pub fn set_tools(&self, tools: Tools) {
+        *self.tools.write().unwrap_or_else(PoisonError::into_inner) = tools;
+    }
+
+    fn tools(&self) -> Tools {
+        let tools = self.tools.read().unwrap_or_else(PoisonError::into_inner);
+        tools.clone()
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The daemon ends: what was not verified until now is told.
+    pub fn close(&self, now: Timestamp) {
+        let over = self.line().sees_again(now);
+        self.tell_blind_time(over, now);
+    }
+
+    async fn probe(&self, monitor: &Monitor, tools: &Tools) -> Check {
+        let (wall, tick) = (clock::now(), clock::tick());
+        let probed = caught(async {
+            let probe = tools.prober.run(&monitor.target, wall).await;
+            judge::judge(&monitor.expectation, &monitor.target, probe)
+        })
+        .await;
+        let took = clock::tick().duration_since(tick);
+        let mut check = probed.unwrap_or_else(|panic| {
+            self.health.panics.fetch_add(1, Relaxed);
+            tracing::error!(monitor = %monitor.name, panic, "a check panicked; this is a bug");
+            let mut check = nothing_seen(monitor, wall, took);
+            check.verdict =
+                local("the check ended in a fault of sitewatch itself; its log has more");
+            check
+        });
+        if let Some(by_ms) = connectivity::parted(wall, clock::now(), took) {
+            check.verdict = local(&format!(
+                "the clock was set or the machine slept during the check (by {} s)",
+                by_ms / 1000
+            ));
+        }
+        check
+    }
+
+    /// Turns a failure that may be our own into `unknown`.
+    async fn doubt(
+        self: &Arc<Self>,
+        id: MonitorId,
+        monitor: &Monitor,
+        check: &mut Check,
+        tools: &Tools,
+    ) {
+        let now = clock::now();
+        if connectivity::has_reached(check) {
+            let over = self.line().reached(check.chain.remote_addr, now);
+            self.tell_blind_time(over, now);
+        }
+        let worth = self.line().worth(check, now);
+        match worth {
+            Worth::Stands => {}
+            Worth::Unknown(why) => check.verdict = excused(check, why),
+            Worth::AskCanaries if tools.canaries.is_empty() => {}
+            Worth::AskCanaries => {
+                let canary = tokio::time::timeout(CANARY_WAIT, tools.canaries.ask())
+                    .await
+                    .unwrap_or(Canary::None);
+                let now = clock::now();
+                let (offline, began) = {
+                    let mut line = self.line();
+                    let was_blind = line.is_blind();
+                    let offline = line.heard(canary, id, &monitor.name, check.at, now);
+                    (offline, offline && !was_blind)
+                };
+                if offline {
+                    check.verdict = excused(check, "we are offline: no canary answers either");
+                }
+                if began {
+                    self.went_blind();
+                }
+            }
+        }
+    }
+
+    fn went_blind(self: &Arc<Self>) {
+        tracing::warn!(
+            "we are offline: sites fail and no canary answers; nothing is alerted until one does"
+        );
+        self.door.push(Entry::Offline(true));
+        let live = Arc::clone(self);
+        tokio::spawn(async move {
+            while live.line().is_blind() {
+                tokio::time::sleep(BLIND_ASKS_EVERY).await;
+                let canaries = live.tools().canaries;
+                if matches!(canaries.ask().await, Canary::Sings | Canary::None) {
+                    let now = clock::now();
+                    let over = live.line().sees_again(now);
+                    live.tell_blind_time(over, now);
+                }
+            }
+        });
+    }
+
+    fn tell_blind_time(&self, over: Option<BlindTime>, now: Timestamp) {
+        let Some(BlindTime {
+            from,
+            to,
+            monitors,
+            names,
+        }) = over
+        else {
+            return;
+        };
+        tracing::warn!(
+            seconds = to.since(from).as_secs(),
+            monitors,
+            "we are online again; what was not verified meanwhile counts as unknown"
+        );
+        self.door.push(Entry::Offline(false));
+        self.door.push(Entry::Say {
+            notice: Box::new(Notice {
+                about: None,
+                news: News::Blind {
+                    from,
+                    to,
+                    monitors,
+                    names,
+                },
+                decided_at: now,
+            }),
+            to: None,
+        });
+    }
+}
+
+impl World for Live {
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
+    async fn check(
+        self: Arc<Self>,
+        id: MonitorId,
+        monitor: Arc<Monitor>,
+        wants_copy: bool,
+    ) -> Outcome {
+        let tools = self.tools();
+        let mut check = self.probe(&monitor, &tools).await;
+        let hit_deadline = check
+            .verdict
+            .failure()
+            .is_some_and(|failure| is_deadline(failure.kind));
+        self.doubt(id, &monitor, &mut check, &tools).await;
+        tracing::debug!(
+            monitor = %monitor.name,
+            state = %check.verdict.state(),
+            status = check.status,
+            ms = check.timings.total.as_ms(),
+            "checked"
+        );
+        let outcome = Outcome {
+            hit_deadline,
+            retry_after: check
+                .retry_after_s
+                .filter(|_| check.status == Some(429))
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            check: wants_copy.then(|| check.clone()),
+        };
+        self.door.push(Entry::Checked {
+            monitor: id,
+            check: Box::new(check),
+        });
+        outcome
+    }
+
+    fn missed(&self, missed: Vec<Missed>) {
+        for Missed { id, first, count } in missed {
+            self.door.push(Entry::Missed {
+                monitor: id,
+                from: first,
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+            });
+        }
+    }
+
+    fn jumped(&self, _by_ms: i64) {
+        self.line().jumped(clock::now());
+    }
+}
+
+/// Whether a failure means that the whole of some deadline was spent waiting.
+const fn is_deadline(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::DnsTimeout
+            | FailureKind::ConnectTimeout
+            | FailureKind::TlsTimeout
+            | FailureKind::TimeoutResponse
+            | FailureKind::TimeoutBody
+    )
+}
+
+fn local(why: &str) -> Verdict {
+    Verdict::Unknown(Failure {
+        kind: FailureKind::Local,
+        detail: why.into(),
+    })
+}
+
+fn excused(check: &Check, why: &str) -> Verdict {
+    match check.verdict.failure() {
+        Some(failure) => local(&format!("{why} ({}: {})", failure.kind, failure.detail)),
+        None => local(why),
+    }
+}
+
+fn nothing_seen(monitor: &Monitor, at: Timestamp, took: Duration) -> Check {
+    Check {
+        at,
+        verdict: Verdict::Up,
+        status: None,
+        chain: Arc::new(Chain {
+            final_url: monitor.url_shown(),
+            ..Chain::default()
+        }),
+        redirect_times: Vec::new(),
+        timings: Timings {
+            total: Micros::of(took),
+            ..Timings::default()
+        },
+        http_version: None,
+        body_bytes: 0,
+        retry_after_s: None,
+        certificate: None,
+        excerpt: None,
+        remarks: Vec::new(),
+    }
+}

@@ -1,0 +1,305 @@
+//! Answers what people ask through the control socket.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::fitness;
+use super::recorder_entry::{Entry, Refused, Reply};
+use super::reload;
+use super::running::Running;
+use super::scheduler::Command;
+use super::socket::{Handler, Peer};
+use crate::clock;
+use crate::control::{Answer, DaemonStatus, Request, Which};
+use crate::domain::check::Check;
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::span::{Human, Written};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::monitor::Order;
+
+/// The recorder writes at least every second; a disk that hangs this long takes no order.
+const RECORDED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Each of these many rechecks is waited for and told; more are only begun.
+const RECHECKS_TOLD: usize = 200;
+
+/// A recheck waits for a place and then at most for its timeout.
+const RECHECKED_WITHIN: Duration = Duration::from_secs(120);
+
+/// Within this edit distance a name was probably meant.
+const NEAR: usize = 3;
+
+/// The daemon's side of the control socket.
+pub struct Desk(pub Arc<Running>);
+
+impl Handler for Desk {
+    async fn answer(&self, request: Request, _: Peer) -> Answer {
+        let running = &self.0;
+        let now = clock::now();
+        match request {
+            Request::Status => Answer::Daemon(Box::new(status(running, now))),
+            Request::Reload => reload::reload(running).await,
+            Request::Recheck { which } => recheck(running, &which).await,
+            Request::Pause { which } => {
+                let said = Said::new("paused", "is paused", true);
+                order(running, &which, Order::Pause, said).await
+            }
+            Request::Resume { which } => {
+                let said = Said::new("resumed", "is checked again", true);
+                order(running, &which, Order::Resume, said).await
+            }
+            Request::Mute { which, for_ms } => {
+                let until = now.plus(Duration::from_millis(for_ms));
+                let done = format!("is muted until {}", local(running, until));
+                let said = Said::new("muted", &done, true);
+                order(running, &which, Order::Mute { until }, said).await
+            }
+            Request::Unmute { which } => {
+                let said = Said::new("unmuted", "is muted no more", true);
+                order(running, &which, Order::Unmute, said).await
+            }
+            Request::Ack {
+                which,
+                for_ms,
+                note,
+            } => {
+                let until = for_ms.map(|ms| now.plus(Duration::from_millis(ms)));
+                let done = match until {
+                    Some(until) => format!("is acknowledged until {}", local(running, until)),
+                    None => "is acknowledged until it is up again".to_owned(),
+                };
+                if let Some(note) = &note {
+                    tracing::info!(note = %crate::domain::text::line(note, 500), "acknowledged");
+                }
+                let said = Said::new("acknowledged", &done, false);
+                order(running, &which, Order::Ack { until }, said).await
+            }
+            Request::EmailTest { to } => {
+                failed(format!("cannot mail yet ({} recipients)", to.len()))
+            }
+            Request::EmailRetry => failed("cannot mail yet".to_owned()),
+        }
+    }
+}
+
+/// How the outcome of an order is told.
+struct Said {
+    /// `3 monitors paused`
+    participle: &'static str,
+    /// `shop is paused`
+    predicate: String,
+    /// Whether a refusal means that things are already as wanted.
+    refusal_is_fine: bool,
+}
+
+impl Said {
+    fn new(participle: &'static str, predicate: &str, refusal_is_fine: bool) -> Self {
+        Self {
+            participle,
+            predicate: predicate.to_owned(),
+            refusal_is_fine,
+        }
+    }
+}
+
+fn local(running: &Running, at: Timestamp) -> String {
+    let zone = running.force().config.daemon.timezone.clone();
+    at.in_zone(&zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+/// The monitors that a request is about, or what to say to names that are not known.
+fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorName)>, Answer> {
+    let force = running.force();
+    let enabled: HashMap<&MonitorName, bool> = force
+        .config
+        .monitors
+        .iter()
+        .map(|monitor| (&monitor.name, monitor.enabled))
+        .collect();
+    match which {
+        Which::All => Ok(force
+            .config
+            .monitors
+            .iter()
+            .filter(|monitor| monitor.enabled)
+            .filter_map(|monitor| Some((*force.ids.get(&monitor.name)?, monitor.name.clone())))
+            .collect()),
+        Which::Named(names) => {
+            let mut chosen = Vec::new();
+            let mut wrong = Vec::new();
+            for name in names {
+                match (enabled.get(name), force.ids.get(name)) {
+                    (Some(true), Some(id)) => chosen.push((*id, name.clone())),
+                    (Some(false), _) => {
+                        wrong.push(format!("`{name}` is disabled in the configuration"));
+                    }
+                    _ => wrong.push(unknown(name, enabled.keys().copied())),
+                }
+            }
+            if wrong.is_empty() {
+                Ok(chosen)
+            } else {
+                Err(Answer::Refused { lines: wrong })
+            }
+        }
+    }
+}
+
+fn unknown<'a>(name: &MonitorName, known: impl Iterator<Item = &'a MonitorName>) -> String {
+    let nearest = known
+        .map(|other| {
+            (
+                strsim::damerau_levenshtein(name.as_str(), other.as_str()),
+                other,
+            )
+        })
+        .filter(|(distance, _)| *distance <= NEAR)
+        .min();
+    match nearest {
+        Some((_, other)) => format!("no monitor `{name}`; did you mean `{other}`?"),
+        None => format!("no monitor `{name}`"),
+    }
+}
+
+async fn order(running: &Running, which: &Which, order: Order, said: Said) -> Answer {
+    let chosen = match select(running, which) {
+        Ok(chosen) => chosen,
+        Err(answer) => return answer,
+    };
+    let (tell, told) = oneshot::channel();
+    running.door.push(Entry::Order {
+        monitors: chosen.iter().map(|(id, _)| *id).collect(),
+        order,
+        reply: Reply::with(move |written| {
+            // Whoever asked may have hung up.
+            let _ = tell.send(written);
+        }),
+    });
+    match timeout(RECORDED_WITHIN, told).await {
+        Ok(Ok(Ok(refused))) => outcome(which, &chosen, &refused, &said),
+        Ok(Ok(Err(error))) => failed(error.to_string()),
+        Ok(Err(_)) => failed("the daemon is stopping".to_owned()),
+        Err(_) => failed(format!(
+            "the database has not taken the order within {}; it stays queued",
+            Written(RECORDED_WITHIN)
+        )),
+    }
+}
+
+fn outcome(
+    which: &Which,
+    chosen: &[(MonitorId, MonitorName)],
+    refused: &[Refused],
+    said: &Said,
+) -> Answer {
+    let done = chosen.len() - refused.len();
+    match which {
+        Which::All => {
+            let total = chosen.len();
+            let (monitors, word) = (plural(done), said.participle);
+            let line = if done == total {
+                format!("{monitors} {word}")
+            } else {
+                format!("{monitors} of {total} {word}")
+            };
+            Answer::Done { lines: vec![line] }
+        }
+        Which::Named(_) => {
+            let mut lines = Vec::new();
+            for (_, name) in chosen {
+                match refused.iter().find(|refused| refused.name == *name) {
+                    None => lines.push(format!("{name} {}", said.predicate)),
+                    Some(Refused { why, .. }) => lines.push(format!("{name}: {why}")),
+                }
+            }
+            if refused.is_empty() || said.refusal_is_fine {
+                Answer::Done { lines }
+            } else {
+                Answer::Failed { lines }
+            }
+        }
+    }
+}
+
+fn plural(count: usize) -> String {
+    match count {
+        1 => "1 monitor".to_owned(),
+        many => format!("{many} monitors"),
+    }
+}
+
+fn failed(line: String) -> Answer {
+    Answer::Failed { lines: vec![line] }
+}
+
+async fn recheck(running: &Running, which: &Which) -> Answer {
+    let chosen = match select(running, which) {
+        Ok(chosen) => chosen,
+        Err(answer) => return answer,
+    };
+    let tell_each = chosen.len() <= RECHECKS_TOLD;
+    let now = clock::now();
+    let mut asked = Vec::new();
+    for (id, name) in chosen {
+        let (outcome, answer) = oneshot::channel();
+        running.scheduler.send(Command::CheckNow {
+            monitor: id,
+            unless_since: now,
+            outcome: tell_each.then_some(outcome),
+        });
+        asked.push((name, answer));
+    }
+    if !tell_each {
+        let lines = vec![format!("{} are checked now", plural(asked.len()))];
+        return Answer::Done { lines };
+    }
+    let until = clock::tick() + RECHECKED_WITHIN;
+    let mut lines = Vec::new();
+    for (name, answer) in asked {
+        lines.push(match tokio::time::timeout_at(until, answer).await {
+            Ok(Ok(check)) => format!("{name}: {}", verdict(&check)),
+            Ok(Err(_)) => format!("{name}: not checked, it is paused or the daemon is stopping"),
+            Err(_) => format!("{name}: no outcome within {}", Human(RECHECKED_WITHIN)),
+        });
+    }
+    Answer::Done { lines }
+}
+
+/// `up, 200 in 231 ms`; `down, 503 in 1043 ms: expected 200-299`.
+fn verdict(check: &Check) -> String {
+    let mut text = check.verdict.state().to_string();
+    if let Some(status) = check.status {
+        text.push_str(&format!(", {status}"));
+    }
+    text.push_str(&format!(" in {:.0} ms", check.timings.total.as_ms()));
+    if let Some(failure) = check.verdict.failure() {
+        text.push_str(&format!(": {} ({})", failure.detail, failure.kind));
+    }
+    text
+}
+
+fn status(running: &Running, now: Timestamp) -> DaemonStatus {
+    let force = running.force();
+    let health = &running.health;
+    DaemonStatus {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: health.started_at,
+        config: running.file.clone(),
+        configured_at: force.since,
+        monitors: health.monitors.load(Relaxed),
+        in_flight: health.in_flight.load(Relaxed),
+        checks: health.checks.load(Relaxed),
+        missed: health.missed.load(Relaxed),
+        on_time: fitness::on_time(health, now),
+        mails_waiting: health.mails_waiting.load(Relaxed),
+        mails: force.config.email.is_some(),
+        troubles: fitness::troubles(health, now),
+        line: running.line(now),
+    }
+}

@@ -1,0 +1,123 @@
+//! Puts another configuration in force without missing a check: read whole, compared, swapped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::events;
+use super::recorder_entry::{Enrolled, Entry, Reply};
+use super::running::{Force, Running, tools};
+use crate::clock;
+use crate::config::{self, Config};
+use crate::control::Answer;
+use crate::probe::Prober;
+use crate::service;
+
+/// The recorder enrolls 100 000 monitors in seconds; a disk that hangs this long takes no configuration.
+const ENROLLED_WITHIN: Duration = Duration::from_secs(120);
+
+/// Why the old configuration stays, and what the person is told.
+struct NotSwapped {
+    /// One line.
+    why: String,
+    answer: Answer,
+}
+
+/// Reads the file again and goes on with it, or with the old one where it is wrong.
+pub async fn reload(running: &Arc<Running>) -> Answer {
+    // A second reload waits and then reads what the first may have missed.
+    let _turn = running.reloading.lock().await;
+    service::reloading();
+    let answer = match swap(running).await {
+        Ok(lines) => {
+            for line in &lines {
+                tracing::info!(target: events::RELOAD, "reload: {line}");
+            }
+            running.set_refused(None);
+            Answer::Done { lines }
+        }
+        Err(NotSwapped { why, answer }) => {
+            let force = running.force();
+            let since = force.since.in_zone(&force.config.daemon.timezone);
+            let line = format!(
+                "Reload refused: {why}; {} sites go on with the configuration of {}",
+                force.config.monitors.len(),
+                since.strftime("%H:%M")
+            );
+            tracing::warn!(target: events::RELOAD, "{line}");
+            running.set_refused(Some(line));
+            answer
+        }
+    };
+    service::ready(&running.line(clock::now()));
+    answer
+}
+
+async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
+    let old = running.force().config;
+    let (file, environment) = (running.file.clone(), running.environment.clone());
+    // A hundred thousand entries take a second to read: not on the thread that checks.
+    let read = tokio::task::spawn_blocking(move || config::load(&file, &environment)).await;
+    let mut new = match read {
+        Ok(Ok(config)) => config,
+        Ok(Err(errors)) => {
+            return Err(NotSwapped {
+                why: errors.first_line(),
+                answer: Answer::Refused {
+                    lines: errors.to_string().lines().map(str::to_owned).collect(),
+                },
+            });
+        }
+        Err(_) => {
+            return Err(failed(
+                "the configuration could not be read; this is a bug".to_owned(),
+            ));
+        }
+    };
+    if let Some(database) = &running.database {
+        new.daemon.database.clone_from(database);
+    }
+    let prober = Prober::new(&new.dns).map_err(|error| failed(format!("cannot {error}")))?;
+    let (prober, new) = (Arc::new(prober), Arc::new(new));
+    let enrolled = enroll(running, Arc::clone(&new)).await?;
+    running.live.set_tools(tools(&new, &prober));
+    running.set_force(Force::new(Arc::clone(&new), &enrolled, clock::now()));
+    running.spread(&new, &enrolled, &prober);
+    let mut lines: Vec<String> = vec![format!(
+        "{} monitors, {} before",
+        new.monitors.len(),
+        old.monitors.len()
+    )];
+    for warning in &new.warnings {
+        lines.push(format!("warning: {warning}"));
+    }
+    Ok(lines)
+}
+
+async fn enroll(running: &Running, config: Arc<Config>) -> Result<Enrolled, NotSwapped> {
+    let (tell, told) = oneshot::channel();
+    running.door.push(Entry::Reconfigure {
+        config,
+        reply: Reply::with(move |enrolled| {
+            // Whoever asked may have hung up.
+            let _ = tell.send(enrolled);
+        }),
+    });
+    match timeout(ENROLLED_WITHIN, told).await {
+        Ok(Ok(Ok(enrolled))) => Ok(enrolled),
+        Ok(Ok(Err(error))) => Err(failed(error.to_string())),
+        Ok(Err(_)) => Err(failed("the daemon is stopping".to_owned())),
+        Err(_) => Err(failed(
+            "the database does not take the configuration".to_owned(),
+        )),
+    }
+}
+
+fn failed(why: String) -> NotSwapped {
+    let answer = Answer::Failed {
+        lines: vec![why.clone()],
+    };
+    NotSwapped { why, answer }
+}

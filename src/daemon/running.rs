@@ -1,0 +1,254 @@
+//! The daemon as its orders and its reloads see it: the configuration in force and the ways to all parts.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::board::Board;
+use super::calendar::{Agenda, Duty};
+use super::canary::Aviary;
+use super::checking::{Live, Tools};
+use super::fitness;
+use super::health::Health;
+use super::limits;
+use super::recorder_entry::Enrolled;
+use super::recorder_queue::Door;
+use super::scheduler::{Command, Handle};
+use super::timetable::Planned;
+use crate::config::{Config, Environment};
+use crate::domain::monitor::{CronText, Monitor, MonitorId, MonitorName, Schedule};
+use crate::domain::settings::HeartbeatSettings;
+use crate::domain::timestamp::Timestamp;
+use crate::probe::Prober;
+
+/// Settling leaves the minute of the hour to cron jobs of others.
+const SETTLE_AT: &str = "20 4 * * * *";
+/// Retention runs when people sleep.
+const RETAIN_AT: &str = "40 17 3 * * *";
+
+/// What the heartbeat is told.
+pub type HeartbeatOrders = Option<(HeartbeatSettings, Arc<Prober>)>;
+
+/// One daemon at work.
+pub struct Running {
+    /// Where the configuration came from and comes from again.
+    pub file: PathBuf,
+    /// The environment of the process: `${NAME}` means the same at every reload.
+    pub environment: Environment,
+    /// `--database`, which goes before the file also at a reload.
+    pub database: Option<PathBuf>,
+    /// The counters.
+    pub health: Arc<Health>,
+    /// What the monitors show.
+    pub board: Board,
+    /// The recorder's.
+    pub door: Door,
+    /// The scheduler's.
+    pub scheduler: Handle,
+    /// The wire and our own line.
+    pub live: Arc<Live>,
+    /// The calendar's.
+    pub agenda: watch::Sender<Agenda>,
+    /// The heartbeat's.
+    pub heartbeat: watch::Sender<HeartbeatOrders>,
+    /// One reload at a time.
+    pub reloading: tokio::sync::Mutex<()>,
+    force: RwLock<Force>,
+    refused: Mutex<Option<String>>,
+}
+
+/// What is in force.
+#[derive(Debug, Clone)]
+pub struct Force {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The numbers of its monitors.
+    pub ids: Arc<HashMap<MonitorName, MonitorId>>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Force {
+    /// A configuration with the numbers that the database gave its monitors.
+    pub fn new(config: Arc<Config>, enrolled: &Enrolled, now: Timestamp) -> Self {
+        Self {
+            config,
+            ids: Arc::new(enrolled.ids.iter().cloned().collect()),
+            since: now,
+        }
+    }
+}
+
+/// The ways to all parts, to put a [`Running`] together.
+pub struct Parts {
+    /// See [`Running::file`].
+    pub file: PathBuf,
+    /// See [`Running::environment`].
+    pub environment: Environment,
+    /// See [`Running::database`].
+    pub database: Option<PathBuf>,
+    /// See [`Running::health`].
+    pub health: Arc<Health>,
+    /// See [`Running::board`].
+    pub board: Board,
+    /// See [`Running::door`].
+    pub door: Door,
+    /// See [`Running::scheduler`].
+    pub scheduler: Handle,
+    /// See [`Running::live`].
+    pub live: Arc<Live>,
+    /// See [`Running::agenda`].
+    pub agenda: watch::Sender<Agenda>,
+    /// See [`Running::heartbeat`].
+    pub heartbeat: watch::Sender<HeartbeatOrders>,
+}
+
+impl Running {
+    /// A daemon whose parts run.
+    pub fn new(parts: Parts, force: Force) -> Self {
+        let Parts {
+            file,
+            environment,
+            database,
+            health,
+            board,
+            door,
+            scheduler,
+            live,
+            agenda,
+            heartbeat,
+        } = parts;
+        Self {
+            file,
+            environment,
+            database,
+            health,
+            board,
+            door,
+            scheduler,
+            live,
+            agenda,
+            heartbeat,
+            reloading: tokio::sync::Mutex::new(()),
+            force: RwLock::new(force),
+            refused: Mutex::new(None),
+        }
+    }
+
+    /// What is in force.
+    pub fn force(&self) -> Force {
+        let force = self.force.read().unwrap_or_else(PoisonError::into_inner);
+        force.clone()
+    }
+
+    /// Another configuration is in force from now on.
+    pub fn set_force(&self, force: Force) {
+        *self.force.write().unwrap_or_else(PoisonError::into_inner) = force;
+    }
+
+    /// A refused reload stays in the unit's status until one is accepted.
+    pub fn set_refused(&self, line: Option<String>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = line;
+    }
+
+    /// The unit's status.
+    pub fn line(&self, now: Timestamp) -> String {
+        let refused = self
+            .refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let has_email = self.force().config.email.is_some();
+        let mails = has_email.then(|| self.health.mails_waiting.load(Relaxed));
+        let states = self.health.states();
+        let troubles = fitness::troubles(&self.health, now);
+        let line = fitness::line(&states, mails, &troubles, now);
+        match refused {
+            Some(refused) if states.down == 0 && troubles.is_empty() => refused,
+            Some(refused) => format!("{refused}; {line}"),
+            None => line,
+        }
+    }
+
+    /// Gives the scheduler, the calendar and the heartbeat what a configuration means for them.
+    pub fn spread(&self, config: &Config, enrolled: &Enrolled, prober: &Arc<Prober>) {
+        let room = limits::make_room(config.daemon.max_concurrent_checks);
+        if let Some(warning) = room.warning {
+            tracing::warn!("{warning}");
+        }
+        self.scheduler.send(Command::Replace {
+            planned: planned(config, enrolled, &self.board),
+            slots: room.slots,
+        });
+        self.agenda.send_replace(agenda(config, enrolled));
+        self.heartbeat.send_replace(
+            config
+                .heartbeat
+                .clone()
+                .map(|settings| (settings, Arc::clone(prober))),
+        );
+    }
+}
+
+/// What checks with this configuration use.
+pub fn tools(config: &Config, prober: &Arc<Prober>) -> Tools {
+    Tools {
+        canaries: Arc::new(Aviary::new(config.canaries.clone(), Arc::clone(prober))),
+        prober: Arc::clone(prober),
+    }
+}
+
+/// The enabled monitors with their numbers.
+fn enabled<'a>(
+    config: &'a Config,
+    enrolled: &Enrolled,
+) -> impl Iterator<Item = (&'a Monitor, MonitorId)> {
+    let ids: HashMap<MonitorName, MonitorId> = enrolled.ids.iter().cloned().collect();
+    config
+        .monitors
+        .iter()
+        .filter(|monitor| monitor.enabled)
+        .filter_map(move |monitor| Some((monitor, *ids.get(&monitor.name)?)))
+}
+
+fn planned(config: &Config, enrolled: &Enrolled, board: &Board) -> Vec<Planned> {
+    let paused: HashSet<MonitorId> = enrolled.paused.iter().copied().collect();
+    let planned = enabled(config, enrolled).map(|(monitor, id)| {
+        let live = board.get(id);
+        Planned {
+            id,
+            paused: paused.contains(&id),
+            last_check: live
+                .as_ref()
+                .and_then(|live| Some(live.newest.as_ref()?.at)),
+            // The recorder has it shared already.
+            monitor: live.map_or_else(|| Arc::new(monitor.clone()), |live| live.monitor),
+        }
+    });
+    planned.collect()
+}
+
+/// Everything that a configuration puts on the calendar.
+pub fn agenda(config: &Config, enrolled: &Enrolled) -> Agenda {
+    let mut entries: BTreeMap<CronText, Vec<Duty>> = BTreeMap::from([
+        (CronText(SETTLE_AT.into()), vec![Duty::Settle]),
+        (CronText(RETAIN_AT.into()), vec![Duty::Retain]),
+    ]);
+    for (monitor, id) in enabled(config, enrolled) {
+        if let Schedule::Cron(text) = &monitor.schedule {
+            let duties = entries.entry(text.clone()).or_default();
+            duties.push(Duty::Check(id));
+        }
+    }
+    if let Some(report) = &config.report {
+        let duties = entries.entry(report.schedule.clone()).or_default();
+        duties.push(Duty::Report);
+    }
+    Agenda {
+        zone: config.daemon.timezone.clone(),
+        entries,
+    }
+}
