@@ -79,10 +79,8 @@ impl Handler for Desk {
                 let said = Said::new("acknowledged", &done, false);
                 order(running, &which, Order::Ack { until }, said).await
             }
-            Request::EmailTest { to } => {
-                failed(format!("cannot mail yet ({} recipients)", to.len()))
-            }
-            Request::EmailRetry => failed("cannot mail yet".to_owned()),
+            Request::EmailTest { to } => running.notifier.test(to).await,
+            Request::EmailRetry => running.notifier.retry().await,
         }
     }
 }

@@ -83,6 +83,7 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     let (prober, new) = (Arc::new(prober), Arc::new(new));
     let enrolled = enroll(running, Arc::clone(&new)).await?;
     running.live.set_tools(tools(&new, &prober));
+    running.notifier.reconfigure(Arc::clone(&new));
     running.set_force(Force::new(Arc::clone(&new), &enrolled, clock::now()));
     running.spread(&new, &enrolled, &prober);
     let mut lines: Vec<String> = vec![format!(

@@ -1,7 +1,8 @@
 //! The daemon from its first line to its last: opens everything, runs it, and takes it down in order.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::checking::Live;
 use super::duties::Duties;
 use super::health::Health;
 use super::heartbeat;
+use super::notifier;
 use super::orders::Desk;
 use super::recorder::Recorder;
 use super::recorder_entry::{Enrolled, Entry, Outcome, Turn};
@@ -26,9 +28,10 @@ use super::running::{self, Force, Parts, Running};
 use super::scheduler::{Command, Handle, Scheduler};
 use super::socket::{ControlSocket, SocketError};
 use super::supervisor::Supervisor;
+use super::web::server::WebServer;
+use super::web::site::Sources;
 use crate::clock;
 use crate::config::{Config, Environment};
-use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::probe::{ProbeSetupError, Prober};
 use crate::service;
@@ -42,6 +45,9 @@ const PATIENCE_EVERY: Duration = Duration::from_secs(10);
 
 /// After the grace for checks and mails, the recorder gets this long to write what is left.
 const LAST_WRITE: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether the recorder still runs.
+const RECORDER_LOOKED_AT: Duration = Duration::from_secs(1);
 
 /// What the daemon starts with.
 pub struct Start {
@@ -77,6 +83,19 @@ pub enum RunError {
     /// The TLS parts.
     #[error("cannot {0}")]
     Probe(#[from] ProbeSetupError),
+    /// The way out for mail.
+    #[error("cannot set up the way out for mail: {0}")]
+    Mail(#[from] notifier::SetupError),
+    /// The status page.
+    #[error(
+        "cannot listen on {listen} for the status page: {source}; another program has the port, or set another [web].listen"
+    )]
+    Web {
+        /// `[web].listen`
+        listen: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Threads, signals, timers.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -91,22 +110,33 @@ pub enum RunError {
 /// What the machine refused.
 pub fn run(start: Start) -> Result<Ending, RunError> {
     service::status("opening the database");
-    let now = clock::now();
-    let (store, set_aside) = patiently(|| open_store(&start.config.daemon.database, now))?;
     let config = Arc::new(start.config.clone());
-    let (recorder, enrolled) = patiently(|| Recorder::open(store, Arc::clone(&config), now))?;
+    let opened = patiently(|| open(&config, clock::now()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ending = runtime.block_on(live(start, config, recorder, enrolled, set_aside));
+    let ending = runtime.block_on(live(start, config, opened));
     // A name lookup or a check that hangs must not keep the process.
     runtime.shutdown_background();
     ending
 }
 
-/// Opens the database; a damaged one is set aside, since watching goes before remembering.
-fn open_store(path: &Path, now: Timestamp) -> Result<(Store, Option<String>), StoreError> {
-    Ok((Store::open(path, now)?, None))
+/// The database with everything that is remembered.
+struct Opened {
+    recorder: Recorder,
+    enrolled: Enrolled,
+    database_id: String,
+}
+
+fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
+    let store = Store::open(&config.daemon.database, now)?;
+    let database_id = store.database_id().to_owned();
+    let (recorder, enrolled) = Recorder::open(store, Arc::clone(config), now)?;
+    Ok(Opened {
+        recorder,
+        enrolled,
+        database_id,
+    })
 }
 
 /// Does what may take long and asks systemd for patience meanwhile.
@@ -132,22 +162,14 @@ struct Household {
     recorder: std::thread::JoinHandle<Ended>,
     control: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
+    web: Option<WebServer>,
 }
 
-async fn live(
-    start: Start,
-    config: Arc<Config>,
-    recorder: Recorder,
-    enrolled: Enrolled,
-    set_aside: Option<String>,
-) -> Result<Ending, RunError> {
+async fn live(start: Start, config: Arc<Config>, opened: Opened) -> Result<Ending, RunError> {
     let mut signals = Signals::listen()?;
     let socket = ControlSocket::bind(&config.daemon.control_socket)?;
-    let mut household = assemble(start, Arc::clone(&config), recorder, &enrolled, socket)?;
+    let mut household = assemble(start, &config, opened, socket)?;
     let running = Arc::clone(&household.running);
-    if let Some(detail) = set_aside {
-        running.door.push(trouble("database", detail));
-    }
     announce(&config);
     service::ready(&running.line(clock::now()));
     let supervisor = Supervisor(Arc::clone(&running));
@@ -161,7 +183,8 @@ async fn live(
                     tokio::spawn(async move { reload::reload(&running).await });
                 }
             },
-            () = tokio::time::sleep(Duration::from_secs(1)) => {
+            () = tokio::time::sleep(RECORDER_LOOKED_AT) => {
+                // By itself it ends only when the database is damaged.
                 if household.recorder.is_finished() {
                     break;
                 }
@@ -180,71 +203,88 @@ async fn live(
     ending
 }
 
+/// Starts every part. The first checks are planned when it returns.
 fn assemble(
     start: Start,
-    config: Arc<Config>,
-    recorder: Recorder,
-    enrolled: &Enrolled,
+    config: &Arc<Config>,
+    opened: Opened,
     socket: ControlSocket,
 ) -> Result<Household, RunError> {
+    let Opened {
+        recorder,
+        enrolled,
+        database_id,
+    } = opened;
     let now = clock::now();
     let health = Arc::new(Health::new(now));
     let prober = Arc::new(Prober::new(&config.dns)?);
     let (door, entries) = queue();
     let (scheduler, commands) = Handle::new();
+    let (shown, shown_seen) = watch::channel(Arc::clone(config));
+    let (agenda, agenda_seen) = watch::channel(running::agenda(config, &enrolled));
+    let (heartbeat, heartbeat_seen) = watch::channel(None);
     let board = recorder.board();
-    let live = Arc::new(Live::new(
-        running::tools(&config, &prober),
+    let sources = Sources {
+        board: board.clone(),
+        health: Arc::clone(&health),
+        config: shown_seen,
+        database: config.daemon.database.clone(),
+        database_id,
+    };
+    let web = open_web(config, sources)?;
+    let tools = running::tools(config, &prober);
+    let live = Arc::new(Live::new(tools, door.clone(), Arc::clone(&health), now));
+    let (notifier, notifying) = notifier::start(
+        Arc::clone(config),
+        board.clone(),
         door.clone(),
         Arc::clone(&health),
-        now,
-    ));
-    let (agenda, agenda_seen) = watch::channel(running::agenda(&config, enrolled));
-    let (heartbeat, heartbeat_seen) = watch::channel(None);
-    let running = Arc::new(Running::new(
-        Parts {
-            file: start.file,
-            environment: start.environment,
-            database: start.database,
-            health: Arc::clone(&health),
-            board,
-            door: door.clone(),
-            scheduler: scheduler.clone(),
-            live: Arc::clone(&live),
-            agenda,
-            heartbeat,
-        },
-        Force::new(Arc::clone(&config), enrolled, now),
-    ));
-    let recorder = recorder_thread::spawn(
-        recorder,
-        entries,
-        door,
-        Arc::clone(&health),
-        move |outcome| pass_on(outcome, &scheduler),
     )?;
+    let parts = Parts {
+        file: start.file,
+        environment: start.environment,
+        database: start.database,
+        health: Arc::clone(&health),
+        board,
+        door: door.clone(),
+        scheduler: scheduler.clone(),
+        live: Arc::clone(&live),
+        notifier: notifier.clone(),
+        shown,
+        agenda,
+        heartbeat,
+    };
+    let force = Force::new(Arc::clone(config), &enrolled, now);
+    let running = Arc::new(Running::new(parts, force));
+    let tell = move |outcome| pass_on(outcome, &scheduler, &notifier);
+    let recorder = recorder_thread::spawn(recorder, entries, door, Arc::clone(&health), tell)?;
     let scheduling = Scheduler::new(live, Arc::clone(&health), commands);
-    let scheduler = tokio::spawn(scheduling.run());
-    let duties = Duties::new(Arc::clone(&running));
-    let calendar = tokio::spawn(async move {
-        if let Err(error) = calendar::run(agenda_seen, |firing| duties.fire(firing)).await {
-            tracing::error!(%error, "the calendar broke: cron monitors, settling and reports rest");
-        }
-    });
-    running.spread(&config, enrolled, &prober);
-    let heartbeat = tokio::spawn(heartbeat::run(heartbeat_seen, health));
-    let control = tokio::spawn(socket.serve(Arc::new(Desk(Arc::clone(&running)))));
+    running.spread(config, &enrolled, &prober);
     Ok(Household {
-        running,
-        scheduler,
+        scheduler: tokio::spawn(scheduling.run()),
         recorder,
-        control,
-        others: vec![calendar, heartbeat],
+        control: tokio::spawn(socket.serve(Arc::new(Desk(Arc::clone(&running))))),
+        others: vec![
+            tokio::spawn(keep_calendar(
+                agenda_seen,
+                Duties::new(Arc::clone(&running)),
+            )),
+            tokio::spawn(heartbeat::run(heartbeat_seen, health)),
+            notifying,
+        ],
+        web,
+        running,
     })
 }
 
+async fn keep_calendar(agenda: watch::Receiver<calendar::Agenda>, duties: Duties) {
+    if let Err(error) = calendar::run(agenda, |firing| duties.fire(firing)).await {
+        tracing::error!(%error, "the calendar broke: cron monitors, settling and reports rest");
+    }
+}
+
 /// The recorder's wishes, from its thread.
-fn pass_on(outcome: Outcome, scheduler: &Handle) {
+fn pass_on(outcome: Outcome, scheduler: &Handle, notifier: &notifier::Handle) {
     for turn in outcome.turns {
         match turn {
             Turn::CheckAt { monitor, at } => scheduler.check_at(monitor, at),
@@ -257,6 +297,20 @@ fn pass_on(outcome: Outcome, scheduler: &Handle) {
             }
         }
     }
+    if outcome.mails {
+        notifier.wake();
+    }
+}
+
+fn open_web(config: &Config, sources: Sources) -> Result<Option<WebServer>, RunError> {
+    let Some(web) = &config.web else {
+        return Ok(None);
+    };
+    let listen = web.listen;
+    let server =
+        WebServer::start(listen, sources).map_err(|source| RunError::Web { listen, source })?;
+    tracing::info!("the status page is on http://{}/", server.address());
+    Ok(Some(server))
 }
 
 fn announce(config: &Config) {
@@ -279,20 +333,6 @@ fn announce(config: &Config) {
     }
 }
 
-fn trouble(what: &str, detail: String) -> Entry {
-    Entry::Say {
-        notice: Box::new(Notice {
-            about: None,
-            news: News::Trouble {
-                what: what.to_owned(),
-                detail,
-            },
-            decided_at: clock::now(),
-        }),
-        to: None,
-    }
-}
-
 /// Ends everything: first the checks, then what they led to, then the database.
 async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunError> {
     let Household {
@@ -301,19 +341,23 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
         recorder,
         control,
         others,
+        web,
     } = household;
     service::stopping("stopping: checks on their way end first");
     tracing::info!("stopping: checks on their way end first");
     control.abort();
+    let until = clock::tick() + grace;
     running.scheduler.send(Command::Stop { grace });
     let left_behind = scheduler.await.unwrap_or(0);
     if left_behind > 0 {
         tracing::warn!(left_behind, "checks did not end within shutdown_grace");
     }
     running.live.close(clock::now());
+    running.notifier.stop(until).await;
     for other in others {
         other.abort();
     }
+    drop(web);
     running.door.push(Entry::Stop);
     match ended(recorder, clock::tick() + LAST_WRITE).await {
         Some(Ended::Stopped(_)) => Ok(Ending::Orderly),

@@ -14,6 +14,7 @@ use super::checking::{Live, Tools};
 use super::fitness;
 use super::health::Health;
 use super::limits;
+use super::notifier;
 use super::recorder_entry::Enrolled;
 use super::recorder_queue::Door;
 use super::scheduler::{Command, Handle};
@@ -50,6 +51,10 @@ pub struct Running {
     pub scheduler: Handle,
     /// The wire and our own line.
     pub live: Arc<Live>,
+    /// The notifier's.
+    pub notifier: notifier::Handle,
+    /// The status page's.
+    pub shown: watch::Sender<Arc<Config>>,
     /// The calendar's.
     pub agenda: watch::Sender<Agenda>,
     /// The heartbeat's.
@@ -100,6 +105,10 @@ pub struct Parts {
     pub scheduler: Handle,
     /// See [`Running::live`].
     pub live: Arc<Live>,
+    /// See [`Running::notifier`].
+    pub notifier: notifier::Handle,
+    /// See [`Running::shown`].
+    pub shown: watch::Sender<Arc<Config>>,
     /// See [`Running::agenda`].
     pub agenda: watch::Sender<Agenda>,
     /// See [`Running::heartbeat`].
@@ -118,6 +127,8 @@ impl Running {
             door,
             scheduler,
             live,
+            notifier,
+            shown,
             agenda,
             heartbeat,
         } = parts;
@@ -130,6 +141,8 @@ impl Running {
             door,
             scheduler,
             live,
+            notifier,
+            shown,
             agenda,
             heartbeat,
             reloading: tokio::sync::Mutex::new(()),
@@ -146,6 +159,7 @@ impl Running {
 
     /// Another configuration is in force from now on.
     pub fn set_force(&self, force: Force) {
+        self.shown.send_replace(Arc::clone(&force.config));
         *self.force.write().unwrap_or_else(PoisonError::into_inner) = force;
     }
 
