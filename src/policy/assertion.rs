@@ -183,3 +183,176 @@ fn is_equal(a: &Value, b: &Value) -> bool {
         (a, b) => a == b,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::check::HttpVersion;
+    use crate::domain::expectation::StatusSet;
+    use crate::domain::probe::Hop;
+
+    fn answer(headers: &[(&str, &str)], body: &str, cut: bool) -> Answer {
+        Answer {
+            hop: Hop {
+                url: "http://site.test/".into(),
+                status: 200,
+                location: None,
+                remote_addr: None,
+                took: Duration::ZERO,
+            },
+            http_version: HttpVersion::Http11,
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+            body: body.as_bytes().to_vec(),
+            body_bytes: body.len() as u64,
+            body_cut: cut,
+            retry_after_s: None,
+            credentials_dropped: false,
+        }
+    }
+
+    fn expectation() -> Expectation {
+        Expectation {
+            status: StatusSet::parse(["2xx"]).unwrap(),
+            final_url: None,
+            headers: Vec::new(),
+            body_contains: Vec::new(),
+            body_excludes: Vec::new(),
+            body_matches: Vec::new(),
+            json: Vec::new(),
+            degraded_after: None,
+            certificate_expiry: Vec::new(),
+        }
+    }
+
+    fn check_json(body: &str, path: &str, test: JsonTest, want: &str) {
+        let answer = answer(&[], body, false);
+        let wanted = vec![JsonAssertion {
+            path_text: path.to_owned(),
+            path: serde_json_path::JsonPath::parse(path).unwrap(),
+            test,
+        }];
+        let content = Content::of(&answer, 1 << 20).unwrap();
+        let got = unmet_json(&wanted, &content).unwrap_or_default();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn json_is_asked_by_path() {
+        let body =
+            r#"{"status": "ok", "load": 0.5, "nodes": [{"up": true}, {"up": false}], "n": 1}"#;
+        let equals = JsonTest::Equals;
+        check_json(body, "$.status", equals(json!("ok")), "");
+        check_json(
+            body,
+            "$.status",
+            equals(json!("bad")),
+            "$.status is `\"ok\"`, not `\"bad\"`",
+        );
+        check_json(body, "$.n", equals(json!(1.0)), "");
+        check_json(body, "$.nodes[*].up", equals(json!(false)), "");
+        check_json(
+            body,
+            "$.none",
+            equals(json!(1)),
+            "$.none is not there, not `1`",
+        );
+        check_json(body, "$.none", JsonTest::Exists(false), "");
+        check_json(
+            body,
+            "$.none",
+            JsonTest::Exists(true),
+            "$.none is not there, and must be",
+        );
+        check_json(
+            body,
+            "$.nodes[*].up",
+            JsonTest::Exists(false),
+            "$.nodes[*].up is `true` and 1 more, and must not be there",
+        );
+        check_json(body, "$.load", JsonTest::LessThan(1.0), "");
+        check_json(
+            body,
+            "$.load",
+            JsonTest::GreaterThan(1.0),
+            "$.load is `0.5`, not greater than 1",
+        );
+        check_json(
+            body,
+            "$.status",
+            JsonTest::Matches(Regex::new("^o").unwrap()),
+            "",
+        );
+        check_json(
+            body,
+            "$.n",
+            JsonTest::Matches(Regex::new("^1$").unwrap()),
+            "",
+        );
+        check_json(
+            "<html>",
+            "$.a",
+            JsonTest::Exists(true),
+            "the body is no JSON (line 1, column 1): it begins `<html>`",
+        );
+        check_json("\u{feff}{\"a\": 1}", "$.a", JsonTest::Exists(true), "");
+    }
+
+    #[test]
+    fn headers_are_met_by_any_value() {
+        let answer = answer(
+            &[("vary", "a"), ("vary", "b"), ("x", "evil\r\n\u{1b}")],
+            "",
+            false,
+        );
+        let exact = |name: &str, value: &str| {
+            let wanted = vec![(name.to_owned(), TextMatch::Exact(value.to_owned()))];
+            unmet_header(&wanted, &answer).unwrap_or_default()
+        };
+        assert_eq!(exact("Vary", "b"), "");
+        assert_eq!(exact("Vary", "c"), "header Vary is `a`, not `c`");
+        assert_eq!(exact("X", "y"), "header X is `evil`, not `y`");
+        assert_eq!(exact("Etag", "y"), "header Etag is missing, expected `y`");
+    }
+
+    #[test]
+    fn what_was_not_read_decides_nothing() {
+        type Change = fn(&mut Expectation);
+        let cases: [(&str, bool, Change, &str); 6] = [
+            ("abc", false, |e| e.body_contains = vec!["b".into()], ""),
+            ("abc", true, |e| e.body_contains = vec!["b".into()], ""),
+            ("abc", false, |e| e.body_contains = vec!["z".into()], "body"),
+            (
+                "abc",
+                true,
+                |e| e.body_contains = vec!["z".into()],
+                "body_too_large",
+            ),
+            ("abc", true, |e| e.body_excludes = vec!["b".into()], "body"),
+            (
+                "abc",
+                true,
+                |e| e.body_excludes = vec!["z".into()],
+                "body_too_large",
+            ),
+        ];
+        for (body, cut, change, want) in cases {
+            let mut expectation = expectation();
+            change(&mut expectation);
+            let answer = answer(&[], body, cut);
+            let content = Content::of(&answer, 1 << 20).unwrap();
+            let got = unmet_body(&expectation, &content);
+            assert_eq!(
+                got.map_or("", |(kind, _)| kind.as_str()),
+                want,
+                "{body} {cut}"
+            );
+        }
+    }
+}

@@ -215,9 +215,9 @@ impl Exchange {
         }
         let list: Vec<String> = dead.iter().map(ToString::to_string).collect();
         let what = if winner.is_ipv4() && dead.iter().all(IpAddr::is_ipv6) {
-            "IPv6 does not answer"
+            "IPv6 does not answer in time"
         } else {
-            "not every address answers"
+            "not every address answers in time"
         };
         Some(format!(
             "{what}: `{host}` was reached at {winner}, not at {}",

@@ -93,8 +93,11 @@ fn of_connection(error: &reqwest::Error, found: &Found<'_>, trace: &Trace) -> Fa
         }
         return (FailureKind::Protocol, unforeseen(error));
     };
-    let tried = trace.tried_now();
-    connection_fault(io, tried)
+    let (kind, detail) = connection_fault(io, trace.tried_now());
+    if trace.wishes.proxied {
+        return (kind, format!("at the proxy: {detail}"));
+    }
+    (kind, detail)
 }
 
 /// What the system said about an attempt to connect to one of these addresses.
@@ -173,6 +176,9 @@ fn in_words(error: &rustls::Error) -> String {
         }
         Tls::AlertReceived(Alert::UnrecognisedName) => {
             "the server does not know the host name".to_owned()
+        }
+        Tls::AlertReceived(Alert::NoApplicationProtocol) => {
+            "the server does not speak HTTP/1.1 over TLS".to_owned()
         }
         Tls::AlertReceived(alert) => format!("the server ends it with alert {alert:?}"),
         Tls::PeerIncompatible(_) => format!(

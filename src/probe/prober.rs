@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reqwest::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use tokio::time::Instant;
+use url::Url;
 
 use super::body::{self, Body, Wanted};
 use super::certificate;
@@ -256,7 +257,7 @@ impl Journey<'_> {
             .collect();
         let location = locations.first().map(|raw| {
             let raw = String::from_utf8_lossy(raw);
-            self.masked(text::middle(&raw, LOCATION_CHARS_MAX).into_owned())
+            self.masked(recorded(&raw))
         });
         let hop = Hop {
             url: self.shown_url(request),
@@ -390,6 +391,17 @@ impl Journey<'_> {
         }
         self.target.masks.apply(&text).into_owned()
     }
+}
+
+/// A Location as it is recorded: raw, but for userinfo and what no chain needs at length.
+fn recorded(raw: &str) -> String {
+    let starred = raw
+        .contains('@')
+        .then(|| Url::parse(raw).ok())
+        .flatten()
+        .filter(|url| !url.username().is_empty() || url.password().is_some())
+        .map(|url| mask::without_userinfo(&url));
+    text::middle(starred.as_deref().unwrap_or(raw), LOCATION_CHARS_MAX).into_owned()
 }
 
 /// The address a request went to: known from the connection, else from the attempts, else from a

@@ -8,7 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
@@ -326,7 +325,7 @@ async fn ask(
     version: IpVersion,
     until: Instant,
 ) -> Result<Vec<IpAddr>, Trouble> {
-    let one = |family| question(&server.resolver, name, family, until);
+    let one = |family| question(server, name, family, until);
     match version {
         IpVersion::V4 => one(RecordType::A).await,
         IpVersion::V6 => one(RecordType::AAAA).await,
@@ -392,17 +391,29 @@ const fn no_address(version: IpVersion) -> &'static str {
     }
 }
 
+/// What keeps this host from asking a server, if it is this host.
+fn own_fault(server: SocketAddr) -> Option<std::io::Error> {
+    let any: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    UdpSocket::bind((any, 0))
+        .and_then(|socket| socket.connect(server))
+        .err()
+        .filter(is_local)
+}
+
 /// One question for one family.
 async fn question(
-    resolver: &TokioResolver,
+    server: &Server,
     name: &Name,
     family: RecordType,
     until: Instant,
 ) -> Result<Vec<IpAddr>, Trouble> {
-    let answer = match timeout_at(until, resolver.lookup(name.clone(), family)).await {
+    let answer = match timeout_at(until, server.resolver.lookup(name.clone(), family)).await {
         Err(_) => return Err(Trouble::Silent),
         Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => return Err(trouble(&error)),
+        Ok(Err(error)) => return Err(trouble(&error, server.address)),
     };
     let addresses: Vec<IpAddr> = answer
         .answers()
@@ -415,7 +426,7 @@ async fn question(
     Ok(addresses)
 }
 
-fn trouble(error: &NetError) -> Trouble {
+fn trouble(error: &NetError, server: SocketAddr) -> Trouble {
     match error {
         NetError::Timeout => Trouble::Silent,
         NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
@@ -425,6 +436,69 @@ fn trouble(error: &NetError) -> Trouble {
         },
         NetError::Dns(DnsError::ResponseCode(code)) => Trouble::Failed(code.to_string()),
         NetError::Io(io) if is_local(io) => Trouble::Local(io.to_string()),
+        // hickory has forgotten why; a socket of our own tells whether the fault is here.
+        NetError::NoConnections => match own_fault(server) {
+            Some(io) => Trouble::Local(io.to_string()),
+            None => Trouble::Failed("it cannot be reached".to_owned()),
+        },
         other => Trouble::Failed(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(all: &[&str], public_only: bool, want: &str) {
+        let all = all.iter().map(|text| text.parse().unwrap()).collect();
+        let got = match usable("site.test", all, public_only) {
+            Ok(addresses) => {
+                let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                shown.join(" ")
+            }
+            Err(fault) => fault.kind.to_string(),
+        };
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn addresses_are_ordered_and_filtered() {
+        check(&["127.0.0.1", "::1"], false, "::1 127.0.0.1");
+        check(
+            &["127.0.0.1", "127.0.0.2", "127.0.0.3", "::1"],
+            false,
+            "::1 127.0.0.1 127.0.0.2 127.0.0.3",
+        );
+        check(&["10.0.0.1", "93.184.216.34"], true, "93.184.216.34");
+        check(&["::ffff:10.0.0.1", "93.184.216.34"], true, "93.184.216.34");
+        check(&["10.0.0.1", "::1"], true, "redirect_blocked");
+        check(&["64:ff9b::a00:1"], true, "redirect_blocked");
+        check(&["10.0.0.1"], false, "10.0.0.1");
+    }
+
+    #[test]
+    fn the_more_certain_trouble_of_two_is_told() {
+        let told = |first, second| match merge(first, Ok(second)) {
+            Ok(addresses) => format!("{addresses:?}"),
+            Err(Trouble::NoName) => "no name".to_owned(),
+            Err(Trouble::NoAddress) => "no address".to_owned(),
+            Err(Trouble::Failed(_)) => "failed".to_owned(),
+            Err(Trouble::Silent) => "silent".to_owned(),
+            Err(Trouble::Local(_)) => "local".to_owned(),
+        };
+        let home = || Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+        let failed = || Err(Trouble::Failed(String::new()));
+        assert_eq!(told(home(), failed()), "[127.0.0.1]");
+        assert_eq!(told(Err(Trouble::Silent), home()), "[127.0.0.1]");
+        assert_eq!(told(Err(Trouble::Silent), failed()), "failed");
+        assert_eq!(
+            told(Err(Trouble::NoAddress), Err(Trouble::Silent)),
+            "silent"
+        );
+        assert_eq!(told(Err(Trouble::NoName), failed()), "no name");
+        assert_eq!(
+            told(Err(Trouble::NoAddress), Err(Trouble::NoAddress)),
+            "no address"
+        );
     }
 }

@@ -254,3 +254,18 @@ async fn name_servers_failures_stay_apart() {
         assert_eq!(verdict(&check), want, "{says:?}: {}", summary(&check));
     }
 }
+
+#[tokio::test]
+async fn a_name_server_that_is_not_there() {
+    let closed = closed_port().await;
+    let prober = sitewatch::probe::Prober::new(&sitewatch::domain::target::DnsSettings {
+        servers: vec![([127, 0, 0, 1], closed).into()],
+        hosts: "/nonexistent".into(),
+        ..Default::default()
+    })
+    .expect("a prober");
+    let check = check_with(&prober, soon("http://site.test/"), &expectation()).await;
+    let text = summary(&check);
+    assert_eq!(verdict(&check), "down dns_timeout", "{text}");
+    assert!(text.contains("127.0.0.1"), "{text}");
+}

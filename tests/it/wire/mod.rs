@@ -3,6 +3,7 @@
 mod curl;
 mod failures;
 mod http;
+mod local;
 mod names;
 mod redirects;
 mod tls;

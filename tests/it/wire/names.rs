@@ -110,10 +110,10 @@ async fn a_dead_address_is_passed_over_and_remarked() {
     // Nobody listens on the other loopback addresses.
     for (addresses, remark) in [
         (vec![HOME], None),
-        (vec![HOME_6, HOME], Some("IPv6 does not answer")),
+        (vec![HOME_6, HOME], Some("IPv6 does not answer in time")),
         (
             vec!["127.0.0.2".parse().expect("an address"), HOME],
-            Some("not every address answers"),
+            Some("not every address answers in time"),
         ),
     ] {
         let all = addresses.clone();

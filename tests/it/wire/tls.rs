@@ -288,12 +288,6 @@ async fn phases_show_where_the_time_went() {
     assert!(total >= sum && total < sum + ms(50), "{total:?} {sum:?}");
 }
 
-/// A proxy that tunnels, or refuses to.
-async fn tunnel(refusal: Option<&'static str>) -> (TcpListener, Option<&'static str>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    (listener, refusal)
-}
-
 #[tokio::test]
 async fn proxies() {
     let (root, server) = good_site();
@@ -313,7 +307,7 @@ async fn proxies() {
             "down connect_refused",
         ),
     ] {
-        let (listener, refusal) = tunnel(refusal).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let (seen, mut requests) = tokio::sync::mpsc::unbounded_channel();
         let serving = tokio::spawn(async move {
@@ -352,4 +346,46 @@ async fn proxies() {
         assert_eq!(has_login, !user.is_empty(), "{head}");
         serving.abort();
     }
+}
+
+#[tokio::test]
+async fn http_through_a_proxy() {
+    let proxy = Site::plain(|request| answer(200, "", &request.path)).await;
+    let mut target = target("http://site.test/a?b");
+    let url = format!("http://me:secret@{}", proxy.address);
+    target.proxy = Proxy::Environment {
+        http: Some(Url::parse(&url).expect("a URL")),
+        https: None,
+        no_proxy: "other.test".into(),
+    };
+    let prober = nameless();
+    let check = check_with(&prober, target.clone(), &expectation()).await;
+    assert_eq!(verdict(&check), "up 200", "{}", summary(&check));
+    let request = proxy.last();
+    assert_eq!(request.path, "http://site.test/a?b");
+    assert_eq!(request.header("host"), Some("site.test"));
+    assert_eq!(
+        request.header("proxy-authorization"),
+        Some("Basic bWU6c2VjcmV0")
+    );
+    // A proxy that is down is said to be the proxy.
+    let closed = crate::support::site::closed_port().await;
+    let url = Url::parse(&format!("http://127.0.0.1:{closed}")).expect("a URL");
+    target.proxy = Proxy::Through(url);
+    let check = check_with(&prober, target.clone(), &expectation()).await;
+    assert_eq!(verdict(&check), "down connect_refused");
+    assert!(
+        summary(&check).contains("at the proxy"),
+        "{}",
+        summary(&check)
+    );
+    // An exception goes directly: nobody resolves the name here.
+    target.proxy = Proxy::Environment {
+        http: Some(Url::parse(&proxy.url("")).expect("a URL")),
+        https: None,
+        no_proxy: "site.test".into(),
+    };
+    let no = NameServer::start(|_| Says::NxDomain).await;
+    let check = check_with(&asking(&[&no]), target, &expectation()).await;
+    assert_eq!(verdict(&check), "down dns_not_found");
 }
