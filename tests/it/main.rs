@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod support;
+mod web;
 mod web_pages;
 mod wire;
 mod world;

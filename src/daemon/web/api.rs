@@ -67,7 +67,6 @@ pub(super) fn monitors(view: &View<'_>, past: &mut Past, query: &str) -> Made {
     }
     let (names, tags): (Vec<&str>, Vec<&str>) =
         (query.all("monitor").collect(), query.list("tag").collect());
-    past.refresh(view);
     let rows: Vec<StatusRow> = view
         .lives
         .iter()
@@ -102,7 +101,6 @@ pub(super) fn monitor(view: &View<'_>, past: &mut Past, name: &str, query: &str)
     let Some(live) = view.find(name) else {
         return Ok(no_monitor());
     };
-    past.refresh(view);
     let row = status_row(view, past, live);
     Ok(object(&json::status(&row, view.audience)))
 }

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod cache;
+mod charts;
 mod monitor_page;
 mod numbers;
 mod pages;

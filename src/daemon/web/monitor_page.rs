@@ -1,20 +1,23 @@
 //! The rows of `/monitor/NAME`.
 
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::api;
+use super::charts;
 use super::pages;
 use super::past::Past;
 use super::view::{View, next_check_at};
 use super::windows::announced;
 use crate::daemon::board::Live;
-use crate::domain::check::{Chain, Check, Micros};
+use crate::domain::check::{Chain, Check, Timings};
 use crate::domain::monitor::{Monitor, Schedule};
 use crate::domain::span::Written;
 use crate::store::error::StoreError;
 use crate::store::history::HistoryQuery;
 use crate::store::incidents::IncidentQuery;
+use crate::store::usual::Spell;
 use crate::view::json::Audience;
 use crate::view::page::rows::{
     CertificateRow, ChainChangeRow, CheckRow, HopRow, MonitorPage, PhaseRow,
@@ -26,11 +29,8 @@ const CHECKS: u64 = 20;
 const INCIDENTS: usize = 50;
 /// Changes of the chain in the list.
 const CHANGES: usize = 10;
-/// Changes of anything that are looked through for those of the chain, and how far back.
-const CHANGES_READ_MAX: u64 = 300;
-const CHANGES_BACK: Duration = Duration::from_secs(30 * 86_400);
-/// What is usual is the median of so many checks at most.
-const USUAL_MAX: u64 = 1500;
+/// How far back they are looked for.
+const WAYS_BACK: Duration = Duration::from_secs(14 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Everything on the page of one monitor.
@@ -39,15 +39,6 @@ pub(super) fn gather(
     past: &mut Past,
     live: &Live,
 ) -> Result<MonitorPage, StoreError> {
-    let day = read(
-        past,
-        HistoryQuery {
-            monitors: vec![live.id],
-            since: Some(view.now.minus(DAY)),
-            limit: Some(USUAL_MAX),
-            ..HistoryQuery::default()
-        },
-    )?;
     let newest = read(
         past,
         HistoryQuery {
@@ -56,16 +47,11 @@ pub(super) fn gather(
             ..HistoryQuery::default()
         },
     )?;
-    let changes = read(
-        past,
-        HistoryQuery {
-            monitors: vec![live.id],
-            since: Some(view.now.minus(CHANGES_BACK)),
-            changes: true,
-            limit: Some(CHANGES_READ_MAX),
-            ..HistoryQuery::default()
-        },
-    )?;
+    let reader = past.reader()?;
+    let day = reader.checks(live.id, view.now.minus(DAY), view.now)?;
+    let usual = reader.usual(live.id, view.now)?;
+    let ways = reader.ways(live.id, view.now.minus(WAYS_BACK), view.now)?;
+    let charts = charts::charts(reader, live.id, &day, view.now)?;
     let incidents = IncidentQuery {
         monitors: vec![live.id],
         ..IncidentQuery::default()
@@ -84,10 +70,10 @@ pub(super) fn gather(
             Audience::Public => String::new(),
         },
         next_check_at: next_check_at(live, view.config, view.now),
-        charts: past.charts(view, live.id)?,
-        phases: last.map_or_else(Vec::new, |last| phases(last, &day)),
+        charts,
+        phases: last.map_or_else(Vec::new, |last| phases(last, usual.as_ref())),
         chain: last.map_or_else(Vec::new, |last| hops(view, live, last)),
-        chain_changes: chain_changes(view, live, &changes),
+        chain_changes: chain_changes(view, live, &ways),
         certificate: certificate.map(|seen| CertificateRow {
             subject: seen.subject.clone(),
             issuer: seen.issuer.clone(),
@@ -140,102 +126,67 @@ fn check_row(view: &View<'_>, check: &Check) -> CheckRow {
     }
 }
 
-fn phases(last: &Check, day: &[Check]) -> Vec<PhaseRow> {
-    let good = || day.iter().filter(|check| check.verdict.is_good());
+fn phases(last: &Check, usual: Option<&Timings>) -> Vec<PhaseRow> {
+    let usual = usual.map(Timings::phases);
     last.timings
         .phases()
         .into_iter()
         .enumerate()
-        .map(|(index, (phase, took))| {
-            let mut times: Vec<Micros> = good()
-                .filter_map(|check| check.timings.phases()[index].1)
-                .collect();
-            times.sort_unstable();
-            PhaseRow {
-                phase,
-                last: took,
-                usual: times.get(times.len() / 2).copied(),
-            }
+        .map(|(index, (phase, took))| PhaseRow {
+            phase,
+            last: took,
+            usual: usual.and_then(|phases| phases[index].1),
         })
         .collect()
 }
 
 fn hops(view: &View<'_>, live: &Live, check: &Check) -> Vec<HopRow> {
-    let address = |address: Option<std::net::SocketAddr>| match (view.audience, address) {
-        (Audience::Owner, Some(address)) => address.to_string(),
-        (Audience::Public, _) | (_, None) => String::new(),
-    };
+    let mut rows = way(view, live, &check.chain);
+    for (row, took) in rows.iter_mut().zip(&check.redirect_times) {
+        row.took = Some(*took);
+    }
+    // The last status is that of the end only where an answer came from there.
+    if let Some(end) = rows.get_mut(check.chain.redirects.len()) {
+        end.status = check.status.filter(|_| check.http_version.is_some());
+    }
+    rows
+}
+
+/// Redirect by redirect, and the end where it is not the last redirect itself.
+fn way(view: &View<'_>, live: &Live, chain: &Chain) -> Vec<HopRow> {
     let own = live.monitor.url_shown();
-    let shown = |url: &str| view.url(url, url == own).into_owned();
-    let redirects = check.chain.redirects.iter().enumerate();
-    let mut rows: Vec<HopRow> = redirects
-        .map(|(index, redirect)| HopRow {
-            url: shown(&redirect.url),
-            status: Some(redirect.status),
-            address: address(redirect.remote_addr),
-            took: check.redirect_times.get(index).copied(),
-        })
-        .collect();
-    // A chain that broke at a redirect ends with that answer: its URL was not asked again.
-    let ended_there = check
-        .chain
-        .redirects
-        .last()
-        .is_some_and(|last| last.url == check.chain.final_url);
-    if !ended_there && !check.chain.final_url.is_empty() {
-        rows.push(HopRow {
-            url: shown(&check.chain.final_url),
-            status: if check.http_version.is_some() || rows.is_empty() {
-                check.status
-            } else {
-                check
-                    .status
-                    .filter(|status| Some(*status) != rows.last().and_then(|row| row.status))
-            },
-            address: address(check.chain.remote_addr),
-            took: None,
-        });
-    }
-    rows
-}
-
-/// Codes and URLs without query and fragment: what makes a way another one.
-fn shape(chain: &Chain) -> (Vec<(&str, u16)>, &str) {
-    let bare = |url| {
-        let url: &str = url;
-        &url[..url.find(['?', '#']).unwrap_or(url.len())]
+    let hop = |url: &str, status, address: Option<SocketAddr>| HopRow {
+        url: view.url(url, url == own).into_owned(),
+        status,
+        address: match (view.audience, address) {
+            (Audience::Owner, Some(address)) => address.to_string(),
+            (Audience::Public, _) | (_, None) => String::new(),
+        },
+        took: None,
     };
-    let redirects = chain.redirects.iter();
-    (
-        redirects
-            .map(|redirect| (bare(redirect.url.as_str()), redirect.status))
-            .collect(),
-        bare(chain.final_url.as_str()),
-    )
-}
-
-/// The checks at which the way became another one, of those at which anything changed, newest first. Only good
-/// checks have gone all of it.
-fn chain_changes(view: &View<'_>, live: &Live, changes: &[Check]) -> Vec<ChainChangeRow> {
-    let good: Vec<&Check> = changes
+    let mut rows: Vec<HopRow> = chain
+        .redirects
         .iter()
-        .filter(|check| check.verdict.is_good())
+        .map(|redirect| hop(&redirect.url, Some(redirect.status), redirect.remote_addr))
         .collect();
-    let mut rows: Vec<ChainChangeRow> = good
-        .windows(2)
-        .filter(|pair| shape(&pair[0].chain) != shape(&pair[1].chain))
-        .map(|pair| ChainChangeRow {
-            at: pair[0].at,
-            hops: hops(view, live, pair[0]),
-        })
-        .take(CHANGES)
-        .collect();
-    // What it was before the first change that is listed.
-    if let (Some(oldest), true) = (good.last(), !rows.is_empty() && rows.len() < CHANGES) {
-        rows.push(ChainChangeRow {
-            at: oldest.at,
-            hops: hops(view, live, oldest),
-        });
+    let last = chain.redirects.last();
+    if last.is_none_or(|last| last.url != chain.final_url) && !chain.final_url.is_empty() {
+        rows.push(hop(&chain.final_url, None, chain.remote_addr));
     }
     rows
+}
+
+/// The ways that were gone, the newest first; nothing where it was always the same.
+fn chain_changes(view: &View<'_>, live: &Live, ways: &[Spell]) -> Vec<ChainChangeRow> {
+    if ways.len() < 2 {
+        return Vec::new();
+    }
+    ways.iter()
+        .rev()
+        .take(CHANGES)
+        .map(|spell| ChainChangeRow {
+            at: spell.from,
+            hops: way(view, live, &spell.chain),
+        })
+        .collect()
 }

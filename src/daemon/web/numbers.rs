@@ -21,7 +21,6 @@ const BYTES_PER_MONITOR: usize = 1500;
 
 /// `/metrics`.
 pub(super) fn metrics(view: &View<'_>, past: &mut Past, health: &Health) -> Made {
-    past.refresh(view);
     let monitors: Vec<MonitorMetrics<'_>> = view
         .lives
         .iter()

@@ -40,7 +40,6 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
     // A page is for people: what is not known in its query is passed over.
     let query = Query::lenient(query);
     let page = query.number("page", u32::MAX).ok().flatten().unwrap_or(1);
-    past.refresh(view);
     let open = IncidentQuery {
         open: true,
         ..IncidentQuery::default()
@@ -91,7 +90,6 @@ pub(super) fn monitor(view: &View<'_>, past: &mut Past, name: &str) -> Made {
     let Some(live) = view.find(name) else {
         return Ok(nothing_here(view.config, view.now));
     };
-    past.refresh(view);
     let data = monitor_page::gather(view, past, live)?;
     let page = page_monitor::monitor(&data).into_string();
     Ok(Reply::new(HTML, Keep::Revalidate, page))
@@ -164,7 +162,6 @@ pub(super) fn badge(view: &View<'_>, past: &mut Past, name: &str, query: &str) -
             "There is no such monitor.\n",
         ));
     };
-    past.refresh(view);
     let query = Query::lenient(query);
     let state = state_of(live);
     let known = past.of(live.id);

@@ -37,6 +37,9 @@ const LAST_ANSWER_TIME: Duration = Duration::from_secs(60);
 const STOP_TIME: Duration = Duration::from_secs(1);
 /// A listener that fails (no descriptors left) is asked again after this.
 const ACCEPT_REST: Duration = Duration::from_millis(200);
+/// Between two portions of the past requests have their turn; afterwards it rests.
+const WARM_SOON: Duration = Duration::from_millis(20);
+const WARM_REST: Duration = Duration::from_millis(500);
 /// How much less the thread counts than those that check, for the kernel's scheduler.
 const NICENESS: i32 = 10;
 
@@ -67,6 +70,7 @@ impl WebServer {
                 step_back();
                 let site = Rc::new(Site::new(sources));
                 let tasks = tokio::task::LocalSet::new();
+                tasks.spawn_local(warm(Rc::clone(&site)));
                 let served = tasks.run_until(serve(listener, site, stopped));
                 if let Err(error) = runtime.block_on(served) {
                     tracing::error!("web: failed to listen on {address}: {error}");
@@ -110,6 +114,14 @@ fn step_back() {
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
         tracing::debug!("web: the thread keeps its priority: {error}");
+    }
+}
+
+/// Reads the past between requests, so that no request has to.
+async fn warm(site: Rc<Site>) {
+    loop {
+        let more = site.warm(clock::now());
+        tokio::time::sleep(if more { WARM_SOON } else { WARM_REST }).await;
     }
 }
 

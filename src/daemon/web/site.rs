@@ -70,6 +70,11 @@ impl Site {
         }
     }
 
+    /// Reads a portion of the past, if one is due; true while there is more to read.
+    pub(super) fn warm(&self, now: Timestamp) -> bool {
+        self.past.borrow_mut().step(&self.sources, now)
+    }
+
     /// Answers; `give` makes the response of what is perhaps shared with others.
     pub(super) fn answer<T>(&self, asked: &Asked<'_>, give: impl FnOnce(&mut Reply) -> T) -> T {
         let config = Arc::clone(&self.sources.config.borrow());
@@ -120,6 +125,7 @@ impl Site {
         asked: &Asked<'_>,
     ) -> Reply {
         let mut past = self.past.borrow_mut();
+        past.step(&self.sources, asked.now);
         let view = View::new(&self.sources, config, question.audience, asked.now);
         let made = match route {
             Route::Overview => pages::overview(&view, &mut past, asked.query),

@@ -155,7 +155,7 @@ fn phases(rows: &[PhaseRow]) -> Markup {
 
 fn hop(row: &HopRow) -> Markup {
     html! {
-        span.status { @match row.status { Some(status) => (status), None => "no answer" } } " "
+        span.status { @match row.status { Some(status) => (status), None => "–" } } " "
         code.url { (row.url) }
         @if !row.address.is_empty() { " " span.quiet { "from " (row.address) } }
         @if let Some(took) = row.took { " " span.quiet { (words::millis(took)) } }
