@@ -1,7 +1,14 @@
 //! `sitewatch config`: validate, show, compare and document the configuration.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use crate::config::show::ShowError;
+use crate::config::{self, Config};
+use crate::domain::settings::{MailTransport, SmtpTls};
 
 /// Arguments of `sitewatch config`.
 #[derive(Debug, clap::Args)]
@@ -9,13 +16,6 @@ pub struct Args {
     /// What to do
     #[command(subcommand)]
     pub command: ConfigCommand,
-}
-
-/// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch config` is not built yet".to_owned(),
-    ))
 }
 
 /// What to do with the configuration.
@@ -31,8 +31,164 @@ pub enum ConfigCommand {
     Diff {
         /// The other file
         #[arg(value_name = "NEW")]
-        new: std::path::PathBuf,
+        new: PathBuf,
     },
     /// Print a commented monitors.toml with every key
     Example,
+}
+
+/// More monitors than this are counted, not named.
+const NAMES_SHOWN_MAX: usize = 5;
+
+/// Runs the command.
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    match &args.command {
+        ConfigCommand::Check => check(context),
+        ConfigCommand::Show => show(context),
+        ConfigCommand::Schema => {
+            writeln!(context.out, "{:#}", config::schema::schema())?;
+            Ok(Outcome::Fine)
+        }
+        ConfigCommand::Diff { new } => diff(context, new),
+        ConfigCommand::Example => {
+            context.out.write_str(config::EXAMPLE)?;
+            Ok(Outcome::Fine)
+        }
+    }
+}
+
+/// The file in use.
+fn located(context: &mut Context) -> Result<PathBuf, CliError> {
+    match config::locate(context.options.config.as_deref(), &context.environment) {
+        Ok(located) => {
+            if let Some(warning) = &located.warning {
+                context.out.warning(warning);
+            }
+            Ok(located.file)
+        }
+        Err(not_found) => Err(CliError::Configuration(not_found.to_string())),
+    }
+}
+
+fn loaded(context: &Context, file: &std::path::Path) -> Result<Config, CliError> {
+    config::load(file, &context.environment)
+        .map_err(|errors| CliError::Configuration(errors.to_string()))
+}
+
+fn check(context: &mut Context) -> Result<Outcome, CliError> {
+    let file = located(context)?;
+    let config = loaded(context, &file)?;
+    let text = summary(&config)?;
+    context.out.write_str(&text)?;
+    for warning in &config.warnings {
+        context.out.warning(warning);
+    }
+    Ok(Outcome::Fine)
+}
+
+/// What a valid configuration does, in a few lines: how many, by which way, who is told of what.
+fn summary(config: &Config) -> Result<String, std::fmt::Error> {
+    let plural = |count: usize, word: &str| match count {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    };
+    let mut out = String::new();
+    let disabled = config
+        .monitors
+        .iter()
+        .filter(|monitor| !monitor.enabled)
+        .count();
+    write!(
+        out,
+        "{} is valid: {}",
+        config.file.display(),
+        plural(config.monitors.len(), "monitor")
+    )?;
+    if disabled > 0 {
+        write!(out, " ({disabled} not enabled)")?;
+    }
+    if !config.maintenance.is_empty() {
+        write!(
+            out,
+            ", {}",
+            plural(config.maintenance.len(), "maintenance window")
+        )?;
+    }
+    writeln!(out)?;
+    writeln!(out, "database  {}", config.daemon.database.display())?;
+    let Some(email) = &config.email else {
+        writeln!(out, "mail      none")?;
+        return Ok(out);
+    };
+    match &email.transport {
+        MailTransport::Smtp(server) => {
+            let tls = match server.tls {
+                SmtpTls::Starttls => "starttls",
+                SmtpTls::Implicit => "implicit TLS",
+                SmtpTls::None => "in clear",
+            };
+            writeln!(
+                out,
+                "mail      by {} port {}, {tls}, from {}",
+                server.host, server.port, email.from
+            )?;
+        }
+        MailTransport::Directory(path) => {
+            writeln!(
+                out,
+                "mail      as files in {}, from {}",
+                path.display(),
+                email.from
+            )?;
+        }
+    }
+    let mut told: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for monitor in config.monitors.iter().filter(|monitor| monitor.enabled) {
+        let to: Vec<&str> = monitor
+            .rules
+            .to
+            .iter()
+            .map(|address| address.mailbox())
+            .collect();
+        let to = if to.is_empty() {
+            "nobody".to_owned()
+        } else {
+            to.join(", ")
+        };
+        told.entry(to).or_default().push(monitor.name.as_str());
+    }
+    for (to, names) in &told {
+        let shown = names
+            .iter()
+            .take(NAMES_SHOWN_MAX)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        match names.len().saturating_sub(NAMES_SHOWN_MAX) {
+            0 => writeln!(out, "          {to}: {shown}")?,
+            more => writeln!(out, "          {to}: {shown} and {more} more")?,
+        }
+    }
+    Ok(out)
+}
+
+fn show(context: &mut Context) -> Result<Outcome, CliError> {
+    let file = located(context)?;
+    let environment = context.environment.clone();
+    match config::show::show(&file, &environment, &mut context.out) {
+        Ok(()) => Ok(Outcome::Fine),
+        Err(ShowError::Config(errors)) => Err(CliError::Configuration(errors.to_string())),
+        Err(ShowError::Write(error)) => Err(error.into()),
+    }
+}
+
+fn diff(context: &mut Context, new: &std::path::Path) -> Result<Outcome, CliError> {
+    let file = located(context)?;
+    let old = loaded(context, &file)?;
+    let new = loaded(context, new)?;
+    writeln!(context.out, "{}", config::diff(&old, &new))?;
+    for warning in &new.warnings {
+        context.out.warning(warning);
+    }
+    Ok(Outcome::Fine)
 }

@@ -60,6 +60,18 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErro
     }
 }
 
+/// As [`load`], with the texts it was made of.
+pub(super) fn load_with_sources(
+    file: &Path,
+    environment: &Environment,
+) -> Result<(Config, Vec<Source>), ConfigErrors> {
+    let mut outcome = read(file, environment);
+    match (outcome.config.take(), outcome.faults.is_empty()) {
+        (Some(config), true) => Ok((config, outcome.sources)),
+        _ => Err(outcome.errors()),
+    }
+}
+
 /// Loads what the reading commands need: the database, the zone and the names. Whatever is wrong
 /// elsewhere is one warning.
 ///

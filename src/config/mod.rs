@@ -1,5 +1,6 @@
 //! Text to a [`Config`] that is only constructible when valid; every fault collected with its place.
 
+pub mod diff;
 mod email;
 pub mod environment;
 mod expand;
@@ -17,15 +18,21 @@ mod reading;
 mod redact;
 mod render;
 mod rules;
+pub mod schema;
 mod sections;
+pub mod show;
 mod source;
 mod suggest;
 mod syntax;
 mod target;
 mod value;
 
+pub use diff::{Diff, diff};
 pub use environment::Environment;
 pub use fault::ConfigErrors;
 pub use load::{Brief, load, load_brief};
 pub use model::Config;
 pub use paths::{Located, NotFound, locate};
+
+/// The commented file with every key, as `config example` prints it.
+pub const EXAMPLE: &str = include_str!("../../monitors.example.toml");
