@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::{history, place};
-use crate::store::incidents::{IncidentQuery, ListedIncident};
+use super::{history, place, rows};
+use crate::store::incidents::IncidentQuery;
 use crate::view::json::{self, Audience};
-use crate::view::record::{IncidentRow, MailRow};
+use crate::view::record::IncidentRow;
 use crate::view::{csv, incidents};
 
 /// Arguments of `sitewatch incidents`.
@@ -56,7 +56,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             limit: args.limit,
         };
         let listed = reader.incidents(&query).map_err(CliError::machine)?;
-        listed.into_iter().map(row).collect()
+        listed.into_iter().map(rows::incident).collect()
     };
     let screen = context.out.screen();
     let out = &mut context.out;
@@ -78,21 +78,4 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         incidents::write(&rows, &clock, screen, out)?;
     }
     Ok(Outcome::Fine)
-}
-
-/// An incident as the views want it.
-pub fn row(listed: ListedIncident) -> IncidentRow {
-    let mails = listed.mails.into_iter().map(|mail| MailRow {
-        kind: mail.kind,
-        to: mail.to.mailbox().to_owned(),
-        message_id: mail.message_id,
-        queued_at: mail.queued_at,
-        sent_at: mail.sent_at,
-    });
-    IncidentRow {
-        monitor: listed.name.as_str().to_owned(),
-        url: listed.url,
-        incident: listed.incident,
-        mails: mails.collect(),
-    }
 }

@@ -21,5 +21,6 @@ pub mod incidents;
 pub mod man;
 pub mod replay;
 pub mod report;
+pub mod rows;
 pub mod run;
 pub mod status;

@@ -1,10 +1,39 @@
 //! `sitewatch status`: the current state of each monitor, from the database.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::place::{self, Place};
+use super::rows;
+use crate::config::Config;
+use crate::control::{self, Answer, DaemonStatus, Request};
+use crate::domain::check::Micros;
+use crate::domain::monitor::{Monitor, MonitorId, Schedule};
+use crate::domain::span::Human;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::calendar::Cron;
+use crate::policy::grid::Grid;
+use crate::policy::memory::{Flags, ShownState};
+use crate::store::reader::Reader;
+use crate::store::status::StatusRow as StoredStatus;
+use crate::view::json::{self, Audience};
+use crate::view::record::StatusRow;
+use crate::view::status as view;
+use crate::view::when::Clock;
+
+/// For more monitors than this the latency of each hour is not read.
+const SPARKLINES_MAX: usize = 200;
 
 /// Arguments of `sitewatch status`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sitewatch status\n  sitewatch status shop blog\n  \
+    sitewatch status --json | jq 'select(.state == \"down\")'\n\n\
+    A state is unknown when the newest check is older than two intervals or no daemon runs."
+)]
 pub struct Args {
     /// Only these monitors
     #[arg(value_name = "NAME")]
@@ -12,8 +41,278 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch status` is not built yet".to_owned(),
-    ))
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let place = place::brief(context)?;
+    let clock = place.clock();
+    let reader = place.reader()?;
+    let daemon = Daemon::of(&place, &reader);
+    let mut rows = collect(&place, &reader, args, &clock, daemon.runs())?;
+    sort(&mut rows, &place);
+    let screen = context.out.screen();
+    if context.options.json {
+        for row in &rows {
+            json::line(&json::status(row, Audience::Owner), &mut context.out)?;
+        }
+        return Ok(Outcome::Fine);
+    }
+    view::write(&rows, &clock, screen, &mut context.out)?;
+    let newest = reader.newest_at().map_err(CliError::machine)?;
+    let line = format!(
+        "{} · {}",
+        view::summary(&rows),
+        daemon.line(newest, &place, &clock)
+    );
+    let line = if screen.unicode {
+        line
+    } else {
+        line.replace('·', "-")
+    };
+    if screen.is_terminal() && !rows.is_empty() {
+        writeln!(context.out)?;
+    }
+    writeln!(context.out, "{line}")?;
+    Ok(Outcome::Fine)
+}
+
+/// What is known of the daemon.
+enum Daemon {
+    /// It answered.
+    Answered(Box<DaemonStatus>),
+    /// It holds the database, and does not talk to us.
+    Holds(String),
+    /// There is none.
+    None,
+}
+
+impl Daemon {
+    fn of(place: &Place, reader: &Reader) -> Self {
+        let Some(pid) = reader.daemon() else {
+            return Self::None;
+        };
+        let answer = place
+            .control_socket
+            .as_deref()
+            .and_then(|socket| control::ask(socket, &Request::Status).ok());
+        match answer {
+            Some(Answer::Daemon(status)) => Self::Answered(status),
+            Some(Answer::Done { .. } | Answer::Failed { .. } | Answer::Refused { .. }) | None => {
+                Self::Holds(pid)
+            }
+        }
+    }
+
+    const fn runs(&self) -> bool {
+        match self {
+            Self::Answered(_) | Self::Holds(_) => true,
+            Self::None => false,
+        }
+    }
+
+    fn line(&self, newest: Option<Timestamp>, place: &Place, clock: &Clock) -> String {
+        match self {
+            Self::Answered(status) => {
+                let mut parts = Vec::new();
+                parts.push(
+                    if status.on_time {
+                        "checks on time"
+                    } else {
+                        "checks are late"
+                    }
+                    .to_owned(),
+                );
+                parts.push(match (status.mails, status.mails_waiting) {
+                    (false, _) => "no [email]: nothing is mailed".to_owned(),
+                    (true, 1) => "1 mail waiting".to_owned(),
+                    (true, waiting) => format!("{waiting} mails waiting"),
+                });
+                parts.extend(status.troubles.iter().cloned());
+                parts.push(format!(
+                    "daemon up {}",
+                    Human(clock.now.since(status.started_at))
+                ));
+                parts.join(" · ")
+            }
+            Self::Holds(pid) => format!("a daemon runs (process {pid})"),
+            Self::None => {
+                let last = match newest {
+                    Some(at) => format!("the newest check is {} old", clock.ago(at)),
+                    None => "nothing was ever checked".to_owned(),
+                };
+                let mails = match &place.config {
+                    Some(config) if config.email.is_none() => " · no [email]: nothing is mailed",
+                    _ => "",
+                };
+                format!("no daemon runs, {last}{mails}")
+            }
+        }
+    }
+}
+
+fn collect(
+    place: &Place,
+    reader: &Reader,
+    args: &Args,
+    clock: &Clock,
+    daemon_runs: bool,
+) -> Result<Vec<StatusRow>, CliError> {
+    let known = reader.monitors().map_err(CliError::machine)?;
+    let ids = place.select(&known, &args.names)?;
+    let stored = if ids.is_empty() && !args.names.is_empty() {
+        Vec::new()
+    } else {
+        reader.status(&ids, clock.now).map_err(CliError::machine)?
+    };
+    let mut latency = latency(reader, &stored, clock.now)?;
+    let configured: HashMap<&str, &Monitor> =
+        place.config.as_ref().map_or_else(HashMap::new, |config| {
+            config
+                .monitors
+                .iter()
+                .map(|monitor| (monitor.name.as_str(), monitor))
+                .collect()
+        });
+    let mut rows = Vec::with_capacity(stored.len());
+    for one in &stored {
+        let last = one
+            .newest
+            .as_ref()
+            .map(|check| reader.resolve(check))
+            .transpose();
+        let last = last.map_err(CliError::machine)?;
+        let bars = latency.remove(&one.monitor.id).unwrap_or_default();
+        let mut row = rows::status(one, last, bars);
+        let monitor = configured.get(one.monitor.name.as_str()).copied();
+        if let Some(monitor) = monitor {
+            row.tags.clone_from(&monitor.tags);
+            row.note.clone_from(&monitor.note);
+            if daemon_runs && !row.flags.paused {
+                row.next_check_at = next_check(monitor, place.config.as_ref(), clock.now);
+            }
+        }
+        outdate(&mut row, one, monitor, place, clock.now, daemon_runs);
+        rows.push(row);
+    }
+    rows.extend(never_seen(place, &rows, args));
+    Ok(rows)
+}
+
+/// The order of the configuration; what it does not name comes last, by name.
+fn sort(rows: &mut [StatusRow], place: &Place) {
+    let order: HashMap<&str, usize> = place
+        .names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (name.as_str(), index))
+        .collect();
+    rows.sort_by_key(|row| {
+        order
+            .get(row.monitor.as_str())
+            .copied()
+            .unwrap_or(usize::MAX)
+    });
+}
+
+/// Monitors of the configuration that the database does not know yet.
+fn never_seen(place: &Place, rows: &[StatusRow], args: &Args) -> Vec<StatusRow> {
+    let Some(config) = &place.config else {
+        return Vec::new();
+    };
+    config
+        .monitors
+        .iter()
+        .filter(|monitor| monitor.enabled)
+        .filter(|monitor| {
+            args.names.is_empty() || args.names.iter().any(|name| name == monitor.name.as_str())
+        })
+        .filter(|monitor| !rows.iter().any(|row| row.monitor == monitor.name.as_str()))
+        .map(|monitor| StatusRow {
+            monitor: monitor.name.as_str().to_owned(),
+            url: monitor.url_shown(),
+            state: ShownState::Pending,
+            since: None,
+            reason: None,
+            flags: Flags::default(),
+            incident: None,
+            last_check: None,
+            next_check_at: None,
+            uptime_percent_24h: None,
+            uptime_percent_30d: None,
+            latency_24h: Vec::new(),
+            tags: monitor.tags.clone(),
+            note: monitor.note.clone(),
+        })
+        .collect()
+}
+
+/// Turns a state that nobody stands for any more into unknown.
+fn outdate(
+    row: &mut StatusRow,
+    stored: &StoredStatus,
+    monitor: Option<&Monitor>,
+    place: &Place,
+    now: Timestamp,
+    daemon_runs: bool,
+) {
+    let Some(newest) = stored.newest.as_ref().map(|check| check.at()) else {
+        return;
+    };
+    let stale = match monitor.map(|monitor| &monitor.schedule) {
+        Some(Schedule::Cron(text)) => cron_missed(&text.0, place, newest, now),
+        Some(Schedule::Every(_)) | None => {
+            let timeout = monitor.map_or(Duration::ZERO, |monitor| monitor.target.timeout);
+            now.since(newest) > stored.monitor.interval * 2 + timeout
+        }
+    };
+    if (stale || !daemon_runs) && row.state != ShownState::Unknown {
+        row.state = ShownState::Unknown;
+        row.since = Some(newest);
+        row.reason = None;
+    }
+}
+
+/// Whether a cron monitor has let two of its moments pass without a check.
+fn cron_missed(text: &str, place: &Place, newest: Timestamp, now: Timestamp) -> bool {
+    let Ok(cron) = Cron::parse(text) else {
+        return false;
+    };
+    let before = |moment: Timestamp| cron.last_at_or_before(&place.zone, moment);
+    let last = before(now);
+    let one_before = last.and_then(|last| before(last.minus(Duration::from_millis(1))));
+    one_before.is_some_and(|moment| newest < moment)
+}
+
+fn next_check(monitor: &Monitor, config: Option<&Config>, now: Timestamp) -> Option<Timestamp> {
+    match &monitor.schedule {
+        Schedule::Every(interval) => Some(Grid::new(&monitor.name, *interval).next_after(now)),
+        Schedule::Cron(text) => {
+            let zone = &config?.daemon.timezone;
+            Cron::parse(&text.0).ok()?.next_after(zone, now)
+        }
+    }
+}
+
+/// The median of each of the last 24 hours, oldest first.
+fn latency(
+    reader: &Reader,
+    stored: &[StoredStatus],
+    now: Timestamp,
+) -> Result<HashMap<MonitorId, Vec<Option<Micros>>>, CliError> {
+    if stored.is_empty() || stored.len() > SPARKLINES_MAX {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<MonitorId> = stored.iter().map(|row| row.monitor.id).collect();
+    let hour = Duration::from_secs(3600);
+    let end = Timestamp::from_ms((now.as_ms() / 3_600_000 + 1) * 3_600_000);
+    let edges: Vec<Timestamp> = (0..=24)
+        .rev()
+        .map(|hours| end.minus(hour * hours))
+        .collect();
+    let tallies = reader.tallies(&ids, &edges).map_err(CliError::machine)?;
+    Ok(tallies
+        .into_iter()
+        .map(|(id, hours)| {
+            let medians = hours.iter().map(|tally| tally.latency.percentile(50));
+            (id, medians.collect())
+        })
+        .collect())
 }

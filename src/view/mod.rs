@@ -15,6 +15,7 @@ pub mod page;
 pub mod record;
 pub mod screen;
 pub mod sparkline;
+pub mod status;
 pub mod table;
 pub mod tour;
 pub mod when;

@@ -1,0 +1,91 @@
+//! What the database answers, as the views want it.
+
+use crate::domain::check::{Check, Micros};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::{Flags, ShownState};
+use crate::policy::uptime::Account;
+use crate::store::incidents::ListedIncident;
+use crate::store::report::ReportRow as StoredReport;
+use crate::store::status::StatusRow as StoredStatus;
+use crate::view::record::{IncidentRow, MailRow, ReportRow, StatusRow};
+
+/// An outage with its mails.
+pub fn incident(listed: ListedIncident) -> IncidentRow {
+    let mails = listed.mails.into_iter().map(|mail| MailRow {
+        kind: mail.kind,
+        to: mail.to.mailbox().to_owned(),
+        message_id: mail.message_id,
+        queued_at: mail.queued_at,
+        sent_at: mail.sent_at,
+    });
+    IncidentRow {
+        monitor: listed.name.as_str().to_owned(),
+        url: listed.url,
+        incident: listed.incident,
+        mails: mails.collect(),
+    }
+}
+
+/// A monitor over a period.
+pub fn report(row: &StoredReport) -> ReportRow {
+    let Account {
+        up_ms,
+        degraded_ms,
+        down_ms,
+        maintenance_ms,
+        unknown_ms,
+        outages,
+        longest_ms,
+        mttr_ms,
+    } = row.account;
+    // Lengths of time are never negative.
+    let ms = i64::unsigned_abs;
+    let [p50, p95, p99] = row.latency();
+    ReportRow {
+        monitor: row.monitor.name.as_str().to_owned(),
+        url: row.monitor.url.clone(),
+        from: row.from,
+        to: row.to,
+        uptime_percent: row.account.uptime_percent(),
+        coverage_percent: row.account.coverage_percent(),
+        outages: u64::from(outages),
+        up_ms: ms(up_ms),
+        degraded_ms: ms(degraded_ms),
+        down_ms: ms(down_ms),
+        maintenance_ms: ms(maintenance_ms),
+        unknown_ms: ms(unknown_ms),
+        longest_outage_ms: (outages > 0).then(|| ms(longest_ms)),
+        mttr_ms: mttr_ms.map(ms),
+        checks: row.tally.total(),
+        p50,
+        p95,
+        p99,
+    }
+}
+
+/// How a monitor stands, by the database alone: what is asked of the daemon and the configuration is added later.
+pub fn status(
+    row: &StoredStatus,
+    last_check: Option<Check>,
+    latency: Vec<Option<Micros>>,
+) -> StatusRow {
+    let shown = row.shown;
+    StatusRow {
+        monitor: row.monitor.name.as_str().to_owned(),
+        url: row.monitor.url.clone(),
+        state: shown.map_or(ShownState::Pending, |shown| shown.state),
+        since: shown
+            .map(|shown| shown.since)
+            .filter(|since| *since > Timestamp::from_ms(0)),
+        reason: shown.and_then(|shown| shown.reason),
+        flags: shown.map_or_else(Flags::default, |shown| shown.flags),
+        incident: shown.and_then(|shown| shown.incident),
+        last_check,
+        next_check_at: None,
+        uptime_percent_24h: row.day.and_then(|day| day.uptime_percent()),
+        uptime_percent_30d: row.month.and_then(|month| month.uptime_percent()),
+        latency_24h: latency,
+        tags: Vec::new(),
+        note: String::new(),
+    }
+}

@@ -1,0 +1,215 @@
+//! How all monitors stand, as a table.
+
+use std::fmt::{self, Write};
+
+use super::record::StatusRow;
+use super::screen::{Screen, Tone};
+use super::sparkline;
+use super::table::{self, Cell, Column, Fit};
+use super::when::{self, Clock, grouped};
+use crate::domain::check::Check;
+use crate::policy::memory::ShownState;
+
+/// Writes the table.
+pub fn write(
+    rows: &[StatusRow],
+    clock: &Clock,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let columns = [
+        Column::left("NAME").fit(Fit::Cut(8)),
+        Column::left("STATE").fit(Fit::Cut(14)),
+        Column::right("SINCE"),
+        Column::right("LAST").fit(Fit::Drop(1)),
+        Column::left("24 h").fit(Fit::Drop(3)),
+        Column::right("").fit(Fit::Drop(1)),
+        Column::right("30 d").fit(Fit::Drop(2)),
+    ];
+    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| of(row, clock, screen)).collect();
+    table::write(&columns, &cells, screen, out)
+}
+
+fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
+    let last = row.last_check.as_ref();
+    let since = match row.since {
+        None => "-".to_owned(),
+        Some(since) if screen.is_terminal() => clock.ago(since),
+        Some(since) => clock.exact(since),
+    };
+    let bars = if screen.is_terminal() && screen.unicode {
+        let values: Vec<Option<f64>> = row
+            .latency_24h
+            .iter()
+            .map(|time| time.map(|time| time.as_ms()))
+            .collect();
+        sparkline::bars(&values)
+    } else {
+        String::new()
+    };
+    let mut cells = vec![
+        Cell::from(row.monitor.as_str()),
+        Cell::toned(state_words(row), tone(row.state)),
+        since.into(),
+        last.map_or_else(|| "-".to_owned(), |check| when::ms(check.timings.total))
+            .into(),
+    ];
+    if screen.is_terminal() {
+        cells.push(Cell::toned(bars, Tone::Accent));
+    }
+    cells.push(percent(row.uptime_percent_24h));
+    cells.push(percent(row.uptime_percent_30d));
+    if !screen.is_terminal() {
+        cells.push(row.url.as_str().into());
+    }
+    cells
+}
+
+fn percent(value: Option<f64>) -> Cell {
+    let text = when::percent(value);
+    match value {
+        None => Cell::toned(text, Tone::Faint),
+        Some(value) if value < 99.0 => Cell::toned(text, Tone::Warning),
+        Some(_) => text.into(),
+    }
+}
+
+/// `DOWN 503`, `degraded: slow`, `up, maintenance`.
+pub fn state_words(row: &StatusRow) -> String {
+    let last_status = row.last_check.as_ref().and_then(status_of_failure);
+    let mut words = match (row.state, row.reason) {
+        (ShownState::Down, reason) => {
+            let cause = last_status
+                .map(|status| status.to_string())
+                .or_else(|| reason.map(|reason| reason.as_str().to_owned()));
+            cause.map_or_else(|| "DOWN".to_owned(), |cause| format!("DOWN {cause}"))
+        }
+        (ShownState::Degraded, Some(reason)) => format!("degraded: {reason}"),
+        (state, _) => state.as_str().to_owned(),
+    };
+    for flag in row.flags.words() {
+        words.push_str(", ");
+        words.push_str(&flag.replace('_', " "));
+    }
+    words
+}
+
+/// The status of a check that failed by its status.
+fn status_of_failure(check: &Check) -> Option<u16> {
+    let failure = check.verdict.failure()?;
+    (failure.kind == crate::domain::check::FailureKind::Status).then_some(check.status)?
+}
+
+const fn tone(state: ShownState) -> Tone {
+    match state {
+        ShownState::Up => Tone::Good,
+        ShownState::Degraded | ShownState::Unknown => Tone::Warning,
+        ShownState::Down => Tone::Bad,
+        ShownState::Pending => Tone::Faint,
+    }
+}
+
+/// `4 sites: 3 up, 1 down`
+pub fn summary(rows: &[StatusRow]) -> String {
+    let count = |state| rows.iter().filter(|row| row.state == state).count();
+    let words: Vec<String> = [
+        ShownState::Up,
+        ShownState::Degraded,
+        ShownState::Down,
+        ShownState::Unknown,
+        ShownState::Pending,
+    ]
+    .into_iter()
+    .map(|state| (state, count(state)))
+    .filter(|(_, count)| *count > 0)
+    .map(|(state, count)| format!("{} {state}", grouped(count as u64)))
+    .collect();
+    let sites = if rows.len() == 1 { "site" } else { "sites" };
+    let total = grouped(rows.len() as u64);
+    if words.is_empty() {
+        format!("{total} {sites}")
+    } else {
+        format!("{total} {sites}: {}", words.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::domain::check::{FailureKind, Micros};
+    use crate::domain::timestamp::Timestamp;
+    use crate::policy::memory::Flags;
+
+    const NOW: Timestamp = Timestamp::from_ms(1_795_377_600_123);
+
+    fn row(name: &str, state: ShownState, seconds: u64, reason: Option<FailureKind>) -> StatusRow {
+        StatusRow {
+            monitor: name.into(),
+            url: format!("https://{name}/"),
+            state,
+            since: Some(NOW.minus(Duration::from_secs(seconds))),
+            reason,
+            flags: Flags::default(),
+            incident: None,
+            last_check: None,
+            next_check_at: None,
+            uptime_percent_24h: Some(99.02),
+            uptime_percent_30d: None,
+            latency_24h: vec![Some(Micros(1)), None, Some(Micros(2))],
+            tags: Vec::new(),
+            note: String::new(),
+        }
+    }
+
+    fn check(screen: Screen, want: &str) {
+        let mut wiki = row("wiki", ShownState::Up, 86_400 * 41, None);
+        wiki.flags.maintenance = true;
+        let rows = [
+            row(
+                "shop",
+                ShownState::Down,
+                840,
+                Some(FailureKind::ConnectRefused),
+            ),
+            row("api", ShownState::Degraded, 10_800, Some(FailureKind::Slow)),
+            wiki,
+        ];
+        let clock = Clock {
+            zone: TimeZone::UTC,
+            now: NOW,
+        };
+        let mut out = String::new();
+        write(&rows, &clock, screen, &mut out).unwrap();
+        writeln!(out, "{}", summary(&rows)).unwrap();
+        assert_eq!(out, want);
+    }
+
+    #[test]
+    fn a_terminal_gets_a_table() {
+        check(
+            Screen::terminal(80),
+            "NAME  STATE                 SINCE  LAST  24 h           30 d
+shop  DOWN connect_refused    14m     -  ▅ █   99.02 %     -
+api   degraded: slow           3h     -  ▅ █   99.02 %     -
+wiki  up, maintenance         41d     -  ▅ █   99.02 %     -
+3 sites: 1 up, 1 degraded, 1 down
+",
+        );
+    }
+
+    #[test]
+    fn a_pipe_gets_a_line_a_monitor() {
+        check(
+            Screen::PLAIN,
+            "shop\tDOWN connect_refused\t2026-11-22T19:46:00.123+00:00\t-\t99.02 %\t-\thttps://shop/
+api\tdegraded: slow\t2026-11-22T17:00:00.123+00:00\t-\t99.02 %\t-\thttps://api/
+wiki\tup, maintenance\t2026-10-12T20:00:00.123+00:00\t-\t99.02 %\t-\thttps://wiki/
+3 sites: 1 up, 1 degraded, 1 down
+",
+        );
+    }
+}
