@@ -11,7 +11,7 @@ use super::recorder_staged::{Deed, Origin};
 use crate::config::Config;
 use crate::domain::monitor::{Monitor, MonitorId, Rules};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::memory::Memory;
+use crate::policy::memory::{Memory, Status};
 use crate::policy::monitor::{self, Event, Surroundings};
 use crate::policy::window::Windows;
 use crate::store::batch::SpanKind;
@@ -136,10 +136,20 @@ impl Recorder {
             let _ = self.step(place, Event::Reconfigured { url_changed }, now);
             let slot = &self.slots[place];
             if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
-                let newest = slot.memory.recent.newest.as_ref();
-                let ended = newest.map(|check| check.at.plus(check.timings.total.as_duration()));
+                let ended = slot.newest_ended();
                 let at = ended.unwrap_or(now).plus(slot.monitor.rules.retry_interval);
                 self.turns.push(Turn::CheckAt { monitor, at });
+            }
+            // Its parents were made due when it began to fail, which may not have reached the scheduler.
+            if let Status::Suspect { first_bad, .. } = &slot.memory.kept.status {
+                let unless_since = *first_bad;
+                for parent in &slot.parents {
+                    let monitor = self.slots[*parent].id;
+                    self.turns.push(Turn::CheckNow {
+                        monitor,
+                        unless_since,
+                    });
+                }
             }
         }
         self.staged.urgent = true;

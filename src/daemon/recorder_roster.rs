@@ -60,6 +60,12 @@ impl Slot {
         }
     }
 
+    /// When its newest check ended.
+    pub(super) fn newest_ended(&self) -> Option<Timestamp> {
+        let newest = self.memory.recent.newest.as_ref()?;
+        Some(newest.at.plus(newest.timings.total.as_duration()))
+    }
+
     pub(super) fn as_parent(&self) -> Parent {
         Parent::of(&self.memory.kept.status, self.memory.recent.known_at)
     }

@@ -319,11 +319,12 @@ impl Recorder {
             Effect::CheckAgain { after } => {
                 let ended = match event {
                     Event::Checked(check) => check.at.plus(check.timings.total.as_duration()),
+                    // As after a restart: what it knows now is as old as its newest check.
                     Event::Tick
                     | Event::Order(_)
                     | Event::ParentRecovered
                     | Event::Reconfigured { .. }
-                    | Event::Removed => now,
+                    | Event::Removed => slot.newest_ended().unwrap_or(now),
                 };
                 let (monitor, at) = (slot.id, ended.plus(after));
                 self.turns.push(Turn::CheckAt { monitor, at });

@@ -1,0 +1,67 @@
+//! Any mixture of events: what the scene itself asserts (one incident at a time, every close has its
+//! open, no mail but a recovery's inside a window, never UP without DOWN, time goes on, the kept part
+//! survives its JSON) holds, and a restart after every event changes nothing.
+
+use proptest::prelude::*;
+
+const EVENTS: &[&str] = &[
+    "U",
+    "U",
+    "U",
+    "U*2",
+    "U*20",
+    "D",
+    "D",
+    "D*2",
+    "D*3",
+    "R",
+    "D429/30",
+    "S",
+    "S*3",
+    "X",
+    "C5",
+    "C5new",
+    "A",
+    "B",
+    "B*3",
+    ".",
+    "+10m",
+    "+1h",
+    "pause",
+    "resume",
+    "mute=15m",
+    "unmute",
+    "ack",
+    "ack=5m",
+    "gone",
+    "moved",
+    "window(",
+    ")window",
+    "offline(",
+    ")offline",
+    "parent=up",
+    "parent=failing",
+    "parent=stale",
+    "parent=recovered",
+    "shown",
+];
+
+const SETTINGS: &[&str] = &[
+    "",
+    "confirm=1 recover=1 flapping=3/2h",
+    "confirm=2 recover=3 reminder=7m slow drift",
+    "confirm=1 recover=1 flapping=2/10m reminder=3m slow drift no-recovery",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn keeps_the_promises(
+        settings in prop::sample::select(SETTINGS),
+        events in prop::collection::vec(prop::sample::select(EVENTS), 1..60),
+    ) {
+        let timeline = format!("{settings}; {}", events.join(" "));
+        prop_assert_eq!(super::scene::run(&timeline, false), super::scene::run(&timeline, true));
+    }
+}

@@ -1,0 +1,6 @@
+//! The alert machine's rules as timelines.
+
+mod anything;
+mod scene;
+mod states;
+mod told;

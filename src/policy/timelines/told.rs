@@ -1,0 +1,271 @@
+//! Who is told what, and what is held back.
+
+use super::scene::check;
+
+#[test]
+fn reminders_grow_rarer_and_rest_after_an_ack() {
+    check(
+        "confirm=1 reminder=10m; D +75m U U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         10:00 mail STILL DOWN 10m, next 30:00
+         30:00 mail STILL DOWN 30m, next 1:10:00
+         1:10:00 mail STILL DOWN 1h 10m, next 2:30:00
+         1:15:10 closed 1:15:00, 1 failed
+         1:15:10 mail UP after 1h 15m",
+    );
+    check(
+        "confirm=1 reminder=20h; D +48h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         20:00:00 mail STILL DOWN 20h, next 44:00:00
+         44:00:00 mail STILL DOWN 1d 20h, next 68:00:00",
+    );
+    check(
+        "confirm=1 reminder=10m; D ack +60m shown U U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         1:00:00 down since 00:00 (status) +acked
+         1:00:10 closed 1:00:00, 1 failed
+         1:00:10 mail UP after 1h",
+    );
+    check(
+        "confirm=1 reminder=10m; D ack=15m +16m",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         15:00 mail STILL DOWN 15m, next 35:00",
+    );
+    check(
+        "; U ack",
+        "00:00 refused: it is not down, there is nothing to acknowledge",
+    );
+}
+
+#[test]
+fn recoveries_can_be_switched_off() {
+    check(
+        "confirm=1 recover=1 no-recovery; D U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         01:00 closed 01:00, 1 failed",
+    );
+}
+
+#[test]
+fn a_monitor_that_goes_while_down_goes_without_a_word() {
+    for (event, ending) in [("gone", "removed"), ("pause", "paused")] {
+        check(
+            &format!("confirm=1; D D {event} shown"),
+            &format!(
+                "00:00 opened 00:00
+                 00:00 mail DOWN 503, 1 failed
+                 01:00 closed 01:00, 2 failed, {ending}
+                 01:00 waiting mails dropped
+                 01:00 pending since 01:00{}",
+                if event == "pause" { " +paused" } else { "" }
+            ),
+        );
+    }
+    check(
+        "confirm=1; U pause pause D shown resume resume U shown",
+        "00:00 refused: it is paused already
+         01:00 pending since 00:00 +paused
+         01:00 refused: it is not paused
+         02:00 up since 02:00",
+    );
+}
+
+#[test]
+fn a_mute_holds_mails_and_not_incidents() {
+    check(
+        "confirm=1; U mute=10m D shown +10m shown",
+        "01:00 opened 01:00
+         01:00 down since 01:00 (status) +muted
+         10:00 mail DOWN 503, 1 failed, good 00:00, held by mute
+         11:00 down since 01:00 (status)",
+    );
+    check(
+        "confirm=1; U mute=10m D U U +10m",
+        "01:00 opened 01:00
+         02:10 closed 02:00, 1 failed",
+    );
+    // Who was told before gets the UP also inside the mute.
+    check(
+        "confirm=1 reminder=5m; D mute=10m +6m U U +10m unmute",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         06:10 closed 06:00, 1 failed
+         06:10 mail UP after 6m
+         16:10 refused: it is not muted",
+    );
+    check(
+        "confirm=1 reminder=5m; D mute=10m +30s unmute +5m",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         05:00 mail STILL DOWN 5m, next 15:00",
+    );
+    check(
+        "confirm=1 reminder=5m; D mute=10m +12m",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         10:00 mail STILL DOWN 10m, next 20:00",
+    );
+}
+
+#[test]
+fn in_maintenance_nothing_is_mailed_and_what_is_still_down_at_its_end_is() {
+    check(
+        "confirm=1; U window( D shown D )window shown",
+        "01:00 opened 01:00
+         01:00 down since 01:00 (status) +maintenance
+         02:00 mail DOWN 503, 2 failed, good 00:00, held by maintenance
+         02:00 down since 01:00 (status)",
+    );
+    check(
+        "confirm=1; U window( D U U )window U",
+        "01:00 opened 01:00
+         02:10 closed 02:00, 1 failed, maintenance",
+    );
+    // A recovery that is being confirmed at the end may still fail.
+    check(
+        "confirm=1; U window( D U )window U",
+        "01:00 opened 01:00
+         02:10 closed 02:00, 1 failed, maintenance",
+    );
+    check(
+        "confirm=1; U window( D U )window D",
+        "01:00 opened 01:00
+         02:10 mail DOWN 503, 2 failed, good 00:00, held by maintenance",
+    );
+    // Down before: the incident is marked, no reminder inside, the UP goes out.
+    check(
+        "confirm=1 reminder=5m; D window( +6m U U )window",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         06:10 closed 06:00, 1 failed, maintenance
+         06:10 mail UP after 6m",
+    );
+    check(
+        "slow; U window( S*5 )window S",
+        "05:00 mail DEGRADED slow 3 since 01:00",
+    );
+}
+
+#[test]
+fn while_we_are_offline_alerts_are_held() {
+    check(
+        "confirm=1; U offline( R +5m )offline",
+        "01:00 opened 01:00
+         06:00 mail DOWN connect_refused, 1 failed, good 00:00, held by offline",
+    );
+}
+
+#[test]
+fn while_a_parent_fails_its_children_are_silent() {
+    check(
+        "confirm=2; U parent=up D D",
+        "01:00 parents due
+         01:10 opened 01:00
+         01:10 mail DOWN 503, 2 failed, good 00:00",
+    );
+    check(
+        "confirm=2; U parent=failing D D shown D parent=recovered D D",
+        "01:00 parents due
+         01:10 opened 01:00
+         01:10 down since 01:00 (status) +parent_down
+         02:20 mail DOWN 503, 5 failed, good 00:00, held by parent",
+    );
+    check(
+        "confirm=2; U parent=failing D D parent=recovered D U U",
+        "01:00 parents due
+         01:10 opened 01:00
+         01:40 closed 01:30, 3 failed",
+    );
+    check(
+        "; U parent=failing D D parent=recovered D D U",
+        "01:00 parents due\n01:20 parents due",
+    );
+    // The parent is not checked: after a minute it is no longer waited for.
+    check(
+        "confirm=1; U parent=stale D +2m",
+        "01:00 parents due
+         01:00 opened 01:00
+         02:00 mail DOWN 503, 1 failed, good 00:00, held by parent",
+    );
+    // Told before the parent failed: no reminder, but the UP.
+    check(
+        "confirm=1 reminder=5m; D parent=failing +6m U U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         06:10 closed 06:00, 1 failed
+         06:10 mail UP after 6m",
+    );
+}
+
+#[test]
+fn flapping_is_one_mail_and_one_at_its_end() {
+    check(
+        "confirm=1 recover=1 flapping=4/2h; U D U D U shown D U D U*31 shown",
+        "01:00 opened 01:00
+         01:00 mail DOWN 503, 1 failed, good 00:00
+         02:00 closed 02:00, 1 failed
+         02:00 mail UP after 1m
+         03:00 opened 03:00
+         03:00 mail DOWN 503, 1 failed, good 02:00
+         04:00 closed 04:00, 1 failed
+         04:00 mail FLAPPING 4
+         04:00 up since 04:00 +flapping
+         05:00 opened 05:00
+         06:00 closed 06:00, 1 failed
+         07:00 opened 07:00
+         08:00 closed 08:00, 1 failed
+         38:00 mail UP after 5m
+         38:00 up since 08:00",
+    );
+    // Ten minutes of down are one DOWN.
+    check(
+        "confirm=1 recover=1 flapping=2/2h; U D U D +12m U U U +26m U*3",
+        "01:00 opened 01:00
+         01:00 mail DOWN 503, 1 failed, good 00:00
+         02:00 closed 02:00, 1 failed
+         02:00 mail FLAPPING 2
+         03:00 opened 03:00
+         13:00 mail DOWN 503, 1 failed, good 02:00, held by flapping
+         15:00 closed 15:00, 1 failed
+         45:00 mail UP after 12m",
+    );
+    // The change that makes it flapping is a failure: the mail about it stands for the DOWN.
+    check(
+        "confirm=1 recover=1 flapping=3/2h; U D U D U*31",
+        "01:00 opened 01:00
+         01:00 mail DOWN 503, 1 failed, good 00:00
+         02:00 closed 02:00, 1 failed
+         02:00 mail UP after 1m
+         03:00 opened 03:00
+         03:00 mail FLAPPING 3
+         04:00 closed 04:00, 1 failed
+         34:00 mail UP after 1m",
+    );
+    // Changes far apart are none, nor are those of planned work.
+    check(
+        "confirm=1 recover=1 flapping=3/10m; U D U +11m D U",
+        "01:00 opened 01:00
+         01:00 mail DOWN 503, 1 failed, good 00:00
+         02:00 closed 02:00, 1 failed
+         02:00 mail UP after 1m
+         13:00 opened 13:00
+         13:00 mail DOWN 503, 1 failed, good 02:00
+         14:00 closed 14:00, 1 failed
+         14:00 mail UP after 1m",
+    );
+    check(
+        "confirm=1 recover=1 flapping=3/2h; U window( D U D U )window D shown",
+        "01:00 opened 01:00
+         02:00 closed 02:00, 1 failed, maintenance
+         03:00 opened 03:00
+         04:00 closed 04:00, 1 failed, maintenance
+         05:00 opened 05:00
+         05:00 mail DOWN 503, 1 failed, good 04:00
+         05:00 down since 05:00 (status)",
+    );
+}
