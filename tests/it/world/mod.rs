@@ -6,5 +6,6 @@
 )]
 
 mod config;
+mod recording;
 mod runs;
 mod scene;

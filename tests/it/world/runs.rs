@@ -179,3 +179,47 @@ fn a_world_that_dies_is_like_one_that_does_not() {
         }
     });
 }
+
+/// A dead router in front of 500 sites: nobody gets more than two mails in the first five minutes, and
+/// with the router as their parent only the one about it.
+#[test]
+fn a_storm_is_one_digest() {
+    let directory = in_memory();
+    template(directory.path());
+    for with_parent in [false, true] {
+        let sites = 500;
+        let mut monitors = vec![monitor("router")];
+        for number in 0..sites {
+            let mut site = monitor(&format!("site-{number}"));
+            if with_parent {
+                site.depends_on = vec![MonitorName::parse("router").unwrap()];
+            }
+            monitors.push(site);
+        }
+        let down = BTreeMap::from([(START.plus(seconds(30)), Weather::Down(502))]);
+        let script = Script {
+            weather: vec![down; monitors.len()],
+            ..Script::default()
+        };
+        let path = directory.path().join(format!("storm-{with_parent}.db"));
+        let template = directory.path().join("template.db");
+        let mut world = World::new(&path, &template, config(monitors), script, None);
+        world.run_for(seconds(30 + 300));
+        assert_eq!(world.incidents().len(), sites + 1);
+        for to in ["ops@example.com", "boss@example.com"] {
+            let delivered = world
+                .delivered
+                .iter()
+                .filter(|mail| mail.to.mailbox() == to);
+            let delivered: Vec<(MailKind, usize)> = delivered
+                .map(|mail| (mail.kind, mail.tells.len()))
+                .collect();
+            let expected = if with_parent {
+                vec![(MailKind::Down, 1)]
+            } else {
+                vec![(MailKind::Digest, sites + 1)]
+            };
+            assert_eq!(delivered, expected, "{to}");
+        }
+    }
+}

@@ -279,46 +279,10 @@ impl World {
 
     fn look(&self, place: usize) -> Check {
         let weather = self.script.weather[place].range(..=self.now).next_back();
-        let weather = weather.map_or(Weather::Up, |(_, weather)| *weather);
-        let failure = |kind, detail: &str| Failure {
-            kind,
-            detail: detail.into(),
-        };
-        let (verdict, status) = match weather {
-            Weather::Up => (Verdict::Up, Some(200)),
-            Weather::Slow => {
-                let slow = failure(FailureKind::Slow, "took 3 s");
-                (Verdict::Degraded(slow), Some(200))
-            }
-            Weather::Down(status) => {
-                let wrong = failure(FailureKind::Status, "not expected");
-                (Verdict::Down(wrong), Some(status))
-            }
-            Weather::Unknown => (
-                Verdict::Unknown(failure(FailureKind::Local, "offline")),
-                None,
-            ),
-        };
-        Check {
-            at: self.now,
-            verdict,
-            status,
-            chain: Arc::new(Chain {
-                final_url: "https://example.com/".into(),
-                ..Chain::default()
-            }),
-            redirect_times: Vec::new(),
-            timings: Timings {
-                total: Micros(0),
-                ..Timings::default()
-            },
-            http_version: None,
-            body_bytes: 0,
-            retry_after_s: None,
-            certificate: None,
-            excerpt: None,
-            remarks: Vec::new(),
-        }
+        look(
+            weather.map_or(Weather::Up, |(_, weather)| *weather),
+            self.now,
+        )
     }
 
     /// The notifier: delivers what may leave, and says when to look again.
@@ -462,5 +426,48 @@ fn delivery_holds(seed: u64) -> sitewatch::policy::outbox::row::Holds {
         Holds::Mail
     } else {
         Holds::Recipient
+    }
+}
+
+/// What a check finds in such weather.
+pub fn look(weather: Weather, at: Timestamp) -> Check {
+    let failure = |kind, detail: &str| Failure {
+        kind,
+        detail: detail.into(),
+    };
+    let (verdict, status) = match weather {
+        Weather::Up => (Verdict::Up, Some(200)),
+        Weather::Slow => {
+            let slow = failure(FailureKind::Slow, "took 3 s");
+            (Verdict::Degraded(slow), Some(200))
+        }
+        Weather::Down(status) => {
+            let wrong = failure(FailureKind::Status, "not expected");
+            (Verdict::Down(wrong), Some(status))
+        }
+        Weather::Unknown => (
+            Verdict::Unknown(failure(FailureKind::Local, "offline")),
+            None,
+        ),
+    };
+    Check {
+        at,
+        verdict,
+        status,
+        chain: Arc::new(Chain {
+            final_url: "https://example.com/".into(),
+            ..Chain::default()
+        }),
+        redirect_times: Vec::new(),
+        timings: Timings {
+            total: Micros(0),
+            ..Timings::default()
+        },
+        http_version: None,
+        body_bytes: 0,
+        retry_after_s: None,
+        certificate: None,
+        excerpt: None,
+        remarks: Vec::new(),
     }
 }

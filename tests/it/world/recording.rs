@@ -1,0 +1,410 @@
+//! The recorder at its door: orders, reloads, parents, windows, a full disk.
+
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use sitewatch::config::Config;
+use sitewatch::daemon::recorder::Recorder;
+use sitewatch::daemon::recorder_entry::{Entry, Refused, Reply, Turn};
+use sitewatch::domain::check::Verdict;
+use sitewatch::domain::monitor::{MonitorId, MonitorName};
+use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime};
+use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::policy::monitor::Order;
+use sitewatch::store::error::StoreError;
+use sitewatch::store::incidents::IncidentQuery;
+use sitewatch::store::reader::Reader;
+use sitewatch::store::writer::Store;
+
+use super::config::{config, monitor, seconds};
+use super::scene::{START, Weather, look};
+
+struct Desk {
+    directory: tempfile::TempDir,
+    recorder: Recorder,
+    now: Timestamp,
+    turns: Vec<Turn>,
+}
+
+impl Desk {
+    fn new(config: Config) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("a.db"), START).unwrap();
+        let (recorder, _) = Recorder::open(store, Arc::new(config), START).unwrap();
+        Self {
+            directory,
+            recorder,
+            now: START,
+            turns: Vec::new(),
+        }
+    }
+
+    /// The same database under a process that knows nothing.
+    fn reopened(self, config: Config) -> Self {
+        let Self {
+            directory,
+            recorder,
+            now,
+            ..
+        } = self;
+        drop(recorder);
+        let store = Store::open(&directory.path().join("a.db"), now).unwrap();
+        let (recorder, _) = Recorder::open(store, Arc::new(config), now).unwrap();
+        Self {
+            directory,
+            recorder,
+            now,
+            turns: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, entry: Entry) {
+        let outcome = self.recorder.take([entry], self.now);
+        self.turns.extend(outcome.turns);
+    }
+
+    /// Lets `seconds_later` pass and hands in a check.
+    fn check(&mut self, monitor: i64, weather: Weather, seconds_later: u64) {
+        self.now = self.now.plus(seconds(seconds_later));
+        self.take(Entry::Checked {
+            monitor: MonitorId(monitor),
+            check: Box::new(look(weather, self.now)),
+        });
+    }
+
+    fn fails(&mut self, monitor: i64) {
+        for _ in 0..3 {
+            self.check(monitor, Weather::Down(503), 10);
+        }
+    }
+
+    fn order(&mut self, monitor: i64, order: Order) -> String {
+        let answer = Arc::new(Mutex::new(String::new()));
+        let told = Arc::clone(&answer);
+        self.take(Entry::Order {
+            monitors: vec![MonitorId(monitor)],
+            order,
+            reply: Reply::with(move |refused: Result<Vec<Refused>, _>| {
+                *told.lock().unwrap() = match refused {
+                    Ok(refused) => refused.first().map_or("done".into(), |r| r.why.clone()),
+                    Err(error) => error.to_string(),
+                };
+            }),
+        });
+        let answer = answer.lock().unwrap();
+        answer.clone()
+    }
+
+    fn reload(&mut self, config: Config) {
+        let fine = Arc::new(AtomicU32::new(0));
+        let told = Arc::clone(&fine);
+        self.take(Entry::Reconfigure {
+            config: Arc::new(config),
+            reply: Reply::with(move |enrolled| {
+                told.store(u32::from(enrolled.is_ok()), SeqCst);
+            }),
+        });
+        assert_eq!(fine.load(SeqCst), 1);
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::open(&self.directory.path().join("a.db")).unwrap()
+    }
+
+    /// Incidents, oldest first: name, begin and end in seconds, failed checks, in maintenance.
+    fn incidents(&self) -> Vec<String> {
+        let since = |at: Timestamp| at.since(START).as_secs();
+        let listed = self.reader().incidents(&IncidentQuery::default()).unwrap();
+        listed
+            .iter()
+            .rev()
+            .map(|listed| {
+                let incident = &listed.incident;
+                format!(
+                    "{} {}-{} {}{}",
+                    listed.name,
+                    since(incident.key.opened_at),
+                    incident
+                        .closed_at
+                        .map_or(String::new(), |at| since(at).to_string()),
+                    incident.checks_failed,
+                    if incident.maintenance {
+                        " maintenance"
+                    } else {
+                        ""
+                    }
+                )
+            })
+            .collect()
+    }
+
+    /// What is in the outbox for ops, in order: kind, state.
+    fn mails(&self) -> Vec<String> {
+        let reader = self.reader();
+        let mut rows = reader
+            .outbox()
+            .prepare("SELECT kind || ' ' || state FROM outbox WHERE mailbox = 'ops@example.com' ORDER BY id")
+            .unwrap();
+        rows.query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    }
+
+    fn count(&self, what: &str) -> i64 {
+        let reader = self.reader();
+        let db = reader.outbox();
+        db.query_row(what, [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn two() -> Config {
+    config(vec![monitor("a"), monitor("b")])
+}
+
+#[test]
+fn a_paused_monitor_closes_its_incident_and_drops_its_mails() {
+    let mut desk = Desk::new(two());
+    desk.check(1, Weather::Up, 1);
+    assert_eq!(
+        desk.order(1, Order::Ack { until: None }),
+        "it is not down, there is nothing to acknowledge"
+    );
+    desk.fails(1);
+    assert_eq!(desk.mails(), ["down waiting"]);
+    assert_eq!(desk.order(1, Order::Pause), "done");
+    assert_eq!(desk.mails(), ["down dropped"]);
+    assert_eq!(desk.incidents(), ["a 11-31 3"]);
+    let monitor = MonitorId(1);
+    assert_eq!(
+        desk.turns.last(),
+        Some(&Turn::SetPaused {
+            monitor,
+            paused: true
+        })
+    );
+    assert_eq!(
+        desk.count("SELECT count(*) FROM spans WHERE kind = 'paused' AND to_at IS NULL"),
+        1
+    );
+    let mut desk = desk.reopened(two());
+    assert_eq!(desk.order(1, Order::Pause), "it is paused already");
+    assert_eq!(desk.order(1, Order::Resume), "done");
+    assert_eq!(
+        desk.count("SELECT count(*) FROM spans WHERE to_at IS NULL"),
+        0
+    );
+}
+
+#[test]
+fn a_renamed_monitor_keeps_its_open_incident() {
+    let mut desk = Desk::new(two());
+    desk.fails(1);
+    let mut renamed = monitor("c");
+    renamed.renamed_from = Some(MonitorName::parse("a").unwrap());
+    desk.reload(config(vec![renamed, monitor("b")]));
+    desk.check(1, Weather::Up, 60);
+    desk.check(1, Weather::Up, 10);
+    assert_eq!(desk.incidents(), ["c 10-90 3"]);
+    assert_eq!(desk.mails(), ["down waiting", "up waiting"]);
+}
+
+#[test]
+fn whoever_leaves_while_down_leaves_without_a_word() {
+    for how in ["removed", "disabled", "removed while we slept"] {
+        let mut desk = Desk::new(two());
+        desk.fails(1);
+        desk.now = desk.now.plus(seconds(5));
+        let mut without = config(vec![monitor("b")]);
+        if how == "disabled" {
+            let mut disabled = monitor("a");
+            disabled.enabled = false;
+            without.monitors.push(disabled);
+        }
+        if how == "removed while we slept" {
+            desk = desk.reopened(without);
+        } else {
+            desk.reload(without);
+        }
+        assert_eq!(desk.incidents(), ["a 10-35 3"], "{how}");
+        assert_eq!(desk.mails(), ["down dropped"], "{how}");
+        // Late results of it change nothing, and it can come back.
+        desk.check(1, Weather::Down(503), 10);
+        desk.reload(two());
+        desk.check(1, Weather::Down(503), 10);
+        desk.check(1, Weather::Up, 10);
+        assert_eq!(desk.incidents(), ["a 10-35 3"], "{how}");
+        assert_eq!(
+            desk.count("SELECT count(*) FROM spans WHERE kind = 'removed' AND to_at IS NOT NULL"),
+            1,
+            "{how}"
+        );
+    }
+}
+
+#[test]
+fn children_of_a_failing_parent_are_silent() {
+    let child = |name| {
+        let mut child = monitor(name);
+        child.depends_on = vec![MonitorName::parse("router").unwrap()];
+        child
+    };
+    let mut desk = Desk::new(config(vec![monitor("router"), child("a"), child("b")]));
+    for monitor in 1..=3 {
+        desk.check(monitor, Weather::Up, 1);
+    }
+    desk.turns.clear();
+    desk.check(2, Weather::Down(503), 57);
+    assert_eq!(
+        desk.turns,
+        [
+            Turn::CheckNow {
+                monitor: MonitorId(1),
+                unless_since: desk.now
+            },
+            Turn::CheckAt {
+                monitor: MonitorId(2),
+                at: desk.now.plus(seconds(10))
+            }
+        ]
+    );
+    desk.check(1, Weather::Down(503), 1);
+    for _ in 0..3 {
+        desk.check(1, Weather::Down(503), 9);
+        desk.check(2, Weather::Down(503), 1);
+        desk.check(3, Weather::Down(503), 1);
+    }
+    // Three incidents, one mail.
+    assert_eq!(desk.incidents().len(), 3);
+    assert_eq!(desk.mails(), ["down waiting"]);
+    desk.check(1, Weather::Up, 60);
+    desk.check(1, Weather::Up, 10);
+    // The router is back; a recovers, b stays down and is told after three more failures.
+    desk.check(2, Weather::Up, 1);
+    desk.check(2, Weather::Up, 10);
+    desk.fails(3);
+    assert_eq!(desk.mails(), ["down waiting", "up waiting", "down waiting"]);
+}
+
+#[test]
+fn a_window_of_the_configuration_holds_mails_and_is_written_down() {
+    let mut with = two();
+    with.maintenance.push(Maintenance {
+        covers: Covers::Some {
+            monitors: vec![MonitorName::parse("a").unwrap()],
+            tags: Vec::new(),
+        },
+        when: MaintenanceTime::Once {
+            start: START.plus(seconds(5)),
+            end: START.plus(seconds(300)),
+        },
+    });
+    let mut desk = Desk::new(with);
+    desk.fails(1);
+    desk.fails(2);
+    assert_eq!(desk.mails(), ["down waiting"]);
+    assert_eq!(
+        desk.count("SELECT count(*) FROM spans WHERE kind = 'maintenance'"),
+        1
+    );
+    assert_eq!(desk.recorder.wake_at(), Some(START.plus(seconds(300))));
+    desk.now = START.plus(seconds(300));
+    let _ = desk.recorder.take([], desk.now);
+    assert_eq!(desk.mails(), ["down waiting", "down waiting"]);
+    assert_eq!(desk.incidents(), ["a 10- 3 maintenance", "b 40- 3"]);
+}
+
+#[test]
+fn a_clock_set_back_moves_nothing_backwards() {
+    let mut desk = Desk::new(two());
+    desk.check(1, Weather::Up, 100);
+    desk.now = START.plus(seconds(50));
+    for _ in 0..3 {
+        desk.check(1, Weather::Down(503), 0);
+    }
+    assert_eq!(
+        desk.count("SELECT count(DISTINCT at) FROM journal WHERE monitor_id = 1"),
+        4
+    );
+    let newest = desk
+        .recorder
+        .board()
+        .get(MonitorId(1))
+        .unwrap()
+        .newest
+        .unwrap();
+    assert_eq!(newest.at, Timestamp::from_ms(START.as_ms() + 100_003));
+    assert_eq!(desk.incidents(), ["a 100- 3"]);
+}
+
+#[test]
+fn a_full_disk_stops_neither_checks_nor_decisions() {
+    let mut desk = Desk::new(two());
+    desk.check(1, Weather::Up, 1);
+    // The next two transactions are refused, whatever is in them.
+    let refusals = Arc::new(AtomicU32::new(2));
+    desk.take(Entry::Write(Box::new(move |_| {
+        let left = refusals.load(SeqCst);
+        if left == 0 {
+            return Ok(());
+        }
+        refusals.store(left - 1, SeqCst);
+        Err(StoreError::Full)
+    })));
+    assert_eq!(desk.recorder.failure().unwrap().error, "the disk is full");
+    desk.turns.clear();
+    for _ in 0..3 {
+        desk.check(1, Weather::Down(503), 0);
+    }
+    // Decided, wanted again, shown; not written.
+    assert_eq!(desk.turns.len(), 2);
+    assert_eq!(desk.incidents(), [""; 0]);
+    assert_eq!(desk.recorder.unwritten(), 3);
+    // Not even tried more often than every two seconds.
+    desk.check(1, Weather::Down(503), 3);
+    assert_eq!(desk.recorder.unwritten(), 4);
+    desk.check(1, Weather::Down(503), 3);
+    assert_eq!(desk.recorder.failure(), None);
+    assert_eq!(desk.recorder.unwritten(), 0);
+    assert_eq!(desk.incidents(), ["a 1- 5"]);
+    assert_eq!(
+        desk.count("SELECT count(*) FROM journal WHERE monitor_id = 1"),
+        6
+    );
+    let _ = desk.recorder.take([], desk.now);
+    assert_eq!(desk.mails(), ["down waiting", "trouble waiting"]);
+}
+
+#[test]
+fn what_the_database_refuses_alone_holds_up_nothing_else() {
+    let mut desk = Desk::new(two());
+    desk.take(Entry::Write(Box::new(|batch| {
+        batch
+            .outbox()
+            .execute("INSERT INTO nowhere VALUES (1)", [])?;
+        Ok(())
+    })));
+    desk.fails(1);
+    assert_eq!(desk.recorder.failure(), None);
+    assert_eq!(desk.incidents(), ["a 10- 3"]);
+}
+
+#[test]
+fn the_board_shows_what_is_decided() {
+    let mut desk = Desk::new(two());
+    let board = desk.recorder.board();
+    let states = || -> Vec<String> {
+        let all = board.all();
+        all.iter()
+            .map(|live| format!("{} {}", live.monitor.name, live.shown.state))
+            .collect()
+    };
+    assert_eq!(states(), ["a pending", "b pending"]);
+    desk.fails(1);
+    desk.check(2, Weather::Up, 1);
+    assert_eq!(states(), ["a down", "b up"]);
+    let newest = board.get(MonitorId(2)).unwrap().newest.unwrap();
+    assert_eq!(newest.verdict, Verdict::Up);
+    desk.reload(config(vec![monitor("b")]));
+    assert_eq!(states(), ["b up"]);
+}
