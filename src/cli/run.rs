@@ -48,7 +48,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     if let Some(warning) = located.warning {
         tracing::warn!("{warning}");
     }
-    let ending = run::run(Start {
+    let ending = run::run(&Start {
         config,
         file: located.file,
         database: context.options.database.clone(),

@@ -34,6 +34,8 @@ pub enum Duty {
     Check(MonitorId),
     /// Settle the journal into the ledger.
     Settle,
+    /// The same at once, if the journal has become too long.
+    SettleIfLong,
     /// Let go of what is older than it has to be kept.
     Retain,
     /// Mail the report.

@@ -1,15 +1,20 @@
 //! What the calendar calls for: cron monitors' checks, upkeep of the store, the report.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::calendar::{Duty, Firing};
-use super::recorder_entry::Entry;
+use super::events;
+use super::recorder_entry::{Entry, Upkeep};
 use super::running::Running;
 use super::scheduler::Command;
 use crate::clock;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::calendar::Cron;
+use crate::store::error::StoreError;
+use crate::store::settle::{JOURNAL_ROWS_MAX, Step};
 
 /// Passes firings on to whoever does the work.
 pub struct Duties {
@@ -27,7 +32,8 @@ impl Duties {
         for duty in &firing.duties {
             match duty {
                 Duty::Check(monitor) => self.check(*monitor, &firing),
-                Duty::Settle => self.settle(),
+                Duty::Settle => self.settle(false),
+                Duty::SettleIfLong => self.settle(true),
                 Duty::Retain => self.retain(),
                 Duty::Report => self.report(firing.slot),
             }
@@ -54,19 +60,42 @@ impl Duties {
         }
     }
 
-    fn settle(&self) {
-        tracing::debug!(door = self.running.door.len(), "settling");
+    /// Settles what is over; with `if_long` only where the journal is too long to wait for the hour.
+    fn settle(&self, if_long: bool) {
+        let mut begun = false;
+        self.running.door.push(Entry::Upkeep(Box::new(move |store| {
+            if if_long && !begun {
+                match store.journal_rows() {
+                    Ok(rows) if rows > JOURNAL_ROWS_MAX => {}
+                    Ok(_) | Err(_) => return Upkeep::Done,
+                }
+            }
+            begun = true;
+            step(store.settle(clock::now()), "settle the journal")
+        })));
     }
 
     fn retain(&self) {
-        tracing::debug!(door = self.running.door.len(), "retention");
+        let keep = self.running.force().config.history;
+        self.running.door.push(Entry::Upkeep(Box::new(move |store| {
+            step(
+                store.retain(&keep, clock::now()),
+                "let go of what is too old",
+            )
+        })));
     }
 
+    /// A summary of the period since the moment before this one.
     fn report(&self, slot: Timestamp) {
-        let Some(report) = self.running.force().config.report.clone() else {
+        let config = self.running.force().config;
+        let Some(report) = config.report.clone() else {
             return;
         };
-        let from = self.last_report().unwrap_or(slot);
+        let before = slot.minus(Duration::from_millis(1));
+        let from = Cron::parse(&report.schedule.0)
+            .ok()
+            .and_then(|cron| cron.last_at_or_before(&config.daemon.timezone, before))
+            .unwrap_or(before);
         self.running.door.push(Entry::Say {
             notice: Box::new(Notice {
                 about: None,
@@ -76,8 +105,15 @@ impl Duties {
             to: Some(report.to),
         });
     }
+}
 
-    fn last_report(&self) -> Option<Timestamp> {
-        None
+fn step(done: Result<Step, StoreError>, what: &str) -> Upkeep {
+    match done {
+        Ok(Step::More) => Upkeep::More,
+        Ok(Step::Done) => Upkeep::Done,
+        Err(error) => {
+            tracing::error!(target: events::TROUBLE, %error, "failed to {what}; it is tried again at its next time");
+            Upkeep::Done
+        }
     }
 }

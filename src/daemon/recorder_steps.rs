@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::events;
 use super::recorder::Recorder;
 use super::recorder_entry::{Entry, NotRecorded, Refused, Reply, Turn};
 use super::recorder_staged::{Deed, StagedCheck};
@@ -359,16 +360,23 @@ impl Recorder {
         let (incident, urgent) = match effect {
             Effect::Open(incident) => {
                 let why = &incident.cause.failure.detail;
-                tracing::warn!("{} is down: {why}", name(incident.key.monitor));
+                let name = name(incident.key.monitor);
+                tracing::warn!(target: events::STATE, monitor = name, state = "down", "{name} is down: {why}");
                 (incident, true)
             }
             Effect::Progress(incident) => (incident, false),
             Effect::Close { incident, ending } => {
                 let name = name(incident.key.monitor);
                 match ending {
-                    Ending::Recovered => tracing::info!("{name} is up again"),
-                    Ending::Paused => tracing::info!("{name} was paused while down"),
-                    Ending::Removed => tracing::info!("{name} left the configuration while down"),
+                    Ending::Recovered => {
+                        tracing::info!(target: events::STATE, monitor = name, state = "up", "{name} is up again");
+                    }
+                    Ending::Paused => {
+                        tracing::info!(target: events::STATE, monitor = name, state = "paused", "{name} was paused while down");
+                    }
+                    Ending::Removed => {
+                        tracing::info!(target: events::STATE, monitor = name, state = "removed", "{name} left the configuration while down");
+                    }
                 }
                 (incident, true)
             }

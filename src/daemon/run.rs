@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::calendar;
 use super::checking::Live;
 use super::duties::Duties;
+use super::events;
 use super::health::Health;
 use super::heartbeat;
 use super::notifier;
@@ -32,9 +33,11 @@ use super::web::server::WebServer;
 use super::web::site::Sources;
 use crate::clock;
 use crate::config::{Config, Environment};
+use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::probe::{ProbeSetupError, Prober};
 use crate::service;
+use crate::store::damage;
 use crate::store::error::StoreError;
 use crate::store::writer::Store;
 
@@ -45,6 +48,12 @@ const PATIENCE_EVERY: Duration = Duration::from_secs(10);
 
 /// After the grace for checks and mails, the recorder gets this long to write what is left.
 const LAST_WRITE: Duration = Duration::from_secs(20);
+
+/// A disk that damages a new database again and again is beyond help.
+const SET_ASIDE_MAX: usize = 3;
+
+/// A database up to this size is looked through at each start; it takes half a second at most.
+const LOOKED_THROUGH_MAX: u64 = 1 << 30;
 
 /// How often it is looked whether the recorder still runs.
 const RECORDER_LOOKED_AT: Duration = Duration::from_secs(1);
@@ -99,23 +108,48 @@ pub enum RunError {
     /// Threads, signals, timers.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
-    /// The database broke while it was in use.
-    #[error("the database is damaged: {0}; the next start sets it aside and begins a new one")]
-    Damaged(String),
+    /// A part of ours broke.
+    #[error("the {0} broke; this is a bug")]
+    Broken(&'static str),
 }
 
-/// Runs the daemon until it is told to stop.
+/// Runs the daemon until it is told to stop. A database that turns out to be damaged is set aside and a
+/// new one begun: watching goes before remembering.
 ///
 /// # Errors
 /// What the machine refused.
-pub fn run(start: Start) -> Result<Ending, RunError> {
+pub fn run(start: &Start) -> Result<Ending, RunError> {
+    let mut set_aside = Vec::new();
+    loop {
+        match run_once(start, set_aside.last().cloned()) {
+            Err(RunError::Store(StoreError::Damaged(why))) if set_aside.len() < SET_ASIDE_MAX => {
+                set_aside.push(put_aside(&start.config.daemon.database, &why)?);
+            }
+            other => return other,
+        }
+    }
+}
+
+fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
+    let aside = damage::set_aside(database, clock::now())?;
+    let detail = format!(
+        "The database {} is damaged: {why}. It was set aside as {} and a new one was begun. Sites are \
+         watched on; what was recorded before is in the old file only.",
+        database.display(),
+        aside.display()
+    );
+    tracing::error!(target: events::TROUBLE, "{detail}");
+    Ok(detail)
+}
+
+fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError> {
     service::status("opening the database");
     let config = Arc::new(start.config.clone());
     let opened = patiently(|| open(&config, clock::now()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ending = runtime.block_on(live(start, config, opened));
+    let ending = runtime.block_on(live(start, config, opened, set_aside));
     // A name lookup or a check that hangs must not keep the process.
     runtime.shutdown_background();
     ending
@@ -129,7 +163,12 @@ struct Opened {
 }
 
 fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
-    let store = Store::open(&config.daemon.database, now)?;
+    let path = &config.daemon.database;
+    let store = Store::open(path, now)?;
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size <= LOOKED_THROUGH_MAX {
+        store.check_quickly()?;
+    }
     let database_id = store.database_id().to_owned();
     let (recorder, enrolled) = Recorder::open(store, Arc::clone(config), now)?;
     Ok(Opened {
@@ -165,12 +204,20 @@ struct Household {
     web: Option<WebServer>,
 }
 
-async fn live(start: Start, config: Arc<Config>, opened: Opened) -> Result<Ending, RunError> {
+async fn live(
+    start: &Start,
+    config: Arc<Config>,
+    opened: Opened,
+    set_aside: Option<String>,
+) -> Result<Ending, RunError> {
     let mut signals = Signals::listen()?;
     let socket = ControlSocket::bind(&config.daemon.control_socket)?;
     let mut household = assemble(start, &config, opened, socket)?;
     let running = Arc::clone(&household.running);
     announce(&config);
+    if let Some(detail) = set_aside {
+        running.door.push(trouble("database", detail));
+    }
     service::ready(&running.line(clock::now()));
     let supervisor = Supervisor(Arc::clone(&running));
     household.others.push(tokio::spawn(supervisor.run()));
@@ -186,7 +233,7 @@ async fn live(start: Start, config: Arc<Config>, opened: Opened) -> Result<Endin
             () = tokio::time::sleep(RECORDER_LOOKED_AT) => {
                 // By itself it ends only when the database is damaged.
                 if household.recorder.is_finished() {
-                    break;
+                    return after_damage(household).await;
                 }
             }
         }
@@ -205,7 +252,7 @@ async fn live(start: Start, config: Arc<Config>, opened: Opened) -> Result<Endin
 
 /// Starts every part. The first checks are planned when it returns.
 fn assemble(
-    start: Start,
+    start: &Start,
     config: &Arc<Config>,
     opened: Opened,
     socket: ControlSocket,
@@ -241,9 +288,9 @@ fn assemble(
         Arc::clone(&health),
     )?;
     let parts = Parts {
-        file: start.file,
-        environment: start.environment,
-        database: start.database,
+        file: start.file.clone(),
+        environment: start.environment.clone(),
+        database: start.database.clone(),
         health: Arc::clone(&health),
         board,
         door: door.clone(),
@@ -361,11 +408,39 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
     running.door.push(Entry::Stop);
     match ended(recorder, clock::tick() + LAST_WRITE).await {
         Some(Ended::Stopped(_)) => Ok(Ending::Orderly),
-        Some(Ended::Damaged(error)) => Err(RunError::Damaged(error)),
+        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
         None => {
             tracing::error!("the database did not take the last writes in time");
             Ok(Ending::Forced)
         }
+    }
+}
+
+fn trouble(what: &str, detail: String) -> Entry {
+    Entry::Say {
+        notice: Box::new(Notice {
+            about: None,
+            news: News::Trouble {
+                what: what.to_owned(),
+                detail,
+            },
+            decided_at: clock::now(),
+        }),
+        to: None,
+    }
+}
+
+/// The recorder ended by itself: everything else goes, too, before a new one can begin.
+async fn after_damage(household: Household) -> Result<Ending, RunError> {
+    household.control.abort();
+    household.scheduler.abort();
+    for other in household.others {
+        other.abort();
+    }
+    drop(household.web);
+    match ended(household.recorder, clock::tick() + LAST_WRITE).await {
+        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
+        Some(Ended::Stopped(_)) | None => Err(RunError::Broken("recorder")),
     }
 }
 

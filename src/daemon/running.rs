@@ -27,6 +27,8 @@ use crate::probe::Prober;
 
 /// Settling leaves the minute of the hour to cron jobs of others.
 const SETTLE_AT: &str = "20 4 * * * *";
+/// Thousands of checks a second fill the journal before the hour is over.
+const SETTLE_IF_LONG_AT: &str = "50 * * * * *";
 /// Retention runs when people sleep.
 const RETAIN_AT: &str = "40 17 3 * * *";
 
@@ -249,6 +251,7 @@ fn planned(config: &Config, enrolled: &Enrolled, board: &Board) -> Vec<Planned> 
 pub fn agenda(config: &Config, enrolled: &Enrolled) -> Agenda {
     let mut entries: BTreeMap<CronText, Vec<Duty>> = BTreeMap::from([
         (CronText(SETTLE_AT.into()), vec![Duty::Settle]),
+        (CronText(SETTLE_IF_LONG_AT.into()), vec![Duty::SettleIfLong]),
         (CronText(RETAIN_AT.into()), vec![Duty::Retain]),
     ]);
     for (monitor, id) in enabled(config, enrolled) {
