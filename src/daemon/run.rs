@@ -16,7 +16,7 @@ use super::calendar;
 use super::checking::Live;
 use super::duties::Duties;
 use super::events;
-use super::health::Health;
+use super::health::{Health, States};
 use super::heartbeat;
 use super::notifier;
 use super::orders::Desk;
@@ -271,6 +271,11 @@ fn assemble(
     let (agenda, agenda_seen) = watch::channel(running::agenda(config, &enrolled));
     let (heartbeat, heartbeat_seen) = watch::channel(None);
     let board = recorder.board();
+    health.set_states(States {
+        // The recorder counts them within a second.
+        pending: u32::try_from(board.shown().len()).unwrap_or(u32::MAX),
+        ..States::default()
+    });
     let sources = Sources {
         board: board.clone(),
         health: Arc::clone(&health),
