@@ -195,23 +195,30 @@ pub fn private_literal(url: &Url) -> Option<IpAddr> {
     is_private(address).then_some(address)
 }
 
-/// The requests of a chain, to find one that comes again.
+/// The requests that a chain has behind it, to find one that comes again. A check without a redirect
+/// keeps none.
 #[derive(Debug, Default)]
 pub struct Seen(Vec<(Method, Url, String)>);
 
 impl Seen {
-    /// Notes a request; false when the same method, URL (without fragment) and cookies came before.
-    pub fn is_new(&mut self, request: &Request, cookies: &str) -> bool {
+    /// Notes a request that was answered with a redirect.
+    pub fn note(&mut self, request: &Request, cookies: &str) {
         let mut url = request.url.clone();
         url.set_fragment(None);
-        let known = self.0.iter().any(|(method, seen, jar)| {
-            *method == request.method && *seen == url && jar.as_str() == cookies
-        });
-        if !known {
-            self.0
-                .push((request.method.clone(), url, cookies.to_owned()));
-        }
-        !known
+        self.0
+            .push((request.method.clone(), url, cookies.to_owned()));
+    }
+
+    /// Whether the same method, URL (without fragment) and cookies came before.
+    pub fn holds(&self, request: &Request, cookies: &str) -> bool {
+        let same_url = |seen: &Url| {
+            let asked = request.url.as_str();
+            let fragment = request.url.fragment().map_or(0, |text| text.len() + 1);
+            seen.as_str() == &asked[..asked.len() - fragment]
+        };
+        self.0.iter().any(|(method, seen, jar)| {
+            *method == request.method && jar.as_str() == cookies && same_url(seen)
+        })
     }
 }
 

@@ -170,7 +170,11 @@ impl Journey<'_> {
             None => remote.is_some_and(|address| !is_private(address.ip())),
             Some(_) => redirect::private_literal(&request.url).is_none(),
         };
-        self.judge_header(request, answer, &exchange, remote).await
+        let step = self.judge_header(request, answer, &exchange, remote).await;
+        if matches!(step, Step::Onward(_)) {
+            self.seen.note(request, &cookies);
+        }
+        step
     }
 
     /// Rules that stop a chain before the request is made.
@@ -180,7 +184,7 @@ impl Journey<'_> {
         cookies: &str,
         from_public: bool,
     ) -> Option<End> {
-        if !self.seen.is_new(request, cookies) {
+        if self.seen.holds(request, cookies) {
             let url = self.shown_url(request);
             return Some(End::Refused {
                 kind: FailureKind::RedirectLoop,
