@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench probe [CHECKS]`: CPU time of the checking thread (user and system), so that the
 //! server on its own thread does not count. Both sides take turns; medians are told.
+//! `cargo bench --bench probe memory [CHECKS]`: what so many checks (1 000 000 unless told) add to the
+//! memory of the process, told ten times on the way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +37,7 @@ fn main() {
         .skip(1)
         .find_map(|word| word.parse().ok())
         .unwrap_or(300);
+    let memory = std::env::args().any(|word| word == "memory");
     let pki = Pki::new();
     let plain = serve(None);
     let tls = serve(Some(pki.server.clone()));
@@ -43,6 +46,11 @@ fn main() {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
+        if memory {
+            let checks = if checks == 300 { 1_000_000 } else { checks };
+            grow(&Ours::new(plain, false, &pki), checks).await;
+            return;
+        }
         for (name, address, secure, aim) in
             [("plain", plain, false, 1.5), ("TLS", tls, true, 1.2)]
         {
@@ -70,6 +78,26 @@ fn main() {
 #[expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 fn report(line: &str) {
     println!("{line}");
+}
+
+/// Tells how the memory grows over many checks.
+async fn grow(ours: &Ours, checks: usize) {
+    for part in 0..=10 {
+        for _ in 0..checks / 10 {
+            ours.check().await;
+        }
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        let pages: usize = statm
+            .split(' ')
+            .nth(1)
+            .and_then(|word| word.parse().ok())
+            .unwrap_or(0);
+        report(&format!(
+            "{:>9} checks: {} KiB resident",
+            (part + 1) * (checks / 10),
+            pages * 4
+        ));
+    }
 }
 
 fn median(mut costs: Vec<f64>) -> f64 {

@@ -19,7 +19,7 @@ use crate::domain::mask::{self, Masks};
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::secret::Secret;
 use crate::domain::target::{Credentials, DnsSettings, IpVersion, Method, Proxy, Target};
-use crate::policy::judge::judge;
+use crate::policy::judge::{as_seen, judge};
 use crate::probe::Prober;
 use crate::view::check::{self as view, CheckView};
 use crate::view::json::{self, Audience};
@@ -93,7 +93,10 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
                 let prober = prober.clone();
                 running.spawn(async move {
                     let probe = prober.run(&site.target, clock::now()).await;
-                    (index, judge(&site.expectation, &site.target, probe))
+                    (
+                        index,
+                        as_seen(judge(&site.expectation, &site.target, probe)),
+                    )
                 });
             }
             match running.join_next().await {

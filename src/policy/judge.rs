@@ -112,6 +112,28 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
     }
 }
 
+/// The same check for a person at a terminal, who wants to know what was seen: a fault of our own host
+/// is told as the failure it looks like from here, with its true cause in the detail.
+#[must_use]
+pub fn as_seen(mut check: Check) -> Check {
+    if let Verdict::Unknown(failure) = &check.verdict
+        && failure.kind == FailureKind::Local
+    {
+        let kind = match check.timings {
+            Timings {
+                connect: Some(_), ..
+            } => FailureKind::ConnectUnreachable,
+            Timings { dns: Some(_), .. } => FailureKind::DnsTimeout,
+            _ => FailureKind::TlsHandshake,
+        };
+        check.verdict = Verdict::Down(Failure {
+            kind,
+            detail: Arc::clone(&failure.detail),
+        });
+    }
+    check
+}
+
 /// The first expectation that a complete answer does not meet.
 fn unmet(expectation: &Expectation, target: &Target, answer: &Answer) -> Option<Found> {
     if !expectation.status.contains(answer.hop.status) {

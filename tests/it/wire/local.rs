@@ -4,6 +4,8 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use sitewatch::policy::judge::as_seen;
+
 use crate::support::check::{asking, check_with, expectation, nameless, summary, target, verdict};
 use crate::support::dns::NameServer;
 
@@ -41,11 +43,16 @@ async fn no_descriptors_are_left() {
     while let Ok(file) = std::fs::File::open("/dev/null") {
         files.push(file);
     }
-    for (prober, url) in [
-        (by_address, "http://127.0.0.1:9/"),
-        (by_name, "http://site.test:9/"),
+    for (prober, url, seen) in [
+        (
+            by_address,
+            "http://127.0.0.1:9/",
+            "down connect_unreachable",
+        ),
+        (by_name, "http://site.test:9/", "down dns_timeout"),
     ] {
         let check = check_with(&prober, target(url), &expectation()).await;
         assert_eq!(verdict(&check), "unknown local", "{}", summary(&check));
+        assert_eq!(verdict(&as_seen(check)), seen);
     }
 }
