@@ -1,6 +1,6 @@
 //! One transaction of the recorder: checks, states, incidents and mails that belong together.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
@@ -22,9 +22,10 @@ use crate::policy::memory::Kept;
 pub struct Batch<'a> {
     pub(super) transaction: Option<Transaction<'a>>,
     pub(super) interner: &'a mut Interner,
-    pub(super) begun: &'a mut HashSet<MonitorId>,
+    pub(super) begun: &'a mut HashMap<MonitorId, Timestamp>,
     pub(super) next_seq: &'a mut i64,
-    pub(super) new_begun: Vec<MonitorId>,
+    /// What `begun` said before.
+    pub(super) begun_before: Vec<(MonitorId, Option<Timestamp>)>,
 }
 
 /// A time that counts otherwise than the checks in it say.
@@ -105,10 +106,12 @@ impl Batch<'_> {
                 redirects,
             ])?;
         *self.next_seq += 1;
-        if self.begun.insert(monitor) {
-            self.new_begun.push(monitor);
+        let first = self.begun.get(&monitor).copied();
+        if first.is_none_or(|first| check.at < first) {
+            self.begun_before.push((monitor, first));
+            self.begun.insert(monitor, check.at);
             self.connection().execute(
-                "UPDATE monitors SET first_at = ?2 WHERE id = ?1 AND first_at IS NULL",
+                "UPDATE monitors SET first_at = ?2 WHERE id = ?1",
                 (monitor.0, check.at.as_ms()),
             )?;
         }
@@ -263,8 +266,11 @@ impl Batch<'_> {
     /// Numbers given in a transaction that was rolled back do not exist.
     fn undone(&mut self) {
         self.interner.forget();
-        for monitor in self.new_begun.drain(..) {
-            self.begun.remove(&monitor);
+        for (monitor, first) in self.begun_before.drain(..).rev() {
+            match first {
+                Some(first) => self.begun.insert(monitor, first),
+                None => self.begun.remove(&monitor),
+            };
         }
     }
 }

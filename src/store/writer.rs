@@ -1,6 +1,6 @@
 //! The one connection that writes.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -31,8 +31,8 @@ pub struct Store {
     pub(super) resolver: Resolver,
     /// The next number of the journal.
     pub(super) next_seq: i64,
-    /// Monitors whose first check is known.
-    pub(super) begun: HashSet<MonitorId>,
+    /// The first check of each monitor that has one.
+    pub(super) begun: HashMap<MonitorId, Timestamp>,
     pub(super) settling: Option<settle::Settling>,
     id: String,
     copy: Option<PathBuf>,
@@ -65,7 +65,7 @@ impl Store {
                 [],
                 |row| row.get(0),
             )?,
-            begun: HashSet::new(),
+            begun: HashMap::new(),
             interner: Interner::default(),
             resolver: Resolver::default(),
             settling: None,
@@ -76,8 +76,10 @@ impl Store {
         };
         store.begun = store
             .connection
-            .prepare("SELECT id FROM monitors WHERE first_at IS NOT NULL")?
-            .query_map([], |row| row.get(0).map(MonitorId))?
+            .prepare("SELECT id, first_at FROM monitors WHERE first_at IS NOT NULL")?
+            .query_map([], |row| {
+                Ok((MonitorId(row.get(0)?), Timestamp::from_ms(row.get(1)?)))
+            })?
             .collect::<rusqlite::Result<_>>()?;
         Ok(store)
     }
@@ -109,7 +111,7 @@ impl Store {
             interner: &mut self.interner,
             begun: &mut self.begun,
             next_seq: &mut self.next_seq,
-            new_begun: Vec::new(),
+            begun_before: Vec::new(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod fuzz;
+mod store;
 mod support;
 mod web;
 mod web_pages;

@@ -1,0 +1,160 @@
+//! What is kept, what is forgotten, and what becomes of names.
+
+use std::time::Duration;
+
+use sitewatch::domain::check::{Chain, Check};
+use sitewatch::domain::monitor::MonitorName;
+use sitewatch::domain::settings::Retention;
+use sitewatch::store::monitors::MonitorFacts;
+use sitewatch::store::settle::Step;
+use sitewatch::store::writer::Store;
+
+use super::{DAY, HOUR, MINUTE, Place, START, at, check, enroll, facts, record, settle};
+
+fn retain(store: &mut Store, days: u64, now: i64) {
+    let keep = Some(Duration::from_secs(days * 86_400));
+    let retention = Retention {
+        checks: keep,
+        rollups: None,
+    };
+    while store.retain(&retention, at(now)).unwrap() == Step::More {}
+}
+
+fn number(store: &Store, sql: &str) -> i64 {
+    store.outbox().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// A check whose chain no other has.
+fn unlike(ms: i64) -> Check {
+    let mut check = check('U', ms);
+    check.chain = Chain {
+        final_url: format!("https://a.example/{}", "x".repeat(1500)) + &ms.to_string(),
+        ..(*check.chain).clone()
+    }
+    .into();
+    check
+}
+
+#[test]
+fn old_checks_go_and_the_report_stays() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a", "b"]);
+    for day in 0..40 {
+        let mut checks = Vec::new();
+        for step in 0..96 {
+            let moment = START + day * DAY + step * 15 * MINUTE;
+            checks.push((ids[0], unlike(moment)));
+            let letter = if step == 7 { 'D' } else { 'U' };
+            checks.push((ids[1], check(letter, moment)));
+        }
+        record(&mut store, &checks);
+        settle(&mut store, START + (day + 1) * DAY + 5 * MINUTE);
+    }
+    let end = START + 40 * DAY;
+    let report = |store: &Store| {
+        let _ = store;
+        let rows = place.reader().report(&[], at(START), at(end)).unwrap();
+        rows.iter()
+            .map(|row| format!("{:?} {:?}", row.account, row.tally))
+            .collect::<Vec<_>>()
+    };
+    let before = report(&store);
+    let pages = number(&store, "PRAGMA page_count");
+    assert!(number(&store, "SELECT count(*) FROM chains") > 3000);
+    retain(&mut store, 10, end);
+    assert_eq!(report(&store), before);
+    let oldest = number(&store, "SELECT min(id) >> 32 FROM ledger") * HOUR;
+    assert_eq!(oldest, end - 10 * DAY);
+    let chains = number(&store, "SELECT count(*) FROM chains");
+    assert!((960..1300).contains(&chains), "{chains} chains");
+    // What is left of one page in twenty, and 8 MiB at least, stays for the next hours.
+    assert!(number(&store, "PRAGMA freelist_count") <= 2048);
+    assert!(number(&store, "PRAGMA page_count") <= pages);
+    // What is kept can still be read.
+    assert!(
+        !place
+            .reader()
+            .checks(ids[0], at(START), at(end))
+            .unwrap()
+            .is_empty()
+    );
+    store.check_integrity().unwrap();
+}
+
+#[test]
+fn a_clock_that_jumps_forward_deletes_nothing_for_a_day() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    record(&mut store, &[(ids[0], check('U', START))]);
+    settle(&mut store, START + 2 * HOUR);
+    retain(&mut store, 1, START + 2 * HOUR);
+    let later = START + 400 * DAY;
+    record(&mut store, &[(ids[0], check('U', later))]);
+    settle(&mut store, later + 2 * HOUR);
+    let blocks = "SELECT count(*) FROM ledger";
+    retain(&mut store, 1, later + 2 * HOUR);
+    assert_eq!(number(&store, blocks), 2);
+    retain(&mut store, 1, later + 3 * HOUR);
+    assert_eq!(number(&store, blocks), 2);
+    retain(&mut store, 1, later + 27 * HOUR);
+    assert_eq!(number(&store, blocks), 1);
+}
+
+#[test]
+fn a_nonce_in_every_chain_stays_bounded() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    let checks: Vec<_> = (0..3000)
+        .map(|n| {
+            let mut check = check('U', START + n * 1000);
+            let url = format!("https://{n}.a.example/{n}?session={n}");
+            check.chain = Chain {
+                final_url: url,
+                ..(*check.chain).clone()
+            }
+            .into();
+            (ids[0], check)
+        })
+        .collect();
+    record(&mut store, &checks);
+    let chains = number(&store, "SELECT count(*) FROM chains");
+    assert!(chains <= 1000, "{chains} chains");
+}
+
+#[test]
+fn a_new_name_takes_the_history_along() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["old", "other"]);
+    record(&mut store, &[(ids[0], check('U', START))]);
+    let renamed = MonitorFacts {
+        renamed_from: Some(MonitorName::parse("old").unwrap()),
+        ..facts("new", MINUTE)
+    };
+    let first = store
+        .enroll(std::slice::from_ref(&renamed), at(START + 1))
+        .unwrap();
+    assert_eq!(first.ids, [ids[0]]);
+    assert_eq!(first.renamed.len(), 1);
+    // Said again it means nothing any more.
+    let again = store.enroll(&[renamed], at(START + 2)).unwrap();
+    assert_eq!((again.ids, again.renamed.len()), (vec![ids[0]], 0));
+    let told: Vec<_> = store
+        .monitors()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (
+                one.name.to_string(),
+                one.removed_at.map(|at| at.as_ms() - START),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [("new".to_owned(), None), ("other".to_owned(), Some(1))]
+    );
+}

@@ -1,0 +1,225 @@
+//! Disks that are full, files that are damaged, directories that may not be written, and who else is there.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use sitewatch::store::damage::set_aside;
+use sitewatch::store::error::StoreError;
+use sitewatch::store::history::HistoryQuery;
+use sitewatch::store::reader::Reader;
+use sitewatch::store::writer::Store;
+
+use super::{HOUR, MINUTE, Place, START, at, check, enroll, record, rich, settle};
+
+fn count(path: &Path) -> usize {
+    let mut count = 0;
+    Reader::open(path)
+        .unwrap()
+        .history(&HistoryQuery::default(), &mut |_, _| {
+            count += 1;
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    count
+}
+
+#[test]
+fn a_second_daemon_is_told_who_is_there() {
+    let place = Place::new();
+    let store = place.store();
+    let error = Store::open(&place.path, at(START)).unwrap_err();
+    let pid = std::process::id();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "open `{}`: another sitewatch (process {pid}) is running on it",
+            place.path.display()
+        )
+    );
+    assert_eq!(place.reader().daemon(), Some(pid.to_string()));
+    drop(store);
+    assert_eq!(place.reader().daemon(), None);
+    place.store();
+}
+
+#[test]
+fn a_full_disk_is_said_and_passes() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    record(&mut store, &[(ids[0], check('U', START))]);
+    let pages: i64 = store
+        .outbox()
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
+        .unwrap();
+    store
+        .outbox()
+        .pragma_update(None, "max_page_count", pages + 2)
+        .unwrap();
+    let fill = |store: &mut Store, from: i64| -> Result<(), StoreError> {
+        let mut batch = store.batch()?;
+        for n in 0..600 {
+            let check = rich(from + n * 1000, u32::try_from(n).unwrap());
+            batch.record(ids[0], &check, Duration::from_secs(60))?;
+        }
+        batch.commit()
+    };
+    let error = fill(&mut store, START + MINUTE).unwrap_err();
+    assert!(matches!(error, StoreError::Full), "{error}");
+    assert!(error.passes());
+    assert_eq!(count(&place.path), 1);
+    store
+        .outbox()
+        .pragma_update(None, "max_page_count", 1_000_000)
+        .unwrap();
+    // Numbers of shared values that were given in the undone transaction are not used again.
+    fill(&mut store, START + MINUTE).unwrap();
+    assert_eq!(count(&place.path), 601);
+    store.check_integrity().unwrap();
+}
+
+#[test]
+fn readers_and_the_writer_never_wait_for_each_other() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a", "b"]);
+    let path = place.path.clone();
+    record(&mut store, &[(ids[0], check('U', START))]);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let reader = Reader::open(&path).unwrap();
+            reader.outbox().busy_timeout(Duration::ZERO).unwrap();
+            let mut rounds = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                reader
+                    .report(&[], at(START), at(START + 30 * HOUR))
+                    .unwrap();
+                reader.status(&[], at(START)).unwrap();
+                assert!(count(&path) > 0);
+                rounds += 1;
+            }
+            rounds
+        });
+        store.outbox().busy_timeout(Duration::ZERO).unwrap();
+        for minute in 1..600 {
+            let now = START + minute * MINUTE;
+            record(
+                &mut store,
+                &[(ids[0], check('U', now)), (ids[1], check('D', now))],
+            );
+            if minute % 60 == 5 {
+                settle(&mut store, now);
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(reading.join().unwrap() > 0);
+    });
+    assert_eq!(count(&place.path), 1 + 2 * 599);
+}
+
+#[test]
+fn a_damaged_file_is_put_aside() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    for n in 0..40 {
+        record(&mut store, &[(ids[0], rich(START + n, 1))]);
+    }
+    drop(store);
+    let mut bytes = std::fs::read(&place.path).unwrap();
+    for byte in bytes.iter_mut().skip(200).step_by(3) {
+        *byte = 0xa5;
+    }
+    std::fs::write(&place.path, &bytes).unwrap();
+    let error = match Store::open(&place.path, at(START)) {
+        Err(error) => error,
+        Ok(store) => store.check_quickly().unwrap_err(),
+    };
+    assert!(error.is_damage(), "{error}");
+    let aside = set_aside(&place.path, at(START)).unwrap();
+    assert!(
+        aside
+            .to_string_lossy()
+            .ends_with("sitewatch.db.damaged-1795305600")
+    );
+    assert_eq!(std::fs::read(aside).unwrap(), bytes);
+    let mut fresh = place.store();
+    let ids = enroll(&mut fresh, &["a"]);
+    record(&mut fresh, &[(ids[0], check('U', START))]);
+    assert_eq!(count(&place.path), 1);
+}
+
+#[test]
+fn a_copy_is_made_beside_the_writer() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    record(&mut store, &[(ids[0], check('U', START))]);
+    let copy = place.path.with_file_name("copy.db");
+    place.reader().backup(&copy).unwrap();
+    record(&mut store, &[(ids[0], check('U', START + MINUTE))]);
+    assert_eq!(count(&copy), 1);
+    let error = place.reader().backup(&copy).unwrap_err();
+    assert!(error.to_string().starts_with("create `"), "{error}");
+    assert_eq!(count(&copy), 1);
+    drop(store);
+    // Restoring is putting the copy in the place of the file.
+    std::fs::rename(&copy, &place.path).unwrap();
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", place.path.display()));
+    }
+    let mut store = place.store();
+    record(&mut store, &[(ids[0], check('U', START + 2 * MINUTE))]);
+    assert_eq!(count(&place.path), 2);
+}
+
+#[test]
+fn what_is_not_there_or_not_ours_is_said() {
+    let place = Place::new();
+    let missing = Reader::open(&place.path).unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        format!(
+            "there is no database at `{}`; `sitewatch run` creates it",
+            place.path.display()
+        )
+    );
+    std::fs::create_dir_all(place.path.parent().unwrap()).unwrap();
+    std::fs::write(
+        &place.path,
+        "this is a text file and not a database at all".repeat(40),
+    )
+    .unwrap();
+    assert!(Reader::open(&place.path).unwrap_err().is_damage());
+    std::fs::write(&place.path, "").unwrap();
+    assert!(matches!(
+        Reader::open(&place.path),
+        Err(StoreError::Foreign { .. })
+    ));
+}
+
+#[test]
+fn a_group_that_may_only_read_reads() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    record(&mut store, &[(ids[0], check('U', START))]);
+    let directory = place.path.parent().unwrap().to_owned();
+    let mode = |bits| {
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(bits)).unwrap();
+    };
+    // For root permissions mean nothing; the package's test in a booted system does this as another user.
+    mode(0o550);
+    assert_eq!(count(&place.path), 1);
+    drop(store);
+    assert_eq!(count(&place.path), 1);
+    for end in ["-wal", "-shm"] {
+        mode(0o750);
+        let _ = std::fs::remove_file(format!("{}{end}", place.path.display()));
+        mode(0o550);
+    }
+    assert_eq!(count(&place.path), 1);
+    mode(0o750);
+}
