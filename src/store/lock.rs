@@ -3,10 +3,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::error::{Result, StoreError};
+
+/// A command that asks whether a daemon runs holds the lock for an instant: this often, and after this long, it is
+/// tried again.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Held as long as the store is open; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
@@ -36,7 +42,12 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(fail)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut tries = 0..TRIES;
+        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if tries.next().is_some() {
+                std::thread::park_timeout(PAUSE);
+                continue;
+            }
             return Err(StoreError::Locked {
                 path: database.to_owned(),
                 pid: holder_written(&mut file),
@@ -52,7 +63,7 @@ impl Lock {
 /// The process that runs on a database now, if one does.
 pub(super) fn holder(database: &Path) -> Option<String> {
     let mut file = File::open(path_of(database)).ok()?;
-    // A shared lock for an instant: a daemon that starts in it tries again, see `Store::open`.
+    // A shared lock for an instant: a daemon that starts in it tries again, see `Lock::take`.
     if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
         return None;
     }

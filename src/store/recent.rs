@@ -1,6 +1,6 @@
 //! The newest checks of monitors: what the daemon rebuilds its memory from, and what mails and pages show.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::block::{Row, unpack};
 use super::error::Result;
@@ -127,25 +127,26 @@ fn newest(
             }
         }
     }
-    let enough =
-        |found: &HashMap<i64, Found>| found.values().all(|known| known.rows.len() >= count + 3);
     let mut hour = i64::from(i32::MAX);
     let mut last = None;
-    while count > 1 && !enough(&found) {
-        let Some(earlier) = hour_before(connection, hour)? else {
+    while count > 1 {
+        let lacking: HashSet<i64> = found
+            .iter()
+            .filter(|(_, known)| known.rows.len() < count + 3)
+            .map(|(monitor, _)| *monitor)
+            .collect();
+        let Some(earlier) = hour_before(connection, hour)?.filter(|_| !lacking.is_empty()) else {
             break;
         };
         if *last.get_or_insert(earlier) - earlier > HOURS_BACK {
             break;
         }
         hour = earlier;
-        ledger_hour(connection, whose, hour, |monitor, rows| {
+        ledger_hour(connection, &Whose::Some(lacking), hour, |monitor, rows| {
             let known = found.entry(monitor).or_default();
-            if known.rows.len() < count + 3 {
-                let skip = rows.len().saturating_sub(count);
-                for row in rows.into_iter().skip(skip) {
-                    known.see(row);
-                }
+            let skip = rows.len().saturating_sub(count);
+            for row in rows.into_iter().skip(skip) {
+                known.see(row);
             }
         })?;
     }

@@ -74,7 +74,7 @@ impl Store {
     fn rests(&self, newest: i64, now: Timestamp) -> Result<bool> {
         let known: Option<i64> = number(&self.connection, "retained_hour")?;
         let noticed: Option<i64> = number(&self.connection, "retention_rests_since")?;
-        let jumped = known.is_some_and(|known| newest - known > 24);
+        let jumped = known.is_some_and(|known| newest - known > 25);
         let rests = match (jumped, noticed) {
             (false, _) => false,
             (true, None) => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior, config::DbConfig};
 
@@ -140,6 +141,8 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        // Readers may be in the way; a stop does not wait for them.
+        let _ = self.connection.busy_timeout(Duration::from_millis(100));
         // A reader without write permission reads the file better than a log it cannot replay; failing is no harm.
         let _ = self
             .connection

@@ -1,6 +1,6 @@
 //! A writer that is killed in the middle loses nothing that it had acknowledged.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -55,7 +55,7 @@ fn child() {
         }
         batch.commit().unwrap();
         // As the test harness writes to the standard output as well, lines of ours have a mark.
-        eprintln!("committed {minute}");
+        writeln!(std::io::stderr(), "committed {minute}").unwrap();
         if minute % 60 == 3 {
             while store.settle(at(now)).unwrap() == Step::More {}
         }
