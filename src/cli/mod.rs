@@ -21,6 +21,8 @@ pub mod incidents;
 pub mod man;
 pub mod replay;
 pub mod report;
+pub mod report_mail;
+pub mod report_page;
 pub mod rows;
 pub mod run;
 pub mod status;

@@ -1,15 +1,37 @@
 //! `sitewatch report`: uptime, coverage, outages and latency of a period.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::place::{self, Place};
+use super::{report_mail, report_page, rows};
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::period::{self, Period};
+use crate::policy::uptime::Class;
+use crate::store::reader::Reader;
+use crate::store::report::{Losses, ReportRow as StoredReport};
+use crate::view::json::{self, Audience};
+use crate::view::report::{self as view, Loss, LossClass};
+use crate::view::when::Clock;
+use crate::view::{csv, record::ReportRow};
 
 /// Arguments of `sitewatch report`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sitewatch report\n  sitewatch report shop --period 2026-10\n  \
+    sitewatch report shop --explain\n  sitewatch report --period 2026 --html > 2026.html\n  \
+    sitewatch report --period 7d --email\n\n\
+    Uptime is (up + degraded) / (up + degraded + down); covered is how much of the period was\n\
+    observed. Percentages are cut, never rounded up."
+)]
 pub struct Args {
     /// Only these monitors
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// The period: 30d (the last), 2026-10 (a month), 2026 (a year), yesterday
+    /// 30d (the last), yesterday, 2026-10 (a month), 2026 (a year), 2026-10-01..2026-10-15
     #[arg(long, value_name = "PERIOD", default_value = "30d")]
     pub period: String,
     /// Print CSV with a header, times in UTC
@@ -18,8 +40,8 @@ pub struct Args {
     /// Print a self-contained page with charts
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     pub html: bool,
-    /// Mail it to the recipients of [report]
-    #[arg(long, conflicts_with_all = ["json", "csv", "html"])]
+    /// Mail it to the recipients of [report], or of [email]
+    #[arg(long, conflicts_with_all = ["json", "csv", "html", "names"])]
     pub email: bool,
     /// List the incidents and gaps that make up what is missing to 100 %
     #[arg(long, conflicts_with_all = ["csv", "html", "email"])]
@@ -27,8 +49,124 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(_context: &mut Context, _args: &Args) -> Result<Outcome, CliError> {
-    Err(CliError::Machine(
-        "`sitewatch report` is not built yet".to_owned(),
-    ))
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let place = place::brief(context)?;
+    let clock = place.clock();
+    let period = period::period(&args.period, &clock.zone, clock.now)
+        .map_err(|error| CliError::Usage(format!("--period: {error}")))?;
+    let reader = place.reader()?;
+    if args.email {
+        return report_mail::send(context, &reader, period, &clock);
+    }
+    let known = reader.monitors().map_err(CliError::machine)?;
+    let ids = place.select(&known, &args.names)?;
+    let stored = if ids.is_empty() && !args.names.is_empty() {
+        Vec::new()
+    } else {
+        stored(&reader, &ids, period, &place)?
+    };
+    if args.explain {
+        return explain(context, &reader, &stored, period, &clock);
+    }
+    let rows: Vec<ReportRow> = stored.iter().map(rows::report).collect();
+    let screen = context.out.screen();
+    let out = &mut context.out;
+    if context.options.json {
+        for row in &rows {
+            json::line(&json::report(row, Audience::Owner), out)?;
+        }
+    } else if args.csv {
+        writeln!(out, "{}", csv::REPORT_HEADER)?;
+        for row in &rows {
+            csv::report(row, out)?;
+        }
+    } else if args.html {
+        report_page::write(context, &reader, &stored, period, &args.period, &clock)?;
+    } else if rows.is_empty() {
+        out.note(&format!("nothing is recorded; {}", place.looked_in()));
+    } else {
+        view::write(&rows, &clock, screen, out)?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The rows in the order of the configuration.
+fn stored(
+    reader: &Reader,
+    ids: &[MonitorId],
+    period: Period,
+    place: &Place,
+) -> Result<Vec<StoredReport>, CliError> {
+    let mut stored = reader
+        .report(ids, period.from, period.to)
+        .map_err(CliError::machine)?;
+    let order: HashMap<&str, usize> = place
+        .names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (name.as_str(), index))
+        .collect();
+    stored.sort_by_key(|row| {
+        order
+            .get(row.monitor.name.as_str())
+            .copied()
+            .unwrap_or(usize::MAX)
+    });
+    Ok(stored)
+}
+
+fn explain(
+    context: &mut Context,
+    reader: &Reader,
+    stored: &[StoredReport],
+    period: Period,
+    clock: &Clock,
+) -> Result<Outcome, CliError> {
+    let screen = context.out.screen();
+    for (index, row) in stored.iter().enumerate() {
+        let found = reader
+            .losses(row.monitor.id, period.from, period.to)
+            .map_err(CliError::machine)?;
+        let Some(found) = found else { continue };
+        let losses = losses(&found);
+        let out = &mut context.out;
+        if context.options.json {
+            for loss in &losses {
+                writeln!(out, "{}", view::loss_json(row.monitor.name.as_str(), loss))?;
+            }
+            continue;
+        }
+        if index > 0 {
+            writeln!(out)?;
+        }
+        view::explain(&rows::report(&found.row), &losses, clock, screen, out)?;
+    }
+    Ok(Outcome::Fine)
+}
+
+fn losses(found: &Losses) -> Vec<Loss> {
+    let losses = found.pieces.iter().filter_map(|(piece, incident)| {
+        let class = match piece.class {
+            Class::Up => return None,
+            Class::Degraded => LossClass::Degraded,
+            Class::Down(_) => LossClass::Down,
+            Class::Maintenance => LossClass::Maintenance,
+            Class::Silent => LossClass::Silent,
+            Class::Blind => LossClass::Blind,
+            Class::Unwatched => LossClass::Unwatched,
+        };
+        Some(Loss {
+            from: Timestamp::from_ms(piece.from),
+            to: Timestamp::from_ms(piece.to),
+            class,
+            incident: incident.as_ref().map(|listed| {
+                let incident = &listed.incident;
+                (
+                    incident.key.to_string(),
+                    incident.cause.failure.detail.to_string(),
+                )
+            }),
+        })
+    });
+    losses.collect()
 }

@@ -17,7 +17,7 @@ pub mod notifier;
 pub mod notifier_desk;
 pub mod notifier_letter;
 pub mod notifier_once;
-mod notifier_report;
+pub mod notifier_report;
 pub mod orders;
 pub mod recorder;
 mod recorder_enroll;

@@ -13,6 +13,8 @@ pub mod metrics;
 pub mod nagios;
 pub mod page;
 pub mod record;
+pub mod report;
+pub mod report_page;
 pub mod screen;
 pub mod sparkline;
 pub mod status;

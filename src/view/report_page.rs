@@ -1,0 +1,150 @@
+//! A report as one page that needs nothing else: no network, no script, its style and charts inside.
+
+use std::time::Duration;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::page::bars;
+use super::page::chart;
+use super::page::rows::{Chart, Day, Frame};
+use super::record::{IncidentRow, ReportRow};
+use super::when::{self, Clock, grouped};
+use crate::domain::span::Human;
+
+/// The status page's style: the two look alike.
+const STYLE: &str = include_str!("page/style.css");
+
+/// What one monitor's part shows.
+#[derive(Debug)]
+pub struct Part {
+    /// The numbers.
+    pub row: ReportRow,
+    /// The days of the period, in the configured zone.
+    pub days: Vec<Day>,
+    /// The latency.
+    pub chart: Chart,
+    /// Outages, newest first.
+    pub incidents: Vec<IncidentRow>,
+}
+
+/// The page.
+pub fn page(parts: &[Part], title: &str, clock: &Clock) -> String {
+    let frame = Frame {
+        title: title.to_owned(),
+        zone: clock.zone.clone(),
+        now: clock.now,
+        trusted: true,
+    };
+    let caption = clock.caption();
+    let whole: Markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header { h1 { (title) } p.quiet { "Made " (clock.civil(clock.now)) ", " (caption) } }
+                main {
+                    (summary(parts))
+                    @for (index, part) in parts.iter().enumerate() { (section(index, part, &frame, clock)) }
+                    (definitions())
+                }
+                footer { p { "sitewatch " (env!("CARGO_PKG_VERSION")) } }
+            }
+        }
+    };
+    whole.into_string()
+}
+
+fn summary(parts: &[Part]) -> Markup {
+    html! {
+        section {
+            h2 { "Summary" }
+            div.scroll { table {
+                thead { tr {
+                    th { "Monitor" }
+                    @for title in ["Uptime", "Covered", "Outages", "Down", "Longest", "MTTR", "p50", "p95", "p99", "Checks"] {
+                        th.num { (title) }
+                    }
+                } }
+                tbody { @for (index, part) in parts.iter().enumerate() { tr {
+                    th scope="row" { a href={ "#m" (index) } { (part.row.monitor) } }
+                    @for cell in numbers(&part.row) { td.num { (cell) } }
+                } } }
+            } }
+        }
+    }
+}
+
+fn numbers(row: &ReportRow) -> [String; 10] {
+    let length = |ms: Option<u64>| when::length(ms.map(Duration::from_millis));
+    let latency = |time: Option<_>| time.map_or_else(|| "-".to_owned(), when::ms);
+    [
+        when::percent(row.uptime_percent),
+        when::percent(row.coverage_percent),
+        row.outages.to_string(),
+        length((row.down_ms > 0).then_some(row.down_ms)),
+        length(row.longest_outage_ms),
+        length(row.mttr_ms),
+        latency(row.p50),
+        latency(row.p95),
+        latency(row.p99),
+        grouped(row.checks),
+    ]
+}
+
+/// Anchors are numbers: names may hold anything.
+fn section(index: usize, part: &Part, frame: &Frame, clock: &Clock) -> Markup {
+    let row = &part.row;
+    html! {
+        section id={ "m" (index) } {
+            h2 { (row.monitor) }
+            p.url { (row.url) }
+            p { (when::percent(row.uptime_percent)) " up, " (when::percent(row.coverage_percent))
+                " covered, " (clock.civil(row.from)) " to " (clock.civil(row.to)) }
+            @if !part.days.is_empty() {
+                (bars::bars(&part.days, &format!("{}: uptime by day", row.monitor)))
+            }
+            (chart::chart(frame, &part.chart))
+            (outages(&part.incidents, clock))
+        }
+    }
+}
+
+fn outages(incidents: &[IncidentRow], clock: &Clock) -> Markup {
+    if incidents.is_empty() {
+        return html! { p.quiet { "No outage." } };
+    }
+    html! {
+        div.scroll { table {
+            thead { tr { th { "From" } th { "To" } th.num { "Lasted" } th { "Cause" } th.num { "Failed checks" } } }
+            tbody { @for row in incidents {
+                @let incident = &row.incident;
+                @let end = incident.closed_at;
+                tr {
+                    td { (clock.civil(incident.key.opened_at)) }
+                    td { @match end { Some(at) => { (clock.civil(at)) } None => { "still down" } } }
+                    td.num { (Human(end.unwrap_or(clock.now).since(incident.key.opened_at))) }
+                    td { (incident.cause.failure.detail) @if incident.maintenance { " (maintenance)" } }
+                    td.num { (incident.checks_failed) }
+                }
+            } }
+        } }
+    }
+}
+
+fn definitions() -> Markup {
+    html! {
+        section.legend {
+            h2 { "What the numbers mean" }
+            p { "Uptime is (up + degraded) / (up + degraded + down) over the time that was observed; covered is how much "
+                "of the period that was. An outage lasts from its first failed to its first good check. Maintenance and "
+                "unknown time count neither way. Percentages are cut, never rounded up: 100.00 % means no downtime." }
+        }
+    }
+}
