@@ -18,10 +18,11 @@ use tokio::time::{sleep, timeout};
 /// Longer than anything takes on a busy machine; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A web site whose status can be changed; 0 closes each connection without a word.
+/// A web site whose status can be changed; 0 closes each connection without a word, 1 never answers.
 struct Site {
     port: u16,
     status: Arc<AtomicU16>,
+    asked: Arc<AtomicU16>,
 }
 
 impl Site {
@@ -29,20 +30,29 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let status = Arc::new(AtomicU16::new(status));
-        let now = Arc::clone(&status);
+        let asked = Arc::new(AtomicU16::new(0));
+        let (now, count) = (Arc::clone(&status), Arc::clone(&asked));
         std::thread::spawn(move || {
+            let mut held = Vec::new();
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
                 let _ = stream.read(&mut [0; 2048]);
+                count.fetch_add(1, SeqCst);
                 let status = now.load(SeqCst);
-                if status > 0 {
+                if status == 1 {
+                    held.push(stream);
+                } else if status > 0 {
                     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\nok");
                     let _ = stream.write_all(answer.as_bytes());
                 }
             }
         });
-        Self { port, status }
+        Self {
+            port,
+            status,
+            asked,
+        }
     }
 
     fn answers(&self, status: u16) {
@@ -461,6 +471,56 @@ async fn without_mail_it_watches_and_says_so() {
         .await;
     let log = fs::read_to_string(house.path().join("log")).unwrap();
     assert!(log.contains("there is no [email]"), "{log}");
+}
+
+#[tokio::test]
+async fn offline_is_unknown_and_told_once_afterwards() {
+    let (good, silent) = (Site::start(200), Site::start(1));
+    let canary = Site::start(0);
+    let house = House::new("");
+    let monitors = monitor("good", good.port) + &monitor("silent", silent.port);
+    let connectivity = format!(
+        "[connectivity]\ncanaries = [\"http://127.0.0.1:{}/\"]\n",
+        canary.port
+    );
+    house.configure("100ms", &(monitors + &connectivity));
+    let _daemon = house.start().await;
+    let silent_ones = |state: &str| {
+        let output = house.ask(&["history", "silent", "--json", "--state", state]);
+        text(&output.stdout).lines().count()
+    };
+    house
+        .until("checks excused by the canary", || {
+            silent_ones("unknown") >= 4
+        })
+        .await;
+    assert_eq!(silent_ones("down"), 0);
+    assert_eq!(house.subjects(), [] as [&str; 0]);
+
+    canary.answers(200);
+    house
+        .until("the blind mail and the DOWN mail", || {
+            house.mails().len() >= 2
+        })
+        .await;
+    let subjects = house.subjects();
+    assert!(subjects[0].starts_with("[BLIND "), "{subjects:?}");
+    assert_eq!(subjects[1], "[DOWN timeout_response] silent");
+}
+
+#[tokio::test]
+async fn the_heart_beats_while_all_is_well() {
+    let (site, ears) = (Site::start(200), Site::start(200));
+    let house = House::new("");
+    let heartbeat = format!(
+        "[heartbeat]\nurl = \"http://127.0.0.1:{}/\"\ninterval = \"1s\"\n",
+        ears.port
+    );
+    house.configure("1s", &(monitor("shop", site.port) + &heartbeat));
+    let _daemon = house.start().await;
+    house
+        .until("three pings", || ears.asked.load(SeqCst) >= 3)
+        .await;
 }
 
 /// Everything that systemd was told, each datagram once.
