@@ -79,6 +79,12 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     if let Some(database) = &running.database {
         new.daemon.database.clone_from(database);
     }
+    let diff = config::diff(&old, &new);
+    // What waits for the next start stays as it is, for every part alike.
+    new.daemon.database.clone_from(&old.daemon.database);
+    new.daemon
+        .control_socket
+        .clone_from(&old.daemon.control_socket);
     let prober = Prober::new(&new.dns).map_err(|error| failed(format!("cannot {error}")))?;
     let (prober, new) = (Arc::new(prober), Arc::new(new));
     let enrolled = enroll(running, Arc::clone(&new)).await?;
@@ -86,11 +92,11 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     running.notifier.reconfigure(Arc::clone(&new));
     running.set_force(Force::new(Arc::clone(&new), &enrolled, clock::now()));
     running.spread(&new, &enrolled, &prober);
-    let mut lines: Vec<String> = vec![format!(
-        "{} monitors, {} before",
-        new.monitors.len(),
-        old.monitors.len()
-    )];
+    let mut lines: Vec<String> = if diff.is_empty() {
+        vec!["nothing differs".to_owned()]
+    } else {
+        diff.to_string().lines().map(str::to_owned).collect()
+    };
     for warning in &new.warnings {
         lines.push(format!("warning: {warning}"));
     }

@@ -384,8 +384,15 @@ async fn a_reload_is_whole_or_nothing() {
         "1s",
         &(monitor("shop", site.port) + &monitor("blog", site.port)),
     );
-    assert_eq!(house.ask(&["reload"]).status.code(), Some(0));
+    let accepted = house.ask(&["reload"]);
+    assert_eq!(accepted.status.code(), Some(0));
+    assert!(text(&accepted.stdout).contains("blog"), "{accepted:?}");
     assert_eq!(monitors(), 2);
+    let again = house.ask(&["reload"]);
+    assert!(
+        text(&again.stdout).starts_with("nothing differs\n"),
+        "{again:?}"
+    );
 
     house.configure("1s", &monitor("blog", site.port));
     signal(&daemon, rustix::process::Signal::HUP);
