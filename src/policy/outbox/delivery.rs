@@ -104,8 +104,12 @@ pub fn backoff(attempts: u32, seed: u64) -> Duration {
     let whole = BACKOFF_FIRST
         .saturating_mul(1 << doublings)
         .min(BACKOFF_MAX);
-    // Knuth's multiplicative hash: neighbouring seeds and attempts land far apart.
-    let spread = (seed ^ u64::from(attempts)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    // SplitMix64: neighbouring seeds and attempts land far apart.
+    let mut spread =
+        (seed ^ u64::from(attempts).rotate_left(32)).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    spread = (spread ^ (spread >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    spread = (spread ^ (spread >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    spread ^= spread >> 31;
     let percent = 80 + u32::try_from(spread % 41).expect("a remainder of 41 is small");
     whole * percent / 100
 }

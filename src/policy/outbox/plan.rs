@@ -261,3 +261,265 @@ fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
         (a, b) => a.or(b),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::domain::address::Address;
+    use crate::domain::incident::IncidentKey;
+    use crate::domain::settings::Flapping;
+
+    const START: i64 = 1_795_377_600_000;
+
+    fn settings() -> AlertSettings {
+        AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: 3,
+            group_interval: Duration::from_secs(300),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping {
+                changes: NonZeroU32::new(6).unwrap(),
+                within: Duration::from_secs(7200),
+            },
+            certificate_expiry: Vec::new(),
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(START + seconds * 1000)
+    }
+
+    /// One row a word: `7:down/a@0` is row 7, a DOWN of monitor a, queued at second 0; `!450` tried, put off for
+    /// the recipient until 450, last tried half-way; `~450` the message put off; `?450` the outcome unknown, again at 450.
+    fn lane(words: &str) -> Lane {
+        let waiting = words
+            .split_whitespace()
+            .map(|word| {
+                let (id, rest) = word.split_once(':').unwrap();
+                let (kind, rest) = rest.split_once('/').unwrap();
+                let (monitor, rest) = rest.split_once('@').unwrap();
+                let tried = rest.find(['!', '~', '?']);
+                let (queued, tries) = match tried {
+                    None => (rest, Tries::None),
+                    Some(cut) => {
+                        let until: i64 = rest[cut + 1..].parse().unwrap();
+                        let queued_at: i64 = rest[..cut].parse().unwrap();
+                        let mark = &rest[cut..=cut];
+                        let tries = Tries::Failed {
+                            count: 1,
+                            unknown: u32::from(mark == "?"),
+                            last_at: at((queued_at + until) / 2),
+                            next_at: at(until),
+                            holds: if mark == "~" {
+                                Holds::Mail
+                            } else {
+                                Holds::Recipient
+                            },
+                        };
+                        (&rest[..cut], tries)
+                    }
+                };
+                let monitor = monitor
+                    .bytes()
+                    .next()
+                    .map(|letter| MonitorId(i64::from(letter)));
+                Waiting {
+                    id: RowId(id.parse().unwrap()),
+                    kind: MailKind::parse(kind).unwrap(),
+                    monitor,
+                    incident: monitor.map(|monitor| IncidentKey {
+                        monitor,
+                        opened_at: at(-60),
+                    }),
+                    queued_at: at(queued.parse().unwrap()),
+                    tries,
+                }
+            })
+            .collect();
+        Lane {
+            to: Address::parse("ops@example.com").unwrap(),
+            waiting,
+            digest_formed_at: None,
+        }
+    }
+
+    fn shown(plan: &Plan) -> String {
+        let mut words: Vec<String> = plan
+            .deeds
+            .iter()
+            .map(|deed| match deed {
+                Deed::Send(row) => format!("send {}", row.0),
+                Deed::Merge { down, up } => format!("merge {}+{}", down.0, up.0),
+                Deed::Digest(rows) => {
+                    let ids: Vec<String> = rows.iter().map(|row| row.0.to_string()).collect();
+                    format!("digest {}", ids.join("+"))
+                }
+                Deed::Supersede(row) => format!("drop {}", row.0),
+            })
+            .collect();
+        if let Some(wake) = plan.wake_at {
+            words.push(format!("wake {}", (wake.as_ms() - START) / 1000));
+        }
+        words.join(", ")
+    }
+
+    #[track_caller]
+    fn check(words: &str, now: i64, want: &str) {
+        assert_eq!(
+            shown(&plan(&settings(), &lane(words), at(now))),
+            want,
+            "{words} at {now}"
+        );
+    }
+
+    #[test]
+    fn a_mail_waits_for_company_and_leaves() {
+        check("", 0, "");
+        check("1:down/a@0", 0, "wake 10");
+        check("1:down/a@0", 10, "send 1");
+        check("1:down/a@0 2:down/b@9", 10, "send 1, send 2");
+        // What is not an alert has no company to wait for.
+        check(
+            "1:report/@0 2:blind/@0 3:trouble/@0",
+            0,
+            "send 1, send 2, send 3",
+        );
+    }
+
+    #[test]
+    fn more_than_the_limit_become_one_digest() {
+        check(
+            "1:down/a@0 2:down/b@1 3:down/c@2",
+            10,
+            "send 1, send 2, send 3",
+        );
+        check(
+            "1:down/a@0 2:down/b@1 3:down/c@2 4:up/d@9",
+            10,
+            "digest 1+2+3+4",
+        );
+        // Formed once, it stays as it is; what comes after it collects.
+        let mut collecting = lane("9:digest/@10 10:down/e@20 11:down/f@25");
+        collecting.digest_formed_at = Some(at(10));
+        assert_eq!(
+            shown(&plan(&settings(), &collecting, at(40))),
+            "send 9, wake 310"
+        );
+        collecting.waiting.remove(0);
+        assert_eq!(shown(&plan(&settings(), &collecting, at(309))), "wake 310");
+        assert_eq!(
+            shown(&plan(&settings(), &collecting, at(310))),
+            "send 10, send 11"
+        );
+    }
+
+    #[test]
+    fn an_outage_that_ended_before_its_mail_left_is_one_mail() {
+        check("1:down/a@0 2:up/a@5", 10, "merge 1+2");
+        // It counts as one, and keeps its order with others.
+        check(
+            "1:down/a@0 2:down/b@1 3:down/c@2 4:up/a@9",
+            10,
+            "merge 1+4, send 2, send 3",
+        );
+        check(
+            "1:down/a@0 2:down/b@1 3:down/c@2 4:down/d@2 5:up/a@9",
+            10,
+            "digest 1+5+2+3+4",
+        );
+        // A DOWN that may have arrived is repeated as it is, and its UP follows it.
+        check("1:down/a@0?40 2:up/a@5", 39, "wake 40");
+        check("1:down/a@0?40 2:up/a@5", 40, "send 1, send 2");
+    }
+
+    #[test]
+    fn pointless_reminders_are_dropped() {
+        check("1:down/a@0 2:still_down/a@5", 10, "drop 2, send 1");
+        check("1:still_down/a@0 2:still_down/a@5", 10, "drop 1, wake 15");
+        check("1:still_down/a@0 2:up/a@5", 15, "drop 1, send 2");
+        check("1:still_down/a@0 2:up/b@5", 15, "send 1, send 2");
+    }
+
+    #[test]
+    fn a_recipient_that_has_to_wait_waits_with_everything() {
+        check("1:down/a@0!300", 100, "wake 300");
+        check("1:down/a@0!300", 300, "send 1");
+        // A new alert may try a minute after the last try.
+        check("1:down/a@0!900 2:down/b@460", 480, "wake 510");
+        check("1:down/a@0!900 2:down/b@460", 510, "send 1, send 2");
+        // The outage of a mail server ends with one digest, not with a flood.
+        check(
+            "1:down/a@0!300 2:down/b@20 3:down/c@40 4:down/d@60",
+            400,
+            "digest 1+2+3+4",
+        );
+    }
+
+    #[test]
+    fn a_message_that_is_put_off_holds_only_its_monitor() {
+        check("1:down/a@0~300 2:up/b@5 3:up/a@6", 20, "send 2, wake 300");
+        check(
+            "1:digest/@0~300 2:up/b@5 3:report/@6",
+            20,
+            "send 3, wake 300",
+        );
+    }
+
+    #[test]
+    fn a_clock_set_back_holds_nothing_for_ever() {
+        check("1:down/a@86400", 0, "send 1");
+        check("1:down/a@0!86400", 5, "wake 10");
+        check("1:down/a@0!86400", 10, "send 1");
+    }
+
+    /// 500 sites behind one dead router, checked every minute, confirmed by three checks.
+    #[test]
+    fn five_hundred_sites_make_two_mails_in_five_minutes() {
+        let mut queued: Vec<(i64, usize)> = (0..500)
+            .map(|site| (50 + (site as i64 * 60) / 500, site))
+            .collect();
+        queued.sort_unstable();
+        let mut waiting: Vec<Waiting> = Vec::new();
+        let mut digest_formed_at = None;
+        let mut mails = Vec::new();
+        let mut told = 0;
+        for second in 0..700 {
+            while queued.first().is_some_and(|(due, _)| *due <= second) {
+                let (_, site) = queued.remove(0);
+                waiting.push(Waiting {
+                    id: RowId(site as i64),
+                    kind: MailKind::Down,
+                    monitor: Some(MonitorId(site as i64)),
+                    incident: None,
+                    queued_at: at(second),
+                    tries: Tries::None,
+                });
+            }
+            let lane = Lane {
+                to: Address::parse("ops@example.com").unwrap(),
+                waiting: waiting.clone(),
+                digest_formed_at,
+            };
+            for deed in plan(&settings(), &lane, at(second)).deeds {
+                let rows = match deed {
+                    Deed::Send(row) => vec![row],
+                    Deed::Digest(rows) => {
+                        digest_formed_at = Some(at(second));
+                        rows
+                    }
+                    other => panic!("{other:?}"),
+                };
+                told += rows.len();
+                waiting.retain(|row| !rows.contains(&row.id));
+                mails.push(second);
+            }
+        }
+        assert_eq!(told, 500);
+        let first_five = mails.iter().filter(|second| **second < 50 + 300).count();
+        assert!(first_five <= 2, "{mails:?}");
+        assert_eq!(mails, [60, 360]);
+    }
+}
