@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::board::{Board, Live};
 use crate::config::Config;
-use crate::domain::check::{Check, Micros, Timings};
+use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notice::{MailKind, News};
@@ -22,10 +22,6 @@ use crate::view::mail::words_of_cause;
 
 /// So many checks around an outage are looked at.
 const CHECKS_MAX: usize = 120;
-/// A median of fewer checks says nothing.
-const USUAL_MIN: usize = 5;
-/// What is usual is what the last day says.
-const USUAL_OVER: Duration = Duration::from_secs(86_400);
 /// A mail that takes longer than its waits and this is late, and says so.
 const LATE_AFTER: Duration = Duration::from_secs(60);
 
@@ -117,7 +113,8 @@ impl Writer<'_> {
         let first = &outgoing.parcel.notices[0];
         let incident = first.news.incident();
         let newest = past.newest;
-        let usual = usual(&newest, incident, self.now);
+        let until = incident.map_or(self.now, |incident| incident.opened_at);
+        let usual = self.reader.usual(monitor, until)?;
         let causes = causes(&newest, outgoing);
         let checks = match incident {
             Some(incident) => around(newest, incident),
@@ -155,9 +152,10 @@ impl Writer<'_> {
         let confirming = |live: &Live| {
             live.shown.state != ShownState::Down
                 && !live.shown.flags.paused
-                && live.newest.as_ref().is_some_and(|check| {
-                    matches!(check.verdict, crate::domain::check::Verdict::Down(_))
-                })
+                && live
+                    .newest
+                    .as_ref()
+                    .is_some_and(|check| matches!(check.verdict, Verdict::Down(_)))
         };
         let count = self
             .board
@@ -226,37 +224,6 @@ fn around(newest: Vec<Check>, incident: IncidentKey) -> Vec<Check> {
     checks
 }
 
-/// Medians of the phases of the last day's good checks before the outage.
-fn usual(newest: &[Check], incident: Option<IncidentKey>, now: Timestamp) -> Option<Timings> {
-    let good: Vec<&Check> = newest
-        .iter()
-        .filter(|check| {
-            check.verdict.is_good()
-                && now.since(check.at) <= USUAL_OVER
-                && incident.is_none_or(|incident| check.at < incident.opened_at)
-        })
-        .collect();
-    if good.len() < USUAL_MIN {
-        return None;
-    }
-    let median = |phase: &dyn Fn(&Timings) -> Option<Micros>| {
-        let mut times: Vec<Micros> = good
-            .iter()
-            .filter_map(|check| phase(&check.timings))
-            .collect();
-        times.sort_unstable();
-        times.get(times.len() / 2).copied()
-    };
-    Some(Timings {
-        dns: median(&|timings| timings.dns),
-        connect: median(&|timings| timings.connect),
-        tls: median(&|timings| timings.tls),
-        ttfb: median(&|timings| timings.ttfb),
-        body: median(&|timings| timings.body),
-        total: median(&|timings| Some(timings.total)).unwrap_or_default(),
-    })
-}
-
 /// What the failed checks of an ended outage said, most frequent first; nothing where not all of them are known.
 fn causes(newest: &[Check], outgoing: &Outgoing) -> Vec<(String, u32)> {
     let Some((incident, closed_at, checks_failed)) =
@@ -281,7 +248,7 @@ fn causes(newest: &[Check], outgoing: &Outgoing) -> Vec<(String, u32)> {
         if check.at < incident.opened_at || check.at >= closed_at {
             continue;
         }
-        if let crate::domain::check::Verdict::Down(failure) = &check.verdict {
+        if let Verdict::Down(failure) = &check.verdict {
             let name = words_of_cause(failure, check.status);
             match counted.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, count)) => *count += 1,

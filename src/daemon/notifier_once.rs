@@ -68,6 +68,10 @@ pub async fn empty(
                 continue;
             };
             let mailbox = lane.to.mailbox();
+            if desk.paused().is_some() {
+                desk.gone(mailbox);
+                continue;
+            }
             let letter = Writer {
                 reader: &reader,
                 board: &board,

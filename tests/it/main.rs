@@ -2,6 +2,7 @@
 
 mod daemon;
 mod fuzz;
+mod smtp;
 mod store;
 mod support;
 mod web;
