@@ -20,8 +20,9 @@ use crate::store::monitors::StoredMonitor;
 use crate::store::recent::Past;
 use crate::store::writer::Store;
 
-/// The newest checks of each monitor from which its memory is rebuilt.
-const NEWEST_CHECKS: usize = 20;
+/// The newest checks of each monitor from which its memory is rebuilt: the 20 that count among them, also
+/// where some are unknown.
+const NEWEST_CHECKS: usize = 32;
 
 impl Recorder {
     /// Puts a configuration in force. New rules judge from the next check on; whoever left while down

@@ -24,7 +24,7 @@ pub struct Memory {
 
 impl Memory {
     /// What a monitor is remembered by after a start: what was kept, and its newest checks, newest first
-    /// (20 are enough), with the newest good one (before the open outage, if there is one) and the newest
+    /// (32 are enough for the 20 that count), with the newest good one (before the open outage, if there is one) and the newest
     /// failed one where those are older.
     pub fn restored(
         kept: Kept,

@@ -148,7 +148,7 @@ impl Scene {
         let json = serde_json::to_string(&self.memory.kept).unwrap();
         let kept = serde_json::from_str(&json).unwrap();
         assert_eq!(self.memory.kept, kept, "the kept part survives its JSON");
-        let newest: Vec<_> = self.checks.iter().rev().take(20).map(Arc::clone).collect();
+        let newest: Vec<_> = self.checks.iter().rev().take(32).map(Arc::clone).collect();
         let bad = self.checks.iter().rev();
         let bad = bad.clone().find(|c| matches!(c.verdict, Verdict::Down(_)));
         let before = self.open.map_or(Timestamp::MAX, |key| key.opened_at);

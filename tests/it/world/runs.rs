@@ -180,6 +180,37 @@ fn a_world_that_dies_is_like_one_that_does_not() {
     });
 }
 
+/// With parents a death may cost or bring a check, so the runs differ; what must hold in each of them holds:
+/// incidents of a monitor follow one another, and nobody hears of an end without its beginning.
+#[test]
+fn families_that_die_keep_the_promises() {
+    let directory = in_memory();
+    template(directory.path());
+    for seed in 1000..1060 {
+        let mut monitors = vec![monitor("a"), monitor("b"), monitor("c")];
+        for child in &mut monitors[1..] {
+            child.depends_on = vec![MonitorName::parse("a").unwrap()];
+        }
+        let path = directory.path().join(format!("{seed}.db"));
+        let template = directory.path().join("template.db");
+        let every = Some(2 + seed % 37);
+        let mut world = World::new(&path, &template, config(monitors), script(seed), every);
+        world.run_for(seconds(minutes(seed) * 60));
+        never_up_without_down(&world.delivered);
+        let mut ends = BTreeMap::new();
+        for incident in world.incidents().iter().rev() {
+            let key = incident.key;
+            if let Some(end) = ends.insert(key.monitor, incident.closed_at) {
+                let end: Option<Timestamp> = end;
+                assert!(
+                    end.is_some_and(|end| end <= key.opened_at),
+                    "seed {seed}: an incident began before the one before it ended"
+                );
+            }
+        }
+    }
+}
+
 /// A dead router in front of 500 sites: nobody gets more than two mails in the first five minutes, and
 /// with the router as their parent only the one about it.
 #[test]
