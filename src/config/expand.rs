@@ -10,8 +10,10 @@ use super::environment::Environment;
 pub(super) struct Expanded<'a> {
     /// The text with every name replaced.
     pub text: Cow<'a, str>,
-    /// The values that were put in.
+    /// The values that were put in, but the empty ones.
     pub values: Vec<String>,
+    /// Whether there was a name at all.
+    pub has_names: bool,
 }
 
 /// What cannot be replaced: the bytes of it and why.
@@ -34,10 +36,12 @@ pub(super) fn expand<'a>(
         return Ok(Expanded {
             text: Cow::Borrowed(raw),
             values: Vec::new(),
+            has_names: false,
         });
     }
     let mut out = String::with_capacity(raw.len());
     let (mut values, mut errors) = (Vec::new(), Vec::new());
+    let mut has_names = false;
     let mut from = 0;
     while let Some(found) = raw[from..].find("${") {
         let open = from + found;
@@ -66,6 +70,7 @@ pub(super) fn expand<'a>(
         // A variable that is set and empty is set: somebody meant it so.
         match environment.variables.get(name) {
             Some(value) => {
+                has_names = true;
                 out.push_str(value);
                 if !value.is_empty() {
                     values.push(value.clone());
@@ -79,6 +84,7 @@ pub(super) fn expand<'a>(
         true => Ok(Expanded {
             text: Cow::Owned(out),
             values,
+            has_names,
         }),
         false => Err(errors),
     }

@@ -23,6 +23,8 @@ pub(super) struct Fault {
     pub others: Vec<(Place, String)>,
     /// A line below it all, where there is no place for a label.
     pub help: String,
+    /// Whether wrong syntax elsewhere in the file may be its only cause.
+    pub follows_from_syntax: bool,
 }
 
 impl Fault {
@@ -33,6 +35,7 @@ impl Fault {
             label: label.into(),
             others: Vec::new(),
             help: String::new(),
+            follows_from_syntax: false,
         }
     }
 
@@ -43,6 +46,7 @@ impl Fault {
             label: String::new(),
             others: Vec::new(),
             help: help.into(),
+            follows_from_syntax: false,
         }
     }
 

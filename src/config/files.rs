@@ -111,7 +111,14 @@ impl Reading<'_> {
             }),
             Err(why) => {
                 if !inherited {
-                    let label = match path.is_absolute() && why.starts_with("there is no") {
+                    let is_relative = table.get(key).is_some_and(|found| {
+                        !found
+                            .value
+                            .as_str()
+                            .unwrap_or_default()
+                            .starts_with(['/', '$'])
+                    });
+                    let label = match is_relative && why.starts_with("there is no") {
                         true => "relative paths are relative to this file",
                         false => "",
                     };

@@ -848,6 +848,13 @@ pub const SECTIONS: [&Section; 12] = [
     &MAINTENANCE,
 ];
 
+/// The section in which a key is most probably meant: a monitor's, where a monitor has it.
+pub fn owner(name: &str) -> Option<&'static Section> {
+    std::iter::once(&MONITOR)
+        .chain(SECTIONS)
+        .find(|section| find(section.keys, name).is_some())
+}
+
 /// The key of this name among these.
 pub fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
     keys.iter().find(|key| key.name == name)

@@ -197,7 +197,7 @@ fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> DeTable<'t>
     for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
         let span = error.span().unwrap_or(0..0);
         let fault = super::syntax::fault(error.message(), place(file, span), text);
-        reading.fault(fault);
+        reading.syntax_faults.push(fault);
     }
     root.into_inner()
 }
@@ -253,6 +253,7 @@ impl Loader<'_> {
         let heartbeat = sections::heartbeat(reading, &table);
         self.read_entries(root, &email_to, &alerts, &zone);
 
+        self.reading.forget_consequences();
         links::check(
             &mut self.reading,
             links::Links {
@@ -262,6 +263,11 @@ impl Loader<'_> {
                 windows: &self.windows,
             },
         );
+        self.reading.forget_consequences();
+        let syntax_faults = std::mem::take(&mut self.reading.syntax_faults);
+        for fault in syntax_faults {
+            self.reading.fault(fault);
+        }
         let names = self.named.into_iter().map(|named| named.name).collect();
         let monitors: Vec<_> = self
             .monitors
@@ -469,10 +475,10 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
                 .find(|section| section.name == name)
                 .map_or_else(|| format!("`{name}`"), |section| section.header())
         };
-        let owner = keys::SECTIONS
-            .iter()
-            .find(|section| !is_section && keys::find(section.keys, name).is_some());
-        let label = match (owner, nearest(name, known())) {
+        let owner = keys::owner(name).filter(|_| !is_section);
+        let near = nearest(name, known());
+        let is_near = near.is_some();
+        let label = match (owner, near) {
             (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
             (None, Some(meant)) => format!("did you mean {}?", header(meant)),
             (None, None) => match is_section {
@@ -481,11 +487,13 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
             },
         };
         let what = if is_section { "section" } else { "key" };
-        reading.fault(Fault::new(
+        let mut fault = Fault::new(
             place(0, key.span()),
             format!("unknown {what} `{name}`"),
             label,
-        ));
+        );
+        fault.follows_from_syntax = !is_section || !is_near;
+        reading.fault(fault);
     }
 }
 

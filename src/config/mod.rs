@@ -7,6 +7,7 @@ mod expand;
 mod expectation;
 mod fault;
 mod files;
+pub mod import;
 pub mod keys;
 mod links;
 mod load;

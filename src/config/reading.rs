@@ -27,6 +27,8 @@ pub(super) struct Reading<'e> {
     pub sources: Vec<Source>,
     /// What is wrong with them.
     pub faults: Vec<Fault>,
+    /// Where the syntax is wrong: what else is said of these lines is a consequence.
+    pub syntax_faults: Vec<Fault>,
     /// What deserves a word.
     pub warnings: Vec<(Option<Place>, String)>,
     /// What came by `${NAME}` since it was last taken.
@@ -176,6 +178,7 @@ impl<'e> Reading<'e> {
             environment,
             sources: Vec::new(),
             faults: Vec::new(),
+            syntax_faults: Vec::new(),
             warnings: Vec::new(),
             came_by_name: Vec::new(),
             literal_secrets: Vec::new(),
@@ -195,6 +198,34 @@ impl<'e> Reading<'e> {
         if !inherited {
             self.fault(fault);
         }
+    }
+
+    /// Takes out what is only said because the syntax is wrong there: of the same line, and that something is
+    /// missing or stands outside of a section.
+    pub(super) fn forget_consequences(&mut self) {
+        if self.syntax_faults.is_empty() {
+            return;
+        }
+        let line_of = |place: &Place| {
+            let source = self.sources.get(place.file as usize)?;
+            Some((place.file, source.line_of(place.start)))
+        };
+        let broken_places: Vec<Place> = self
+            .syntax_faults
+            .iter()
+            .filter_map(|fault| fault.place)
+            .collect();
+        let broken: Vec<Option<(u32, usize)>> = broken_places.iter().map(line_of).collect();
+        self.faults.retain(|fault| {
+            let Some(place) = fault.place else {
+                return true;
+            };
+            let same_file = broken_places.iter().any(|other| other.file == place.file);
+            let on_broken_line = std::iter::once(&place)
+                .chain(fault.others.iter().map(|(place, _)| place))
+                .any(|place| broken.contains(&line_of(place)));
+            !(on_broken_line || same_file && fault.follows_from_syntax)
+        });
     }
 
     pub(super) fn warn(&mut self, place: Place, message: impl Into<String>) {
@@ -276,12 +307,12 @@ impl<'e> Reading<'e> {
         };
         match expand(raw, self.environment) {
             Ok(expanded) => {
-                let came_by_name = !expanded.values.is_empty() || raw.contains("${");
+                let came_by_name = expanded.has_names;
                 self.came_by_name.extend(expanded.values);
                 Some(Text {
                     value: expanded.text,
                     came_by_name,
-                    verbatim: in_quotes && !came_by_name,
+                    verbatim: in_quotes && !raw.contains("${"),
                     ..as_written
                 })
             }
@@ -674,7 +705,9 @@ impl<'e> Reading<'e> {
     /// Reports a key that must be there.
     pub(super) fn missing(&mut self, table: &Table<'_>, key: &str, label: impl Into<String>) {
         let message = format!("{} needs `{key}`", table.called);
-        self.fault(Fault::new(table.header, message, label));
+        let mut fault = Fault::new(table.header, message, label);
+        fault.follows_from_syntax = true;
+        self.fault(fault);
     }
 }
 
@@ -701,9 +734,7 @@ fn elsewhere(name: &str) -> Option<String> {
             "`{name}` belongs at the top, before the first section"
         ));
     }
-    let owner = keys::SECTIONS
-        .iter()
-        .find(|section| keys::find(section.keys, name).is_some())?;
+    let owner = keys::owner(name)?;
     Some(format!("`{name}` belongs in {}", owner.header()))
 }
 
@@ -721,8 +752,8 @@ fn expand_fault(error: ExpandError, text: &Text<'_>) -> Fault {
         ),
         ExpandError::NoName(name, part) => Fault::new(
             text.part(Some(part)),
-            format!("`{name}` is no name of an environment variable"),
-            "letters, digits and _, or $${ for a literal ${",
+            format!("`${{{name}}}` does not name an environment variable"),
+            "a name has letters, digits and _; write $${ for a literal ${",
         ),
     }
 }

@@ -113,8 +113,10 @@ fn assigned(line: &str) -> Vec<Range<usize>> {
     for (equals, _) in line.match_indices('=') {
         let before = line[..equals].trim_end().trim_end_matches(['"', '\'']);
         let name_start = before
-            .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-            .map_or(0, |at| at + 1);
+            .char_indices()
+            .rev()
+            .find(|(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+            .map_or(0, |(at, c)| at + c.len_utf8());
         let name = before.get(name_start..).unwrap_or("");
         // A part of a query is the business of `urls`.
         let in_query = before[..name_start].ends_with(['?', '&', ';']);

@@ -188,7 +188,8 @@ fn rival(key: &str) -> Option<&'static str> {
     })
 }
 
-fn quoted(text: &str) -> String {
+/// A TOML string.
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     // A string takes everything.
     let _ = write_string(&mut out, text);

@@ -17,9 +17,27 @@ pub(super) fn fault(message: &str, at: Place, text: &str) -> Fault {
             "a key stands once in its section; for a list of sections write [[..]]",
         );
     }
-    let label = match expected {
-        Some("nothing") | None => String::new(),
-        Some(expected) => format!("expected {expected}"),
+    let rest = text.get(at.start as usize..).unwrap_or("");
+    let is_bare = rest.is_empty() || rest.starts_with(['\n', '\r', '#']);
+    let (what, label) = match (what, expected) {
+        ("string values must be quoted", _) if is_bare => {
+            ("a value is missing", "write one behind the `=`".to_owned())
+        }
+        ("string values must be quoted", _) => (
+            "a text stands in quotes",
+            match found.contains(['"', '\n']) {
+                true => "write it in quotes".to_owned(),
+                false => format!("write \"{found}\""),
+            },
+        ),
+        ("invalid basic string", _) => ("the quote is not closed", "close it with `\"`".to_owned()),
+        ("invalid literal string", _) => {
+            ("the quote is not closed", "close it with `'`".to_owned())
+        }
+        ("unclosed array table", _) => ("`[[` is not closed", "close it with `]]`".to_owned()),
+        ("unclosed table", _) => ("`[` is not closed", "close it with `]`".to_owned()),
+        (what, Some("nothing") | None) => (what, String::new()),
+        (what, Some(expected)) => (what, format!("expected {expected}")),
     };
-    Fault::new(at, what.to_owned(), label)
+    Fault::new(at, what, label)
 }

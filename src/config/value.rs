@@ -153,9 +153,14 @@ pub(super) fn url(text: &str) -> Result<Url, Wrong> {
             .trim_start_matches("https:")
             .trim_start_matches("http:")
             .trim_start_matches('/');
+        let host = fixed.split([':', '/']).next().unwrap_or_default();
+        let scheme = match host == "localhost" || host.parse::<IpAddr>().is_ok() {
+            true => "http",
+            false => "https",
+        };
         return Err(Wrong::new(
             format!("the URL `{text}` has no scheme"),
-            format!("write \"https://{fixed}\""),
+            format!("write \"{scheme}://{fixed}\""),
         ));
     };
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {

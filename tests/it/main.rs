@@ -1,7 +1,9 @@
 //! Everything that is tested across module borders: one binary, one module a subject.
 
+mod config;
 mod daemon;
 mod fuzz;
+mod import;
 mod smtp;
 mod store;
 mod support;

@@ -1,0 +1,459 @@
+//! The configuration from outside: what is said of wrong files, what the example holds, what never panics.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use sitewatch::config::{self, Environment, keys};
+
+/// Files with what is wrong in them and the whole of what is said about it.
+///
+/// `SITEWATCH_BLESS=1 cargo test --test it config` writes the second part anew; read the difference before it is kept.
+const WRONG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/config_wrong.txt");
+
+fn environment(directory: &Path) -> Environment {
+    Environment {
+        variables: [("HOME", "/home/kim"), ("SECRET", "hunter22")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        directory: directory.to_owned(),
+        is_root: false,
+    }
+}
+
+/// What is said of a file, without the directory of the test.
+fn said(text: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+    match config::load(Path::new("monitors.toml"), &environment(directory.path())) {
+        Ok(_) => "it is valid".to_owned(),
+        Err(errors) => errors
+            .to_string()
+            .replace(&directory.path().display().to_string(), "/dir"),
+    }
+}
+
+#[test]
+fn every_wrong_file_is_explained() {
+    let table = std::fs::read_to_string(WRONG).unwrap();
+    let cases: Vec<&str> = table.split("=== ").skip(1).collect();
+    assert!(cases.len() >= 80, "only {} cases", cases.len());
+    let bless = std::env::var_os("SITEWATCH_BLESS").is_some();
+    let mut blessed = String::new();
+    for case in cases {
+        let (title, rest) = case.split_once('\n').unwrap();
+        let (text, want) = rest.split_once("---\n").unwrap_or((rest, ""));
+        let said = said(text);
+        assert!(!said.contains("hunter2"), "{title} shows a secret:\n{said}");
+        if bless {
+            writeln!(blessed, "=== {title}\n{text}---\n{said}").unwrap();
+        } else {
+            assert_eq!(said, want.trim_end_matches('\n'), "{title}");
+        }
+    }
+    if bless {
+        std::fs::write(WRONG, blessed).unwrap();
+    }
+}
+
+/// A line of the example that holds a key, with or without its `#`.
+fn key_of(line: &str) -> Option<&str> {
+    let line = line.strip_prefix('#').unwrap_or(line);
+    let (name, _) = line.split_once(" = ")?;
+    let is_key = name
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_key.then_some(name)
+}
+
+fn header_of(line: &str) -> Option<&str> {
+    let line = line.strip_prefix('#').unwrap_or(line);
+    let inner = line.strip_prefix('[')?.split(']').next()?;
+    Some(inner.trim_start_matches('['))
+}
+
+#[test]
+fn the_example_documents_every_key_once() {
+    let mut section = "";
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in config::EXAMPLE.lines() {
+        if let Some(header) = header_of(line) {
+            section = header;
+        } else if let Some(key) = key_of(line) {
+            found.push((section.to_owned(), key.to_owned()));
+        }
+    }
+    for top in keys::TOP {
+        assert!(found.contains(&(String::new(), top.name.to_owned())));
+    }
+    for section in keys::SECTIONS {
+        if section.name == "defaults" {
+            continue;
+        }
+        for key in section.keys {
+            let here = (section.name.to_owned(), key.name.to_owned());
+            let count = found.iter().filter(|found| **found == here).count();
+            assert_eq!(count, 1, "{} in {}", key.name, section.header());
+        }
+    }
+}
+
+#[test]
+fn the_example_loads_as_it_is_and_with_each_key() {
+    assert_eq!(said(config::EXAMPLE), "it is valid");
+    let directory = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    for name in ["mail-ca.pem", "client.pem"] {
+        std::fs::write(directory.path().join(name), certificate.pem()).unwrap();
+    }
+    std::fs::write(directory.path().join("client-key.pem"), key.serialize_pem()).unwrap();
+    for name in ["smtp-password", "password", "token", "request.json"] {
+        std::fs::write(directory.path().join(name), "secret\n").unwrap();
+    }
+    let mut environment = environment(directory.path());
+    environment
+        .variables
+        .insert("SMTP_PASSWORD".to_owned(), "secret".to_owned());
+
+    // Each key alone, with what it needs and without what it excludes.
+    let needs: &[(&str, &[&str])] = &[
+        ("username", &["password_file"]),
+        ("password", &["username"]),
+        ("password_file", &["username"]),
+        ("start", &["end"]),
+        ("end", &["start"]),
+        ("schedule", &["duration"]),
+        ("duration", &["schedule"]),
+        ("monitors", &["schedule", "duration"]),
+        ("tags", &["schedule", "duration"]),
+    ];
+    let lines: Vec<&str> = config::EXAMPLE.lines().collect();
+    let mut tried = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let Some(key) = line.strip_prefix('#').and(key_of(line)) else {
+            continue;
+        };
+        let section_of = |at: usize| {
+            lines[..at]
+                .iter()
+                .rev()
+                .find_map(|line| header_of(line))
+                .unwrap_or_default()
+        };
+        let section = section_of(at);
+        let wanted: &[&str] = needs
+            .iter()
+            .find(|(name, _)| *name == key && matches!(section, "maintenance" | "email"))
+            .map_or(&[], |(_, needs)| needs);
+        let mut text = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            let same = section_of(index) == section;
+            let wanted = same && key_of(line).is_some_and(|name| wanted.contains(&name));
+            let opens = section == "maintenance" && *line == "#[[maintenance]]";
+            let is_host = key == "directory" && line.starts_with("host = ");
+            let shown = match index == at || wanted || opens {
+                true => line.trim_start_matches('#'),
+                false if is_host => "",
+                false => line,
+            };
+            text.push_str(shown);
+            text.push('\n');
+        }
+        std::fs::write(directory.path().join("monitors.toml"), &text).unwrap();
+        let loaded = config::load(Path::new("monitors.toml"), &environment);
+        if let Err(errors) = loaded {
+            panic!("with `{key}` of [{section}]:\n{errors}");
+        }
+        tried += 1;
+    }
+    assert!(tried > 80, "only {tried} keys were tried");
+}
+
+#[test]
+fn what_is_shown_loads_and_says_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = r#"
+include = ["more/*.toml"]
+[email]
+host = "smtp.example.com"
+from = "Sitewatch <alerts@example.com>"
+to = ["ops@example.com"]
+username = "u"
+password = "${SECRET}"
+[defaults]
+interval = "20s"
+headers = { "X-Api-Key" = "hunter2-literal", Accept = "text/html" }
+[[monitor]]
+url = "https://me:hunter2@example.com/?page=1"
+[[monitor]]
+name = "by \"cron\""
+url = "https://example.org/"
+schedule = "0 */5 * * * *"
+basic_auth = { username = "u", password = "hunter2" }
+headers = {}
+[[maintenance]]
+tags = ["x"]
+start = 2026-12-01T02:00:00+01:00
+end = 2026-12-01T03:00:00+01:00
+"#;
+    std::fs::create_dir(directory.path().join("more")).unwrap();
+    std::fs::write(directory.path().join("more/body.json"), "{}").unwrap();
+    std::fs::write(
+        directory.path().join("more/a.toml"),
+        "[[monitor]]\nurl = \"https://more.example.com/\"\nmethod = \"POST\"\nbody_file = \"body.json\"\ntags = [\"x\"]\n",
+    )
+    .unwrap();
+    std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+    let environment = environment(directory.path());
+    let file = Path::new("monitors.toml");
+    let mut shown = String::new();
+    config::show::show(file, &environment, &mut shown).unwrap();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    std::fs::write(directory.path().join("shown.toml"), &shown).unwrap();
+    let before = config::load(file, &environment).unwrap();
+    let after = config::load(Path::new("shown.toml"), &environment).unwrap();
+    let diff = config::diff(&before, &after);
+    assert!(
+        diff.added.is_empty() && diff.removed.is_empty() && diff.settings.is_empty(),
+        "{diff}"
+    );
+    let changed: Vec<String> = diff
+        .changed
+        .iter()
+        .flat_map(|change| {
+            change
+                .keys
+                .iter()
+                .map(|key| format!("{} {}", change.name, key.key))
+        })
+        .collect();
+    assert_eq!(
+        changed,
+        [
+            "example.com url",
+            "example.com headers",
+            "example.com basic_auth",
+            "by \"cron\" basic_auth",
+            "more.example.com headers",
+        ],
+        "only masked secrets differ"
+    );
+}
+
+#[test]
+fn a_difference_names_monitors_and_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let environment = environment(directory.path());
+    let load = |text: &str| {
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        config::load(Path::new("monitors.toml"), &environment).unwrap()
+    };
+    let old = load(
+        r#"
+[daemon]
+database = "a.db"
+[web]
+listen = "127.0.0.1:8080"
+[[monitor]]
+name = "same"
+url = "https://same.example.com/"
+[[monitor]]
+name = "gone"
+url = "https://gone.example.com/"
+[[monitor]]
+name = "shop"
+url = "https://shop.example.com/"
+basic_auth = { username = "u", password = "hunter2" }
+[[monitor]]
+name = "wiki"
+url = "https://wiki.example.com/"
+[[monitor]]
+name = "moved"
+url = "https://moved.example.com/"
+"#,
+    );
+    let new = load(
+        r#"
+[daemon]
+database = "b.db"
+[web]
+listen = "127.0.0.1:9090"
+[alerts]
+reminder = "1h"
+[[monitor]]
+name = "same"
+url = "https://same.example.com/"
+[[monitor]]
+name = "new"
+url = "https://new.example.com/"
+[[monitor]]
+name = "shop"
+url = "https://shop.example.com/"
+basic_auth = { username = "u", password = "hunter3" }
+interval = "30s"
+expect_status = ["2xx", 404]
+[[monitor]]
+name = "docs"
+url = "https://wiki.example.com/"
+renamed_from = "wiki"
+[[monitor]]
+name = "moved2"
+url = "https://moved.example.com/"
+"#,
+    );
+    let said = config::diff(&old, &new)
+        .to_string()
+        .replace(&directory.path().display().to_string(), "/dir");
+    assert_eq!(
+        said,
+        "\
++ new
++ moved2
+- gone
+- moved
+~ shop: interval 1m -> 30s, basic_auth changed, expect_status 200-299 -> 200-299, 404
+> wiki -> docs: renamed, its history stays
+~ [alerts] reminder off -> 1h
+! [daemon] database /dir/a.db -> /dir/b.db: takes effect at the next start
+! [web] listen 127.0.0.1:8080 -> 127.0.0.1:9090: takes effect at the next start
+? `moved` is gone and `moved2` is new with the same URL: was renamed_from = \"moved\" meant?
+2 added, 2 removed, 2 changed, 1 unchanged"
+    );
+    assert_eq!(
+        config::diff(&new, &new).to_string(),
+        "nothing would change; 5 monitors"
+    );
+}
+
+#[test]
+fn a_reading_command_takes_what_it_needs() {
+    let directory = tempfile::tempdir().unwrap();
+    let environment = environment(directory.path());
+    let file = Path::new("monitors.toml");
+    let write = |text: &str| std::fs::write(directory.path().join(file), text).unwrap();
+    write(
+        "[daemon]\ndatabase = \"x.db\"\n[email]\nhost = \"${NOPE}\"\n[[monitor]]\nurl = \"https://a.example.com/\"\ninterval = \"x\"\n",
+    );
+    let brief = config::load_brief(file, &environment).unwrap();
+    assert_eq!(brief.database, directory.path().join("x.db"));
+    assert_eq!(brief.monitors[0].as_str(), "a.example.com");
+    assert!(brief.config.is_none());
+    assert_eq!(
+        brief.warning.as_deref(),
+        Some("the configuration is not valid: monitors.toml:3: [email] needs `from` (and 2 more)")
+    );
+    write("[daemon]\ndatabase = \"${NOPE}\"\n");
+    assert!(config::load_brief(file, &environment).is_err());
+}
+
+#[test]
+fn warnings_name_the_place_and_the_remedy() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let environment = environment(directory.path());
+    let file = directory.path().join("monitors.toml");
+    std::fs::write(
+        &file,
+        r#"[web]
+listen = "0.0.0.0:8080"
+[email]
+host = "smtp.example.com"
+from = "a@example.com"
+to = ["ops@example.com"]
+username = "u"
+password = "hunter2"
+[[monitor]]
+url = "https://smtp.example.com/"
+verify_tls = false
+interval = "2s"
+to = []
+"#,
+    )
+    .unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let config = config::load(Path::new("monitors.toml"), &environment).unwrap();
+    assert_eq!(
+        config.warnings,
+        [
+            "monitors.toml:2: [web] listens at 0.0.0.0:8080, which others can reach without encryption; put a TLS proxy in front and listen at 127.0.0.1",
+            "monitors.toml:8: a secret (`password`) stands in a file that everybody on this machine may read; write \"${NAME}\" or a file's name instead, or run `chmod 640 monitors.toml`",
+            "monitors.toml:11: https://smtp.example.com/ is checked without looking at its certificate (`verify_tls = false`)",
+            "monitors.toml:12: an interval under 5s is hard on the site that is checked",
+            "nobody is told of `smtp.example.com`: its `to` is empty",
+            "`smtp.example.com` watches smtp.example.com, which is also the mail server: while it is down, no mail about it can leave",
+        ]
+    );
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let config = config::load(Path::new("monitors.toml"), &environment).unwrap();
+    assert_eq!(config.warnings.len(), 5);
+}
+
+#[test]
+fn the_schema_takes_the_example_and_refuses_mistakes() {
+    let schema = config::schema::schema();
+    let mut schemas = boon::Schemas::new();
+    let mut compiler = boon::Compiler::new();
+    compiler.set_default_draft(boon::Draft::V7);
+    compiler.add_resource("schema.json", schema).unwrap();
+    let index = compiler.compile("schema.json", &mut schemas).unwrap();
+    let is_valid = |text: &str| {
+        let document: toml::Table = toml::from_str(text).unwrap();
+        let value = serde_json::to_value(document).unwrap();
+        schemas.validate(&value, index).is_ok()
+    };
+    assert!(is_valid(config::EXAMPLE));
+    for right in [
+        "[[monitor]]\nurl = \"https://e.example/\"\nexpect_status = [200, \"3xx\", \"404-410\"]\ntimeout = \"1m 30s\"",
+        "[[monitor]]\nurl = \"${URL}\"\ninterval = \"${EVERY}\"",
+        "[[maintenance]]\nstart = 2026-12-01T02:00:00Z\nend = 2026-12-01T03:00:00Z",
+    ] {
+        assert!(is_valid(right), "{right}");
+    }
+    for wrong in [
+        "[[monitor]]\nurl = \"https://e.example/\"\nintervall = \"5s\"",
+        "[[monitor]]\nurl = \"https://e.example/\"\ninterval = 5",
+        "[[monitor]]\nurl = \"https://e.example/\"\ninterval = \"5\"",
+        "[[monitor]]\nurl = \"https://e.example/\"\ninterval = \"5s\"\nschedule = \"0 0 * * * *\"",
+        "[[monitor]]\nname = \"x\"",
+        "[[monitor]]\nurl = \"example.com\"",
+        "[[monitor]]\nurl = \"https://e.example/\"\nexpect_status = []",
+        "[[monitor]]\nurl = \"https://e.example/\"\nmax_redirects = 51",
+        "[defaults]\nname = \"x\"",
+        "[emial]",
+        "[email]\nhost = \"h\"",
+    ] {
+        assert!(!is_valid(wrong), "{wrong}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(300))]
+
+    /// Whatever a file holds: an answer, and one that can be shown.
+    #[test]
+    fn any_text_is_answered(text in "(\\PC|[\\[\\]\"'={}#$\n\t\\\\]){0,300}") {
+        let _ = said(&text);
+    }
+
+    /// The example with pieces cut out, doubled and put elsewhere.
+    #[test]
+    fn a_damaged_example_is_answered(edits in proptest::collection::vec((0usize..9000, 0usize..40, 0usize..9000, 0u8..3), 1..6)) {
+        let mut text: Vec<char> = config::EXAMPLE.replace("\n#", "\n").chars().collect();
+        for (from, length, to, kind) in edits {
+            let start = from.min(text.len());
+            let end = (start + length).min(text.len());
+            let piece: Vec<char> = match kind {
+                0 => text.drain(start..end).collect(),
+                1 => text[start..end].to_vec(),
+                _ => text.splice(start..end, "\"]}".chars()).collect(),
+            };
+            let to = to.min(text.len());
+            text.splice(to..to, piece);
+        }
+        let text: String = text.into_iter().collect();
+        let _ = said(&text);
+    }
+}
