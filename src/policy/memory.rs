@@ -24,8 +24,8 @@ pub struct Memory {
 
 impl Memory {
     /// What a monitor is remembered by after a start: what was kept, and its newest checks, newest first
-    /// (32 are enough for the 20 that count), with the newest good one (before the open outage, if there is one) and the newest
-    /// failed one where those are older.
+    /// (32 are enough for the 20 that count). Where those are older, also the newest good one (before the
+    /// open outage, if there is one) and the newest failed one.
     pub fn restored(
         kept: Kept,
         newest_first: &[Arc<Check>],
