@@ -47,6 +47,11 @@ site="http://127.0.0.1:$site_port"
 python3 "$here/web/site.py" "$site_port" & pids+=($!)
 python3 "$here/web/site.py" "$mortal_port" & mortal=$!; pids+=("$mortal")
 
+until curl -fsS -m 5 "$site/" >/dev/null 2>&1 && curl -fsS -m 5 "http://127.0.0.1:$mortal_port/" >/dev/null 2>&1; do
+  kill -0 "${pids[0]}" "$mortal" || fail "the sites to watch did not start"
+  sleep 0.2
+done
+
 printf 'e2e-token\n' >"$work/token"
 cat >"$work/monitors.toml" <<TOML
 [daemon]

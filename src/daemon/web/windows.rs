@@ -26,7 +26,8 @@ pub(super) fn announced(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRo
         .filter(|entry| only.is_none_or(|monitor| covers(&entry.covers, monitor)))
         .filter_map(|entry| {
             let monitors = match (&entry.covers, only) {
-                (Covers::All, _) | (_, Some(_)) => Vec::new(),
+                (Covers::All, _) => Vec::new(),
+                (_, Some(monitor)) => vec![monitor.name.as_str().to_owned()],
                 (covered, None) => {
                     let names = view.lives.iter().map(|live| &live.monitor);
                     let names: Vec<String> = names

@@ -12,7 +12,7 @@ use crate::domain::timestamp::Timestamp;
 /// The drawing area, and the room for the axes around it.
 const WIDTH: u64 = 640;
 const HEIGHT: u64 = 160;
-const LEFT: u64 = 64;
+const LEFT: u64 = 76;
 const TOP: u64 = 10;
 const BOTTOM: u64 = 26;
 /// Lines across, so that there are `LINES` steps from zero to the top.
@@ -95,19 +95,21 @@ pub fn chart(frame: &Frame, chart: &Chart) -> Markup {
     html! {
         figure.chart {
             figcaption { (chart.span) }
-            svg role="img" aria-label=(summary(chart)) viewBox={ "0 0 " (whole_width) " " (whole_height) } {
-                @for index in 0..=LINES {
-                    @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);
-                    @let y = scale.y(Micros(value));
-                    path.grid d={ "M" (LEFT) " " (y) "h" (WIDTH) } {}
-                    text.y x=(LEFT - 6) y=(y + 4) { (words::millis(Micros(value))) }
+            div.scroll tabindex="0" role="region" aria-label={ "Chart of " (chart.span) } {
+                svg.drawn role="img" aria-label=(summary(chart)) viewBox={ "0 0 " (whole_width) " " (whole_height) } {
+                    @for index in 0..=LINES {
+                        @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);
+                        @let y = scale.y(Micros(value));
+                        path.grid d={ "M" (LEFT) " " (y) "h" (WIDTH) } {}
+                        text.y x=(LEFT - 6) y=(y + 4) { (words::millis(Micros(value))) }
+                    }
+                    @for (x, text) in ticks(frame, &scale) {
+                        text.x x=(x) y=(TOP + HEIGHT + 18) { (text) }
+                    }
+                    path.band d=(band) {}
+                    path.line d=(line) {}
+                    @if !foot.is_empty() { path.foot d=(foot) {} }
                 }
-                @for (x, text) in ticks(frame, &scale) {
-                    text.x x=(x) y=(TOP + HEIGHT + 18) { (text) }
-                }
-                path.band d=(band) {}
-                path.line d=(line) {}
-                @if !foot.is_empty() { path.foot d=(foot) {} }
             }
             details {
                 summary { "As a table" }

@@ -144,7 +144,9 @@ fn phases(rows: &[PhaseRow]) -> Markup {
                         th scope="row" { (phase_name(row.phase)) }
                         td.num { (maybe(row.last)) } td.num { (maybe(row.usual)) }
                         td.fall { svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true" {
-                            rect class={ "p-" (row.phase) } x=(x) y="3" height="14" width=(width(row.last).max(2)) {}
+                            @if row.last.is_some() {
+                                rect class={ "p-" (row.phase) } x=(x) y="3" height="14" width=(width(row.last).max(2)) {}
+                            }
                         } }
                     } } }
                 } }

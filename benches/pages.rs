@@ -1,0 +1,183 @@
+//! How long readers wait: `/` with 1 000 monitors of 90 days, `/metrics` with 10 000.
+//!
+//! `cargo bench --bench pages`. Answers live for a second, so each is asked for 1.1 s after the last one.
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench prints, measures by the clock and waits"
+)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sitewatch::clock;
+use sitewatch::config::{Config, Environment, load};
+use sitewatch::daemon::health::Health;
+use sitewatch::daemon::recorder::Recorder;
+use sitewatch::daemon::recorder_entry::Entry;
+use sitewatch::daemon::web::server::WebServer;
+use sitewatch::daemon::web::site::Sources;
+use sitewatch::domain::check::{
+    Chain, Check, Failure, FailureKind, HttpVersion, Micros, Timings, Verdict,
+};
+use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::store::settle::Step;
+use sitewatch::store::writer::Store;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+const ROUNDS: usize = 8;
+
+fn main() {
+    let few = Stand::new(1_000, 90);
+    few.measure("/", "page of 1 000 monitors, 90 days each");
+    few.measure("/monitor/site-7", "page of one monitor");
+    few.measure("/api/v1/monitors", "status objects of 1 000 monitors");
+    drop(few);
+    let many = Stand::new(10_000, 1);
+    many.measure("/metrics", "metrics of 10 000 monitors");
+    many.measure("/", "first page of 10 000 monitors");
+}
+
+struct Stand {
+    server: WebServer,
+    _recorder: Recorder,
+    _directory: TempDir,
+}
+
+impl Stand {
+    fn new(monitors: usize, days: u64) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let config = Arc::new(config(&directory, monitors));
+        let now = clock::now();
+        let store = Store::open(&config.daemon.database, now).expect("a new database");
+        let database_id = store.database_id().to_owned();
+        let (mut recorder, _) =
+            Recorder::open(store, Arc::clone(&config), now).expect("monitors are enrolled");
+        let board = recorder.board();
+        let all = board.all();
+        let began = Instant::now();
+        for slot in (0..days * 4).rev() {
+            let at = now.minus(Duration::from_secs(slot * 21_600 + 60));
+            let entries = all.iter().enumerate().map(|(index, live)| Entry::Checked {
+                monitor: live.id,
+                check: Box::new(check(at, (index as u64 + slot).is_multiple_of(97))),
+            });
+            let _ = recorder.work(entries.collect::<Vec<_>>(), at);
+        }
+        recorder.flush(now).expect("the database takes it");
+        let mut store = recorder.into_store();
+        while store.settle(now).expect("it settles") != Step::Done {}
+        let (recorder, _) = Recorder::open(store, Arc::clone(&config), now).expect("opened again");
+        println!("filled in {:.1?}", began.elapsed());
+        let board = recorder.board();
+        let database = config.daemon.database.clone();
+        let (_, config) = watch::channel(config);
+        let sources = Sources {
+            board,
+            health: Arc::new(Health::new(now)),
+            config,
+            database,
+            database_id,
+        };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let began = Instant::now();
+        let server = WebServer::start(listen, sources).expect("a free port");
+        let stand = Self {
+            server,
+            _recorder: recorder,
+            _directory: directory,
+        };
+        let _ = stand.get("/");
+        println!("first page after {:.1?}", began.elapsed());
+        // The past is read in portions, between requests.
+        std::thread::sleep(Duration::from_secs(5));
+        stand
+    }
+
+    fn get(&self, path: &str) -> usize {
+        let mut stream = TcpStream::connect(self.server.address()).expect("the server listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("it answers");
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}");
+        answer.len()
+    }
+
+    fn measure(&self, path: &str, what: &str) {
+        let mut bytes = 0;
+        let mut taken: Vec<Duration> = (0..ROUNDS)
+            .map(|_| {
+                std::thread::sleep(Duration::from_millis(1100));
+                let began = Instant::now();
+                bytes = self.get(path);
+                began.elapsed()
+            })
+            .collect();
+        taken.sort();
+        println!(
+            "{what}: median {:.1?}, least {:.1?}, most {:.1?}, {} KiB",
+            taken[ROUNDS / 2],
+            taken[0],
+            taken[ROUNDS - 1],
+            bytes / 1024
+        );
+    }
+}
+
+fn config(directory: &TempDir, monitors: usize) -> Config {
+    let mut text =
+        "[daemon]\ndatabase = \"pages.db\"\n[web]\nlisten = \"127.0.0.1:0\"\n".to_owned();
+    for index in 0..monitors {
+        text.push_str(&format!(
+            "[[monitor]]\nname = \"site-{index}\"\nurl = \"https://site-{index}.example/\"\n\
+             tags = [\"group-{}\"]\ninterval = \"6h\"\n",
+            index % 20
+        ));
+    }
+    let file = directory.path().join("monitors.toml");
+    std::fs::write(&file, text).expect("written");
+    let environment = Environment {
+        directory: directory.path().to_owned(),
+        ..Environment::default()
+    };
+    load(&file, &environment).expect("the file is valid")
+}
+
+fn check(at: Timestamp, down: bool) -> Check {
+    Check {
+        at,
+        verdict: if down {
+            Verdict::Down(Failure {
+                kind: FailureKind::Status,
+                detail: "503 Service Unavailable".into(),
+            })
+        } else {
+            Verdict::Up
+        },
+        status: Some(if down { 503 } else { 200 }),
+        chain: Arc::new(Chain {
+            redirects: Vec::new(),
+            final_url: "https://site.example/".to_owned(),
+            remote_addr: Some(([192, 0, 2, 7], 443).into()),
+        }),
+        redirect_times: Vec::new(),
+        timings: Timings {
+            dns: Some(Micros(1_203)),
+            connect: Some(Micros(10_500)),
+            tls: Some(Micros(22_100)),
+            ttfb: Some(Micros(40_000)),
+            body: Some(Micros(3_200)),
+            total: Micros(77_003),
+        },
+        http_version: Some(HttpVersion::Http11),
+        body_bytes: 1256,
+        retry_after_s: None,
+        certificate: None,
+        excerpt: None,
+        remarks: Vec::new(),
+    }
+}
