@@ -4,6 +4,7 @@ mod config;
 mod daemon;
 mod fuzz;
 mod import;
+mod mails;
 mod smtp;
 mod store;
 mod support;

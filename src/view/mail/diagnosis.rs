@@ -112,14 +112,13 @@ fn got(check: &Check) -> String {
         (Some(failure), Some(code)) => {
             format!("{}: {}", words::status(code), words::shown(&failure.detail))
         }
-        (Some(failure), None) => {
-            let name = failure_meaning::of(failure.kind).name;
-            format!("{name}: {}", words::shown(&failure.detail))
-        }
+        (Some(failure), None) => words::failure(failure),
         (None, Some(code)) => words::status(code),
         (None, None) => "an answer".to_owned(),
     };
-    if let Some(address) = check.chain.remote_addr {
+    if let Some(address) = check.chain.remote_addr
+        && !got.contains(&address.to_string())
+    {
         got.push_str(&format!(" from {address}"));
     }
     if let Some(version) = check.http_version {

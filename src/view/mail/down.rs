@@ -60,7 +60,6 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
         spread(opened_at, facts.check.at)
     ));
     doc.lead.push(story);
-    doc.lead.push(about.url.clone());
     doc.lead.extend(facts.held.map(held));
     notes::delay(&mut doc, ctx);
 
@@ -139,7 +138,6 @@ pub(super) fn still_down(
         words::cause_clause(cause),
         words::count(checks_failed.into(), "check", "checks"),
     ));
-    doc.lead.push(about.url.clone());
     notes::delay(&mut doc, ctx);
     diagnosis::meaning(&mut doc, cause, check);
     changed_cause(&mut doc, cause, check);
@@ -184,7 +182,6 @@ pub(super) fn degraded(
             words::ms(check.timings.total),
         )
     });
-    doc.lead.push(about.url.clone());
     notes::delay(&mut doc, ctx);
     diagnosis::expectation(&mut doc, check, ctx);
     diagnosis::way(&mut doc, check, None);
@@ -221,7 +218,6 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
         about.name,
         Written(step)
     ));
-    doc.lead.push(about.url.clone());
     notes::delay(&mut doc, ctx);
     if let Some(certificate) = &check.certificate {
         doc.prose("Certificate", certificate.subject.clone());
@@ -263,7 +259,6 @@ pub(super) fn flapping(
         about.name,
         words::span(within)
     ));
-    doc.lead.push(about.url.clone());
     notes::delay(&mut doc, ctx);
     doc.prose(
         "Look at",
@@ -290,7 +285,6 @@ pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx
          If that was meant to be, nothing is to be done: it is what is expected from now on.",
         about.name
     ));
-    doc.lead.push(about.url.clone());
     notes::delay(&mut doc, ctx);
     let table = |rows| {
         Body::Table(Table {

@@ -85,7 +85,8 @@ fn part(out: &mut String, part: &Part) {
         Body::Note(note) => {
             let _ = writeln!(out, "<p style=\"{TEXT}\">{}</p>", with_links(note));
         }
-        Body::Table(rows) | Body::Wide(rows) => table(out, rows),
+        Body::Table(rows) => table(out, rows),
+        Body::Wide(rows) => cards(out, rows),
         Body::Command(words) => {
             let words: Vec<String> = words.iter().map(|word| escape(word)).collect();
             let _ = writeln!(
@@ -105,27 +106,10 @@ fn part(out: &mut String, part: &Part) {
 }
 
 fn table(out: &mut String, table: &Table) {
-    let layout = if table.head.is_empty() {
-        " role=\"presentation\""
-    } else {
-        ""
-    };
     let _ = writeln!(
         out,
-        "<table{layout} cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:collapse;{MONO}\">"
+        "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:collapse;{MONO}\">"
     );
-    if !table.head.is_empty() {
-        out.push_str("<tr>");
-        for (column, name) in table.head.iter().enumerate() {
-            let _ = write!(
-                out,
-                "<th scope=\"col\" class=\"muted\" style=\"{};font-weight:600;color:#57606a\">{}</th>",
-                cell_style(column, table),
-                escape(name)
-            );
-        }
-        out.push_str("</tr>\n");
-    }
     for row in &table.rows {
         out.push_str("<tr>");
         for (column, Cell { text, tone }) in row.iter().enumerate() {
@@ -147,6 +131,38 @@ fn table(out: &mut String, table: &Table) {
     out.push_str("</table>\n");
 }
 
+/// A table with more columns than a phone is wide: each row a heading and a line of facts.
+fn cards(out: &mut String, table: &Table) {
+    for row in &table.rows {
+        let title = row.get(table.breaks).map_or("", |cell| cell.text.as_str());
+        let mut facts = Vec::new();
+        for (column, cell) in row.iter().enumerate() {
+            if column == table.breaks || cell.text.is_empty() {
+                continue;
+            }
+            let (class, colour) = tone_style(cell.tone);
+            let text = escape(&cell.text);
+            // A number needs its name, a word speaks for itself.
+            let name = match table.head.get(column) {
+                Some(name) if table.right.contains(&column) => format!("{} ", escape(name)),
+                Some(_) | None => String::new(),
+            };
+            facts.push(if class.is_empty() {
+                format!("{name}{text}")
+            } else {
+                let style = colour.trim_start_matches(';');
+                format!("{name}<span class=\"{class}\" style=\"{style}\">{text}</span>")
+            });
+        }
+        let _ = writeln!(
+            out,
+            "<p class=\"rule\" style=\"margin:0;padding:6px 0;border-top:1px solid #d1d9e0;overflow-wrap:anywhere\"><strong>{}</strong><br>{}</p>",
+            escape(title),
+            facts.join(" &#183; ")
+        );
+    }
+}
+
 fn cell_style(column: usize, table: &Table) -> String {
     let align = if table.right.contains(&column) {
         "right"
@@ -158,7 +174,7 @@ fn cell_style(column: usize, table: &Table) -> String {
     } else {
         "white-space:nowrap"
     };
-    format!("padding:1px 12px 1px 0;vertical-align:top;text-align:{align};{breaking}")
+    format!("padding:1px 8px 1px 0;vertical-align:top;text-align:{align};{breaking}")
 }
 
 const fn badge_colour(tone: Tone) -> &'static str {

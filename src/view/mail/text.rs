@@ -16,9 +16,12 @@ const CHARS_MAX: usize = 4000;
 /// Writes a mail as text.
 pub(super) fn write(doc: &Doc) -> String {
     let mut out = String::new();
-    for paragraph in &doc.lead {
-        for line in wrap(paragraph, COLUMNS) {
-            push_line(&mut out, 0, &line);
+    for (index, paragraph) in doc.lead.iter().enumerate() {
+        // The address stands below the sentence that tells the whole story.
+        for text in std::iter::once(paragraph).chain(doc.link.iter().filter(|_| index == 0)) {
+            for line in wrap(text, COLUMNS) {
+                push_line(&mut out, 0, &line);
+            }
         }
     }
     for (index, part) in doc.parts.iter().enumerate() {

@@ -100,19 +100,20 @@ pub fn cause_name(failure: &Failure, status_seen: Option<u16>) -> String {
 pub(super) fn cause_clause(cause: &Cause) -> String {
     match (cause.failure.kind, cause.status) {
         (FailureKind::Status, Some(code)) => format!("it answers {}", status(code)),
-        (kind, _) => {
-            let name = failure_meaning::of(kind).name;
-            let detail = shown(&cause.failure.detail);
-            if detail.is_empty() || detail.starts_with(name) {
-                if detail.is_empty() {
-                    name.to_owned()
-                } else {
-                    detail
-                }
-            } else {
-                format!("{name} ({detail})")
-            }
-        }
+        _ => failure(&cause.failure),
+    }
+}
+
+/// A failure with its detail, each said once.
+pub(super) fn failure(failure: &Failure) -> String {
+    let name = failure_meaning::of(failure.kind).name;
+    let detail = shown(&failure.detail);
+    if detail.is_empty() {
+        name.to_owned()
+    } else if detail.starts_with(name) {
+        detail
+    } else {
+        format!("{name} ({detail})")
     }
 }
 

@@ -1,0 +1,7 @@
+//! Every mail as a whole, text and HTML, and what hostile sites can do to them: nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod hostile;
+mod samples;
+mod whole;

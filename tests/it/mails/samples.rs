@@ -1,0 +1,546 @@
+//! One of every mail, about the same shop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use sitewatch::domain::address::Address;
+use sitewatch::domain::check::{
+    Certificate, Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings,
+    Verdict,
+};
+use sitewatch::domain::expectation::{Expectation, StatusSet};
+use sitewatch::domain::incident::{Cause, IncidentKey};
+use sitewatch::domain::mask::Masks;
+use sitewatch::domain::monitor::{Monitor, MonitorId, MonitorName, Rules, Schedule};
+use sitewatch::domain::notice::{About, MailKind, News, Notice, Parcel};
+use sitewatch::domain::secret::Secret;
+use sitewatch::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
+use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::view::mail::context::{Context, Delay, History, Month, OtherDown, ReportRow};
+use url::Url;
+
+/// 2026-07-22 14:02:11 in Berlin.
+const OPENED: i64 = 1_784_721_731_000;
+
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_ms(OPENED + seconds * 1000)
+}
+
+fn name(text: &str) -> MonitorName {
+    MonitorName::parse(text).unwrap()
+}
+
+/// What a mail is rendered with, owned.
+pub struct Around {
+    pub monitor: Option<Monitor>,
+    pub now: Timestamp,
+    pub history: History,
+    pub also_down: Vec<OtherDown>,
+    pub confirming: u32,
+    pub delay: Option<Delay>,
+    pub report: Vec<ReportRow>,
+}
+
+impl Around {
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            monitor: self.monitor.as_ref(),
+            history: self.history.clone(),
+            also_down: self.also_down.clone(),
+            confirming: self.confirming,
+            delay: self.delay.clone(),
+            report: self.report.clone(),
+            ..Context::bare(self.now, TimeZone::get("Europe/Berlin").unwrap(), "mon1")
+        }
+    }
+
+    fn nobody(now: Timestamp) -> Self {
+        Self {
+            monitor: None,
+            now,
+            history: History::default(),
+            also_down: Vec::new(),
+            confirming: 0,
+            delay: None,
+            report: Vec::new(),
+        }
+    }
+}
+
+pub fn shop() -> Monitor {
+    Monitor {
+        name: name("shop"),
+        enabled: true,
+        tags: Vec::new(),
+        schedule: Schedule::Every(Duration::from_secs(60)),
+        target: Arc::new(Target {
+            url: Url::parse("http://shop.example.com/").unwrap(),
+            method: Method::Get,
+            headers: vec![("X-Api-Key".into(), Secret::new("s3cr3t-value"))],
+            body: None,
+            credentials: Credentials::Basic {
+                username: "kim".into(),
+                password: Secret::new("hunter22"),
+            },
+            follow_redirects: true,
+            max_redirects: 10,
+            allow_downgrade: false,
+            allow_private_redirect: false,
+            cookies: true,
+            timeout: Duration::from_secs(10),
+            max_body: 1 << 20,
+            wants_body: false,
+            ip_version: IpVersion::Any,
+            ca_pem: None,
+            client_certificate: None,
+            verify_tls: true,
+            proxy: Proxy::None,
+            masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),
+        }),
+        expectation: Arc::new(Expectation {
+            status: StatusSet::parse(["2xx"]).unwrap(),
+            final_url: None,
+            headers: Vec::new(),
+            body_contains: Vec::new(),
+            body_excludes: Vec::new(),
+            body_matches: Vec::new(),
+            json: Vec::new(),
+            degraded_after: Some(Duration::from_secs(2)),
+            certificate_expiry: Vec::new(),
+        }),
+        rules: Arc::new(Rules {
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            failures_before_down: 3,
+            successes_before_up: 2,
+            retry_interval: Duration::from_secs(10),
+            alert_on_slow: true,
+            alert_on_redirect_change: true,
+            to: vec![Address::parse("ops@example.com").unwrap()],
+        }),
+        depends_on: Vec::new(),
+        note: "Runbook: https://wiki.example.com/shop - on call: Kim".into(),
+        public: true,
+        renamed_from: None,
+    }
+}
+
+pub fn check(seconds: i64, status: u16, ttfb_ms: u32) -> Check {
+    let hop = |url: &str, status, location: &str, port| Redirect {
+        url: url.into(),
+        status,
+        location: Some(location.into()),
+        remote_addr: Some(([203, 0, 113, 7], port).into()),
+    };
+    let verdict = if status < 400 {
+        Verdict::Up
+    } else {
+        Verdict::Down(Failure {
+            kind: FailureKind::Status,
+            detail: format!("{status}, not 200-299").into(),
+        })
+    };
+    let ms = |ms: u32| Some(Micros(ms * 1000));
+    Check {
+        at: at(seconds),
+        verdict,
+        status: Some(status),
+        chain: Arc::new(Chain {
+            redirects: vec![
+                hop(
+                    "http://shop.example.com/",
+                    301,
+                    "https://shop.example.com/",
+                    80,
+                ),
+                hop(
+                    "https://shop.example.com/",
+                    302,
+                    "/start?session=77&token=abcdef",
+                    443,
+                ),
+            ],
+            final_url: "https://shop.example.com/start?session=77&token=abcdef".into(),
+            remote_addr: Some(([203, 0, 113, 7], 443).into()),
+        }),
+        redirect_times: vec![Micros(10_000), Micros(20_000)],
+        timings: Timings {
+            dns: ms(3),
+            connect: ms(12),
+            tls: ms(24),
+            ttfb: ms(ttfb_ms),
+            body: ms(3),
+            total: Micros((ttfb_ms + 42) * 1000),
+        },
+        http_version: Some(HttpVersion::Http11),
+        body_bytes: 56,
+        retry_after_s: (status == 503).then_some(120),
+        certificate: Some(Arc::new(Certificate {
+            not_after: at(61 * 86_400 + 3600),
+            not_before: at(-29 * 86_400),
+            subject: "CN=shop.example.com".into(),
+            issuer: "CN=R11, O=Let's Encrypt, C=US".into(),
+            fingerprint: 1,
+        })),
+        excerpt: (status == 503)
+            .then(|| "Service temporarily unavailable. Please come back soon.".into()),
+        remarks: Vec::new(),
+    }
+}
+
+pub fn incident() -> IncidentKey {
+    IncidentKey {
+        monitor: MonitorId(7),
+        opened_at: at(0),
+    }
+}
+
+pub fn cause(check: &Check) -> Cause {
+    Cause {
+        failure: check.verdict.failure().unwrap().clone(),
+        status: check.status,
+    }
+}
+
+fn around(now: i64) -> Around {
+    let usual = check(-60, 200, 180).timings;
+    Around {
+        monitor: Some(shop()),
+        history: History {
+            checks: vec![
+                check(22, 503, 1001),
+                check(11, 503, 970),
+                check(0, 503, 956),
+                check(-60, 200, 178),
+            ],
+            usual: Some(usual),
+            month: Some(Month {
+                uptime_percent: 99.948,
+                outages: 2,
+                longest: Duration::from_secs(840),
+            }),
+            causes: Vec::new(),
+            next_reminder: Some(at(7222)),
+        },
+        also_down: vec![
+            OtherDown {
+                name: name("blog"),
+                since: at(2),
+            },
+            OtherDown {
+                name: name("api"),
+                since: at(4),
+            },
+        ],
+        ..Around::nobody(at(now))
+    }
+}
+
+fn about() -> Option<About> {
+    Some(About {
+        monitor: MonitorId(7),
+        name: name("shop"),
+        url: "http://shop.example.com/".into(),
+    })
+}
+
+pub fn one(news: News, decided: i64) -> Parcel {
+    Parcel {
+        kind: news.kind(),
+        notices: vec![Notice {
+            about: about(),
+            news,
+            decided_at: at(decided),
+        }],
+    }
+}
+
+fn about_us(news: News, decided: i64) -> Parcel {
+    let mut parcel = one(news, decided);
+    parcel.notices[0].about = None;
+    parcel
+}
+
+pub fn down() -> News {
+    let last = check(22, 503, 1001);
+    News::Down {
+        incident: incident(),
+        cause: cause(&last),
+        up_since: Some(at(-1_051_200)),
+        check: Box::new(last),
+        checks_failed: 3,
+        last_good: Some(Box::new(check(-60, 200, 178))),
+        held: None,
+    }
+}
+
+fn refused() -> News {
+    let mut last = check(22, 503, 1001);
+    let failure = Failure {
+        kind: FailureKind::ConnectRefused,
+        detail: "connection refused by 203.0.113.7:80".into(),
+    };
+    last.verdict = Verdict::Down(failure.clone());
+    last.status = None;
+    last.chain = Arc::new(Chain {
+        redirects: Vec::new(),
+        final_url: "http://shop.example.com/".into(),
+        remote_addr: Some(([203, 0, 113, 7], 80).into()),
+    });
+    (
+        last.http_version,
+        last.certificate,
+        last.excerpt,
+        last.retry_after_s,
+    ) = (None, None, None, None);
+    last.timings = Timings {
+        dns: Some(Micros(3000)),
+        total: Micros(5000),
+        ..Timings::default()
+    };
+    News::Down {
+        incident: incident(),
+        cause: Cause {
+            failure,
+            status: None,
+        },
+        up_since: None,
+        check: Box::new(last),
+        checks_failed: 3,
+        last_good: Some(Box::new(check(-60, 200, 178))),
+        held: Some("maintenance".into()),
+    }
+}
+
+pub fn up() -> News {
+    News::Up {
+        incident: incident(),
+        cause: cause(&check(0, 503, 956)),
+        closed_at: at(845),
+        check: Box::new(check(855, 200, 189)),
+        checks_failed: 16,
+    }
+}
+
+fn digest() -> Parcel {
+    let mut notices = Vec::new();
+    for (index, site) in [
+        "shop",
+        "blog",
+        "api",
+        "wiki",
+        "a site with quite a long name that goes on and on",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let offset = index as i64;
+        let mut notice = one(down(), 30 + offset).notices.remove(0);
+        let key = IncidentKey {
+            monitor: MonitorId(7 + offset),
+            opened_at: at(offset),
+        };
+        if let News::Down { incident, .. } = &mut notice.news {
+            *incident = key;
+        }
+        if let Some(about) = &mut notice.about {
+            about.monitor = key.monitor;
+            about.name = name(site);
+        }
+        notices.push(notice);
+    }
+    let mut over = one(up(), 900).notices.remove(0);
+    if let (News::Up { incident, .. }, Some(about)) = (&mut over.news, &mut over.about) {
+        incident.monitor = MonitorId(10);
+        incident.opened_at = at(3);
+        about.name = name("wiki");
+    }
+    notices.push(over);
+    let mut other = one(up(), 901).notices.remove(0);
+    if let (News::Up { incident, .. }, Some(about)) = (&mut other.news, &mut other.about) {
+        incident.monitor = MonitorId(99);
+        about.name = name("cdn");
+    }
+    notices.push(other);
+    Parcel {
+        kind: MailKind::Digest,
+        notices,
+    }
+}
+
+fn report_rows() -> Vec<ReportRow> {
+    let row = |site: &str, uptime, coverage, outages, down, p95| ReportRow {
+        name: name(site),
+        uptime_percent: uptime,
+        coverage_percent: coverage,
+        outages,
+        downtime: Duration::from_secs(down),
+        longest: Duration::from_secs(down),
+        p95_ms: p95,
+    };
+    vec![
+        row("blog", Some(100.0), 99.98, 0, 0, Some(181.4)),
+        row("shop", Some(99.861), 99.98, 2, 845, Some(1043.0)),
+        row("api", Some(100.0), 42.5, 0, 0, Some(2310.6)),
+        row(
+            "a new site without a check so far, named at some length",
+            None,
+            0.0,
+            0,
+            0,
+            None,
+        ),
+    ]
+}
+
+/// Every mail with a name for its file.
+pub fn all() -> Vec<(&'static str, Parcel, Around)> {
+    let slow = check(22, 200, 2310);
+    let mut moved = check(22, 200, 200);
+    moved.chain = Arc::new(Chain {
+        redirects: vec![moved.chain.redirects[0].clone()],
+        final_url: "https://shop.example.com/sale".into(),
+        remote_addr: None,
+    });
+    let week = at(7 * 86_400);
+    let mut calm = Around::nobody(week);
+    calm.report = report_rows()
+        .into_iter()
+        .filter(|row| row.name.as_str() == "blog")
+        .collect();
+    let mut busy = Around::nobody(week);
+    busy.report = report_rows();
+    let mut late = around(7800);
+    late.delay = Some(Delay {
+        by: Duration::from_secs(7770),
+        why: "it could not be delivered before (smtp.example.com: connection refused)".into(),
+    });
+    let mut over = around(860);
+    over.history.causes = vec![
+        ("503 Service Unavailable".into(), 14),
+        ("connection refused".into(), 2),
+    ];
+    over.also_down.clear();
+    over.history.checks.clear();
+    let mut storm = Around::nobody(at(910));
+    storm.confirming = 37;
+    let merged = Parcel {
+        kind: MailKind::WasDown,
+        notices: vec![
+            one(down(), 30).notices.remove(0),
+            one(up(), 860).notices.remove(0),
+        ],
+    };
+    let mut dying = check(22, 200, 180);
+    dying.certificate = dying.certificate.map(|certificate| {
+        Arc::new(Certificate {
+            not_after: at(6 * 86_400 + 7200),
+            ..(*certificate).clone()
+        })
+    });
+    let blind = News::Blind {
+        from: at(0),
+        to: at(1260),
+        monitors: 41,
+        names: vec![name("api"), name("blog"), name("shop")],
+    };
+    let trouble = News::Trouble {
+        what: "disk".into(),
+        detail: "The database takes no writes since 14:02:11: no space left on the device. Checks go on; \
+                 212 results wait in memory."
+            .into(),
+    };
+    let report = News::Report {
+        from: at(0),
+        to: week,
+    };
+    vec![
+        ("down", one(down(), 30), around(32)),
+        ("down_refused_held", one(refused(), 30), around(32)),
+        ("down_late", one(down(), 30), late),
+        (
+            "still_down",
+            one(
+                News::StillDown {
+                    incident: incident(),
+                    cause: cause(&check(0, 503, 956)),
+                    check: Box::new(check(7200, 503, 1001)),
+                    checks_failed: 121,
+                    next: Some(at(21_600)),
+                },
+                7210,
+            ),
+            around(7215),
+        ),
+        ("up", one(up(), 856), over),
+        ("was_down", merged, around(870)),
+        (
+            "degraded_slow",
+            one(
+                News::Degraded {
+                    check: Box::new(slow.clone()),
+                    since: at(-98),
+                    count: 3,
+                    reason: FailureKind::Slow,
+                },
+                22,
+            ),
+            around(32),
+        ),
+        (
+            "degraded_intermittent",
+            one(
+                News::Degraded {
+                    check: Box::new(check(22, 503, 1001)),
+                    since: at(-1100),
+                    count: 5,
+                    reason: FailureKind::Intermittent,
+                },
+                22,
+            ),
+            around(32),
+        ),
+        (
+            "degraded_certificate",
+            one(
+                News::CertificateExpiring {
+                    check: Box::new(dying),
+                    step: Duration::from_secs(7 * 86_400),
+                },
+                22,
+            ),
+            around(32),
+        ),
+        (
+            "flapping",
+            one(
+                News::Flapping {
+                    incident: Some(incident()),
+                    changes: 6,
+                    within: Duration::from_secs(7200),
+                    check: Box::new(check(22, 503, 1001)),
+                },
+                22,
+            ),
+            around(32),
+        ),
+        (
+            "redirect_changed",
+            one(
+                News::RedirectChanged {
+                    before: Box::new((*check(-60, 200, 178).chain).clone()),
+                    check: Box::new(moved),
+                },
+                22,
+            ),
+            around(32),
+        ),
+        ("digest", digest(), storm),
+        ("blind", about_us(blind, 1260), Around::nobody(at(1262))),
+        ("trouble", about_us(trouble, 60), Around::nobody(at(62))),
+        ("report", about_us(report.clone(), 7 * 86_400), busy),
+        ("report_calm", about_us(report, 7 * 86_400), calm),
+        ("test", about_us(News::Test, 0), Around::nobody(at(1))),
+    ]
+}
