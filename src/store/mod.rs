@@ -15,6 +15,7 @@ mod lock;
 mod migrate;
 pub mod monitors;
 pub mod outbox;
+mod outbox_row;
 pub mod reader;
 pub mod recent;
 pub mod report;
