@@ -166,7 +166,7 @@ class Postfix:
             parent.chmod(0o755)
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-             "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+             "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
              "-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")],
             check=True, capture_output=True,
         )
