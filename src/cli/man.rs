@@ -8,6 +8,7 @@ use clap::CommandFactory;
 use super::args::Cli;
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::man_config;
 
 /// Arguments of `sitewatch man`.
 #[derive(Debug, clap::Args)]
@@ -47,5 +48,10 @@ fn pages(directory: &Path) -> Result<(), CliError> {
             "write manual pages into {}: {error}",
             directory.display()
         ))
-    })
+    })?;
+    let mut page = String::new();
+    man_config::page(&mut page)?;
+    let file = directory.join("monitors.toml.5");
+    std::fs::write(&file, page)
+        .map_err(|error| CliError::Machine(format!("write {}: {error}", file.display())))
 }

@@ -19,6 +19,7 @@ pub mod history;
 pub mod import;
 pub mod incidents;
 pub mod man;
+pub mod man_config;
 pub mod replay;
 pub mod report;
 pub mod report_mail;
