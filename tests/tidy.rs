@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file is one idea; longer ones hold two. Counted without the tests at its end.
-const FILE_LINES_MAX: usize = 500;
+const FILE_LINES_MAX: usize = 600;
+/// Tables are as long as what they list.
+const TABLES: [&str; 1] = ["src/config/keys.rs"];
 /// What a side-by-side diff still shows.
 const LINE_CHARS_MAX: usize = 120;
 
@@ -155,7 +157,7 @@ fn files_are_one_idea_and_say_which() {
             ));
         }
         let lines = without_tests(&text).lines().count();
-        if lines > FILE_LINES_MAX {
+        if lines > FILE_LINES_MAX && !TABLES.contains(&name.as_str()) {
             faults.push(format!(
                 "{name}: {lines} lines without tests; {FILE_LINES_MAX} hold one idea"
             ));

@@ -1,5 +1,6 @@
 //! `sitewatch demo`: a self-contained tour. The sites are built in; the daemon that watches them is this very
-//! program, started as its user would start it, with a configuration and a database in a directory that goes at the end.
+//! program, started as its user would start it, with a configuration and a database in a directory that goes
+//! at the end.
 
 use std::collections::HashSet;
 use std::fmt::Write;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::files;
-use super::reading::{Reading, Table};
+use super::found::Table;
+use super::reading::Reading;
 use super::sections::is_loopback;
 use super::value;
 use crate::domain::secret::Secret;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::fault::Fault;
+use super::found::{Found, Table, described, place};
 use super::keys;
-use super::reading::{Found, Reading, Table, described, place};
+use super::reading::Reading;
 use super::value::{self, Wrong};
 use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, StatusSet, TextMatch};
 

@@ -10,7 +10,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::fault::Fault;
-use super::reading::{Placed, Reading, Table};
+use super::found::{Placed, Table};
+use super::reading::Reading;
 use super::source::Place;
 use crate::domain::secret::Secret;
 

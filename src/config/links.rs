@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::fault::Fault;
+use super::found::Placed;
 use super::maintenance;
 use super::monitor::{Draft, Named};
-use super::reading::{Placed, Reading};
+use super::reading::Reading;
 use super::suggest::nearest;
 use crate::domain::monitor::MonitorName;
 

@@ -5,8 +5,9 @@ use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
 use super::fault::Fault;
+use super::found::{Found, Placed, Table};
 use super::keys;
-use super::reading::{Found, Placed, Reading, Table};
+use super::reading::Reading;
 use super::source::Place;
 use super::value;
 use crate::domain::monitor::MonitorName;

@@ -8,8 +8,9 @@ use url::Url;
 
 use super::expectation;
 use super::fault::Fault;
+use super::found::{Placed, Table, place};
 use super::keys;
-use super::reading::{Placed, Reading, Table, place};
+use super::reading::Reading;
 use super::rules::{self, Timing};
 use super::source::Place;
 use super::target;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::fault::Fault;
-use super::reading::{Placed, Reading, Table};
+use super::found::{Placed, Table};
+use super::reading::Reading;
 use super::value;
 use crate::domain::address::Address;
 use crate::domain::monitor::{CronText, Rules, Schedule};

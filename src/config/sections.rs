@@ -7,10 +7,11 @@ use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::Fault;
+use super::found::{Placed, Table, is_table_list, place};
 use super::keys::{self, Section};
 use super::model::DaemonSettings;
 use super::paths;
-use super::reading::{Placed, Reading, Table, is_table_list, place};
+use super::reading::Reading;
 use super::value;
 use crate::domain::address::Address;
 use crate::domain::settings::{

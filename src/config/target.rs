@@ -7,8 +7,9 @@ use url::Url;
 
 use super::expectation::header_entries;
 use super::fault::Fault;
+use super::found::Table;
 use super::keys;
-use super::reading::{Reading, Table};
+use super::reading::Reading;
 use super::redact;
 use super::value;
 use crate::domain::mask::Masks;

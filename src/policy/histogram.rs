@@ -152,7 +152,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_percentile_is_within_two_percent(mut times in prop::collection::vec(0..u32::MAX, 1..300), percent in 0_u32..=100) {
+        fn a_percentile_is_within_two_percent(
+            mut times in prop::collection::vec(0..u32::MAX, 1..300),
+            percent in 0_u32..=100,
+        ) {
             let found = of(&times).percentile(percent).unwrap().0;
             times.sort_unstable();
             let rank = (times.len() * percent as usize).div_ceil(100).max(1);
@@ -161,7 +164,10 @@ mod tests {
         }
 
         #[test]
-        fn parts_make_the_whole(a in prop::collection::vec(any::<u32>(), 0..100), b in prop::collection::vec(any::<u32>(), 0..100)) {
+        fn parts_make_the_whole(
+            a in prop::collection::vec(any::<u32>(), 0..100),
+            b in prop::collection::vec(any::<u32>(), 0..100),
+        ) {
             let mut merged = of(&a);
             merged.merge(&of(&b));
             let whole = of(&[a, b].concat());

@@ -18,7 +18,8 @@ impl Store {
         check(self.connection())
     }
 
-    /// Whether the end of the last run left the file as it should be: a quick look at its structure without its contents.
+    /// Whether the end of the last run left the file as it should be: a quick look at its structure without
+    /// its contents.
     ///
     /// # Errors
     /// [`StoreError::Damaged`].

@@ -14,7 +14,8 @@ use super::error::Result;
 use crate::domain::check::{Certificate, Chain, Check, Failure};
 use crate::domain::monitor::MonitorId;
 
-/// How many of its last values of each sort a monitor remembers: a site that alternates between a few is served from memory.
+/// How many of its last values of each sort a monitor remembers: a site that alternates between a few is
+/// served from memory.
 const REMEMBERED: usize = 8;
 /// New chains, address lists, failures or certificates of one monitor in a day that are stored as they are.
 /// A Location with a nonce makes every chain new; after that many only what is stable of it is kept.

@@ -154,7 +154,8 @@ pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> Incident
     }
 }
 
-/// `/badge/NAME.svg`: the state with its uptime; `show=state` or `show=uptime` for one of them, `label` instead of the name.
+/// `/badge/NAME.svg`: the state with its uptime; `show=state` or `show=uptime` for one of them, `label` instead
+/// of the name.
 pub(super) fn badge(view: &View<'_>, past: &mut Past, name: &str, query: &str) -> Made {
     let Some(live) = view.find(name) else {
         return Ok(Reply::text(
