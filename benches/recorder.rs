@@ -3,6 +3,10 @@
 //! `cargo bench --bench recorder [MONITORS] [CHECKS]`
 
 #[path = "../tests/it/world/config.rs"]
+#[expect(
+    clippy::unwrap_used,
+    reason = "shared with tests: one that cannot go on has failed"
+)]
 mod config;
 
 use std::sync::Arc;

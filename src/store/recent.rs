@@ -129,7 +129,10 @@ fn newest(
     }
     let mut hour = i64::from(i32::MAX);
     let mut last = None;
-    while count > 1 {
+    loop {
+        if count <= 1 {
+            break;
+        }
         let lacking: HashSet<i64> = found
             .iter()
             .filter(|(_, known)| known.rows.len() < count + 3)

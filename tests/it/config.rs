@@ -1,5 +1,11 @@
 //! The configuration from outside: what is said of wrong files, what the example holds, what never panics.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a person asks by the environment to write expectations anew"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

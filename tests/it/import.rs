@@ -1,5 +1,7 @@
 //! Other tools' configurations, written after their documentation, and what becomes of them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 
 use sitewatch::config::import::{self, Imported};
