@@ -263,7 +263,7 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
             zone: TimeZone::system(),
         });
     }
-    let config = place::config(context)?;
+    let config = place::config_without_database(context)?;
     let sites = if args.sites.is_empty() {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
         enabled.map(of_monitor).collect()

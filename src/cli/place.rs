@@ -45,6 +45,20 @@ pub fn config(context: &mut Context) -> Result<Config, CliError> {
     Ok(config)
 }
 
+/// As [`config`], for a command that has no use for a database: a plugin's surroundings often have no `$HOME`
+/// to find a place for one.
+pub fn config_without_database(context: &mut Context) -> Result<Config, CliError> {
+    let places = ["STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"];
+    let environment = &mut context.environment;
+    if places.iter().all(|name| environment.get(name).is_none()) {
+        let here = environment.directory.display().to_string();
+        environment
+            .variables
+            .insert("XDG_STATE_HOME".to_owned(), here);
+    }
+    config(context)
+}
+
 /// Loads what the reading commands need. Faults elsewhere in the file are one warning; with `--database` no
 /// configuration is needed at all.
 pub fn brief(context: &mut Context) -> Result<Place, CliError> {

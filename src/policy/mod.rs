@@ -26,6 +26,7 @@ mod protection;
 pub mod proxy;
 pub mod redirect;
 pub mod reminder;
+pub mod replay;
 pub mod retry_after;
 pub mod slow;
 pub mod timeline;

@@ -250,6 +250,9 @@ impl Strips {
             writeln!(out, "{name:pad$}{}", sparkline::strip(&states, screen))?;
             if screen.unicode {
                 let bars = sparkline::bars(&times);
+                if bars.trim().is_empty() {
+                    continue;
+                }
                 writeln!(
                     out,
                     "{:pad$}{}",

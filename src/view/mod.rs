@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod nagios;
 pub mod page;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod report_page;
 pub mod screen;

@@ -1,0 +1,513 @@
+//! Commands as their users meet them: whole standard output, standard error and exit code.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sitewatch::domain::check::{
+    Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings, Verdict,
+};
+use sitewatch::domain::incident::{Cause, Incident, IncidentKey};
+use sitewatch::domain::monitor::MonitorName;
+use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::store::monitors::MonitorFacts;
+use sitewatch::store::writer::Store;
+
+use crate::support::site::{Site, answer, closed_port, redirect};
+
+/// 2026-11-22T12:00:00Z
+const START: i64 = 1_795_348_800_000;
+
+/// A directory with a configuration and, where wanted, a database.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(config: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("monitors.toml"), config).unwrap();
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Two monitors: `shop` redirects and fails its last three checks, `blog` is up.
+    fn with_history() -> Self {
+        let place = Self::new(
+            "[daemon]\ndatabase = \"s.db\"\ntimezone = \"Europe/Berlin\"\n\
+             [[monitor]]\nname = \"shop\"\nurl = \"https://shop.example/\"\n\
+             [[monitor]]\nname = \"blog\"\nurl = \"https://blog.example/\"\n",
+        );
+        let at = |minutes: i64| Timestamp::from_ms(START + minutes * 60_000);
+        let mut store = Store::open(&place.path("s.db"), at(0)).unwrap();
+        let facts = ["shop", "blog"].map(|name| MonitorFacts {
+            name: MonitorName::parse(name).unwrap(),
+            url: format!("https://{name}.example/"),
+            interval: Duration::from_secs(60),
+            public: true,
+            renamed_from: None,
+        });
+        let ids = store.enroll(&facts, at(0)).unwrap().ids;
+        let mut batch = store.batch().unwrap();
+        for minute in 0..6 {
+            let status = if minute < 3 { 200 } else { 503 };
+            batch
+                .record(ids[0], &check(at(minute), status), Duration::from_secs(60))
+                .unwrap();
+            batch
+                .record(ids[1], &check(at(minute), 200), Duration::from_secs(60))
+                .unwrap();
+        }
+        batch
+            .put_incident(&Incident {
+                key: IncidentKey {
+                    monitor: ids[0],
+                    opened_at: at(3),
+                },
+                closed_at: None,
+                cause: Cause {
+                    failure: failure(503),
+                    status: Some(503),
+                },
+                checks_failed: 3,
+                maintenance: false,
+                acked_at: None,
+            })
+            .unwrap();
+        batch.commit().unwrap();
+        drop(store);
+        place
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let output = Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let here = self.directory.path().display().to_string();
+        let text = |bytes: &[u8]| {
+            String::from_utf8(bytes.to_vec())
+                .unwrap()
+                .replace(&here, "HERE")
+        };
+        Ran {
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            code: output.status.code().unwrap(),
+        }
+    }
+
+    fn check(&self, arguments: &str, stdout: &str, stderr: &str, code: i32) {
+        let ran = self.run(&arguments.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(
+            (ran.stdout.as_str(), ran.stderr.as_str(), ran.code),
+            (stdout, stderr, code),
+            "sitewatch {arguments}"
+        );
+    }
+}
+
+struct Ran {
+    stdout: String,
+    stderr: String,
+    code: i32,
+}
+
+fn failure(status: u16) -> Failure {
+    Failure {
+        kind: FailureKind::Status,
+        detail: format!("{status}: expected 200-299").into(),
+    }
+}
+
+fn check(at: Timestamp, status: u16) -> Check {
+    Check {
+        at,
+        verdict: if status < 400 {
+            Verdict::Up
+        } else {
+            Verdict::Down(failure(status))
+        },
+        status: Some(status),
+        chain: Arc::new(Chain {
+            redirects: vec![Redirect {
+                url: "https://shop.example/".into(),
+                status: 302,
+                location: Some("/in?token=secret".into()),
+                remote_addr: Some(([203, 0, 113, 7], 443).into()),
+            }],
+            final_url: "https://shop.example/in?token=secret".into(),
+            remote_addr: Some(([203, 0, 113, 7], 443).into()),
+        }),
+        redirect_times: vec![Micros(20_000)],
+        timings: Timings {
+            dns: Some(Micros(1_000)),
+            connect: Some(Micros(2_000)),
+            tls: Some(Micros(3_000)),
+            ttfb: Some(Micros(4_000)),
+            body: Some(Micros(500)),
+            total: Micros(30_500),
+        },
+        http_version: Some(HttpVersion::Http11),
+        body_bytes: 12,
+        retry_after_s: None,
+        certificate: None,
+        excerpt: None,
+        remarks: Vec::new(),
+    }
+}
+
+#[test]
+fn history_is_filtered_and_masked() {
+    let place = Place::with_history();
+    place.check(
+        "history shop --state down --limit 1",
+        "2026-11-22T13:05:00.000+01:00\tshop\tdown\t503\t30.5 ms\t\
+         503: expected 200-299 (302 → https://shop.example/in?token=***)\n",
+        "",
+        0,
+    );
+    place.check(
+        "history --json --status 5xx --until 2026-11-22T13:04",
+        concat!(
+            r#"{"monitor":"shop","url":"https://shop.example/","at":"2026-11-22T12:03:00.000Z","state":"down","#,
+            r#""status":503,"failure":{"kind":"status","detail":"503: expected 200-299"},"#,
+            r#""final_url":"https://shop.example/in?token=***","redirects":[{"url":"https://shop.example/","#,
+            r#""status":302,"location":"/in?token=***","remote_addr":"203.0.113.7:443","ms":20.0}],"#,
+            r#""timings_ms":{"dns":1.0,"connect":2.0,"tls":3.0,"ttfb":4.0,"body":0.5,"total":30.5},"#,
+            r#""remote_addr":"203.0.113.7:443","http_version":"HTTP/1.1","body_bytes":12,"#,
+            r#""retry_after_s":null,"certificate":null}"#,
+            "\n"
+        ),
+        "",
+        0,
+    );
+    let changes = place.run(&["history", "shop", "--changes", "--csv"]);
+    let lines: Vec<&str> = changes.stdout.lines().collect();
+    assert_eq!(
+        lines.len(),
+        3,
+        "a header, the fall, the first check: {}",
+        changes.stdout
+    );
+    assert!(lines[1].starts_with("shop,https://shop.example/,2026-11-22T12:03:00.000Z,down,503,"));
+    assert!(lines[2].starts_with("shop,https://shop.example/,2026-11-22T12:00:00.000Z,up,200,"));
+}
+
+#[test]
+fn incidents_and_reports_tell_the_same() {
+    let place = Place::with_history();
+    let incidents = place.run(&["incidents", "--open", "--json"]);
+    assert!(
+        incidents.stdout.starts_with(
+            r#"{"id":"1-1795348980000","monitor":"shop","url":"https://shop.example/","opened_at":"2026-11-22T12:03:00.000Z","closed_at":null,"#
+        ),
+        "{}",
+        incidents.stdout
+    );
+    let report = place.run(&[
+        "report",
+        "--period",
+        "2026-11-22T12:00Z..2026-11-22T12:06Z",
+        "--csv",
+    ]);
+    assert_eq!(
+        report.stdout,
+        "monitor,url,from,to,uptime_percent,coverage_percent,outages,up_s,downtime_s,longest_outage_s,mttr_s,\
+         degraded_s,maintenance_s,unknown_s,checks,p50_ms,p95_ms,p99_ms\n\
+         shop,https://shop.example/,2026-11-22T12:00:00.000Z,2026-11-22T12:06:00.000Z,50,100,1,180.000,180.000,\
+         180.000,,0.000,0.000,0.000,6,30.975,30.975,30.975\n\
+         blog,https://blog.example/,2026-11-22T12:00:00.000Z,2026-11-22T12:06:00.000Z,100,100,0,360.000,0.000,\
+         ,,0.000,0.000,0.000,6,30.975,30.975,30.975\n",
+        "{}",
+        report.stderr
+    );
+    let explained = place.run(&[
+        "report",
+        "shop",
+        "--period",
+        "2026-11-22T12:00Z..2026-11-22T12:06Z",
+        "--explain",
+    ]);
+    assert!(
+        explained
+            .stdout
+            .contains("3m\tdown\t503: expected 200-299 (incident 1-1795348980000)"),
+        "{}",
+        explained.stdout
+    );
+    let page = place.run(&["report", "--period", "2026-11-22", "--html"]);
+    assert!(
+        page.stdout.starts_with("<!DOCTYPE html>") && page.code == 0,
+        "{}",
+        page.stderr
+    );
+    for outside in ["src=", "href=\"http", "@import", "url("] {
+        assert!(!page.stdout.contains(outside), "the page needs {outside}");
+    }
+}
+
+#[test]
+fn status_is_unknown_without_a_daemon() {
+    let place = Place::with_history();
+    let ran = place.run(&["status"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("shop\tunknown\t2026-11-22T13:05:00.000+01:00\t31 ms\t"),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[2].starts_with("2 sites: 2 unknown · no daemon runs, the newest check is "),
+        "{}",
+        lines[2]
+    );
+    let json = place.run(&["status", "blog", "--json"]);
+    assert!(
+        json.stdout
+            .starts_with(r#"{"monitor":"blog","url":"https://blog.example/","state":"unknown","#)
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
+    let place = Place::with_history();
+    place.check(
+        "history shpo",
+        "",
+        "error: no monitor `shpo`; did you mean `shop`?\n  looked in monitors.toml and HERE/s.db\n",
+        2,
+    );
+    place.check(
+        "history --state broken",
+        "",
+        "error: --state: `broken` is no state; a check is up, degraded, down or unknown\n",
+        2,
+    );
+    place.check(
+        "history --status 600",
+        "",
+        "error: --status: status 600 does not exist; codes go from 100 to 599\n",
+        2,
+    );
+    place.check(
+        "run --json",
+        "",
+        "error: `sitewatch run` has no `--json`\n",
+        2,
+    );
+    let empty = Place::new("[daemon]\ndatabase = \"none.db\"\n");
+    empty.check(
+        "status",
+        "",
+        "error: there is no database at `HERE/none.db`; `sitewatch run` creates it\n  the configuration is monitors.toml\n",
+        1,
+    );
+    let unset = Place::new(
+        "[daemon]\ndatabase = \"none.db\"\n[email]\nhost = \"${NOT_SET}\"\nfrom = \"a@b\"\nto = [\"a@b\"]\n",
+    );
+    let ran = unset.run(&["history"]);
+    assert!(
+        ran.stderr
+            .starts_with("warning: the configuration is not valid: "),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn a_backup_is_a_database() {
+    let place = Place::with_history();
+    assert_eq!(place.run(&["backup", "copy.db"]).code, 0);
+    let copy = place.run(&["history", "--database", "copy.db", "--json"]);
+    assert_eq!(copy.stdout, place.run(&["history", "--json"]).stdout);
+    assert_eq!(copy.stdout.lines().count(), 12);
+    let again = place.run(&["backup", "copy.db"]);
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (1, ""),
+        "{}",
+        again.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_tells_by_its_exit_code() {
+    let site = Site::plain(|request| match request.path.as_str() {
+        "/good" => answer(200, "", "fine"),
+        "/away" => redirect(301, "/good"),
+        _ => answer(503, "Retry-After: 120\r\n", "busy"),
+    })
+    .await;
+    let place = Place::new("");
+    let good = place.run(&["check", "--json", &site.url("/away")]);
+    assert_eq!(good.code, 0, "{}", good.stderr);
+    assert!(
+        good.stdout
+            .contains(r#""state":"up","status":200,"failure":null,"#),
+        "{}",
+        good.stdout
+    );
+    assert!(
+        good.stdout.contains(r#""status":301,"location":"/good","#),
+        "{}",
+        good.stdout
+    );
+    let bad = place.run(&["check", &site.url("/bad")]);
+    assert_eq!(bad.code, 1);
+    assert!(bad.stdout.starts_with("DOWN  "), "{}", bad.stdout);
+    assert!(bad.stdout.contains("Retry-After 120 s"), "{}", bad.stdout);
+    assert!(
+        bad.stdout.contains("`sitewatch explain 503` says more"),
+        "{}",
+        bad.stdout
+    );
+    assert!(
+        !bad.stdout.contains('\u{1b}'),
+        "no colour in a pipe: {}",
+        bad.stdout
+    );
+    let nobody = format!("http://127.0.0.1:{}/", closed_port().await);
+    let refused = place.run(&["check", "--json", &nobody]);
+    assert!(
+        refused.stdout.contains(r#""kind":"connect_refused""#),
+        "{}",
+        refused.stdout
+    );
+    assert_eq!(refused.code, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_has_four_exit_codes() {
+    let site = Site::plain(|request| match request.path.as_str() {
+        "/good" => answer(200, "", "fine"),
+        _ => answer(503, "", "busy"),
+    })
+    .await;
+    let place = Place::new("");
+    for (url, code, word) in [("/good", 0, "OK"), ("/bad", 2, "CRITICAL")] {
+        let ran = place.run(&["check", "--nagios", &site.url(url)]);
+        assert_eq!(ran.code, code, "{}", ran.stdout);
+        assert!(
+            ran.stdout.starts_with(&format!("SITEWATCH {word} - ")),
+            "{}",
+            ran.stdout
+        );
+        assert!(ran.stdout.contains(" | time=0."), "{}", ran.stdout);
+    }
+    place.check(
+        "check --nagios --bogus",
+        "SITEWATCH UNKNOWN - unexpected argument '--bogus' found\n",
+        "",
+        3,
+    );
+    place.check(
+        "check --nagios",
+        "SITEWATCH UNKNOWN - nothing to check\n",
+        "",
+        3,
+    );
+    let unknown = place.run(&["check", "--nagios", "nobody"]);
+    assert_eq!(unknown.code, 3);
+    assert!(
+        unknown
+            .stdout
+            .starts_with("SITEWATCH UNKNOWN - no monitor `nobody`"),
+        "{}",
+        unknown.stdout
+    );
+}
+
+#[test]
+fn codes_are_explained_without_any_set_up() {
+    let place = Place::new("");
+    for code in [
+        "100",
+        "206",
+        "308",
+        "404",
+        "444",
+        "503",
+        "526",
+        "599",
+        "999",
+        "577",
+        "4xx",
+        "tls_expired",
+    ] {
+        let ran = place.run(&["explain", code]);
+        assert_eq!(ran.code, 0, "{code}: {}", ran.stderr);
+        assert!(ran.stdout.lines().count() >= 4, "{code}: {}", ran.stdout);
+    }
+    place.check(
+        "explain 42",
+        "",
+        "error: 42 is no HTTP status; codes go from 100 to 599 (some servers send up to 999)\n",
+        2,
+    );
+}
+
+#[test]
+fn packagers_get_completions_and_manual_pages() {
+    let place = Place::new("");
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = place.run(&["completions", shell]);
+        assert!(ran.code == 0 && ran.stdout.contains("incidents"), "{shell}");
+    }
+    assert!(place.run(&["man"]).stdout.contains(".TH sitewatch 1"));
+    fs::create_dir(place.path("man")).unwrap();
+    assert_eq!(place.run(&["man", "--directory", "man"]).code, 0);
+    assert!(place.path("man/sitewatch-history.1").exists());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let place = Place::with_history();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+        .args(["history", "--json"])
+        .current_dir(place.directory.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(0), b"".as_slice())
+    );
+}
+
+#[test]
+fn another_configuration_is_tried_on_what_was_recorded() {
+    let place = Place::with_history();
+    let config = |failures: u16| {
+        format!(
+            "[daemon]\ndatabase = \"s.db\"\ntimezone = \"UTC\"\n\
+             [email]\ndirectory = \"out\"\nfrom = \"a@example.com\"\nto = [\"b@example.com\"]\n\
+             [[monitor]]\nname = \"shop\"\nurl = \"https://shop.example/\"\nfailures_before_down = {failures}\n"
+        )
+    };
+    for (failures, line) in [
+        (2, "shop\tdown\t2026-11-22T12:04:00.030+00:00\t1m\t-\t\n"),
+        (3, "shop\tdown\t2026-11-22T12:05:00.030+00:00\t2m\t-\t\n"),
+        (4, ""),
+    ] {
+        fs::write(place.path("new.toml"), config(failures)).unwrap();
+        let ran = place.run(&["replay", "--config", "new.toml", "--since", "2026-11-22"]);
+        assert_eq!((ran.stdout.as_str(), ran.code), (line, 0), "{}", ran.stderr);
+    }
+}
