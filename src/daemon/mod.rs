@@ -18,6 +18,7 @@ pub mod notifier_desk;
 pub mod notifier_letter;
 pub mod notifier_once;
 pub mod notifier_report;
+mod notifier_trial;
 pub mod orders;
 pub mod recorder;
 mod recorder_enroll;

@@ -12,27 +12,25 @@ use super::events::{MAIL_FAILED, MAIL_SENT};
 use super::health::{Health, Part};
 use super::notifier_desk::{Desk, Task};
 use super::notifier_letter::{Letter, Writer};
-use super::notifier_once::said;
+use super::notifier_trial::no_email;
 use super::recorder_entry::Entry;
 use super::recorder_queue::Door;
 use crate::clock;
 use crate::config::Config;
 use crate::control::Answer;
 use crate::domain::address::Address;
-use crate::domain::notice::{MailKind, News, Notice, Parcel};
 use crate::domain::timestamp::Timestamp;
-use crate::mail::mailer::{Mail, Mailer};
+use crate::mail::mailer::Mailer;
 use crate::mail::smtp::SmtpSetupError;
 use crate::policy::outbox::delivery::{Outcome, Settled};
-use crate::policy::outbox::message_id;
 use crate::policy::outbox::row::{Holds, Lane, Waiting};
 use crate::store::error::StoreError;
 use crate::store::outbox;
 use crate::store::reader::Reader;
-use crate::view::mail::context::Context;
-use crate::view::mail::render::render;
 
 use std::sync::atomic::Ordering::Relaxed;
+
+pub use super::notifier_trial::test_mail;
 
 /// The watchdog wants a sign of life, and a due time is met within this.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
@@ -455,74 +453,10 @@ impl Notifier {
     }
 }
 
-/// Sends a test mail to each address and tells what was answered.
-pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &str) -> Answer {
-    let Some(email) = &config.email else {
-        return no_email();
-    };
-    let mut addresses = Vec::new();
-    for text in to {
-        match Address::parse(text) {
-            Ok(address) => addresses.push(address),
-            Err(error) => {
-                return Answer::Refused {
-                    lines: vec![error.to_string()],
-                };
-            }
-        }
-    }
-    if addresses.is_empty() {
-        addresses.clone_from(&email.to);
-    }
-    if addresses.is_empty() {
-        return Answer::Refused {
-            lines: vec!["[email].to is empty; name an address with `--to`".to_owned()],
-        };
-    }
-    let now = clock::now();
-    let parcel = Parcel {
-        kind: MailKind::Test,
-        notices: vec![Notice {
-            about: None,
-            news: News::Test,
-            decided_at: now,
-        }],
-    };
-    let context = Context::bare(now, config.daemon.timezone.clone(), host);
-    let moment = now.as_ms().to_string();
-    let mail = Mail {
-        message_id: message_id::make(host, &["test", &moment], email.from.domain()),
-        thread_root: None,
-        everybody: addresses.clone(),
-        queued_at: now,
-        date: now,
-        rendered: render(&parcel, &context),
-    };
-    let mut lines = vec![format!("by {}", mailer.describe())];
-    let mut all_well = true;
-    for to in &addresses {
-        let outcome = mailer.send(&mail, to).await;
-        let well = matches!(outcome, Outcome::Accepted(_));
-        all_well &= well;
-        lines.push(format!("{}: {}", to.mailbox(), said(&outcome)));
-    }
-    if all_well {
-        Answer::Done { lines }
-    } else {
-        Answer::Failed { lines }
-    }
-}
-
 /// What `email retry` did.
 fn retry_line(waiting: usize, failed: usize) -> String {
     match waiting + failed {
         0 => "nothing had to be hurried".to_owned(),
         _ => format!("tried now: {waiting} waiting and {failed} failed mails"),
-    }
-}
-
-fn no_email() -> Answer {
-    Answer::Refused {
-        lines: vec!["there is no [email] in the configuration: nothing is mailed".to_owned()],
     }
 }

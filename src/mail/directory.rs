@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Mutex;
 
 use crate::policy::outbox::delivery::Outcome;
 use crate::policy::outbox::row::Holds;
@@ -15,12 +16,17 @@ use super::mailer::Mail;
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
+    /// One at a time: the recipients of a mail share its file.
+    writing: Mutex<()>,
 }
 
 impl Directory {
     /// A directory that is created when the first mail comes.
-    pub const fn new(path: PathBuf) -> Self {
-        Self { path }
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            writing: Mutex::new(()),
+        }
     }
 
     /// The directory, in words.
@@ -49,11 +55,13 @@ impl Directory {
     }
 
     async fn write_file(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
+        let _alone = self.writing.lock().await;
         if fs::try_exists(file).await? {
             return Ok(());
         }
         fs::create_dir_all(&self.path).await?;
-        let unfinished = file.with_extension("eml.new");
+        // Another process (a command beside the daemon) may be at the same mail.
+        let unfinished = file.with_extension(format!("{}.new", std::process::id()));
         let mut out = fs::File::create(&unfinished).await?;
         out.write_all(bytes).await?;
         out.sync_all().await?;
@@ -82,4 +90,40 @@ fn file_name(mail: &Mail) -> String {
         .take(32)
         .collect();
     format!("{at}-{state}-{id}.eml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::address::Address;
+    use crate::domain::timestamp::Timestamp;
+    use crate::view::mail::rendered::Rendered;
+
+    #[tokio::test]
+    async fn recipients_of_one_mail_share_its_file() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::new(place.path().join("new/outbox"));
+        let mail = Mail {
+            message_id: "0123ab@example.com".into(),
+            thread_root: None,
+            everybody: vec![Address::parse("ops@example.com").unwrap()],
+            queued_at: Timestamp::from_ms(1_795_377_600_000),
+            date: Timestamp::from_ms(1_795_377_600_000),
+            rendered: Rendered {
+                subject: String::new(),
+                text: String::new(),
+                html: String::new(),
+                headers: vec![("X-Sitewatch-State", "down".into())],
+            },
+        };
+        let outcomes = tokio::join!(directory.write(&mail, b"x"), directory.write(&mail, b"x"));
+        for outcome in [outcomes.0, outcomes.1] {
+            assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+        }
+        let names: Vec<_> = std::fs::read_dir(place.path().join("new/outbox"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["20261122T200000000Z-down-0123ab.eml"]);
+    }
 }
