@@ -240,15 +240,15 @@ impl Reading<'_> {
     /// What is said of secrets in clear that everybody may read: one word per file.
     pub(super) fn warn_of_literal_secrets(&mut self) {
         let secrets = std::mem::take(&mut self.literal_secrets);
-        let mut warned: Vec<u32> = Vec::new();
+        let mut warned: Vec<PathBuf> = Vec::new();
         for (place, key) in secrets {
             let Some(source) = self.sources.get(place.file as usize) else {
                 continue;
             };
-            if warned.contains(&place.file) || !everybody_reads(&source.path) {
+            if warned.contains(&source.path) || !everybody_reads(&source.path) {
                 continue;
             }
-            warned.push(place.file);
+            warned.push(source.path.clone());
             let message = format!(
                 "a secret (`{key}`) stands in a file that everybody on this machine may read; \
                  write \"${{NAME}}\" or a file's name instead, or run `chmod 640 {}`",

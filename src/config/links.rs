@@ -95,7 +95,11 @@ impl Names<'_> {
             return;
         }
         let known = self.links.named.iter().map(|named| named.name.as_str());
-        let label = match nearest(name.it.as_str(), known) {
+        let near = match reading.may_suggest() {
+            true => nearest(name.it.as_str(), known),
+            false => None,
+        };
+        let label = match near {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "write the `name` of a [[monitor]]".to_owned(),
         };

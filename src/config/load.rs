@@ -142,9 +142,12 @@ fn read(file: &Path, environment: &Environment) -> Outcome {
             return Outcome::nothing(file, sources, fault);
         }
     };
-    let text = Arc::clone(&source.text);
     let mut reading = Reading::new(environment);
-    reading.sources.push(source);
+    reading.sources = source.pieces();
+    let text = match reading.sources.first() {
+        Some(first) => Arc::clone(&first.text),
+        None => Arc::from(""),
+    };
     let root = parse(&mut reading, 0, &text);
     let loader = Loader {
         reading,
@@ -328,6 +331,15 @@ impl Loader<'_> {
             alerts.certificate_expiry.clone(),
         );
         self.read_file(0, root, &template, zone);
+        for index in 1..self.reading.sources.len() {
+            let Some(piece) = self.reading.sources.get(index) else {
+                continue;
+            };
+            let text = Arc::clone(&piece.text);
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let root = parse(&mut self.reading, index, &text);
+            self.read_file(index, &root, &template, zone);
+        }
         for path in self.included(root) {
             let index = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
             let source = match read_source(&path.0, index, self.reading.environment) {

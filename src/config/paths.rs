@@ -202,6 +202,31 @@ mod tests {
     }
 
     #[test]
+    fn root_passes_over_what_is_not_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("monitors.toml");
+        std::fs::write(&file, "").unwrap();
+        if std::fs::metadata(&file).unwrap().uid() == 0 {
+            std::os::unix::fs::chown(&file, Some(1), None).unwrap();
+        }
+        let mut environment = environment(&[]);
+        environment.directory = directory.path().to_owned();
+        assert_eq!(
+            locate(None, &environment).map(|located| located.file),
+            Ok("monitors.toml".into())
+        );
+        environment.is_root = true;
+        let warning = match locate(None, &environment) {
+            Ok(located) => located.warning,
+            Err(not_found) => not_found.warning,
+        };
+        assert!(warning.is_some_and(|warning| warning.contains("does not belong to root")));
+        let named = Path::new("./monitors.toml");
+        let located = locate(Some(named), &environment).unwrap();
+        assert_eq!((located.file.as_path(), located.warning), (named, None));
+    }
+
+    #[test]
     fn here_then_own_then_the_machines() {
         let directory = tempfile::tempdir().unwrap();
         let own = directory.path().join("config");

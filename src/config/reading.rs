@@ -19,6 +19,9 @@ use super::suggest::nearest;
 use super::value::{self, Wrong};
 use crate::domain::address::Address;
 
+/// So many faults get a suggestion.
+const SUGGESTIONS_MAX: usize = 500;
+
 /// Everything that reading gathers besides the values.
 pub(super) struct Reading<'e> {
     /// Where `${NAME}` comes from.
@@ -58,6 +61,11 @@ impl<'e> Reading<'e> {
         fault.message = redact::sentence(&fault.message).into_owned();
         fault.label = redact::sentence(&fault.label).into_owned();
         self.faults.push(fault);
+    }
+
+    /// Whether the nearest word is still looked for: it takes time, and nobody reads that many.
+    pub(super) const fn may_suggest(&self) -> bool {
+        self.faults.len() < SUGGESTIONS_MAX
     }
 
     /// Adds a fault of a value, unless it is one of `[defaults]` that a monitor only looks at.
@@ -125,7 +133,11 @@ impl<'e> Reading<'e> {
                 continue;
             }
             let names = table.keys.iter().map(|key| key.name);
-            let label = match nearest(name, names) {
+            let near = match self.may_suggest() {
+                true => nearest(name, names),
+                false => None,
+            };
+            let label = match near {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => elsewhere(name).unwrap_or_else(|| format!("not a key of {}", table.called)),
             };

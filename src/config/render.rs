@@ -20,6 +20,7 @@ const LEAD_COLUMNS: usize = 60;
 struct Mark<'a> {
     place: Place,
     line: usize,
+    number: usize,
     sign: char,
     label: &'a str,
 }
@@ -38,9 +39,11 @@ pub(super) fn fault(out: &mut impl fmt::Write, fault: &Fault, sources: &[Source]
     };
     let mark = |place: Place, sign, label| -> Option<Mark<'_>> {
         let source = sources.get(place.file as usize)?;
+        let line = source.line_of(place.start);
         Some(Mark {
             place,
-            line: source.line_of(place.start),
+            line,
+            number: source.number(line),
             sign,
             label,
         })
@@ -53,7 +56,7 @@ pub(super) fn fault(out: &mut impl fmt::Write, fault: &Fault, sources: &[Source]
         .collect();
     let gutter = marks
         .iter()
-        .map(|mark| (mark.line + 1).to_string().len())
+        .map(|mark| mark.number.to_string().len())
         .max()
         .unwrap_or(1);
 
@@ -103,7 +106,7 @@ fn block(
         let last = (mark.place.end.saturating_sub(start)) as usize;
         let line = shown_line(raw, first..last);
         if shown != Some(mark.line) {
-            writeln!(out, "{:>gutter$} | {}", mark.line + 1, line.text)?;
+            writeln!(out, "{:>gutter$} | {}", mark.number, line.text)?;
         }
         shown = Some(mark.line);
         // A place that only explains and has nothing to say is context: the line itself is enough.
