@@ -71,8 +71,7 @@ fn located(context: &mut Context) -> Result<PathBuf, CliError> {
 }
 
 fn loaded(context: &Context, file: &std::path::Path) -> Result<Config, CliError> {
-    config::load(file, &context.environment)
-        .map_err(|errors| CliError::Configuration(errors.to_string()))
+    config::load(file, &context.environment).map_err(|errors| CliError::configuration(&errors))
 }
 
 fn check(context: &mut Context) -> Result<Outcome, CliError> {

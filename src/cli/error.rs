@@ -49,6 +49,18 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// A configuration that is wrong; one that this user may not read is a fault of the machine.
+    pub fn configuration(errors: &crate::config::ConfigErrors) -> Self {
+        let text = errors.to_string();
+        match text.strip_prefix("error: cannot read ") {
+            Some(rest) if rest.contains(": permission denied") => {
+                let what = rest.split("\n\n").next().unwrap_or(rest);
+                Self::Machine(format!("cannot read {what}"))
+            }
+            Some(_) | None => Self::Configuration(text),
+        }
+    }
+
     /// A fault of the machine, from any error.
     pub fn machine(error: impl fmt::Display) -> Self {
         Self::Machine(error.to_string())

@@ -38,7 +38,7 @@ pub struct Place {
 pub fn config(context: &mut Context) -> Result<Config, CliError> {
     let file = locate(context)?;
     let mut config = config::load(&file, &context.environment)
-        .map_err(|errors| CliError::Configuration(errors.to_string()))?;
+        .map_err(|errors| CliError::configuration(&errors))?;
     if let Some(database) = &context.options.database {
         config.daemon.database.clone_from(database);
     }
@@ -78,7 +78,7 @@ pub fn brief(context: &mut Context) -> Result<Place, CliError> {
         (Err(error), _) => return Err(error),
     };
     let brief = config::load_brief(&file, &context.environment)
-        .map_err(|errors| CliError::Configuration(errors.to_string()))?;
+        .map_err(|errors| CliError::configuration(&errors))?;
     if let Some(warning) = &brief.warning {
         context.out.warning(warning);
     }

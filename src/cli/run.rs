@@ -29,7 +29,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let located = config::locate(context.options.config.as_deref(), environment)
         .map_err(|error| CliError::Configuration(error.to_string()))?;
     let mut config = config::load(&located.file, environment)
-        .map_err(|errors| CliError::Configuration(errors.to_string()))?;
+        .map_err(|errors| CliError::configuration(&errors))?;
     if let Some(database) = &context.options.database {
         config.daemon.database.clone_from(database);
     }

@@ -167,14 +167,19 @@ fn read_source(
     environment: &Environment,
 ) -> Result<Source, Box<(Vec<Source>, Fault)>> {
     let full = files::resolve(&environment.directory, &path.to_string_lossy());
+    // Below the root directory everything would be relative.
     let shown = match full.strip_prefix(&environment.directory) {
-        Ok(below) if !environment.directory.as_os_str().is_empty() => below.display().to_string(),
+        Ok(below) if environment.directory.parent().is_some() => below.display().to_string(),
         _ => path.display().to_string(),
     };
     let bytes = files::read(&full, FILE_BYTES_MAX).map_err(|why| {
-        let help = match why.starts_with("there is no") {
-            true => "`sitewatch config example > monitors.toml` writes one to begin with",
-            false => "",
+        let help = if why.starts_with("there is no") {
+            "`sitewatch config example > monitors.toml` writes one to begin with"
+        } else if why.contains("permission denied") {
+            "run the command with sudo; for the packaged service members of its group may read it: \
+             sudo adduser $USER sitewatch, then log in again"
+        } else {
+            ""
         };
         let fault = Fault::nowhere(format!("cannot read `{shown}`: {why}"), help);
         Box::new((Vec::new(), fault))

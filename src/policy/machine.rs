@@ -70,8 +70,12 @@ impl<'a> Machine<'a> {
                 self.good(check.at);
             }
             // During an outage the last good check stays the one before it.
+            let recent = &mut self.memory.recent;
             if self.memory.kept.status.outage().is_none() {
-                self.memory.recent.last_good = Some(Arc::clone(check));
+                recent.last_good = Some(Arc::clone(check));
+                recent.good_in_outage = None;
+            } else {
+                recent.good_in_outage = Some(Arc::clone(check));
             }
         }
         if counts {
@@ -285,6 +289,9 @@ impl<'a> Machine<'a> {
                 ending,
             });
             self.effects.push(Effect::DropWaiting(outage.key));
+        }
+        if let Some(good) = self.memory.recent.good_in_outage.take() {
+            self.memory.recent.last_good = Some(good);
         }
         self.progressed = false;
         let kept = &mut self.memory.kept;

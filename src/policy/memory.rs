@@ -59,6 +59,10 @@ impl Memory {
                     .find(|check| check.verdict.is_good() && check.at < good_before)
                     .map(Arc::clone)
                     .or(last_good),
+                good_in_outage: newest_first
+                    .iter()
+                    .find(|check| check.verdict.is_good() && check.at >= good_before)
+                    .map(Arc::clone),
                 last_bad: first(|verdict| matches!(verdict, Verdict::Down(_))).or(last_bad),
                 known_at,
                 window,
@@ -103,6 +107,8 @@ pub struct Recent {
     pub newest: Option<Arc<Check>>,
     /// The newest good one; during an outage the newest before it.
     pub last_good: Option<Arc<Check>>,
+    /// The newest good one of the open outage, from a recovery that was not confirmed.
+    pub good_in_outage: Option<Arc<Check>>,
     /// The newest failed one.
     pub last_bad: Option<Arc<Check>>,
     /// When anything was last known of the site: the newest check that is not `unknown`.

@@ -89,7 +89,11 @@ pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write)
         )?;
     }
     let foot = format!("{} s left; Ctrl-C ends it", left.as_secs());
-    writeln!(out, "{}", screen.paint(Tone::Faint, &foot))
+    writeln!(
+        out,
+        "{}",
+        screen.paint(Tone::Faint, &text::line_end(&foot, columns))
+    )
 }
 
 /// One line of what changed, where nobody watches a table.

@@ -101,7 +101,7 @@ eventually 60 "postfix" inside systemctl is-active postfix
 # Install: active, idle, and says what to do.
 inside apt-get install -y -qq /root/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
 eventually 30 "the service" inside systemctl is-active sitewatch
-expect "installed, active and idle" status_says -i "no monitor"
+expect "installed, active and idle" status_says "no sites are configured"
 expect "the configuration is for root and the service only" \
   inside sh -c '[ "$(stat -c %U:%G:%a /etc/sitewatch/monitors.toml)" = root:sitewatch:640 ]'
 
