@@ -29,6 +29,7 @@ mod suggest;
 mod syntax;
 mod target;
 mod value;
+mod wording;
 
 pub use diff::{Diff, diff};
 pub use environment::Environment;

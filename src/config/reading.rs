@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::environment::Environment;
-use super::expand::{ExpandError, expand};
+use super::expand::expand;
 use super::fault::Fault;
 use super::found::{Found, Placed, Table, Text, described, is_table_list, place};
 use super::keys::{self, Key};
@@ -17,6 +17,7 @@ use super::redact;
 use super::source::{Place, Source};
 use super::suggest::nearest;
 use super::value::{self, Wrong};
+use super::wording::{either, elsewhere, expand_fault};
 use crate::domain::address::Address;
 
 /// So many faults get a suggestion.
@@ -587,52 +588,5 @@ impl<'e> Reading<'e> {
         let mut fault = Fault::new(table.header, message, label);
         fault.follows_from_syntax = true;
         self.fault(fault);
-    }
-}
-
-/// `"a", "b" or "c"`.
-pub(super) fn either(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => format!("\"{one}\""),
-        [start @ .., last] => {
-            let start: Vec<String> = start.iter().map(|word| format!("\"{word}\"")).collect();
-            format!("{} or \"{last}\"", start.join(", "))
-        }
-    }
-}
-
-/// Where a key belongs that stands in the wrong section.
-fn elsewhere(name: &str) -> Option<String> {
-    if keys::SECTIONS.iter().any(|section| section.name == name) {
-        let section = keys::SECTIONS.iter().find(|section| section.name == name)?;
-        return Some(format!("{} is a section of its own", section.header()));
-    }
-    if keys::find(keys::TOP, name).is_some() {
-        return Some(format!(
-            "`{name}` belongs at the top, before the first section"
-        ));
-    }
-    let owner = keys::owner(name)?;
-    Some(format!("`{name}` belongs in {}", owner.header()))
-}
-
-fn expand_fault(error: ExpandError, text: &Text<'_>) -> Fault {
-    match error {
-        ExpandError::Unset(name, part) => Fault::new(
-            text.part(Some(part)),
-            format!("the environment variable `{name}` is not set"),
-            "set it, or write $${ for a literal ${",
-        ),
-        ExpandError::Unclosed(part) => Fault::new(
-            text.part(Some(part)),
-            "`${` is not closed",
-            "close it with }, or write $${ for a literal ${",
-        ),
-        ExpandError::NoName(name, part) => Fault::new(
-            text.part(Some(part)),
-            format!("`${{{name}}}` does not name an environment variable"),
-            "a name has letters, digits and _; write $${ for a literal ${",
-        ),
     }
 }

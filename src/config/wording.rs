@@ -1,0 +1,54 @@
+//! Sentences about what is wrong that more than one place says.
+
+use super::expand::ExpandError;
+use super::fault::Fault;
+use super::found::Text;
+use super::keys;
+
+/// `"a", "b" or "c"`.
+pub(super) fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => format!("\"{one}\""),
+        [start @ .., last] => {
+            let start: Vec<String> = start.iter().map(|word| format!("\"{word}\"")).collect();
+            format!("{} or \"{last}\"", start.join(", "))
+        }
+    }
+}
+
+/// Where a key belongs that stands in the wrong section.
+pub(super) fn elsewhere(name: &str) -> Option<String> {
+    if keys::SECTIONS.iter().any(|section| section.name == name) {
+        let section = keys::SECTIONS.iter().find(|section| section.name == name)?;
+        return Some(format!("{} is a section of its own", section.header()));
+    }
+    if keys::find(keys::TOP, name).is_some() {
+        return Some(format!(
+            "`{name}` belongs at the top, before the first section"
+        ));
+    }
+    let owner = keys::owner(name)?;
+    Some(format!("`{name}` belongs in {}", owner.header()))
+}
+
+/// What is wrong with a `${NAME}`.
+pub(super) fn expand_fault(error: ExpandError, text: &Text<'_>) -> Fault {
+    match error {
+        ExpandError::Unset(name, part) => Fault::new(
+            text.part(Some(part)),
+            format!("the environment variable `{name}` is not set"),
+            "set it, or write $${ for a literal ${",
+        ),
+        ExpandError::Unclosed(part) => Fault::new(
+            text.part(Some(part)),
+            "`${` is not closed",
+            "close it with }, or write $${ for a literal ${",
+        ),
+        ExpandError::NoName(name, part) => Fault::new(
+            text.part(Some(part)),
+            format!("`${{{name}}}` does not name an environment variable"),
+            "a name has letters, digits and _; write $${ for a literal ${",
+        ),
+    }
+}
