@@ -123,6 +123,8 @@ fn build(
         // A fresh connection for each request, made inline in its task: the marks rely on it.
         .pool_max_idle_per_host(0)
         .tcp_keepalive(None)
+        .tcp_keepalive_interval(None)
+        .tcp_keepalive_retries(None)
         .tcp_user_timeout(None)
         .http1_only()
         .http1_title_case_headers()
