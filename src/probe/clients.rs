@@ -10,6 +10,7 @@ use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use rustls::crypto::CryptoProvider;
 use url::Url;
 
+use super::known::Known;
 use super::resolver::Resolver;
 use super::tls::{self, SystemAnchors};
 use super::trace::mark;
@@ -48,6 +49,8 @@ pub(super) struct Clients {
     resolver: Arc<Resolver>,
     plain: reqwest::Client,
     others: Mutex<HashMap<Key, reqwest::Client>>,
+    /// Certificates of earlier checks.
+    pub(super) known: Known,
 }
 
 impl Clients {
@@ -69,6 +72,7 @@ impl Clients {
             resolver,
             plain,
             others: Mutex::new(HashMap::new()),
+            known: Known::default(),
         })
     }
 

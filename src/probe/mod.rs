@@ -7,6 +7,7 @@ mod exchange;
 mod fault;
 mod hosts;
 mod jar;
+mod known;
 mod prober;
 mod request;
 mod resolver;

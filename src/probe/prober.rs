@@ -215,8 +215,10 @@ impl Journey<'_> {
         let trace = &exchange.trace;
         let host = request.url.host_str().unwrap_or_default();
         if !trace.certificates.is_empty() {
-            let verified = trace.certificate_fault.is_none();
-            let read = certificate::read(&trace.certificates, verified);
+            let read = match trace.certificate_fault {
+                None => self.clients.known.read(&trace.certificates),
+                Some(_) => certificate::read(&trace.certificates, false),
+            };
             self.certificate = read.map(|certificate| Certificate {
                 subject: self.masked(certificate.subject),
                 issuer: self.masked(certificate.issuer),
