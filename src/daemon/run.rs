@@ -377,8 +377,12 @@ fn announce(config: &Config) {
         control_socket = %config.daemon.control_socket.display(),
         "sitewatch {} watches by {}", env!("CARGO_PKG_VERSION"), config.file.display()
     );
-    if config.email.is_none() {
-        tracing::warn!("there is no [email]: checks are recorded, nothing is mailed");
+    let said = config
+        .warnings
+        .iter()
+        .any(|warning| warning.contains("[email]"));
+    if config.email.is_none() && !said {
+        tracing::warn!("there is no [email]: checks are recorded and nothing is mailed");
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");

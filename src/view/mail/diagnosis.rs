@@ -127,16 +127,12 @@ fn got(check: &Check) -> String {
     got.push_str(&format!(" after {}", words::ms(check.timings.total)));
     if let Some(failure) = check.verdict.failure()
         && failure.kind == FailureKind::Status
-        && has_more_than_codes(&failure.detail)
+        && let Some((_, more)) = failure.detail.split_once("; ")
     {
-        got.push_str(&format!(": {}", words::shown(&failure.detail)));
+        // What stands before it, the codes that came and were expected, stands beside it already.
+        got.push_str(&format!(": {}", words::shown(more)));
     }
     got
-}
-
-/// Whether a detail says more than `503, not 200-299`, which stands beside it already.
-fn has_more_than_codes(detail: &str) -> bool {
-    detail.replace("not", "").chars().any(char::is_alphabetic)
 }
 
 /// The chain with its codes, marked where it is another than at the last good check.
