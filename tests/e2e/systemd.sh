@@ -37,7 +37,7 @@ echo mon1 >"$machine/etc/hostname"
 : >"$machine/etc/machine-id"
 printf '127.0.0.1 localhost mon1 mon1.example.test\n::1 localhost\n' >"$machine/etc/hosts"
 rm -f "$machine/etc/resolv.conf"
-cp "$package" "$machine/root/sitewatch.deb"
+cp "$package" "$machine/srv/sitewatch.deb"
 
 # The mail server of the machine: loopback, local users only.
 cat >"$machine/etc/postfix/main.cf" <<'POSTFIX'
@@ -99,7 +99,7 @@ eventually 60 "nginx" inside curl -sf http://localhost/
 eventually 60 "postfix" inside systemctl is-active postfix
 
 # Install: active, idle, and says what to do.
-inside apt-get install -y -qq /root/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+inside apt-get install -y -qq /srv/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
 eventually 30 "the service" inside systemctl is-active sitewatch
 expect "installed, active and idle" status_says "no sites are configured"
 expect "the configuration is for root and the service only" \
@@ -185,7 +185,7 @@ expect "the history is readable while it is stopped" inside su ops -c 'sitewatch
 
 # Upgrade keeps what was recorded; remove keeps it, purge does not.
 before=$(inside sitewatch history front --limit 100000 --json | wc -l)
-inside apt-get install -y -qq --reinstall /root/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+inside apt-get install -y -qq --reinstall /srv/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
 inside systemctl start sitewatch
 eventually 30 "the service after the upgrade" inside systemctl is-active sitewatch
 after=$(inside sitewatch history front --limit 100000 --json | wc -l)
