@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::files;
 use super::found::Table;
+use super::paths;
 use super::reading::Reading;
 use super::sections::is_loopback;
 use super::value;
@@ -187,7 +188,11 @@ fn login(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Option<(String,
         // What is wrong with it was said where it was read.
         return None;
     }
-    match files::credential(reading.environment, "smtp-password") {
+    let of_machine = reading
+        .sources
+        .first()
+        .is_some_and(|source| paths::is_system(&source.path, reading.environment));
+    match files::smtp_credential(reading.environment, of_machine) {
         Some((_, Ok(password))) => Some(Some((username, password))),
         Some((path, Err(why))) => {
             reading.fault(files::credential_fault(table.header, &path, &why));
@@ -197,7 +202,12 @@ fn login(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Option<(String,
             reading.fault(Fault::new(
                 username_place,
                 "`username` needs a password",
-                "add password_file = \"smtp-password\" or password = \"${SMTP_PASSWORD}\"",
+                if of_machine {
+                    "put it where the service finds it: \
+                     sudo install -D -m 600 /dev/stdin /etc/credstore/sitewatch.smtp-password"
+                } else {
+                    "add password_file = \"smtp-password\" or password = \"${SMTP_PASSWORD}\""
+                },
             ));
             None
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::environment::Environment;
 use super::fault::Fault;
 use super::found::{Placed, Table};
 use super::reading::Reading;
@@ -271,19 +272,39 @@ pub(super) fn secret(bytes: &[u8]) -> Result<Secret, String> {
     }
 }
 
-/// The systemd credential of this name, where there is one.
-pub(super) fn credential(
-    environment: &super::environment::Environment,
-    name: &str,
+/// Where the unit's `LoadCredential=smtp-password:sitewatch.smtp-password` finds it (systemd.exec(5)), in this order.
+const CREDENTIAL_STORES: [&str; 3] = ["/etc/credstore", "/run/credstore", "/usr/lib/credstore"];
+
+/// The systemd credential `smtp-password`, where there is one: the service's own; for the machine's file in a shell,
+/// what the service would be given, so that `config check` judges as the service will.
+pub(super) fn smtp_credential(
+    environment: &Environment,
+    of_machine: bool,
 ) -> Option<(PathBuf, Result<Secret, String>)> {
-    let path = Path::new(environment.get("CREDENTIALS_DIRECTORY")?).join(name);
-    if !path.exists() {
-        return None;
+    match environment.get("CREDENTIALS_DIRECTORY") {
+        Some(directory) => {
+            let path = Path::new(directory).join("smtp-password");
+            path.exists().then(|| credential(path))
+        }
+        None if of_machine => stored_credential(CREDENTIAL_STORES.map(Path::new)),
+        None => None,
     }
+}
+
+/// The first that is there or that we may not look for.
+fn stored_credential(stores: [&Path; 3]) -> Option<(PathBuf, Result<Secret, String>)> {
+    stores
+        .into_iter()
+        .map(|store| store.join("sitewatch.smtp-password"))
+        .find(|path| path.try_exists().unwrap_or(true))
+        .map(credential)
+}
+
+fn credential(path: PathBuf) -> (PathBuf, Result<Secret, String>) {
     let secret = read(&path, SECRET_BYTES_MAX)
         .map_err(|why| format!("cannot be read: {why}"))
         .and_then(|bytes| secret(&bytes));
-    Some((path, secret))
+    (path, secret)
 }
 
 /// Where a fault of a credential is shown.
@@ -291,6 +312,26 @@ pub(super) fn credential_fault(header: Place, path: &Path, why: &str) -> Fault {
     Fault::new(
         header,
         format!("the credential `{}` {why}", path.display()),
-        "its password comes from there",
+        "the password comes from there: in a shell use sudo; the service is given it when it starts",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_credential_of_the_machine_is_what_the_service_would_be_given() {
+        let stores = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let paths = [0, 1, 2].map(|index| stores[index].path());
+        assert!(stored_credential(paths).is_none());
+        let second = paths[1].join("sitewatch.smtp-password");
+        std::fs::write(&second, "correct-horse\n").unwrap();
+        std::fs::write(paths[2].join("sitewatch.smtp-password"), "other\n").unwrap();
+        let (path, secret) = stored_credential(paths).unwrap();
+        assert_eq!((path, secret.unwrap().reveal()), (second, "correct-horse"));
+        std::fs::write(paths[0].join("sitewatch.smtp-password"), "\n").unwrap();
+        let (_, secret) = stored_credential(paths).unwrap();
+        assert_eq!(secret.unwrap_err(), "is empty");
+    }
 }

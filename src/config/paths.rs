@@ -101,7 +101,7 @@ pub fn locate(named: Option<&Path>, environment: &Environment) -> Result<Located
 }
 
 /// Whether the file in use is the machine's.
-fn is_system(file: &Path, environment: &Environment) -> bool {
+pub(super) fn is_system(file: &Path, environment: &Environment) -> bool {
     environment.directory.join(file) == Path::new(SYSTEM_FILE)
 }
 
