@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Boots a Debian with systemd as its first process and lives with the package in it: install, idle, watch, mail,
-# reload, hang, crash, stop, rights, upgrade, remove, purge. Needs root, debootstrap and systemd-container.
-# The base system is built once and kept in $SITEWATCH_ROOTFS; the machine itself is a copy that goes at the end.
+# Boots a Debian with systemd as its first process and lives with the package in it: the README's lines as they stand
+# there, idle, watch, mail, reload, hang, crash, stop, rights, remove, purge, upgrade from an earlier format.
+# Needs root, debootstrap and systemd-container, and both packages: $1 is what the README installs, $2 the same with a
+# lower version. The base system is built once and kept in $SITEWATCH_ROOTFS; the machine is a copy that goes at the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-package=$(ls -t "${CARGO_TARGET_DIR:-target}"/debian/sitewatch_*.deb | head -1)
+package=$1
+earlier=$2
 base=${SITEWATCH_ROOTFS:-/var/cache/sitewatch-e2e/bookworm}
 work=$(mktemp -d /var/tmp/sitewatch-boot.XXXXXX)
 machine=$work/root
@@ -24,12 +26,12 @@ cleanup() {
 }
 trap cleanup EXIT
 
-if [ ! -x "$base/usr/bin/systemctl" ]; then
+packages=systemd,systemd-sysv,dbus,ca-certificates,openssl,nginx-light,postfix,dovecot-core,sudo,sqlite3,iproute2,procps,adduser,python3-minimal,curl
+if [ "$(cat "$base/.packages" 2>/dev/null)" != "$packages" ]; then
   rm -rf "$base"
   mkdir -p "$base"
-  debootstrap --variant=minbase \
-    --include=systemd,systemd-sysv,dbus,ca-certificates,nginx-light,postfix,iproute2,procps,adduser,python3-minimal,curl \
-    bookworm "$base" >/dev/null
+  debootstrap --variant=minbase --include="$packages" bookworm "$base" >/dev/null
+  echo "$packages" >"$base/.packages"
 fi
 cp -a --reflink=auto "$base" "$machine"
 rm -f "$machine/etc/hostname" "$machine/etc/machine-id"
@@ -37,9 +39,8 @@ echo mon1 >"$machine/etc/hostname"
 : >"$machine/etc/machine-id"
 printf '127.0.0.1 localhost mon1 mon1.example.test\n::1 localhost\n' >"$machine/etc/hosts"
 rm -f "$machine/etc/resolv.conf"
-cp "$package" "$machine/srv/sitewatch.deb"
 
-# The mail server of the machine: loopback, local users only.
+# The mail server of the machine: loopback, local users only; port 587 wants TLS and a login, as providers do.
 cat >"$machine/etc/postfix/main.cf" <<'POSTFIX'
 compatibility_level = 3.6
 myhostname = mon1.example.test
@@ -50,9 +51,44 @@ mynetworks = 127.0.0.0/8
 home_mailbox = Maildir/
 alias_maps =
 alias_database =
-smtpd_tls_security_level = none
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = /etc/postfix/mon1.pem
+smtpd_tls_key_file = /etc/postfix/mon1.key
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
 POSTFIX
+cat >>"$machine/etc/postfix/master.cf" <<'POSTFIX'
+submission inet n - y - - smtpd
+  -o smtpd_tls_security_level=encrypt
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
+POSTFIX
+cat >"$machine/etc/dovecot/dovecot.conf" <<'DOVECOT'
+protocols =
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+passdb {
+  driver = static
+  args = user=alerts password=correct-horse
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=/nonexistent
+}
+service auth {
+  unix_listener /var/spool/postfix/private/auth {
+    mode = 0660
+    user = postfix
+    group = postfix
+  }
+}
+DOVECOT
+chroot "$machine" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+  -subj /CN=mon1.example.test -addext subjectAltName=DNS:mon1.example.test -addext basicConstraints=critical,CA:FALSE \
+  -keyout /etc/postfix/mon1.key -out /etc/postfix/mon1.pem 2>/dev/null
 chroot "$machine" useradd -m -s /bin/bash ops
+echo 'ops ALL=(ALL) NOPASSWD: ALL' >"$machine/etc/sudoers.d/ops"
 chroot "$machine" useradd -m -s /bin/bash guest
 # A link to an absolute path, which would lead out of the machine.
 rm -f "$machine/etc/nginx/sites-enabled/default"
@@ -92,24 +128,26 @@ status_says() { status_text | grep -q "$1"; }
 main_pid() { inside systemctl show -p MainPID --value sitewatch; }
 mails() { inside sh -c 'cat /home/ops/Maildir/new/* 2>/dev/null' | grep -c "^Subject: $1" || true; }
 mailed() { [ "$(mails "$1")" -ge "$2" ]; }
+typed() { inside su - ops -c "SUDO_EDITOR=/srv/editor $1"; } # as the ordinary user types it at home
 
 eventually 30 "the first process" leader_of
 eventually 60 "the system" inside systemctl is-system-running --wait || true
 eventually 60 "nginx" inside curl -sf http://localhost/
 eventually 60 "postfix" inside systemctl is-active postfix
 
-# Install: active, idle, and says what to do.
-inside apt-get install -y -qq /srv/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
-eventually 30 "the service" inside systemctl is-active sitewatch
-expect "installed, active and idle" status_says "no sites are configured"
-expect "the configuration is for root and the service only" \
-  inside sh -c '[ "$(stat -c %U:%G:%a /etc/sitewatch/monitors.toml)" = root:sitewatch:640 ]'
-
-# Watch and mail.
-cat >"$machine/etc/sitewatch/monitors.toml" <<'TOML'
+# The README's lines from the package to the first mail, as they stand there.
+mapfile -t lines < <(sed -n '/^## On a Debian server/,/^## /p' README.md | sed -n '/^```sh/,/^```/p' | grep -v '^```')
+expect "the README takes five lines" [ ${#lines[@]} = 5 ]
+named=$(grep -o 'sitewatch_[^ ]*\.deb' <<<"${lines[0]}")
+expect "its package is the one that was built" [ "$named" = "$(basename "$package")" ]
+cp "$package" "$machine/home/ops/$named"
+cp "$machine/etc/postfix/mon1.pem" "$machine/srv/mail-ca.pem"
+# What the user writes in the editor: apart from the intervals, what a first file has.
+cat >"$machine/srv/monitors.toml" <<'TOML'
 [email]
-host = "localhost"
-tls = "none"
+host = "mon1.example.test"
+username = "alerts"
+ca_file = "/srv/mail-ca.pem"
 from = "sitewatch <sitewatch@mon1.example.test>"
 to = ["ops@mon1.example.test"]
 
@@ -125,6 +163,28 @@ retry_interval = "500ms"
 name = "front"
 url = "http://localhost/"
 TOML
+printf '#!/bin/sh\ncat /srv/monitors.toml >"$1"\n' >"$machine/srv/editor"
+chmod 755 "$machine/srv/editor"
+
+expect "${lines[0]}" typed "${lines[0]}" >"$work/typed" 2>&1 </dev/null || { cat "$work/typed" >&2; exit 1; }
+eventually 30 "the service" inside systemctl is-active sitewatch
+expect "installed, active and idle" status_says "no sites are configured"
+expect "the unit is in order" sh -c '[ -z "$("$@" 2>&1)" ]' _ \
+  nsenter -t "$leader" -m -u -i -n -p -C -- systemd-analyze --man=no verify sitewatch.service
+expect "the configuration is for root and the service only" \
+  inside sh -c '[ "$(stat -c %U:%G:%a /etc/sitewatch/monitors.toml)" = root:sitewatch:640 ]'
+expect "${lines[1]}" typed "${lines[1]}" <<<correct-horse
+expect "the password is for root only" \
+  inside sh -c '[ "$(stat -c %U:%a /etc/credstore/sitewatch.smtp-password)" = root:600 ]'
+for line in "${lines[@]:2}"; do
+  expect "$line" typed "$line"
+done
+eventually 30 "the test mail" mailed '\[TEST\] sitewatch on mon1' 1
+ok "the first mail lies in the mailbox: TLS, login, by the credential"
+expect "the configuration kept its owner and mode" \
+  inside sh -c '[ "$(stat -c %U:%G:%a /etc/sitewatch/monitors.toml)" = root:sitewatch:640 ]'
+
+# Watch and mail.
 expect "reload with a good file" inside systemctl reload sitewatch
 eventually 30 "a first check" status_says "1 up"
 ok "the unit's status counts the sites: $(status_text)"
@@ -183,17 +243,37 @@ expect "it took less than 20 s" [ $((SECONDS - began)) -lt 20 ]
 expect "and ended with success" [ "$(inside systemctl show -p Result --value sitewatch)" = success ]
 expect "the history is readable while it is stopped" inside su ops -c 'sitewatch history front --limit 1 >/dev/null'
 
-# Upgrade keeps what was recorded; remove keeps it, purge does not.
+# Installing again keeps what was recorded; remove keeps it, purge does not.
 before=$(inside sitewatch history front --limit 100000 --json | wc -l)
-inside apt-get install -y -qq --reinstall /srv/sitewatch.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+inside apt-get install -y -qq --reinstall "/home/ops/$named" >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
 inside systemctl start sitewatch
-eventually 30 "the service after the upgrade" inside systemctl is-active sitewatch
+eventually 30 "the service after the installation" inside systemctl is-active sitewatch
 after=$(inside sitewatch history front --limit 100000 --json | wc -l)
-expect "the history survives an upgrade ($before rows)" [ "$after" -ge "$before" ]
+expect "the history survives another installation ($before rows)" [ "$after" -ge "$before" ]
 inside apt-get remove -y -qq sitewatch >/dev/null 2>&1
 expect "remove keeps configuration and history" \
   inside sh -c '[ -f /etc/sitewatch/monitors.toml ] && [ -f /var/lib/sitewatch/sitewatch.db ]'
 inside apt-get purge -y -qq sitewatch >/dev/null 2>&1
 expect "purge takes both" inside sh -c '[ ! -e /etc/sitewatch/monitors.toml ] && [ ! -e /var/lib/sitewatch ]'
+
+# An upgrade of a package whose database has the first format.
+cp "$earlier" "$machine/srv/earlier.deb"
+cp tests/e2e/earlier.sql "$machine/srv/earlier.sql"
+inside apt-get install -y -qq /srv/earlier.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+inside systemctl stop sitewatch
+inside sh -c 'cp /srv/monitors.toml /etc/sitewatch/monitors.toml
+  rm -f /var/lib/sitewatch/*
+  sqlite3 /var/lib/sitewatch/sitewatch.db </srv/earlier.sql >/dev/null
+  chown sitewatch:sitewatch /var/lib/sitewatch/sitewatch.db && chmod 640 /var/lib/sitewatch/sitewatch.db'
+inside apt-get install -y -qq "/home/ops/$named" >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+expect "the package was upgraded" grep -q 'Unpacking sitewatch .* over' "$work/apt"
+inside systemctl start sitewatch
+eventually 30 "the upgraded service" status_says "1 up"
+expect "a copy in the first format was made" \
+  inside sh -c '[ "$(sqlite3 /var/lib/sitewatch/sitewatch.db.before-* "PRAGMA user_version")" = 1 ]'
+expect "the checks of the first format are in the history" \
+  inside sh -c 'sitewatch history front --since 2026-11-22 --until 2026-11-24 --limit 1000 --json | grep -q "\"status\":503"'
+expect "and its incident" inside sh -c 'sitewatch incidents --since 2026-11-22 --json | grep -q "\"cause\":{\"kind\":\"status\""'
+inside apt-get purge -y -qq sitewatch >/dev/null 2>&1
 
 echo "systemd: $passed passed, 0 failed"
