@@ -2,13 +2,15 @@
 //! program, started as its user would start it, with a configuration and a database in a directory that goes
 //! at the end.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -27,6 +29,8 @@ pub struct Args {
     pub time: Duration,
 }
 
+/// The program's name where it is installed.
+const NAME: &str = "sitewatch";
 /// How often the tour looks for news.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A daemon that has not opened its database by then has failed.
@@ -53,6 +57,10 @@ async fn take(
     time: Duration,
 ) -> Result<Outcome, CliError> {
     let began = clock::tick();
+    let program = program(
+        &context.environment.variables,
+        &context.environment.directory,
+    );
     let mut sites = Vec::new();
     for site in Site::ALL {
         let address = server::serve(site, began)
@@ -70,15 +78,17 @@ async fn take(
 
     write!(
         context.out,
-        "{} sites on this machine, a daemon that watches them, and a mailbox. Nothing leaves 127.0.0.1.\n\n  \
+        "{} sites on this machine, a daemon that watches them, and a mailbox.\n\
+         Nothing leaves 127.0.0.1.\n\n  \
          status page   http://{page}/\n  configuration {}\n\n\
          While it runs, in another terminal:\n\n  \
-         sitewatch --config {} history shop\n\n",
+         {program} --config {} history shop\n\n",
         sites.len(),
         file.display(),
         file.display(),
     )?;
     context.out.flush()?;
+    let mut ended = Ended::new().map_err(CliError::machine)?;
     let mut show = Show::new(directory.join("mailbox"));
     loop {
         let since = clock::tick().duration_since(began);
@@ -94,7 +104,7 @@ async fn take(
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY.min(left)) => {}
-            _ = tokio::signal::ctrl_c() => break,
+            () = ended.wait() => break,
         }
     }
     daemon.stop().await;
@@ -105,21 +115,78 @@ async fn take(
         clock::tick().duration_since(began),
         Duration::ZERO,
     )?;
-    farewell(context)?;
+    farewell(context, &program)?;
     Ok(Outcome::Fine)
 }
 
-fn farewell(context: &mut Context) -> Result<(), CliError> {
-    write!(
+fn farewell(context: &mut Context, program: &str) -> Result<(), CliError> {
+    writeln!(
         context.out,
-        "\nThat was the tour; its directory is gone. For your own sites:\n\n  \
-         sitewatch check https://example.com/        look once, without any set-up\n  \
-         sitewatch config example > monitors.toml    every key, with its default\n  \
-         sitewatch config check                      is it right?\n  \
-         sitewatch run                               watch, record and mail\n  \
-         sitewatch explain 503                       what a code means, and whose fault it is\n"
+        "\nThat was the tour; its directory is gone. For your own sites:\n"
     )?;
+    for (arguments, does) in [
+        (
+            "check https://example.com/",
+            "look once, without any set-up",
+        ),
+        (
+            "config example > monitors.toml",
+            "every key, with its default",
+        ),
+        ("config check", "is it right?"),
+        ("run", "watch, record and mail"),
+        ("explain 503", "what a code means, whose side it is"),
+    ] {
+        if program == NAME {
+            writeln!(context.out, "  {program} {arguments:<30}  {does}")?;
+        } else {
+            writeln!(context.out, "  {program} {arguments}\n      {does}")?;
+        }
+    }
     Ok(context.out.flush()?)
+}
+
+/// What starts this program in the user's shell: its name where it is installed, else its path from here.
+fn program(variables: &BTreeMap<String, String>, directory: &Path) -> String {
+    let Ok(path) = std::env::current_exe() else {
+        return NAME.to_owned();
+    };
+    let is_installed = variables
+        .get("PATH")
+        .is_some_and(|list| std::env::split_paths(list).any(|bin| bin.join(NAME) == path));
+    if is_installed {
+        return NAME.to_owned();
+    }
+    path.strip_prefix(directory)
+        .unwrap_or(&path)
+        .display()
+        .to_string()
+}
+
+/// Whatever ends the tour before its time: an end that leaves nothing behind.
+struct Ended {
+    signals: [Signal; 3],
+}
+
+impl Ended {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            signals: [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ],
+        })
+    }
+
+    async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
 }
 
 fn free_port() -> std::io::Result<SocketAddr> {

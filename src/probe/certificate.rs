@@ -7,7 +7,6 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 use crate::domain::check::{Certificate, FailureKind};
-use crate::domain::span::Human;
 use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
 
@@ -101,7 +100,6 @@ pub(super) fn fault(
     fault: &webpki::Error,
     sent: &[CertificateDer<'_>],
     host: &str,
-    now: Timestamp,
 ) -> (FailureKind, String) {
     use webpki::Error as E;
     let moment = |at: &UnixTime| {
@@ -111,18 +109,18 @@ pub(super) fn fault(
         E::CertExpired { not_after, .. } => {
             let end = moment(not_after);
             let detail = format!(
-                "{} ended on {end}, {} ago",
+                "{} ended on {}",
                 whose(sent, |cert| self::not_after(cert) == end),
-                Human(now.since(end))
+                end.to_jiff()
             );
             (FailureKind::TlsExpired, detail)
         }
         E::CertNotValidYet { not_before, .. } => {
             let begin = moment(not_before);
             let detail = format!(
-                "{} begins on {begin}, in {}",
+                "{} begins on {}",
                 whose(sent, |cert| self::not_before(cert) == begin),
-                Human(begin.since(now))
+                begin.to_jiff()
             );
             (FailureKind::TlsNotYetValid, detail)
         }

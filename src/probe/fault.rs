@@ -11,7 +11,6 @@ use super::resolver::has_route;
 use super::trace::Trace;
 use crate::domain::check::FailureKind;
 use crate::domain::text;
-use crate::domain::timestamp::Timestamp;
 
 /// What went wrong: the kind and one line about it.
 pub(super) type Fault = (FailureKind, String);
@@ -66,12 +65,7 @@ fn dig(error: &reqwest::Error) -> Found<'_> {
 }
 
 /// A request that failed before its header was complete.
-pub(super) fn of_request(
-    error: &reqwest::Error,
-    trace: &Trace,
-    host: &str,
-    now: Timestamp,
-) -> Fault {
+pub(super) fn of_request(error: &reqwest::Error, trace: &Trace, host: &str) -> Fault {
     if let Some(fault) = &trace.dns_fault {
         return (fault.kind, fault.detail.clone());
     }
@@ -79,7 +73,7 @@ pub(super) fn of_request(
     if trace.connected.is_some() {
         of_answer(&found)
     } else if trace.hello.is_some() {
-        of_handshake(&found, trace, host, now)
+        of_handshake(&found, trace, host)
     } else {
         of_connection(error, &found, trace)
     }
@@ -145,11 +139,11 @@ fn connection_fault(io: &io::Error, tried: &[IpAddr]) -> Fault {
     }
 }
 
-fn of_handshake(found: &Found<'_>, trace: &Trace, host: &str, now: Timestamp) -> Fault {
+fn of_handshake(found: &Found<'_>, trace: &Trace, host: &str) -> Fault {
     if let Some(fault) = &trace.certificate_fault
         && trace.wishes.verify_tls
     {
-        return certificate::fault(fault, &trace.certificates, host, now);
+        return certificate::fault(fault, &trace.certificates, host);
     }
     let detail = match (found.tls, found.io) {
         (Some(tls), _) => format!("TLS handshake failed: {}", in_words(tls)),

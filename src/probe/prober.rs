@@ -157,7 +157,7 @@ impl Journey<'_> {
             Outcome::Answer(answer) => answer,
             Outcome::Error(error) => {
                 let host = request.url.host_str().unwrap_or_default();
-                let fault = fault::of_request(&error, &exchange.trace, host, self.started);
+                let fault = fault::of_request(&error, &exchange.trace, host);
                 return Step::Arrived(self.failed(request, fault, remote));
             }
             Outcome::Timeout => {
@@ -228,7 +228,7 @@ impl Journey<'_> {
         if let Some(fault) = &trace.certificate_fault
             && !trace.wishes.verify_tls
         {
-            let (_, detail) = certificate::fault(fault, &trace.certificates, host, self.started);
+            let (_, detail) = certificate::fault(fault, &trace.certificates, host);
             let remark = format!("certificate fault let pass (verify_tls = false): {detail}");
             self.remarks.push(self.masked(remark));
         }

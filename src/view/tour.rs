@@ -64,7 +64,7 @@ impl State {
 pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write) -> fmt::Result {
     let columns = usize::from(screen.columns.unwrap_or(80));
     let head = format!(
-        "{:<12} {:<9} {:<18} {:>8}  WHAT IT SHOWS",
+        "{:<12} {:<9} {:<12} {:>7}  WHAT IT SHOWS",
         "SITE", "STATE", "NEWEST CHECK", "TOOK"
     );
     writeln!(
@@ -79,7 +79,7 @@ pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write)
             State::Pending => String::new(),
             _ => format!("{} ms", row.took.as_millis()),
         };
-        let after = format!(" {:<18} {took:>8}  {}", text::line(&row.way, 18), row.shows);
+        let after = format!(" {:<12} {took:>7}  {}", text::line(&row.way, 12), row.shows);
         let room = columns.saturating_sub(before.len() + state.len());
         writeln!(
             out,
@@ -133,8 +133,8 @@ pub fn mail(
     for line in body.lines() {
         writeln!(
             out,
-            "  {bar} {}",
-            text::line_end(line, columns.saturating_sub(4))
+            "{bar} {}",
+            text::line_end(line, columns.saturating_sub(2))
         )?;
     }
     writeln!(out)
@@ -148,7 +148,7 @@ mod tests {
         vec![
             Row {
                 name: "shop",
-                shows: "200, then 503, then 200 again: one mail each way",
+                shows: "200, 503, 200: one mail each way",
                 state: State::Down,
                 way: "503".into(),
                 took: Duration::from_millis(12),

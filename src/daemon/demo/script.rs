@@ -72,10 +72,10 @@ impl Site {
             Self::Steady => "always well",
             Self::Chain => "two redirects, each recorded",
             Self::Slow => "well but slow: degraded, no alarm",
-            Self::Flaky => "single failures that are not confirmed: no alarm",
-            Self::Shop => "200, then 503, then 200 again: one mail each way",
+            Self::Flaky => "single failures: no alarm",
+            Self::Shop => "200, 503, 200: one mail each way",
             Self::Certificate => "an expired certificate",
-            Self::Mover => "a redirect that one day leads elsewhere",
+            Self::Mover => "its redirect leads elsewhere later",
         }
     }
 
