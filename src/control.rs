@@ -153,6 +153,9 @@ pub struct DaemonStatus {
     pub mails_waiting: u64,
     /// Whether there is a way to send mail at all.
     pub mails: bool,
+    /// Why no mail leaves, while the mail server refuses all of it.
+    #[serde(default)]
+    pub mail_pause: Option<String>,
     /// What is wrong with the daemon itself, a sentence each.
     pub troubles: Vec<String>,
     /// The one line of the unit's status.

@@ -12,9 +12,12 @@ use crate::control::{self, Answer, ControlError, Request};
 use crate::daemon::{notifier, notifier_once};
 use crate::domain::settings::EmailSettings;
 use crate::domain::text;
+use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
+use crate::policy::outbox::pause::Pause;
 use crate::policy::outbox::row::Tries;
 use crate::store::outbox::{self, Queued};
+use crate::store::outbox_attempt;
 use crate::store::writer::Store;
 use crate::view::json;
 use crate::view::mail::render;
@@ -146,9 +149,18 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
     let clock = place.clock();
     let host = notifier::host();
     let queued = outbox::queue(reader.outbox()).map_err(CliError::machine)?;
+    let pause = outbox_attempt::pause(reader.outbox()).map_err(CliError::machine)?;
+    if let Some(pause) = &pause {
+        context.out.note(&format!(
+            "NO MAIL LEAVES since {}: {}; a running daemon tries again every 15 minutes, at a reload and by \
+             `sitewatch email retry`",
+            clock.short(pause.since),
+            text::line(&pause.why, 500)
+        ));
+    }
     let rows: Vec<QueueRow> = queued
         .iter()
-        .map(|queued| row(queued, &host, clock.now))
+        .map(|queued| row(queued, &host, pause.as_ref(), clock.now))
         .collect();
     if context.options.json {
         for row in &rows {
@@ -185,9 +197,12 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
                 row.subject.as_str().into(),
                 clock.short(row.queued_at).into(),
                 row.attempts.to_string().into(),
-                row.next_attempt_at
-                    .map_or_else(|| "-".to_owned(), |at| clock.short(at))
-                    .into(),
+                match (row.held, row.next_attempt_at) {
+                    (Some(why), _) => format!("after the {why}"),
+                    (None, Some(at)) => clock.short(at),
+                    (None, None) => "-".to_owned(),
+                }
+                .into(),
                 row.last_error.as_deref().unwrap_or("").into(),
             ]
         })
@@ -197,17 +212,19 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
 }
 
 /// One mail of the queue, as it is listed.
-pub fn row(queued: &Queued, host: &str, now: crate::domain::timestamp::Timestamp) -> QueueRow {
+pub fn row(queued: &Queued, host: &str, pause: Option<&Pause>, now: Timestamp) -> QueueRow {
     let mail = &queued.mail;
     let about = mail
         .parcel
         .notices
         .first()
         .and_then(|notice| notice.about.as_ref());
-    let next_attempt_at = match mail.row.tries {
-        Tries::None => mail.row.queued_at,
+    let due_at = match mail.row.tries {
+        Tries::None => mail.row.waits_since(),
         Tries::Failed { next_at, .. } => next_at,
     };
+    let paused = pause.map_or(Timestamp::MIN, |pause| pause.until);
+    let held = mail.row.held.filter(|_| mail.row.is_held());
     QueueRow {
         id: mail.row.id.0,
         monitor: about
@@ -219,7 +236,8 @@ pub fn row(queued: &Queued, host: &str, now: crate::domain::timestamp::Timestamp
         message_id: mail.message_id.clone(),
         queued_at: mail.row.queued_at,
         attempts: mail.row.attempts(),
-        next_attempt_at: (!queued.failed).then_some(next_attempt_at),
+        next_attempt_at: (!queued.failed && held.is_none()).then_some(due_at.max(paused)),
+        held: held.map(|held| held.why.as_str()),
         last_error: mail
             .last_error
             .as_deref()

@@ -75,7 +75,7 @@ pub fn send(
         .map_err(CliError::machine)?;
     let mut outcome = Outcome::Fine;
     for address in &to {
-        let sent = runtime.block_on(mailer.send(&mail, address));
+        let sent = runtime.block_on(mailer.send(&mail, address, std::future::ready(Ok(()))));
         if !matches!(sent, delivery::Outcome::Accepted(_)) {
             outcome = Outcome::Bad;
         }

@@ -80,6 +80,7 @@ pub fn status(
         reason: shown.and_then(|shown| shown.reason),
         flags: shown.map_or_else(Flags::default, |shown| shown.flags),
         incident: shown.and_then(|shown| shown.incident),
+        ack_note: row.ack_note.clone(),
         last_check,
         next_check_at: None,
         uptime_percent_24h: row.day.and_then(|day| day.uptime_percent()),

@@ -125,6 +125,7 @@ impl Daemon {
                     (true, 1) => "1 mail waiting".to_owned(),
                     (true, waiting) => format!("{waiting} mails waiting"),
                 });
+                parts.extend(status.mail_pause.clone());
                 parts.extend(status.troubles.iter().cloned());
                 parts.push(format!(
                     "daemon up {}",
@@ -233,6 +234,7 @@ fn never_seen(place: &Place, rows: &[StatusRow], args: &Args) -> Vec<StatusRow> 
             reason: None,
             flags: Flags::default(),
             incident: None,
+            ack_note: None,
             last_check: None,
             next_check_at: None,
             uptime_percent_24h: None,

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId};
-use crate::policy::monitor::Shown;
+use crate::policy::monitor::{Hold, Shown};
+use crate::policy::outbox::plan::Silenced;
 
 /// One monitor as the recorder last saw it.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Live {
     pub newest: Option<Arc<Check>>,
     /// Its newest good check.
     pub last_good: Option<Arc<Check>>,
+    /// What was said when its open incident was acknowledged.
+    pub ack_note: Option<Arc<str>>,
 }
 
 /// All monitors. Cheap to clone and to share between threads.
@@ -41,6 +44,21 @@ impl Board {
         drop(lives);
         all.sort_by(|a, b| a.monitor.name.cmp(&b.monitor.name));
         all
+    }
+
+    /// Whose mails are held back now.
+    pub fn silenced(&self) -> Silenced {
+        let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let holds = lives.values().filter_map(|live| {
+            let flags = live.shown.flags;
+            let why = match (flags.maintenance, flags.muted) {
+                (true, _) => Hold::Maintenance,
+                (false, true) => Hold::Mute,
+                (false, false) => return None,
+            };
+            Some((live.id, why))
+        });
+        holds.collect()
     }
 
     /// What is shown of each, without the checks.

@@ -62,6 +62,22 @@ pub fn troubles(health: &Health, now: Timestamp) -> Vec<String> {
     troubles
 }
 
+/// Why no mail leaves, while none does, for a person. It is not among the troubles: a heartbeat goes on until a mail
+/// has really waited too long.
+pub fn pause(health: &Health, now: Timestamp) -> Option<String> {
+    let pause = health.mail_pause()?;
+    Some(format!(
+        "NO MAIL LEAVES for {}: {}; tried again {}, at a reload and by `sitewatch email retry`",
+        Human(now.since(pause.since)),
+        pause.why,
+        if pause.rests(now) {
+            format!("in {}", Human(pause.until.since(now)))
+        } else {
+            "now".to_owned()
+        }
+    ))
+}
+
 /// Whether no check was later than its interval within the last minute.
 pub fn on_time(health: &Health, now: Timestamp) -> bool {
     let overdue_at_ms = health.overdue_at_ms.load(Relaxed);

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::domain::monitor::MonitorName;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::pause::Pause;
 
 /// The upper bounds of the lateness histogram, in milliseconds; one more bin holds the rest.
 pub const LATENESS_BOUNDS_MS: [u64; 12] =
@@ -79,8 +80,7 @@ pub struct Health {
     pub mail_refused_at_ms: AtomicI64,
     /// Mails accepted since the start.
     pub mails_sent: AtomicU64,
-    /// Whether the way out is paused after a refusal that concerns all mails.
-    pub mail_paused: AtomicBool,
+    mail_pause: Mutex<Option<Pause>>,
     states: Mutex<States>,
 }
 
@@ -127,7 +127,7 @@ impl Health {
             mail_waits_since_ms: AtomicI64::new(0),
             mail_refused_at_ms: AtomicI64::new(0),
             mails_sent: AtomicU64::new(0),
-            mail_paused: AtomicBool::new(false),
+            mail_pause: Mutex::default(),
             states: Mutex::default(),
         };
         for part in Part::ALL {
@@ -163,6 +163,25 @@ impl Health {
             *bin = count.load(Relaxed);
         }
         (bins, self.lateness_sum_ms.load(Relaxed))
+    }
+
+    /// The notifier tells whether the way out is paused after a refusal that concerns all mails.
+    pub fn set_mail_pause(&self, pause: Option<&Pause>) {
+        let mut known = self
+            .mail_pause
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if known.as_ref() != pause {
+            *known = pause.cloned();
+        }
+    }
+
+    /// Why no mail leaves, while none does.
+    pub fn mail_pause(&self) -> Option<Pause> {
+        self.mail_pause
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// The recorder tells how many monitors are in which state.

@@ -13,7 +13,7 @@ use super::health::{Health, Part};
 use super::notifier_desk::{Desk, Task};
 use super::notifier_letter::{Letter, Writer};
 use super::notifier_trial::no_email;
-use super::recorder_entry::Entry;
+use super::recorder_entry::{Entry, Reply};
 use super::recorder_queue::Door;
 use crate::clock;
 use crate::config::Config;
@@ -23,10 +23,11 @@ use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::SmtpSetupError;
 use crate::policy::outbox::delivery::{Outcome, Settled};
-use crate::policy::outbox::row::{Holds, Lane, Waiting};
+use crate::policy::outbox::pause::Pause;
+use crate::policy::outbox::row::{Holds, Lane, RowId, Waiting};
 use crate::store::error::StoreError;
-use crate::store::outbox;
 use crate::store::reader::Reader;
+use crate::store::{outbox, outbox_attempt};
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -101,6 +102,7 @@ pub fn start(
 ) -> Result<(Handle, JoinHandle<()>), SetupError> {
     let (sender, messages) = mpsc::unbounded_channel();
     let mailer = mailer(&config)?;
+    let pause = pause_left(&config);
     let notifier = Notifier {
         office: Arc::new(Office {
             board,
@@ -112,7 +114,7 @@ pub fn start(
         mailer,
         door,
         health,
-        desk: Desk::default(),
+        desk: Desk::new(pause),
         deliveries: JoinSet::new(),
     };
     Ok((Handle(sender), tokio::spawn(notifier.run(messages))))
@@ -128,6 +130,12 @@ pub fn host() -> String {
     } else {
         name.into_owned()
     }
+}
+
+/// The pause of the way out that the last process left behind.
+fn pause_left(config: &Config) -> Option<Pause> {
+    let reader = Reader::open(&config.daemon.database).ok()?;
+    outbox_attempt::pause(reader.outbox()).ok()?
 }
 
 fn mailer(config: &Config) -> Result<Option<Arc<Mailer>>, SetupError> {
@@ -196,6 +204,22 @@ fn not_written(why: &str) -> CameTo {
     })
 }
 
+/// Writes down that the message of a row goes now, and waits until that is safe.
+async fn noted(door: &Door, row: RowId) -> Result<(), String> {
+    let now = clock::now();
+    let (tell, told) = oneshot::channel();
+    door.push(Entry::WriteAndTell(
+        Box::new(move |batch| Ok(outbox_attempt::begin(batch.outbox(), row, now)?)),
+        Reply::with(move |written| {
+            let _ = tell.send(written);
+        }),
+    ));
+    match told.await {
+        Ok(written) => written.map_err(|error| error.to_string()),
+        Err(_) => Err("the recorder has stopped".to_owned()),
+    }
+}
+
 impl Notifier {
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         let mut look = true;
@@ -258,11 +282,9 @@ impl Notifier {
         };
         self.tell_health(&health);
         self.mailer.as_ref()?;
-        let settings = self.config.alerts.clone();
-        let (tasks, wake_at) = self.desk.next(&settings, &lanes, now);
-        self.health
-            .mail_paused
-            .store(self.desk.paused().is_some(), Relaxed);
+        let silenced = self.office.board.silenced();
+        let (tasks, wake_at) = self.desk.next(&self.config.alerts, &lanes, &silenced, now);
+        self.health.set_mail_pause(self.desk.pause());
         for task in tasks {
             match task {
                 Task::Write(work) => self.door.push(Entry::Write(work)),
@@ -293,6 +315,7 @@ impl Notifier {
         let (to, mailer) = (lane.to.clone(), Arc::clone(mailer));
         let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
         let trouble = self.desk.trouble_since(row.queued_at).map(str::to_owned);
+        let door = self.door.clone();
         self.deliveries.spawn(async move {
             let id = row.id;
             let written = tokio::task::spawn_blocking(move || {
@@ -317,7 +340,7 @@ impl Notifier {
                         .about
                         .as_ref()
                         .map(|about| about.name.as_str().to_owned());
-                    CameTo::Outcome(mailer.send(&mail, &to).await)
+                    CameTo::Outcome(mailer.send(&mail, &to, noted(&door, id)).await)
                 }
                 Ok(Ok(Letter::Void)) => CameTo::Void,
                 Ok(Ok(Letter::Gone)) => CameTo::Gone,
@@ -398,7 +421,7 @@ impl Notifier {
             }
         }
         self.config = config;
-        self.desk.wake_up();
+        self.desk.wake_up(clock::now());
     }
 
     fn retry(&mut self, reply: oneshot::Sender<Answer>) {
@@ -406,8 +429,8 @@ impl Notifier {
             let _ = reply.send(no_email());
             return;
         }
-        self.desk.wake_up();
         let now = clock::now();
+        self.desk.wake_up(now);
         let mut reply = Some(reply);
         self.door.push(Entry::Write(Box::new(move |batch| {
             let (waiting, failed) = outbox::retry(batch.outbox(), now)?;

@@ -10,12 +10,13 @@ use super::recorder_entry::WriteWork;
 use crate::domain::notice::MailKind;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::outbox::delivery::{self, Outcome, PAUSE, Settled};
-use crate::policy::outbox::plan::{Deed, plan};
+use crate::policy::outbox::delivery::{self, Outcome, Settled};
+use crate::policy::outbox::pause::Pause;
+use crate::policy::outbox::plan::{Deed, Silenced, plan};
 use crate::policy::outbox::row::{Lane, RowId, Waiting};
 use crate::store::batch::Batch;
 use crate::store::error::StoreError;
-use crate::store::outbox;
+use crate::store::{outbox, outbox_attempt};
 
 /// So many conversations with the mail server at once; each recipient has one at a time.
 const CONVERSATIONS_MAX: usize = 4;
@@ -28,46 +29,47 @@ pub enum Task {
     Deliver(Waiting),
 }
 
-/// All mail rests until then: the server refused something that only a person can mend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paused {
-    /// Until then.
-    pub until: Timestamp,
-    /// What the server said.
-    pub why: String,
+/// What of a row changes when something about it is written.
+type Look = (RowId, u32, bool);
+
+fn look(row: &Waiting) -> Look {
+    (row.id, row.attempts(), row.is_held())
 }
 
 /// The state between two looks at the outbox.
 #[derive(Debug, Default)]
 pub struct Desk {
-    paused: Option<Paused>,
-    /// After a pause one mail goes first, to see whether it is mended.
-    trying: bool,
+    /// The server refused something that only a person can mend.
+    pause: Option<Pause>,
     /// By mailbox: mails on their way.
     on_the_way: HashMap<String, RowId>,
     /// By mailbox: what its rows looked like when something about them was handed out to be written.
-    unwritten: HashMap<String, HashSet<(RowId, u32)>>,
+    unwritten: HashMap<String, HashSet<Look>>,
     /// The newest trouble with the way out.
     trouble: Option<(Timestamp, String)>,
 }
 
 impl Desk {
+    /// The desk of a new process, with the pause that another one left behind.
+    pub fn new(pause: Option<Pause>) -> Self {
+        Self {
+            pause: pause.map(Pause::at_start),
+            ..Self::default()
+        }
+    }
+
     /// What is to be done now, and when to look again if nothing comes before.
     pub fn next(
         &mut self,
         settings: &AlertSettings,
         lanes: &[Lane],
+        silenced: &Silenced,
         now: Timestamp,
     ) -> (Vec<Task>, Option<Timestamp>) {
         self.forget_written(lanes);
         let mut tasks = Vec::new();
-        if let Some(paused) = &self.paused {
-            // A clock set back must not lengthen a pause.
-            if paused.until > now && paused.until.since(now) <= PAUSE {
-                return (tasks, Some(paused.until));
-            }
-            self.paused = None;
-            self.trying = true;
+        if let Some(pause) = self.pause.as_ref().filter(|pause| pause.rests(now)) {
+            return (tasks, Some(pause.until));
         }
         let mut wake_at: Option<Timestamp> = None;
         for lane in lanes {
@@ -75,7 +77,7 @@ impl Desk {
             if self.on_the_way.contains_key(mailbox) || self.unwritten.contains_key(mailbox) {
                 continue;
             }
-            let plan = plan(settings, lane, now);
+            let plan = plan(settings, lane, silenced, now);
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
             let Some(task) = self.first(lane, plan.deeds, now) else {
                 continue;
@@ -95,7 +97,11 @@ impl Desk {
                 .iter()
                 .filter_map(|deed| match deed {
                     Deed::Supersede(row) => Some(*row),
-                    Deed::Send(_) | Deed::Merge { .. } | Deed::Digest(_) => None,
+                    Deed::Send(_)
+                    | Deed::Merge { .. }
+                    | Deed::Digest(_)
+                    | Deed::Hold(..)
+                    | Deed::Release(_) => None,
                 })
                 .collect();
             return Some(self.write(lane, move |batch| {
@@ -107,7 +113,12 @@ impl Desk {
         }
         match rest.into_iter().next()? {
             Deed::Send(row) => {
-                let most = if self.trying { 1 } else { CONVERSATIONS_MAX };
+                // After a pause one mail goes first, to see whether it is mended.
+                let most = if self.pause.is_some() {
+                    1
+                } else {
+                    CONVERSATIONS_MAX
+                };
                 if self.on_the_way.len() >= most {
                     return None;
                 }
@@ -119,6 +130,12 @@ impl Desk {
                 Some(self.form(lane, MailKind::WasDown, vec![down, up], now))
             }
             Deed::Digest(rows) => Some(self.form(lane, MailKind::Digest, rows, now)),
+            Deed::Hold(rows, why) => Some(self.write(lane, move |batch| {
+                Ok(outbox_attempt::hold(batch.outbox(), &rows, why)?)
+            })),
+            Deed::Release(rows) => Some(self.write(lane, move |batch| {
+                Ok(outbox_attempt::release(batch.outbox(), &rows, now)?)
+            })),
             Deed::Supersede(_) => None,
         }
     }
@@ -136,7 +153,7 @@ impl Desk {
         lane: &Lane,
         work: impl FnMut(&mut Batch<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Task {
-        let look = lane.waiting.iter().map(|row| (row.id, row.attempts()));
+        let look = lane.waiting.iter().map(look);
         self.unwritten
             .insert(lane.to.mailbox().to_owned(), look.collect());
         Task::Write(Box::new(work))
@@ -151,39 +168,34 @@ impl Desk {
         now: Timestamp,
     ) -> (Settled, WriteWork) {
         self.on_the_way.remove(mailbox);
-        self.trying = false;
         match outcome {
-            Outcome::Accepted(_) => {}
-            Outcome::Pause(why) => {
-                self.paused = Some(Paused {
-                    until: now.plus(PAUSE),
-                    why: why.clone(),
-                });
-                self.trouble = Some((now, why.clone()));
-            }
-            Outcome::Temporary { error, .. } | Outcome::Unknown(error) => {
+            Outcome::Accepted(_) | Outcome::Permanent(_) => {}
+            Outcome::Pause(error) | Outcome::Temporary { error, .. } | Outcome::Unknown(error) => {
                 self.trouble = Some((now, error.clone()));
             }
-            Outcome::Permanent(_) => {}
         }
+        let pause = Pause::after(self.pause.as_ref(), outcome, now);
+        let pause_changed = pause != self.pause;
+        self.pause.clone_from(&pause);
         let settled = delivery::settle(row, outcome, seed(row.id, mailbox), now);
-        self.unwritten.insert(
-            mailbox.to_owned(),
-            HashSet::from([(row.id, row.attempts())]),
-        );
+        self.unwritten
+            .insert(mailbox.to_owned(), HashSet::from([look(row)]));
         let (id, written) = (row.id, settled.clone());
-        let work: WriteWork =
-            Box::new(move |batch| Ok(outbox::settle(batch.outbox(), id, &written, now)?));
+        let work: WriteWork = Box::new(move |batch| {
+            outbox::settle(batch.outbox(), id, &written, now)?;
+            if pause_changed {
+                outbox_attempt::put_pause(batch.outbox(), pause.as_ref())?;
+            }
+            Ok(())
+        });
         (settled, work)
     }
 
     /// A mail that was to go on its way turned out to have nothing to say: it is dropped.
     pub fn dropped(&mut self, mailbox: &str, row: &Waiting, now: Timestamp) -> WriteWork {
         self.on_the_way.remove(mailbox);
-        self.unwritten.insert(
-            mailbox.to_owned(),
-            HashSet::from([(row.id, row.attempts())]),
-        );
+        self.unwritten
+            .insert(mailbox.to_owned(), HashSet::from([look(row)]));
         let id = row.id;
         Box::new(move |batch| Ok(outbox::supersede(batch.outbox(), id, now)?))
     }
@@ -194,14 +206,13 @@ impl Desk {
     }
 
     /// A person or a new configuration wants it tried again at once.
-    pub fn wake_up(&mut self) {
-        self.paused = None;
-        self.trying = false;
+    pub fn wake_up(&mut self, now: Timestamp) {
+        self.pause = self.pause.take().map(|pause| pause.ended(now));
     }
 
-    /// Whether all mail rests.
-    pub const fn paused(&self) -> Option<&Paused> {
-        self.paused.as_ref()
+    /// Why no mail leaves, while none does.
+    pub const fn pause(&self) -> Option<&Pause> {
+        self.pause.as_ref()
     }
 
     /// How many mails are on their way.
@@ -220,11 +231,11 @@ impl Desk {
     /// What was handed out for writing is written once the rows look different.
     fn forget_written(&mut self, lanes: &[Lane]) {
         self.unwritten.retain(|mailbox, looked| {
-            let rows: HashSet<(RowId, u32)> = lanes
+            let rows: HashSet<Look> = lanes
                 .iter()
                 .filter(|lane| lane.to.mailbox() == mailbox)
                 .flat_map(|lane| &lane.waiting)
-                .map(|row| (row.id, row.attempts()))
+                .map(look)
                 .collect();
             looked.iter().all(|row| rows.contains(row))
         });

@@ -11,14 +11,14 @@ use crate::domain::notice::{MailKind, News};
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mail;
 use crate::policy::monitor::ShownState;
-use crate::policy::outbox::row::{Holds, RowId, Tries};
+use crate::policy::outbox::row::{Held, Holds, RowId, Tries};
 use crate::policy::reminder;
 use crate::store::error::Result;
 use crate::store::outbox::{self, Outgoing};
 use crate::store::reader::Reader;
-use crate::view::mail::context::{Context, Delay, History, OtherDown};
+use crate::view::mail::context::{Acked, Context, Delay, History, OtherDown};
 use crate::view::mail::render::render;
-use crate::view::mail::words_of_cause;
+use crate::view::mail::{words_of_cause, words_of_hold};
 
 /// So many checks around an outage are looked at.
 const CHECKS_MAX: usize = 120;
@@ -94,6 +94,7 @@ impl Writer<'_> {
             history,
             also_down: self.also_down(monitor),
             confirming: self.confirming(),
+            acks: self.acks(&outgoing)?,
             report,
         };
         let mail = Mail {
@@ -130,6 +131,20 @@ impl Writer<'_> {
             causes,
             next_reminder,
         })
+    }
+
+    /// Which of its outages somebody took note of, as is known now.
+    fn acks(&self, outgoing: &Outgoing) -> Result<Vec<Acked>> {
+        let notices = outgoing.parcel.notices.iter();
+        let mut keys: Vec<IncidentKey> = notices.filter_map(|n| n.news.incident()).collect();
+        keys.dedup();
+        let mut acks = Vec::new();
+        for incident in keys {
+            if let Some((at, note)) = self.reader.acked(incident)? {
+                acks.push(Acked { incident, at, note });
+            }
+        }
+        Ok(acks)
     }
 
     fn also_down(&self, but: Option<MonitorId>) -> Vec<OtherDown> {
@@ -182,6 +197,13 @@ impl Writer<'_> {
         }
         if by <= usual {
             return None;
+        }
+        if let Some(Held { why, .. }) = outgoing.row.held {
+            let why = words_of_hold(why.as_str());
+            return Some(Delay {
+                by,
+                why: why.to_owned(),
+            });
         }
         let failed_here = match outgoing.row.tries {
             Tries::None => None,

@@ -6,12 +6,16 @@ use super::notifier_letter::{Letter, Writer};
 use super::recorder_entry::WriteWork;
 use crate::clock;
 use crate::config::Config;
+use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
+use crate::policy::monitor::Hold;
 use crate::policy::outbox::delivery::{Outcome, Settled};
+use crate::policy::outbox::plan::Silenced;
+use crate::policy::window::Windows;
 use crate::store::error::StoreError;
-use crate::store::outbox;
 use crate::store::reader::Reader;
 use crate::store::writer::Store;
+use crate::store::{outbox, outbox_attempt};
 
 /// More turns than rows can need: against a fault of ours that would send for ever.
 const TURNS_MAX: usize = 100_000;
@@ -39,11 +43,15 @@ pub async fn empty(
 ) -> Result<Emptied, StoreError> {
     let started_at = clock::now();
     let batch = store.batch()?;
+    // Before what was given up is revived: an attempt cut short counts as one.
+    outbox_attempt::recover(batch.outbox(), started_at)?;
     outbox::retry(batch.outbox(), started_at)?;
     batch.commit()?;
     let reader = Reader::open(store.path())?;
     let board = Board::default();
-    let mut desk = Desk::default();
+    let silenced = silenced(store, config, started_at)?;
+    let mut desk = Desk::new(outbox_attempt::pause(store.outbox())?);
+    desk.wake_up(started_at);
     let mut emptied = Emptied::default();
     // Nothing is waited for: there is no company to come.
     let mut settings = config.alerts.clone();
@@ -52,7 +60,7 @@ pub async fn empty(
     for _ in 0..TURNS_MAX {
         let lanes = outbox::lanes(store.outbox())?;
         let now = clock::now();
-        let (tasks, _) = desk.next(&settings, &lanes, now);
+        let (tasks, _) = desk.next(&settings, &lanes, &silenced, now);
         if tasks.is_empty() {
             break;
         }
@@ -68,7 +76,7 @@ pub async fn empty(
                 continue;
             };
             let mailbox = lane.to.mailbox();
-            if desk.paused().is_some() {
+            if desk.pause().is_some_and(|pause| pause.rests(now)) {
                 desk.gone(mailbox);
                 continue;
             }
@@ -89,7 +97,14 @@ pub async fn empty(
                     write(store, work)?;
                 }
                 Letter::Ready(_, mail) => {
-                    let outcome = mailer.send(&mail, &lane.to).await;
+                    let id = row.id;
+                    let noted = async {
+                        let begin: WriteWork = Box::new(move |batch| {
+                            Ok(outbox_attempt::begin(batch.outbox(), id, clock::now())?)
+                        });
+                        write(store, begin).map_err(|error| error.to_string())
+                    };
+                    let outcome = mailer.send(&mail, &lane.to, noted).await;
                     let (settled, work) = desk.delivered(mailbox, &row, &outcome, clock::now());
                     write(store, work)?;
                     emptied.sent += usize::from(settled == Settled::Sent);
@@ -104,6 +119,30 @@ pub async fn empty(
     let health = outbox::health(store.outbox())?;
     emptied.left = usize::try_from(health.waiting + health.failed).unwrap_or(usize::MAX);
     Ok(emptied)
+}
+
+/// Whose mails a mute or a window holds back, by the database and the configuration.
+fn silenced(store: &Store, config: &Config, now: Timestamp) -> Result<Silenced, StoreError> {
+    let mutes = outbox_attempt::mutes(store.outbox())?;
+    let mut silenced: Silenced = mutes
+        .into_iter()
+        .filter(|(_, until)| now < *until)
+        .map(|(monitor, _)| (monitor, Hold::Mute))
+        .collect();
+    let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
+    let known = store.monitors()?;
+    for monitor in &config.monitors {
+        let stored = known.iter().find(|stored| stored.name == monitor.name);
+        let covering = windows.covering(monitor);
+        if let Some(stored) = stored
+            && covering
+                .iter()
+                .any(|number| windows.open(*number).is_some())
+        {
+            silenced.insert(stored.id, Hold::Maintenance);
+        }
+    }
+    Ok(silenced)
 }
 
 fn write(store: &mut Store, mut work: WriteWork) -> Result<(), StoreError> {

@@ -19,6 +19,7 @@ use crate::control::{Answer, DaemonStatus, Request, Which};
 use crate::domain::check::Check;
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::span::{Human, Written};
+use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::monitor::Order;
 
@@ -30,6 +31,9 @@ const RECHECKS_TOLD: usize = 200;
 
 /// A recheck waits for a place and then at most for its timeout.
 const RECHECKED_WITHIN: Duration = Duration::from_secs(120);
+
+/// A note is a line beside a state, not a diary.
+const ACK_NOTE_CHARS_MAX: usize = 300;
 
 /// Within this edit distance a name was probably meant.
 const NEAR: usize = 3;
@@ -73,11 +77,12 @@ impl Handler for Desk {
                     Some(until) => format!("is acknowledged until {}", local(running, until)),
                     None => "is acknowledged until it is up again".to_owned(),
                 };
-                if let Some(note) = &note {
-                    tracing::info!(note = %crate::domain::text::line(note, 500), "acknowledged");
-                }
+                let note = note
+                    .map(|note| text::line(note.trim(), ACK_NOTE_CHARS_MAX).into_owned())
+                    .filter(|note| !note.is_empty());
                 let said = Said::new("acknowledged", &done, false);
-                order(running, &which, Order::Ack { until }, said).await
+                let note = note.map(Arc::from);
+                order(running, &which, Order::Ack { until, note }, said).await
             }
             Request::EmailTest { to } => running.notifier.test(to).await,
             Request::EmailRetry => running.notifier.retry().await,
@@ -297,6 +302,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         on_time: fitness::on_time(health, now),
         mails_waiting: health.mails_waiting.load(Relaxed),
         mails: force.config.email.is_some(),
+        mail_pause: fitness::pause(health, now),
         troubles: fitness::troubles(health, now),
         line: running.line(now),
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::board::Board;
+use super::events;
 use super::recorder_enroll::origin;
 use super::recorder_entry::{Enrolled, Entry, Outcome, Turn, Upkeep, UpkeepWork};
 use super::recorder_roster::Slot;
@@ -16,9 +17,12 @@ use super::recorder_staged::{Deed, Origin, Staged};
 use crate::config::Config;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::delivery::Settled;
 use crate::policy::parents::Parent;
 use crate::policy::window::Windows;
+use crate::store::batch::Batch;
 use crate::store::error::StoreError;
+use crate::store::outbox_attempt;
 use crate::store::writer::Store;
 
 /// A batch waits at most this long for company before it is written.
@@ -93,9 +97,31 @@ impl Recorder {
             failure: None,
             stopped: false,
         };
+        recorder.take_up_mails(now);
         let enrolled = recorder.enroll(config, now)?;
         recorder.flush(now)?;
         Ok((recorder, enrolled))
+    }
+
+    /// Mails that a process before this one had begun to send may have arrived.
+    fn take_up_mails(&mut self, now: Timestamp) {
+        let write = move |batch: &mut Batch<'_>| {
+            for (row, to, settled) in outbox_attempt::recover(batch.outbox(), now)? {
+                let kind = row.kind.as_str();
+                match settled {
+                    Settled::Later { .. } => tracing::warn!(
+                        "mail {kind} to {to} was on its way when sitewatch ended; it may have arrived and is \
+                         repeated with the same Message-ID"
+                    ),
+                    Settled::Failed { error } => tracing::error!(
+                        target: events::MAIL_FAILED, to = to.mailbox(), "mail {kind} given up: {error}"
+                    ),
+                    Settled::Sent => {}
+                }
+            }
+            Ok(())
+        };
+        self.staged.deed(Deed::Write(Box::new(write)), now);
     }
 
     /// What every monitor shows; shared with whoever asks often.
@@ -162,7 +188,8 @@ impl Recorder {
         }
         let mut mails = false;
         if self.should_write(now) {
-            mails = self.staged.deeds.iter().any(Deed::is_about_mail);
+            mails =
+                self.staged.silence_changed || self.staged.deeds.iter().any(Deed::is_about_mail);
             mails &= self.flush(now).is_ok();
         }
         if !self.upkeep.is_empty() && self.staged.is_empty() {

@@ -61,6 +61,8 @@ pub enum Entry {
     /// A write of another part (what became of a mail), within the recorder's next transaction. It is
     /// called again where that transaction failed and is repeated.
     Write(WriteWork),
+    /// A write that somebody waits for: told once it is committed, or that the database takes no writes.
+    WriteAndTell(WriteWork, Reply<()>),
     /// Upkeep of the whole store (settling, retention, a backup), between two transactions. Called
     /// until it says that it is done; other entries are served in between.
     Upkeep(UpkeepWork),
@@ -95,6 +97,7 @@ impl fmt::Debug for Entry {
             Self::Reconfigure { .. } => f.write_str("Reconfigure"),
             Self::Say { notice, .. } => write!(f, "Say({})", notice.news.kind().as_str()),
             Self::Write(_) => f.write_str("Write"),
+            Self::WriteAndTell(..) => f.write_str("WriteAndTell"),
             Self::Upkeep(_) => f.write_str("Upkeep"),
             Self::Stop => f.write_str("Stop"),
         }

@@ -33,6 +33,8 @@ pub(super) struct Staged {
     pub(super) replies: Vec<WhenWritten>,
     /// When the oldest of it came; none when there is nothing.
     pub(super) since: Option<Timestamp>,
+    /// Whether a mute or a window began or ended for somebody: it holds mails that wait.
+    pub(super) silence_changed: bool,
     /// Whether it should not wait for company.
     pub(super) urgent: bool,
     /// Checks given up since the database took its last write.

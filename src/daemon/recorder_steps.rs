@@ -88,6 +88,13 @@ impl Recorder {
                 self.staged.deed(Deed::Write(write), now);
                 self.staged.urgent = true;
             }
+            Entry::WriteAndTell(write, reply) => {
+                self.staged.deed(Deed::Write(write), now);
+                self.staged
+                    .replies
+                    .push(Box::new(move |written| reply.tell(written)));
+                self.staged.urgent = true;
+            }
             Entry::Upkeep(upkeep) => self.upkeep.push(upkeep),
             Entry::Stop => self.stopped = true,
         }
@@ -261,6 +268,10 @@ impl Recorder {
                 self.wakes.insert((at, place));
             }
             slot.wake_at = wake_at;
+        }
+        let (was, is) = (slot.memory.kept.shown.flags, step.after.kept.shown.flags);
+        if (was.muted, was.maintenance) != (is.muted, is.maintenance) {
+            self.staged.silence_changed = true;
         }
         if slot.memory.kept != step.after.kept {
             slot.dirty = true;

@@ -161,5 +161,11 @@ fn live(slot: &Slot) -> Live {
         shown: slot.memory.kept.shown,
         newest: recent.newest.clone(),
         last_good: recent.last_good.clone(),
+        ack_note: slot
+            .memory
+            .kept
+            .status
+            .outage()
+            .and_then(|outage| outage.ack_note.clone()),
     }
 }

@@ -180,7 +180,8 @@ impl Running {
         let has_email = self.force().config.email.is_some();
         let mails = has_email.then(|| self.health.mails_waiting.load(Relaxed));
         let states = self.health.states();
-        let troubles = fitness::troubles(&self.health, now);
+        let mut troubles = fitness::troubles(&self.health, now);
+        troubles.extend(fitness::pause(&self.health, now).filter(|_| has_email));
         let line = fitness::line(&states, mails, &troubles, now);
         match refused {
             Some(refused) if states.down == 0 && troubles.is_empty() => refused,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -72,6 +73,8 @@ pub struct Incident {
     pub maintenance: bool,
     /// When somebody took note of it.
     pub acked_at: Option<Timestamp>,
+    /// What was said with the newest acknowledgement, one line.
+    pub ack_note: Option<Arc<str>>,
 }
 
 /// Status and failure of one failed check.

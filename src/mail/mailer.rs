@@ -4,6 +4,7 @@ use crate::domain::address::Address;
 use crate::domain::settings::{EmailSettings, MailTransport};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::delivery::Outcome;
+use crate::policy::outbox::row::Holds;
 use crate::view::mail::rendered::Rendered;
 
 use super::directory::Directory;
@@ -42,6 +43,14 @@ pub struct Sender {
     pub from: Address,
     /// The `Reply-To`.
     pub reply_to: Option<Address>,
+}
+
+/// The attempt could not be written down, and an attempt that nobody knows of might be repeated for ever.
+pub(super) fn not_noted(error: &str) -> Outcome {
+    Outcome::Temporary {
+        holds: Holds::Recipient,
+        error: format!("not sent, since that could not be written down: {error}"),
+    }
 }
 
 #[derive(Debug)]
@@ -83,16 +92,26 @@ impl Mailer {
         }
     }
 
-    /// Delivers a mail to one recipient. Answers within the configured timeout.
-    pub async fn send(&self, mail: &Mail, to: &Address) -> Outcome {
+    /// Delivers a mail to one recipient. Answers within the configured timeout. `noted` is awaited before the
+    /// message goes: where it fails, nothing is sent. A directory, which has each mail once whatever happens,
+    /// does not ask for it.
+    pub async fn send(
+        &self,
+        mail: &Mail,
+        to: &Address,
+        noted: impl Future<Output = Result<(), String>>,
+    ) -> Outcome {
         let bytes = match message::bytes(&self.sender, mail, to) {
             Ok(bytes) => bytes,
             Err(error) => return Outcome::Permanent(error.to_string()),
         };
         match &self.transport {
-            Transport::Smtp(smtp) => smtp.send(&self.sender.from, to, &bytes).await,
+            Transport::Smtp(smtp) => smtp.send(&self.sender.from, to, &bytes, noted).await,
             Transport::Directory(directory) => directory.write(mail, &bytes).await,
-            Transport::Memory(memory) => memory.take(mail, to),
+            Transport::Memory(memory) => match noted.await {
+                Ok(()) => memory.take(mail, to),
+                Err(error) => not_noted(&error),
+            },
         }
     }
 

@@ -24,6 +24,7 @@ use crate::domain::text;
 use crate::policy::outbox::delivery::Outcome;
 use crate::policy::outbox::row::Holds;
 
+use super::mailer::not_noted;
 use super::message;
 
 /// One address of a mail server may take this long to answer a TCP connect, so that the next has its turn.
@@ -133,10 +134,17 @@ impl Smtp {
         format!("{}:{} ({tls})", self.server.host, self.server.port)
     }
 
-    /// Delivers a message to one recipient, all of it within the timeout.
-    pub async fn send(&self, from: &Address, to: &Address, bytes: &[u8]) -> Outcome {
+    /// Delivers a message to one recipient, all of it within the timeout. `noted` is awaited before the message
+    /// goes on its way; where it fails, nothing is sent.
+    pub async fn send(
+        &self,
+        from: &Address,
+        to: &Address,
+        bytes: &[u8],
+        noted: impl Future<Output = Result<(), String>>,
+    ) -> Outcome {
         let step = Progress(Mutex::new(Step::Lookup));
-        let conversation = self.converse(from, to, bytes, &step);
+        let conversation = self.converse(from, to, bytes, &step, noted);
         match tokio::time::timeout(self.timeout, conversation).await {
             Ok(Ok(answer)) => Outcome::Accepted(answer),
             Ok(Err(outcome)) => outcome,
@@ -165,6 +173,7 @@ impl Smtp {
         to: &Address,
         bytes: &[u8],
         step: &Progress,
+        noted: impl Future<Output = Result<(), String>>,
     ) -> Result<String, Outcome> {
         let wrong_address = |error: message::MessageError| Outcome::Permanent(error.to_string());
         let sender = message::mailbox(from).map_err(wrong_address)?;
@@ -224,6 +233,9 @@ impl Smtp {
                 holds: Holds::Mail,
                 error: self.said(&format!("unexpected answer to DATA: {}", answer(&go_ahead))),
             });
+        }
+        if let Err(error) = noted.await {
+            return Err(not_noted(&error));
         }
         // The iterator is asked for more once the message is written: then only its end is missing.
         let mut message = Some(bytes);

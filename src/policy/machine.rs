@@ -157,6 +157,7 @@ impl<'a> Machine<'a> {
             checks_failed: u32::from(count),
             maintenance: self.around.maintenance,
             acked_at: None,
+            ack_note: None,
             ack: Ack::None,
             announcement: Announcement::Waiting {
                 held: None,
@@ -267,10 +268,13 @@ impl<'a> Machine<'a> {
             Order::Mute { until } => kept.muted_until = Some(*until),
             Order::Unmute if kept.muted_until.is_none() => return Err(Refusal::NotMuted),
             Order::Unmute => kept.muted_until = None,
-            Order::Ack { until } => {
+            Order::Ack { until, note } => {
                 let outage = kept.status.outage_mut().ok_or(Refusal::NotDown)?;
                 outage.ack = until.map_or(Ack::ToTheEnd, Ack::Until);
                 outage.acked_at.get_or_insert(self.now);
+                if note.is_some() {
+                    outage.ack_note.clone_from(note);
+                }
                 self.progressed = true;
             }
         }

@@ -186,6 +186,9 @@ pub struct Outage {
     pub maintenance: bool,
     /// When somebody took note of it.
     pub acked_at: Option<Timestamp>,
+    /// What was said with the newest acknowledgement that said anything.
+    #[serde(default)]
+    pub ack_note: Option<Arc<str>>,
     /// Whether reminders rest.
     pub ack: Ack,
     /// Whether its DOWN was decided.
@@ -202,6 +205,7 @@ impl Outage {
             checks_failed: self.checks_failed,
             maintenance: self.maintenance,
             acked_at: self.acked_at,
+            ack_note: self.ack_note.clone(),
         }
     }
 }
@@ -240,7 +244,7 @@ pub enum Announcement {
 }
 
 /// Why news waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
     /// A maintenance window is open.
@@ -256,6 +260,20 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Maintenance,
+        Self::Mute,
+        Self::Parent,
+        Self::Flapping,
+        Self::Offline,
+    ];
+
+    /// The hold of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hold| hold.as_str() == word)
+    }
+
     /// The word of it, as in a notice's `held`.
     pub const fn as_str(self) -> &'static str {
         match self {

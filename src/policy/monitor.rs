@@ -55,6 +55,8 @@ pub enum Order {
     Ack {
         /// Until then; none: until the incident is over.
         until: Option<Timestamp>,
+        /// A word for the others, one line; without one the last stays.
+        note: Option<Arc<str>>,
     },
 }
 

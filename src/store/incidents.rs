@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row as SqlRow};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 
 use super::error::{Result, StoreError};
 use super::outbox::{self, Told};
@@ -53,6 +53,26 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// When somebody took note of an outage, and what they said; none where nobody did.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn acked(&self, incident: IncidentKey) -> Result<Option<(Timestamp, Option<Arc<str>>)>> {
+        let found = self
+            .connection()
+            .prepare_cached(
+                "SELECT acked_at, ack_note FROM incidents
+                 WHERE monitor_id = ?1 AND opened_at = ?2 AND acked_at IS NOT NULL",
+            )?
+            .query_row((incident.monitor.0, incident.opened_at.as_ms()), |row| {
+                Ok((Timestamp::from_ms(row.get(0)?), row.get(1)?))
+            })
+            .optional()?;
+        Ok(found)
+    }
+}
+
 impl Store {
     /// The incidents that are not over.
     ///
@@ -73,7 +93,7 @@ impl Store {
 
 /// In the order in which [`incident`] reads them.
 pub(super) const COLUMNS: &str = "monitor_id, opened_at, closed_at, incidents.kind, incidents.detail, \
-     incidents.status, checks_failed, maintenance, acked_at";
+     incidents.status, checks_failed, maintenance, acked_at, ack_note";
 
 /// An incident from [`COLUMNS`].
 pub(super) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
@@ -97,6 +117,7 @@ pub(super) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
         checks_failed: row.get(6)?,
         maintenance: row.get(7)?,
         acked_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_ms),
+        ack_note: row.get(9)?,
     })
 }
 
@@ -123,15 +144,15 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         if !query.monitors.is_empty() && !query.monitors.contains(&incident.key.monitor) {
             continue;
         }
-        let Ok(name) = MonitorName::parse(&row.get::<_, String>(9)?) else {
+        let Ok(name) = MonitorName::parse(&row.get::<_, String>(10)?) else {
             continue;
         };
         found.push(ListedIncident {
             mails: outbox::mails_of(connection, incident.key)?,
             incident,
             name,
-            url: row.get(10)?,
-            public: row.get(11)?,
+            url: row.get(11)?,
+            public: row.get(12)?,
         });
     }
     Ok(found)

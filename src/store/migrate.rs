@@ -12,8 +12,13 @@ use crate::domain::timestamp::Timestamp;
 pub(super) const APPLICATION_ID: i64 = 0x7357_7463;
 
 /// One file of `migrations/`, in order; its place in the list is its number.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_init", include_str!("../../migrations/0001_init.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_init", include_str!("../../migrations/0001_init.sql")),
+    (
+        "0002_ack_and_attempts",
+        include_str!("../../migrations/0002_ack_and_attempts.sql"),
+    ),
+];
 
 /// The format this program writes.
 pub(super) fn newest() -> i64 {

@@ -62,7 +62,7 @@ pub struct Told {
 pub struct Health {
     /// Mails that wait.
     pub waiting: u64,
-    /// When the oldest of them was queued.
+    /// When the oldest of them was queued, or a mute or window ceased to hold it; what is held does not count.
     pub oldest_queued_at: Option<Timestamp>,
     /// Mails that were given up and are kept.
     pub failed: u64,
@@ -216,6 +216,13 @@ pub fn form(
         now.as_ms(),
     ])?;
     let carrier = db.last_insert_rowid();
+    // What held the members back is why it is late.
+    db.prepare_cached(
+        "UPDATE outbox SET (held, released_at) =
+                (SELECT held, released_at FROM outbox AS member WHERE member.id = ?2)
+         WHERE id = ?1",
+    )?
+    .execute([carrier, members[0].0])?;
     let mut update = db.prepare_cached("UPDATE outbox SET carrier_id = ?2 WHERE id = ?1")?;
     for member in members {
         update.execute([member.0, carrier])?;
@@ -238,7 +245,7 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
                 "UPDATE outbox
                  SET state = :state, done_at = :now, last_attempt_at = :now,
                      last_error = coalesce(:error, last_error),
-                     attempts = attempts + (carrier_id IS NULL)
+                     attempts = attempts + (carrier_id IS NULL), begun_at = NULL
                  WHERE (id = :row OR carrier_id = :row) AND state = 'waiting'",
             )?
             .execute(named_params! {
@@ -254,7 +261,8 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
             db.prepare_cached(
                 "UPDATE outbox
                  SET attempts = attempts + 1, unknown_outcomes = unknown_outcomes + :unknown,
-                     last_attempt_at = :now, next_attempt_at = :at, holds = :holds, last_error = :error
+                     last_attempt_at = :now, next_attempt_at = :at, holds = :holds, last_error = :error,
+                     begun_at = NULL
                  WHERE id = :row AND state = 'waiting'",
             )?
             .execute(named_params! {
@@ -276,6 +284,16 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<(usize, usize)> {
          WHERE state = 'waiting' AND carrier_id IS NULL AND next_attempt_at > ?1",
         [now.as_ms()],
     )?;
+    // Whoever knows already that it is over needs no DOWN after it.
+    db.execute(
+        "UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
+         WHERE state = 'failed' AND kind IN ('down', 'still_down', 'flapping')
+               AND EXISTS (SELECT 1 FROM outbox AS up
+                           WHERE up.monitor_id = outbox.monitor_id
+                                 AND up.incident_opened_at = outbox.incident_opened_at
+                                 AND up.mailbox = outbox.mailbox AND up.kind = 'up' AND up.state = 'sent')",
+        [now.as_ms()],
+    )?;
     db.execute(
         "UPDATE outbox SET state = 'waiting', done_at = NULL
          WHERE state = 'failed' AND carrier_id IN (SELECT id FROM outbox WHERE state = 'failed')",
@@ -283,7 +301,8 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<(usize, usize)> {
     )?;
     let revived = db.execute(
         "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = 0, unknown_outcomes = 0,
-                next_attempt_at = ?1, holds = NULL, queued_at = ?1
+                next_attempt_at = ?1, holds = NULL, released_at = CASE WHEN held IS NULL THEN NULL ELSE ?1 END,
+                queued_at = ?1
          WHERE state = 'failed' AND carrier_id IS NULL",
         [now.as_ms()],
     )?;
@@ -303,11 +322,14 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
          ORDER BY mailbox, id",
     ))?;
     let rows = select.query_map([], |row| {
-        Ok((waiting(row)?, address(row, 11)?, moment(row, 12)?))
+        Ok((waiting(row)?, address(row, 13)?, moment(row, 14)?))
     })?;
     let mut lanes: Vec<Lane> = Vec::new();
     for row in rows {
-        let (waiting, to, digest_formed_at) = row?;
+        let (mut waiting, to, digest_formed_at) = row?;
+        if waiting.kind == MailKind::Digest {
+            waiting.tells = told_by(db, waiting.id)?;
+        }
         match lanes.last_mut() {
             Some(lane) if lane.to == to => lane.waiting.push(waiting),
             _ => lanes.push(Lane {
@@ -318,6 +340,19 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
         }
     }
     Ok(lanes)
+}
+
+/// The monitors whose trouble a digest tells; not those whose outage it tells the end of.
+fn told_by(db: &Connection, digest: RowId) -> Result<Vec<MonitorId>> {
+    let mut select = db.prepare_cached(
+        "SELECT DISTINCT monitor_id FROM outbox AS member
+         WHERE carrier_id = ?1 AND state = 'waiting' AND monitor_id IS NOT NULL AND kind <> 'up'
+               AND NOT EXISTS (SELECT 1 FROM outbox AS up
+                               WHERE up.carrier_id = ?1 AND up.kind = 'up' AND up.monitor_id = member.monitor_id
+                                     AND up.incident_opened_at = member.incident_opened_at)",
+    )?;
+    let rows = select.query_map([digest.0], |row| row.get(0).map(MonitorId))?;
+    rows.collect()
 }
 
 /// A waiting row with everything that its mail needs; none when it does not wait any more.
@@ -344,7 +379,7 @@ pub fn queue(db: &Connection) -> Result<Vec<Queued>> {
         "SELECT {WAITING}, recipient, message_id, notice, last_error, state = 'failed' FROM outbox
          WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL ORDER BY id"
     ))?;
-    let rows = select.query_map([], |row| Ok((outgoing_row(row)?, row.get::<_, bool>(15)?)))?;
+    let rows = select.query_map([], |row| Ok((outgoing_row(row)?, row.get::<_, bool>(17)?)))?;
     let rows: Vec<_> = rows.collect::<Result<_>>()?;
     rows.into_iter()
         .map(|(mail, failed)| {
@@ -391,7 +426,8 @@ pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
 pub fn health(db: &Connection) -> Result<Health> {
     db.prepare_cached(
         "SELECT count(*) FILTER (WHERE state = 'waiting'),
-                min(queued_at) FILTER (WHERE state = 'waiting'),
+                min(coalesce(released_at, queued_at))
+                    FILTER (WHERE state = 'waiting' AND (held IS NULL OR released_at IS NOT NULL)),
                 count(*) FILTER (WHERE state = 'failed'),
                 max(done_at) FILTER (WHERE state = 'failed')
          FROM outbox WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL",
@@ -404,26 +440,4 @@ pub fn health(db: &Connection) -> Result<Health> {
             newest_failed_at: moment(row, 3)?,
         })
     })
-}
-
-/// Forgets mails that left or were dropped before `before`, and whose outage is over for as long.
-///
-/// # Errors
-/// What SQLite answers.
-pub fn forget_before(db: &Connection, before: Timestamp) -> Result<usize> {
-    // Members first, since they point at their carrier.
-    let members = db.execute(
-        "DELETE FROM outbox WHERE carrier_id IS NOT NULL AND state IN ('sent', 'dropped') AND done_at < ?1
-           AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.monitor_id = outbox.monitor_id
-                           AND incidents.opened_at = outbox.incident_opened_at AND incidents.closed_at IS NULL)",
-        [before.as_ms()],
-    )?;
-    let rest = db.execute(
-        "DELETE FROM outbox WHERE carrier_id IS NULL AND state IN ('sent', 'dropped') AND done_at < ?1
-           AND NOT EXISTS (SELECT 1 FROM outbox AS member WHERE member.carrier_id = outbox.id)
-           AND NOT EXISTS (SELECT 1 FROM incidents WHERE incidents.monitor_id = outbox.monitor_id
-                           AND incidents.opened_at = outbox.incident_opened_at AND incidents.closed_at IS NULL)",
-        [before.as_ms()],
-    )?;
-    Ok(members + rest)
 }

@@ -8,20 +8,23 @@ use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notice::{MailKind, Notice, Parcel};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::outbox::row::{Holds, RowId, Tries, Waiting};
+use crate::policy::memory::Hold;
+use crate::policy::outbox::row::{Held, Holds, RowId, Tries, Waiting};
 
 type Result<T> = rusqlite::Result<T>;
 
 /// The columns that [`waiting`] reads, in its order.
 pub(super) const WAITING: &str =
     "id, kind, monitor_id, incident_opened_at, queued_at, attempts, unknown_outcomes,
-                       last_attempt_at, next_attempt_at, holds, mailbox";
+                       last_attempt_at, next_attempt_at, holds, mailbox, held, released_at";
 
 pub(super) fn waiting(row: &Row) -> Result<Waiting> {
     let monitor: Option<i64> = row.get(2)?;
     let opened_at = moment(row, 3)?;
     let queued_at = Timestamp::from_ms(row.get(4)?);
     let holds: Option<String> = row.get(9)?;
+    let held: Option<String> = row.get(11)?;
+    let released_at = moment(row, 12)?;
     let tries = match row.get::<_, u32>(5)? {
         0 => Tries::None,
         count => Tries::Failed {
@@ -47,26 +50,31 @@ pub(super) fn waiting(row: &Row) -> Result<Waiting> {
             }),
         queued_at,
         tries,
+        held: held
+            .as_deref()
+            .and_then(Hold::parse)
+            .map(|why| Held { why, released_at }),
+        tells: Vec::new(),
     })
 }
 
 pub(super) fn outgoing_row(row: &Row) -> Result<Outgoing> {
     let waiting = waiting(row)?;
-    let notice: Option<String> = row.get(13)?;
+    let notice: Option<String> = row.get(15)?;
     Ok(Outgoing {
-        to: address(row, 11)?,
+        to: address(row, 13)?,
         everybody: Vec::new(),
-        message_id: row.get(12)?,
+        message_id: row.get(14)?,
         thread_root: None,
         parcel: Parcel {
             kind: waiting.kind,
             notices: notice
-                .map(|json| from_json(&json, 13))
+                .map(|json| from_json(&json, 15))
                 .transpose()?
                 .into_iter()
                 .collect(),
         },
-        last_error: row.get(14)?,
+        last_error: row.get(16)?,
         row: waiting,
     })
 }

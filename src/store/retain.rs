@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use super::block::unpack;
 use super::error::Result;
 use super::journal::{DAY, HOUR, ledger_id};
+use super::retain_mails::{WORDS_KEPT, forget_before};
 use super::settle::Step;
 use super::writer::Store;
 use crate::domain::settings::Retention;
@@ -52,6 +53,10 @@ impl Store {
         }
         if let Some(keep) = retention.rollups {
             deleted += forget_rollups(&transaction, floor(newest, keep))?;
+        }
+        if deleted == 0 {
+            let ended = Timestamp::from_ms((newest + 1) * HOUR).minus(WORDS_KEPT);
+            deleted += forget_before(&transaction, ended)?;
         }
         transaction.commit()?;
         if deleted > 0 {

@@ -32,6 +32,8 @@ pub struct StatusRow {
     pub day: Option<Account>,
     /// The last 30 days.
     pub month: Option<Account>,
+    /// What was said when its open incident was acknowledged.
+    pub ack_note: Option<String>,
 }
 
 /// A check whose shared parts were not looked up; see [`Reader::resolve`].
@@ -85,6 +87,7 @@ impl Reader {
             let mut shown = reader.shown(&whose)?;
             let mut summaries = reader.summaries(&whose)?;
             let mut newest = reader.newest_rows(&wanted)?;
+            let mut ack_notes = reader.ack_notes()?;
             let unsettled = |one: &&StoredMonitor| {
                 wanted.len() <= EXACT_MAX || !summaries.contains_key(&one.id.0)
             };
@@ -99,6 +102,7 @@ impl Reader {
                     newest: newest.remove(&id.0).or(summary.newest).map(StoredCheck),
                     day,
                     month,
+                    ack_note: ack_notes.remove(&id.0),
                     monitor,
                 }
             });
@@ -134,6 +138,15 @@ impl Reader {
             }
         }
         Ok(shown)
+    }
+
+    /// By monitor, of open incidents.
+    fn ack_notes(&self) -> Result<HashMap<i64, String>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT monitor_id, ack_note FROM incidents WHERE closed_at IS NULL AND ack_note IS NOT NULL",
+        )?;
+        let notes = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(notes.collect::<rusqlite::Result<_>>()?)
     }
 
     fn summaries(&self, whose: &Whose) -> Result<HashMap<i64, Summary>> {

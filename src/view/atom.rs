@@ -101,6 +101,7 @@ mod tests {
             checks_failed: 16,
             maintenance: false,
             acked_at: None,
+            ack_note: String::new(),
         }
     }
 

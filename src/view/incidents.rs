@@ -45,12 +45,14 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
         .closed_at
         .unwrap_or(clock.now)
         .since(incident.key.opened_at);
-    let mut asides = Vec::new();
+    let mut asides: Vec<String> = Vec::new();
     if incident.maintenance {
-        asides.push("maintenance");
+        asides.push("maintenance".to_owned());
     }
-    if incident.acked_at.is_some() {
-        asides.push("acked");
+    match (&incident.ack_note, incident.acked_at) {
+        (Some(note), _) => asides.push(format!("acked: {note}")),
+        (None, Some(_)) => asides.push("acked".to_owned()),
+        (None, None) => {}
     }
     let mut cause = incident.cause.failure.detail.to_string();
     if !asides.is_empty() {

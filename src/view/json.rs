@@ -82,6 +82,10 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
         flags: row.flags.words().collect(),
         reason: row.reason.map(FailureKind::as_str),
         incident: row.incident.map(|incident| incident.to_string()),
+        ack_note: match audience {
+            Audience::Owner => Some(row.ack_note.as_deref()),
+            Audience::Public => None,
+        },
         last_check: row
             .last_check
             .as_ref()
@@ -116,6 +120,10 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
         checks_failed: incident.checks_failed,
         maintenance: incident.maintenance,
         acked_at: incident.acked_at.map(Utc),
+        ack_note: match audience {
+            Audience::Owner => Some(incident.ack_note.as_deref()),
+            Audience::Public => None,
+        },
         mails: match audience {
             Audience::Owner => Some(row.mails.iter().map(MailObject::of).collect()),
             Audience::Public => None,
@@ -162,6 +170,7 @@ pub fn queued_mail(row: &QueueRow) -> QueueObject<'_> {
         attempts: row.attempts,
         next_attempt_at: row.next_attempt_at.map(Utc),
         last_error: row.last_error.as_deref(),
+        held: row.held,
         state: if row.failed { "failed" } else { "waiting" },
     }
 }
@@ -250,6 +259,8 @@ pub struct StatusObject<'a> {
     flags: Vec<&'static str>,
     reason: Option<&'static str>,
     incident: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ack_note: Option<Option<&'a str>>,
     last_check: Option<CheckObject<'a>>,
     next_check_at: Option<Utc>,
     uptime_percent_24h: Option<f64>,
@@ -272,6 +283,8 @@ pub struct IncidentObject<'a> {
     checks_failed: u32,
     maintenance: bool,
     acked_at: Option<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ack_note: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mails: Option<Vec<MailObject<'a>>>,
 }
@@ -345,6 +358,7 @@ pub struct QueueObject<'a> {
     attempts: u32,
     next_attempt_at: Option<Utc>,
     last_error: Option<&'a str>,
+    held: Option<&'static str>,
     state: &'static str,
 }
 

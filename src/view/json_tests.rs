@@ -121,7 +121,8 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             },
             checks_failed: 3,
             maintenance: false,
-            acked_at: None,
+            acked_at: Some(AT),
+            ack_note: Some("deploy, back at 15:00".into()),
         },
         mails: vec![MailRow {
             kind: MailKind::Down,
@@ -138,14 +139,17 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             r#"{"id":"3-1795377600123","monitor":"shop","url":"https://shop/","#,
             r#""opened_at":"2026-11-22T20:00:00.123Z","closed_at":null,"duration_s":61.5,"#,
             r#""cause":{"kind":"status","status":503,"detail":"503, not 200-299"},"checks_failed":3,"#,
-            r#""maintenance":false,"acked_at":null,"mails":[{"kind":"down","to":"ops@example.com","#,
+            r#""maintenance":false,"acked_at":"2026-11-22T20:00:00.123Z","#,
+            r#""ack_note":"deploy, back at 15:00","mails":[{"kind":"down","to":"ops@example.com","#,
             r#""message_id":"a@b","queued_at":"2026-11-22T20:00:00.123Z","sent_at":null}]}"#,
             "\n"
         )
     );
     let public = print(&incident(&row, now, Audience::Public));
     assert!(
-        !public.contains("mails") && public.contains("503 Service Unavailable"),
+        !public.contains("mails")
+            && !public.contains("deploy")
+            && public.contains("503 Service Unavailable"),
         "{public}"
     );
 }
@@ -164,6 +168,7 @@ fn a_status_names_its_flags() {
             ..Flags::default()
         },
         incident: None,
+        ack_note: None,
         last_check: None,
         next_check_at: None,
         uptime_percent_24h: Some(99.94),
@@ -176,7 +181,7 @@ fn a_status_names_its_flags() {
         print(&status(&row, Audience::Owner)),
         concat!(
             r#"{"monitor":"shop","url":"https://shop/","state":"up","since":"2026-11-22T20:00:00.123Z","#,
-            r#""flags":["muted","maintenance"],"reason":null,"incident":null,"last_check":null,"#,
+            r#""flags":["muted","maintenance"],"reason":null,"incident":null,"ack_note":null,"last_check":null,"#,
             r#""next_check_at":null,"uptime_percent_24h":99.94,"uptime_percent_30d":null,"#,
             r#""tags":["prod"],"note":"on call: Kim"}"#,
             "\n"

@@ -23,6 +23,8 @@ pub struct StatusRow {
     pub flags: Flags,
     /// The open incident.
     pub incident: Option<IncidentKey>,
+    /// What was said when it was acknowledged.
+    pub ack_note: Option<String>,
     /// The newest check.
     pub last_check: Option<Check>,
     /// When the next one is due.
@@ -131,6 +133,8 @@ pub struct QueueRow {
     pub next_attempt_at: Option<Timestamp>,
     /// What the server said last, one safe line.
     pub last_error: Option<String>,
+    /// Why it is held back, while it is: `maintenance` or `mute`.
+    pub held: Option<&'static str>,
     /// Refused for good: kept until `email retry`.
     pub failed: bool,
 }

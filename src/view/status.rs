@@ -90,6 +90,9 @@ pub fn state_words(row: &StatusRow) -> String {
     for flag in row.flags.words() {
         words.push_str(", ");
         words.push_str(&flag.replace('_', " "));
+        if let ("acked", Some(note)) = (flag, &row.ack_note) {
+            words.push_str(&format!(" ({note})"));
+        }
     }
     words
 }
@@ -155,6 +158,7 @@ mod tests {
             reason,
             flags: Flags::default(),
             incident: None,
+            ack_note: None,
             last_check: None,
             next_check_at: None,
             uptime_percent_24h: Some(99.02),
@@ -168,13 +172,16 @@ mod tests {
     fn check(screen: Screen, want: &str) {
         let mut wiki = row("wiki", ShownState::Up, 86_400 * 41, None);
         wiki.flags.maintenance = true;
+        let mut shop = row(
+            "shop",
+            ShownState::Down,
+            840,
+            Some(FailureKind::ConnectRefused),
+        );
+        shop.flags.acked = true;
+        shop.ack_note = Some("deploy".into());
         let rows = [
-            row(
-                "shop",
-                ShownState::Down,
-                840,
-                Some(FailureKind::ConnectRefused),
-            ),
+            shop,
             row("api", ShownState::Degraded, 10_800, Some(FailureKind::Slow)),
             wiki,
         ];
@@ -192,10 +199,10 @@ mod tests {
     fn a_terminal_gets_a_table() {
         check(
             Screen::terminal(80),
-            "NAME  STATE                 SINCE  LAST  24 h           30 d
-shop  DOWN connect_refused    14m     -  ▅ █   99.02 %     -
-api   degraded: slow           3h     -  ▅ █   99.02 %     -
-wiki  up, maintenance         41d     -  ▅ █   99.02 %     -
+            "NAME  STATE                                 SINCE  LAST  24 h           30 d
+shop  DOWN connect_refused, acked (deploy)    14m     -  ▅ █   99.02 %     -
+api   degraded: slow                           3h     -  ▅ █   99.02 %     -
+wiki  up, maintenance                         41d     -  ▅ █   99.02 %     -
 3 sites: 1 up, 1 degraded, 1 down
 ",
         );
@@ -205,7 +212,7 @@ wiki  up, maintenance         41d     -  ▅ █   99.02 %     -
     fn a_pipe_gets_a_line_a_monitor() {
         check(
             Screen::PLAIN,
-            "shop\tDOWN connect_refused\t2026-11-22T19:46:00.123+00:00\t-\t99.02 %\t-\thttps://shop/
+            "shop\tDOWN connect_refused, acked (deploy)\t2026-11-22T19:46:00.123+00:00\t-\t99.02 %\t-\thttps://shop/
 api\tdegraded: slow\t2026-11-22T17:00:00.123+00:00\t-\t99.02 %\t-\thttps://api/
 wiki\tup, maintenance\t2026-10-12T20:00:00.123+00:00\t-\t99.02 %\t-\thttps://wiki/
 3 sites: 1 up, 1 degraded, 1 down

@@ -79,6 +79,7 @@ impl Place {
                 checks_failed: 3,
                 maintenance: false,
                 acked_at: None,
+                ack_note: None,
             })
             .unwrap();
         batch.commit().unwrap();

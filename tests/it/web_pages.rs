@@ -41,6 +41,7 @@ fn incident(text: &str, open: bool) -> IncidentRow {
         checks_failed: 16,
         maintenance: true,
         acked_at: open.then(|| ago(10)),
+        ack_note: String::new(),
     }
 }
 

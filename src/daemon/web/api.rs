@@ -115,6 +115,7 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
         reason: live.shown.reason,
         flags: live.shown.flags,
         incident: live.shown.incident,
+        ack_note: live.ack_note.as_deref().map(str::to_owned),
         last_check: live.newest.as_deref().cloned(),
         next_check_at: next_check_at(live, view.config, view.now),
         uptime_percent_24h: known.percent_24h,

@@ -211,7 +211,7 @@ fn writing(health: &Health) -> Vec<DaemonMetric> {
         gauge(
             "sitewatch_mail_paused",
             "1 while sending rests after a refusal that concerns all mails.",
-            u64::from(health.mail_paused.load(Relaxed)),
+            u64::from(health.mail_pause().is_some()),
         ),
     ]
 }

@@ -151,6 +151,10 @@ pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> Incident
         checks_failed: incident.checks_failed,
         maintenance: incident.maintenance,
         acked_at: incident.acked_at,
+        ack_note: match (view.audience, &incident.ack_note) {
+            (Audience::Owner, Some(note)) => note.to_string(),
+            (Audience::Owner, None) | (Audience::Public, _) => String::new(),
+        },
     }
 }
 

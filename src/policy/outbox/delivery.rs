@@ -64,7 +64,7 @@ pub enum Settled {
 pub fn settle(row: &Waiting, outcome: &Outcome, seed: u64, now: Timestamp) -> Settled {
     let attempts = row.attempts().saturating_add(1);
     let next_at = now.plus(backoff(attempts, seed));
-    let too_old = now.since(row.queued_at) >= GIVE_UP_AFTER;
+    let too_old = now.since(row.waits_since()) >= GIVE_UP_AFTER;
     match outcome {
         Outcome::Accepted(_) => Settled::Sent,
         Outcome::Permanent(error) => Settled::Failed {
@@ -91,7 +91,7 @@ pub fn settle(row: &Waiting, outcome: &Outcome, seed: u64, now: Timestamp) -> Se
         // The mail is not at fault, however old it is: it waits until the transport is mended.
         Outcome::Pause(error) => Settled::Later {
             at: now.plus(PAUSE),
-            holds: Holds::Recipient,
+            holds: Holds::Transport,
             unknown: false,
             error: error.clone(),
         },
@@ -128,6 +128,8 @@ mod tests {
             incident: None,
             queued_at: Timestamp::from_ms(0),
             tries,
+            held: None,
+            tells: Vec::new(),
         }
     }
 
@@ -191,7 +193,7 @@ mod tests {
             settle(&row(tried(300, 0)), &pause, 1, late),
             Settled::Later {
                 at: late.plus(PAUSE),
-                holds: Holds::Recipient,
+                holds: Holds::Transport,
                 unknown: false,
                 error: "535 no".into()
             }

@@ -1,14 +1,16 @@
 //! What leaves for one recipient now: single mails in order, merged ones, or a digest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::delivery::{BACKOFF_MAX, PAUSE};
+use super::held;
 use super::row::{Holds, Lane, RowId, Tries, Waiting};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notice::MailKind;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::Hold;
 
 /// While a recipient is backed off, a new mail may try at once when the last try is this long ago:
 /// an alert does not wait half an hour for a server that is back since long.
@@ -31,7 +33,14 @@ pub enum Deed {
     Digest(Vec<RowId>),
     /// A newer row says all that this one would: it is dropped.
     Supersede(RowId),
+    /// A window or a mute began while these waited: mark them.
+    Hold(Vec<RowId>, Hold),
+    /// It ended: they wait no longer for it.
+    Release(Vec<RowId>),
 }
+
+/// Whose mails are held back now, and why.
+pub type Silenced = BTreeMap<MonitorId, Hold>;
 
 /// What to do for a lane, and when to look again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,16 +97,13 @@ impl Unit<'_> {
 }
 
 /// Plans a lane. Nothing of it may be on its way while this is asked.
-pub fn plan(settings: &AlertSettings, lane: &Lane, now: Timestamp) -> Plan {
+pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let superseded = superseded(&lane.waiting);
     plan.deeds
         .extend(superseded.iter().copied().map(Deed::Supersede));
-    let rows: Vec<&Waiting> = lane
-        .waiting
-        .iter()
-        .filter(|row| !superseded.contains(&row.id))
-        .collect();
+    let (rows, marks) = held::apart(&lane.waiting, &superseded, silenced);
+    plan.deeds.extend(marks);
     if let Some(until) = backed_off_until(&rows, now) {
         plan.wake_at = Some(until);
         return plan;
@@ -266,6 +272,7 @@ fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
 mod tests {
     use std::num::NonZeroU32;
 
+    use super::super::row::Held;
     use super::*;
     use crate::domain::address::Address;
     use crate::domain::incident::IncidentKey;
@@ -336,6 +343,8 @@ mod tests {
                     }),
                     queued_at: at(queued.parse().unwrap()),
                     tries,
+                    held: None,
+                    tells: Vec::new(),
                 }
             })
             .collect();
@@ -346,6 +355,16 @@ mod tests {
         }
     }
 
+    fn ids(rows: &[RowId]) -> String {
+        let ids: Vec<String> = rows.iter().map(|row| row.0.to_string()).collect();
+        ids.join("+")
+    }
+
+    /// The plan where nobody is muted.
+    fn plan(settings: &AlertSettings, lane: &Lane, now: Timestamp) -> Plan {
+        super::plan(settings, lane, &Silenced::new(), now)
+    }
+
     fn shown(plan: &Plan) -> String {
         let mut words: Vec<String> = plan
             .deeds
@@ -353,11 +372,10 @@ mod tests {
             .map(|deed| match deed {
                 Deed::Send(row) => format!("send {}", row.0),
                 Deed::Merge { down, up } => format!("merge {}+{}", down.0, up.0),
-                Deed::Digest(rows) => {
-                    let ids: Vec<String> = rows.iter().map(|row| row.0.to_string()).collect();
-                    format!("digest {}", ids.join("+"))
-                }
+                Deed::Digest(rows) => format!("digest {}", ids(rows)),
                 Deed::Supersede(row) => format!("drop {}", row.0),
+                Deed::Hold(rows, why) => format!("hold {} {}", ids(rows), why.as_str()),
+                Deed::Release(rows) => format!("release {}", ids(rows)),
             })
             .collect();
         if let Some(wake) = plan.wake_at {
@@ -469,6 +487,61 @@ mod tests {
     }
 
     #[test]
+    fn a_mute_holds_what_waits_and_lets_recoveries_through() {
+        let monitor = |letter: u8| MonitorId(i64::from(letter));
+        let muted: Silenced = [(monitor(b'a'), Hold::Mute)].into();
+        let planned = |lane: &Lane, silenced: &Silenced| {
+            shown(&super::plan(&settings(), lane, silenced, at(10)))
+        };
+        let mut two = lane("1:down/a@0 2:down/b@0");
+        assert_eq!(planned(&two, &muted), "hold 1 mute, send 2");
+        // Marked once, then silent: no time wakes it, the end of the mute does.
+        two.waiting[0].held = Some(Held {
+            why: Hold::Mute,
+            released_at: None,
+        });
+        two.waiting.pop();
+        assert_eq!(planned(&two, &muted), "");
+        assert_eq!(planned(&two, &Silenced::new()), "release 1, send 1");
+        two.waiting[0].held = Some(Held {
+            why: Hold::Mute,
+            released_at: Some(at(9)),
+        });
+        assert_eq!(planned(&two, &Silenced::new()), "send 1");
+        assert_eq!(planned(&two, &muted), "hold 1 mute");
+        // The end of an outage is told inside the mute as well, to whoever was told or was to be.
+        assert_eq!(planned(&lane("1:up/a@0"), &muted), "send 1");
+        assert_eq!(planned(&lane("1:down/a@0 2:up/a@0"), &muted), "merge 1+2");
+        assert_eq!(
+            planned(&lane("1:flapping/a@0 2:up/a@0"), &muted),
+            "send 1, send 2"
+        );
+        assert_eq!(
+            planned(&lane("1:degraded/a@0 2:report/@0"), &muted),
+            "hold 1 mute, send 2"
+        );
+        // A digest waits only where all of its trouble is held.
+        let mut digest = lane("1:digest/@0");
+        digest.waiting[0].tells = vec![monitor(b'a'), monitor(b'b')];
+        assert_eq!(planned(&digest, &muted), "send 1");
+        let both: Silenced = [
+            (monitor(b'a'), Hold::Mute),
+            (monitor(b'b'), Hold::Maintenance),
+        ]
+        .into();
+        assert_eq!(planned(&digest, &both), "hold 1 mute");
+    }
+
+    #[test]
+    fn a_transport_that_rests_is_no_reason_of_a_row() {
+        let mut lane = lane("1:down/a@0!900");
+        if let Tries::Failed { holds, .. } = &mut lane.waiting[0].tries {
+            *holds = Holds::Transport;
+        }
+        assert_eq!(shown(&plan(&settings(), &lane, at(20))), "send 1");
+    }
+
+    #[test]
     fn a_clock_set_back_holds_nothing_for_ever() {
         check("1:down/a@86400", 0, "send 1");
         check("1:down/a@0!86400", 5, "wake 10");
@@ -496,6 +569,8 @@ mod tests {
                     incident: None,
                     queued_at: at(second),
                     tries: Tries::None,
+                    held: None,
+                    tells: Vec::new(),
                 });
             }
             let lane = Lane {

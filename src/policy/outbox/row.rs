@@ -5,6 +5,7 @@ use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notice::MailKind;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::Hold;
 
 /// The number of a row: rows of one decision come in the order in which they were decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,19 @@ pub struct Waiting {
     pub queued_at: Timestamp,
     /// How often it was tried.
     pub tries: Tries,
+    /// Why it was held back after it was queued, if it was.
+    pub held: Option<Held>,
+    /// Of a digest: the monitors whose trouble it tells.
+    pub tells: Vec<MonitorId>,
+}
+
+/// A window or a mute began while a mail waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Why.
+    pub why: Hold,
+    /// When that ended; none while it lasts.
+    pub released_at: Option<Timestamp>,
 }
 
 /// What came of the tries so far.
@@ -54,6 +68,8 @@ pub enum Holds {
     Recipient,
     /// This message was put off: only it, and what comes after it about the same monitor, waits.
     Mail,
+    /// No mail can leave at all: nothing waits for the time of this row, everything for the transport.
+    Transport,
 }
 
 impl Holds {
@@ -62,6 +78,7 @@ impl Holds {
         match self {
             Self::Recipient => "recipient",
             Self::Mail => "mail",
+            Self::Transport => "transport",
         }
     }
 
@@ -70,6 +87,7 @@ impl Holds {
         match word {
             "recipient" => Some(Self::Recipient),
             "mail" => Some(Self::Mail),
+            "transport" => Some(Self::Transport),
             _ => None,
         }
     }
@@ -79,6 +97,31 @@ impl Waiting {
     /// Whether an attempt of it may have arrived: such a mail is repeated as it is, never merged.
     pub const fn may_have_arrived(&self) -> bool {
         matches!(self.tries, Tries::Failed { unknown: 1.., .. })
+    }
+
+    /// Since when nothing but the way out keeps it.
+    pub const fn waits_since(&self) -> Timestamp {
+        match self.held {
+            Some(Held {
+                released_at: Some(at),
+                ..
+            }) => at,
+            Some(Held {
+                released_at: None, ..
+            })
+            | None => self.queued_at,
+        }
+    }
+
+    /// Whether it is marked as held.
+    pub const fn is_held(&self) -> bool {
+        matches!(
+            self.held,
+            Some(Held {
+                released_at: None,
+                ..
+            })
+        )
     }
 
     /// How often it was tried.

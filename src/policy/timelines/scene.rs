@@ -347,7 +347,7 @@ impl Scene {
             }
             "ack" => {
                 let until = (!value.is_empty()).then(|| until(self.now));
-                self.happen(Event::Order(&Order::Ack { until }));
+                self.happen(Event::Order(&Order::Ack { until, note: None }));
             }
             "gone" => self.happen(Event::Removed),
             "moved" => self.happen(Event::Reconfigured { url_changed: true }),

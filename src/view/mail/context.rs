@@ -1,10 +1,12 @@
 //! What a mail shows beside its own facts: looked up when it leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use crate::domain::check::{Check, Timings};
+use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::timestamp::Timestamp;
 
@@ -29,6 +31,8 @@ pub struct Context<'a> {
     pub also_down: Vec<OtherDown>,
     /// How many monitors are being confirmed down now.
     pub confirming: u32,
+    /// Which of its outages somebody took note of.
+    pub acks: Vec<Acked>,
     /// The periodic report's numbers.
     pub report: Vec<ReportRow>,
 }
@@ -46,6 +50,7 @@ impl Context<'_> {
             history: History::default(),
             also_down: Vec::new(),
             confirming: 0,
+            acks: Vec::new(),
             report: Vec::new(),
         }
     }
@@ -93,6 +98,17 @@ pub struct OtherDown {
     pub name: MonitorName,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Somebody took note of an outage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acked {
+    /// Of which.
+    pub incident: IncidentKey,
+    /// When.
+    pub at: Timestamp,
+    /// What they said, if anything.
+    pub note: Option<Arc<str>>,
 }
 
 /// One monitor of a report.

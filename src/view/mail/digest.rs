@@ -12,6 +12,8 @@ use super::words;
 
 /// Rows of the table; beyond it they are only counted, so that the mail stays readable and below 100 kB.
 const ROWS_MAX: usize = 300;
+/// So many acknowledgements are named.
+const ACKS_MAX: usize = 10;
 
 /// Several mails as one.
 pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
@@ -69,6 +71,7 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
             format!("{hidden} more, which `sitewatch status` shows"),
         );
     }
+    acknowledged(&mut doc, notices, ctx);
     doc.part(
         "More",
         Body::Command(vec!["sitewatch incidents --open".to_owned()]),
@@ -78,6 +81,28 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         "further alerts are collected for a while and come as one mail",
     );
     doc
+}
+
+/// Which outages somebody took note of, below the table: what they said may be longer than a cell.
+fn acknowledged(doc: &mut Doc, notices: &[Notice], ctx: &Context) {
+    let mut said: Vec<String> = Vec::new();
+    for acked in &ctx.acks {
+        let name = notices.iter().find_map(|notice| {
+            let about = notice.about.as_ref()?;
+            (notice.news.incident() == Some(acked.incident)).then_some(&about.name)
+        });
+        let Some(name) = name else { continue };
+        said.push(match &acked.note {
+            Some(note) => format!("{name}: {note}"),
+            None => name.to_string(),
+        });
+    }
+    let more = said.len().saturating_sub(ACKS_MAX);
+    said.truncate(ACKS_MAX);
+    if more > 0 {
+        said.push(format!("and {more} more"));
+    }
+    doc.prose("Acknowledged", said.join("; "));
 }
 
 /// When nearly all outages have one cause, that cause is the news.

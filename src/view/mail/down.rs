@@ -72,6 +72,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     diagnosis::excerpt(&mut doc, facts.check, ctx);
     notes::also_down(&mut doc, ctx);
     notes::month(&mut doc, ctx);
+    notes::ack(&mut doc, facts.incident, ctx);
     notes::note(&mut doc, ctx);
     notes::try_it(&mut doc, ctx);
     notes::commands(&mut doc, about, "1h");
@@ -91,14 +92,7 @@ fn spread(first: Timestamp, last: Timestamp) -> String {
 
 /// Why a DOWN was decided later than its outage was confirmed.
 fn held(why: &str) -> String {
-    let reason = match why {
-        "maintenance" => "a maintenance window was open",
-        "mute" => "the monitor was muted",
-        "parent" => "a monitor that it depends on was down, or being checked",
-        "flapping" => "it changed up and down too often for single mails",
-        "offline" => "sitewatch itself was offline",
-        other => other,
-    };
+    let reason = words::hold(why);
     format!("This mail was held back until now: {reason}.")
 }
 
@@ -139,6 +133,7 @@ pub(super) fn still_down(
         words::count(checks_failed.into(), "check", "checks"),
     ));
     notes::delay(&mut doc, ctx);
+    notes::ack(&mut doc, incident, ctx);
     diagnosis::meaning(&mut doc, cause, check);
     changed_cause(&mut doc, cause, check);
     diagnosis::expectation(&mut doc, check, ctx);

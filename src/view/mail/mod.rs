@@ -18,3 +18,4 @@ mod text;
 mod words;
 
 pub use words::cause_name as words_of_cause;
+pub use words::hold as words_of_hold;

@@ -1,5 +1,6 @@
 //! What stands at the end of mails about a monitor: neighbours, 30 days, note, commands; and why it is late.
 
+use crate::domain::incident::IncidentKey;
 use crate::domain::notice::About;
 
 use super::context::Context;
@@ -47,6 +48,20 @@ pub(super) fn month(doc: &mut Doc, ctx: &Context) {
         "Last 30 days",
         format!("{} up, {outages}", words::percent(month.uptime_percent)),
     );
+}
+
+/// That somebody took note of an outage, and what they said.
+pub(super) fn ack(doc: &mut Doc, incident: IncidentKey, ctx: &Context) {
+    if let Some(acked) = ctx.acks.iter().find(|acked| acked.incident == incident) {
+        let at = words::clock_time(acked.at, ctx);
+        doc.prose(
+            "Acknowledged",
+            match &acked.note {
+                Some(note) => format!("at {at}: {note}"),
+                None => format!("at {at}"),
+            },
+        );
+    }
 }
 
 /// The configuration's note.

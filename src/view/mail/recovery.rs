@@ -105,6 +105,7 @@ fn finish(doc: &mut Doc, about: &About, facts: &Up, ctx: &Context) {
     diagnosis::times(doc, facts.check, ctx);
     notes::also_down(doc, ctx);
     notes::month(doc, ctx);
+    notes::ack(doc, facts.incident, ctx);
     notes::note(doc, ctx);
     notes::more(doc, about, "1d");
     doc.footer = notes::footer(ctx, "");

@@ -104,6 +104,18 @@ pub(super) fn cause_clause(cause: &Cause) -> String {
     }
 }
 
+/// Why a mail was held back, as the end of a sentence.
+pub fn hold(why: &str) -> &str {
+    match why {
+        "maintenance" => "a maintenance window was open",
+        "mute" => "the monitor was muted",
+        "parent" => "a monitor that it depends on was down, or being checked",
+        "flapping" => "it changed up and down too often for single mails",
+        "offline" => "sitewatch itself was offline",
+        other => other,
+    }
+}
+
 /// A failure with its detail, each said once.
 pub(super) fn failure(failure: &Failure) -> String {
     let name = failure_meaning::of(failure.kind).name;

@@ -214,7 +214,8 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
                         td.num { (row.checks_failed) }
                         td { @if row.maintenance { "in maintenance" }
                             @if row.maintenance && row.acked_at.is_some() { ", " }
-                            @if row.acked_at.is_some() { "acknowledged" } }
+                            @if row.acked_at.is_some() { "acknowledged" }
+                            @if !row.ack_note.is_empty() { ": " (row.ack_note) } }
                     } } }
                 } }
             }

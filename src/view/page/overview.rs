@@ -65,7 +65,8 @@ fn open_incident(frame: &Frame, incident: &IncidentRow) -> Markup {
                 (words::lasted(incident, frame.now)) ". "
                 (words::counted(incident.checks_failed as usize, "failed check")) "."
                 @if incident.maintenance { " In maintenance." }
-                @if let Some(at) = incident.acked_at { " Acknowledged " (words::moment(frame, at)) "." } }
+                @if let Some(at) = incident.acked_at { " Acknowledged " (words::moment(frame, at))
+                    @if !incident.ack_note.is_empty() { ": " (incident.ack_note) } "." } }
         }
     }
 }

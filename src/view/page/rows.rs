@@ -180,6 +180,8 @@ pub struct IncidentRow {
     pub maintenance: bool,
     /// When somebody took note.
     pub acked_at: Option<Timestamp>,
+    /// What they said; empty for readers without the token.
+    pub ack_note: String,
 }
 
 /// A maintenance window, running or to come.

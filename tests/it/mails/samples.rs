@@ -17,7 +17,7 @@ use sitewatch::domain::notice::{About, MailKind, News, Notice, Parcel};
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::view::mail::context::{Context, Delay, History, Month, OtherDown, ReportRow};
+use sitewatch::view::mail::context::{Acked, Context, Delay, History, Month, OtherDown, ReportRow};
 use url::Url;
 
 /// 2026-07-22 14:02:11 in Berlin.
@@ -39,6 +39,7 @@ pub struct Around {
     pub also_down: Vec<OtherDown>,
     pub confirming: u32,
     pub delay: Option<Delay>,
+    pub acks: Vec<Acked>,
     pub report: Vec<ReportRow>,
 }
 
@@ -50,6 +51,7 @@ impl Around {
             also_down: self.also_down.clone(),
             confirming: self.confirming,
             delay: self.delay.clone(),
+            acks: self.acks.clone(),
             report: self.report.clone(),
             ..Context::bare(self.now, TimeZone::get("Europe/Berlin").unwrap(), "mon1")
         }
@@ -63,6 +65,7 @@ impl Around {
             also_down: Vec::new(),
             confirming: 0,
             delay: None,
+            acks: Vec::new(),
             report: Vec::new(),
         }
     }
@@ -423,7 +426,19 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     ];
     over.also_down.clear();
     over.history.checks.clear();
+    let acked = |incident| Acked {
+        incident,
+        at: at(290),
+        note: Some("deploy went wrong, rolling back, done by 15:00 - Kim".into()),
+    };
+    over.acks.push(acked(incident()));
+    let mut reminded = around(7215);
+    reminded.acks.push(acked(incident()));
     let mut storm = Around::nobody(at(910));
+    storm.acks.push(acked(IncidentKey {
+        monitor: MonitorId(8),
+        opened_at: at(1),
+    }));
     storm.confirming = 37;
     let merged = Parcel {
         kind: MailKind::WasDown,
@@ -471,7 +486,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                 },
                 7210,
             ),
-            around(7215),
+            reminded,
         ),
         ("up", one(up(), 856), over),
         ("was_down", merged, around(870)),

@@ -1,5 +1,6 @@
 //! The outbox against the scripted server: nothing lost, nothing doubled but the unavoidable repeat.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,10 @@ use sitewatch::domain::notice::{About, Letter, News, Notice};
 use sitewatch::domain::settings::SmtpTls;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::Mailer;
-use sitewatch::store::outbox;
+use sitewatch::policy::outbox::delivery::{Outcome, Settled};
+use sitewatch::policy::outbox::row::Holds;
 use sitewatch::store::writer::Store;
+use sitewatch::store::{outbox, outbox_attempt};
 
 use super::server::{Act, At, Script, Server};
 use super::steps::{PATIENT, address, settings};
@@ -319,4 +322,124 @@ async fn a_wrong_configuration_stops_all_mail_and_loses_none() {
         "one try, then a pause"
     );
     assert_eq!(post.send().await.sent, 2);
+}
+
+#[tokio::test]
+async fn a_process_that_dies_while_sending_repeats_at_most_twice() {
+    let mut post = Post::new(Vec::new()).await;
+    post.queue(&[letter(&post, 1, false, &[OPS])]);
+    for _ in 0..3 {
+        // Noted, taken by the server, and dead before that could be written.
+        let lane = outbox::lanes(post.store.outbox()).unwrap().remove(0);
+        let batch = post.store.batch().unwrap();
+        outbox_attempt::begin(batch.outbox(), lane.waiting[0].id, post.begun).unwrap();
+        batch.commit().unwrap();
+        let batch = post.store.batch().unwrap();
+        let found = outbox_attempt::recover(batch.outbox(), clock::now()).unwrap();
+        batch.commit().unwrap();
+        assert_eq!(found.len(), 1);
+    }
+    assert_eq!(post.states(), ["down ops@example.com failed"]);
+    assert!(outbox::lanes(post.store.outbox()).unwrap().is_empty());
+    // Once recovered it is not counted again.
+    let batch = post.store.batch().unwrap();
+    let found = outbox_attempt::recover(batch.outbox(), clock::now()).unwrap();
+    batch.commit().unwrap();
+    assert!(found.is_empty());
+    // A person who insists gets it, with the same Message-ID.
+    assert_eq!(post.send().await.sent, 1);
+    let came = post.server.came();
+    assert_eq!(came[0].field("Message-ID"), Some("<1-down@example.com>"));
+}
+
+#[tokio::test]
+async fn an_attempt_is_noted_before_the_message_goes_and_not_sooner() {
+    let server = Server::start(Script {
+        faults: vec![(At::Rcpt, None, 1, Act::Say("450 4.2.0 come back"))],
+        ..Script::default()
+    })
+    .await;
+    let mailer = Mailer::new(&settings(&server, SmtpTls::None, PATIENT)).unwrap();
+    let noted = Cell::new(0);
+    let note = || async {
+        noted.set(noted.get() + 1);
+        Ok(())
+    };
+    let to = address(OPS);
+    let mail = super::steps::mail();
+    let refused = mailer.send(&mail, &to, note()).await;
+    assert!(matches!(refused, Outcome::Temporary { .. }), "{refused:?}");
+    assert_eq!(noted.get(), 0, "nothing that could arrive went out");
+    let full = async { Err("no space left on the device".to_owned()) };
+    let unwritten = mailer.send(&mail, &to, full).await;
+    assert_eq!(
+        unwritten,
+        Outcome::Temporary {
+            holds: Holds::Recipient,
+            error: "not sent, since that could not be written down: no space left on the device"
+                .into()
+        }
+    );
+    assert_eq!(server.came().len(), 0);
+    let taken = mailer.send(&mail, &to, note()).await;
+    assert!(matches!(taken, Outcome::Accepted(_)), "{taken:?}");
+    assert_eq!((noted.get(), server.came().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_failed_down_is_not_revived_after_its_recovery_was_told() {
+    let mut post = Post::new(vec![(
+        At::Rcpt,
+        None,
+        1,
+        Act::Say("550 5.1.1 no such user"),
+    )])
+    .await;
+    post.queue(&[letter(&post, 1, false, &[OPS])]);
+    // The daemon's way: one try each, nothing revived.
+    let lane = outbox::lanes(post.store.outbox()).unwrap().remove(0);
+    let batch = post.store.batch().unwrap();
+    let refused = Settled::Failed {
+        error: "550 5.1.1 no such user".into(),
+    };
+    outbox::settle(batch.outbox(), lane.waiting[0].id, &refused, post.begun).unwrap();
+    batch.commit().unwrap();
+    post.queue(&[letter(&post, 1, true, &[OPS])]);
+    let lane = outbox::lanes(post.store.outbox()).unwrap().remove(0);
+    let batch = post.store.batch().unwrap();
+    outbox::settle(
+        batch.outbox(),
+        lane.waiting[0].id,
+        &Settled::Sent,
+        post.begun,
+    )
+    .unwrap();
+    batch.commit().unwrap();
+    let emptied = post.send().await;
+    assert_eq!((emptied.sent, emptied.left), (0, 0));
+    assert_eq!(
+        post.states(),
+        ["down ops@example.com dropped", "up ops@example.com sent"]
+    );
+}
+
+#[tokio::test]
+async fn a_pause_is_remembered_until_the_server_speaks_of_mails_again() {
+    let mut post = Post::new(vec![(
+        At::Mail,
+        None,
+        2,
+        Act::Say("530 5.7.0 authenticate first"),
+    )])
+    .await;
+    post.queue(&[letter(&post, 1, false, &[OPS])]);
+    post.send().await;
+    let first = outbox_attempt::pause(post.store.outbox()).unwrap().unwrap();
+    assert!(first.why.contains("authenticate first"), "{first:?}");
+    post.send().await;
+    let second = outbox_attempt::pause(post.store.outbox()).unwrap().unwrap();
+    assert_eq!(first.since, second.since);
+    assert!(second.tried_at >= first.tried_at && second.rests(second.tried_at));
+    assert_eq!(post.send().await.sent, 1);
+    assert_eq!(outbox_attempt::pause(post.store.outbox()).unwrap(), None);
 }

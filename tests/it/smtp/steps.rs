@@ -1,5 +1,6 @@
 //! One send, and what each fault at each step means.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub fn settings(server: &Server, tls: SmtpTls, timeout: Duration) -> EmailSettin
     }
 }
 
-fn mail() -> Mail {
+pub fn mail() -> Mail {
     Mail {
         message_id: "0123@example.com".into(),
         thread_root: None,
@@ -65,6 +66,10 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Temporary {
             holds: Holds::Mail, ..
         } => "later, this one",
+        Outcome::Temporary {
+            holds: Holds::Transport,
+            ..
+        } => "later, whatever it is",
         Outcome::Permanent(_) => "permanent",
         Outcome::Pause(_) => "pause",
         Outcome::Unknown(_) => "unknown",
@@ -83,7 +88,9 @@ async fn send(
         change(smtp);
     }
     let mailer = Mailer::new(&settings).unwrap();
-    let outcome = mailer.send(&mail(), &address("ops@example.com")).await;
+    let outcome = mailer
+        .send(&mail(), &address("ops@example.com"), ready(Ok(())))
+        .await;
     (outcome, server.came().len())
 }
 
@@ -172,7 +179,9 @@ async fn nobody_listens() {
     // The port is free again once the listener's task was dropped.
     tokio::task::yield_now().await;
     let mailer = Mailer::new(&settings).unwrap();
-    let outcome = mailer.send(&mail(), &address("ops@example.com")).await;
+    let outcome = mailer
+        .send(&mail(), &address("ops@example.com"), ready(Ok(())))
+        .await;
     assert_eq!(word(&outcome), "later, all of it", "{outcome:?}");
 }
 
@@ -288,7 +297,9 @@ async fn a_wrong_password_pauses_the_way_out() {
 async fn what_arrives_is_what_was_sent() {
     let server = Server::start(Script::default()).await;
     let mailer = Mailer::new(&settings(&server, SmtpTls::None, PATIENT)).unwrap();
-    let outcome = mailer.send(&mail(), &address("ops@example.com")).await;
+    let outcome = mailer
+        .send(&mail(), &address("ops@example.com"), ready(Ok(())))
+        .await;
     assert_eq!(outcome, Outcome::Accepted("250 2.0.0 queued as 4F1".into()));
     let came = server.came();
     assert_eq!(came.len(), 1);

@@ -118,6 +118,7 @@ impl Life {
                     checks_failed: 2,
                     maintenance: false,
                     acked_at: None,
+                    ack_note: None,
                 })
                 .unwrap();
         }

@@ -158,3 +158,72 @@ fn a_new_name_takes_the_history_along() {
         [("new".to_owned(), None), ("other".to_owned(), Some(1))]
     );
 }
+
+/// Mails leave the database with their incident; those of none, and the words of all, after 90 days.
+#[test]
+fn mails_are_kept_as_long_as_their_incident() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    let row = |id: i64,
+               kind: &str,
+               opened: Option<i64>,
+               day: i64,
+               state: &str,
+               carrier: Option<i64>| {
+        let done = if state == "waiting" {
+            None
+        } else {
+            Some(START + day * DAY)
+        };
+        let monitor = opened.map(|_| ids[0].0);
+        store
+            .outbox()
+            .execute(
+                "INSERT INTO outbox (id, kind, recipient, mailbox, monitor_id, incident_opened_at, message_id, notice,
+                                     queued_at, next_attempt_at, state, done_at, carrier_id)
+                 VALUES (?1, ?2, 'o@x', 'o@x', ?3, ?4, ?1 || '@x', ?5, 0, 0, ?6, ?7, ?8)",
+                (id, kind, monitor, opened, (kind != "digest").then_some("{\"long\":1}"), state, done, carrier),
+            )
+            .unwrap();
+    };
+    // Two outages; the first is forgotten with its roll-ups.
+    for (opened, closed) in [(START, START + DAY), (START + 100 * DAY, START + 101 * DAY)] {
+        store
+            .outbox()
+            .execute(
+                "INSERT INTO incidents VALUES (?1, ?2, ?3, 'status', '', 503, 3, 0, NULL, NULL)",
+                (ids[0].0, opened, closed),
+            )
+            .unwrap();
+    }
+    row(1, "digest", None, 1, "sent", None);
+    row(2, "down", Some(START), 1, "sent", Some(1));
+    row(3, "up", Some(START), 1, "failed", None);
+    row(4, "report", None, 1, "sent", None);
+    row(5, "down", Some(START + 100 * DAY), 100, "sent", None);
+    row(6, "report", None, 150, "sent", None);
+    row(7, "trouble", None, 0, "waiting", None);
+    record(&mut store, &[(ids[0], check('U', START + 199 * DAY))]);
+    settle(&mut store, START + 200 * DAY);
+    let mails = |store: &Store| {
+        let mut rows = store
+            .outbox()
+            .prepare("SELECT id || ' ' || length(coalesce(notice, '')) FROM outbox ORDER BY id")
+            .unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect::<Vec<String>>()
+    };
+    let keep = |rollups: Option<u64>| Retention {
+        checks: None,
+        rollups: rollups.map(|days| Duration::from_secs(days * 86_400)),
+    };
+    while store.retain(&keep(None), at(START + 200 * DAY)).unwrap() == Step::More {}
+    assert_eq!(mails(&store), ["1 0", "2 2", "3 10", "5 2", "6 10", "7 10"]);
+    while store
+        .retain(&keep(Some(150)), at(START + 200 * DAY))
+        .unwrap()
+        == Step::More
+    {}
+    assert_eq!(mails(&store), ["5 2", "6 10", "7 10"]);
+}

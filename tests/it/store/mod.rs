@@ -7,6 +7,7 @@ mod crash;
 mod history;
 mod keeping;
 mod trouble;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use sitewatch::domain::check::Verdict;
 use sitewatch::domain::monitor::{MonitorId, MonitorName};
 use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::monitor::Order;
+use sitewatch::policy::monitor::{Hold, Order};
 use sitewatch::store::error::StoreError;
 use sitewatch::store::incidents::IncidentQuery;
 use sitewatch::store::reader::Reader;
@@ -167,7 +167,13 @@ fn a_paused_monitor_closes_its_incident_and_drops_its_mails() {
     let mut desk = Desk::new(two());
     desk.check(1, Weather::Up, 1);
     assert_eq!(
-        desk.order(1, Order::Ack { until: None }),
+        desk.order(
+            1,
+            Order::Ack {
+                until: None,
+                note: None
+            }
+        ),
         "it is not down, there is nothing to acknowledge"
     );
     desk.fails(1);
@@ -194,6 +200,60 @@ fn a_paused_monitor_closes_its_incident_and_drops_its_mails() {
         desk.count("SELECT count(*) FROM spans WHERE to_at IS NULL"),
         0
     );
+}
+
+#[test]
+fn what_was_said_with_an_ack_stays_with_its_incident() {
+    let mut desk = Desk::new(two());
+    let ack = |note: Option<&str>| Order::Ack {
+        until: None,
+        note: note.map(Into::into),
+    };
+    let noted = |desk: &Desk| {
+        let listed = desk.reader().incidents(&IncidentQuery::default()).unwrap();
+        let incident = &listed[0].incident;
+        let status = desk.reader().status(&[], desk.now).unwrap();
+        (
+            incident.acked_at.map(|at| at.since(START).as_secs()),
+            incident.ack_note.as_deref().map(str::to_owned),
+            status[0].ack_note.clone(),
+        )
+    };
+    let said = |text: &str| Some(text.to_owned());
+    desk.fails(1);
+    assert_eq!(noted(&desk), (None, None, None));
+    assert_eq!(desk.order(1, ack(Some("deploy"))), "done");
+    assert_eq!(noted(&desk), (Some(30), said("deploy"), said("deploy")));
+    let mut desk = desk.reopened(two());
+    // Who says nothing more leaves what was said.
+    assert_eq!(desk.order(1, ack(None)), "done");
+    desk.check(1, Weather::Down(503), 60);
+    assert_eq!(noted(&desk), (Some(30), said("deploy"), said("deploy")));
+    assert_eq!(desk.order(1, ack(Some("disk swapped"))), "done");
+    desk.check(1, Weather::Up, 60);
+    desk.check(1, Weather::Up, 10);
+    assert_eq!(noted(&desk), (Some(30), said("disk swapped"), None));
+    // It was that outage's, not the monitor's.
+    desk.fails(1);
+    assert_eq!(noted(&desk), (None, None, None));
+}
+
+#[test]
+fn the_end_of_a_mute_wakes_the_notifier() {
+    let mut desk = Desk::new(two());
+    desk.fails(1);
+    let until = desk.now.plus(seconds(600));
+    assert_eq!(desk.order(1, Order::Mute { until }), "done");
+    assert_eq!(
+        desk.recorder.board().silenced(),
+        [(MonitorId(1), Hold::Mute)].into()
+    );
+    let wake_at = desk.recorder.wake_at().unwrap();
+    assert_eq!(wake_at, until);
+    desk.now = until;
+    let outcome = desk.recorder.take([], until);
+    assert!(outcome.mails, "what was held may leave");
+    assert!(desk.recorder.board().silenced().is_empty());
 }
 
 #[test]

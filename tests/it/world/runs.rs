@@ -65,7 +65,10 @@ fn script(seed: u64) -> Script {
                 until: at.plus(seconds(300)),
             },
             4 => Order::Unmute,
-            _ => Order::Ack { until: None },
+            _ => Order::Ack {
+                until: None,
+                note: None,
+            },
         };
         let place = usize::try_from(dice.throw(3)).unwrap();
         script.orders.insert(at, (place, order));
@@ -178,6 +181,40 @@ fn a_world_that_dies_is_like_one_that_does_not() {
             scope.spawn(move || seeds(part * 26..(part + 1) * 26));
         }
     });
+}
+
+/// Who dies also in the middle of a conversation that comes to nothing does not know what came of it. Then mails
+/// may be merged otherwise, but what is decided is the same, nothing comes more than three times, nothing is lost.
+#[test]
+fn deaths_in_mid_conversation_repeat_a_mail_at_most_twice() {
+    let directory = in_memory();
+    template(directory.path());
+    let mut repeated = 0;
+    for seed in 2000..2040 {
+        let decided = |world: &World| {
+            let mut mails = world.dump().1;
+            mails.retain(|mail| !mail.contains(" digest ") && !mail.contains(" was_down "));
+            mails
+        };
+        let mut calm = world(seed, directory.path(), None);
+        calm.run_for(seconds(minutes(seed) * 60));
+        let mut killed = world(seed, directory.path(), Some(2 + seed % 7));
+        killed.reckless = true;
+        killed.run_for(seconds(minutes(seed) * 60));
+        assert_eq!(calm.incidents(), killed.incidents(), "seed {seed}");
+        assert_eq!(decided(&calm), decided(&killed), "seed {seed}");
+        never_up_without_down(&killed.delivered);
+        let mut times: BTreeMap<(String, String), u32> = BTreeMap::new();
+        for mail in &killed.delivered {
+            let key = (mail.message_id.clone(), mail.to.to_string());
+            *times.entry(key).or_default() += 1;
+        }
+        let most = times.values().max().copied().unwrap_or(0);
+        assert!(most <= 3, "seed {seed}: a mail came {most} times");
+        repeated += times.values().filter(|times| **times > 1).count();
+        assert_eq!(killed.lost(), 0, "seed {seed}");
+    }
+    assert!(repeated > 20, "{repeated} repeats are no test");
 }
 
 /// With parents a death may cost or bring a check, so the runs differ; what must hold in each of them holds:

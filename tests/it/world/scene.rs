@@ -19,9 +19,9 @@ use sitewatch::policy::outbox::delivery::{self, Outcome};
 use sitewatch::policy::outbox::plan::{self, Deed};
 use sitewatch::policy::outbox::row::RowId;
 use sitewatch::store::incidents::IncidentQuery;
-use sitewatch::store::outbox;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
+use sitewatch::store::{outbox, outbox_attempt};
 
 pub const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
 
@@ -69,6 +69,9 @@ pub struct World {
     paused: BTreeSet<MonitorId>,
     uncommitted: Vec<(MonitorId, Check)>,
     died_sending: Option<RowId>,
+    cut_short: BTreeMap<RowId, u32>,
+    /// Dies also while the server refuses or says nothing.
+    pub reckless: bool,
     orders_done: Option<Timestamp>,
     operations: u64,
     kill_every: Option<u64>,
@@ -105,6 +108,8 @@ impl World {
             paused: BTreeSet::new(),
             uncommitted: Vec::new(),
             died_sending: None,
+            cut_short: BTreeMap::new(),
+            reckless: false,
             orders_done: None,
             operations: 0,
             kill_every,
@@ -290,7 +295,8 @@ impl World {
     fn mail(&mut self) -> Option<Timestamp> {
         let mut wake_at: Option<Timestamp> = None;
         for lane in outbox::lanes(self.reader.outbox()).unwrap() {
-            let plan = plan::plan(&self.config.alerts, &lane, self.now);
+            let silenced = self.recorder().board().silenced();
+            let plan = plan::plan(&self.config.alerts, &lane, &silenced, self.now);
             for deed in plan.deeds {
                 if !self.deliver(&deed) {
                     break;
@@ -298,7 +304,8 @@ impl World {
             }
         }
         for lane in outbox::lanes(self.reader.outbox()).unwrap() {
-            let plan = plan::plan(&self.config.alerts, &lane, self.now);
+            let silenced = self.recorder().board().silenced();
+            let plan = plan::plan(&self.config.alerts, &lane, &silenced, self.now);
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
         }
         wake_at.map(|at| at.max(self.now.plus(Duration::from_millis(1))))
@@ -310,6 +317,16 @@ impl World {
             Deed::Supersede(row) => {
                 let (row, now) = (*row, self.now);
                 self.write(move |db| outbox::supersede(db, row, now));
+                return true;
+            }
+            Deed::Hold(rows, why) => {
+                let (rows, why) = (rows.clone(), *why);
+                self.write(move |db| outbox_attempt::hold(db, &rows, why));
+                return true;
+            }
+            Deed::Release(rows) => {
+                let (rows, now) = (rows.clone(), self.now);
+                self.write(move |db| outbox_attempt::release(db, &rows, now));
                 return true;
             }
             Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
@@ -330,12 +347,13 @@ impl World {
         let Some(mail) = outbox::outgoing(self.reader.outbox(), row).unwrap() else {
             return false;
         };
-        let seed = mail
-            .message_id
-            .bytes()
-            .fold(u64::from(mail.row.attempts()), |sum, byte| {
-                sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-            });
+        // Tries that a death cut short are none for the server.
+        let tries = mail.row.attempts() - self.cut_short.get(&row).unwrap_or(&0);
+        let seed = mail.message_id.bytes().fold(u64::from(tries), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        let now = self.now;
+        self.write_undisturbed(move |db| outbox_attempt::begin(db, row, now));
         let dice = seed / 7 % 10;
         let outcome = if dice < self.script.refused {
             Outcome::Temporary {
@@ -364,16 +382,37 @@ impl World {
                     .collect(),
             });
         }
-        if self.dies() && self.died_sending != Some(row) {
+        // Where the server said something else, a death makes of it a mail that may have arrived, which is
+        // never merged: that is another story.
+        let same_story = matches!(outcome, Outcome::Accepted(_));
+        if self.dies() && self.died_sending != Some(row) && (same_story || self.reckless) {
             // Accepted, and dead before that was written: it is sent again, as the same mail.
             self.died_sending = Some(row);
+            *self.cut_short.entry(row).or_default() += 1;
             self.die();
             return self.send(row);
         }
         let settled = delivery::settle(&mail.row, &outcome, seed, self.now);
         let now = self.now;
-        self.write(move |db| outbox::settle(db, row, &settled, now));
+        if same_story {
+            self.write(move |db| outbox::settle(db, row, &settled, now));
+        } else {
+            self.write_undisturbed(move |db| outbox::settle(db, row, &settled, now));
+        }
         arrives
+    }
+
+    /// Writes without a death before or after it.
+    fn write_undisturbed<F>(&mut self, write: F)
+    where
+        F: Fn(&rusqlite::Connection) -> rusqlite::Result<()> + Send + 'static,
+    {
+        let entry = Entry::Write(Box::new(move |batch| Ok(write(batch.outbox())?)));
+        let now = self.now;
+        let outcome = self.recorder().take([entry], now);
+        assert!(outcome.committed);
+        self.uncommitted.clear();
+        self.follow(outcome.turns);
     }
 
     fn write<F>(&mut self, write: F)
@@ -392,6 +431,27 @@ impl World {
     pub fn incidents(&self) -> Vec<Incident> {
         let listed = self.reader.incidents(&IncidentQuery::default()).unwrap();
         listed.into_iter().map(|listed| listed.incident).collect()
+    }
+
+    /// Mails that were given up although nobody ever got them.
+    pub fn lost(&self) -> usize {
+        let db = self.reader.outbox();
+        let mut failed = db
+            .prepare("SELECT message_id, mailbox FROM outbox WHERE state = 'failed' AND carrier_id IS NULL")
+            .unwrap();
+        let failed = failed
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        let failed: Vec<(String, String)> = failed.map(Result::unwrap).collect();
+        failed
+            .iter()
+            .filter(|(id, to)| {
+                !self
+                    .delivered
+                    .iter()
+                    .any(|mail| mail.message_id == *id && mail.to.mailbox() == to)
+            })
+            .count()
     }
 
     /// What is kept of every monitor, and all mails with their kinds and incidents: the whole alert state.

@@ -1,0 +1,131 @@
+//! What is noted of mails between their decision and their end: tries under way, holds, the pause of the way out.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::outbox::settle;
+use super::outbox_row::{WAITING, address, waiting};
+use crate::domain::address::Address;
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::memory::Hold;
+use crate::policy::outbox::delivery::{self, Outcome, Settled};
+use crate::policy::outbox::pause::Pause;
+use crate::policy::outbox::row::{RowId, Waiting};
+
+type Result<T> = rusqlite::Result<T>;
+
+/// Where the pause of the way out stands in `meta`.
+const PAUSE_KEY: &str = "mail_pause";
+
+/// Notes that the message of a row goes to the server now. Until its outcome is written nobody knows whether it
+/// arrived.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn begin(db: &Connection, row: RowId, now: Timestamp) -> Result<()> {
+    db.prepare_cached("UPDATE outbox SET begun_at = ?2 WHERE id = ?1 AND state = 'waiting'")?
+        .execute(params![row.0, now.as_ms()])?;
+    Ok(())
+}
+
+/// At the start of a process: what another one had begun to send and did not finish has an unknown outcome.
+/// Answers what became of each.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn recover(db: &Connection, now: Timestamp) -> Result<Vec<(Waiting, Address, Settled)>> {
+    let mut select = db.prepare(&format!(
+        "SELECT {WAITING}, recipient FROM outbox WHERE state = 'waiting' AND begun_at IS NOT NULL ORDER BY id"
+    ))?;
+    let begun: Vec<(Waiting, Address)> = select
+        .query_map([], |row| Ok((waiting(row)?, address(row, 13)?)))?
+        .collect::<Result<_>>()?;
+    let ended = Outcome::Unknown("sitewatch ended while it was on its way".to_owned());
+    let mut recovered = Vec::new();
+    for (row, to) in begun {
+        let mut settled = delivery::settle(&row, &ended, row.id.0.unsigned_abs(), now);
+        if let Settled::Later { at, .. } = &mut settled {
+            // The server refused nothing: there is nothing to wait for.
+            *at = now;
+        }
+        settle(db, row.id, &settled, now)?;
+        recovered.push((row, to, settled));
+    }
+    Ok(recovered)
+}
+
+/// Marks rows as held by a mute or a window.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn hold(db: &Connection, rows: &[RowId], why: Hold) -> Result<()> {
+    let mut update = db.prepare_cached(
+        "UPDATE outbox SET held = ?2, released_at = NULL WHERE id = ?1 AND state = 'waiting'",
+    )?;
+    for row in rows {
+        update.execute(params![row.0, why.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Marks rows as held no longer: from now on they are late only by what keeps them otherwise.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn release(db: &Connection, rows: &[RowId], now: Timestamp) -> Result<()> {
+    let mut update = db.prepare_cached(
+        "UPDATE outbox SET released_at = ?2 WHERE id = ?1 AND held IS NOT NULL AND released_at IS NULL",
+    )?;
+    for row in rows {
+        update.execute(params![row.0, now.as_ms()])?;
+    }
+    Ok(())
+}
+
+/// The monitors that were muted by order when their state was last written, and until when.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn mutes(db: &Connection) -> Result<Vec<(MonitorId, Timestamp)>> {
+    let mut select = db.prepare(
+        "SELECT monitor_id, json_extract(kept, '$.muted_until') FROM states
+         WHERE json_extract(kept, '$.muted_until') IS NOT NULL",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok((MonitorId(row.get(0)?), Timestamp::from_ms(row.get(1)?)))
+    })?;
+    rows.collect()
+}
+
+/// Writes that no mail leaves, or that it does again.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn put_pause(db: &Connection, pause: Option<&Pause>) -> Result<()> {
+    let Some(pause) = pause else {
+        db.prepare_cached("DELETE FROM meta WHERE key = ?1")?
+            .execute([PAUSE_KEY])?;
+        return Ok(());
+    };
+    let json = serde_json::to_string(pause)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    db.prepare_cached(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )?
+    .execute([PAUSE_KEY, &json])?;
+    Ok(())
+}
+
+/// Why no mail leaves, if none does.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn pause(db: &Connection) -> Result<Option<Pause>> {
+    let json: Option<String> = db
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([PAUSE_KEY], |row| row.get(0))
+        .optional()?;
+    // What another version wrote otherwise is worth one try of the server, not a refusal to work.
+    Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
+}
