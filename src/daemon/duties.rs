@@ -1,7 +1,6 @@
 //! What the calendar calls for: cron monitors' checks, upkeep of the store, the report.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::calendar::{Duty, Firing};
 use super::events;
@@ -10,9 +9,6 @@ use super::running::Running;
 use super::scheduler::Command;
 use crate::clock;
 use crate::domain::monitor::MonitorId;
-use crate::domain::notice::{News, Notice};
-use crate::domain::timestamp::Timestamp;
-use crate::policy::calendar::Cron;
 use crate::store::error::StoreError;
 use crate::store::settle::{JOURNAL_ROWS_MAX, Step};
 
@@ -35,7 +31,7 @@ impl Duties {
                 Duty::Settle => self.settle(false),
                 Duty::SettleIfLong => self.settle(true),
                 Duty::Retain => self.retain(),
-                Duty::Report => self.report(firing.slot),
+                Duty::Report => self.running.door.push(Entry::Report),
             }
         }
     }
@@ -83,27 +79,6 @@ impl Duties {
                 "let go of what is too old",
             )
         })));
-    }
-
-    /// A summary of the period since the moment before this one.
-    fn report(&self, slot: Timestamp) {
-        let config = self.running.force().config;
-        let Some(report) = config.report.clone() else {
-            return;
-        };
-        let before = slot.minus(Duration::from_millis(1));
-        let from = Cron::parse(&report.schedule.0)
-            .ok()
-            .and_then(|cron| cron.last_at_or_before(&config.daemon.timezone, before))
-            .unwrap_or(before);
-        self.running.door.push(Entry::Say {
-            notice: Box::new(Notice {
-                about: None,
-                news: News::Report { from, to: slot },
-                decided_at: clock::now(),
-            }),
-            to: Some(report.to),
-        });
     }
 }
 

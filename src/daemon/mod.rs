@@ -24,6 +24,7 @@ pub mod recorder;
 mod recorder_enroll;
 pub mod recorder_entry;
 pub mod recorder_queue;
+mod recorder_report;
 mod recorder_roster;
 mod recorder_staged;
 mod recorder_steps;

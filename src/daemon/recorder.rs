@@ -99,6 +99,7 @@ impl Recorder {
         };
         recorder.take_up_mails(now);
         let enrolled = recorder.enroll(config, now)?;
+        recorder.report(now);
         recorder.flush(now)?;
         Ok((recorder, enrolled))
     }

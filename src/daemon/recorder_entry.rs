@@ -58,6 +58,8 @@ pub enum Entry {
         /// To whom; none: `[email].to`.
         to: Option<Vec<Address>>,
     },
+    /// A moment of the report's schedule has come.
+    Report,
     /// A write of another part (what became of a mail), within the recorder's next transaction. It is
     /// called again where that transaction failed and is repeated.
     Write(WriteWork),
@@ -96,6 +98,7 @@ impl fmt::Debug for Entry {
             Self::Order { order, .. } => write!(f, "Order({order:?})"),
             Self::Reconfigure { .. } => f.write_str("Reconfigure"),
             Self::Say { notice, .. } => write!(f, "Say({})", notice.news.kind().as_str()),
+            Self::Report => f.write_str("Report"),
             Self::Write(_) => f.write_str("Write"),
             Self::WriteAndTell(..) => f.write_str("WriteAndTell"),
             Self::Upkeep(_) => f.write_str("Upkeep"),

@@ -81,9 +81,11 @@ impl Recorder {
             } => self.order(&monitors, &order, reply, now),
             Entry::Reconfigure { config, reply } => {
                 let answer = self.enroll(config, now);
+                self.reports_changed(now);
                 reply.tell(answer.map_err(|error| NotRecorded(error.to_string())));
             }
             Entry::Say { notice, to } => self.say(*notice, to, now),
+            Entry::Report => self.report(now),
             Entry::Write(write) => {
                 self.staged.deed(Deed::Write(write), now);
                 self.staged.urgent = true;

@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod redirect;
 pub mod reminder;
 pub mod replay;
+pub mod report;
 pub mod retry_after;
 pub mod slow;
 pub mod timeline;

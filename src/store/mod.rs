@@ -20,6 +20,7 @@ mod outbox_row;
 pub mod reader;
 pub mod recent;
 pub mod report;
+pub mod report_mark;
 mod resolve;
 pub mod retain;
 mod retain_mails;

@@ -7,8 +7,8 @@ use sitewatch::config::Config;
 use sitewatch::daemon::recorder::Recorder;
 use sitewatch::daemon::recorder_entry::{Entry, Refused, Reply, Turn};
 use sitewatch::domain::check::Verdict;
-use sitewatch::domain::monitor::{MonitorId, MonitorName};
-use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime};
+use sitewatch::domain::monitor::{CronText, MonitorId, MonitorName};
+use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime, ReportSettings};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::monitor::{Hold, Order};
 use sitewatch::store::error::StoreError;
@@ -16,7 +16,7 @@ use sitewatch::store::incidents::IncidentQuery;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
-use super::config::{config, monitor, seconds};
+use super::config::{address, config, monitor, seconds};
 use super::scene::{START, Weather, look};
 
 struct Desk {
@@ -467,4 +467,53 @@ fn the_board_shows_what_is_decided() {
     assert_eq!(newest.verdict, Verdict::Up);
     desk.reload(config(vec![monitor("b")]));
     assert_eq!(states(), ["b up"]);
+}
+
+#[test]
+fn a_report_that_was_missed_is_made_up_for_once() {
+    // 2026-11-22 was a Sunday; START is within it.
+    let with_reports = || {
+        let mut config = two();
+        config.report = Some(ReportSettings {
+            schedule: CronText("0 0 8 * * *".into()),
+            to: vec![address("ops@example.com")],
+        });
+        config
+    };
+    let reports = |desk: &Desk| -> Vec<String> {
+        let reader = desk.reader();
+        let mut rows = reader
+            .outbox()
+            .prepare("SELECT notice FROM outbox WHERE kind = 'report' ORDER BY id")
+            .unwrap();
+        let rows = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|notice| {
+            let notice: serde_json::Value = serde_json::from_str(&notice.unwrap()).unwrap();
+            let ms = |name: &str| Timestamp::from_ms(notice["news"][name].as_i64().unwrap());
+            let day = |at: Timestamp| at.to_jiff().strftime("%d %H:%M").to_string();
+            format!("{} to {}", day(ms("from")), day(ms("to")))
+        })
+        .collect()
+    };
+    let mut desk = Desk::new(with_reports());
+    assert_eq!(reports(&desk), Vec::<String>::new());
+    // In its time, and the same moment again, as after a clock set back.
+    desk.now = Timestamp::from_jiff("2026-11-23T08:00:00Z".parse().unwrap());
+    desk.take(Entry::Report);
+    desk.take(Entry::Report);
+    assert_eq!(reports(&desk), ["22 08:00 to 23 08:00"]);
+    // Three moments pass while nothing runs; then it starts twice.
+    desk.now = Timestamp::from_jiff("2026-11-26T12:00:00Z".parse().unwrap());
+    let desk = desk.reopened(with_reports());
+    assert_eq!(reports(&desk).len(), 2);
+    let mut desk = desk.reopened(with_reports());
+    assert_eq!(reports(&desk)[1..], ["23 08:00 to 26 08:00"]);
+    // Whoever switches reports off and on again starts anew.
+    desk.reload(two());
+    desk.now = Timestamp::from_jiff("2026-12-30T12:00:00Z".parse().unwrap());
+    desk.reload(with_reports());
+    assert_eq!(reports(&desk).len(), 2);
+    desk.now = Timestamp::from_jiff("2026-12-31T08:00:00Z".parse().unwrap());
+    desk.take(Entry::Report);
+    assert_eq!(reports(&desk)[2..], ["30 08:00 to 31 08:00"]);
 }
