@@ -15,3 +15,27 @@ pub fn now() -> Timestamp {
 pub fn tick() -> Instant {
     Instant::now()
 }
+
+/// Where `now` comes from, for whoever sleeps between two looks at it.
+#[derive(Debug, Clone, Copy)]
+pub enum Clock {
+    /// The wall clock.
+    Wall,
+    /// A wall clock that goes with the monotonic one, and so with a paused one.
+    Steady {
+        /// What it showed ..
+        from: Timestamp,
+        /// .. then.
+        at: Instant,
+    },
+}
+
+impl Clock {
+    /// What it shows.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Wall => now(),
+            Self::Steady { from, at } => from.plus(tick().duration_since(*at)),
+        }
+    }
+}

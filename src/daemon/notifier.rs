@@ -15,7 +15,7 @@ use super::notifier_letter::{Letter, Writer};
 use super::notifier_trial::no_email;
 use super::recorder_entry::{Entry, Reply};
 use super::recorder_queue::Door;
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Answer;
 use crate::domain::address::Address;
@@ -100,14 +100,27 @@ pub fn start(
     door: Door,
     health: Arc<Health>,
 ) -> Result<(Handle, JoinHandle<()>), SetupError> {
-    let (sender, messages) = mpsc::unbounded_channel();
     let mailer = mailer(&config)?;
+    Ok(start_by(Clock::Wall, mailer, config, board, door, health))
+}
+
+/// Starts the notifier with this way out, in this time.
+pub fn start_by(
+    clock: Clock,
+    mailer: Option<Arc<Mailer>>,
+    config: Arc<Config>,
+    board: Board,
+    door: Door,
+    health: Arc<Health>,
+) -> (Handle, JoinHandle<()>) {
+    let (sender, messages) = mpsc::unbounded_channel();
     let pause = pause_left(&config);
     let notifier = Notifier {
         office: Arc::new(Office {
             board,
             host: host(),
-            started_at: clock::now(),
+            clock,
+            started_at: clock.now(),
             reader: Mutex::new(None),
         }),
         config,
@@ -117,7 +130,7 @@ pub fn start(
         desk: Desk::new(pause),
         deliveries: JoinSet::new(),
     };
-    Ok((Handle(sender), tokio::spawn(notifier.run(messages))))
+    (Handle(sender), tokio::spawn(notifier.run(messages)))
 }
 
 /// The name of this host, as mails call it.
@@ -148,6 +161,7 @@ fn mailer(config: &Config) -> Result<Option<Arc<Mailer>>, SetupError> {
 
 /// What letters are written with, on a thread of their own, since they read the database.
 struct Office {
+    clock: Clock,
     board: Board,
     host: String,
     started_at: Timestamp,
@@ -205,8 +219,8 @@ fn not_written(why: &str) -> CameTo {
 }
 
 /// Writes down that the message of a row goes now, and waits until that is safe.
-async fn noted(door: &Door, row: RowId) -> Result<(), String> {
-    let now = clock::now();
+async fn noted(door: &Door, row: RowId, clock: Clock) -> Result<(), String> {
+    let now = clock.now();
     let (tell, told) = oneshot::channel();
     door.push(Entry::WriteAndTell(
         Box::new(move |batch| Ok(outbox_attempt::begin(batch.outbox(), row, now)?)),
@@ -225,7 +239,7 @@ impl Notifier {
         let mut look = true;
         let mut wake_at: Option<Timestamp> = None;
         loop {
-            let now = clock::now();
+            let now = self.office.clock.now();
             if look || wake_at.is_some_and(|at| at <= now) {
                 wake_at = self.look().await;
                 look = false;
@@ -271,7 +285,7 @@ impl Notifier {
             })
         })
         .await;
-        let now = clock::now();
+        let now = self.office.clock.now();
         let (lanes, health) = match read {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
@@ -318,6 +332,7 @@ impl Notifier {
         let door = self.door.clone();
         self.deliveries.spawn(async move {
             let id = row.id;
+            let clock = office.clock;
             let written = tokio::task::spawn_blocking(move || {
                 office.read(&config, |reader| {
                     let writer = Writer {
@@ -327,7 +342,7 @@ impl Notifier {
                         host: &office.host,
                         started_at: office.started_at,
                         trouble: trouble.as_deref(),
-                        now: clock::now(),
+                        now: office.clock.now(),
                     };
                     writer.write(id)
                 })
@@ -340,7 +355,7 @@ impl Notifier {
                         .about
                         .as_ref()
                         .map(|about| about.name.as_str().to_owned());
-                    CameTo::Outcome(mailer.send(&mail, &to, noted(&door, id)).await)
+                    CameTo::Outcome(mailer.send(&mail, &to, noted(&door, id, clock)).await)
                 }
                 Ok(Ok(Letter::Void)) => CameTo::Void,
                 Ok(Ok(Letter::Gone)) => CameTo::Gone,
@@ -358,7 +373,7 @@ impl Notifier {
     }
 
     fn delivered(&mut self, delivery: Delivery) {
-        let now = clock::now();
+        let now = self.office.clock.now();
         let Delivery {
             to,
             row,
@@ -421,7 +436,7 @@ impl Notifier {
             }
         }
         self.config = config;
-        self.desk.wake_up(clock::now());
+        self.desk.wake_up(self.office.clock.now());
     }
 
     fn retry(&mut self, reply: oneshot::Sender<Answer>) {
@@ -429,7 +444,7 @@ impl Notifier {
             let _ = reply.send(no_email());
             return;
         }
-        let now = clock::now();
+        let now = self.office.clock.now();
         self.desk.wake_up(now);
         let mut reply = Some(reply);
         self.door.push(Entry::Write(Box::new(move |batch| {

@@ -16,6 +16,7 @@ pub struct Memory(Arc<Mutex<Inner>>);
 struct Inner {
     delivered: Vec<(Address, Mail)>,
     script: VecDeque<Outcome>,
+    asked: u64,
 }
 
 impl Memory {
@@ -30,9 +31,15 @@ impl Memory {
         self.inner().delivered.clone()
     }
 
+    /// How many deliveries were tried so far.
+    pub fn asked(&self) -> u64 {
+        self.inner().asked
+    }
+
     /// Takes a mail in, or refuses it as the script says.
     pub fn take(&self, mail: &Mail, to: &Address) -> Outcome {
         let mut inner = self.inner();
+        inner.asked += 1;
         let outcome = inner
             .script
             .pop_front()

@@ -6,6 +6,7 @@
 )]
 
 mod config;
+mod posting;
 mod recording;
 mod runs;
 mod scene;

@@ -1,0 +1,306 @@
+//! The notifier's own loop in virtual time: when mails leave, wait for one another, come back, are given up.
+
+use std::sync::Arc;
+
+use sitewatch::clock::{self, Clock};
+use sitewatch::config::Config;
+use sitewatch::daemon::health::Health;
+use sitewatch::daemon::notifier::{self, Handle};
+use sitewatch::daemon::recorder::Recorder;
+use sitewatch::daemon::recorder_entry::{Entry, Reply};
+use sitewatch::daemon::recorder_queue::{Door, queue};
+use sitewatch::domain::monitor::MonitorId;
+use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::mail::mailer::Mailer;
+use sitewatch::mail::memory::Memory;
+use sitewatch::policy::monitor::Order;
+use sitewatch::policy::outbox::delivery::Outcome;
+use sitewatch::policy::outbox::row::Holds;
+use sitewatch::store::reader::Reader;
+use sitewatch::store::writer::Store;
+use tokio::time::{Duration, advance, sleep};
+
+use super::config::{address, config, monitor, seconds};
+use super::scene::{START, Weather, look};
+
+/// How often the recorder looks at its queue here.
+const RECORDS_EVERY: Duration = Duration::from_millis(100);
+
+struct Post {
+    directory: tempfile::TempDir,
+    clock: Clock,
+    door: Door,
+    memory: Memory,
+    notifier: Handle,
+    health: Arc<Health>,
+    seen: u64,
+}
+
+impl Post {
+    fn new(monitors: usize) -> Self {
+        let names = (1..=monitors).map(|number| monitor(&format!("site-{number}")));
+        let mut config = config(names.collect());
+        config.alerts.reminder = None;
+        for monitor in &mut config.monitors {
+            Arc::make_mut(&mut monitor.rules).to = vec![address("ops@example.com")];
+        }
+        Self::of(config)
+    }
+
+    fn of(mut config: Config) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        config.daemon.database = directory.path().join("a.db");
+        let config = Arc::new(config);
+        let clock = Clock::Steady {
+            from: START,
+            at: clock::tick(),
+        };
+        let store = Store::open(&config.daemon.database, START).unwrap();
+        let (mut recorder, _) = Recorder::open(store, Arc::clone(&config), START).unwrap();
+        let memory = Memory::default();
+        let from = config.email.as_ref().unwrap().from.clone();
+        let mailer = Arc::new(Mailer::memory(memory.clone(), from));
+        let (door, entries) = queue();
+        let health = Arc::new(Health::new(START));
+        let (notifier, _) = notifier::start_by(
+            clock,
+            Some(mailer),
+            config,
+            recorder.board(),
+            door.clone(),
+            Arc::clone(&health),
+        );
+        let wakes = notifier.clone();
+        tokio::spawn(async move {
+            loop {
+                let outcome = recorder.work(entries.take(Duration::ZERO), clock.now());
+                if outcome.mails {
+                    wakes.wake();
+                }
+                sleep(RECORDS_EVERY).await;
+            }
+        });
+        Self {
+            directory,
+            clock,
+            door,
+            memory,
+            notifier,
+            health,
+            seen: 0,
+        }
+    }
+
+    /// The sites with these numbers fail until they are down.
+    fn fail(&self, sites: std::ops::RangeInclusive<i64>) {
+        for _ in 0..3 {
+            for site in sites.clone() {
+                self.check(site, Weather::Down(503));
+            }
+        }
+    }
+
+    fn check(&self, site: i64, weather: Weather) {
+        self.door.push(Entry::Checked {
+            monitor: MonitorId(site),
+            check: Box::new(look(weather, self.clock.now())),
+        });
+    }
+
+    fn order(&self, site: i64, order: Order) {
+        self.door.push(Entry::Order {
+            monitors: vec![MonitorId(site)],
+            order,
+            reply: Reply::none(),
+        });
+    }
+
+    fn passed(&self) -> u64 {
+        self.clock.now().since(START).as_secs()
+    }
+
+    /// Lets so many seconds pass; the seconds at which a delivery was tried.
+    async fn run(&mut self, count: u64) -> Vec<u64> {
+        let mut tried = Vec::new();
+        for _ in 0..count {
+            sleep(seconds(1)).await;
+            let asked = self.memory.asked();
+            tried.extend((self.seen..asked).map(|_| self.passed()));
+            self.seen = asked;
+        }
+        tried
+    }
+
+    /// The subjects of what came, in order.
+    fn came(&self) -> Vec<String> {
+        let delivered = self.memory.delivered();
+        let mails = delivered.iter();
+        mails
+            .map(|(_, mail)| mail.rendered.subject.clone())
+            .collect()
+    }
+
+    fn states(&self) -> Vec<String> {
+        let reader = Reader::open(&self.directory.path().join("a.db")).unwrap();
+        let mut rows = reader
+            .outbox()
+            .prepare("SELECT kind || ' ' || state FROM outbox ORDER BY id")
+            .unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+}
+
+/// One time, given that looks are a second apart.
+#[track_caller]
+fn near(tried: &[u64], want: &[u64]) {
+    let close = tried.len() == want.len()
+        && tried
+            .iter()
+            .zip(want)
+            .all(|(tried, want)| tried.abs_diff(*want) <= 2);
+    assert!(close, "tried at {tried:?}, not at about {want:?}");
+}
+
+fn later() -> Outcome {
+    Outcome::Temporary {
+        holds: Holds::Recipient,
+        error: "450 later".into(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mails_wait_for_company_and_after_a_digest_they_collect() {
+    let mut post = Post::new(9);
+    post.fail(1..=1);
+    near(&post.run(60).await, &[10]);
+    assert_eq!(post.came(), ["[DOWN 503] site-1"]);
+    // Five at once are one digest; what comes in the five minutes after it comes at their end.
+    post.fail(2..=6);
+    near(&post.run(60).await, &[70]);
+    assert!(
+        post.came()[1].starts_with("[5 DOWN] sitewatch on "),
+        "{:?}",
+        post.came()
+    );
+    post.fail(7..=7);
+    near(&post.run(300).await, &[370]);
+    assert_eq!(post.came()[2..], ["[DOWN 503] site-7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_later_is_asked_ever_more_rarely() {
+    let mut post = Post::new(1);
+    post.memory.script(vec![later(); 5]);
+    post.fail(1..=1);
+    let tried = post.run(2400).await;
+    assert_eq!(tried.len(), 6, "{tried:?}");
+    let waits: Vec<u64> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    for (wait, want) in waits.iter().zip([30, 60, 120, 240, 480]) {
+        assert!(
+            (want * 8 / 10 - 2..=want * 12 / 10 + 2).contains(wait),
+            "{waits:?}"
+        );
+    }
+    // Written down why, and told in the mail.
+    assert_eq!(post.came(), ["[DOWN 503] site-1"]);
+    let (_, mail) = &post.memory.delivered()[0];
+    let text = mail.rendered.text.replace('\n', " ");
+    assert!(
+        text.contains("could not be delivered before (450 later)"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_five_days_a_mail_is_given_up_and_kept() {
+    let mut post = Post::new(1);
+    post.memory.script(vec![later(); 2000]);
+    post.fail(1..=1);
+    post.run(30).await;
+    let mut given_up = None;
+    // In leaps of half an hour, which is how rarely it is asked in the end.
+    for _ in 0..300 {
+        advance(seconds(1798)).await;
+        post.run(2).await;
+        if post.states() == ["down failed"] {
+            given_up = Some(post.passed());
+            break;
+        }
+    }
+    let day = 86_400;
+    let given_up = given_up.expect("given up");
+    assert!(
+        (5 * day..5 * day + 2 * 3600).contains(&given_up),
+        "after {given_up} s"
+    );
+    let asked = post.memory.asked();
+    assert!((150..400).contains(&asked), "{asked} tries");
+    assert!(post.came().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_password_rests_everything_for_fifteen_minutes() {
+    let mut config = config(vec![monitor("site-1"), monitor("site-2")]);
+    config.alerts.reminder = None;
+    let mut post = Post::of(config);
+    let refused = || Outcome::Pause("535 5.7.8 no".into());
+    post.memory.script([refused(), refused()]);
+    // Two recipients. The first two conversations may be under way at once; then all is silent.
+    post.fail(1..=1);
+    near(&post.run(60).await, &[10, 10]);
+    let pause = post.health.mail_pause().unwrap();
+    assert_eq!(pause.why, "535 5.7.8 no");
+    // A new alert changes nothing, and after the pause one mail goes first.
+    post.memory.script([refused()]);
+    post.fail(2..=2);
+    near(&post.run(880).await, &[910]);
+    // Whoever mended it asks for it, and everything leaves in order.
+    let handle = post.notifier.clone();
+    let retried = tokio::spawn(async move { handle.retry().await });
+    let tried = post.run(30).await;
+    retried.await.unwrap();
+    assert_eq!(tried.len(), 4, "{tried:?}");
+    assert_eq!(post.health.mail_pause(), None);
+    assert!(
+        post.states().iter().all(|state| state == "down sent"),
+        "{:?}",
+        post.states()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mute_that_begins_while_a_mail_waits_holds_it_to_its_end() {
+    let mut post = Post::new(2);
+    post.fail(1..=2);
+    post.run(5).await;
+    let until = post.clock.now().plus(seconds(3600));
+    post.order(1, Order::Mute { until });
+    near(&post.run(60).await, &[10]);
+    assert_eq!(post.came(), ["[DOWN 503] site-2"]);
+    let held = |post: &Post| {
+        let waits = post
+            .health
+            .mail_waits_since_ms
+            .load(std::sync::atomic::Ordering::Relaxed);
+        (waits != 0).then_some(Timestamp::from_ms(waits))
+    };
+    assert_eq!(held(&post), None, "a held mail is no stuck one");
+    near(&post.run(3600).await, &[3605]);
+    assert_eq!(post.came()[1..], ["[DOWN 503] site-1"]);
+    let (_, mail) = &post.memory.delivered()[1];
+    let text = mail.rendered.text.replace('\n', " ");
+    assert!(text.contains("the monitor was muted"), "{text}");
+    // The end of what was told leaves inside a mute.
+    let until = post.clock.now().plus(seconds(3600));
+    post.order(1, Order::Mute { until });
+    post.run(5).await;
+    post.check(1, Weather::Up);
+    post.check(1, Weather::Up);
+    assert_eq!(post.run(30).await.len(), 1);
+    assert!(
+        post.came()[2].starts_with("[UP after "),
+        "{:?}",
+        post.came()
+    );
+}
