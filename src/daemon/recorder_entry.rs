@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::domain::address::Address;
-use crate::domain::check::Check;
+use crate::domain::check::{Check, Verdict};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::notice::Notice;
 use crate::domain::timestamp::Timestamp;
@@ -70,6 +70,27 @@ pub enum Entry {
     Upkeep(UpkeepWork),
     /// Commit what is there and end.
     Stop,
+}
+
+impl Entry {
+    /// Whether it is more than one good check among others, and should not wait for them.
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Checked { check, .. } => match check.verdict {
+                Verdict::Up | Verdict::Degraded(_) => false,
+                Verdict::Down(_) | Verdict::Unknown(_) => true,
+            },
+            Self::Missed { .. }
+            | Self::Offline(_)
+            | Self::Order { .. }
+            | Self::Reconfigure { .. }
+            | Self::Say { .. }
+            | Self::Write(_)
+            | Self::WriteAndTell(..)
+            | Self::Upkeep(_)
+            | Self::Stop => true,
+        }
+    }
 }
 
 /// A write of another part.
