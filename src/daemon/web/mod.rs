@@ -10,6 +10,7 @@ mod pages;
 mod past;
 mod query;
 mod reply;
+mod rounds;
 mod route;
 pub mod server;
 pub mod site;

@@ -1,42 +1,23 @@
-//! What the database tells about the time behind us, read in small portions between requests and kept: the days that
-//! are over do not change, and the others move slowly.
+//! What the database tells about the time behind us, kept for the pages. It is read by [`super::rounds`] on a thread of
+//! its own, so that no request waits for it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::ToSpan;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use tokio::time::Instant;
-
+use super::rounds::Rounds;
 use super::site::Sources;
-use crate::clock;
 use crate::domain::check::Micros;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::uptime::Account;
-use crate::store::course::Course;
 use crate::store::error::StoreError;
-use crate::store::incidents::{IncidentQuery, ListedIncident};
+use crate::store::incidents::ListedIncident;
 use crate::store::reader::Reader;
-use crate::view::page::bars::DAYS;
 use crate::view::page::rows::{Day, Times};
 
-/// Monitors that are read at a time: a request waits for one portion at most.
-const PORTION: usize = 250;
-/// A round over all monitors begins when this many times the time that the last one took have passed ..
-const REST_FACTOR: u32 = 20;
-/// .. but not sooner and not later than this.
-const REST_MIN: Duration = Duration::from_secs(1);
-const REST_MAX: Duration = Duration::from_secs(60);
-/// Incidents that are looked through for the newest of each monitor, and how far back.
-const INCIDENTS_MAX: u32 = 5000;
-const INCIDENTS_BACK: Duration = Duration::from_secs(90 * 86_400);
-
 const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
-const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
 /// One monitor's time behind us.
 #[derive(Debug, Clone, Default)]
@@ -57,34 +38,62 @@ pub(super) struct Known {
     pub(super) last_incident: Option<ListedIncident>,
 }
 
-/// The time behind us, as last read.
+/// The time behind all monitors: one thread reads it, another one shows it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AllKnown(Arc<RwLock<HashMap<MonitorId, Arc<Known>>>>);
+
+impl AllKnown {
+    pub(super) fn get(&self, id: MonitorId) -> Option<Arc<Known>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&id).cloned()
+    }
+
+    /// Takes in what was read anew.
+    pub(super) fn put(&self, read: impl IntoIterator<Item = (MonitorId, Arc<Known>)>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(read);
+    }
+
+    /// Forgets all others.
+    pub(super) fn keep(&self, current: &HashSet<MonitorId>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|id, _| current.contains(id));
+    }
+
+    /// The newest outage of each; of those that are not named there is none.
+    pub(super) fn set_last_incidents(&self, mut newest: HashMap<MonitorId, ListedIncident>) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, known) in known.iter_mut() {
+            let last = newest.remove(id);
+            if last.is_some() || known.last_incident.is_some() {
+                Arc::make_mut(known).last_incident = last;
+            }
+        }
+    }
+}
+
+/// The time behind us as the pages use it: what is kept, and a reader for the rest.
 #[derive(Debug)]
 pub(super) struct Past {
     database: PathBuf,
     reader: Option<Reader>,
-    known: HashMap<MonitorId, Known>,
-    nothing: Known,
-    /// The zone of the days in `known`.
-    zone: Option<TimeZone>,
-    /// Who is still to be read in this round.
-    round: VecDeque<MonitorId>,
-    /// What this round has cost so far.
-    cost: Duration,
-    next_round: Option<Instant>,
+    known: AllKnown,
+    nothing: Arc<Known>,
 }
 
 impl Past {
-    pub(super) fn new(database: PathBuf) -> Self {
-        Self {
-            database,
+    /// Reads a first portion, so that the first page of a small configuration is whole, and hands out who reads on.
+    pub(super) fn begin(sources: &Sources, now: Timestamp) -> (Self, Rounds) {
+        let known = AllKnown::default();
+        let mut rounds = Rounds::new(sources.clone(), known.clone());
+        rounds.step(now);
+        let past = Self {
+            database: sources.database.clone(),
             reader: None,
-            known: HashMap::new(),
-            nothing: Known::default(),
-            zone: None,
-            round: VecDeque::new(),
-            cost: Duration::ZERO,
-            next_round: None,
-        }
+            known,
+            nothing: Arc::default(),
+        };
+        (past, rounds)
     }
 
     /// The database, opened when it is first needed.
@@ -97,121 +106,9 @@ impl Past {
     }
 
     /// What is known of one monitor.
-    pub(super) fn of(&self, id: MonitorId) -> &Known {
-        self.known.get(&id).unwrap_or(&self.nothing)
-    }
-
-    /// Reads the next portion, where one is due; true while the round has more.
-    pub(super) fn step(&mut self, sources: &Sources, now: Timestamp) -> bool {
-        let began = clock::tick();
-        if self.round.is_empty() {
-            if self.next_round.is_some_and(|next| began < next) {
-                return false;
-            }
-            self.cost = Duration::ZERO;
-            self.begin_round(sources, now);
-        }
-        let portion: Vec<MonitorId> = {
-            let end = self.round.len().min(PORTION);
-            self.round.drain(..end).collect()
-        };
-        if !portion.is_empty()
-            && let Err(error) = self.read(&portion, now)
-        {
-            tracing::debug!("web: failed to read the past: {error}");
-            // Opened anew for the next round: the file may be another one.
-            self.reader = None;
-            self.round.clear();
-        }
-        let ended = clock::tick();
-        self.cost += ended.duration_since(began);
-        if self.round.is_empty() {
-            let rest = (self.cost * REST_FACTOR).clamp(REST_MIN, REST_MAX);
-            self.next_round = Some(ended + rest);
-        }
-        !self.round.is_empty()
-    }
-
-    fn begin_round(&mut self, sources: &Sources, now: Timestamp) {
-        let zone = sources.config.borrow().daemon.timezone.clone();
-        if self.zone.as_ref() != Some(&zone) {
-            self.known.clear();
-            self.zone = Some(zone);
-        }
-        let shown = sources.board.shown();
-        let current: HashSet<MonitorId> = shown.iter().map(|(id, _)| *id).collect();
-        self.known.retain(|id, _| current.contains(id));
-        self.round = shown.into_iter().map(|(id, _)| id).collect();
-        // Those never read come first.
-        let known = &self.known;
-        self.round
-            .make_contiguous()
-            .sort_by_key(|id| (known.contains_key(id), *id));
-        if let Err(error) = self.read_incidents(now) {
-            tracing::debug!("web: failed to read incidents: {error}");
-            self.reader = None;
-        }
-    }
-
-    fn read_incidents(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let query = IncidentQuery {
-            since: Some(now.minus(INCIDENTS_BACK)),
-            limit: Some(INCIDENTS_MAX),
-            ..IncidentQuery::default()
-        };
-        let listed = self.reader()?.incidents(&query)?;
-        for known in self.known.values_mut() {
-            known.last_incident = None;
-        }
-        // The oldest first, so that the newest stays.
-        for one in listed.into_iter().rev() {
-            let id = one.incident.key.monitor;
-            if let Some(known) = self.known.get_mut(&id) {
-                known.last_incident = Some(one);
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, portion: &[MonitorId], now: Timestamp) -> Result<(), StoreError> {
-        let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
-        let today = now.in_zone(&zone).date();
-        let edges = hours_until(now, 24);
-        let new: Vec<MonitorId> = portion
-            .iter()
-            .filter(|id| !self.known.contains_key(id))
-            .copied()
-            .collect();
-        let reader = self.reader()?;
-        let courses = reader.courses(portion, now.minus(MONTH), now)?;
-        let mut tallies = reader.tallies(portion, &edges)?;
-        let first = today.saturating_sub(i64::try_from(DAYS).unwrap_or(0).days());
-        let long = match new.is_empty() {
-            true => HashMap::new(),
-            false => reader.courses(&new, start_of(first, &zone), now)?,
-        };
-        for (id, course) in &courses {
-            let known = self.known.entry(*id).or_default();
-            if let Some(long) = long.get(id) {
-                known.days = days(long, first, today, &zone);
-            }
-            bring_up_to(&mut known.days, course, today, &zone);
-            let day = course.account(now.minus(DAY).as_ms(), now.as_ms());
-            let month = course.whole();
-            (known.day, known.month) = (times(&day), times(&month));
-            known.percent_24h = day.uptime_percent();
-            known.percent_30d = month.uptime_percent();
-            known.spark = tallies
-                .remove(id)
-                .unwrap_or_default()
-                .iter()
-                .map(|tally| tally.latency.percentile(50))
-                .collect();
-        }
-        if !new.is_empty() {
-            self.read_incidents(now)?;
-        }
-        Ok(())
+    pub(super) fn of(&self, id: MonitorId) -> Arc<Known> {
+        let known = self.known.get(id);
+        known.unwrap_or_else(|| Arc::clone(&self.nothing))
     }
 }
 
@@ -223,47 +120,6 @@ pub(super) fn hours_until(now: Timestamp, count: u32) -> Vec<Timestamp> {
         .rev()
         .map(|back| end.minus(HOUR * back))
         .collect()
-}
-
-fn start_of(date: Date, zone: &TimeZone) -> Timestamp {
-    date.to_zoned(zone.clone()).map_or(Timestamp::MIN, |zoned| {
-        Timestamp::from_jiff(zoned.timestamp())
-    })
-}
-
-fn day(course: &Course, date: Date, zone: &TimeZone) -> Day {
-    let from = start_of(date, zone).as_ms();
-    let to = start_of(date.saturating_add(1.day()), zone).as_ms();
-    Day {
-        date,
-        times: times(&course.account(from, to)),
-    }
-}
-
-/// Days after `first` up to `last`.
-fn days(course: &Course, first: Date, last: Date, zone: &TimeZone) -> Vec<Day> {
-    let mut days = Vec::with_capacity(DAYS);
-    let mut date = first;
-    while date < last {
-        date = date.saturating_add(1.day());
-        days.push(day(course, date, zone));
-    }
-    days
-}
-
-/// Reads yesterday and today anew, and the days since the last one that is known; the course must reach back that far.
-fn bring_up_to(days: &mut Vec<Day>, course: &Course, today: Date, zone: &TimeZone) {
-    let yesterday = today.saturating_sub(1.day());
-    days.retain(|day| day.date < yesterday);
-    let mut date = days
-        .last()
-        .map_or(yesterday, |last| last.date.saturating_add(1.day()));
-    while date <= today {
-        days.push(day(course, date, zone));
-        date = date.saturating_add(1.day());
-    }
-    let extra = days.len().saturating_sub(DAYS);
-    days.drain(..extra);
 }
 
 /// An account as the pages have it.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,7 +18,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use super::past::Past;
 use super::reply::Reply;
+use super::rounds::Rounds;
 use super::site::{Asked, Site, Sources};
 use crate::clock;
 
@@ -37,9 +40,6 @@ const LAST_ANSWER_TIME: Duration = Duration::from_secs(60);
 const STOP_TIME: Duration = Duration::from_secs(1);
 /// A listener that fails (no descriptors left) is asked again after this.
 const ACCEPT_REST: Duration = Duration::from_millis(200);
-/// Between two portions of the past requests have their turn; afterwards it rests.
-const WARM_SOON: Duration = Duration::from_millis(20);
-const WARM_REST: Duration = Duration::from_millis(500);
 /// How much less the thread counts than those that check, for the kernel's scheduler.
 const NICENESS: i32 = 10;
 
@@ -68,12 +68,18 @@ impl WebServer {
             .name("web".to_owned())
             .spawn(move || {
                 step_back();
-                let site = Rc::new(Site::new(sources));
+                let (past, rounds) = Past::begin(&sources, clock::now());
+                let reading = read_on(rounds);
+                let site = Rc::new(Site::new(sources, past));
                 let tasks = tokio::task::LocalSet::new();
-                tasks.spawn_local(warm(Rc::clone(&site)));
                 let served = tasks.run_until(serve(listener, site, stopped));
                 if let Err(error) = runtime.block_on(served) {
                     tracing::error!("web: failed to listen on {address}: {error}");
+                }
+                if let Some((stop, thread)) = reading {
+                    drop(stop);
+                    // A panic in it was logged where it happened.
+                    let _ = thread.join();
                 }
             })?;
         Ok(Self {
@@ -117,11 +123,23 @@ fn step_back() {
     }
 }
 
-/// Reads the past between requests, so that no request has to.
-async fn warm(site: Rc<Site>) {
-    loop {
-        let more = site.warm(clock::now());
-        tokio::time::sleep(if more { WARM_SOON } else { WARM_REST }).await;
+/// Reads the past on a thread of its own until the sender is dropped.
+fn read_on(rounds: Rounds) -> Option<(mpsc::Sender<()>, JoinHandle<()>)> {
+    let (stop, stopped) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("web-past".to_owned())
+        .spawn(move || {
+            step_back();
+            rounds.run(&stopped);
+        });
+    match thread {
+        Ok(thread) => Some((stop, thread)),
+        Err(error) => {
+            tracing::error!(
+                "web: no thread to read the past with, pages stay as they are: {error}"
+            );
+            None
+        }
     }
 }
 

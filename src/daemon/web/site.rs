@@ -61,18 +61,12 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(sources: Sources) -> Self {
-        let past = Past::new(sources.database.clone());
+    pub(super) fn new(sources: Sources, past: Past) -> Self {
         Self {
             sources,
             cache: RefCell::default(),
             past: RefCell::new(past),
         }
-    }
-
-    /// Reads a portion of the past, if one is due; true while there is more to read.
-    pub(super) fn warm(&self, now: Timestamp) -> bool {
-        self.past.borrow_mut().step(&self.sources, now)
     }
 
     /// Answers; `give` makes the response of what is perhaps shared with others.
@@ -125,7 +119,6 @@ impl Site {
         asked: &Asked<'_>,
     ) -> Reply {
         let mut past = self.past.borrow_mut();
-        past.step(&self.sources, asked.now);
         let view = View::new(&self.sources, config, question.audience, asked.now);
         let made = match route {
             Route::Overview => pages::overview(&view, &mut past, asked.query),
