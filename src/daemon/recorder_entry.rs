@@ -85,6 +85,7 @@ impl Entry {
             | Self::Order { .. }
             | Self::Reconfigure { .. }
             | Self::Say { .. }
+            | Self::Report
             | Self::Write(_)
             | Self::WriteAndTell(..)
             | Self::Upkeep(_)
