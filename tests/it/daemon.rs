@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod trouble;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;

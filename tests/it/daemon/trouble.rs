@@ -1,0 +1,130 @@
+//! The daemon in trouble of its own: a database that takes no writes, one that is damaged; and what people say to it.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::time::sleep;
+
+use super::{House, Site, exit_code, monitor, signal, text};
+
+#[tokio::test]
+async fn while_nothing_can_be_written_the_heart_rests_and_afterwards_a_mail_says_so() {
+    let (site, ears, alarm) = (Site::start(200), Site::start(200), Site::start(200));
+    let house = House::new("");
+    let heartbeat = format!(
+        "[heartbeat]\nurl = \"http://127.0.0.1:{}/\"\nfail_url = \"http://127.0.0.1:{}/\"\ninterval = \"1s\"\n",
+        ears.port, alarm.port
+    );
+    house.configure("1s", &(monitor("shop", site.port) + &heartbeat));
+    let _daemon = house.start().await;
+    house
+        .until("two pings", || ears.asked.load(SeqCst) >= 2)
+        .await;
+    assert_eq!(alarm.asked.load(SeqCst), 0);
+
+    // Another program holds the write lock, as a backup tool gone wrong does.
+    let other = Connection::open(house.path().join("sitewatch.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    house
+        .until("the alarm", || alarm.asked.load(SeqCst) >= 1)
+        .await;
+    let pings = ears.asked.load(SeqCst);
+    // An outage that begins now is decided now.
+    site.answers(503);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(alarm.asked.load(SeqCst), 1, "once is enough");
+    assert!(ears.asked.load(SeqCst) <= pings + 1, "no ping while ill");
+    assert!(text(&house.ask(&["status"]).stdout).contains("the database takes no writes"));
+    assert!(house.mails().is_empty(), "{:?}", house.subjects());
+
+    other.execute_batch("ROLLBACK").unwrap();
+    house.until("both mails", || house.mails().len() >= 2).await;
+    let mut subjects = house.subjects();
+    subjects.sort();
+    assert_eq!(subjects[0], "[DOWN 503] shop");
+    assert!(
+        subjects[1].starts_with("[TROUBLE disk] sitewatch on "),
+        "{subjects:?}"
+    );
+    house
+        .until("a ping again", || ears.asked.load(SeqCst) > pings + 1)
+        .await;
+    assert_eq!(alarm.asked.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_set_aside_at_the_start_and_mailed() {
+    let site = Site::start(200);
+    let house = House::new(&monitor("shop", site.port));
+    let mut daemon = house.start().await;
+    house
+        .until("a good check is recorded", || {
+            !house.ask(&["history", "--json"]).stdout.is_empty()
+        })
+        .await;
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
+    let database = house.path().join("sitewatch.db");
+    let mut bytes = std::fs::read(&database).unwrap();
+    for byte in bytes.iter_mut().skip(4096).step_by(3) {
+        *byte = 0xa5;
+    }
+    std::fs::write(&database, &bytes).unwrap();
+
+    let _daemon = house.start().await;
+    house.until("the mail", || !house.mails().is_empty()).await;
+    let subjects = house.subjects();
+    assert!(
+        subjects[0].starts_with("[TROUBLE database] sitewatch on "),
+        "{subjects:?}"
+    );
+    // The old file is kept as it was, and watching goes on in the new one.
+    let aside = std::fs::read_dir(house.path()).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        (name.starts_with("sitewatch.db.damaged-") && !name.ends_with("-wal")).then_some(path)
+    });
+    assert_eq!(std::fs::read(aside.unwrap()).unwrap(), bytes);
+    house
+        .until("checks in the new database", || {
+            !house.ask(&["history", "--json"]).stdout.is_empty()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_an_ack_says_is_shown_after_a_restart() {
+    let site = Site::start(503);
+    let house = House::new(&monitor("shop", site.port));
+    let daemon = house.start().await;
+    house
+        .until("the DOWN mail", || !house.mails().is_empty())
+        .await;
+    let acked = house.ask(&["ack", "shop", "--note", "deploy\u{1b}[31m, Kim is on it"]);
+    assert!(acked.status.success(), "{}", text(&acked.stderr));
+    drop(daemon); // kill -9
+
+    let _daemon = house.start().await;
+    let status = text(&house.ask(&["status"]).stdout);
+    assert!(status.contains("acked (deploy"), "{status}");
+    assert!(!status.contains('\u{1b}'), "{status:?}");
+    for command in ["status", "incidents"] {
+        let json = text(&house.ask(&[command, "--json"]).stdout);
+        let row: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+        let note = row["ack_note"].as_str().unwrap();
+        assert!(note.contains("Kim is on it"), "{command}: {note}");
+    }
+    let incidents = text(&house.ask(&["incidents"]).stdout);
+    assert!(incidents.contains("acked: deploy"), "{incidents}");
+    site.answers(200);
+    house.until("the UP mail", || house.mails().len() > 1).await;
+    let path = std::fs::read_dir(house.path().join("outbox")).unwrap();
+    let mut mails: Vec<_> = path.map(|entry| entry.unwrap().path()).collect();
+    mails.sort();
+    let raw = std::fs::read(mails.last().unwrap()).unwrap();
+    let mail = mail_parser::MessageParser::default().parse(&raw).unwrap();
+    let body = mail.body_text(0).unwrap();
+    assert!(body.contains("Acknowledged"), "{body}");
+    assert!(body.contains("Kim is on it"), "{body}");
+}
