@@ -1,6 +1,6 @@
 //! `sitewatch replay`: recorded checks through the alert rules of another configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -14,26 +14,31 @@ use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notice::MailKind;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::rehearsal::{Decided, rehearse};
 use crate::policy::period;
 use crate::policy::replay::{Replay, Said};
 use crate::store::history::HistoryQuery;
-use crate::store::incidents::IncidentQuery;
 use crate::store::monitors::StoredMonitor;
+use crate::store::outbox::{self, ToldOf};
 use crate::store::reader::Reader;
-use crate::view::replay::{self as view, ReplayRow};
+use crate::view::replay::{self as view, Leaving, Mails, ReplayRow};
 use crate::view::when::Clock;
 
 /// So much is read at once: of 1 000 monitors a minute 180 000 checks.
 const CHUNK: Duration = Duration::from_secs(3 * 3600);
+
+/// News of no outage (slow, a certificate, another chain) is the same on both sides if it was decided within this time.
+const NEAR: Duration = Duration::from_secs(3600);
 
 /// Arguments of `sitewatch replay`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sitewatch replay --config new.toml --since 30d\n\n\
     Verdicts are taken as recorded; what is run anew are the rules that make mails of them:\n\
-    failures_before_down, successes_before_up, flapping, reminders, maintenance, depends_on.\n\
-    Mails are shown one by one, not gathered into digests. Only mails about incidents are\n\
-    compared; of others (degraded, flapping) only what would be sent is known."
+    failures_before_down, successes_before_up, flapping, reminders, maintenance, depends_on, and\n\
+    what makes digests of them: group_wait, group_limit, group_interval. AFTER counts from the\n\
+    first failed check to the leaving of the mail; a mail server that takes everything at once is\n\
+    assumed. Mutes, pauses and times offline are not repeated."
 )]
 pub struct Args {
     /// Checks from here on: 30d (ago), yesterday, 2026-10
@@ -61,7 +66,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let known = reader.monitors().map_err(CliError::machine)?;
     let played = played(&new, &known);
     let said = play(&reader, &new, &played, since, clock.now)?;
-    let rows = beside(&reader, &played, said, since, clock.now)?;
+    let (rows, mails) = beside(&reader, &new, &played, &said, since, clock.now)?;
     let screen = context.out.screen();
     if context.options.json {
         for row in &rows {
@@ -73,7 +78,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         view::write(&rows, &clock, screen, &mut context.out)?;
         context.out.flush()?;
     }
-    context.out.note(&view::summary(&rows));
+    context.out.note(&view::summary(&rows, mails));
     Ok(Outcome::Fine)
 }
 
@@ -152,83 +157,119 @@ fn play(
     Ok(said)
 }
 
-/// Each mail that would be sent with the one that was, and those that only were.
+/// Each alert that would be sent with the one that was, and those that only were; and how many mails that makes.
 fn beside(
     reader: &Reader,
+    new: &Config,
     played: &[(MonitorId, &Monitor)],
-    said: Vec<Said>,
+    said: &[Said],
     since: Timestamp,
     now: Timestamp,
-) -> Result<Vec<ReplayRow>, CliError> {
-    let mut sent = sent(reader, played, since, now)?;
-    let mut rows: Vec<ReplayRow> = said
-        .into_iter()
-        .filter(|said| !played[said.place].1.rules.to.is_empty())
-        .map(|said| {
-            let monitor = played[said.place].1.name.as_str();
-            let kind = said.news.kind();
-            let opened_at = said.news.incident().map(|incident| incident.opened_at);
-            let found = sent.iter().position(|row| {
-                row.monitor == monitor && row.kind == kind && row.opened_at == opened_at
-            });
-            ReplayRow {
-                monitor: monitor.to_owned(),
-                kind,
-                opened_at,
-                would_at: Some(said.at),
-                sent_at: found.and_then(|index| sent.remove(index).sent_at),
-            }
+) -> Result<(Vec<ReplayRow>, Mails), CliError> {
+    let (mut was, was_mails) = was(reader, played, since)?;
+    let decided: Vec<Decided> = said
+        .iter()
+        .map(|said| Decided {
+            at: said.at,
+            kind: said.news.kind(),
+            monitor: played[said.place].0,
+            incident: said.news.incident(),
+            to: played[said.place].1.rules.to.clone(),
         })
         .collect();
-    rows.extend(sent);
+    let sendings = if new.email.is_some() {
+        rehearse(&new.alerts, &decided, now)
+    } else {
+        Vec::new()
+    };
+    let mut rows: Vec<ReplayRow> = Vec::new();
+    for sending in &sendings {
+        let alone = sending.tells.len() == 1;
+        for place in &sending.tells {
+            let one = &decided[*place];
+            let monitor = played[said[*place].place].1.name.as_str();
+            let mut row = ReplayRow {
+                monitor: monitor.to_owned(),
+                kind: one.kind,
+                opened_at: one.incident.map(|incident| incident.opened_at),
+                would: Some(Leaving {
+                    decided_at: one.at,
+                    sent_at: Some(sending.at),
+                    within: (!alone).then_some((sending.kind, sending.tells.len())),
+                }),
+                was: None,
+            };
+            let found = was.iter().position(|was| is_same(was, &row));
+            row.was = found.and_then(|index| was.remove(index).was);
+            rows.push(row);
+        }
+    }
+    rows.extend(was);
     rows.sort_by_key(ReplayRow::at);
-    Ok(rows)
+    let mails = Mails {
+        would: sendings.len(),
+        was: was_mails,
+    };
+    Ok((rows, mails))
 }
 
-fn sent(
+/// Whether both tell the same: of an outage by its begin, else by being near in time.
+fn is_same(was: &ReplayRow, would: &ReplayRow) -> bool {
+    let near = || {
+        let at = |leaving: &Option<Leaving>| leaving.as_ref().map(|leaving| leaving.decided_at);
+        match (at(&was.was), at(&would.would)) {
+            (Some(a), Some(b)) => a.since(b).max(b.since(a)) <= NEAR,
+            _ => false,
+        }
+    };
+    was.monitor == would.monitor
+        && was.kind == would.kind
+        && was.opened_at == would.opened_at
+        && (was.opened_at.is_some() || near())
+}
+
+/// The alerts that were decided then, and how many mails they left in.
+fn was(
     reader: &Reader,
     played: &[(MonitorId, &Monitor)],
     since: Timestamp,
-    now: Timestamp,
-) -> Result<Vec<ReplayRow>, CliError> {
-    if played.is_empty() {
-        return Ok(Vec::new());
-    }
-    let query = IncidentQuery {
-        monitors: played.iter().map(|(id, _)| *id).collect(),
-        since: Some(since),
-        until: Some(now),
-        ..IncidentQuery::default()
-    };
+) -> Result<(Vec<ReplayRow>, usize), CliError> {
     let names: HashMap<MonitorId, &str> = played
         .iter()
         .map(|(id, monitor)| (*id, monitor.name.as_str()))
         .collect();
-    let mut rows: Vec<ReplayRow> = Vec::new();
-    for listed in reader.incidents(&query).map_err(CliError::machine)? {
-        let key = listed.incident.key;
-        for mail in &listed.mails {
-            let row = ReplayRow {
-                monitor: names[&key.monitor].to_owned(),
-                kind: told(mail.kind),
-                opened_at: Some(key.opened_at),
-                would_at: None,
-                sent_at: Some(mail.queued_at),
-            };
-            // One mail has a row for each recipient.
-            if !rows.contains(&row) {
-                rows.push(row);
-            }
+    let told = outbox::told_since(reader.outbox(), since).map_err(CliError::machine)?;
+    let told: Vec<ToldOf> = told
+        .into_iter()
+        .filter(|told| names.contains_key(&told.monitor))
+        .collect();
+    let mut together: HashMap<&str, HashSet<(MonitorId, MailKind, Option<Timestamp>)>> =
+        HashMap::new();
+    for one in &told {
+        let alerts = together.entry(&one.message_id).or_default();
+        alerts.insert((one.monitor, one.kind, one.opened_at));
+    }
+    let mut seen = HashSet::new();
+    let mut rows = Vec::new();
+    for one in &told {
+        // A mail has a row for each recipient, and two recipients may get an alert in two digests.
+        if !seen.insert((one.monitor, one.kind, one.opened_at, &one.message_id)) {
+            continue;
         }
+        let alerts = together
+            .get(one.message_id.as_str())
+            .map_or(1, HashSet::len);
+        rows.push(ReplayRow {
+            monitor: names[&one.monitor].to_owned(),
+            kind: one.kind,
+            opened_at: one.opened_at,
+            would: None,
+            was: Some(Leaving {
+                decided_at: one.queued_at,
+                sent_at: one.sent_at,
+                within: one.carried_by.map(|kind| (kind, alerts)),
+            }),
+        });
     }
-    rows.sort_by_key(ReplayRow::at);
-    Ok(rows)
-}
-
-/// What a mail was decided as, whatever it was merged into.
-const fn told(kind: MailKind) -> MailKind {
-    match kind {
-        MailKind::WasDown => MailKind::Down,
-        other => other,
-    }
+    Ok((rows, together.len()))
 }

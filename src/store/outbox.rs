@@ -419,6 +419,54 @@ pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
     rows.collect()
 }
 
+/// A mail about a monitor as it was decided, to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldOf {
+    /// Whose news.
+    pub monitor: MonitorId,
+    /// What was decided.
+    pub kind: MailKind,
+    /// The first failed check of its outage, where it has one.
+    pub opened_at: Option<Timestamp>,
+    /// When it was decided.
+    pub queued_at: Timestamp,
+    /// When it, or what carried it, was accepted.
+    pub sent_at: Option<Timestamp>,
+    /// Of what left.
+    pub message_id: String,
+    /// What carried it, where something did.
+    pub carried_by: Option<MailKind>,
+}
+
+/// All mails about monitors that were decided from `since` on and not dropped, in order.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn told_since(db: &Connection, since: Timestamp) -> Result<Vec<ToldOf>> {
+    let mut select = db.prepare_cached(
+        "SELECT row.monitor_id, row.kind, row.incident_opened_at, row.queued_at,
+                CASE row.state WHEN 'sent' THEN row.done_at END,
+                coalesce(carrier.message_id, row.message_id), carrier.kind
+         FROM outbox AS row LEFT JOIN outbox AS carrier ON carrier.id = row.carrier_id
+         WHERE row.monitor_id IS NOT NULL AND row.queued_at >= ?1 AND row.state <> 'dropped'
+               AND row.kind NOT IN ('was_down', 'digest')
+         ORDER BY row.id",
+    )?;
+    let rows = select.query_map([since.as_ms()], |row| {
+        let carrier: Option<String> = row.get(6)?;
+        Ok(ToldOf {
+            monitor: MonitorId(row.get(0)?),
+            kind: kind(row, 1)?,
+            opened_at: moment(row, 2)?,
+            queued_at: Timestamp::from_ms(row.get(3)?),
+            sent_at: moment(row, 4)?,
+            message_id: row.get(5)?,
+            carried_by: carrier.as_deref().and_then(MailKind::parse),
+        })
+    })?;
+    rows.collect()
+}
+
 /// How the outbox is doing.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use crate::domain::notice::MailKind;
 use crate::domain::span::Human;
 use crate::domain::timestamp::Timestamp;
 
-/// One mail on either side.
+/// One alert on either side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayRow {
     /// Whose.
@@ -20,17 +20,48 @@ pub struct ReplayRow {
     pub kind: MailKind,
     /// The first failed check of its incident.
     pub opened_at: Option<Timestamp>,
-    /// When it would have been decided.
-    pub would_at: Option<Timestamp>,
-    /// When it was decided then.
+    /// How it would have left.
+    pub would: Option<Leaving>,
+    /// How it left then.
+    pub was: Option<Leaving>,
+}
+
+/// How an alert leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// When its mail left; none: it waits.
     pub sent_at: Option<Timestamp>,
+    /// What tells it together with others: a digest, a WAS DOWN; and of how many.
+    pub within: Option<(MailKind, usize)>,
+}
+
+impl Leaving {
+    fn at(&self) -> Timestamp {
+        self.sent_at.unwrap_or(self.decided_at)
+    }
 }
 
 impl ReplayRow {
     /// What it is sorted by.
     pub fn at(&self) -> Option<Timestamp> {
-        self.would_at.or(self.sent_at)
+        let leaving = self.would.as_ref().or(self.was.as_ref());
+        leaving.map(Leaving::at)
     }
+
+    fn after(&self, leaving: Option<&Leaving>) -> Option<std::time::Duration> {
+        Some(leaving?.sent_at?.since(self.opened_at?))
+    }
+}
+
+/// How many mails left on both sides; of several alerts in a digest only one did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mails {
+    /// By the other configuration.
+    pub would: usize,
+    /// Then.
+    pub was: usize,
 }
 
 /// Writes the two side by side, oldest first.
@@ -42,63 +73,115 @@ pub fn write(
 ) -> fmt::Result {
     let columns = [
         Column::left("NAME").fit(Fit::Cut(8)),
-        Column::left("MAIL"),
+        Column::left("ALERT"),
         Column::left("WOULD BE SENT"),
         Column::right("AFTER").fit(Fit::Drop(1)),
+        Column::left("IN").fit(Fit::Drop(2)),
         Column::left("WAS SENT"),
         Column::right("AFTER").fit(Fit::Drop(1)),
+        Column::left("IN").fit(Fit::Drop(2)),
     ];
     let cells: Vec<Vec<Cell>> = rows.iter().map(|row| of(row, clock, screen)).collect();
     table::write(&columns, &cells, screen, out)
 }
 
 fn of(row: &ReplayRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
-    let time = |at: Option<Timestamp>, tone| match at {
-        Some(at) if screen.is_terminal() => clock.civil(at).into(),
-        Some(at) => clock.exact(at).into(),
-        None => Cell::toned("-", tone),
+    let time = |leaving: Option<&Leaving>| match leaving {
+        None => Cell::toned("-", Tone::Warning),
+        Some(Leaving { sent_at: None, .. }) => Cell::toned("waits", Tone::Warning),
+        Some(Leaving {
+            sent_at: Some(at), ..
+        }) if screen.is_terminal() => clock.civil(*at).into(),
+        Some(Leaving {
+            sent_at: Some(at), ..
+        }) => clock.exact(*at).into(),
     };
-    let after = |at: Option<Timestamp>| match (at, row.opened_at) {
-        (Some(at), Some(opened)) => Human(at.since(opened)).to_string(),
-        _ => String::new(),
+    let after = |leaving: Option<&Leaving>| {
+        row.after(leaving)
+            .map_or_else(String::new, |after| Human(after).to_string())
     };
+    let within = |leaving: Option<&Leaving>| match leaving.and_then(|leaving| leaving.within) {
+        Some((MailKind::Digest, many)) => format!("digest of {many}"),
+        Some((kind, _)) => kind.as_str().replace('_', " "),
+        None => String::new(),
+    };
+    let (would, was) = (row.would.as_ref(), row.was.as_ref());
     vec![
         row.monitor.as_str().into(),
         row.kind.as_str().replace('_', " ").into(),
-        time(row.would_at, Tone::Warning),
-        after(row.would_at).into(),
-        time(row.sent_at, Tone::Warning),
-        after(row.sent_at).into(),
+        time(would),
+        after(would).into(),
+        within(would).into(),
+        time(was),
+        after(was).into(),
+        within(was).into(),
     ]
 }
 
-/// One row as JSON; `after_s` counts from the first failed check.
+/// One row as JSON; `after_s` counts from the first failed check to the mail's leaving.
 pub fn json(row: &ReplayRow) -> Value {
     let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    let after = |at: Option<Timestamp>| Some(at?.since(row.opened_at?).as_secs_f64());
+    let (would, was) = (row.would.as_ref(), row.was.as_ref());
+    let after = |leaving| row.after(leaving).map(|after| after.as_secs_f64());
+    let decided = |leaving: Option<&Leaving>| text(leaving.map(|leaving| leaving.decided_at));
+    let sent = |leaving: Option<&Leaving>| text(leaving.and_then(|leaving| leaving.sent_at));
+    let within = |leaving: Option<&Leaving>| {
+        let (kind, many) = leaving?.within?;
+        Some(json!({ "kind": kind.as_str(), "alerts": many }))
+    };
     json!({
         "monitor": row.monitor,
         "kind": row.kind.as_str(),
         "opened_at": text(row.opened_at),
-        "would_be_sent_at": text(row.would_at),
-        "would_be_sent_after_s": after(row.would_at),
-        "was_sent_at": text(row.sent_at),
-        "was_sent_after_s": after(row.sent_at),
+        "would_be_decided_at": decided(would),
+        "would_be_sent_at": sent(would),
+        "would_be_sent_after_s": after(would),
+        "would_be_sent_in": within(would),
+        "was_decided_at": decided(was),
+        "was_sent_at": sent(was),
+        "was_sent_after_s": after(was),
+        "was_sent_in": within(was),
     })
 }
 
-/// `12 mails instead of 31: 9 as before, 3 new, 22 no longer`
-pub fn summary(rows: &[ReplayRow]) -> String {
+/// `3 mails instead of 31, with 12 alerts instead of 31: 9 as before, 3 new, 22 no longer; DOWN in the middle 42s after
+/// the first failed check instead of 1m 2s`
+pub fn summary(rows: &[ReplayRow], mails: Mails) -> String {
     let both = rows
         .iter()
-        .filter(|row| row.would_at.is_some() && row.sent_at.is_some())
+        .filter(|row| row.would.is_some() && row.was.is_some())
         .count();
-    let would = rows.iter().filter(|row| row.would_at.is_some()).count();
-    let sent = rows.iter().filter(|row| row.sent_at.is_some()).count();
-    format!(
-        "{would} {} instead of {sent}: {both} as before, {} new, {} no longer",
-        if would == 1 { "mail" } else { "mails" },
+    let would = rows.iter().filter(|row| row.would.is_some()).count();
+    let was = rows.iter().filter(|row| row.was.is_some()).count();
+    let mut text = format!(
+        "{} {} instead of {}, with {would} {} instead of {was}: {both} as before, {} new, {} no longer",
+        mails.would,
+        if mails.would == 1 { "mail" } else { "mails" },
+        mails.was,
+        if would == 1 { "alert" } else { "alerts" },
         would - both,
-        sent - both
-    )
+        was - both
+    );
+    let delay = |side: fn(&ReplayRow) -> Option<&Leaving>| {
+        let downs = rows.iter().filter(|row| row.kind == MailKind::Down);
+        let mut delays: Vec<_> = downs.filter_map(|row| row.after(side(row))).collect();
+        delays.sort_unstable();
+        delays.get(delays.len() / 2).copied()
+    };
+    match (
+        delay(|row| row.would.as_ref()),
+        delay(|row| row.was.as_ref()),
+    ) {
+        (Some(would), Some(was)) => text.push_str(&format!(
+            "; a DOWN comes {} after the first failed check (median) instead of {}",
+            Human(would),
+            Human(was)
+        )),
+        (Some(would), None) => text.push_str(&format!(
+            "; a DOWN comes {} after the first failed check (median)",
+            Human(would)
+        )),
+        (None, _) => {}
+    }
+    text
 }

@@ -5,4 +5,5 @@ mod held;
 pub mod message_id;
 pub mod pause;
 pub mod plan;
+pub mod rehearsal;
 pub mod row;
