@@ -40,4 +40,5 @@ pub mod socket;
 pub mod supervisor;
 pub mod timetable;
 mod timetable_entry;
+mod timetable_turns;
 pub mod web;

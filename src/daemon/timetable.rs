@@ -1,16 +1,16 @@
 //! Who is due: the scheduler's decisions as a value without clock, task or channel.
 //!
-//! Every monitor is in exactly one [`Place`]. One heap holds the due times of those that wait; two
-//! queues hold those that are due and wait for a free slot, so that monitors whose last check ran
-//! into its deadline never keep the others waiting.
+//! Every monitor is in exactly one [`Place`]. One heap holds the due times of those that wait; the
+//! [`Turns`] hold those that are due and wait for a free slot.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::timetable_entry::Missed;
 use super::timetable_entry::{Entry, Place, first_check_window, grid_of};
+use super::timetable_turns::Turns;
 use crate::domain::monitor::{Monitor, MonitorId};
 use crate::domain::timestamp::Timestamp;
 
@@ -64,8 +64,7 @@ pub struct Timetable {
     free: Vec<u32>,
     by_id: HashMap<MonitorId, u32>,
     heap: BinaryHeap<Reverse<(i64, u32, u32)>>,
-    ready: VecDeque<(u32, u32)>,
-    ready_slow: VecDeque<(u32, u32)>,
+    ready: Turns,
     slots: u32,
     in_flight: u32,
     in_flight_slow: u32,
@@ -79,8 +78,7 @@ impl Timetable {
             free: Vec::new(),
             by_id: HashMap::new(),
             heap: BinaryHeap::new(),
-            ready: VecDeque::new(),
-            ready_slow: VecDeque::new(),
+            ready: Turns::default(),
             slots: slots.max(1),
             in_flight: 0,
             in_flight_slow: 0,
@@ -99,7 +97,7 @@ impl Timetable {
 
     /// Monitors that are due and wait for a slot.
     pub fn waiting(&self) -> usize {
-        self.ready.len() + self.ready_slow.len()
+        self.ready.len()
     }
 
     /// Monitors that are known.
@@ -337,11 +335,9 @@ impl Timetable {
                 continue;
             }
             entry.place = Place::Ready;
-            if entry.hit_deadline {
-                self.ready_slow.push_back((index, generation));
-            } else {
-                self.ready.push_back((index, generation));
-            }
+            let beside = entry.beside.is_some_and(|at| at <= now);
+            self.ready
+                .push(entry.hit_deadline, beside, (index, generation));
         }
     }
 
@@ -351,27 +347,12 @@ impl Timetable {
         if self.in_flight >= self.slots {
             return None;
         }
-        let slow_may = self.in_flight_slow < self.slots.div_ceil(2);
-        let index = self.pop_ready(false).or_else(|| {
-            // One slot has no halves: there the dead wait for nobody but the living.
-            slow_may.then(|| self.pop_ready(true)).flatten()
+        let (entries, slow) = (&self.entries, self.in_flight_slow);
+        let index = self.ready.next(self.slots, slow, |(index, generation)| {
+            let entry = &entries[index as usize];
+            entry.generation == generation && entry.place == Place::Ready
         })?;
         Some(self.start(index, now))
-    }
-
-    fn pop_ready(&mut self, slow: bool) -> Option<u32> {
-        let queue = if slow {
-            &mut self.ready_slow
-        } else {
-            &mut self.ready
-        };
-        while let Some((index, generation)) = queue.pop_front() {
-            let entry = &self.entries[index as usize];
-            if entry.generation == generation && entry.place == Place::Ready {
-                return Some(index);
-            }
-        }
-        None
     }
 
     fn start(&mut self, index: u32, now: Timestamp) -> Start {
@@ -431,7 +412,6 @@ impl Timetable {
     pub fn rebase(&mut self, now: Timestamp) -> Vec<Missed> {
         self.heap.clear();
         self.ready.clear();
-        self.ready_slow.clear();
         let window = first_check_window(self.entries.len());
         let mut missed = Vec::new();
         for index in 0..self.entries.len() {
@@ -482,6 +462,8 @@ mod tests {
         started: Vec<(MonitorId, i64, Duration)>,
         missed: u64,
         took_ms: fn(MonitorId) -> i64,
+        /// What fails is confirmed: failed checks in a row so far, and when the last of them began.
+        failed: Option<HashMap<MonitorId, (u32, i64)>>,
     }
 
     impl Run {
@@ -495,6 +477,21 @@ mod tests {
                 started: Vec::new(),
                 missed: 0,
                 took_ms,
+                failed: None,
+            }
+        }
+
+        /// Counts a check that ran into its deadline as the alert machine does, and asks for the next one.
+        fn confirm(&mut self, id: MonitorId, began: i64, ended: i64) {
+            let Some(failed) = &mut self.failed else {
+                return;
+            };
+            let (count, last) = failed.get(&id).copied().unwrap_or((0, began));
+            let gap = count < 3 && began - last > 130_000;
+            let count = if gap { 1 } else { count + 1 };
+            failed.insert(id, (count, began));
+            if count < 3 {
+                self.table.check_at(id, at(ended + 10_000));
             }
         }
 
@@ -534,6 +531,10 @@ mod tests {
                     },
                 );
                 self.missed += missed.map_or(0, |missed| missed.count);
+                let took = (self.took_ms)(id);
+                if took >= 10_000 {
+                    self.confirm(id, ends - took, ends);
+                }
             }
         }
 
@@ -670,6 +671,28 @@ mod tests {
         assert!((130..160).contains(&dead.count()));
         assert!(run.missed > 500, "{}", run.missed);
         assert!(run.table.waiting() <= 200);
+    }
+
+    /// A line in front of 600 sites dies where 16 checks fit at once: one round of the dead alone takes longer than the
+    /// gap after which failures are counted anew. They are confirmed all the same, as many a minute as fit.
+    #[test]
+    fn more_dead_than_fit_into_a_round_are_confirmed_all_the_same() {
+        let planned = (0..620).map(|id| every(id, 60)).collect();
+        let mut run = Run::new(16, planned, |id| if id.0 < 600 { 10_000 } else { 50 });
+        run.failed = Some(HashMap::new());
+        let mut confirmed = Vec::new();
+        for minute in 1..=60 {
+            run.until(minute * 60_000);
+            let failed = run.failed.as_ref().unwrap();
+            confirmed.push(failed.values().filter(|(count, _)| *count >= 3).count());
+        }
+        assert!(confirmed[2] > 10, "{confirmed:?}");
+        assert!(confirmed[9] > 60, "{confirmed:?}");
+        assert!(confirmed[59] > 500, "{confirmed:?}");
+        // The living keep their times.
+        let living = run.started.iter().filter(|(id, ..)| id.0 >= 600);
+        let latest = living.map(|(_, _, late)| *late).max().unwrap();
+        assert!(latest <= Duration::from_secs(60), "{latest:?}");
     }
 
     #[test]

@@ -503,8 +503,14 @@ fn another_configuration_is_tried_on_what_was_recorded() {
         )
     };
     for (failures, line) in [
-        (2, "shop\tdown\t2026-11-22T12:04:10.030+00:00\t1m 10s\t\t-\t\t\n"),
-        (3, "shop\tdown\t2026-11-22T12:05:10.030+00:00\t2m 10s\t\t-\t\t\n"),
+        (
+            2,
+            "shop\tdown\t2026-11-22T12:04:10.030+00:00\t1m 10s\t\t-\t\t\n",
+        ),
+        (
+            3,
+            "shop\tdown\t2026-11-22T12:05:10.030+00:00\t2m 10s\t\t-\t\t\n",
+        ),
         (4, ""),
     ] {
         fs::write(place.path("new.toml"), config(failures)).unwrap();
