@@ -138,7 +138,10 @@ impl Recorder {
             let slot = &self.slots[place];
             if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
                 let ended = slot.newest_ended();
-                let at = ended.unwrap_or(now).plus(slot.monitor.rules.retry_interval);
+                let at = ended
+                    .unwrap_or(now)
+                    .min(now)
+                    .plus(slot.monitor.rules.retry_interval);
                 self.turns.push(Turn::CheckAt { monitor, at });
             }
             // Its parents were made due when it began to fail, which may not have reached the scheduler.
@@ -168,6 +171,7 @@ fn take_over(id: MonitorId, monitor: &Monitor, old: Option<Slot>, past: Option<P
         Some(old) => Slot {
             dirty: old.dirty,
             last_at: old.last_at,
+            clock_at: old.clock_at,
             ..Slot::new(id, monitor, old.memory)
         },
         None => Slot::new(id, monitor, past.map(remembered).unwrap_or_default()),

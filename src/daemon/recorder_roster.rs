@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
@@ -35,6 +36,8 @@ pub(super) struct Slot {
     pub(super) wake_at: Option<Timestamp>,
     /// The beginning of its newest check: the next one is later, whatever the clock says.
     pub(super) last_at: Timestamp,
+    /// What the clock said at that beginning; none since the start.
+    pub(super) clock_at: Option<Timestamp>,
 }
 
 impl Slot {
@@ -48,6 +51,7 @@ impl Slot {
                 url: monitor.url_shown(),
             },
             last_at: newest.map_or(Timestamp::MIN, |check| check.at),
+            clock_at: None,
             monitor,
             was_failing: Parent::of(&memory.kept.status, None).failing,
             dirty: false,
@@ -58,6 +62,26 @@ impl Slot {
             wake_at: None,
             memory,
         }
+    }
+
+    /// The moment under which a check is recorded that began at `clock_at` by the clock: later than any before.
+    ///
+    /// While a clock that was ahead catches up, recorded time goes at half the speed of the clock: order and, within a
+    /// factor of two, lengths of outages stay true, and the lead is gone after twice its length.
+    pub(super) fn moment(&mut self, clock_at: Timestamp) -> Timestamp {
+        let passed = self
+            .clock_at
+            .map_or(Duration::ZERO, |before| clock_at.since(before));
+        let earliest = self
+            .last_at
+            .plus((passed / 2).max(Duration::from_millis(1)));
+        self.clock_at = Some(clock_at);
+        self.last_at = if clock_at > self.last_at {
+            clock_at
+        } else {
+            earliest
+        };
+        self.last_at
     }
 
     /// When its newest check ended.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::events;
 use super::recorder::Recorder;
@@ -108,9 +107,7 @@ impl Recorder {
             return;
         };
         let slot = &mut self.slots[place];
-        let earliest = slot.last_at.plus(Duration::from_millis(1));
-        check.at = check.at.max(earliest);
-        slot.last_at = check.at;
+        check.at = slot.moment(check.at);
         let check = Arc::new(check);
         let staged = StagedCheck {
             monitor,
@@ -340,6 +337,8 @@ impl Recorder {
                     | Event::Reconfigured { .. }
                     | Event::Removed => slot.newest_ended().unwrap_or(now),
                 };
+                // After a clock was set back a check's time lies ahead; nobody waits for that.
+                let ended = ended.min(now);
                 let (monitor, at) = (slot.id, ended.plus(after));
                 self.turns.push(Turn::CheckAt { monitor, at });
             }

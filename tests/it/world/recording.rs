@@ -398,6 +398,48 @@ fn a_clock_set_back_moves_nothing_backwards() {
 }
 
 #[test]
+fn a_clock_that_was_two_hours_ahead_is_caught_up_at_half_speed() {
+    let mut desk = Desk::new(two());
+    desk.now = START.plus(seconds(7200));
+    desk.check(1, Weather::Up, 60);
+    desk.now = START;
+    let mut times = Vec::new();
+    for minute in 0..300 {
+        let weather = if (60..70).contains(&minute) {
+            Weather::Down(503)
+        } else {
+            Weather::Up
+        };
+        desk.check(1, weather, 60);
+        let newest = desk.recorder.board().get(MonitorId(1)).unwrap().newest;
+        times.push(newest.unwrap().at);
+    }
+    assert!(times.is_sorted_by(|a, b| a < b), "it always grows");
+    // Ten minutes of outage are five in the books, not a few milliseconds.
+    let listed = desk.reader().incidents(&IncidentQuery::default()).unwrap();
+    let incident = &listed[0].incident;
+    let lasted = incident.closed_at.unwrap().since(incident.key.opened_at);
+    assert_eq!(lasted, seconds(300));
+    // After four hours both are the same again.
+    assert_eq!(times[299], desk.now);
+    assert_eq!(times[250], START.plus(seconds(251 * 60)));
+    // A failure is confirmed by the clock, not by the time in the books.
+    let mut desk = Desk::new(two());
+    desk.now = START.plus(seconds(7200));
+    desk.check(1, Weather::Up, 60);
+    desk.now = START;
+    desk.turns.clear();
+    desk.check(1, Weather::Down(503), 60);
+    assert_eq!(
+        desk.turns,
+        [Turn::CheckAt {
+            monitor: MonitorId(1),
+            at: desk.now.plus(seconds(10))
+        }]
+    );
+}
+
+#[test]
 fn a_full_disk_stops_neither_checks_nor_decisions() {
     let mut desk = Desk::new(two());
     desk.check(1, Weather::Up, 1);
