@@ -53,3 +53,49 @@ pub fn remember(told: &mut Vec<CertificateTold>, fingerprint: u64, step: Duratio
     }
     told.push(CertificateTold { fingerprint, step });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// The step that is due for a certificate of so many days of which so many are left.
+    fn step(lives: u32, left: u32, told: Option<u32>) -> Option<u64> {
+        let now = Timestamp::from_ms(1_795_377_600_000);
+        let seen = Certificate {
+            not_before: now.plus(DAY * left).minus(DAY * lives),
+            not_after: now.plus(DAY * left),
+            subject: String::new(),
+            issuer: String::new(),
+            fingerprint: 1,
+        };
+        let told: Vec<CertificateTold> = told
+            .into_iter()
+            .map(|days| CertificateTold {
+                fingerprint: 1,
+                step: DAY * days,
+            })
+            .collect();
+        due(&[DAY * 21, DAY * 7, DAY], &told, &seen, now).map(|step| step.as_secs() / 86_400)
+    }
+
+    #[test]
+    fn a_step_longer_than_a_quarter_of_the_lifetime_does_not_count() {
+        assert_eq!(step(90, 21, None), Some(21));
+        assert_eq!(step(84, 21, None), Some(21));
+        assert_eq!(step(83, 21, None), None);
+        // A certificate of six days is warned of on its last, not on its first.
+        assert_eq!(step(6, 6, None), None);
+        assert_eq!(step(6, 1, None), Some(1));
+        assert_eq!(step(3, 1, None), None);
+    }
+
+    #[test]
+    fn steps_passed_at_once_are_one_and_each_comes_once() {
+        assert_eq!(step(90, 5, None), Some(7));
+        assert_eq!(step(90, 5, Some(21)), Some(7));
+        assert_eq!(step(90, 5, Some(7)), None);
+        assert_eq!(step(90, 5, Some(1)), None);
+    }
+}

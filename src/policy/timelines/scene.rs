@@ -6,6 +6,7 @@
 //! - `U` up, `D` down (503), `D404` another status, `R` connection refused, `S` slow, `X` unknown,
 //!   `C20` up with a certificate that ends in 20 days (of 90), `A`, `B` ... `F` up over that chain;
 //!   `D*5` the same five times;
+//! - `K20` 503 with that certificate;
 //! - `.` a slot without a check, `+10m` time without checks;
 //! - `pause`, `resume`, `mute=1h`, `unmute`, `ack`, `ack=1h`, `gone`, `moved` (another URL);
 //! - `window(`, `)window`, `offline(`, `)offline`;
@@ -432,6 +433,13 @@ impl Scene {
                     let mut certificate = certain(days, self.now);
                     certificate.fingerprint += u64::from(rest.ends_with("new"));
                     self.check(Verdict::Up, |check| {
+                        check.certificate = Some(Arc::new(certificate));
+                    });
+                }
+                "K" => {
+                    let days = rest.parse().unwrap();
+                    let certificate = certain(days, self.now);
+                    self.check(down, |check| {
                         check.certificate = Some(Arc::new(certificate));
                     });
                 }

@@ -184,6 +184,14 @@ fn certificates_are_told_once_per_step() {
          04:00 mail DEGRADED certificate_expiring 7d
          06:00 mail DEGRADED certificate_expiring 1d",
     );
+    // A site that answers 503 shows its certificate all the same.
+    check(
+        "confirm=2; C30 K20 K20 K6",
+        "01:00 mail DEGRADED certificate_expiring 21d
+         01:10 opened 01:00
+         01:10 mail DOWN 503, 2 failed, good 00:00
+         02:00 mail DEGRADED certificate_expiring 7d",
+    );
     // Steps passed at once give one mail; a new certificate starts anew, the old one stays known.
     check(
         "; C5 C5new C5 C5new C60new C5",

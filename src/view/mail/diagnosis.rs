@@ -30,7 +30,10 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
             (explained.meaning, explained.side, explained.advice)
         }
     };
-    let mut paragraphs = vec![format!("{meaning} This suggests {}.", side.phrase())];
+    // What `explain` says of a header in general the mail says of this answer, below.
+    let meaning = meaning.split(" Retry-After, if sent").next();
+    let meaning = meaning.unwrap_or_default();
+    let mut paragraphs = vec![format!("{meaning} This points at {}.", side.phrase())];
     if !advice.is_empty() {
         paragraphs.push(format!("Look at: {advice}."));
     }
@@ -267,8 +270,8 @@ pub(super) fn times(doc: &mut Doc, check: &Check, ctx: &Context) {
             "Certificate",
             format!(
                 "{} by {}, {} (until {})",
-                certificate.subject,
-                certificate.issuer,
+                words::common_name(&certificate.subject),
+                words::common_name(&certificate.issuer),
                 words::certificate_left(certificate, ctx.now),
                 words::date(certificate.not_after, ctx)
             ),

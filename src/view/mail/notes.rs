@@ -90,7 +90,7 @@ pub(super) fn more(doc: &mut Doc, about: &About, since: &str) {
 /// The commands that show more and that rest the reminders.
 pub(super) fn commands(doc: &mut Doc, about: &About, since: &str) {
     more(doc, about, since);
-    let words = command("sitewatch ack", about, "--for 2h");
+    let words = command("sitewatch ack", about, "--for 2h --note 'who, what'");
     doc.part("Silence", Body::Command(words));
 }
 

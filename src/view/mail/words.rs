@@ -156,6 +156,16 @@ pub(super) fn certificate_left(certificate: &Certificate, now: Timestamp) -> Str
     }
 }
 
+/// The common name of a certificate's holder or issuer; all of it where it has none.
+pub(super) fn common_name(name: &str) -> &str {
+    let parts = name.split(", ").map(str::trim);
+    let mut common = parts.filter_map(|part| part.strip_prefix("CN="));
+    match common.next() {
+        Some(found) if !found.is_empty() => found,
+        Some(_) | None => name,
+    }
+}
+
 /// A word that a shell reads as it stands.
 pub(super) fn shell_word(word: &str) -> String {
     let plain = !word.is_empty()

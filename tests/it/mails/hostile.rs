@@ -14,7 +14,7 @@ use sitewatch::domain::notice::{MailKind, News, Parcel};
 use sitewatch::domain::text::is_unsafe;
 use sitewatch::mail::mailer::{Mail, Sender};
 use sitewatch::mail::message;
-use sitewatch::view::mail::context::Delay;
+use sitewatch::view::mail::context::{Acked, Delay};
 use sitewatch::view::mail::render::render;
 use unicode_width::UnicodeWidthStr;
 
@@ -165,6 +165,14 @@ fn check_mail(parcel: &Parcel, words: &[String]) -> Result<(), TestCaseError> {
         why: words[7].clone(),
     });
     context.history.causes = vec![(words[0].clone(), 3)];
+    let incidents = parcel.notices.iter().filter_map(|n| n.news.incident());
+    context.acks = incidents
+        .map(|incident| Acked {
+            incident,
+            at: samples::at(0),
+            note: Some(words[1].as_str().into()),
+        })
+        .collect();
     let rendered = render(parcel, &context);
     prop_assert!(
         !rendered.subject.chars().any(is_unsafe),

@@ -10,6 +10,7 @@ use sitewatch::daemon::recorder::Recorder;
 use sitewatch::daemon::recorder_entry::{Entry, Reply};
 use sitewatch::daemon::recorder_queue::{Door, queue};
 use sitewatch::domain::monitor::MonitorId;
+use sitewatch::domain::settings::MailTransport;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::Mailer;
 use sitewatch::mail::memory::Memory;
@@ -28,6 +29,7 @@ const RECORDS_EVERY: Duration = Duration::from_millis(100);
 
 struct Post {
     directory: tempfile::TempDir,
+    config: Arc<Config>,
     clock: Clock,
     door: Door,
     memory: Memory,
@@ -50,6 +52,8 @@ impl Post {
     fn of(mut config: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         config.daemon.database = directory.path().join("a.db");
+        let outbox = MailTransport::Directory(directory.path().join("outbox"));
+        config.email.as_mut().unwrap().transport = outbox;
         let config = Arc::new(config);
         let clock = Clock::Steady {
             from: START,
@@ -65,7 +69,7 @@ impl Post {
         let (notifier, _) = notifier::start_by(
             clock,
             Some(mailer),
-            config,
+            Arc::clone(&config),
             recorder.board(),
             door.clone(),
             Arc::clone(&health),
@@ -82,6 +86,7 @@ impl Post {
         });
         Self {
             directory,
+            config,
             clock,
             door,
             memory,
@@ -267,6 +272,21 @@ async fn a_refused_password_rests_everything_for_fifteen_minutes() {
         "{:?}",
         post.states()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_tries_at_once_and_may_have_mended_it() {
+    let mut post = Post::new(1);
+    post.memory.script([Outcome::Pause("535 5.7.8 no".into())]);
+    post.fail(1..=1);
+    near(&post.run(60).await, &[10]);
+    // The new configuration has another way out: the directory.
+    post.notifier.reconfigure(Arc::clone(&post.config));
+    post.run(5).await;
+    assert_eq!(post.states(), ["down sent"]);
+    assert_eq!(post.health.mail_pause(), None);
+    let came = std::fs::read_dir(post.directory.path().join("outbox")).unwrap();
+    assert_eq!(came.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -303,6 +303,43 @@ fn whoever_leaves_while_down_leaves_without_a_word() {
 }
 
 #[test]
+fn a_recovery_goes_to_exactly_those_who_were_told() {
+    let to = |names: &[&str]| {
+        let mut config = two();
+        let rules = Arc::make_mut(&mut config.monitors[0].rules);
+        rules.to = names.iter().map(|name| address(name)).collect();
+        config
+    };
+    let mut desk = Desk::new(to(&["ops@example.com", "boss@example.com"]));
+    desk.fails(1);
+    // Others are responsible now: they get the reminder, and with it the end.
+    desk.reload(to(&["night@example.com", "Ops <ops@example.com>"]));
+    desk.check(1, Weather::Down(503), 620);
+    desk.reload(to(&["nobody@example.com"]));
+    desk.check(1, Weather::Up, 60);
+    desk.check(1, Weather::Up, 10);
+    let reader = desk.reader();
+    let mut rows = reader
+        .outbox()
+        .prepare("SELECT kind, group_concat(mailbox, ' ') FROM (SELECT * FROM outbox ORDER BY mailbox) GROUP BY kind")
+        .unwrap();
+    let told: Vec<(String, String)> = rows
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let row = |kind: &str, to: &str| (kind.to_owned(), to.to_owned());
+    assert_eq!(
+        told,
+        [
+            row("down", "boss@example.com ops@example.com"),
+            row("still_down", "night@example.com ops@example.com"),
+            row("up", "boss@example.com night@example.com ops@example.com"),
+        ]
+    );
+}
+
+#[test]
 fn children_of_a_failing_parent_are_silent() {
     let child = |name| {
         let mut child = monitor(name);
