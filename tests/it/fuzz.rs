@@ -1,11 +1,12 @@
-//! Random and mutated input, for as long as `SITEWATCH_FUZZ_SECONDS` says for each subject (1 without
-//! it): nothing may panic, grow without bound or break what always holds. `SITEWATCH_FUZZ_SEED` repeats
-//! a run; a failure tells the seed.
+//! Random and mutated input: nothing may panic, grow without bound or break what always holds. Without a wish it is one
+//! second of the same input each time; `SITEWATCH_FUZZ_SECONDS=600 cargo test --test it fuzz:: -- --nocapture` looks for
+//! that long at each subject, each time elsewhere. A run tells its seed; `SITEWATCH_FUZZ_SEED` repeats it.
 
 use std::io::Write;
 use std::time::Duration;
 
 use regex::Regex;
+use sitewatch::config::{self, Environment};
 use sitewatch::domain::check::{Check, HttpVersion, Timings};
 use sitewatch::domain::expectation::{JsonAssertion, JsonTest};
 use sitewatch::domain::probe::{Answer, End, Hop, Probe};
@@ -19,6 +20,9 @@ use url::Url;
 use crate::support::check::{check_with, expectation, nameless, target};
 use crate::support::pki::Pair;
 use crate::support::site::{Act, Site};
+
+/// Of runs that nobody asked for.
+const SEED: u64 = 20_261_123;
 
 /// What a run may add to the process, whatever comes in.
 const GROWTH_BYTES_MAX: usize = 256 << 20;
@@ -105,13 +109,15 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let seed =
-            setting("SITEWATCH_FUZZ_SEED").unwrap_or_else(|| clock::now().as_ms().unsigned_abs());
-        let seconds = setting("SITEWATCH_FUZZ_SECONDS").unwrap_or(1);
+        let seconds = setting("SITEWATCH_FUZZ_SECONDS");
+        let seed = setting("SITEWATCH_FUZZ_SEED").unwrap_or_else(|| match seconds {
+            Some(_) => clock::now().as_ms().unsigned_abs(),
+            None => SEED,
+        });
         Self {
             dice: Dice(seed),
             seed,
-            until: clock::tick() + Duration::from_secs(seconds),
+            until: clock::tick() + Duration::from_secs(seconds.unwrap_or(1)),
             rounds: 0,
             memory: resident(),
         }
@@ -339,5 +345,37 @@ fn contents() {
             remarks: Vec::new(),
         };
         holds(&judge(&wanted, &target, probe), 65_536);
+    }
+}
+
+#[test]
+fn configurations() {
+    let mut run = Run::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("monitors.toml");
+    let environment = Environment {
+        directory: directory.path().to_owned(),
+        ..Environment::default()
+    };
+    let small = "[email]\nhost = \"smtp.example.com\"\nfrom = \"a@b.example\"\nto = [\"c@d.example\"]\n\
+                 [[monitor]]\nurl = \"https://${NAME}.example/\"\nexpect_status = [\"2xx\", 404]\n\
+                 body_matches = [\"(a|b)*\"]\njson = [{ path = \"$.a[?@.b > 1]\", equals = 1 }]\n\
+                 schedule = \"0 */5 8-18 * * Mon-Fri\"\ndepends_on = [\"x\"]\n\
+                 [[maintenance]]\nstart = 2026-12-01T02:00:00Z\nend = 2026-12-01T03:00:00Z\n";
+    let corpus = vec![
+        small.as_bytes().to_vec(),
+        config::EXAMPLE.as_bytes().to_vec(),
+        config::EXAMPLE.replace("\n#", "\n").into_bytes(),
+    ];
+    while run.goes_on() {
+        std::fs::write(&file, run.dice.mutate(&corpus)).expect("written");
+        if let Err(errors) = config::load(&file, &environment) {
+            let said = errors.to_string();
+            assert!(said.contains("monitors.toml"), "{said}");
+            assert!(
+                !said.chars().any(|c| c.is_control() && c != '\n'),
+                "{said:?}"
+            );
+        }
     }
 }
