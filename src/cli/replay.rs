@@ -228,6 +228,9 @@ fn is_same(was: &ReplayRow, would: &ReplayRow) -> bool {
         && (was.opened_at.is_some() || near())
 }
 
+/// Whose, what, and of which outage.
+type Alert = (MonitorId, MailKind, Option<Timestamp>);
+
 /// The alerts that were decided then, and how many mails they left in.
 fn was(
     reader: &Reader,
@@ -243,8 +246,7 @@ fn was(
         .into_iter()
         .filter(|told| names.contains_key(&told.monitor))
         .collect();
-    let mut together: HashMap<&str, HashSet<(MonitorId, MailKind, Option<Timestamp>)>> =
-        HashMap::new();
+    let mut together: HashMap<&str, HashSet<Alert>> = HashMap::new();
     for one in &told {
         let alerts = together.entry(&one.message_id).or_default();
         alerts.insert((one.monitor, one.kind, one.opened_at));

@@ -302,7 +302,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         on_time: fitness::on_time(health, now),
         mails_waiting: health.mails_waiting.load(Relaxed),
         mails: force.config.email.is_some(),
-        mail_pause: fitness::pause(health, now),
+        mail_pause: fitness::pause(health, now).filter(|_| force.config.email.is_some()),
         troubles: fitness::troubles(health, now),
         line: running.line(now),
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::domain::check::{Chain, Check, FailureKind};
 use crate::domain::expectation::{Expectation, TextMatch};
 use crate::domain::incident::Cause;
-use crate::domain::status_code::{self, Class};
+use crate::domain::status_code::{self, Class, Side};
 use crate::domain::text;
 use crate::domain::{failure_meaning, mask};
 
@@ -33,7 +33,11 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
     // What `explain` says of a header in general the mail says of this answer, below.
     let meaning = meaning.split(" Retry-After, if sent").next();
     let meaning = meaning.unwrap_or_default();
-    let mut paragraphs = vec![format!("{meaning} This points at {}.", side.phrase())];
+    let mut paragraphs = vec![match side {
+        // A good answer that was not the expected one.
+        Side::Nobody => meaning.to_owned(),
+        side => format!("{meaning} This points at {}.", side.phrase()),
+    }];
     if !advice.is_empty() {
         paragraphs.push(format!("Look at: {advice}."));
     }
