@@ -10,6 +10,9 @@
 //! 4. [`daemon`]: wiring, the only place that spawns.
 //! 5. [`cli`]: one file a command.
 
+#[cfg(test)]
+#[path = "../tests/it/support/cases.rs"]
+mod cases;
 pub mod cli;
 pub mod clock;
 pub mod config;

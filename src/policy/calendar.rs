@@ -661,6 +661,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn never_panics(text in "[-0-9*/,LW#?+a-zA-Z@ ]{0,30}") {
             if let Ok(cron) = Cron::parse(&text) {

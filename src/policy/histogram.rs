@@ -151,6 +151,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn a_percentile_is_within_two_percent(
             mut times in prop::collection::vec(0..u32::MAX, 1..300),

@@ -297,6 +297,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn any_location_resolves_or_is_refused(
             raw in proptest::collection::vec(any::<u8>(), 0..200),

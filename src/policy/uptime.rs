@@ -353,6 +353,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn the_five_times_are_the_period(
             text in "[USD?.]{0,60}", maintenance in spans(), unwatched in spans(),

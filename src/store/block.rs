@@ -322,6 +322,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn what_is_packed_comes_back(mut rows in prop::collection::vec(any_row(), 0..80)) {
             rows.sort_by_key(|row| row.at);

@@ -131,6 +131,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn the_feed_stays_xml(monitor in any::<String>(), detail in any::<String>()) {
             let text = written(&[incident(&monitor, &detail)]);

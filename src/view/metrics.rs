@@ -358,6 +358,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn a_label_comes_back_as_it_was(name in any::<String>()) {
             let shown = Label(&name).to_string();

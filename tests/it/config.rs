@@ -436,7 +436,7 @@ fn the_schema_takes_the_example_and_refuses_mistakes() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config::with_cases(300))]
+    #![proptest_config(crate::support::cases::cases(300))]
 
     /// Whatever a file holds: an answer, and one that can be shown.
     #[test]

@@ -323,6 +323,7 @@ fn what_is_something_else_says_so() {
 }
 
 proptest::proptest! {
+    #![proptest_config(crate::support::cases::cases(256))]
     #[test]
     fn any_text_is_answered(text in "(\\PC|[\\[\\]\"':{}#&*\n -]){0,200}") {
         let _ = import::gatus(&text);

@@ -248,7 +248,7 @@ fn known_attacks_stay_text() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::support::cases::cases(64))]
     #[test]
     fn anything_stays_text(text in any::<String>().prop_filter("an empty text has no element", |text| !text.is_empty())) {
         assert_shape_kept(&text);

@@ -109,6 +109,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn a_link_leads_to_its_name(name in "[^\\p{Cc}]{1,40}") {
             prop_assume!(name != "." && name != "..");

@@ -182,6 +182,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn columns_are_full_and_nothing_bad_is_lost(
             up in 0_u64..100_000_000, degraded in 0_u64..100_000_000, down in 0_u64..100_000_000,

@@ -239,6 +239,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::cases::cases(256))]
         #[test]
         fn any_data_makes_a_drawing(values in prop::collection::vec(
             (prop::option::of((any::<u32>(), any::<u32>())), any::<bool>()), 0..200)) {

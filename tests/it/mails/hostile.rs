@@ -227,7 +227,7 @@ fn check_mail(parcel: &Parcel, words: &[String]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::cases::cases(48))]
     #[test]
     fn hostile_words_stay_words(words in prop::collection::vec(hostile(), 8)) {
         for parcel in parcels(&words) {

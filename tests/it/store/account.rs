@@ -184,7 +184,7 @@ impl Life {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(crate::support::cases::cases(48))]
 
     #[test]
     fn roll_ups_tell_what_the_checks_tell(

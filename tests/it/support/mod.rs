@@ -1,5 +1,6 @@
 //! What several subjects need: scripted servers and ready-made values.
 
+pub mod cases;
 pub mod check;
 pub mod dns;
 pub mod pki;
