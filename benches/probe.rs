@@ -19,7 +19,9 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sitewatch::clock;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::mask::Masks;
-use sitewatch::domain::target::{Credentials, DnsSettings, IpVersion, Method, Proxy, Target};
+use sitewatch::domain::target::{
+    Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
+};
 use sitewatch::policy::judge::judge;
 use sitewatch::probe::Prober;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -228,27 +230,29 @@ impl Ours {
         let scheme = if secure { "https" } else { "http" };
         Self {
             prober: Prober::new(&DnsSettings::default()).expect("a prober"),
-            target: Arc::new(Target {
-                url: Url::parse(&format!("{scheme}://{address}/")).expect("a URL"),
-                method: Method::Get,
-                headers: Vec::new(),
-                body: None,
-                credentials: Credentials::None,
-                follow_redirects: true,
-                max_redirects: 10,
-                allow_downgrade: false,
-                allow_private_redirect: false,
-                cookies: true,
-                timeout: Duration::from_secs(10),
-                max_body: 1 << 20,
-                wants_body: false,
-                ip_version: IpVersion::Any,
-                ca_pem: secure.then(|| pki.root_pem.as_bytes().into()),
-                client_certificate: None,
-                verify_tls: true,
-                proxy: Proxy::None,
-                masks: Masks::default(),
-            }),
+            target: Arc::new(Target::new(
+                Url::parse(&format!("{scheme}://{address}/")).expect("a URL"),
+                Manner {
+                    method: Method::Get,
+                    headers: Vec::new(),
+                    body: None,
+                    credentials: Credentials::None,
+                    follow_redirects: true,
+                    max_redirects: 10,
+                    allow_downgrade: false,
+                    allow_private_redirect: false,
+                    cookies: true,
+                    timeout: Duration::from_secs(10),
+                    max_body: 1 << 20,
+                    wants_body: false,
+                    ip_version: IpVersion::Any,
+                    ca_pem: secure.then(|| pki.root_pem.as_bytes().into()),
+                    client_certificate: None,
+                    verify_tls: true,
+                    proxy: Proxy::None,
+                    masks: Masks::default(),
+                },
+            )),
             expectation: Expectation {
                 status: StatusSet::parse(["2xx"]).expect("a class"),
                 final_url: None,

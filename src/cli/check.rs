@@ -18,7 +18,7 @@ use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::mask::{self, Masks};
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::secret::Secret;
-use crate::domain::target::{Credentials, DnsSettings, IpVersion, Method, Proxy, Target};
+use crate::domain::target::{Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target};
 use crate::policy::judge::{as_seen, judge};
 use crate::probe::Prober;
 use crate::view::check::{self as view, CheckView};
@@ -266,7 +266,7 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
     let config = place::config_without_database(context)?;
     let sites = if args.sites.is_empty() {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
-        enabled.map(of_monitor).collect()
+        enabled.map(|monitor| of_monitor(monitor)).collect()
     } else {
         args.sites
             .iter()
@@ -330,7 +330,7 @@ fn of_url(text: &str) -> Result<Site, CliError> {
             password: Secret::new(password.clone().unwrap_or_default()),
         }
     };
-    let target = Target {
+    let manner = Manner {
         method: Method::Get,
         headers: Vec::new(),
         body: None,
@@ -349,8 +349,8 @@ fn of_url(text: &str) -> Result<Site, CliError> {
         verify_tls: true,
         proxy: Proxy::None,
         masks: Masks::new(password),
-        url,
     };
+    let target = Target::new(url, manner);
     let days = |days: u64| Duration::from_secs(days * 86_400);
     let expectation = Expectation {
         status: StatusSet::parse(["2xx"]).expect("a class is a status set"),

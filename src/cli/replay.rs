@@ -103,7 +103,7 @@ fn played<'a>(new: &'a Config, known: &[StoredMonitor]) -> Vec<(MonitorId, &'a M
         .filter_map(|monitor| {
             let named = |name: &MonitorName| known.iter().find(|stored| stored.name == *name);
             let stored = named(&monitor.name).or_else(|| named(monitor.renamed_from.as_ref()?))?;
-            Some((stored.id, monitor))
+            Some((stored.id, &**monitor))
         })
         .collect()
 }

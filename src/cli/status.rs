@@ -1,6 +1,6 @@
 //! `sitewatch status`: the current state of each monitor, from the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ fn collect(
             config
                 .monitors
                 .iter()
-                .map(|monitor| (monitor.name.as_str(), monitor))
+                .map(|monitor| (monitor.name.as_str(), &**monitor))
                 .collect()
         });
     let mut rows = Vec::with_capacity(stored.len());
@@ -184,8 +184,8 @@ fn collect(
         let mut row = rows::status(one, last, bars);
         let monitor = configured.get(one.monitor.name.as_str()).copied();
         if let Some(monitor) = monitor {
-            row.tags.clone_from(&monitor.tags);
-            row.note.clone_from(&monitor.note);
+            row.tags = monitor.tags.to_vec();
+            row.note = monitor.note.to_string();
             if daemon_runs && !row.flags.paused {
                 row.next_check_at = next_check(monitor, place.config.as_ref(), clock.now);
             }
@@ -218,6 +218,7 @@ fn never_seen(place: &Place, rows: &[StatusRow], args: &Args) -> Vec<StatusRow> 
     let Some(config) = &place.config else {
         return Vec::new();
     };
+    let seen: HashSet<&str> = rows.iter().map(|row| row.monitor.as_str()).collect();
     config
         .monitors
         .iter()
@@ -225,7 +226,7 @@ fn never_seen(place: &Place, rows: &[StatusRow], args: &Args) -> Vec<StatusRow> 
         .filter(|monitor| {
             args.names.is_empty() || args.names.iter().any(|name| name == monitor.name.as_str())
         })
-        .filter(|monitor| !rows.iter().any(|row| row.monitor == monitor.name.as_str()))
+        .filter(|monitor| !seen.contains(monitor.name.as_str()))
         .map(|monitor| StatusRow {
             monitor: monitor.name.as_str().to_owned(),
             url: monitor.url_shown(),
@@ -240,8 +241,8 @@ fn never_seen(place: &Place, rows: &[StatusRow], args: &Args) -> Vec<StatusRow> 
             uptime_percent_24h: None,
             uptime_percent_30d: None,
             latency_24h: Vec::new(),
-            tags: monitor.tags.clone(),
-            note: monitor.note.clone(),
+            tags: monitor.tags.to_vec(),
+            note: monitor.note.to_string(),
         })
         .collect()
 }

@@ -66,7 +66,7 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
     let before: HashMap<&MonitorName, &Monitor> = old
         .monitors
         .iter()
-        .map(|monitor| (&monitor.name, monitor))
+        .map(|monitor| (&monitor.name, &**monitor))
         .collect();
     let after: HashSet<&MonitorName> = new.monitors.iter().map(|monitor| &monitor.name).collect();
     let mut diff = Diff::default();

@@ -519,7 +519,7 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
 fn warn_of_silence(
     reading: &mut Reading<'_>,
     has_email: bool,
-    monitors: &[crate::domain::monitor::Monitor],
+    monitors: &[Arc<crate::domain::monitor::Monitor>],
 ) {
     if monitors.is_empty() {
         return;
@@ -554,7 +554,7 @@ fn warn_of_silence(
 fn warn_of_watched_mail_server(
     reading: &mut Reading<'_>,
     host: &str,
-    monitors: &[crate::domain::monitor::Monitor],
+    monitors: &[Arc<crate::domain::monitor::Monitor>],
 ) {
     let watched = monitors.iter().find(|monitor| {
         monitor
@@ -691,7 +691,7 @@ mod tests {
         assert_eq!(b.target.headers.len(), 2);
         assert_eq!(b.rules.interval, Duration::from_secs(300));
         assert_eq!(b.rules.timeout, Duration::from_secs(60));
-        assert_eq!(b.tags, ["x"]);
+        assert_eq!(*b.tags, ["x"]);
         assert!(Arc::ptr_eq(&a.expectation, &c.expectation));
         assert!(Arc::ptr_eq(&a.rules, &c.rules));
     }

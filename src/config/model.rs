@@ -1,6 +1,7 @@
 //! The configuration as values: complete, valid, every default filled in.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -36,7 +37,7 @@ pub struct Config {
     /// `[heartbeat]`, where it has a URL.
     pub heartbeat: Option<HeartbeatSettings>,
     /// `[[monitor]]`, in the order of the file and its includes; names are unique.
-    pub monitors: Vec<Monitor>,
+    pub monitors: Vec<Arc<Monitor>>,
     /// `[[maintenance]]`
     pub maintenance: Vec<Maintenance>,
     /// What is valid and still deserves a word: one sentence each.

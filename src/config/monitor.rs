@@ -1,5 +1,7 @@
 //! `[[monitor]]` and `[defaults]`: text to monitors.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use crate::domain::address::Address;
 use crate::domain::expectation::Expectation;
 use crate::domain::mask::Masks;
 use crate::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
-use crate::domain::target::Target;
+use crate::domain::target::{Manner, Target};
 
 /// What all monitors have in common: `[defaults]` read once, shared by those that change nothing of it.
 pub(super) struct Template<'t> {
@@ -30,11 +32,9 @@ pub(super) struct Template<'t> {
     expectation: Option<Arc<Expectation>>,
     target: Option<Target>,
     rules: Option<(Schedule, Arc<Rules>)>,
-    tags: Vec<String>,
-    depends_on: Vec<Placed<MonitorName>>,
-    note: String,
-    enabled: bool,
-    public: bool,
+    common: Common,
+    /// What monitors with keys of their own were made of last.
+    last: Shared,
     /// What came by `${NAME}` in it: secret for every monitor.
     secrets: Vec<String>,
     masks: Masks,
@@ -55,14 +55,12 @@ pub(super) struct Named {
 /// A monitor with what is still to be checked against the others.
 pub(super) struct Draft {
     /// The monitor itself.
-    pub monitor: Monitor,
+    pub monitor: Arc<Monitor>,
     /// Its parents, with their places.
     pub depends_on: Vec<Placed<MonitorName>>,
     /// Its old name, with its place.
     pub renamed_from: Option<Placed<MonitorName>>,
 }
-
-const COMMON_KEYS: [&str; 5] = ["tags", "depends_on", "note", "enabled", "public"];
 
 /// Reads `[defaults]`.
 pub(super) fn template<'t>(
@@ -81,40 +79,97 @@ pub(super) fn template<'t>(
     });
     let mut target_secrets = Vec::new();
     let target = target::target(reading, &table, placeholder(), &mut target_secrets);
-    let tags = reading.texts(&table, "tags");
-    let depends_on = names(reading, &table, "depends_on");
-    let note = text_or_empty(reading, &table, "note");
-    let enabled = reading.flag(&table, "enabled", true);
-    let public = reading.flag(&table, "public", true);
+    let common = Common::read(reading, &table);
     let mut secrets = std::mem::take(&mut reading.came_by_name);
     secrets.extend(target_secrets);
     let masks = Masks::new(secrets.iter().cloned());
+    let expectation = expectation.map(Arc::new);
+    let target = target.map(|mut target| {
+        if let (Some((_, rules)), Some(expectation)) = (&rules, &expectation) {
+            fit(&mut target, rules, expectation);
+        }
+        target.masks = masks.clone();
+        target
+    });
     Template {
         table,
         email_to,
-        expectation: expectation.map(Arc::new),
+        expectation,
         target,
         rules,
-        tags,
-        depends_on,
-        note,
-        enabled,
-        public,
+        common,
+        last: Shared::default(),
         secrets,
         masks,
         certificate_expiry,
     }
 }
 
+/// The keys that decide nothing by themselves.
+#[derive(Clone)]
+struct Common {
+    tags: Arc<[String]>,
+    depends_on: Vec<Placed<MonitorName>>,
+    parents: Arc<[MonitorName]>,
+    note: Arc<str>,
+    enabled: bool,
+    public: bool,
+}
+
+impl Common {
+    const KEYS: [&str; 5] = ["tags", "depends_on", "note", "enabled", "public"];
+
+    fn read(reading: &mut Reading<'_>, table: &Table<'_>) -> Self {
+        let tags = reading.texts(table, "tags").into();
+        let depends_on = names(reading, table, "depends_on");
+        Self {
+            tags,
+            parents: depends_on.iter().map(|name| name.it.clone()).collect(),
+            depends_on,
+            note: reading
+                .some_text(table, "note")
+                .map_or_else(|| "".into(), |text| text.value.into()),
+            enabled: reading.flag(table, "enabled", true),
+            public: reading.flag(table, "public", true),
+        }
+    }
+}
+
+/// The newest few values of a kind: monitors that say the same share it.
+#[derive(Default)]
+struct Shared {
+    rules: RefCell<VecDeque<Arc<Rules>>>,
+    manners: RefCell<VecDeque<Arc<Manner>>>,
+}
+
+/// Lists repeat the same handful of wishes; more would cost time where every monitor differs.
+const SHARED_MAX: usize = 8;
+
+/// The value itself, or one that equals it and was there before.
+fn share<T: PartialEq>(known: &RefCell<VecDeque<Arc<T>>>, new: Arc<T>) -> Arc<T> {
+    let mut known = known.borrow_mut();
+    let is_same = |known: &&Arc<T>| Arc::ptr_eq(known, &new) || **known == new;
+    if let Some(same) = known.iter().find(is_same) {
+        return Arc::clone(same);
+    }
+    known.truncate(SHARED_MAX - 1);
+    known.push_front(Arc::clone(&new));
+    new
+}
+
+/// What the other parts decide of a target.
+fn fit(target: &mut Target, rules: &Rules, expectation: &Expectation) {
+    let (timeout, wants_body) = (rules.timeout, expectation.reads_body());
+    // Changing it takes it out of what is shared.
+    if (target.timeout, target.wants_body) != (timeout, wants_body) {
+        target.timeout = timeout;
+        target.wants_body = wants_body;
+    }
+}
+
 /// Stands for a URL where there is none to stand for.
 fn placeholder() -> Url {
     Url::parse("https://localhost/").expect("a scheme and a host make a URL")
-}
-
-fn text_or_empty(reading: &mut Reading<'_>, table: &Table<'_>, key: &'static str) -> String {
-    reading
-        .some_text(table, key)
-        .map_or_else(String::new, |text| text.value.into_owned())
 }
 
 fn names(
@@ -188,15 +243,9 @@ fn draft(
     template: &Template<'_>,
 ) -> Option<Draft> {
     let renamed_from = reading.some_parsed(table, "renamed_from", "a name", value::name);
-    let common = match table.has_any(&COMMON_KEYS) {
-        true => Some((
-            reading.texts(table, "tags"),
-            names(reading, table, "depends_on"),
-            text_or_empty(reading, table, "note"),
-            reading.flag(table, "enabled", true),
-            reading.flag(table, "public", true),
-        )),
-        false => None,
+    let common = match table.has_any(&Common::KEYS) {
+        true => Common::read(reading, table),
+        false => template.common.clone(),
     };
     let expectation = match (&template.expectation, table.has_any(&expectation::KEYS)) {
         (Some(shared), false) => Some(Arc::clone(shared)),
@@ -206,7 +255,10 @@ fn draft(
         (Some((schedule, shared)), false) => Some((schedule.clone(), Arc::clone(shared))),
         _ => rules::timing(reading, table).map(|timing: Timing| {
             let rules = rules::rules(reading, table, &timing, &template.email_to);
-            (timing.schedule, Arc::new(rules))
+            (
+                timing.schedule,
+                share(&template.last.rules, Arc::new(rules)),
+            )
         }),
     };
     let mut secrets = Vec::new();
@@ -216,7 +268,7 @@ fn draft(
         Some(shared) if !table.has_any(&target::KEYS) && target::has_no_userinfo(&given) => {
             Some(Target {
                 url: given,
-                ..shared.clone()
+                manner: Arc::clone(&shared.manner),
             })
         }
         _ => target::target(reading, table, given, &mut secrets),
@@ -224,39 +276,33 @@ fn draft(
     secrets.append(&mut reading.came_by_name);
     let (schedule, rules) = rules?;
     let (mut target, expectation) = (target?, expectation?);
-    target.timeout = rules.timeout;
-    target.wants_body = expectation.reads_body();
-    target.masks = match secrets.is_empty() {
+    fit(&mut target, &rules, &expectation);
+    let masks = match secrets.is_empty() {
         true => template.masks.clone(),
         false => Masks::new(secrets.into_iter().chain(template.secrets.iter().cloned())),
     };
+    if target.masks != masks {
+        target.masks = masks;
+    }
+    target.manner = share(&template.last.manners, target.manner);
     check_together(reading, table, &target, &expectation, &rules);
-    let (tags, depends_on, note, enabled, public) = common.unwrap_or_else(|| {
-        (
-            template.tags.clone(),
-            template.depends_on.clone(),
-            template.note.clone(),
-            template.enabled,
-            template.public,
-        )
-    });
     url?;
     let monitor = Monitor {
         name: named?.name.clone(),
-        enabled,
-        tags,
+        enabled: common.enabled,
+        tags: common.tags,
         schedule,
         target: Arc::new(target),
         expectation,
         rules,
-        depends_on: depends_on.iter().map(|name| name.it.clone()).collect(),
-        note,
-        public,
+        depends_on: common.parents,
+        note: common.note,
+        public: common.public,
         renamed_from: renamed_from.as_ref().map(|name| name.it.clone()),
     };
     Some(Draft {
-        monitor,
-        depends_on,
+        monitor: Arc::new(monitor),
+        depends_on: common.depends_on,
         renamed_from,
     })
 }

@@ -14,7 +14,9 @@ use super::redact;
 use super::value;
 use crate::domain::mask::Masks;
 use crate::domain::secret::Secret;
-use crate::domain::target::{ClientCertificate, Credentials, IpVersion, Method, Proxy, Target};
+use crate::domain::target::{
+    ClientCertificate, Credentials, IpVersion, Manner, Method, Proxy, Target,
+};
 
 /// The keys that are read here.
 pub(super) const KEYS: [&str; 17] = [
@@ -78,27 +80,29 @@ pub(super) fn target(
     let client_certificate = client_certificate(reading, table);
     let verify_tls = reading.flag(table, "verify_tls", true);
     let proxy = proxy(reading, table, secrets);
-    Some(Target {
+    Some(Target::new(
         url,
-        method: method?,
-        headers,
-        body,
-        credentials: credentials?,
-        follow_redirects,
-        max_redirects,
-        allow_downgrade,
-        allow_private_redirect,
-        cookies,
-        timeout: std::time::Duration::from_secs(10),
-        max_body: max_body?,
-        wants_body: false,
-        ip_version,
-        ca_pem,
-        client_certificate,
-        verify_tls,
-        proxy: proxy?,
-        masks: Masks::default(),
-    })
+        Manner {
+            method: method?,
+            headers,
+            body,
+            credentials: credentials?,
+            follow_redirects,
+            max_redirects,
+            allow_downgrade,
+            allow_private_redirect,
+            cookies,
+            timeout: std::time::Duration::from_secs(10),
+            max_body: max_body?,
+            wants_body: false,
+            ip_version,
+            ca_pem,
+            client_certificate,
+            verify_tls,
+            proxy: proxy?,
+            masks: Masks::default(),
+        },
+    ))
 }
 
 fn headers(

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::domain::mask::Masks;
 use crate::domain::probe::End;
 use crate::domain::settings::Canaries;
-use crate::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
+use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use crate::policy::connectivity::Canary;
 use crate::probe::Prober;
 
@@ -100,26 +100,28 @@ impl Aviary {
 
 /// Any answer at all will do, so the first one is enough and its status is all the same.
 fn canary_target(url: Url) -> Target {
-    Target {
+    Target::new(
         url,
-        method: Method::Get,
-        headers: Vec::new(),
-        body: None,
-        credentials: Credentials::None,
-        follow_redirects: false,
-        max_redirects: 0,
-        allow_downgrade: true,
-        allow_private_redirect: true,
-        cookies: false,
-        timeout: ROUND,
-        max_body: 4096,
-        wants_body: false,
-        ip_version: IpVersion::Any,
-        ca_pem: None,
-        client_certificate: None,
-        // Whoever answers in the name of another is a captive portal: that is no line.
-        verify_tls: true,
-        proxy: Proxy::None,
-        masks: Masks::default(),
-    }
+        Manner {
+            method: Method::Get,
+            headers: Vec::new(),
+            body: None,
+            credentials: Credentials::None,
+            follow_redirects: false,
+            max_redirects: 0,
+            allow_downgrade: true,
+            allow_private_redirect: true,
+            cookies: false,
+            timeout: ROUND,
+            max_body: 4096,
+            wants_body: false,
+            ip_version: IpVersion::Any,
+            ca_pem: None,
+            client_certificate: None,
+            // Whoever answers in the name of another is a captive portal: that is no line.
+            verify_tls: true,
+            proxy: Proxy::None,
+            masks: Masks::default(),
+        },
+    )
 }

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::domain::mask::{self, Masks};
 use crate::domain::probe::End;
 use crate::domain::settings::HeartbeatSettings;
-use crate::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
+use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use crate::probe::Prober;
 
 /// A ping that is not answered within this time failed; the next one comes anyway.
@@ -103,25 +103,27 @@ async fn ping(url: &Url, prober: &Arc<Prober>) -> bool {
 }
 
 fn target(url: Url) -> Target {
-    Target {
+    Target::new(
         url,
-        method: Method::Get,
-        headers: Vec::new(),
-        body: None,
-        credentials: Credentials::None,
-        follow_redirects: true,
-        max_redirects: 5,
-        allow_downgrade: false,
-        allow_private_redirect: true,
-        cookies: false,
-        timeout: PING_WITHIN,
-        max_body: 4096,
-        wants_body: false,
-        ip_version: IpVersion::Any,
-        ca_pem: None,
-        client_certificate: None,
-        verify_tls: true,
-        proxy: Proxy::None,
-        masks: Masks::default(),
-    }
+        Manner {
+            method: Method::Get,
+            headers: Vec::new(),
+            body: None,
+            credentials: Credentials::None,
+            follow_redirects: true,
+            max_redirects: 5,
+            allow_downgrade: false,
+            allow_private_redirect: true,
+            cookies: false,
+            timeout: PING_WITHIN,
+            max_body: 4096,
+            wants_body: false,
+            ip_version: IpVersion::Any,
+            ca_pem: None,
+            client_certificate: None,
+            verify_tls: true,
+            proxy: Proxy::None,
+            masks: Masks::default(),
+        },
+    )
 }

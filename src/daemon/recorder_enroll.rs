@@ -60,6 +60,7 @@ impl Recorder {
             ..Enrolled::default()
         };
         let mut moved = Vec::new();
+        self.slots = Vec::with_capacity(config.monitors.len());
         for (monitor, id) in config.monitors.iter().zip(known_now.ids) {
             let stored = known.get(&id);
             enrolled.ids.push((monitor.name.clone(), id));
@@ -71,7 +72,7 @@ impl Recorder {
             if slot.memory.kept.paused {
                 enrolled.paused.push(id);
             }
-            moved.push(stored.is_some_and(|stored| stored.url != slot.about.url));
+            moved.push(stored.is_some_and(|stored| stored.url != slot.monitor.url_shown()));
             self.slots.push(slot);
         }
         self.config = Arc::clone(&config);
@@ -165,8 +166,8 @@ impl Recorder {
 }
 
 /// A slot for a monitor that stays, comes back, or is new.
-fn take_over(id: MonitorId, monitor: &Monitor, old: Option<Slot>, past: Option<Past>) -> Slot {
-    let monitor = Arc::new(monitor.clone());
+fn take_over(id: MonitorId, monitor: &Arc<Monitor>, old: Option<Slot>, past: Option<Past>) -> Slot {
+    let monitor = Arc::clone(monitor);
     match old {
         Some(old) => Slot {
             dirty: old.dirty,

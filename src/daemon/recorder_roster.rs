@@ -18,7 +18,6 @@ use crate::store::monitors::MonitorFacts;
 pub(super) struct Slot {
     pub(super) id: MonitorId,
     pub(super) monitor: Arc<Monitor>,
-    pub(super) about: About,
     pub(super) memory: Memory,
     /// Whether what is kept differs from what is stored.
     pub(super) dirty: bool,
@@ -27,11 +26,11 @@ pub(super) struct Slot {
     /// Whether it was failing when those that depend on it were last told.
     pub(super) was_failing: bool,
     /// Places of what it depends on.
-    pub(super) parents: Vec<usize>,
+    pub(super) parents: Box<[usize]>,
     /// Places of those that depend on it.
     pub(super) children: Vec<usize>,
     /// Numbers of the windows that cover it.
-    pub(super) windows: Vec<usize>,
+    pub(super) windows: Box<[usize]>,
     /// When it wants a tick.
     pub(super) wake_at: Option<Timestamp>,
     /// The beginning of its newest check: the next one is later, whatever the clock says.
@@ -45,20 +44,15 @@ impl Slot {
         let newest = memory.recent.newest.as_ref();
         Self {
             id,
-            about: About {
-                monitor: id,
-                name: monitor.name.clone(),
-                url: monitor.url_shown(),
-            },
             last_at: newest.map_or(Timestamp::MIN, |check| check.at),
             clock_at: None,
             monitor,
             was_failing: Parent::of(&memory.kept.status, None).failing,
             dirty: false,
             touched: true,
-            parents: Vec::new(),
+            parents: Box::default(),
             children: Vec::new(),
-            windows: Vec::new(),
+            windows: Box::default(),
             wake_at: None,
             memory,
         }
@@ -82,6 +76,15 @@ impl Slot {
             earliest
         };
         self.last_at
+    }
+
+    /// How notices name it.
+    pub(super) fn about(&self) -> About {
+        About {
+            monitor: self.id,
+            name: self.monitor.name.clone(),
+            url: self.monitor.url_shown(),
+        }
     }
 
     /// When its newest check ended.
@@ -120,11 +123,11 @@ pub(super) fn connect(slots: &mut [Slot], windows: &Windows) -> HashMap<MonitorI
         .collect();
     for slot in slots.iter_mut() {
         slot.children.clear();
-        slot.windows = windows.covering(&slot.monitor);
+        slot.windows = windows.covering(&slot.monitor).into();
     }
     for place in 0..slots.len() {
         let names = &slots[place].monitor.depends_on;
-        let parents: Vec<usize> = names
+        let parents: Box<[usize]> = names
             .iter()
             .filter_map(|name| places.get(name).copied())
             .filter(|parent| *parent != place)

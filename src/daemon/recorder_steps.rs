@@ -108,6 +108,12 @@ impl Recorder {
         };
         let slot = &mut self.slots[place];
         check.at = slot.moment(check.at);
+        if let Some(newest) = &slot.memory.recent.newest
+            && newest.chain == check.chain
+        {
+            // Most checks go the way of the one before: it is kept once.
+            check.chain = Arc::clone(&newest.chain);
+        }
         let check = Arc::new(check);
         let staged = StagedCheck {
             monitor,
@@ -298,7 +304,7 @@ impl Recorder {
             }
             Effect::Say { news, to } => {
                 let notice = Notice {
-                    about: Some(slot.about.clone()),
+                    about: Some(slot.about()),
                     news: self.fit(*news),
                     decided_at: now,
                 };

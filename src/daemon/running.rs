@@ -222,7 +222,7 @@ pub fn tools(config: &Config, prober: &Arc<Prober>) -> Tools {
 fn enabled<'a>(
     config: &'a Config,
     enrolled: &Enrolled,
-) -> impl Iterator<Item = (&'a Monitor, MonitorId)> {
+) -> impl Iterator<Item = (&'a Arc<Monitor>, MonitorId)> {
     let ids: HashMap<MonitorName, MonitorId> = enrolled.ids.iter().cloned().collect();
     config
         .monitors
@@ -241,8 +241,7 @@ fn planned(config: &Config, enrolled: &Enrolled, board: &Board) -> Vec<Planned> 
             last_check: live
                 .as_ref()
                 .and_then(|live| Some(live.newest.as_ref()?.at)),
-            // The recorder has it shared already.
-            monitor: live.map_or_else(|| Arc::new(monitor.clone()), |live| live.monitor),
+            monitor: Arc::clone(monitor),
         }
     });
     planned.collect()

@@ -7,7 +7,7 @@ use crate::domain::check::{Check, Timings, Verdict};
 use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::mask::Masks;
 use crate::domain::monitor::{CronText, Monitor, MonitorName, Rules, Schedule};
-use crate::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
+use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use crate::domain::timestamp::Timestamp;
 
 /// A monitor of `http://192.0.2.1/` with defaults, checked every `interval`.
@@ -15,7 +15,7 @@ pub(super) fn monitor(name: &str, interval: Duration) -> Monitor {
     Monitor {
         name: MonitorName::parse(name).unwrap(),
         enabled: true,
-        tags: Vec::new(),
+        tags: Arc::default(),
         schedule: Schedule::Every(interval),
         target: Arc::new(target("http://192.0.2.1/")),
         expectation: Arc::new(Expectation {
@@ -39,8 +39,8 @@ pub(super) fn monitor(name: &str, interval: Duration) -> Monitor {
             alert_on_redirect_change: false,
             to: Vec::new(),
         }),
-        depends_on: Vec::new(),
-        note: String::new(),
+        depends_on: Arc::default(),
+        note: "".into(),
         public: true,
         renamed_from: None,
     }
@@ -56,27 +56,29 @@ pub(super) fn cron_monitor(name: &str, expression: &str) -> Monitor {
 
 /// A plain GET.
 pub(super) fn target(url: &str) -> Target {
-    Target {
-        url: url::Url::parse(url).unwrap(),
-        method: Method::Get,
-        headers: Vec::new(),
-        body: None,
-        credentials: Credentials::None,
-        follow_redirects: true,
-        max_redirects: 10,
-        allow_downgrade: false,
-        allow_private_redirect: false,
-        cookies: true,
-        timeout: Duration::from_secs(10),
-        max_body: 1 << 20,
-        wants_body: false,
-        ip_version: IpVersion::Any,
-        ca_pem: None,
-        client_certificate: None,
-        verify_tls: true,
-        proxy: Proxy::None,
-        masks: Masks::default(),
-    }
+    Target::new(
+        url::Url::parse(url).unwrap(),
+        Manner {
+            method: Method::Get,
+            headers: Vec::new(),
+            body: None,
+            credentials: Credentials::None,
+            follow_redirects: true,
+            max_redirects: 10,
+            allow_downgrade: false,
+            allow_private_redirect: false,
+            cookies: true,
+            timeout: Duration::from_secs(10),
+            max_body: 1 << 20,
+            wants_body: false,
+            ip_version: IpVersion::Any,
+            ca_pem: None,
+            client_certificate: None,
+            verify_tls: true,
+            proxy: Proxy::None,
+            masks: Masks::default(),
+        },
+    )
 }
 
 /// A good check.

@@ -130,6 +130,9 @@ impl Timetable {
             .filter(|planned| !self.by_id.contains_key(&planned.id))
             .count();
         let window = first_check_window(new);
+        self.entries
+            .reserve_exact(new.saturating_sub(self.free.len()));
+        self.by_id.reserve(new);
         for planned in planned {
             match self.by_id.get(&planned.id) {
                 Some(index) => self.change(*index, planned, now),

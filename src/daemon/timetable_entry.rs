@@ -7,11 +7,15 @@ use crate::domain::monitor::{Monitor, MonitorId, Schedule};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::grid::{self, Grid};
 
-/// A monitor without a fresh check gets one within this time.
+/// A monitor without a fresh check gets one within this time, where there are not too many of them.
 const FIRST_CHECK_WITHIN: Duration = Duration::from_secs(9);
 
 /// How much of that time each of several such monitors gets: 100 checks a second.
 const FIRST_CHECK_GAP: Duration = Duration::from_millis(10);
+
+/// Faster than 2 000 a second they do not begin, however many there are: a core is busy with twice as
+/// many, and what a list of 100 000 is behind must not be sent out in one blow.
+const FIRST_CHECK_GAP_MIN: Duration = Duration::from_micros(500);
 
 /// Slots of one monitor that passed without a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +139,9 @@ pub(super) fn grid_of(monitor: &Monitor) -> Option<Grid> {
 }
 
 pub(super) fn first_check_window(monitors: usize) -> Duration {
+    let monitors = u32::try_from(monitors).unwrap_or(u32::MAX);
     FIRST_CHECK_GAP
-        .saturating_mul(u32::try_from(monitors).unwrap_or(u32::MAX))
+        .saturating_mul(monitors)
         .min(FIRST_CHECK_WITHIN)
+        .max(FIRST_CHECK_GAP_MIN.saturating_mul(monitors))
 }

@@ -12,7 +12,7 @@ pub const STARS: &str = "***";
 const SENSITIVE: [&str; 7] = ["token", "key", "secret", "password", "sig", "code", "state"];
 
 /// The secret values that one monitor knows of (from `${NAME}`, passwords, tokens), replaced wherever they appear.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Masks(Arc<[String]>);
 
 impl Masks {

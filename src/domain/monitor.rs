@@ -99,7 +99,8 @@ pub enum Schedule {
 /// One entry of `[[monitor]]`, complete and valid.
 ///
 /// What the probe needs is the [`Target`], what the judge needs the [`Expectation`], what the alert
-/// machine needs the [`Rules`]; they are shared so that a check in flight keeps those it began with.
+/// machine needs the [`Rules`]. What equals that of other monitors is shared with them, and all of it
+/// with a check in flight, which keeps what it began with.
 #[derive(Debug, Clone)]
 pub struct Monitor {
     /// Its unique name.
@@ -107,7 +108,7 @@ pub struct Monitor {
     /// Disabled monitors are known (their history stays) and not checked.
     pub enabled: bool,
     /// Free words to select monitors by.
-    pub tags: Vec<String>,
+    pub tags: Arc<[String]>,
     /// When it is checked.
     pub schedule: Schedule,
     /// What is requested.
@@ -117,9 +118,9 @@ pub struct Monitor {
     /// When and to whom it is told.
     pub rules: Arc<Rules>,
     /// Monitors without which this one cannot be reached.
-    pub depends_on: Vec<MonitorName>,
+    pub depends_on: Arc<[MonitorName]>,
     /// A runbook link, an owner: shown in mails and, with the token, on pages.
-    pub note: String,
+    pub note: Arc<str>,
     /// Whether it exists for whoever has no token.
     pub public: bool,
     /// The name it had before.

@@ -1,6 +1,7 @@
 //! What one check requests, and over which way.
 
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,44 @@ use super::mask::Masks;
 use super::secret::Secret;
 
 /// The request of one monitor, its credentials and its limits. Built by the configuration only.
+///
+/// All but the URL is the same for most monitors of a long list, and shared by them: reading goes
+/// through to the [`Manner`], changing it copies it first.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Where the first request goes, userinfo and secrets in clear.
     pub url: Url,
+    /// How it is requested.
+    pub manner: Arc<Manner>,
+}
+
+impl Target {
+    /// A target that shares its manner with nobody yet.
+    pub fn new(url: Url, manner: Manner) -> Self {
+        Self {
+            url,
+            manner: Arc::new(manner),
+        }
+    }
+}
+
+impl Deref for Target {
+    type Target = Manner;
+
+    fn deref(&self) -> &Manner {
+        &self.manner
+    }
+}
+
+impl DerefMut for Target {
+    fn deref_mut(&mut self) -> &mut Manner {
+        Arc::make_mut(&mut self.manner)
+    }
+}
+
+/// How a URL is requested: everything of a [`Target`] but the URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manner {
     /// The method of the first request.
     pub method: Method,
     /// User-set headers, in order; names are valid tokens, values valid field values.

@@ -19,7 +19,7 @@ use crate::domain::monitor::MonitorId;
 const REMEMBERED: usize = 8;
 /// New chains, address lists, failures or certificates of one monitor in a day that are stored as they are.
 /// A Location with a nonce makes every chain new; after that many only what is stable of it is kept.
-const NEW_A_DAY: u32 = 200;
+const NEW_A_DAY: u16 = 200;
 
 /// The numbers given, newest first, by monitor.
 #[derive(Debug, Default)]
@@ -30,7 +30,8 @@ pub(super) struct Interner {
 #[derive(Debug, Default)]
 struct Known {
     chains: Recent<Arc<Chain>>,
-    peers: Recent<Vec<Option<SocketAddr>>>,
+    /// The chains whose addresses they are.
+    peers: Recent<Arc<Chain>>,
     failures: Recent<Failure>,
     certificates: Recent<Arc<Certificate>>,
     budget: Budget,
@@ -38,26 +39,26 @@ struct Known {
 
 #[derive(Debug, Default)]
 struct Budget {
-    day: i64,
-    chains: u32,
-    peers: u32,
-    failures: u32,
-    certificates: u32,
+    day: i32,
+    chains: u16,
+    peers: u16,
+    failures: u16,
+    certificates: u16,
 }
 
 /// The newest few values with their numbers and the day they were last marked as used.
 #[derive(Debug)]
-struct Recent<T>(Vec<(T, i64, i64)>);
+struct Recent<T>(Box<[(T, i64, i32)]>);
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(Box::default())
     }
 }
 
 impl<T> Recent<T> {
     /// The number of a value that is still remembered, with whether it must be marked as used.
-    fn find(&mut self, day: i64, same: impl Fn(&T) -> bool) -> Option<(i64, bool)> {
+    fn find(&mut self, day: i32, same: impl Fn(&T) -> bool) -> Option<(i64, bool)> {
         let place = self.0.iter().position(|(value, ..)| same(value))?;
         self.0[..=place].rotate_right(1);
         let first = &mut self.0[0];
@@ -66,9 +67,11 @@ impl<T> Recent<T> {
         Some((first.1, stale))
     }
 
-    fn put(&mut self, value: T, id: i64, day: i64) {
-        self.0.truncate(REMEMBERED - 1);
-        self.0.insert(0, (value, id, day));
+    fn put(&mut self, value: T, id: i64, day: i32) {
+        // Most monitors have one value of a sort for ever: exactly as large as needed.
+        let older = std::mem::take(&mut self.0).into_iter();
+        let newest = std::iter::once((value, id, day));
+        self.0 = newest.chain(older.take(REMEMBERED - 1)).collect();
     }
 }
 
@@ -76,10 +79,10 @@ impl Interner {
     /// Forgets everything, since what was inserted was rolled back or swept. Budgets stay spent.
     pub(super) fn forget(&mut self) {
         for known in self.monitors.values_mut() {
-            known.chains.0.clear();
-            known.peers.0.clear();
-            known.failures.0.clear();
-            known.certificates.0.clear();
+            known.chains = Recent::default();
+            known.peers = Recent::default();
+            known.failures = Recent::default();
+            known.certificates = Recent::default();
         }
     }
 
@@ -91,7 +94,7 @@ impl Interner {
         check: &Check,
         interval_ms: i64,
     ) -> Result<Context> {
-        let day = check.at.as_ms().div_euclid(86_400_000);
+        let day = i32::try_from(check.at.as_ms().div_euclid(86_400_000)).unwrap_or(i32::MAX);
         let known = self.monitors.entry(monitor).or_default();
         if known.budget.day != day {
             known.budget = Budget {
@@ -135,7 +138,7 @@ pub(super) fn state_number(check: &Check) -> u8 {
 }
 
 impl Known {
-    fn chain(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i64) -> Result<i64> {
+    fn chain(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i32) -> Result<i64> {
         if let Some((id, stale)) = self.chains.find(day, |known| same_way(known, chain)) {
             return used(connection, "chains", id, day, stale);
         }
@@ -156,8 +159,9 @@ impl Known {
                 }
                 return Ok(id);
             }
-            if self.budget.chains < NEW_A_DAY * (cut + 1) || cut == Way::CUTS {
-                self.budget.chains += 1;
+            let allowed = u32::from(NEW_A_DAY) * (cut + 1);
+            if u32::from(self.budget.chains) < allowed || cut == Way::CUTS {
+                self.budget.chains = self.budget.chains.saturating_add(1);
                 connection
                     .prepare_cached(
                         "INSERT INTO chains (digest, shape, way, used_day) VALUES (?1, ?2, ?3, ?4)",
@@ -174,21 +178,14 @@ impl Known {
         }
     }
 
-    fn peers(&mut self, connection: &Connection, chain: &Chain, day: i64) -> Result<i64> {
-        let list = || {
-            chain
-                .redirects
-                .iter()
-                .map(|redirect| redirect.remote_addr)
-                .chain([chain.remote_addr])
-        };
+    fn peers(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i32) -> Result<i64> {
         if let Some((id, stale)) = self
             .peers
-            .find(day, |known| known.iter().copied().eq(list()))
+            .find(day, |known| peers_of(known).eq(peers_of(chain)))
         {
             return used(connection, "peers", id, day, stale);
         }
-        let mut text = addresses(list());
+        let mut text = addresses(peers_of(chain));
         let mut find = connection.prepare_cached("SELECT id FROM peers WHERE addresses = ?1")?;
         let mut found = find.query_row([&text], |row| row.get(0)).optional()?;
         if found.is_none() && self.budget.peers >= NEW_A_DAY {
@@ -209,12 +206,12 @@ impl Known {
             }
         };
         if self.budget.peers < NEW_A_DAY {
-            self.peers.put(list().collect(), id, day);
+            self.peers.put(Arc::clone(chain), id, day);
         }
         Ok(id)
     }
 
-    fn failure(&mut self, connection: &Connection, failure: &Failure, day: i64) -> Result<i64> {
+    fn failure(&mut self, connection: &Connection, failure: &Failure, day: i32) -> Result<i64> {
         if let Some((id, stale)) = self.failures.find(day, |known| known == failure) {
             return used(connection, "failures", id, day, stale);
         }
@@ -253,7 +250,7 @@ impl Known {
         &mut self,
         connection: &Connection,
         certificate: &Arc<Certificate>,
-        day: i64,
+        day: i32,
     ) -> Result<i64> {
         if let Some((id, stale)) = self.certificates.find(day, |known| known == certificate) {
             return used(connection, "certificates", id, day, stale);
@@ -302,6 +299,11 @@ impl Known {
     }
 }
 
+fn peers_of(chain: &Chain) -> impl Iterator<Item = Option<SocketAddr>> {
+    let hops = chain.redirects.iter().map(|redirect| redirect.remote_addr);
+    hops.chain([chain.remote_addr])
+}
+
 fn same_way(a: &Chain, b: &Chain) -> bool {
     a.final_url == b.final_url
         && a.redirects.len() == b.redirects.len()
@@ -316,7 +318,7 @@ pub(super) fn used(
     connection: &Connection,
     table: &str,
     id: i64,
-    day: i64,
+    day: impl Into<i64>,
     stale: bool,
 ) -> Result<i64> {
     if stale {
@@ -324,7 +326,7 @@ pub(super) fn used(
             .prepare_cached(&format!(
                 "UPDATE {table} SET used_day = ?2 WHERE id = ?1 AND used_day < ?2"
             ))?
-            .execute((id, day))?;
+            .execute((id, day.into()))?;
     }
     Ok(id)
 }

@@ -41,7 +41,11 @@ fn line(monitor: &Monitor) -> String {
 }
 
 fn lines(config: &Config) -> Vec<String> {
-    config.monitors.iter().map(line).collect()
+    config
+        .monitors
+        .iter()
+        .map(|monitor| line(monitor))
+        .collect()
 }
 
 #[test]
@@ -131,7 +135,7 @@ maintenance:
     let [front, back] = &config.monitors[..] else {
         panic!("two monitors");
     };
-    assert!(!front.target.verify_tls && front.tags == ["core"]);
+    assert!(!front.target.verify_tls && *front.tags == ["core"]);
     assert_eq!(front.expectation.json.len(), 1);
     assert_eq!(back.expectation.body_contains, ["herman"]);
     assert_eq!(back.expectation.json.len(), 2);
@@ -181,7 +185,7 @@ fn uptime_kuma() {
             "Query | GET https://q.example.com/ | 200-299 every 1m within 10s | down after 3",
         ]
     );
-    assert_eq!(config.monitors[0].tags, ["prod", "team:web", "Shops"]);
+    assert_eq!(*config.monitors[0].tags, ["prod", "team:web", "Shops"]);
     assert_eq!(
         config.monitors[0].target.headers[0].1.reveal(),
         "${literal}"
@@ -262,7 +266,7 @@ scrape_configs:
             "example.com:8080 | GET http://example.com:8080/ | 200-201, 204 every 15s within 5s | down after 3",
         ]
     );
-    assert_eq!(config.monitors[0].tags, ["blackbox", "team:web"]);
+    assert_eq!(*config.monitors[0].tags, ["blackbox", "team:web"]);
     let alone = import::blackbox(prometheus, None).unwrap();
     assert_eq!(loaded(&alone).monitors.len(), 3, "{:?}", alone.left_out);
 }

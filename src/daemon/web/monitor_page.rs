@@ -66,7 +66,7 @@ pub(super) fn gather(
         row: pages::row(view, past, live),
         how: how(&live.monitor),
         note: match view.audience {
-            Audience::Owner => live.monitor.note.clone(),
+            Audience::Owner => live.monitor.note.to_string(),
             Audience::Public => String::new(),
         },
         next_check_at: next_check_at(live, view.config, view.now),

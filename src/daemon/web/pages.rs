@@ -122,7 +122,7 @@ pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
     MonitorRow {
         name: live.monitor.name.as_str().to_owned(),
         url: view.url(&live.monitor.url_shown(), true).into_owned(),
-        tags: live.monitor.tags.clone(),
+        tags: live.monitor.tags.to_vec(),
         state,
         since: (live.shown.state != ShownState::Pending).then_some(live.shown.since),
         cause,

@@ -15,7 +15,7 @@ use sitewatch::domain::mask::Masks;
 use sitewatch::domain::monitor::{Monitor, MonitorId, MonitorName, Rules, Schedule};
 use sitewatch::domain::notice::{About, MailKind, News, Notice, Parcel};
 use sitewatch::domain::secret::Secret;
-use sitewatch::domain::target::{Credentials, IpVersion, Method, Proxy, Target};
+use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::view::mail::context::{Acked, Context, Delay, History, Month, OtherDown, ReportRow};
 use url::Url;
@@ -75,32 +75,34 @@ pub fn shop() -> Monitor {
     Monitor {
         name: name("shop"),
         enabled: true,
-        tags: Vec::new(),
+        tags: Arc::default(),
         schedule: Schedule::Every(Duration::from_secs(60)),
-        target: Arc::new(Target {
-            url: Url::parse("http://shop.example.com/").unwrap(),
-            method: Method::Get,
-            headers: vec![("X-Api-Key".into(), Secret::new("s3cr3t-value"))],
-            body: None,
-            credentials: Credentials::Basic {
-                username: "kim".into(),
-                password: Secret::new("hunter22"),
+        target: Arc::new(Target::new(
+            Url::parse("http://shop.example.com/").unwrap(),
+            Manner {
+                method: Method::Get,
+                headers: vec![("X-Api-Key".into(), Secret::new("s3cr3t-value"))],
+                body: None,
+                credentials: Credentials::Basic {
+                    username: "kim".into(),
+                    password: Secret::new("hunter22"),
+                },
+                follow_redirects: true,
+                max_redirects: 10,
+                allow_downgrade: false,
+                allow_private_redirect: false,
+                cookies: true,
+                timeout: Duration::from_secs(10),
+                max_body: 1 << 20,
+                wants_body: false,
+                ip_version: IpVersion::Any,
+                ca_pem: None,
+                client_certificate: None,
+                verify_tls: true,
+                proxy: Proxy::None,
+                masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),
             },
-            follow_redirects: true,
-            max_redirects: 10,
-            allow_downgrade: false,
-            allow_private_redirect: false,
-            cookies: true,
-            timeout: Duration::from_secs(10),
-            max_body: 1 << 20,
-            wants_body: false,
-            ip_version: IpVersion::Any,
-            ca_pem: None,
-            client_certificate: None,
-            verify_tls: true,
-            proxy: Proxy::None,
-            masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),
-        }),
+        )),
         expectation: Arc::new(Expectation {
             status: StatusSet::parse(["2xx"]).unwrap(),
             final_url: None,
@@ -122,7 +124,7 @@ pub fn shop() -> Monitor {
             alert_on_redirect_change: true,
             to: vec![Address::parse("ops@example.com").unwrap()],
         }),
-        depends_on: Vec::new(),
+        depends_on: Arc::default(),
         note: "Runbook: https://wiki.example.com/shop - on call: Kim".into(),
         public: true,
         renamed_from: None,

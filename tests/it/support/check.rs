@@ -8,7 +8,9 @@ use sitewatch::clock;
 use sitewatch::domain::check::Check;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::mask::Masks;
-use sitewatch::domain::target::{Credentials, DnsSettings, IpVersion, Method, Proxy, Target};
+use sitewatch::domain::target::{
+    Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
+};
 use sitewatch::policy::judge::judge;
 use sitewatch::probe::Prober;
 use url::Url;
@@ -17,27 +19,29 @@ use super::dns::NameServer;
 
 /// The defaults of a monitor.
 pub fn target(url: &str) -> Target {
-    Target {
-        url: Url::parse(url).expect("a URL"),
-        method: Method::Get,
-        headers: Vec::new(),
-        body: None,
-        credentials: Credentials::None,
-        follow_redirects: true,
-        max_redirects: 10,
-        allow_downgrade: false,
-        allow_private_redirect: false,
-        cookies: true,
-        timeout: Duration::from_secs(10),
-        max_body: 1 << 20,
-        wants_body: false,
-        ip_version: IpVersion::Any,
-        ca_pem: None,
-        client_certificate: None,
-        verify_tls: true,
-        proxy: Proxy::None,
-        masks: Masks::default(),
-    }
+    Target::new(
+        Url::parse(url).expect("a URL"),
+        Manner {
+            method: Method::Get,
+            headers: Vec::new(),
+            body: None,
+            credentials: Credentials::None,
+            follow_redirects: true,
+            max_redirects: 10,
+            allow_downgrade: false,
+            allow_private_redirect: false,
+            cookies: true,
+            timeout: Duration::from_secs(10),
+            max_body: 1 << 20,
+            wants_body: false,
+            ip_version: IpVersion::Any,
+            ca_pem: None,
+            client_certificate: None,
+            verify_tls: true,
+            proxy: Proxy::None,
+            masks: Masks::default(),
+        },
+    )
 }
 
 /// The defaults of a monitor.

@@ -17,10 +17,9 @@ use crate::support::pki::{Pair, good_site};
 use crate::support::site::{Act, DeafPort, Site, answer, closed_port, redirect, say};
 
 fn soon(url: &str) -> sitewatch::domain::target::Target {
-    sitewatch::domain::target::Target {
-        timeout: Duration::from_millis(400),
-        ..target(url)
-    }
+    let mut soon = target(url);
+    soon.timeout = Duration::from_millis(400);
+    soon
 }
 
 async fn of_name(says: Says) -> Check {

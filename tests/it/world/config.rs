@@ -15,7 +15,9 @@ use sitewatch::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
 use sitewatch::domain::settings::{
     AlertSettings, Canaries, EmailSettings, Flapping, MailTransport, Retention,
 };
-use sitewatch::domain::target::{Credentials, DnsSettings, IpVersion, Method, Proxy, Target};
+use sitewatch::domain::target::{
+    Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
+};
 
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -29,7 +31,7 @@ pub fn monitor(name: &str) -> Monitor {
     Monitor {
         name: MonitorName::parse(name).unwrap(),
         enabled: true,
-        tags: Vec::new(),
+        tags: Arc::default(),
         schedule: Schedule::Every(seconds(60)),
         target: Arc::new(target(name)),
         expectation: Arc::new(Expectation {
@@ -53,35 +55,37 @@ pub fn monitor(name: &str) -> Monitor {
             alert_on_redirect_change: false,
             to: vec![address("ops@example.com"), address("boss@example.com")],
         }),
-        depends_on: Vec::new(),
-        note: String::new(),
+        depends_on: Arc::default(),
+        note: "".into(),
         public: true,
         renamed_from: None,
     }
 }
 
 fn target(name: &str) -> Target {
-    Target {
-        url: format!("https://{name}.example.com/").parse().unwrap(),
-        method: Method::Get,
-        headers: Vec::new(),
-        body: None,
-        credentials: Credentials::None,
-        follow_redirects: true,
-        max_redirects: 10,
-        allow_downgrade: false,
-        allow_private_redirect: false,
-        cookies: true,
-        timeout: seconds(10),
-        max_body: 1 << 20,
-        wants_body: false,
-        ip_version: IpVersion::Any,
-        ca_pem: None,
-        client_certificate: None,
-        verify_tls: true,
-        proxy: Proxy::None,
-        masks: Masks::default(),
-    }
+    Target::new(
+        format!("https://{name}.example.com/").parse().unwrap(),
+        Manner {
+            method: Method::Get,
+            headers: Vec::new(),
+            body: None,
+            credentials: Credentials::None,
+            follow_redirects: true,
+            max_redirects: 10,
+            allow_downgrade: false,
+            allow_private_redirect: false,
+            cookies: true,
+            timeout: seconds(10),
+            max_body: 1 << 20,
+            wants_body: false,
+            ip_version: IpVersion::Any,
+            ca_pem: None,
+            client_certificate: None,
+            verify_tls: true,
+            proxy: Proxy::None,
+            masks: Masks::default(),
+        },
+    )
 }
 
 pub fn config(monitors: Vec<Monitor>) -> Config {
@@ -124,7 +128,7 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         canaries: Canaries::None,
         report: None,
         heartbeat: None,
-        monitors,
+        monitors: monitors.into_iter().map(Arc::new).collect(),
         maintenance: Vec::new(),
         warnings: Vec::new(),
     }

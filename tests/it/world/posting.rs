@@ -44,7 +44,7 @@ impl Post {
         let mut config = config(names.collect());
         config.alerts.reminder = None;
         for monitor in &mut config.monitors {
-            Arc::make_mut(&mut monitor.rules).to = vec![address("ops@example.com")];
+            Arc::make_mut(&mut Arc::make_mut(monitor).rules).to = vec![address("ops@example.com")];
         }
         Self::of(config)
     }

@@ -279,7 +279,7 @@ fn whoever_leaves_while_down_leaves_without_a_word() {
         if how == "disabled" {
             let mut disabled = monitor("a");
             disabled.enabled = false;
-            without.monitors.push(disabled);
+            without.monitors.push(Arc::new(disabled));
         }
         if how == "removed while we slept" {
             desk = desk.reopened(without);
@@ -306,7 +306,7 @@ fn whoever_leaves_while_down_leaves_without_a_word() {
 fn a_recovery_goes_to_exactly_those_who_were_told() {
     let to = |names: &[&str]| {
         let mut config = two();
-        let rules = Arc::make_mut(&mut config.monitors[0].rules);
+        let rules = Arc::make_mut(&mut Arc::make_mut(&mut config.monitors[0]).rules);
         rules.to = names.iter().map(|name| address(name)).collect();
         config
     };
@@ -343,7 +343,7 @@ fn a_recovery_goes_to_exactly_those_who_were_told() {
 fn children_of_a_failing_parent_are_silent() {
     let child = |name| {
         let mut child = monitor(name);
-        child.depends_on = vec![MonitorName::parse("router").unwrap()];
+        child.depends_on = [MonitorName::parse("router").unwrap()].into();
         child
     };
     let mut desk = Desk::new(config(vec![monitor("router"), child("a"), child("b")]));

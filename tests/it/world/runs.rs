@@ -226,7 +226,7 @@ fn families_that_die_keep_the_promises() {
     for seed in 1000..1060 {
         let mut monitors = vec![monitor("a"), monitor("b"), monitor("c")];
         for child in &mut monitors[1..] {
-            child.depends_on = vec![MonitorName::parse("a").unwrap()];
+            child.depends_on = [MonitorName::parse("a").unwrap()].into();
         }
         let path = directory.path().join(format!("{seed}.db"));
         let template = directory.path().join("template.db");
@@ -260,7 +260,7 @@ fn a_storm_is_one_digest() {
         for number in 0..sites {
             let mut site = monitor(&format!("site-{number}"));
             if with_parent {
-                site.depends_on = vec![MonitorName::parse("router").unwrap()];
+                site.depends_on = [MonitorName::parse("router").unwrap()].into();
             }
             monitors.push(site);
         }
