@@ -165,8 +165,8 @@ pub fn size() {
             concurrency: 512,
         };
         let running = Running::start(&target, root.path(), &load);
-        // The first round is spread over the first seconds; what counts comes after it.
-        wait(Duration::from_secs(if monitors > 1000 { 30 } else { 12 }));
+        // Each first check comes soon after the start, beside the grid; what counts comes after them and the first slots.
+        wait(Duration::from_secs(if monitors > 1000 { 75 } else { 12 }));
         report(
             &mut target,
             root.path(),
