@@ -74,17 +74,36 @@ fn heights(times: &Times) -> [u64; 5] {
     heights
 }
 
+/// Whether a day was up from its first check to its end.
+const fn is_whole(day: &Day) -> bool {
+    day.times.up_ms > 0 && day.times.up_ms == day.times.whole_ms()
+}
+
 /// The bars of one monitor; `label` names it for screen readers.
 pub fn bars(days: &[Day], label: &str) -> Markup {
     let days = &days[days.len().saturating_sub(DAYS)..];
     let mut paths = [const { String::new() }; 5];
     let mut signs = [const { String::new() }; 3];
     let mut none = String::new();
+    let mut whole = String::new();
     let mut titles = String::new();
     for (index, day) in days.iter().enumerate() {
         let x = (DAYS - days.len() + index) * PITCH;
         if day.times.whole_ms() == 0 {
             let _ = write!(none, "M{x} {HEIGHT}h{COLUMN}");
+            continue;
+        }
+        if is_whole(day) {
+            // Days that were up from end to end are most days: a dash for each, drawn by the style sheet.
+            if index == 0 || !is_whole(&days[index - 1]) {
+                let run = days[index..].iter().take_while(|day| is_whole(day)).count();
+                let _ = write!(
+                    whole,
+                    "M{x} {}h{}",
+                    HEIGHT / 2,
+                    run * PITCH - (PITCH - COLUMN)
+                );
+            }
             continue;
         }
         let mut bottom = HEIGHT;
@@ -114,6 +133,7 @@ pub fn bars(days: &[Day], label: &str) -> Markup {
         svg.bars role="img" aria-label={ (label) ": " (summary(days)) }
             viewBox={ "0 0 " (width) " " (WHOLE) } preserveAspectRatio="none" {
             @if !none.is_empty() { path.f-none d=(none) {} }
+            @if !whole.is_empty() { path.f-whole d=(whole) {} }
             @for (path, class) in paths.iter().zip(classes) {
                 @if !path.is_empty() { path class=(class) d=(path) {} }
             }
@@ -155,7 +175,14 @@ fn summary(days: &[Day]) -> String {
     let Some(share) = sum.uptime() else {
         return "no data yet".to_owned();
     };
-    let mut text = format!("{} up in {} days", words::percent(Some(share)), days.len());
+    let mut text = format!(
+        "{} up in {}",
+        words::percent(Some(share)),
+        match days.len() {
+            1 => "1 day".to_owned(),
+            count => format!("{count} days"),
+        }
+    );
     let bad: Vec<&Day> = days.iter().filter(|day| day.times.down_ms > 0).collect();
     if bad.is_empty() {
         text.push_str(", no outage");
@@ -198,6 +225,25 @@ mod tests {
     }
 
     #[test]
+    fn whole_days_are_one_dashed_line_and_others_stand_apart() {
+        let day = |number: i8, down_ms| Day {
+            date: jiff::civil::date(2026, 11, number),
+            times: Times {
+                up_ms: 86_400_000 - down_ms,
+                down_ms,
+                ..Times::default()
+            },
+        };
+        let drawn = bars(&[day(1, 0), day(2, 0), day(3, 5000), day(4, 0)], "shop").0;
+        // Columns stand at the right end: the 87th of 90 is the first.
+        assert!(
+            drawn.contains("<path class=\"f-whole\" d=\"M516 18h10M534 18h4\">"),
+            "{drawn}"
+        );
+        assert!(drawn.contains("<path class=\"f-down\" d=\"M528 29h4v7h-4z\">"));
+    }
+
+    #[test]
     fn a_day_in_words() {
         let date = jiff::civil::date(2026, 11, 3);
         let times = Times {
@@ -210,7 +256,7 @@ mod tests {
         assert_eq!(sentence(&day), "3 Nov: 14m 5s down, 1h unknown");
         assert_eq!(
             summary(&[day]),
-            "0.00\u{202f}% up in 1 days; down 14m 5s on 3 Nov"
+            "0.00\u{202f}% up in 1 day; down 14m 5s on 3 Nov"
         );
     }
 }
