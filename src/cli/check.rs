@@ -13,6 +13,7 @@ use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
 use super::{output, place};
 use crate::clock;
+use crate::daemon::limits::make_room;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::mask::{self, Masks};
@@ -72,6 +73,7 @@ struct Plan {
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let plan = plan(context, args)?;
+    let concurrent = room(&plan);
     let prober = Prober::new(&plan.dns).map_err(CliError::machine)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -87,7 +89,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         let mut running = JoinSet::new();
         let mut waiting = plan.sites.iter().cloned().enumerate();
         loop {
-            while running.len() < plan.concurrent
+            while running.len() < concurrent
                 && let Some((index, site)) = waiting.next()
             {
                 let prober = prober.clone();
@@ -109,6 +111,13 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         }
     })?;
     report.end(context, begun.elapsed())
+}
+
+/// How many checks there are at once: more than the system has descriptors for would be failures of ours.
+fn room(plan: &Plan) -> usize {
+    let wanted = u32::try_from(plan.concurrent.min(plan.sites.len())).unwrap_or(u32::MAX);
+    let room = make_room(wanted.max(1));
+    usize::try_from(room.slots).unwrap_or(plan.concurrent)
 }
 
 /// What has come out so far, and how it is shown.
@@ -253,6 +262,12 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
         let lower = text.to_ascii_lowercase();
         lower.starts_with("http://") || lower.starts_with("https://")
     };
+    let has_other_scheme = |text: &&String| text.contains("://") && !is_url(text);
+    if let Some(site) = args.sites.iter().find(has_other_scheme) {
+        let quoted = output::quoted(site);
+        let message = format!("`{quoted}` cannot be checked: only http:// and https:// can");
+        return Err(CliError::Usage(message));
+    }
     let only_urls = !args.sites.is_empty() && args.sites.iter().all(|site| is_url(site));
     if only_urls && context.options.config.is_none() {
         let sites = args.sites.iter().map(|url| of_url(url));

@@ -107,7 +107,7 @@ fn ask_daemon(config: &Config, request: &Request) -> Result<Option<Answer>, CliE
 fn email(config: &Config) -> Result<&EmailSettings, CliError> {
     config.email.as_ref().ok_or_else(|| {
         let file = config.file.display();
-        CliError::Configuration(format!("{file} has no [email]: nothing is mailed"))
+        CliError::Configuration(format!("error: {file} has no [email]: nothing is mailed"))
     })
 }
 

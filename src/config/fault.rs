@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::render;
-use super::source::{Place, Source};
+use super::source::{Place, Source, in_order};
 use crate::domain::text;
 
 /// More faults than this are counted, not shown: nobody reads them at once.
@@ -82,10 +82,9 @@ impl std::error::Error for ConfigErrors {}
 
 impl ConfigErrors {
     pub(super) fn new(file: PathBuf, sources: Vec<Source>, mut faults: Vec<Fault>) -> Self {
-        faults.sort_by(|a, b| {
-            a.place
-                .cmp(&b.place)
-                .then_with(|| a.message.cmp(&b.message))
+        faults.sort_by_cached_key(|fault| {
+            let place = fault.place.map(|place| (in_order(&sources, place), place));
+            (place, fault.message.clone())
         });
         faults.dedup();
         Self {

@@ -108,7 +108,9 @@ impl<'t> Table<'t> {
 
     /// Whether the table itself has one of these keys.
     pub(super) fn has_any(&self, keys: &[&str]) -> bool {
-        self.own.len() > 1 && keys.iter().any(|key| self.own.contains_key(*key))
+        self.own
+            .keys()
+            .any(|own| keys.iter().any(|key| *key == own.get_ref().as_ref()))
     }
 }
 

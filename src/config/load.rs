@@ -16,10 +16,12 @@ use super::links;
 use super::maintenance;
 use super::model::{Config, DaemonSettings};
 use super::monitor;
+use super::pieces::pieces;
 use super::reading::Reading;
 use super::sections::{self, section};
-use super::source::{Place, Source};
+use super::source::{Place, Source, in_order};
 use super::suggest::nearest;
+use super::syntax::parse;
 use crate::domain::monitor::MonitorName;
 use crate::domain::settings::{AlertSettings, Canaries, MailTransport};
 
@@ -27,8 +29,6 @@ use crate::domain::settings::{AlertSettings, Canaries, MailTransport};
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// More included files than this are a wrong pattern.
 const FILES_MAX: usize = 10_000;
-/// More syntax errors than this of one file are noise that the first ones caused.
-const SYNTAX_ERRORS_MAX: usize = 50;
 
 /// What the reading commands need of a configuration, also of one that has faults elsewhere.
 #[derive(Debug, Clone)]
@@ -143,7 +143,7 @@ fn read(file: &Path, environment: &Environment) -> Outcome {
         }
     };
     let mut reading = Reading::new(environment);
-    reading.sources = source.pieces();
+    reading.sources = pieces(source);
     let text = match reading.sources.first() {
         Some(first) => Arc::clone(&first.text),
         None => Arc::from(""),
@@ -198,17 +198,6 @@ fn read_source(
             Err(Box::new((vec![source], fault)))
         }
     }
-}
-
-/// Parses a file; all its syntax errors are reported, and what could be read is given back.
-fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> DeTable<'t> {
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
-        let span = error.span().unwrap_or(0..0);
-        let fault = super::syntax::fault(error.message(), place(file, span), text);
-        reading.syntax_faults.push(fault);
-    }
-    root.into_inner()
 }
 
 struct Loader<'e> {
@@ -345,20 +334,31 @@ impl Loader<'_> {
             let root = parse(&mut self.reading, index, &text);
             self.read_file(index, &root, &template, zone);
         }
-        for path in self.included(root) {
+        for (path, named_at) in self.included(root) {
             let index = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
-            let source = match read_source(&path.0, index, self.reading.environment) {
-                Ok(source) => source,
+            match read_source(&path, index, self.reading.environment) {
+                Ok(source) => self.read_included(pieces(source), &template, zone),
                 Err(refused) => {
                     let (sources, mut fault) = *refused;
                     self.reading.sources.extend(sources);
-                    fault.place = fault.place.or(Some(path.1));
+                    fault.place = fault.place.or(Some(named_at));
                     self.reading.fault(fault);
-                    continue;
                 }
-            };
-            let text = Arc::clone(&source.text);
-            self.reading.sources.push(source);
+            }
+        }
+    }
+
+    /// The entries of an included file.
+    fn read_included(
+        &mut self,
+        pieces: Vec<Source>,
+        template: &monitor::Template<'_>,
+        zone: &TimeZone,
+    ) {
+        for piece in pieces {
+            let index = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
+            let text = Arc::clone(&piece.text);
+            self.reading.sources.push(piece);
             let included = parse(&mut self.reading, index, &text);
             for key in included.keys() {
                 let name: &str = key.get_ref();
@@ -370,7 +370,7 @@ impl Loader<'_> {
                     ));
                 }
             }
-            self.read_file(index, &included, &template, zone);
+            self.read_file(index, &included, template, zone);
         }
     }
 
@@ -575,7 +575,10 @@ fn warn_of_watched_mail_server(
 /// The warnings as sentences, each with its place, in the order of the files.
 fn warnings(reading: &Reading<'_>) -> Vec<String> {
     let mut warnings = reading.warnings.clone();
-    warnings.sort_by_key(|(place, _)| (place.is_none(), *place));
+    warnings.sort_by_cached_key(|(place, _)| {
+        let order = place.map(|place| in_order(&reading.sources, place));
+        (order.is_none(), order, *place)
+    });
     warnings.dedup();
     warnings
         .into_iter()

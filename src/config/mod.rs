@@ -17,6 +17,7 @@ mod maintenance;
 pub mod model;
 mod monitor;
 pub mod paths;
+mod pieces;
 mod reading;
 mod redact;
 mod render;
@@ -28,6 +29,7 @@ mod source;
 mod suggest;
 mod syntax;
 mod target;
+mod twice;
 mod value;
 mod wording;
 

@@ -1,10 +1,8 @@
 //! The texts a configuration is made of, and places in them.
 
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
-
-/// Larger files are read in pieces of about this size.
-const PIECE_BYTES: usize = 256 * 1024;
+use std::sync::{Arc, OnceLock};
 
 /// A span of bytes in one of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,94 +40,73 @@ pub(super) struct Source {
     pub path: PathBuf,
     /// What stands in it.
     pub text: Arc<str>,
-    line_starts: Vec<u32>,
-    /// How many lines of the file stand before this text.
-    lines_before: usize,
+    /// Asked for only where something is to be shown.
+    line_starts: OnceLock<Vec<u32>>,
+    /// Where a text that is cut out of a file goes on elsewhere in it: a line here, and the same line there.
+    jumps: Vec<(usize, usize)>,
 }
 
 impl Source {
     pub(super) fn new(shown: String, path: PathBuf, text: Arc<str>) -> Self {
-        let after_breaks = text
-            .bytes()
-            .zip(1u32..)
-            .filter_map(|(byte, next)| (byte == b'\n').then_some(next));
-        let line_starts = std::iter::once(0).chain(after_breaks).collect();
         Self {
             shown,
             path,
             text,
-            line_starts,
-            lines_before: 0,
+            line_starts: OnceLock::new(),
+            jumps: Vec::new(),
         }
     }
 
-    /// The text in pieces that can be parsed one after the other, each with whole entries: the tree of a large
-    /// file takes many times its size. One piece where the file is small or cannot be cut safely.
-    pub(super) fn pieces(self) -> Vec<Self> {
-        if self.text.len() < PIECE_BYTES * 4
-            || self.text.contains("\"\"\"")
-            || self.text.contains("'''")
-        {
-            return vec![self];
+    /// A part of the file, or several parts one after the other, each of whole lines; each with how many lines of
+    /// the file stand before it.
+    pub(super) fn extract(&self, parts: &[(Range<usize>, usize)]) -> Self {
+        let mut text = String::with_capacity(parts.iter().map(|(range, _)| range.len()).sum());
+        let mut jumps = Vec::with_capacity(parts.len());
+        let mut lines = 0;
+        for (range, lines_before) in parts {
+            let part = self.text.get(range.clone()).unwrap_or("");
+            jumps.push((lines, *lines_before));
+            lines += line_breaks(part);
+            text.push_str(part);
         }
-        let mut cuts: Vec<u32> = vec![0];
-        let mut in_entries = false;
-        for start in &self.line_starts {
-            let rest = self.text.get(*start as usize..).unwrap_or("");
-            let line = rest.trim_start_matches([' ', '\t']);
-            if !line.starts_with('[') {
-                continue;
-            }
-            let is_monitor = line.starts_with("[[monitor]]");
-            let is_entry = is_monitor
-                || line.starts_with("[[maintenance]]")
-                || line.starts_with("[monitor.")
-                || line.starts_with("[maintenance.");
-            if in_entries && !is_entry {
-                // Another section, or a list over several lines: only the whole can tell.
-                return vec![self];
-            }
-            in_entries = in_entries || is_entry;
-            let last = cuts.last().copied().unwrap_or(0);
-            if is_monitor && (start - last) as usize >= PIECE_BYTES {
-                cuts.push(*start);
-            }
+        Self {
+            jumps,
+            ..Self::new(self.shown.clone(), self.path.clone(), text.into())
         }
-        let ends = cuts
-            .iter()
-            .skip(1)
-            .map(|cut| *cut as usize)
-            .chain([self.text.len()]);
-        cuts.iter()
-            .zip(ends)
-            .map(|(start, end)| Self {
-                lines_before: self.line_of(*start),
-                ..Self::new(
-                    self.shown.clone(),
-                    self.path.clone(),
-                    self.text.get(*start as usize..end).unwrap_or("").into(),
-                )
-            })
-            .collect()
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let after_breaks = self
+                .text
+                .bytes()
+                .zip(1u32..)
+                .filter_map(|(byte, next)| (byte == b'\n').then_some(next));
+            std::iter::once(0).chain(after_breaks).collect()
+        })
     }
 
     /// The number of a line as people count: from 1, from the file's beginning.
-    pub(super) const fn number(&self, line: usize) -> usize {
-        self.lines_before + line + 1
+    pub(super) fn number(&self, line: usize) -> usize {
+        let at = self.jumps.partition_point(|(here, _)| *here <= line);
+        match at.checked_sub(1).and_then(|at| self.jumps.get(at)) {
+            Some((here, in_file)) => in_file + (line - here) + 1,
+            None => line + 1,
+        }
     }
 
     /// The line of a byte, counted from 0.
     pub(super) fn line_of(&self, byte: u32) -> usize {
-        self.line_starts
+        self.line_starts()
             .partition_point(|start| *start <= byte)
             .saturating_sub(1)
     }
 
     /// A line without its end, and the byte at which it starts.
     pub(super) fn line(&self, line: usize) -> (u32, &str) {
-        let start = self.line_starts.get(line).copied().unwrap_or(0);
+        let start = self.line_starts().get(line).copied().unwrap_or(0);
         let end = self
-            .line_starts
+            .line_starts()
             .get(line + 1)
             .map_or(self.text.len(), |next| *next as usize);
         let text = self.text.get(start as usize..end).unwrap_or("");
@@ -156,44 +133,17 @@ impl Source {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How many lines end in a text.
+pub(super) fn line_breaks(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
+}
 
-    fn source(text: &str) -> Source {
-        Source::new("monitors.toml".into(), "/monitors.toml".into(), text.into())
-    }
-
-    #[test]
-    fn large_files_are_cut_between_entries() {
-        let mut text = String::from("[daemon]\n\n");
-        for number in 0..60_000 {
-            text.push_str(&format!(
-                "[[monitor]]\nurl = \"https://{number}.example/\"\n"
-            ));
-        }
-        let whole = source(&text);
-        let pieces = whole.clone().pieces();
-        assert!(pieces.len() > 4);
-        let joined: String = pieces.iter().map(|piece| &*piece.text).collect();
-        assert_eq!(joined, text);
-        assert!(
-            pieces[1..]
-                .iter()
-                .all(|piece| piece.text.starts_with("[[monitor]]"))
-        );
-        let at = whole.text.find("59999").unwrap();
-        let in_last = pieces[pieces.len() - 1].text.find("59999").unwrap();
-        assert_eq!(
-            pieces[pieces.len() - 1].line_and_column(u32::try_from(in_last).unwrap()),
-            whole.line_and_column(u32::try_from(at).unwrap())
-        );
-        for uncut in [
-            "[alerts]\n",
-            "[[monitor]]\nbody = \"\"\"\n[[monitor]]\n\"\"\"\n",
-            "  [x,\n",
-        ] {
-            assert_eq!(source(&format!("{text}{uncut}")).pieces().len(), 1);
-        }
-    }
+/// What sorts places as they stand in the files, also where a file was read in several pieces.
+pub(super) fn in_order(sources: &[Source], place: Place) -> (usize, usize, u32) {
+    let Some(source) = sources.get(place.file as usize) else {
+        return (usize::MAX, 0, place.start);
+    };
+    let file = sources.iter().position(|other| other.path == source.path);
+    let line = source.number(source.line_of(place.start));
+    (file.unwrap_or(usize::MAX), line, place.start)
 }

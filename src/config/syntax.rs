@@ -1,16 +1,56 @@
 //! Syntax errors in our words: what TOML's parser says, made to teach.
 
+use toml::de::DeTable;
+
 use super::fault::Fault;
+use super::found::place;
+use super::reading::Reading;
 use super::source::Place;
+use super::twice::{Twice, twice};
+
+/// More syntax errors than this of one file are noise that the first ones caused.
+const SYNTAX_ERRORS_MAX: usize = 50;
+
+/// Parses a file; all its syntax errors are reported, and what could be read is given back.
+pub(super) fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> DeTable<'t> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut headers_twice = Vec::new();
+    for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
+        let span = error.span().unwrap_or(0..0);
+        let mut fault = fault(error.message(), place(file, span.clone()), text);
+        if is_duplicate(error.message()) {
+            let Twice { first, header } = twice(root.get_ref(), text, &span);
+            // Where a whole section stands twice, its keys need not be named as well.
+            if headers_twice.contains(&header) {
+                continue;
+            }
+            if text[header..span.start].trim_start().starts_with('[')
+                && !text[header..span.start].contains('\n')
+            {
+                headers_twice.push(header);
+            }
+            if let Some(first) = first {
+                fault = fault.and(place(file, first), "first here");
+            }
+        }
+        reading.syntax_faults.push(fault);
+    }
+    root.into_inner()
+}
+
+/// Whether the parser says that something stands twice.
+fn is_duplicate(message: &str) -> bool {
+    message.split(", expected ").next() == Some("duplicate key")
+}
 
 /// The fault for one message of the parser at one place.
-pub(super) fn fault(message: &str, at: Place, text: &str) -> Fault {
+fn fault(message: &str, at: Place, text: &str) -> Fault {
     let found = text.get(at.start as usize..at.end as usize).unwrap_or("");
     let (what, expected) = match message.split_once(", expected ") {
         Some((what, expected)) => (what, Some(expected)),
         None => (message, None),
     };
-    if what == "duplicate key" {
+    if is_duplicate(message) {
         return Fault::new(
             at,
             format!("`{found}` stands twice"),

@@ -391,14 +391,20 @@ pub(super) fn log_filter(text: &str) -> Result<String, Wrong> {
 }
 
 pub(super) fn proxy(text: &str) -> Result<Url, Wrong> {
-    let url = url(text)?;
-    if url.scheme() != "http" {
+    if let Some((scheme, rest)) = text.split_once("://")
+        && !scheme.is_empty()
+        && !scheme.eq_ignore_ascii_case("http")
+    {
         return Err(Wrong::new(
-            format!("a proxy is spoken to in http, not in {}", url.scheme()),
-            format!("did you mean \"http{}\"?", &text["https".len()..]),
-        ));
+            format!("a proxy is spoken to in http, not in {scheme}"),
+            match scheme.eq_ignore_ascii_case("https") {
+                true => format!("did you mean \"http://{rest}\"?"),
+                false => "only http:// proxies are used".to_owned(),
+            },
+        )
+        .at(0..scheme.len()));
     }
-    Ok(url)
+    url(text)
 }
 
 pub(super) fn header_name(text: &str) -> Result<String, Wrong> {

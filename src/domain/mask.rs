@@ -8,7 +8,7 @@ use url::Url;
 /// What stands where a secret was.
 pub const STARS: &str = "***";
 
-/// Query parameters whose values are not shown (CONTRACT: token, key, secret, password, sig, code, state).
+/// Query parameters whose values are not shown.
 const SENSITIVE: [&str; 7] = ["token", "key", "secret", "password", "sig", "code", "state"];
 
 /// The secret values that one monitor knows of (from `${NAME}`, passwords, tokens), replaced wherever they appear.

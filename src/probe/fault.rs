@@ -82,8 +82,7 @@ pub(super) fn of_request(error: &reqwest::Error, trace: &Trace, host: &str) -> F
 fn of_connection(error: &reqwest::Error, found: &Found<'_>, trace: &Trace) -> Fault {
     let Some(io) = found.io else {
         if trace.wishes.proxied {
-            let detail = "the proxy refuses the tunnel to the site (CONNECT)".to_owned();
-            return (FailureKind::ConnectRefused, detail);
+            return (FailureKind::ConnectRefused, tunnel_refused(error));
         }
         return (FailureKind::Protocol, unforeseen(error));
     };
@@ -92,6 +91,23 @@ fn of_connection(error: &reqwest::Error, found: &Found<'_>, trace: &Trace) -> Fa
         return (kind, format!("at the proxy: {detail}"));
     }
     (kind, detail)
+}
+
+/// The proxy answered and made no tunnel. Why is told by an error whose type cannot be named.
+fn tunnel_refused(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let words = innermost.to_string();
+    let refused = "the proxy refuses the tunnel to the site (CONNECT)";
+    match words.strip_prefix("tunnel error: ") {
+        Some("proxy authorization required") => {
+            format!("{refused}: it wants a user name and a password that it knows (407)")
+        }
+        None | Some("unsuccessful") => refused.to_owned(),
+        Some(why) => format!("{refused}: {}", text::line(why, 150)),
+    }
 }
 
 /// What the system said about an attempt to connect to one of these addresses.
@@ -130,13 +146,17 @@ fn connection_fault(io: &io::Error, tried: &[IpAddr]) -> Fault {
             ),
             _ => (
                 FailureKind::ConnectUnreachable,
-                format!(
-                    "no way to the address: {}",
-                    text::line(&io.to_string(), 200)
-                ),
+                format!("no way to the address: {}", without_number(io)),
             ),
         },
     }
+}
+
+/// What the system says, without its number.
+fn without_number(io: &io::Error) -> String {
+    let words = io.to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    text::line(words, 200).into_owned()
 }
 
 fn of_handshake(found: &Found<'_>, trace: &Trace, host: &str) -> Fault {

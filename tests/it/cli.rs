@@ -309,7 +309,19 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
         "error: `sitewatch run` has no `--json`\n",
         2,
     );
+    place.check(
+        "check ftp://example.com/",
+        "",
+        "error: `ftp://example.com/` cannot be checked: only http:// and https:// can\n",
+        2,
+    );
     let empty = Place::new("[daemon]\ndatabase = \"none.db\"\n");
+    empty.check(
+        "email test",
+        "",
+        "error: monitors.toml has no [email]: nothing is mailed\n",
+        2,
+    );
     empty.check(
         "status",
         "",

@@ -335,6 +335,13 @@ async fn proxies() {
         target.proxy = Proxy::Through(Url::parse(&proxy).expect("a URL"));
         let check = check_with(&nameless(), target, &expectation()).await;
         assert_eq!(verdict(&check), want, "{}", summary(&check));
+        let names_login = summary(&check).contains("it wants a user name and a password");
+        assert_eq!(
+            names_login,
+            refusal.is_some_and(|refusal| refusal.contains("407")),
+            "{}",
+            summary(&check)
+        );
         let head = requests.recv().await.expect("the proxy was asked");
         assert!(
             head.starts_with("CONNECT site.test:443 HTTP/1.1\r\n"),
