@@ -29,7 +29,7 @@ pub(super) fn pieces(source: Source) -> Vec<Source> {
     if source.text.len() < PIECE_BYTES * 4 {
         return vec![source];
     }
-    let Some((sections, entries)) = cuts(&source.text) else {
+    let Some(Cuts { sections, entries }) = cuts(&source.text) else {
         return vec![source];
     };
     let mut counted = (0, 0);
@@ -50,11 +50,18 @@ pub(super) fn pieces(source: Source) -> Vec<Source> {
         .collect()
 }
 
-/// The ranges of what stands once, and those of the entries; none where an entry is written in a way that only the
-/// whole can tell.
-fn cuts(text: &str) -> Option<(Vec<Range<usize>>, Vec<Range<usize>>)> {
-    let mut sections: Vec<Range<usize>> = Vec::new();
-    let mut entries: Vec<Range<usize>> = Vec::new();
+/// Where a file falls apart, in byte ranges.
+struct Cuts {
+    /// What stands once.
+    sections: Vec<Range<usize>>,
+    /// The entries, some in each.
+    entries: Vec<Range<usize>>,
+}
+
+/// Where to cut; none where an entry is written in a way that only the whole can tell.
+fn cuts(text: &str) -> Option<Cuts> {
+    let mut sections = Vec::new();
+    let mut entries = Vec::new();
     // The file's top belongs to no header.
     let mut begun = 0;
     let mut in_entries = false;
@@ -85,7 +92,7 @@ fn cuts(text: &str) -> Option<(Vec<Range<usize>>, Vec<Range<usize>>)> {
         true => entries.push(begun..text.len()),
         false => sections.push(begun..text.len()),
     }
-    Some((sections, entries))
+    Some(Cuts { sections, entries })
 }
 
 /// What a header line begins; none where it names an entry in a way that is not understood here.
