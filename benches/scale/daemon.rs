@@ -86,6 +86,15 @@ impl Running {
         }
     }
 
+    /// Everything that it wrote, as large as it is now.
+    pub fn files_mib(&self) -> f64 {
+        let files = std::fs::read_dir(&self.directory).into_iter().flatten();
+        let sizes = files
+            .filter_map(|file| file.ok()?.metadata().ok())
+            .filter(std::fs::Metadata::is_file);
+        sizes.map(|file| file.len()).sum::<u64>() as f64 / 1_048_576.0
+    }
+
     /// Stops it cleanly and clears up.
     pub fn stop(self) {
         self.process.stop();

@@ -6,6 +6,7 @@
 //! cargo bench --bench scale -- cpu          # CPU per check, saturated and paced
 //! cargo bench --bench scale -- size         # memory, start and lateness by number of monitors
 //! cargo bench --bench scale -- late         # lateness and evenness in detail, half of the sites dead
+//! cargo bench --bench scale -- soak [SECONDS]  # 500 checks a second, an hour unless told; not among all tables
 //! ```
 //!
 //! The target runs on core 0 and the monitor on core 1 (`taskset`), so figures are per core. Everything is loopback
@@ -20,6 +21,7 @@
 mod bare;
 mod daemon;
 mod process;
+mod soak;
 mod table;
 mod target;
 
@@ -37,8 +39,12 @@ fn main() -> ExitCode {
         Some("cpu") => table::cpu(),
         Some("size") => table::size(),
         Some("late") => table::late(),
+        Some("soak") => {
+            let seconds = arguments.get(1).and_then(|word| word.parse().ok());
+            soak::soak(seconds.unwrap_or(soak::SECONDS));
+        }
         Some(word) if word != "all" => {
-            eprintln!("no table `{word}`; there are: cpu, size, late, all");
+            eprintln!("no table `{word}`; there are: cpu, size, late, soak, all");
             return ExitCode::from(2);
         }
         Some(_) | None => {

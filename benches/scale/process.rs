@@ -53,6 +53,11 @@ impl Pinned {
         kib.unwrap_or(f64::NAN) / 1024.0
     }
 
+    /// Open descriptors.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
+    }
+
     /// Bytes that the process caused to be written to storage.
     pub fn written(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/io", self.id())).unwrap_or_default();

@@ -22,11 +22,12 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// Lets time pass.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark waits for its window to pass"
 )]
-fn wait(duration: Duration) {
+pub fn wait(duration: Duration) {
     std::thread::sleep(duration);
 }
 
@@ -244,7 +245,7 @@ fn report(target: &mut Target, root: &Path, running: &Running, load: &Load, seco
 }
 
 /// Milliseconds from each slot of the grid to the connection seen at the target, sorted.
-fn lateness(arrivals: &[(f64, usize)], load: &Load) -> Vec<f64> {
+pub fn lateness(arrivals: &[(f64, usize)], load: &Load) -> Vec<f64> {
     let mut late: Vec<f64> = arrivals
         .iter()
         .map(|(at, number)| {

@@ -1,0 +1,54 @@
+//! Hours under load: whether memory, descriptors, files and lateness stay where they are.
+
+use std::time::Duration;
+
+use super::daemon::{Load, Running, Scheme};
+use super::table::{lateness, wait};
+use super::target::Target;
+
+/// Unless told.
+pub const SECONDS: u64 = 3600;
+
+/// So many lines are told on the way.
+const LINES: u64 = 12;
+
+/// 5 000 monitors at 10 s: 500 checks a second for so long.
+pub fn soak(seconds: u64) {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let mut target = Target::start(root.path());
+    let load = Load {
+        monitors: 5000,
+        interval: Duration::from_secs(10),
+        scheme: Scheme::Plain,
+        concurrency: 512,
+    };
+    let running = Running::start(&target, root.path(), &load);
+    println!("\n500 checks a second for {seconds} s");
+    println!(
+        "{:>8} {:>10} {:>9} {:>12} {:>10} {:>26}",
+        "s", "checks", "RSS MiB", "descriptors", "files MiB", "late ms p50/p99/max"
+    );
+    // First checks are made beside the grid.
+    wait(Duration::from_secs(12));
+    let dump = root.path().join("arrivals");
+    let _ = target.arrivals(&dump);
+    let step = (seconds / LINES).max(1);
+    for line in 1..=LINES {
+        wait(Duration::from_secs(step));
+        let late = lateness(&target.arrivals(&dump), &load);
+        let at = |part: f64| {
+            let place = (late.len() as f64 - 1.0) * part;
+            late.get(place as usize).copied().unwrap_or(f64::NAN)
+        };
+        println!(
+            "{:>8} {:>10} {:>9.1} {:>12} {:>10.1} {:>26}",
+            line * step,
+            late.len(),
+            running.process.memory_mib("VmRSS"),
+            running.process.descriptors(),
+            running.files_mib(),
+            format!("{:.1} / {:.1} / {:.1}", at(0.5), at(0.99), at(1.0)),
+        );
+    }
+    running.stop();
+}
