@@ -1,6 +1,7 @@
 //! One HTTP client for each distinct combination of what is fixed per client; almost always one.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -37,8 +38,23 @@ pub(super) struct Kind<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     proxy: Option<Url>,
-    ca_pem: Option<Arc<[u8]>>,
+    ca_pem: Option<Pem>,
     identity: Option<(Arc<[u8]>, String)>,
+}
+
+/// Anchors as they were read. A bundle may have hundreds of kilobytes and is looked up at each check: its length and
+/// its end tell most of them apart, and those that are the same are the same memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pem(Arc<[u8]>);
+
+/// So much of the end of a PEM file has some of its last certificate.
+const PEM_END: usize = 192;
+
+impl Hash for Pem {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.len().hash(state);
+        self.0[self.0.len().saturating_sub(PEM_END)..].hash(state);
+    }
 }
 
 /// All clients, and the parts they share.
@@ -91,7 +107,7 @@ impl Clients {
         }
         let key = Key {
             proxy: kind.proxy.cloned(),
-            ca_pem: kind.ca_pem.cloned(),
+            ca_pem: kind.ca_pem.cloned().map(Pem),
             identity: kind
                 .identity
                 .map(|own| (Arc::clone(&own.chain_pem), own.key_pem.reveal().to_owned())),
@@ -207,5 +223,29 @@ where
             });
             Ok(connection)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn bundles_are_told_apart_by_all_of_them() {
+        let bundle = |first: u8| {
+            let mut pem = vec![b'x'; 4096];
+            pem[0] = first;
+            Pem(pem.into())
+        };
+        let hasher = std::hash::RandomState::new();
+        assert_eq!(bundle(1), bundle(1));
+        assert_eq!(hasher.hash_one(bundle(1)), hasher.hash_one(bundle(1)));
+        let mut known = HashMap::from([(bundle(1), 1), (bundle(2), 2)]);
+        known.insert(Pem(b"short".as_slice().into()), 3);
+        assert_eq!(known.get(&bundle(1)), Some(&1));
+        assert_eq!(known.get(&bundle(2)), Some(&2));
+        assert_eq!(known.get(&bundle(3)), None);
     }
 }
