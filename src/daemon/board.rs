@@ -61,10 +61,22 @@ impl Board {
         holds.collect()
     }
 
-    /// What is shown of each, without the checks.
-    pub fn shown(&self) -> Vec<(MonitorId, Shown)> {
+    /// Looks at what is shown of each, without the checks. The board is held meanwhile: be quick.
+    pub fn each(&self, mut look: impl FnMut(MonitorId, &Shown)) {
         let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        lives.values().map(|live| (live.id, live.shown)).collect()
+        for live in lives.values() {
+            look(live.id, &live.shown);
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Puts up or replaces some; the recorder's side.

@@ -115,7 +115,7 @@ fn run(
 fn states(board: &Board) -> States {
     let mut states = States::default();
     let mut down: Vec<(Timestamp, crate::domain::monitor::MonitorId)> = Vec::new();
-    for (id, shown) in board.shown() {
+    board.each(|id, shown| {
         let count = match (shown.flags.paused, shown.state) {
             (true, _) => &mut states.paused,
             (false, ShownState::Pending) => &mut states.pending,
@@ -128,7 +128,7 @@ fn states(board: &Board) -> States {
             (false, ShownState::Unknown) => &mut states.unknown,
         };
         *count += 1;
-    }
+    });
     down.sort_unstable();
     let first = down.into_iter().take(NAMES_MAX);
     states.down_first = first

@@ -273,7 +273,7 @@ fn assemble(
     let board = recorder.board();
     health.set_states(States {
         // The recorder counts them within a second.
-        pending: u32::try_from(board.shown().len()).unwrap_or(u32::MAX),
+        pending: u32::try_from(board.len()).unwrap_or(u32::MAX),
         ..States::default()
     });
     let sources = Sources {

@@ -220,7 +220,7 @@ pub(super) fn listed(
         let visible = view.ids();
         let stored = reader.monitors()?;
         let hidden = stored.iter().any(|monitor| !monitor.public);
-        let current = view.sources.board.shown().len();
+        let current = view.sources.board.len();
         if hidden || visible.len() < current {
             query.monitors = stored
                 .into_iter()

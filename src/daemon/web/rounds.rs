@@ -119,10 +119,11 @@ impl Rounds {
             self.known.keep(&current);
             self.zone = Some(zone);
         }
-        let shown = self.sources.board.shown();
-        current.extend(shown.iter().map(|(id, _)| *id));
+        self.sources.board.each(|id, _| {
+            current.insert(id);
+        });
         self.known.keep(&current);
-        self.round = shown.into_iter().map(|(id, _)| id).collect();
+        self.round = current.into_iter().collect();
         // Those never read come first.
         let known = &self.known;
         self.round
