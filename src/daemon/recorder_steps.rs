@@ -108,12 +108,12 @@ impl Recorder {
         };
         let slot = &mut self.slots[place];
         check.at = slot.moment(check.at);
-        if let Some(newest) = &slot.memory.recent.newest
-            && newest.chain == check.chain
-        {
-            // Most checks go the way of the one before: it is kept once.
-            check.chain = Arc::clone(&newest.chain);
-        }
+        let newest = slot.memory.recent.newest.as_ref();
+        check.chain = kept_once(&check.chain, newest.map(|newest| &newest.chain));
+        check.certificate = check.certificate.map(|certificate| {
+            let before = newest.and_then(|newest| newest.certificate.as_ref());
+            kept_once(&certificate, before)
+        });
         let check = Arc::new(check);
         let staged = StagedCheck {
             monitor,
@@ -425,5 +425,31 @@ fn counts_differ(before: &Kept, after: &Kept) -> bool {
         // Its count of failed checks is for the record only.
         (Status::Down(before), Status::Down(after)) => before.announcement != after.announcement,
         (before, after) => before != after,
+    }
+}
+
+/// What most checks share with the one before is kept once. What is new is copied: made by the thread of the checks, it
+/// would lie among their buffers for as long as it is remembered, and keep that memory from being used again.
+fn kept_once<T: PartialEq + Clone>(new: &Arc<T>, before: Option<&Arc<T>>) -> Arc<T> {
+    match before {
+        Some(before) if before == new => Arc::clone(before),
+        Some(_) | None => Arc::new(T::clone(new)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_is_copied_and_what_is_known_is_shared() {
+        let (before, same) = (Arc::new("a".to_owned()), Arc::new("a".to_owned()));
+        assert!(Arc::ptr_eq(&kept_once(&same, Some(&before)), &before));
+        let new = Arc::new("b".to_owned());
+        for before in [Some(&before), None] {
+            let kept = kept_once(&new, before);
+            assert_eq!(kept, new);
+            assert!(!Arc::ptr_eq(&kept, &new));
+        }
     }
 }
