@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::Value;
 
-use super::content::Content;
+use super::content::{Content, Tail};
 use crate::domain::check::FailureKind;
 use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, TextMatch};
 use crate::domain::probe::Answer;
@@ -59,20 +59,19 @@ pub(super) fn unmet_body(
     content: &Content,
 ) -> Option<(FailureKind, String)> {
     // Where the end of a body was not read, only what is there can be told for certain.
-    let undecided = |what: String| {
-        let detail = format!(
-            "{what} within the first {} bytes, and max_body ends there",
-            content.len()
-        );
-        Some((FailureKind::BodyTooLarge, detail))
+    let undecided = |kind: FailureKind, what: String| {
+        let (kind, why) = match content.tail() {
+            Tail::Whole => return Some((kind, format!("{what} in the body"))),
+            Tail::Limit => (FailureKind::BodyTooLarge, "max_body ends there"),
+            Tail::Broken => (kind, "the body's content coding breaks off there"),
+        };
+        let detail = format!("{what} within the first {} bytes, and {why}", content.len());
+        Some((kind, detail))
     };
     for needle in &expectation.body_contains {
         if !content.contains(needle) {
             let what = format!("{} does not occur", quoted(needle));
-            if content.is_cut() {
-                return undecided(what);
-            }
-            return Some((FailureKind::Body, format!("{what} in the body")));
+            return undecided(FailureKind::Body, what);
         }
     }
     for needle in &expectation.body_excludes {
@@ -84,21 +83,19 @@ pub(super) fn unmet_body(
     for pattern in &expectation.body_matches {
         if !pattern.is_match(content.text()) {
             let what = format!(
-                "/{}/ does not match",
+                "/{}/ matches nothing",
                 text::line(pattern.as_str(), SHOWN_CHARS)
             );
-            if content.is_cut() {
-                return undecided(what);
-            }
-            return Some((FailureKind::Body, format!("{what} the body")));
+            return undecided(FailureKind::Body, what);
         }
     }
-    if content.is_cut() {
+    if content.tail() != Tail::Whole {
         if let Some(needle) = expectation.body_excludes.first() {
-            return undecided(format!("{} does not occur", quoted(needle)));
+            let what = format!("{} does not occur", quoted(needle));
+            return undecided(FailureKind::Body, what);
         }
         if !expectation.json.is_empty() {
-            return undecided("the JSON does not end".to_owned());
+            return undecided(FailureKind::Json, "the JSON does not end".to_owned());
         }
     }
     unmet_json(&expectation.json, content).map(|detail| (FailureKind::Json, detail))

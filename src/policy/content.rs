@@ -21,11 +21,22 @@ const EXCERPT_BYTES: usize = 4 * 1024;
 /// An excerpt has at most this many characters.
 const EXCERPT_CHARS: usize = 500;
 
+/// How decoded bytes end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// With the body itself.
+    Whole,
+    /// At the limit of what is read; the body went on.
+    Limit,
+    /// Where the content coding turned out to be broken, or ended too early.
+    Broken,
+}
+
 /// A body after its content codings were taken off.
 #[derive(Debug)]
 pub(super) struct Content {
     bytes: Vec<u8>,
-    cut: bool,
+    tail: Tail,
     encoding: &'static Encoding,
     text: OnceCell<String>,
 }
@@ -36,16 +47,17 @@ impl Content {
     /// # Errors
     /// One line, when its coding is unknown or broken.
     pub(super) fn of(answer: &Answer, max: usize) -> Result<Self, String> {
-        let (bytes, cut) = decoded(answer, &answer.body, max)?;
-        let cut = cut || answer.body_cut;
-        Ok(Self::new(answer, bytes.into_owned(), cut))
+        let (bytes, tail) = decoded(answer, &answer.body, max)?;
+        // What was cut before it was decoded ends in the middle of its coding, through no fault of it.
+        let tail = if answer.body_cut { Tail::Limit } else { tail };
+        Ok(Self::new(answer, bytes.into_owned(), tail))
     }
 
-    fn new(answer: &Answer, bytes: Vec<u8>, cut: bool) -> Self {
+    fn new(answer: &Answer, bytes: Vec<u8>, tail: Tail) -> Self {
         let encoding = charset(answer, &bytes);
         Self {
             bytes,
-            cut,
+            tail,
             encoding,
             text: OnceCell::new(),
         }
@@ -56,7 +68,7 @@ impl Content {
     pub(super) fn excerpt(answer: &Answer) -> Option<String> {
         let (bytes, _) = decoded(answer, &answer.body, EXCERPT_BYTES).ok()?;
         let first = bytes[..bytes.len().min(EXCERPT_BYTES)].to_vec();
-        let content = Self::new(answer, first, true);
+        let content = Self::new(answer, first, Tail::Limit);
         let readable = without_markup(content.text());
         let line = text::line(&readable, EXCERPT_CHARS);
         (!line.is_empty()).then(|| line.into_owned())
@@ -67,9 +79,9 @@ impl Content {
         self.bytes.len()
     }
 
-    /// Whether the body went on past what is here.
-    pub(super) const fn is_cut(&self) -> bool {
-        self.cut
+    /// How what is here ends.
+    pub(super) const fn tail(&self) -> Tail {
+        self.tail
     }
 
     /// The body in its charset; bytes that have no meaning in it are U+FFFD.
@@ -94,12 +106,12 @@ impl Content {
     }
 }
 
-/// Takes off the content codings, the last one first, to at most `max` bytes; says whether that cut it.
+/// Takes off the content codings, the last one first, to at most `max` bytes; says how that ended.
 fn decoded<'a>(
     answer: &Answer,
     body: &'a [u8],
     max: usize,
-) -> Result<(Cow<'a, [u8]>, bool), String> {
+) -> Result<(Cow<'a, [u8]>, Tail), String> {
     let mut codings = Vec::new();
     for (name, value) in &answer.headers {
         if name.eq_ignore_ascii_case("content-encoding") {
@@ -116,12 +128,12 @@ fn decoded<'a>(
         return Err(format!("the body has {} content codings", codings.len()));
     }
     let mut bytes = Cow::Borrowed(body);
-    let mut cut = false;
+    let mut tail = Tail::Whole;
     if body.is_empty() {
-        return Ok((bytes, false));
+        return Ok((bytes, tail));
     }
     for coding in codings.iter().rev() {
-        let (out, more) = match coding.as_str() {
+        let (out, end) = match coding.as_str() {
             "gzip" | "x-gzip" => drain(flate2::read::MultiGzDecoder::new(&*bytes), max),
             // RFC 9110 means zlib; some servers send the bare stream.
             "deflate" => match drain(flate2::read::ZlibDecoder::new(&*bytes), max) {
@@ -141,25 +153,27 @@ fn decoded<'a>(
             }
         }
         .map_err(|_| format!("the body is no valid {coding}"))?;
-        // What was cut before it was decoded ends in the middle of its stream.
-        cut |= more;
+        // The first coding that did not end well is why the next ones could not.
+        if tail == Tail::Whole {
+            tail = end;
+        }
         bytes = Cow::Owned(out);
     }
-    Ok((bytes, cut))
+    Ok((bytes, tail))
 }
 
-/// Reads a decoder to its end or to `max` bytes; a stream that ends too early gives what it has, cut.
-fn drain(mut decoder: impl Read, max: usize) -> Result<(Vec<u8>, bool), ErrorKind> {
+/// Reads a decoder to its end or to `max` bytes; a stream that breaks off gives what it has.
+fn drain(mut decoder: impl Read, max: usize) -> Result<(Vec<u8>, Tail), ErrorKind> {
     let mut out = Vec::new();
     let mut buffer = [0u8; 8192];
     loop {
         match decoder.read(&mut buffer) {
-            Ok(0) => return Ok((out, false)),
+            Ok(0) => return Ok((out, Tail::Whole)),
             Ok(count) => {
                 let room = max.saturating_sub(out.len());
                 out.extend_from_slice(&buffer[..count.min(room)]);
                 if count > room {
-                    return Ok((out, true));
+                    return Ok((out, Tail::Limit));
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -167,7 +181,7 @@ fn drain(mut decoder: impl Read, max: usize) -> Result<(Vec<u8>, bool), ErrorKin
                 return if out.is_empty() {
                     Err(error.kind())
                 } else {
-                    Ok((out, true))
+                    Ok((out, Tail::Broken))
                 };
             }
         }

@@ -245,11 +245,6 @@ impl Journey<'_> {
         remote: Option<SocketAddr>,
     ) -> Step {
         let status = answer.status().as_u16();
-        if status == 101 {
-            let detail = "101 Switching Protocols, though no other protocol was asked for";
-            let fault = (FailureKind::Protocol, detail.to_owned());
-            return Step::Arrived(self.failed(request, fault, remote));
-        }
         let headers = answer.headers();
         if self.target.cookies {
             let set = headers.get_all(SET_COOKIE).iter();
@@ -272,6 +267,21 @@ impl Journey<'_> {
             remote_addr: remote,
             took: exchange.header_at.saturating_duration_since(exchange.begun),
         };
+        if status == 101 {
+            let detail = "101 Switching Protocols, though no other protocol was asked for";
+            return Step::Arrived(End::Failed {
+                kind: FailureKind::Protocol,
+                detail: detail.to_owned(),
+                url: hop.url.clone(),
+                remote_addr: remote,
+                header: Some(Box::new(self.answer(
+                    request,
+                    &answer,
+                    hop,
+                    Body::default(),
+                ))),
+            });
+        }
         match redirect::next(
             self.target,
             request,

@@ -103,7 +103,7 @@ async fn what_is_not_valid_is_named() {
         ("HTTP/3.7 200 OK\r\n\r\n", "down protocol"),
         (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
-            "down protocol",
+            "down protocol 101",
         ),
         ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "down protocol"),
         ("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n", "down protocol"),
@@ -310,9 +310,15 @@ async fn a_bomb_is_bounded_and_a_broken_coding_is_named() {
         encoder.write_all(&zeros).expect("memory takes bytes");
     }
     let bomb = encoder.finish().expect("memory takes bytes");
+    let mut short = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    short.write_all(b"good bye").expect("memory takes bytes");
+    let mut short = short.finish().expect("memory takes bytes");
+    short.truncate(short.len() - 8);
     for (coding, body, want) in [
         ("gzip", bomb, "down body_too_large 200"),
         ("gzip", b"no gzip at all".to_vec(), "down body 200"),
+        // The framing is whole, the gzip inside is not: max_body has no part in it.
+        ("gzip", short, "down body 200"),
         ("br", b"\xff\xff\xff\xff".to_vec(), "down body 200"),
         ("zstd", b"no zstd at all".to_vec(), "down body 200"),
         ("rot13", b"uryyb".to_vec(), "down body 200"),
