@@ -30,6 +30,7 @@ impl Jar {
     }
 
     /// What is sent to `url`: longer paths first (RFC 6265 section 5.4), then by name; empty for none.
+    /// What is marked Secure goes over https alone, to loopback too, where the store would let it pass.
     pub(super) fn header(&self, url: &Url) -> String {
         let Some(inner) = &self.0 else {
             return String::new();
@@ -38,6 +39,7 @@ impl Jar {
             .0
             .matches(url)
             .into_iter()
+            .filter(|cookie| url.scheme() == "https" || cookie.secure() != Some(true))
             .map(|cookie| (cookie.path.len(), cookie.name(), cookie.value()))
             .collect();
         cookies.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
@@ -80,5 +82,10 @@ mod tests {
         ] {
             assert_eq!(jar.header(&url(to)), want, "{to}");
         }
+        let mut jar = Jar::default();
+        let set = [&b"safe=1; Secure"[..], b"plain=2"];
+        jar.keep(&url("https://127.0.0.1/"), set.into_iter());
+        assert_eq!(jar.header(&url("http://127.0.0.1/")), "plain=2");
+        assert_eq!(jar.header(&url("https://127.0.0.1/")), "plain=2; safe=1");
     }
 }
