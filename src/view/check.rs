@@ -50,7 +50,10 @@ pub fn whole(
         certificate_line(certificate, clock, screen, out)?;
     }
     for remark in &view.check.remarks {
-        writeln!(out, "  {}", screen.paint(Tone::Faint, remark))?;
+        let columns = screen.columns.map_or(usize::MAX, usize::from);
+        for line in wrap::lines(remark, columns.saturating_sub(2)) {
+            writeln!(out, "  {}", screen.paint(Tone::Faint, &line))?;
+        }
     }
     if let Some(hint) = hint(view) {
         writeln!(out)?;
@@ -130,11 +133,25 @@ fn headline(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::
         screen.paint(tone(state), word),
         screen.paint(Tone::Strong, view.monitor)
     )?;
-    match (view.check.verdict.failure(), view.check.status) {
-        (Some(failure), _) => writeln!(out, "  {}", failure.detail),
-        (None, Some(status)) => writeln!(out, "  {}", named(status)),
-        (None, None) => writeln!(out),
-    }
+    let said = match (view.check.verdict.failure(), view.check.status) {
+        (Some(failure), _) => failure.detail.to_string(),
+        (None, Some(status)) => named(status),
+        (None, None) => return writeln!(out),
+    };
+    let Some(columns) = screen.columns else {
+        return writeln!(out, "  {said}");
+    };
+    // What stands before is painted; a filler of its width takes its place while lines are broken.
+    let filler = "x".repeat(word.len() + 2 + view.monitor.width() + 1);
+    let lines = wrap::hanging(
+        &filler,
+        &format!(" {said}"),
+        word.len() + 2,
+        usize::from(columns),
+    );
+    let rest = lines.strip_prefix(&filler).unwrap_or(&lines);
+    let space = if rest.starts_with('\n') { "" } else { " " };
+    writeln!(out, "{space}{rest}")
 }
 
 /// One line of the way there.

@@ -105,6 +105,36 @@ fn a_terminal_sees_the_way_and_the_time() {
 }
 
 #[test]
+fn what_is_long_is_broken_into_lines() {
+    let mut check = shop();
+    check.verdict = Verdict::Down(Failure {
+        kind: FailureKind::Status,
+        detail: "503 Service Unavailable: expected 200-299; it asks to come back in 2m".into(),
+    });
+    check.remarks = vec![
+        "IPv6 does not answer in time: `shop.example.com` was reached at 203.0.113.7, not at ::1"
+            .into(),
+    ];
+    let text = write(&check, Screen::terminal(60));
+    assert!(
+        text.starts_with(
+            "DOWN  shop  503 Service Unavailable: expected 200-299;\n      it asks to come back in 2m\n\n"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("  IPv6 does not answer in time: `shop.example.com` was\n  reached at"),
+        "{text}"
+    );
+    let text = write(&check, Screen::PLAIN);
+    assert!(
+        text.contains("200-299; it asks to come back in 2m\n"),
+        "{text}"
+    );
+    assert!(text.contains("203.0.113.7, not at ::1\n"), "{text}");
+}
+
+#[test]
 fn a_pipe_sees_the_same_without_bars() {
     let mut check = shop();
     check.verdict = Verdict::Up;

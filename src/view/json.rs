@@ -69,6 +69,11 @@ pub fn check<'a>(
         body_bytes: check.body_bytes,
         retry_after_s: check.retry_after_s,
         certificate: check.certificate.as_deref().map(CertificateObject::of),
+        remarks: match audience {
+            Audience::Owner => &check.remarks,
+            // They name addresses.
+            Audience::Public => &[],
+        },
     }
 }
 
@@ -192,6 +197,9 @@ pub struct CheckObject<'a> {
     body_bytes: u64,
     retry_after_s: Option<u32>,
     certificate: Option<CertificateObject<'a>>,
+    /// Told as they are seen; history does not record them.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    remarks: &'a [String],
 }
 
 #[derive(Debug, Serialize)]

@@ -81,6 +81,20 @@ fn a_check_is_one_line() {
 }
 
 #[test]
+fn a_remark_is_told_to_the_owner_alone() {
+    let mut remarked = redirected();
+    remarked.remarks = vec!["IPv6 does not answer in time".into()];
+    let text = |audience| print(&check("a", "http://example.com/", &remarked, audience));
+    let owners = text(Audience::Owner);
+    assert!(
+        owners.ends_with("\"remarks\":[\"IPv6 does not answer in time\"]}\n"),
+        "{owners}"
+    );
+    let publics = text(Audience::Public);
+    assert!(!publics.contains("remarks"), "{publics}");
+}
+
+#[test]
 fn the_public_sees_no_query_and_no_address() {
     let mut failed = redirected();
     failed.verdict = Verdict::Down(Failure {
