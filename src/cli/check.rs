@@ -13,6 +13,7 @@ use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
 use super::{output, place};
 use crate::clock;
+use crate::config;
 use crate::daemon::limits::make_room;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::{Expectation, StatusSet};
@@ -278,7 +279,14 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
             zone: TimeZone::system(),
         });
     }
-    let config = place::config_without_database(context)?;
+    let nowhere = config::locate(context.options.config.as_deref(), &context.environment).is_err();
+    let config = place::config_without_database(context).map_err(|error| match error {
+        CliError::Configuration(text) if nowhere && !args.sites.is_empty() => {
+            let hint = "a URL needs none, and begins with http:// or https://";
+            CliError::Configuration(format!("{text}\n{hint}"))
+        }
+        other => other,
+    })?;
     let sites = if args.sites.is_empty() {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
         enabled.map(|monitor| of_monitor(monitor)).collect()

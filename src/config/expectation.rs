@@ -332,9 +332,18 @@ fn json_value(reading: &mut Reading<'_>, found: Found<'_>) -> Option<serde_json:
     }
     .or_else(|| {
         if !matches!(found.value, DeValue::String(_)) {
-            let message = format!("JSON has no {}", described(found.value));
+            let (message, help) = match found.value {
+                DeValue::Integer(_) => (
+                    "this whole number is too long to be compared".to_owned(),
+                    "write it as a decimal number, like 1.5e19",
+                ),
+                other => (
+                    format!("JSON cannot hold {}", described(other)),
+                    "write it in quotes",
+                ),
+            };
             if !found.inherited {
-                reading.fault(Fault::new(found.place, message, "write it in quotes"));
+                reading.fault(Fault::new(found.place, message, help));
             }
         }
         None
