@@ -140,9 +140,10 @@ pub fn destination(base: &Url, locations: &[&[u8]]) -> Result<Url, String> {
     if raw.is_empty() {
         return Err("with an empty Location".to_owned());
     }
-    let reference = as_text(raw);
+    let written = as_text(raw);
+    let reference = with_two_slashes(&written);
     let quoted =
-        || text::middle(&text::line(&mask::shown(&reference), 2000), SHOWN_CHARS).into_owned();
+        || text::middle(&text::line(&mask::shown(&written), 2000), SHOWN_CHARS).into_owned();
     let mut url = base
         .join(&reference)
         .map_err(|error| format!("with a Location that is no URL ({error}): `{}`", quoted()))?;
@@ -162,6 +163,19 @@ pub fn destination(base: &Url, locations: &[&[u8]]) -> Result<Url, String> {
         ));
     }
     Ok(url)
+}
+
+/// Slashes before a host may be many to a browser, of either kind; the parser knows two, unless a scheme
+/// stands before them.
+fn with_two_slashes(reference: &str) -> Cow<'_, str> {
+    let start = reference.trim_start_matches(|c: char| c <= ' ');
+    let rest = start.trim_start_matches(['/', '\\', '\t']);
+    let slashes = start[..start.len() - rest.len()].matches(['/', '\\']);
+    if slashes.count() > 2 {
+        Cow::Owned(format!("//{rest}"))
+    } else {
+        Cow::Borrowed(reference)
+    }
 }
 
 /// The bytes of a Location as text: UTF-8 as browsers take it, other bytes percent-encoded.
@@ -259,6 +273,12 @@ mod tests {
             ),
             ("\\\\other.example\\x", "http://other.example/x#frag"),
             ("http:/x", "http://example.com/x#frag"),
+            ("///other.example/x", "http://other.example/x#frag"),
+            ("/\t\\//other.example", "http://other.example/#frag"),
+            (
+                "////",
+                "with a Location that is no URL (empty host): `////`",
+            ),
             ("http://u:p@other.example/", "http://other.example/#frag"),
             ("./././x/..", "http://example.com/a/#frag"),
             ("", "with an empty Location"),
