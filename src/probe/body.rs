@@ -30,7 +30,8 @@ pub(super) struct Body {
 pub(super) struct Wanted {
     /// At most this is read.
     pub(super) max: u64,
-    /// Whether an assertion needs all of it, or only the beginning is kept.
+    /// Whether an assertion needs all of it, and has to know whether that was all; else only the beginning
+    /// is kept.
     pub(super) all: bool,
 }
 
@@ -86,6 +87,7 @@ async fn fill(
     answer: &mut reqwest::Response,
     wanted: Wanted,
 ) -> Result<(), reqwest::Error> {
+    let announced = answer.content_length();
     while let Some(piece) = answer.chunk().await? {
         let room = usize::try_from(wanted.max - body.length).unwrap_or(usize::MAX);
         let taken = piece.len().min(room);
@@ -98,6 +100,12 @@ async fn fill(
         body.length += taken as u64;
         if taken < piece.len() {
             body.cut = true;
+            break;
+        }
+        // At the limit there is nothing to wait for, unless only the end of the body can tell that it is one.
+        let full = body.length >= wanted.max;
+        if full && (announced > Some(wanted.max) || !wanted.all) {
+            body.cut = announced > Some(wanted.max);
             break;
         }
     }

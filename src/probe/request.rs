@@ -1,7 +1,7 @@
 //! Puts a request together: defaults, user-set headers, credentials, cookies.
 
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, COOKIE, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HeaderName, HeaderValue, USER_AGENT,
 };
 
 use crate::domain::target::{Credentials, Target};
@@ -62,6 +62,10 @@ pub(super) fn assemble(target: &Target, request: &Request, jar: &str) -> reqwest
         && let Some(body) = &target.body
     {
         *sent.body_mut() = Some(body.to_vec().into());
+    } else if matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
+        // RFC 9110 section 8.6; without it some servers answer 411.
+        let none = HeaderValue::from_static("0");
+        sent.headers_mut().insert(CONTENT_LENGTH, none);
     }
     sent
 }

@@ -50,6 +50,7 @@ async fn methods_and_bodies_follow_the_status() {
             (Method::Post, Some("data")),
             (Method::Other("PUT".into()), Some("data")),
             (Method::Other("DELETE".into()), None),
+            (Method::Post, None),
         ] {
             let site = Site::plain(move |request| match request.path.as_str() {
                 "/" => redirect(status, "/next"),
@@ -73,6 +74,10 @@ async fn methods_and_bodies_follow_the_status() {
             assert_eq!(last.method, wanted, "{what}");
             let kept = body.filter(|_| !to_get).unwrap_or("");
             assert_eq!(String::from_utf8_lossy(&last.body), kept, "{what}");
+            // A method that is to carry content says so when there is none.
+            let said = last.header("content-length").filter(|_| body.is_none());
+            let is_empty_post = wanted == "POST" && body.is_none();
+            assert_eq!(said, is_empty_post.then_some("0"), "{what}");
             let describes = last.header("content-type").is_some();
             assert_eq!(describes, body.is_none() || !to_get, "{what}");
         }
