@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use rustix::io::Errno;
+use rustls::pki_types::ServerName;
 
 use super::certificate;
 use super::resolver::has_route;
@@ -75,14 +76,22 @@ pub(super) fn of_request(error: &reqwest::Error, trace: &Trace, host: &str) -> F
     } else if trace.hello.is_some() {
         of_handshake(&found, trace, host)
     } else {
-        of_connection(error, &found, trace)
+        of_connection(error, &found, trace, host)
     }
 }
 
-fn of_connection(error: &reqwest::Error, found: &Found<'_>, trace: &Trace) -> Fault {
+fn of_connection(error: &reqwest::Error, found: &Found<'_>, trace: &Trace, host: &str) -> Fault {
     let Some(io) = found.io else {
         if trace.wishes.proxied {
             return (FailureKind::ConnectRefused, tunnel_refused(error));
+        }
+        // With https such a name is refused before anybody is asked for it.
+        if trace.dns.is_none() && ServerName::try_from(host).is_err() {
+            let detail = format!(
+                "`{}`: no name that TLS could ask for",
+                text::middle(host, 100)
+            );
+            return (FailureKind::DnsNotFound, detail);
         }
         return (FailureKind::Protocol, unforeseen(error));
     };

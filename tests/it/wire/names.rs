@@ -37,6 +37,26 @@ async fn servers_are_asked_in_turn() {
 }
 
 #[tokio::test]
+async fn what_is_no_host_name_by_the_book_is_asked_for() {
+    let site = Site::plain(|_| answer(200, "", "")).await;
+    let dns = NameServer::loopback().await;
+    for (host, want) in [
+        ("-a.test", "up 200"),
+        ("a-.test", "up 200"),
+        ("_a.test", "up 200"),
+        ("a..test", "down dns_not_found"),
+    ] {
+        let url = format!("http://{host}:{}/", site.port());
+        let check = check_with(&asking(&[&dns]), target(&url), &expectation()).await;
+        assert_eq!(verdict(&check), want, "{host}: {}", summary(&check));
+    }
+    let check = check_with(&asking(&[&dns]), target("https://a..test/"), &expectation()).await;
+    assert_eq!(verdict(&check), "down dns_not_found");
+    let said = summary(&check);
+    assert!(said.contains("`a..test`: no name that TLS"), "{said}");
+}
+
+#[tokio::test]
 async fn nothing_is_cached() {
     let site = Site::plain(|_| answer(200, "", "")).await;
     let dns = NameServer::loopback().await;
