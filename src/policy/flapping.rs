@@ -56,12 +56,20 @@ pub struct Owed {
     pub cause: Cause,
     /// How many of its checks failed.
     pub checks_failed: u32,
+    /// Nothing was mailed of it before the mail about the flapping, which is still held back.
+    #[serde(default)]
+    pub silent: bool,
 }
 
 impl Flap {
     /// Whether it is flapping.
     pub const fn is_on(&self) -> bool {
         matches!(self, Self::Flapping { .. })
+    }
+
+    /// Whether it is, and the mail about it is still held back.
+    pub const fn is_untold(&self) -> bool {
+        matches!(self, Self::Flapping { told: false, .. })
     }
 
     /// Takes in a change between up and down.

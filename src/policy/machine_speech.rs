@@ -89,11 +89,11 @@ impl Machine<'_> {
         if !calm || !self.memory.kept.flap.is_on() {
             return;
         }
-        if let Flap::Flapping { owed, .. } = std::mem::take(&mut self.memory.kept.flap)
-            && let Some(last) = owed.last()
-        {
-            let told = owed.iter().map(|owed| owed.key).collect();
-            self.say_up(last, since, told);
+        if let Flap::Flapping { told, owed, .. } = std::mem::take(&mut self.memory.kept.flap) {
+            let known = || owed.iter().filter(|owed| told || !owed.silent);
+            if let Some(last) = known().last() {
+                self.say_up(last, since, known().map(|owed| owed.key).collect());
+            }
         }
     }
 
@@ -112,6 +112,7 @@ impl Machine<'_> {
             key: outage.key,
             cause: outage.cause.clone(),
             checks_failed: outage.checks_failed,
+            silent: false,
         });
         let Flap::Flapping {
             changes,
@@ -247,13 +248,16 @@ impl Machine<'_> {
 
     /// Tells the end of an outage of which something was told, at once or with the end of the flapping.
     pub(super) fn tell_end(&mut self, outage: &Outage, closed_at: Timestamp) {
-        if matches!(outage.announcement, Announcement::Waiting { .. }) {
+        let silent = matches!(outage.announcement, Announcement::Waiting { .. });
+        // The mail about the flapping will be about this outage, and its end is owed to whoever gets it.
+        if silent && !self.memory.kept.flap.is_untold() {
             return;
         }
         let owed = Owed {
             key: outage.key,
             cause: outage.cause.clone(),
             checks_failed: outage.checks_failed,
+            silent,
         };
         if self.memory.kept.flap.is_on() {
             self.memory.kept.flap.owe(owed);

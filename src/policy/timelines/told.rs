@@ -246,6 +246,20 @@ fn flapping_is_one_mail_and_one_at_its_end() {
          04:00 closed 04:00, 1 failed
          34:00 mail UP after 1m",
     );
+    // Told after a mute, its end is told as well; where nothing was told, there is nothing to end.
+    check(
+        "confirm=1 recover=1 flapping=2/2h; U mute=10m D U +10m U*31",
+        "01:00 opened 01:00
+         02:00 closed 02:00, 1 failed
+         10:00 mail FLAPPING 2
+         32:00 mail UP after 1m",
+    );
+    check(
+        "confirm=1 recover=1 flapping=2/2h; U mute=2h D U U*31 shown",
+        "01:00 opened 01:00
+         02:00 closed 02:00, 1 failed
+         33:00 up since 02:00 +muted",
+    );
     // Changes far apart are none, nor are those of planned work.
     check(
         "confirm=1 recover=1 flapping=3/10m; U D U +11m D U",
