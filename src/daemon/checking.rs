@@ -122,16 +122,12 @@ impl Live {
                     .await
                     .unwrap_or(Canary::None);
                 let now = clock::now();
-                let (offline, began) = {
-                    let mut line = self.line();
-                    let was_blind = line.is_blind();
-                    let offline = line.heard(canary, id, &monitor.name, check.at, now);
-                    (offline, offline && !was_blind)
-                };
-                if offline {
+                let heard = self.line().heard(canary, id, &monitor.name, check.at, now);
+                self.tell_blind_time(heard.over, now);
+                if heard.offline {
                     check.verdict = excused(check, "we are offline: no canary answers either");
                 }
-                if began {
+                if heard.began {
                     self.went_blind();
                 }
             }

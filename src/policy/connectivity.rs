@@ -45,6 +45,17 @@ pub enum Canary {
     MailServerSilent,
 }
 
+/// What the word of the canaries means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The check is `unknown`.
+    pub offline: bool,
+    /// A blind time began with it.
+    pub began: bool,
+    /// The blind time that is over, where one is.
+    pub over: Option<BlindTime>,
+}
+
 /// What a check is worth before the canaries are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worth {
@@ -137,7 +148,7 @@ impl Line {
         self.sees_again(now)
     }
 
-    /// What the canaries said about a check that began at `at`: whether it is `unknown`.
+    /// What the canaries said about a check that began at `at`, and what that changes.
     pub fn heard(
         &mut self,
         canary: Canary,
@@ -145,7 +156,8 @@ impl Line {
         name: &MonitorName,
         at: Timestamp,
         now: Timestamp,
-    ) -> bool {
+    ) -> Heard {
+        let was_blind = self.is_blind();
         let offline = match canary {
             Canary::None | Canary::Sings => false,
             Canary::Silent => true,
@@ -164,7 +176,15 @@ impl Line {
                 .entry(monitor)
                 .or_insert_with(|| name.clone());
         }
-        offline
+        let over = match canary {
+            Canary::Sings => self.sees_again(now),
+            Canary::None | Canary::Silent | Canary::MailServerSilent => None,
+        };
+        Heard {
+            offline,
+            began: offline && !was_blind,
+            over,
+        }
     }
 
     /// A canary answered, or a host was reached: a blind time is over.
@@ -284,9 +304,18 @@ mod tests {
     #[test]
     fn silent_canaries_make_one_blind_time() {
         let mut line = Line::new(at(0));
-        assert!(line.heard(Canary::Silent, SITE, &name("b"), at(10), at(12)));
-        assert!(line.heard(Canary::Silent, MonitorId(2), &name("a"), at(9), at(13)));
-        assert!(line.heard(Canary::Silent, SITE, &name("b"), at(70), at(72)));
+        assert!(
+            line.heard(Canary::Silent, SITE, &name("b"), at(10), at(12))
+                .offline
+        );
+        assert!(
+            line.heard(Canary::Silent, MonitorId(2), &name("a"), at(9), at(13))
+                .offline
+        );
+        assert!(
+            line.heard(Canary::Silent, SITE, &name("b"), at(70), at(72))
+                .offline
+        );
         assert!(line.is_blind());
         // The machine's own web server proves nothing about the line.
         assert_eq!(line.reached(here(), at(80)), None);
@@ -303,15 +332,47 @@ mod tests {
     }
 
     #[test]
+    fn a_canary_that_answers_ends_a_blind_time_at_once() {
+        let mut line = Line::new(at(0));
+        let silent = line.heard(Canary::Silent, SITE, &name("a"), at(10), at(12));
+        assert!(silent.offline && silent.began);
+        assert!(
+            !line
+                .heard(Canary::Silent, SITE, &name("a"), at(20), at(22))
+                .began
+        );
+        let sings = line.heard(Canary::Sings, SITE, &name("a"), at(30), at(31));
+        assert!(!sings.offline);
+        let over = sings.over.unwrap();
+        assert_eq!((over.from, over.to), (at(10), at(31)));
+        assert!(!line.is_blind());
+    }
+
+    #[test]
     fn a_mail_server_alone_is_a_weak_witness() {
         let silent = Canary::MailServerSilent;
         let mut line = Line::new(at(0));
         line.reached(away(), at(0));
-        assert!(!line.heard(silent, SITE, &name("a"), at(110), at(119)));
-        assert!(line.heard(silent, SITE, &name("a"), at(115), at(120)));
+        assert!(
+            !line
+                .heard(silent, SITE, &name("a"), at(110), at(119))
+                .offline
+        );
+        assert!(
+            line.heard(silent, SITE, &name("a"), at(115), at(120))
+                .offline
+        );
         let mut line = Line::new(at(0));
-        assert!(line.heard(silent, SITE, &name("a"), at(1), at(2)));
-        assert!(!line.heard(Canary::Sings, SITE, &name("a"), at(3), at(4)));
-        assert!(!line.heard(Canary::None, SITE, &name("a"), at(3), at(4)));
+        assert!(line.heard(silent, SITE, &name("a"), at(1), at(2)).offline);
+        assert!(
+            !line
+                .heard(Canary::Sings, SITE, &name("a"), at(3), at(4))
+                .offline
+        );
+        assert!(
+            !line
+                .heard(Canary::None, SITE, &name("a"), at(3), at(4))
+                .offline
+        );
     }
 }
