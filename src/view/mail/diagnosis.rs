@@ -96,6 +96,11 @@ fn expected(expectation: &Expectation, check: &Check) -> String {
                 wanted.push_str(&format!("; a body {one}"));
             }
         }
+        Some(FailureKind::Slow) => {
+            if let Some(limit) = expectation.degraded_after {
+                wanted.push_str(&format!(" within {}", words::span(limit)));
+            }
+        }
         Some(FailureKind::Json) => {
             for assertion in &expectation.json {
                 wanted.push_str(&format!("; JSON at {}", assertion.path_text));
@@ -115,7 +120,7 @@ fn matcher(wanted: &TextMatch) -> String {
 
 fn got(check: &Check) -> String {
     let mut got = match (check.verdict.failure(), check.status) {
-        (Some(failure), Some(code)) if failure.kind == FailureKind::Status => words::status(code),
+        (Some(failure), Some(code)) if tells_more_below(failure.kind) => words::status(code),
         (Some(failure), Some(code)) => {
             format!("{}: {}", words::status(code), words::shown(&failure.detail))
         }
@@ -133,13 +138,18 @@ fn got(check: &Check) -> String {
     }
     got.push_str(&format!(" after {}", words::ms(check.timings.total)));
     if let Some(failure) = check.verdict.failure()
-        && failure.kind == FailureKind::Status
+        && tells_more_below(failure.kind)
         && let Some((_, more)) = failure.detail.split_once("; ")
     {
-        // What stands before it, the codes that came and were expected, stands beside it already.
+        // What stands before it, what came and was expected, stands beside it already.
         got.push_str(&format!(": {}", words::shown(more)));
     }
     got
+}
+
+/// Whether the first clause of a failure's detail says what stands beside it in other words.
+const fn tells_more_below(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Status | FailureKind::Slow)
 }
 
 /// The chain with its codes, marked where it is another than at the last good check.
@@ -297,9 +307,10 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
     all.sort_by_key(|known| std::cmp::Reverse(known.at));
     let mut rows = Vec::new();
     let cut = all.len() > CHECK_LINES_MAX;
+    let failed = !check.verdict.is_good();
     let last_good = all
         .iter()
-        .position(|known| known.verdict.is_good() && known.at < check.at);
+        .position(|known| failed && known.verdict.is_good() && known.at < check.at);
     for (index, known) in all.iter().enumerate() {
         // The newest ones, the first failed one and the good one before it.
         let shown = !cut || index + 4 < CHECK_LINES_MAX || index + 3 > all.len();

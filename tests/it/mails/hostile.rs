@@ -196,7 +196,7 @@ fn check_mail(parcel: &Parcel, words: &[String]) -> Result<(), TestCaseError> {
     let ops = address("ops@example.com");
     let mail = Mail {
         message_id: "0123@example.com".into(),
-        thread_root: None,
+        thread_roots: Vec::new(),
         everybody: vec![ops.clone()],
         queued_at: samples::at(0),
         date: samples::at(1),

@@ -401,7 +401,11 @@ fn report_rows() -> Vec<ReportRow> {
 
 /// Every mail with a name for its file.
 pub fn all() -> Vec<(&'static str, Parcel, Around)> {
-    let slow = check(22, 200, 2310);
+    let mut slow = check(22, 200, 2310);
+    slow.verdict = Verdict::Degraded(Failure {
+        kind: FailureKind::Slow,
+        detail: "2352 ms, more than 2s; 2310 ms of it in ttfb".into(),
+    });
     let mut moved = check(22, 200, 200);
     moved.chain = Arc::new(Chain {
         redirects: vec![moved.chain.redirects[0].clone()],
