@@ -87,7 +87,8 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
         writeln!(context.out, "{}", text::line(line, 500))?;
     }
     let (sent, left) = (emptied.sent, emptied.left);
-    writeln!(context.out, "{sent} mails sent, {left} left in the queue")?;
+    let mails = if sent == 1 { "mail" } else { "mails" };
+    writeln!(context.out, "{sent} {mails} sent, {left} left in the queue")?;
     Ok(if left == 0 {
         Outcome::Fine
     } else {

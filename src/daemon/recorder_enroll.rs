@@ -80,9 +80,10 @@ impl Recorder {
         self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
         self.places = roster::connect(&mut self.slots, &self.windows);
         self.wakes.clear();
+        let name = |id: MonitorId| known.get(&id).map_or("", |stored| stored.name.as_str());
         for (id, slot) in old {
             pasts.remove(&id);
-            self.retire(id, &slot.memory, now);
+            self.retire(id, name(id), &slot.memory, now);
         }
         for (id, past) in pasts {
             if past
@@ -90,7 +91,7 @@ impl Recorder {
                 .as_ref()
                 .is_some_and(|kept| kept.gone_at.is_none())
             {
-                self.retire(id, &remembered(past), now);
+                self.retire(id, name(id), &remembered(past), now);
             }
         }
         self.begin(&moved, now);
@@ -98,7 +99,7 @@ impl Recorder {
     }
 
     /// A monitor that is checked no more.
-    fn retire(&mut self, id: MonitorId, memory: &Memory, now: Timestamp) {
+    fn retire(&mut self, id: MonitorId, name: &str, memory: &Memory, now: Timestamp) {
         let config = Arc::clone(&self.config);
         let around = Surroundings {
             monitor: id,
@@ -109,7 +110,7 @@ impl Recorder {
         };
         let step = monitor::step(&no_rules(), &around, memory, Event::Removed, now);
         for effect in step.effects {
-            self.follow_retired(effect, now);
+            self.follow_retired(effect, name, now);
         }
         let deed = Deed::Span {
             monitor: id,

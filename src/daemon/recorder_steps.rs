@@ -300,7 +300,8 @@ impl Recorder {
         let slot = &self.slots[place];
         match effect {
             Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
-                self.follow_incident(effect, now);
+                let monitor = Arc::clone(&slot.monitor);
+                self.follow_incident(effect, monitor.name.as_str(), now);
             }
             Effect::Say { news, to } => {
                 let notice = Notice {
@@ -352,10 +353,10 @@ impl Recorder {
     }
 
     /// What the last step of a monitor asks for that is not in the configuration any more.
-    pub(super) fn follow_retired(&mut self, effect: Effect, now: Timestamp) {
+    pub(super) fn follow_retired(&mut self, effect: Effect, name: &str, now: Timestamp) {
         match effect {
             Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
-                self.follow_incident(effect, now);
+                self.follow_incident(effect, name, now);
             }
             Effect::DropWaiting(incident) => {
                 let (why, at) = ("removed or disabled", now);
@@ -367,24 +368,15 @@ impl Recorder {
         }
     }
 
-    fn follow_incident(&mut self, effect: Effect, now: Timestamp) {
-        let name = |monitor: MonitorId| {
-            let place = self.places.get(&monitor);
-            place.map_or_else(
-                || format!("monitor {}", monitor.0),
-                |place| self.slots[*place].monitor.name.to_string(),
-            )
-        };
+    fn follow_incident(&mut self, effect: Effect, name: &str, now: Timestamp) {
         let (incident, urgent) = match effect {
             Effect::Open(incident) => {
                 let why = &incident.cause.failure.detail;
-                let name = name(incident.key.monitor);
                 tracing::warn!(target: events::STATE, monitor = name, state = "down", "{name} is down: {why}");
                 (incident, true)
             }
             Effect::Progress(incident) => (incident, false),
             Effect::Close { incident, ending } => {
-                let name = name(incident.key.monitor);
                 match ending {
                     Ending::Recovered => {
                         tracing::info!(target: events::STATE, monitor = name, state = "up", "{name} is up again");

@@ -100,9 +100,13 @@ impl Recorder {
                 }
                 lost => format!("{lost} checks had to be given up; states and mails were not."),
             };
+            let zone = &self.config.daemon.timezone;
+            let moment = |at: Timestamp| at.in_zone(zone).strftime("%Y-%m-%d %H:%M:%S %Z");
             let detail = format!(
-                "From {} to {now} the database took no writes: {}. Monitoring went on. {lost}",
-                failure.since, failure.error
+                "From {} to {} the database took no writes: {}. Monitoring went on. {lost}",
+                moment(failure.since),
+                moment(now),
+                failure.error
             );
             let notice = Notice {
                 about: None,
