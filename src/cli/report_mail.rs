@@ -61,7 +61,7 @@ pub fn send(
     let moment = clock.now.as_ms().to_string();
     let mail = Mail {
         message_id: message_id::make(&host, &["report", &moment], email.from.domain()),
-        thread_root: None,
+        thread_roots: Vec::new(),
         everybody: to.clone(),
         queued_at: clock.now,
         date: clock.now,

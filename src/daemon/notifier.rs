@@ -328,7 +328,7 @@ impl Notifier {
         };
         let (to, mailer) = (lane.to.clone(), Arc::clone(mailer));
         let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
-        let trouble = self.desk.trouble_since(row.queued_at).map(str::to_owned);
+        let trouble = self.desk.trouble().map(|(at, why)| (at, why.to_owned()));
         let door = self.door.clone();
         self.deliveries.spawn(async move {
             let id = row.id;
@@ -341,7 +341,7 @@ impl Notifier {
                         config: &config,
                         host: &office.host,
                         started_at: office.started_at,
-                        trouble: trouble.as_deref(),
+                        trouble: trouble.as_ref().map(|(at, why)| (*at, why.as_str())),
                         now: office.clock.now(),
                     };
                     writer.write(id)

@@ -220,12 +220,9 @@ impl Desk {
         self.on_the_way.len()
     }
 
-    /// Why mails since `since` are late, where the way out was the reason.
-    pub fn trouble_since(&self, since: Timestamp) -> Option<&str> {
-        self.trouble
-            .as_ref()
-            .filter(|(at, _)| *at >= since)
-            .map(|(_, why)| why.as_str())
+    /// The newest trouble with the way out: why mails that were decided before it are late.
+    pub fn trouble(&self) -> Option<(Timestamp, &str)> {
+        self.trouble.as_ref().map(|(at, why)| (*at, why.as_str()))
     }
 
     /// What was handed out for writing is written once the rows look different.

@@ -24,6 +24,8 @@ use crate::view::mail::{words_of_cause, words_of_hold};
 const CHECKS_MAX: usize = 120;
 /// A mail that takes longer than its waits and this is late, and says so.
 const LATE_AFTER: Duration = Duration::from_secs(60);
+/// The same, while mails fail: long enough for one that had nothing to do with it.
+const LATE_IN_TROUBLE_AFTER: Duration = Duration::from_secs(10);
 
 /// What a letter is written with.
 pub struct Writer<'a> {
@@ -37,8 +39,8 @@ pub struct Writer<'a> {
     pub host: &'a str,
     /// When this daemon started.
     pub started_at: Timestamp,
-    /// The newest trouble with the way out since this mail was decided.
-    pub trouble: Option<&'a str>,
+    /// The newest trouble with the way out, and when it was.
+    pub trouble: Option<(Timestamp, &'a str)>,
     /// When it leaves.
     pub now: Timestamp,
 }
@@ -99,7 +101,7 @@ impl Writer<'_> {
         };
         let mail = Mail {
             message_id: outgoing.message_id.clone(),
-            thread_root: outgoing.thread_root.clone(),
+            thread_roots: outgoing.thread_roots.clone(),
             everybody: outgoing.everybody.clone(),
             queued_at: outgoing.row.queued_at,
             date: self.now,
@@ -191,10 +193,21 @@ impl Writer<'_> {
             .map(|notice| notice.decided_at)
             .min()?;
         let by = self.now.since(decided_at);
-        let mut usual = alerts.group_wait + LATE_AFTER;
+        let mut usual = alerts.group_wait;
         if outgoing.parcel.kind == MailKind::Digest {
             usual += alerts.group_interval;
         }
+        let failed_here = match outgoing.row.tries {
+            Tries::None => None,
+            Tries::Failed { holds, .. } => Some(holds),
+        };
+        let trouble = self.trouble.filter(|(at, _)| *at >= decided_at);
+        // What already failed is late by however little; what only took its time is not.
+        usual += match (failed_here, trouble) {
+            (Some(_), _) => Duration::ZERO,
+            (None, Some(_)) => LATE_IN_TROUBLE_AFTER,
+            (None, None) => LATE_AFTER,
+        };
         if by <= usual {
             return None;
         }
@@ -205,16 +218,12 @@ impl Writer<'_> {
                 why: why.to_owned(),
             });
         }
-        let failed_here = match outgoing.row.tries {
-            Tries::None => None,
-            Tries::Failed { holds, .. } => Some(holds),
-        };
-        let why = match (failed_here, &outgoing.last_error, self.trouble) {
+        let why = match (failed_here, &outgoing.last_error, trouble) {
             (Some(Holds::Mail), Some(error), _) => format!("the mail server put it off ({error})"),
-            (Some(Holds::Recipient), Some(error), _) => {
+            (Some(Holds::Recipient | Holds::Transport), Some(error), _) => {
                 format!("it could not be delivered before ({error})")
             }
-            (_, _, Some(error)) => format!("mail could not be delivered before ({error})"),
+            (_, _, Some((_, error))) => format!("mail could not be delivered before ({error})"),
             _ if self.started_at > decided_at => "sitewatch was not running".to_owned(),
             _ => "mails to this address were being collected after a digest".to_owned(),
         };

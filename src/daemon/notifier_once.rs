@@ -86,7 +86,7 @@ pub async fn empty(
                 config,
                 host,
                 started_at,
-                trouble: desk.trouble_since(row.queued_at),
+                trouble: desk.trouble(),
                 now,
             }
             .write(row.id)?;

@@ -51,7 +51,7 @@ pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &s
     let moment = now.as_ms().to_string();
     let mail = Mail {
         message_id: message_id::make(host, &["test", &moment], email.from.domain()),
-        thread_root: None,
+        thread_roots: Vec::new(),
         everybody: addresses.clone(),
         queued_at: now,
         date: now,

@@ -105,7 +105,7 @@ mod tests {
         let directory = Directory::new(place.path().join("new/outbox"));
         let mail = Mail {
             message_id: "0123ab@example.com".into(),
-            thread_root: None,
+            thread_roots: Vec::new(),
             everybody: vec![Address::parse("ops@example.com").unwrap()],
             queued_at: Timestamp::from_ms(1_795_377_600_000),
             date: Timestamp::from_ms(1_795_377_600_000),

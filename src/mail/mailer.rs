@@ -17,8 +17,8 @@ use super::smtp::{Smtp, SmtpSetupError};
 pub struct Mail {
     /// Without angle brackets; the same at every repeat.
     pub message_id: String,
-    /// The Message-ID that it refers to.
-    pub thread_root: Option<String>,
+    /// The Message-IDs that it refers to.
+    pub thread_roots: Vec<String>,
     /// Everybody who gets a mail with this Message-ID.
     pub everybody: Vec<Address>,
     /// When it was queued.

@@ -74,10 +74,10 @@ pub fn bytes(sender: &Sender, mail: &Mail, to: &Address) -> Result<Vec<u8>, Mess
     if let Some(reply_to) = &sender.reply_to {
         builder = builder.reply_to(named(reply_to)?);
     }
-    if let Some(root) = &mail.thread_root {
-        builder = builder
-            .in_reply_to(format!("<{root}>"))
-            .references(format!("<{root}>"));
+    if !mail.thread_roots.is_empty() {
+        let roots = mail.thread_roots.iter().map(|root| format!("<{root}>"));
+        let roots = roots.collect::<Vec<_>>().join(" ");
+        builder = builder.in_reply_to(roots.clone()).references(roots);
     }
     builder = field(builder, "Auto-Submitted", "auto-generated");
     // A bounce (NDR) is the only sign of a wrong address: it is not suppressed.

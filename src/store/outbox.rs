@@ -25,8 +25,8 @@ pub struct Outgoing {
     pub everybody: Vec<Address>,
     /// Without angle brackets.
     pub message_id: String,
-    /// The Message-ID of the first mail that this recipient got of the same outage.
-    pub thread_root: Option<String>,
+    /// The Message-IDs of the first mails that this recipient got of the same outages.
+    pub thread_roots: Vec<String>,
     /// What to say.
     pub parcel: Parcel,
     /// What the last try answered.

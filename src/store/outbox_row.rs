@@ -1,5 +1,7 @@
 //! Rows of the outbox as values.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::outbox::Outgoing;
@@ -12,6 +14,9 @@ use crate::policy::memory::Hold;
 use crate::policy::outbox::row::{Held, Holds, RowId, Tries, Waiting};
 
 type Result<T> = rusqlite::Result<T>;
+
+/// A digest refers to no more mails than this: its header stays short, and mail programs look at few.
+const THREADS_MAX: usize = 20;
 
 /// The columns that [`waiting`] reads, in its order.
 pub(super) const WAITING: &str =
@@ -65,7 +70,7 @@ pub(super) fn outgoing_row(row: &Row) -> Result<Outgoing> {
         to: address(row, 13)?,
         everybody: Vec::new(),
         message_id: row.get(14)?,
-        thread_root: None,
+        thread_roots: Vec::new(),
         parcel: Parcel {
             kind: waiting.kind,
             notices: notice
@@ -95,10 +100,26 @@ pub(super) fn complete(db: &Connection, mut mail: Outgoing) -> Result<Outgoing> 
         db.prepare_cached("SELECT recipient FROM outbox WHERE message_id = ?1 ORDER BY id")?;
     let rows = everybody.query_map([&mail.message_id], |row| address(row, 0))?;
     mail.everybody = rows.collect::<Result<_>>()?;
-    if let Some(incident) = mail.row.incident {
-        mail.thread_root = thread_root(db, incident, &mail.to, &mail.message_id)?;
-    }
+    mail.thread_roots = thread_roots(db, &mail)?;
     Ok(mail)
+}
+
+/// What a mail refers to: one mail where it tells of one outage, several where it is a digest of many.
+fn thread_roots(db: &Connection, mail: &Outgoing) -> Result<Vec<String>> {
+    let members = mail.parcel.notices.iter().filter_map(|n| n.news.incident());
+    let incidents: BTreeSet<IncidentKey> = mail.row.incident.into_iter().chain(members).collect();
+    let mut roots = Vec::new();
+    for incident in incidents {
+        if let Some(root) = thread_root(db, incident, &mail.to, &mail.message_id)?
+            && !roots.contains(&root)
+        {
+            roots.push(root);
+        }
+        if roots.len() == THREADS_MAX {
+            break;
+        }
+    }
+    Ok(roots)
 }
 
 /// The Message-ID of the first mail of an outage that a recipient got, or may have got: what later ones refer to.

@@ -302,6 +302,24 @@ async fn forty_sites_at_once_are_one_digest_and_later_mails_refer_to_it() {
     post.send().await;
     let came = post.server.came();
     assert_eq!(came[2].field("In-Reply-To"), Some(id.as_str()));
+    // So does the digest of their recoveries, and to the single mail of one that was told alone.
+    post.queue(&[letter(&post, 99, false, &[OPS])]);
+    post.send().await;
+    let recovered: Vec<Letter> = [20, 21, 22, 99]
+        .into_iter()
+        .map(|site| letter(&post, site, true, &[OPS]))
+        .collect();
+    post.queue(&recovered);
+    post.send().await;
+    let came = post.server.came();
+    let last = came.last().unwrap();
+    assert!(last.field("Subject").unwrap().starts_with("[4 UP] "));
+    let both = format!("{id} <99-down@example.com>");
+    let unfolded = last.data.replace("\r\n ", " ");
+    for name in ["In-Reply-To", "References"] {
+        let field = format!("\r\n{name}: {both}\r\n");
+        assert!(unfolded.contains(&field), "{unfolded}");
+    }
     assert!(post.states().iter().all(|state| state.ends_with(" sent")));
 }
 

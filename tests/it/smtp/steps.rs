@@ -43,7 +43,7 @@ pub fn settings(server: &Server, tls: SmtpTls, timeout: Duration) -> EmailSettin
 pub fn mail() -> Mail {
     Mail {
         message_id: "0123@example.com".into(),
-        thread_root: None,
+        thread_roots: Vec::new(),
         everybody: vec![address("ops@example.com"), address("boss@example.com")],
         queued_at: Timestamp::from_ms(1_795_377_600_000),
         date: Timestamp::from_ms(1_795_377_600_000),

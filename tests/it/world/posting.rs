@@ -218,6 +218,36 @@ async fn a_server_that_says_later_is_asked_ever_more_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_failed_once_is_late_and_says_so() {
+    let mut post = Post::new(1);
+    post.memory.script([later()]);
+    post.fail(1..=1);
+    post.run(60).await;
+    assert_eq!(post.came(), ["[DOWN 503] site-1"]);
+    let (_, mail) = &post.memory.delivered()[0];
+    let text = mail.rendered.text.replace('\n', " ");
+    assert!(text.contains("This mail left "), "{text}");
+    assert!(text.contains("delivered before (450 later)"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merged_mail_knows_why_it_is_late() {
+    let mut post = Post::new(1);
+    post.memory.script(vec![later(); 2]);
+    post.fail(1..=1);
+    post.run(20).await;
+    for _ in 0..2 {
+        post.check(1, Weather::Up);
+    }
+    post.run(120).await;
+    assert_eq!(post.came().len(), 1, "{:?}", post.came());
+    assert!(post.came()[0].starts_with("[WAS DOWN "));
+    let (_, mail) = &post.memory.delivered()[0];
+    let text = mail.rendered.text.replace('\n', " ");
+    assert!(text.contains("delivered before (450 later)"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_five_days_a_mail_is_given_up_and_kept() {
     let mut post = Post::new(1);
     post.memory.script(vec![later(); 2000]);
