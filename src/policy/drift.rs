@@ -97,3 +97,45 @@ pub fn fingerprint(chain: &Chain) -> u64 {
 fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::check::Redirect;
+
+    fn chain(url: &str, status: u16, end: &str) -> Arc<Chain> {
+        Arc::new(Chain {
+            redirects: vec![Redirect {
+                url: url.into(),
+                status,
+                location: None,
+                remote_addr: None,
+            }],
+            final_url: end.into(),
+            remote_addr: None,
+        })
+    }
+
+    #[test]
+    fn urls_and_codes_are_compared_and_what_varies_in_them_is_not() {
+        let (from, to) = ("http://a.test/", "https://a.test/");
+        let mut drift = Drift::starting_with(&chain(from, 302, to));
+        for same in [
+            chain("http://a.test/?session=1", 302, "https://a.test/?token=2"),
+            chain(from, 302, "https://a.test/#top"),
+        ] {
+            assert!(!drift.sees(&same, 1), "{same:?}");
+        }
+        for other in [
+            chain(from, 301, to),
+            chain("http://a.test/x", 302, to),
+            chain(from, 302, "https://a.test/x"),
+        ] {
+            assert!(drift.sees(&other, 1), "{other:?}");
+        }
+        // A known way that comes back is the baseline again, and no news.
+        drift.accept(&chain(from, 301, to));
+        assert!(!drift.sees(&chain(from, 302, to), 1));
+        assert_eq!(drift.baseline, chain(from, 302, to));
+    }
+}
