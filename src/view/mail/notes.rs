@@ -11,9 +11,15 @@ use super::words::{self, shell_word};
 /// So many other sites are named.
 const OTHERS_MAX: usize = 8;
 
-/// Others that are down now.
+/// Others that are down now, and how many may be soon.
 pub(super) fn also_down(doc: &mut Doc, ctx: &Context) {
+    let confirming = match ctx.confirming {
+        0 => None,
+        one @ 1 => Some(format!("{one} more is being confirmed")),
+        many => Some(format!("{many} more are being confirmed")),
+    };
     if ctx.also_down.is_empty() {
+        doc.prose("Also failing", confirming.unwrap_or_default());
         return;
     }
     let mut names: Vec<String> = ctx
@@ -31,6 +37,7 @@ pub(super) fn also_down(doc: &mut Doc, ctx: &Context) {
     if let more @ 1.. = ctx.also_down.len().saturating_sub(OTHERS_MAX) {
         names.push(format!("and {more} more"));
     }
+    names.extend(confirming);
     doc.prose("Also down now", names.join(", "));
 }
 

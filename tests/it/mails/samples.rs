@@ -440,6 +440,8 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     over.acks.push(acked(incident()));
     let mut reminded = around(7215);
     reminded.acks.push(acked(incident()));
+    let mut spreading = around(32);
+    spreading.confirming = 2;
     let mut storm = Around::nobody(at(910));
     storm.acks.push(acked(IncidentKey {
         monitor: MonitorId(8),
@@ -478,7 +480,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     };
     vec![
         ("down", one(down(), 30), around(32)),
-        ("down_refused_held", one(refused(), 30), around(32)),
+        ("down_refused_held", one(refused(), 30), spreading),
         ("down_late", one(down(), 30), late),
         (
             "still_down",
