@@ -18,6 +18,7 @@ use crate::policy::outbox::pause::Pause;
 use crate::policy::outbox::row::Tries;
 use crate::store::outbox::{self, Queued};
 use crate::store::outbox_attempt;
+use crate::store::reader::Reader;
 use crate::store::writer::Store;
 use crate::view::json;
 use crate::view::mail::render;
@@ -77,6 +78,11 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
         return tell(context, answer);
     }
     let mailer = mailer(email(&config)?)?;
+    // Where there is none nothing waits, and one made here might belong to another user than the service's.
+    drop(Reader::open(&config.daemon.database).map_err(|error| {
+        let file = place::shown(&config.file);
+        CliError::Machine(format!("{error}\n  the configuration is {file}"))
+    })?);
     let mut store =
         Store::open(&config.daemon.database, clock::now()).map_err(CliError::machine)?;
     context.out.note("no daemon runs: sent by this command");

@@ -328,6 +328,16 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
         "error: there is no database at `HERE/none.db`; `sitewatch run` creates it\n  the configuration is monitors.toml\n",
         1,
     );
+    // Nothing waits where nothing was ever recorded, and no database is made to find that out.
+    let unused = Place::new(
+        "[daemon]\ndatabase = \"none.db\"\n[email]\ndirectory = \"out\"\nfrom = \"a@b.c\"\nto = [\"a@b.c\"]\n",
+    );
+    let ran = unused.run(&["email", "retry"]);
+    let why = "error: there is no database at `HERE/none.db`; `sitewatch run` creates it\n  \
+               the configuration is monitors.toml\n";
+    assert!(ran.stderr.ends_with(why), "{}", ran.stderr);
+    assert_eq!(ran.code, 1);
+    assert!(!unused.path("none.db").exists());
     let unset = Place::new(
         "[daemon]\ndatabase = \"none.db\"\n[email]\nhost = \"${NOT_SET}\"\nfrom = \"a@b\"\nto = [\"a@b\"]\n",
     );
