@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Answer;
 use crate::domain::address::Address;
+use crate::domain::notice::MailKind;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::SmtpSetupError;
@@ -351,9 +352,12 @@ impl Notifier {
             let mut monitor = None;
             let came_to = match written {
                 Ok(Ok(Letter::Ready(outgoing, mail))) => {
+                    // A digest is about many, and about none of them more than about the others.
+                    let alone = outgoing.parcel.kind != MailKind::Digest;
                     monitor = outgoing.parcel.notices[0]
                         .about
                         .as_ref()
+                        .filter(|_| alone)
                         .map(|about| about.name.as_str().to_owned());
                     CameTo::Outcome(mailer.send(&mail, &to, noted(&door, id, clock)).await)
                 }
