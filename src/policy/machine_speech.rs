@@ -91,7 +91,7 @@ impl Machine<'_> {
         }
         if let Flap::Flapping { told, owed, .. } = std::mem::take(&mut self.memory.kept.flap) {
             let known = || owed.iter().filter(|owed| told || !owed.silent);
-            if let Some(last) = known().last() {
+            if let Some(last) = known().next_back() {
                 self.say_up(last, since, known().map(|owed| owed.key).collect());
             }
         }
