@@ -9,6 +9,7 @@ use super::paths;
 use super::reading::Reading;
 use super::sections::is_loopback;
 use super::value;
+use crate::domain::mask::Masks;
 use crate::domain::secret::Secret;
 use crate::domain::settings::{EmailSettings, MailTransport, SmtpServer, SmtpTls};
 
@@ -126,7 +127,7 @@ fn smtp(reading: &mut Reading<'_>, table: &Table<'_>, host: Option<&str>) -> Opt
         .and_then(|port| u16::try_from(port).ok())
         .unwrap_or(default_port);
     let ca_pem = reading.certificates(table, "ca_file");
-    let login = login(reading, table)?;
+    let (login, masks) = login(reading, table)?;
     if login.is_some()
         && tls == SmtpTls::None
         && !tls_wrong
@@ -151,21 +152,25 @@ fn smtp(reading: &mut Reading<'_>, table: &Table<'_>, host: Option<&str>) -> Opt
         tls,
         ca_pem,
         login,
+        masks,
     })
 }
 
-/// Who we are, where that is said; the outer none where it is said wrongly.
-fn login(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Option<(String, Secret)>> {
+/// Who we are, where that is said, and what of it is hidden; none where it is said wrongly.
+fn login(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+) -> Option<(Option<(String, Secret)>, Masks)> {
     let both = reading.exclusive(table, "password", "password_file");
     let username = reading
         .some_text(table, "username")
-        .map(|text| (text.value.into_owned(), text.place));
+        .map(|text| (text.value.into_owned(), text.place, text.came_by_name));
     let literal = reading.secret_text(table, "password");
     let from_file = reading.secret_file(table, "password_file");
     let password_key = ["password", "password_file"]
         .into_iter()
         .find(|key| !table.is_blank(key));
-    let Some((username, username_place)) = username else {
+    let Some((username, username_place, is_hidden)) = username else {
         if let Some(found) = password_key.and_then(|key| table.own(key))
             && table.is_blank("username")
         {
@@ -176,13 +181,18 @@ fn login(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Option<(String,
             ));
             return None;
         }
-        return Some(None);
+        return Some((None, Masks::default()));
     };
     if both {
         return None;
     }
+    let login = |username: String, password: Secret| {
+        let hidden = is_hidden.then(|| username.clone());
+        let masks = Masks::new(hidden.into_iter().chain([password.reveal().to_owned()]));
+        Some((Some((username, password)), masks))
+    };
     if let Some(password) = literal.or(from_file) {
-        return Some(Some((username, password)));
+        return login(username, password);
     }
     if password_key.is_some() {
         // What is wrong with it was said where it was read.
@@ -193,7 +203,7 @@ fn login(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Option<(String,
         .first()
         .is_some_and(|source| paths::is_system(&source.path, reading.environment));
     match files::smtp_credential(reading.environment, of_machine) {
-        Some((_, Ok(password))) => Some(Some((username, password))),
+        Some((_, Ok(password))) => login(username, password),
         Some((path, Err(why))) => {
             reading.fault(files::credential_fault(table.header, &path, &why));
             None

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::address::Address;
+use super::mask::Masks;
 use super::monitor::{CronText, MonitorName};
 use super::secret::Secret;
 use super::timestamp::Timestamp;
@@ -62,6 +63,8 @@ pub struct SmtpServer {
     pub ca_pem: Option<Arc<[u8]>>,
     /// Who we are; never without TLS but to loopback.
     pub login: Option<(String, Secret)>,
+    /// What of it a server's answer must not show.
+    pub masks: Masks,
 }
 
 /// Encryption of a mail conversation (RFC 8314).

@@ -248,7 +248,7 @@ impl Smtp {
         });
         let accepted = server.message_iter(parts).await.map_err(failed)?;
         let _ = tokio::time::timeout(QUIT_MAX, server.quit()).await;
-        Ok(answer(&accepted))
+        Ok(self.server.masks.apply(&answer(&accepted)).into_owned())
     }
 
     /// Connects to the first address that answers, encrypted as required.
@@ -344,6 +344,8 @@ impl Smtp {
     }
 
     fn said(&self, what: &str) -> String {
+        // Some servers name in their refusal what they were told.
+        let what = self.server.masks.apply(what);
         text::line(&format!("{}: {what}", self.server.host), ANSWER_CHARS_MAX).into_owned()
     }
 }

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use sitewatch::config::{self, Environment, keys};
+use sitewatch::domain::settings::MailTransport;
 
 /// Files with what is wrong in them and the whole of what is said about it.
 ///
@@ -36,6 +37,27 @@ fn said(text: &str) -> String {
             .to_string()
             .replace(&directory.path().display().to_string(), "/dir"),
     }
+}
+
+#[test]
+fn what_a_mail_server_is_told_in_secret_is_masked() {
+    let directory = tempfile::tempdir().unwrap();
+    let masked = |username: &str| {
+        let text = format!(
+            "[email]\nhost = \"mail.test\"\nusername = \"{username}\"\npassword = \"pa55word\"\n\
+             from = \"a@b.test\"\nto = [\"a@b.test\"]\n"
+        );
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        let config = config::load(Path::new("monitors.toml"), &environment(directory.path()));
+        let transport = config.unwrap().email.unwrap().transport;
+        let MailTransport::Smtp(server) = transport else {
+            panic!("it is a server");
+        };
+        let said = server.masks.apply("535 kim hunter22 pa55word");
+        said.into_owned()
+    };
+    assert_eq!(masked("${SECRET}"), "535 kim *** ***");
+    assert_eq!(masked("kim hunter22"), "535 kim hunter22 ***");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sitewatch::domain::address::Address;
+use sitewatch::domain::mask::Masks;
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::settings::{EmailSettings, MailTransport, SmtpServer, SmtpTls};
 use sitewatch::domain::timestamp::Timestamp;
@@ -31,6 +32,7 @@ pub fn settings(server: &Server, tls: SmtpTls, timeout: Duration) -> EmailSettin
             tls,
             ca_pem: None,
             login: None,
+            masks: Masks::default(),
         }),
         from: address("Sitewatch <alerts@example.com>"),
         to: vec![address("ops@example.com")],
@@ -128,6 +130,26 @@ async fn each_refusal_is_known_by_its_step() {
         let text = format!("{outcome:?}");
         assert!(text.contains(&said[..3]), "{said} at {at:?}: {text}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_shows_no_secret() {
+    let script = Script {
+        faults: vec![(
+            At::Mail,
+            None,
+            9,
+            Act::Say("550 who is kim@test with pa55word?"),
+        )],
+        ..Script::default()
+    };
+    let secrets = ["kim@test", "pa55word"].map(str::to_owned);
+    let (outcome, _) = send(script, SmtpTls::None, PATIENT, |smtp| {
+        smtp.masks = Masks::new(secrets);
+    })
+    .await;
+    let text = format!("{outcome:?}");
+    assert!(text.contains("550 who is *** with ***?"), "{text}");
 }
 
 #[tokio::test]
