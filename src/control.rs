@@ -22,6 +22,9 @@ pub const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// A reload of 100 000 monitors takes seconds, a test mail at most `[email].timeout`.
 const ANSWER_WAIT: Duration = Duration::from_secs(180);
 
+/// A healthy daemon says how it is at once; whoever asks wants to know soon that it hangs.
+pub const STATUS_WAIT: Duration = Duration::from_secs(2);
+
 /// What a command asks of the running daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
@@ -189,8 +192,11 @@ pub enum ControlError {
     #[error("the daemon closed the connection without an answer; its log says why")]
     NoAnswer,
     /// Nothing came in time.
-    #[error("the daemon did not answer within {} s; its log says what it is at", ANSWER_WAIT.as_secs())]
-    Late,
+    #[error("the daemon did not answer within {} s; its log says what it is at", after.as_secs())]
+    Late {
+        /// How long was waited.
+        after: Duration,
+    },
     /// An answer of another version.
     #[error("the daemon's answer is not understood ({0}); is it of another version?")]
     Garbled(serde_json::Error),
@@ -201,9 +207,21 @@ pub enum ControlError {
 /// # Errors
 /// When no daemon is there, the socket is not for us, or no answer comes.
 pub fn ask(socket: &Path, request: &Request) -> Result<Answer, ControlError> {
+    ask_within(socket, request, ANSWER_WAIT)
+}
+
+/// [`ask`], for a request that takes no time: a daemon that is silent for longer than `wait` hangs.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_within(
+    socket: &Path,
+    request: &Request,
+    wait: Duration,
+) -> Result<Answer, ControlError> {
     let path = || socket.to_owned();
     let broken = |source: io::Error| match source.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Late,
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Late { after: wait },
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ControlError::NoAnswer,
         _ => ControlError::Io {
             path: path(),
@@ -221,8 +239,8 @@ pub fn ask(socket: &Path, request: &Request) -> Result<Answer, ControlError> {
         },
     })?;
     stream
-        .set_read_timeout(Some(ANSWER_WAIT))
-        .and_then(|()| stream.set_write_timeout(Some(ANSWER_WAIT)))
+        .set_read_timeout(Some(wait))
+        .and_then(|()| stream.set_write_timeout(Some(wait)))
         .map_err(broken)?;
     (&stream).write_all(&line(request)).map_err(broken)?;
     let mut answer = Vec::new();
@@ -284,6 +302,16 @@ mod tests {
         assert!(matches!(error, ControlError::NoAnswer), "{error}");
         let error = answered_with(b"hello\n").unwrap_err();
         assert!(matches!(error, ControlError::Garbled(_)), "{error}");
+    }
+
+    #[test]
+    fn a_daemon_that_hangs_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let error = ask_within(&path, &Request::Status, Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(error, ControlError::Late { .. }), "{error}");
+        drop(listener);
     }
 
     #[test]

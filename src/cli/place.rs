@@ -162,6 +162,8 @@ impl Place {
             Some(file) if matches!(error, StoreError::Missing { .. }) => {
                 format!("\n  the configuration is {}", file.display())
             }
+            // What SQLite says of the disk names no file.
+            _ if !error.names_its_file() => format!("\n  {}", self.looked_in()),
             _ => String::new(),
         };
         CliError::Machine(format!("{error}{by}"))

@@ -9,7 +9,7 @@ use super::error::{CliError, Outcome};
 use super::place::{self, Place};
 use super::rows;
 use crate::config::Config;
-use crate::control::{self, Answer, DaemonStatus, Request};
+use crate::control::{self, Answer, ControlError, DaemonStatus, Request};
 use crate::domain::check::Micros;
 use crate::domain::monitor::{Monitor, MonitorId, Schedule};
 use crate::domain::span::Human;
@@ -80,6 +80,8 @@ enum Daemon {
     Answered(Box<DaemonStatus>),
     /// It holds the database, and does not talk to us.
     Holds(String),
+    /// It holds the database, took the question and is silent.
+    Hangs(String),
     /// There is none.
     None,
 }
@@ -92,18 +94,17 @@ impl Daemon {
         let answer = place
             .control_socket
             .as_deref()
-            .and_then(|socket| control::ask(socket, &Request::Status).ok());
+            .map(|socket| control::ask_within(socket, &Request::Status, control::STATUS_WAIT));
         match answer {
-            Some(Answer::Daemon(status)) => Self::Answered(status),
-            Some(Answer::Done { .. } | Answer::Failed { .. } | Answer::Refused { .. }) | None => {
-                Self::Holds(pid)
-            }
+            Some(Ok(Answer::Daemon(status))) => Self::Answered(status),
+            Some(Err(ControlError::Late { .. })) => Self::Hangs(pid),
+            Some(Ok(_) | Err(_)) | None => Self::Holds(pid),
         }
     }
 
     const fn runs(&self) -> bool {
         match self {
-            Self::Answered(_) | Self::Holds(_) => true,
+            Self::Answered(_) | Self::Holds(_) | Self::Hangs(_) => true,
             Self::None => false,
         }
     }
@@ -134,6 +135,13 @@ impl Daemon {
                 parts.join(" · ")
             }
             Self::Holds(pid) => format!("a daemon runs (process {pid})"),
+            Self::Hangs(pid) => format!(
+                "the daemon (process {pid}) does not answer{}",
+                newest.map_or_else(String::new, |at| format!(
+                    ", the newest check is {} old",
+                    clock.ago(at)
+                ))
+            ),
             Self::None => {
                 let last = match newest {
                     Some(at) => format!("the newest check is {} old", clock.ago(at)),

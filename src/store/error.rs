@@ -31,6 +31,15 @@ pub enum StoreError {
         /// The database or its directory.
         path: PathBuf,
     },
+    /// Its newest rows are in a log that only somebody who may write beside it can open.
+    #[error(
+        "read `{path}`: its newest rows are in `{path}-wal`, which nobody has open and which cannot be read without \
+         write permission in the directory; run the command with sudo, or start the daemon"
+    )]
+    Log {
+        /// The database.
+        path: PathBuf,
+    },
     /// Another daemon has it.
     #[error("open `{path}`: another sitewatch (process {pid}) is running on it")]
     Locked {
@@ -108,11 +117,33 @@ impl StoreError {
             Self::Missing { .. }
             | Self::Directory { .. }
             | Self::Denied { .. }
+            | Self::Log { .. }
             | Self::Locked { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Foreign { .. }
             | Self::Damaged(_)
+            | Self::Sql(_) => false,
+        }
+    }
+
+    /// Whether the message says which file it is about.
+    pub const fn names_its_file(&self) -> bool {
+        match self {
+            Self::Missing { .. }
+            | Self::Directory { .. }
+            | Self::Denied { .. }
+            | Self::Log { .. }
+            | Self::Locked { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Foreign { .. }
+            | Self::File { .. } => true,
+            Self::Damaged(_)
+            | Self::Full
+            | Self::ReadOnly
+            | Self::Io(_)
+            | Self::Busy
             | Self::Sql(_) => false,
         }
     }

@@ -34,6 +34,11 @@ impl Reader {
             Err(StoreError::ReadOnly | StoreError::Io(_)) if !has_log(path) => {
                 Self::attempt(path, true)
             }
+            Err(StoreError::ReadOnly | StoreError::Io(_)) if !may_write_beside(path) => {
+                Err(StoreError::Log {
+                    path: path.to_owned(),
+                })
+            }
             outcome => outcome,
         }
     }
@@ -137,6 +142,14 @@ fn has_log(path: &Path) -> bool {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     std::fs::metadata(PathBuf::from(name)).is_ok_and(|log| log.len() > 0)
+}
+
+fn may_write_beside(path: &Path) -> bool {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// A `file:` URI of a path with whatever bytes it has.

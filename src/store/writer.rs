@@ -172,6 +172,13 @@ fn make_directory(path: &Path) -> Result<()> {
 }
 
 pub(super) fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
+    // SQLite says of a directory that the disk failed.
+    if path.is_dir() {
+        return StoreError::File {
+            what: format!("open `{}`", path.display()),
+            source: std::io::ErrorKind::IsADirectory.into(),
+        };
+    }
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied) => {
             match std::fs::File::open(path) {

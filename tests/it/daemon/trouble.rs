@@ -54,6 +54,26 @@ async fn while_nothing_can_be_written_the_heart_rests_and_afterwards_a_mail_says
 }
 
 #[tokio::test]
+async fn of_a_daemon_that_hangs_status_says_so() {
+    let site = Site::start(200);
+    let house = House::new(&monitor("shop", site.port));
+    let daemon = house.start().await;
+    house
+        .until("a check", || site.asked.load(SeqCst) >= 1)
+        .await;
+    signal(&daemon, rustix::process::Signal::STOP);
+    let answer = house.ask(&["status"]);
+    signal(&daemon, rustix::process::Signal::CONT);
+    let said = text(&answer.stdout);
+    let process = daemon.0.id();
+    assert!(
+        said.contains(&format!("the daemon (process {process}) does not answer")),
+        "{said}"
+    );
+    assert_eq!(answer.status.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_damaged_database_is_set_aside_at_the_start_and_mailed() {
     let site = Site::start(200);
     let house = House::new(&monitor("shop", site.port));

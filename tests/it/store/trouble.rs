@@ -201,6 +201,38 @@ fn what_is_not_there_or_not_ours_is_said() {
 }
 
 #[test]
+fn a_directory_is_said_to_be_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = Reader::open(directory.path()).unwrap_err().to_string();
+    assert!(error.ends_with(": is a directory"), "{error}");
+}
+
+#[test]
+fn a_log_that_nobody_may_open_is_named() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    record(&mut store, &[(ids[0], check('U', START))]);
+    // As a copy of the two files, or a directory that was tidied by hand, has it.
+    let copy = place.path.with_file_name("copy/sitewatch.db");
+    let directory = copy.parent().unwrap();
+    std::fs::create_dir_all(directory).unwrap();
+    std::fs::copy(&place.path, &copy).unwrap();
+    let log = |path: &Path| format!("{}-wal", path.display());
+    std::fs::copy(log(&place.path), log(&copy)).unwrap();
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o550)).unwrap();
+    let outcome = Reader::open(&copy);
+    if rustix::process::geteuid().is_root() {
+        assert!(outcome.is_ok(), "{outcome:?}");
+    } else {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, StoreError::Log { .. }), "{error}");
+    }
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o750)).unwrap();
+    assert_eq!(count(&copy), 1);
+}
+
+#[test]
 fn a_group_that_may_only_read_reads() {
     let place = Place::new();
     let mut store = place.store();
