@@ -70,7 +70,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     if screen.is_terminal() && !rows.is_empty() {
         writeln!(context.out)?;
     }
-    writeln!(context.out, "{line}")?;
+    writeln!(context.out, "{}", screen.broken(&line))?;
     Ok(Outcome::Fine)
 }
 

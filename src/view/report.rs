@@ -46,6 +46,7 @@ pub fn write(
             clock.civil(to),
             clock.caption()
         );
+        let caption = screen.broken(&caption);
         writeln!(out, "\n{}", screen.paint(Tone::Faint, &caption))?;
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::wrap;
+
 /// The surface that a view writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
@@ -33,6 +35,14 @@ impl Screen {
     /// Whether somebody looks at it.
     pub const fn is_terminal(&self) -> bool {
         self.columns.is_some()
+    }
+
+    /// A line of running text, broken between words where a terminal is too narrow for it.
+    pub fn broken<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        match self.columns {
+            Some(columns) => Cow::Owned(wrap::lines(line, usize::from(columns)).join("\n")),
+            None => Cow::Borrowed(line),
+        }
     }
 
     /// The text in this tone, where the screen has colours.
@@ -72,5 +82,21 @@ impl Tone {
             Self::Strong => "1",
             Self::Accent => "36",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_broken_on_a_terminal_only() {
+        let line = "3 sites: 3 up · checks on time";
+        assert_eq!(
+            Screen::terminal(16).broken(line),
+            "3 sites: 3 up ·\nchecks on time"
+        );
+        assert_eq!(Screen::terminal(80).broken(line), line);
+        assert_eq!(Screen::PLAIN.broken(line), line);
     }
 }

@@ -22,8 +22,9 @@ pub fn write(
         Column::left("STATE").fit(Fit::Cut(14)),
         Column::right("SINCE"),
         Column::right("LAST").fit(Fit::Drop(1)),
-        Column::left("24 h").fit(Fit::Drop(3)),
-        Column::right("").fit(Fit::Drop(1)),
+        // The bars are of the same 24 hours; they go first where there is no room, the heading must not.
+        Column::left("").fit(Fit::Drop(3)),
+        Column::right("24 h").fit(Fit::Drop(1)),
         Column::right("30 d").fit(Fit::Drop(2)),
     ];
     let cells: Vec<Vec<Cell>> = rows.iter().map(|row| of(row, clock, screen)).collect();
@@ -199,10 +200,23 @@ mod tests {
     fn a_terminal_gets_a_table() {
         check(
             Screen::terminal(80),
-            "NAME  STATE                                 SINCE  LAST  24 h           30 d
-shop  DOWN connect_refused, acked (deploy)    14m     -  ▅ █   99.02 %     -
-api   degraded: slow                           3h     -  ▅ █   99.02 %     -
-wiki  up, maintenance                         41d     -  ▅ █   99.02 %     -
+            "NAME  STATE                                 SINCE  LAST          24 h  30 d
+shop  DOWN connect_refused, acked (deploy)    14m     -  ▅ █  99.02 %     -
+api   degraded: slow                           3h     -  ▅ █  99.02 %     -
+wiki  up, maintenance                         41d     -  ▅ █  99.02 %     -
+3 sites: 1 up, 1 degraded, 1 down
+",
+        );
+    }
+
+    #[test]
+    fn without_room_for_the_bars_the_headings_stay() {
+        check(
+            Screen::terminal(50),
+            "NAME  STATE           SINCE  LAST     24 h  30 d
+shop  DOWN co…eploy)    14m     -  99.02 %     -
+api   degraded: slow     3h     -  99.02 %     -
+wiki  up, mai…enance    41d     -  99.02 %     -
 3 sites: 1 up, 1 degraded, 1 down
 ",
         );
