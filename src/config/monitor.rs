@@ -343,7 +343,7 @@ fn check_together(
             ),
         );
     }
-    if let Some(found) = table.own("interval")
+    if let Some(found) = table.get("interval")
         && rules.interval < Duration::from_secs(5)
     {
         reading.warn(

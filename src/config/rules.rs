@@ -51,7 +51,7 @@ pub(super) fn timing(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Tim
         (None, None) => table.get("schedule").is_some() && table.get("interval").is_none(),
     };
     let (schedule, interval, interval_place) = if by_cron {
-        let cron = reading.some_parsed(table, "schedule", "a cron expression", value::cron)?;
+        let cron = reading.parsed(table.get("schedule")?, "a cron expression", value::cron)?;
         let shortest = shortest_gap(&cron.it);
         (
             Schedule::Cron(cron.it),

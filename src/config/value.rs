@@ -404,7 +404,13 @@ pub(super) fn proxy(text: &str) -> Result<Url, Wrong> {
         )
         .at(0..scheme.len()));
     }
-    url(text)
+    url(text).map_err(|wrong| match wrong.label.strip_prefix("write \"https://") {
+        Some(rest) => Wrong {
+            label: format!("write \"http://{rest}"),
+            ..wrong
+        },
+        None => wrong,
+    })
 }
 
 pub(super) fn header_name(text: &str) -> Result<String, Wrong> {
