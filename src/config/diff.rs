@@ -7,6 +7,8 @@ use super::facts::{
     Fact, fact, joined, names, of_expectation, of_rules, of_target, schedule, settings,
 };
 use super::model::Config;
+use super::redact;
+use crate::domain::mask::Masks;
 use crate::domain::monitor::{Monitor, MonitorName, Schedule};
 
 /// One key whose value differs.
@@ -101,7 +103,8 @@ pub fn diff(old: &Config, new: &Config) -> Diff {
         .filter(|monitor| !after.contains(&monitor.name) && !moved.contains(&monitor.name));
     diff.removed = removed.map(|monitor| monitor.name.clone()).collect();
     diff.perhaps_renamed = perhaps_renamed(&diff, &before, new);
-    for change in changes(&settings(old), &settings(new)) {
+    let masked = [&old.masks, &new.masks];
+    for change in changes(&settings(old), &settings(new), masked) {
         let waits = [
             "[daemon] database",
             "[daemon] control_socket",
@@ -140,11 +143,16 @@ fn perhaps_renamed(
         .collect()
 }
 
-fn changes(old: &[Fact], new: &[Fact]) -> Vec<KeyChange> {
-    let shown = |fact: &Fact| match &fact.shown {
-        Some(shown) => shown.clone(),
-        None if fact.compared.is_empty() => "none".to_owned(),
-        None => fact.compared.clone(),
+/// What differs, as it may be shown: without what came by `${NAME}` on either side and without secrets in URLs.
+fn changes(old: &[Fact], new: &[Fact], masked: [&Masks; 2]) -> Vec<KeyChange> {
+    let shown = |fact: &Fact| {
+        let text = match &fact.shown {
+            Some(shown) => shown,
+            None if fact.compared.is_empty() => "none",
+            None => &fact.compared,
+        };
+        let [old, new] = masked;
+        redact::sentence(&new.apply(&old.apply(text))).into_owned()
     };
     old.iter()
         .zip(new)
@@ -173,7 +181,8 @@ pub fn monitor_changes(old: &Monitor, new: &Monitor) -> Vec<KeyChange> {
         facts.extend(of_rules(&monitor.rules));
         facts
     };
-    let mut changes = changes(&all(old), &all(new));
+    let masked = [&old.target.masks, &new.target.masks];
+    let mut changes = changes(&all(old), &all(new), masked);
     for change in &mut changes {
         // The two keys share one value.
         if change.key == "schedule" && matches!(new.schedule, Schedule::Every(_)) {

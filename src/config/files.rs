@@ -124,9 +124,15 @@ impl Reading<'_> {
                         true => "relative paths are relative to this file",
                         false => "",
                     };
+                    // What came by `${NAME}` is not for every log.
+                    let written = table.get(key).and_then(|found| found.value.as_str());
+                    let shown = match written.filter(|written| written.contains("${")) {
+                        Some(written) => written.to_owned(),
+                        None => path.display().to_string(),
+                    };
                     self.fault(Fault::new(
                         place,
-                        format!("cannot read `{}`: {why}", path.display()),
+                        format!("cannot read `{shown}`: {why}"),
                         label,
                     ));
                 }

@@ -22,6 +22,7 @@ use super::sections::{self, section};
 use super::source::{Place, Source, in_order};
 use super::suggest::nearest;
 use super::syntax::parse;
+use crate::domain::mask::Masks;
 use crate::domain::monitor::MonitorName;
 use crate::domain::settings::{AlertSettings, Canaries, MailTransport};
 
@@ -249,6 +250,7 @@ impl Loader<'_> {
         let report = sections::report(reading, &table, &email_to);
         let table = section(reading, root, &keys::HEARTBEAT, "[heartbeat]", &empty);
         let heartbeat = sections::heartbeat(reading, &table);
+        let masks = Masks::new(self.reading.came_by_name.iter().cloned());
         self.read_entries(root, &email_to, &alerts, &zone);
 
         self.reading.forget_consequences();
@@ -290,6 +292,7 @@ impl Loader<'_> {
             heartbeat,
             monitors,
             maintenance: self.windows.into_iter().map(|draft| draft.window).collect(),
+            masks,
             warnings: warnings(&self.reading),
         });
         Outcome {
@@ -363,10 +366,19 @@ impl Loader<'_> {
             for key in included.keys() {
                 let name: &str = key.get_ref();
                 if !matches!(name, "monitor" | "maintenance") {
+                    let known = keys::find(keys::TOP, name).is_some()
+                        || keys::SECTIONS.iter().any(|section| section.name == name);
+                    let near = nearest(name, ["monitor", "maintenance"]).filter(|_| !known);
+                    let label = match near {
+                        Some(meant) => format!("did you mean [[{meant}]]?"),
+                        None => {
+                            "an included file holds [[monitor]] and [[maintenance]] only".into()
+                        }
+                    };
                     self.reading.fault(Fault::new(
                         place(index, key.span()),
                         format!("`{name}` cannot stand in an included file"),
-                        "an included file holds [[monitor]] and [[maintenance]] only",
+                        label,
                     ));
                 }
             }

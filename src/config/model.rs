@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::domain::mask::Masks;
 use crate::domain::monitor::Monitor;
 use crate::domain::settings::{
     AlertSettings, Canaries, EmailSettings, HeartbeatSettings, Maintenance, ReportSettings,
@@ -40,6 +41,8 @@ pub struct Config {
     pub monitors: Vec<Arc<Monitor>>,
     /// `[[maintenance]]`
     pub maintenance: Vec<Maintenance>,
+    /// What came by `${NAME}` outside of monitors.
+    pub masks: Masks,
     /// What is valid and still deserves a word: one sentence each.
     pub warnings: Vec<String>,
 }

@@ -165,6 +165,8 @@ impl<'e> Reading<'e> {
     pub(super) fn text<'t>(&mut self, found: Found<'t>, wanted: &str) -> Option<Text<'t>> {
         let DeValue::String(raw) = found.value else {
             let label = match found.value {
+                _ if redact::is_sensitive(found.key) => "write one string in quotes".to_owned(),
+                DeValue::Integer(number) if wanted == "a size" => format!("write \"{number}B\""),
                 DeValue::Integer(number) if wanted == "a duration" => {
                     format!("write \"{number}s\" for seconds")
                 }
@@ -419,7 +421,8 @@ impl<'e> Reading<'e> {
         else {
             return None;
         };
-        let wanted = "one of its words";
+        let wanted = either(words);
+        let wanted = wanted.as_str();
         self.parsed(found, wanted, |text| {
             if let Some(word) = words.iter().find(|word| **word == text) {
                 return Ok(*word);

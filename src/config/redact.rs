@@ -22,7 +22,17 @@ const SENSITIVE: [&str; 11] = [
     "signature",
 ];
 /// Whole names that do.
-const SENSITIVE_WHOLE: [&str; 7] = ["pass", "pwd", "key", "sig", "code", "state", "auth"];
+const SENSITIVE_WHOLE: [&str; 9] = [
+    "pass",
+    "pwd",
+    "key",
+    "sig",
+    "code",
+    "state",
+    "auth",
+    "basic_auth",
+    "bearer",
+];
 
 /// Whether a key (of a table, of headers, of a query) holds a secret; a misspelt `passwrod` does too.
 pub(super) fn is_sensitive(name: &str) -> bool {
@@ -41,6 +51,11 @@ pub(super) fn is_sensitive(name: &str) -> bool {
 pub(super) fn secrets_of_line(line: &str) -> Vec<Range<usize>> {
     let mut found = urls(line);
     found.extend(assigned(line));
+    apart(found)
+}
+
+/// Ranges in order and without overlap.
+fn apart(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     found.sort_by_key(|range| range.start);
     let mut apart: Vec<Range<usize>> = Vec::with_capacity(found.len());
     for range in found {
@@ -52,9 +67,26 @@ pub(super) fn secrets_of_line(line: &str) -> Vec<Range<usize>> {
     apart
 }
 
+/// How many bytes of a line belong to a secret of several lines that began in the text before it.
+pub(super) fn secret_goes_on(before: &str, line: &str) -> usize {
+    ["\"\"\"", "'''"]
+        .into_iter()
+        .filter(|quotes| before.matches(quotes).count() % 2 == 1)
+        .filter_map(|quotes| {
+            let opened = before.rfind(quotes)?;
+            let start = before[..opened].rfind('\n').map_or(0, |at| at + 1);
+            let is_secret = secrets_of_line(&format!("{}\"x\"", &before[start..opened]))
+                .last()
+                .is_some_and(|secret| secret.end > opened - start);
+            is_secret.then(|| line.find(quotes).unwrap_or(line.len()))
+        })
+        .max()
+        .unwrap_or(0)
+}
+
 /// A sentence without userinfo and sensitive query values of the URLs in it.
 pub(super) fn sentence(text: &str) -> Cow<'_, str> {
-    starred(text, &urls(text))
+    starred(text, &apart(urls(text)))
 }
 
 /// The text with stars at these ranges.
@@ -90,19 +122,43 @@ fn urls(text: &str) -> Vec<Range<usize>> {
         {
             found.push(start..start + at);
         }
-        let Some(query) = url.find('?') else { continue };
-        let mut from = query + 1;
-        for pair in url[query + 1..].split(['&', ';', '#']) {
-            if let Some((name, value)) = pair.split_once('=')
-                && !value.is_empty()
-                && is_sensitive(name)
-                && !value.starts_with("${")
-            {
-                let value_start = start + from + name.len() + 1;
-                found.push(value_start..value_start + value.len());
-            }
-            from += pair.len() + 1;
+    }
+    // The scheme may be what is missing.
+    for (at, _) in text.match_indices('@') {
+        let before = text.get(..at).unwrap_or("");
+        let start = before
+            .char_indices()
+            .rev()
+            .find(|(_, c)| ends_url(*c) || matches!(c, '/' | '=' | ',' | '('))
+            .map_or(0, |(start, c)| start + c.len_utf8());
+        let is_userinfo = before[start..]
+            .split_once(':')
+            .is_some_and(|(_, word)| !word.is_empty());
+        if is_userinfo {
+            found.push(start..at);
         }
+    }
+    for (query, _) in text.match_indices('?') {
+        found.extend(sensitive_of_query(text, query + 1));
+    }
+    found
+}
+
+/// The sensitive values of the query that starts here.
+fn sensitive_of_query(text: &str, start: usize) -> Vec<Range<usize>> {
+    let rest = text.get(start..).unwrap_or("");
+    let query = &rest[..rest.find(ends_url).unwrap_or(rest.len())];
+    let (mut found, mut from) = (Vec::new(), start);
+    for pair in query.split(['&', ';', '#']) {
+        if let Some((name, value)) = pair.split_once('=')
+            && !value.is_empty()
+            && is_sensitive(name)
+            && !value.starts_with("${")
+        {
+            let value_start = from + name.len() + 1;
+            found.push(value_start..value_start + value.len());
+        }
+        from += pair.len() + 1;
     }
     found
 }
@@ -127,11 +183,16 @@ fn assigned(line: &str) -> Vec<Range<usize>> {
         let value = after.trim_start();
         let value_start = line.len() - value.len();
         let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
-            // Not a string: without its quotes a secret is a secret all the same.
-            let bare = value
-                .find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | '#'))
-                .unwrap_or(value.len());
-            if bare > 0 && !value.starts_with(['{', '[']) {
+            if let Some(list) = value.strip_prefix('[') {
+                let length = list.find(']').unwrap_or(list.len());
+                let list_start = line.len() - list.len();
+                found.push(list_start..list_start + length);
+                continue;
+            }
+            // Not a string: without its quotes a secret is a secret all the same, up to what may follow it.
+            let end = value.find([',', '}', '#']).unwrap_or(value.len());
+            let bare = value[..end].trim_end().len();
+            if bare > 0 && !value.starts_with('{') {
                 found.push(value_start..value_start + bare);
             }
             continue;
@@ -176,6 +237,21 @@ mod tests {
             (
                 r#"password_file = "smtp-password""#,
                 r#"password_file = "smtp-password""#,
+            ),
+            (r#"password = ["hunter2", "x"]"#, r#"password = [***]"#),
+            (
+                r#"Authorization = Bearer hunter2 # x"#,
+                r#"Authorization = *** # x"#,
+            ),
+            (r#"basic_auth = "kim:hunter2""#, r#"basic_auth = "***""#),
+            (r#"proxy = "kim:hunter2@host:1""#, r#"proxy = "***@host:1""#),
+            (
+                r#"url = "host/?key=hunter2&x=1""#,
+                r#"url = "host/?key=***&x=1""#,
+            ),
+            (
+                r#"to = ["Kim <a@b.example>"]"#,
+                r#"to = ["Kim <a@b.example>"]"#,
             ),
             (r#"token = hunter2, x"#, r#"token = ***, x"#),
             (r#"interval = "30s""#, r#"interval = "30s""#),

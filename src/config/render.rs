@@ -104,7 +104,8 @@ fn block(
         let (start, raw) = source.line(mark.line);
         let first = (mark.place.start.saturating_sub(start)) as usize;
         let last = (mark.place.end.saturating_sub(start)) as usize;
-        let line = shown_line(raw, first..last);
+        let hidden = redact::secret_goes_on(source.text.get(..start as usize).unwrap_or(""), raw);
+        let line = shown_line(raw, first..last, hidden);
         if shown != Some(mark.line) {
             writeln!(out, "{:>gutter$} | {}", mark.number, line.text)?;
         }
@@ -132,8 +133,12 @@ struct ShownLine {
     marked: usize,
 }
 
-fn shown_line(raw: &str, marked: Range<usize>) -> ShownLine {
-    let secrets = redact::secrets_of_line(raw);
+fn shown_line(raw: &str, marked: Range<usize>, hidden: usize) -> ShownLine {
+    let mut secrets = redact::secrets_of_line(raw);
+    if hidden > 0 {
+        secrets.retain(|secret| secret.start >= hidden);
+        secrets.insert(0, 0..hidden);
+    }
     let mut pieces: Vec<(usize, char)> = Vec::with_capacity(raw.len());
     for (at, c) in raw.char_indices() {
         match secrets.iter().find(|range| range.contains(&at)) {

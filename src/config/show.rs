@@ -14,7 +14,7 @@ use super::model::Config;
 use super::redact;
 use super::source::Source;
 use crate::domain::address::Address;
-use crate::domain::mask::STARS;
+use crate::domain::mask::{Masks, STARS};
 use crate::domain::monitor::Monitor;
 use crate::domain::settings::MailTransport;
 use crate::domain::span::Written;
@@ -112,7 +112,9 @@ fn entries(
                     directory: directory(source),
                     fallback: defaults.filter(|_| is_monitor),
                 };
-                page.write(out, &|key| computed_of_monitor(monitor?, key))?;
+                page.write(out, &|key| {
+                    computed_of_monitor(monitor?, key, &config.masks)
+                })?;
             }
         }
     }
@@ -210,8 +212,9 @@ fn computed(config: &Config, section: &Section, key: &Key) -> Option<String> {
         ("daemon", "database") => path(&config.daemon.database),
         ("daemon", "control_socket") => path(&config.daemon.control_socket),
         ("daemon", "timezone") => {
-            let name = config.daemon.timezone.iana_name().unwrap_or("system");
-            Some(quoted(name))
+            let name = config.daemon.timezone.iana_name();
+            let here = name.map_or_else(String::new, |name| format!("  # {name}"));
+            Some(format!("\"system\"{here}"))
         }
         ("email", "port") => match &config.email.as_ref()?.transport {
             MailTransport::Smtp(server) => Some(server.port.to_string()),
@@ -219,13 +222,14 @@ fn computed(config: &Config, section: &Section, key: &Key) -> Option<String> {
         },
         ("report", "to") => {
             let report = config.report.as_ref()?;
-            Some(addresses(&report.to))
+            let to = addresses(&report.to);
+            Some(config.masks.apply(&to).into_owned())
         }
         _ => None,
     }
 }
 
-fn computed_of_monitor(monitor: &Monitor, key: &Key) -> Option<String> {
+fn computed_of_monitor(monitor: &Monitor, key: &Key, masks: &Masks) -> Option<String> {
     match key.name {
         "name" => Some(quoted(monitor.name.as_str())),
         "timeout" => {
@@ -236,7 +240,7 @@ fn computed_of_monitor(monitor: &Monitor, key: &Key) -> Option<String> {
             let retry_interval = Written(monitor.rules.retry_interval);
             Some(format!("\"{retry_interval}\""))
         }
-        "to" => Some(addresses(&monitor.rules.to)),
+        "to" => Some(masks.apply(&addresses(&monitor.rules.to)).into_owned()),
         _ => None,
     }
 }

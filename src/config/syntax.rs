@@ -5,6 +5,7 @@ use toml::de::DeTable;
 use super::fault::Fault;
 use super::found::place;
 use super::reading::Reading;
+use super::redact;
 use super::source::Place;
 use super::twice::{Twice, twice};
 
@@ -43,6 +44,22 @@ fn is_duplicate(message: &str) -> bool {
     message.split(", expected ").next() == Some("duplicate key")
 }
 
+/// What to write for a text without its quotes, unless it is a secret.
+fn in_quotes(found: &str, at: Place, text: &str) -> String {
+    let before = text.get(..at.start as usize).unwrap_or("");
+    let line_start = before.rfind('\n').map_or(0, |line_break| line_break + 1);
+    let line = text.get(line_start..).and_then(|rest| rest.lines().next());
+    let column = (at.start as usize).saturating_sub(line_start);
+    let is_secret = redact::secrets_of_line(line.unwrap_or(""))
+        .iter()
+        .any(|secret| secret.start < column + found.len() && column < secret.end);
+    let plain = found.trim_matches(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}']);
+    match is_secret || plain.contains(['"', '\n']) {
+        true => "write it in quotes".to_owned(),
+        false => format!("write \"{plain}\""),
+    }
+}
+
 /// The fault for one message of the parser at one place.
 fn fault(message: &str, at: Place, text: &str) -> Fault {
     let found = text.get(at.start as usize..at.end as usize).unwrap_or("");
@@ -63,12 +80,14 @@ fn fault(message: &str, at: Place, text: &str) -> Fault {
         ("string values must be quoted", _) if is_bare => {
             ("a value is missing", "write one behind the `=`".to_owned())
         }
-        ("string values must be quoted", _) => (
-            "a text stands in quotes",
-            match found.contains(['"', '\n']) {
-                true => "write it in quotes".to_owned(),
-                false => format!("write \"{found}\""),
-            },
+        ("string values must be quoted", _) => match found {
+            "yes" => ("`yes` is no value", "write true".to_owned()),
+            "no" => ("`no` is no value", "write false".to_owned()),
+            _ => ("a text stands in quotes", in_quotes(found, at, text)),
+        },
+        ("missing escaped value", _) => (
+            "a backslash stands before what it does not go with",
+            "write `\\\\` for a backslash, or put the text in single quotes".to_owned(),
         ),
         ("invalid basic string", _) => ("the quote is not closed", "close it with `\"`".to_owned()),
         ("invalid literal string", _) => {

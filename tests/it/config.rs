@@ -485,3 +485,73 @@ proptest::proptest! {
         let _ = said(&text);
     }
 }
+
+#[test]
+fn a_diff_shows_nothing_that_came_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let load = |value: &str| {
+        let text = r#"
+[web]
+listen = "127.0.0.1:8080"
+title = "${SECRET}"
+[email]
+host = "${SECRET}.example"
+from = "a@example.com"
+to = ["${SECRET}@example.com"]
+[connectivity]
+canaries = ["https://example.com/?token=LITERAL"]
+[[monitor]]
+name = "a"
+url = "https://example.com/${SECRET}"
+note = "${SECRET}, https://me:LITERAL@example.com/"
+body_contains = ["${SECRET}"]
+body_matches = ["${SECRET}.*"]
+expect_headers = { X = "${SECRET}" }
+expect_final_url = "https://${SECRET}.example/"
+json = [{ path = "$.a", equals = "${SECRET}" }]
+tags = ["${SECRET}"]
+"#;
+        std::fs::write(
+            directory.path().join("monitors.toml"),
+            text.replace("LITERAL", &format!("literal-{value}")),
+        )
+        .unwrap();
+        let mut environment = environment(directory.path());
+        environment
+            .variables
+            .insert("SECRET".to_owned(), value.to_owned());
+        config::load(Path::new("monitors.toml"), &environment).unwrap()
+    };
+    let diff = config::diff(&load("hunter21"), &load("hunter22")).to_string();
+    assert!(!diff.contains("hunter2"), "{diff}");
+    for key in [
+        "note changed",
+        "json changed",
+        "[web] title changed",
+        "[email] host changed",
+    ] {
+        assert!(diff.contains(key), "{diff}");
+    }
+}
+
+#[test]
+fn what_is_valid_loses_no_monitor() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut valid = 0;
+    for key in keys::MONITOR.keys {
+        for value in ["\"\"", "[]", "{}", "0", "false"] {
+            let url = match key.name {
+                "url" => "",
+                _ => "url = \"https://example.com/\"\n",
+            };
+            let text = format!("[[monitor]]\n{url}{} = {value}\n", key.name);
+            std::fs::write(directory.path().join("monitors.toml"), &text).unwrap();
+            let loaded = config::load(Path::new("monitors.toml"), &environment(directory.path()));
+            if let Ok(config) = loaded {
+                assert_eq!(config.monitors.len(), 1, "{text}");
+                valid += 1;
+            }
+        }
+    }
+    assert!(valid > 20, "only {valid} were valid");
+}

@@ -126,6 +126,7 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
             certificate_expiry: Vec::new(),
         },
         canaries: Canaries::None,
+        masks: sitewatch::domain::mask::Masks::default(),
         report: None,
         heartbeat: None,
         monitors: monitors.into_iter().map(Arc::new).collect(),
