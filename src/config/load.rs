@@ -22,6 +22,7 @@ use super::sections::{self, section};
 use super::source::{Place, Source, in_order};
 use super::suggest::nearest;
 use super::syntax::parse;
+use super::wording::instead_of_included;
 use crate::domain::mask::Masks;
 use crate::domain::monitor::MonitorName;
 use crate::domain::settings::{AlertSettings, Canaries, MailTransport};
@@ -55,11 +56,7 @@ pub struct Brief {
 /// # Errors
 /// Everything that is wrong with the file and those it includes, each with its place.
 pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErrors> {
-    let mut outcome = read(file, environment);
-    match (outcome.config.take(), outcome.faults.is_empty()) {
-        (Some(config), true) => Ok(config),
-        _ => Err(outcome.errors()),
-    }
+    load_with_sources(file, environment).map(|(config, _)| config)
 }
 
 /// As [`load`], with the texts it was made of.
@@ -366,19 +363,10 @@ impl Loader<'_> {
             for key in included.keys() {
                 let name: &str = key.get_ref();
                 if !matches!(name, "monitor" | "maintenance") {
-                    let known = keys::find(keys::TOP, name).is_some()
-                        || keys::SECTIONS.iter().any(|section| section.name == name);
-                    let near = nearest(name, ["monitor", "maintenance"]).filter(|_| !known);
-                    let label = match near {
-                        Some(meant) => format!("did you mean [[{meant}]]?"),
-                        None => {
-                            "an included file holds [[monitor]] and [[maintenance]] only".into()
-                        }
-                    };
                     self.reading.fault(Fault::new(
                         place(index, key.span()),
                         format!("`{name}` cannot stand in an included file"),
-                        label,
+                        instead_of_included(name),
                     ));
                 }
             }

@@ -4,6 +4,7 @@ use super::expand::ExpandError;
 use super::fault::Fault;
 use super::found::Text;
 use super::keys;
+use super::suggest::nearest;
 
 /// `"a", "b" or "c"`.
 pub(super) fn either(words: &[&str]) -> String {
@@ -30,6 +31,16 @@ pub(super) fn elsewhere(name: &str) -> Option<String> {
     }
     let owner = keys::owner(name)?;
     Some(format!("`{name}` belongs in {}", owner.header()))
+}
+
+/// What to do about a key or section that stands in an included file.
+pub(super) fn instead_of_included(name: &str) -> String {
+    let is_known = keys::find(keys::TOP, name).is_some()
+        || keys::SECTIONS.iter().any(|section| section.name == name);
+    match nearest(name, ["monitor", "maintenance"]).filter(|_| !is_known) {
+        Some(meant) => format!("did you mean [[{meant}]]?"),
+        None => "an included file holds [[monitor]] and [[maintenance]] only".to_owned(),
+    }
 }
 
 /// What is wrong with a `${NAME}`.
