@@ -16,6 +16,12 @@ use crate::policy::outbox::pause::Pause;
 pub const LATENESS_BOUNDS_MS: [u64; 12] =
     [1, 2, 5, 10, 20, 50, 100, 250, 1000, 5000, 15_000, 60_000];
 
+/// The upper bounds of the histogram of commits, in microseconds; one more bin holds the rest.
+pub const COMMIT_BOUNDS_US: [u64; 12] = [
+    500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
+    30_000_000,
+];
+
 /// The parts whose progress the watchdog asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -64,6 +70,8 @@ pub struct Health {
     pub overdue_at_ms: AtomicI64,
     lateness: [AtomicU64; LATENESS_BOUNDS_MS.len() + 1],
     lateness_sum_ms: AtomicU64,
+    commits: [AtomicU64; COMMIT_BOUNDS_US.len() + 1],
+    commits_sum_us: AtomicU64,
     /// Results on their way to the recorder.
     pub queued: AtomicU64,
     /// Results that had to be given up because the database took no writes.
@@ -119,6 +127,8 @@ impl Health {
             overdue_at_ms: AtomicI64::new(0),
             lateness: Default::default(),
             lateness_sum_ms: AtomicU64::new(0),
+            commits: Default::default(),
+            commits_sum_us: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
             written_at_ms: AtomicI64::new(0),
@@ -163,6 +173,23 @@ impl Health {
             *bin = count.load(Relaxed);
         }
         (bins, self.lateness_sum_ms.load(Relaxed))
+    }
+
+    /// Notes how long one transaction took, from its first statement to the end of its commit.
+    pub fn note_commit(&self, took: Duration) {
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bin = COMMIT_BOUNDS_US.partition_point(|bound| *bound < took_us);
+        self.commits[bin].fetch_add(1, Relaxed);
+        self.commits_sum_us.fetch_add(took_us, Relaxed);
+    }
+
+    /// The bins of commits (not cumulative) and the sum of their time in microseconds.
+    pub fn commits(&self) -> ([u64; COMMIT_BOUNDS_US.len() + 1], u64) {
+        let mut bins = [0; COMMIT_BOUNDS_US.len() + 1];
+        for (bin, count) in bins.iter_mut().zip(&self.commits) {
+            *bin = count.load(Relaxed);
+        }
+        (bins, self.commits_sum_us.load(Relaxed))
     }
 
     /// The notifier tells whether the way out is paused after a refusal that concerns all mails.
@@ -224,5 +251,16 @@ mod tests {
         let (bins, sum) = health.lateness();
         assert_eq!(bins, [2, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1]);
         assert_eq!(sum, 70_207);
+    }
+
+    #[test]
+    fn commits_fall_into_their_bin() {
+        let health = Health::new(Timestamp::from_ms(0));
+        for us in [1, 500, 501, 31_000_000] {
+            health.note_commit(Duration::from_micros(us));
+        }
+        let (bins, sum) = health.commits();
+        assert_eq!(bins, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(sum, 31_001_002);
     }
 }

@@ -53,6 +53,8 @@ pub struct Recorder {
     pub(super) parents: Vec<Parent>,
     pub(super) failure: Option<Failure>,
     pub(super) stopped: bool,
+    /// How long the newest transaction took, until somebody asks.
+    pub(super) commit_took: Option<Duration>,
 }
 
 /// The database takes no writes.
@@ -96,6 +98,7 @@ impl Recorder {
             parents: Vec::new(),
             failure: None,
             stopped: false,
+            commit_took: None,
         };
         recorder.take_up_mails(now);
         let enrolled = recorder.enroll(config, now)?;
@@ -143,6 +146,11 @@ impl Recorder {
     /// Checks decided and not yet written.
     pub fn unwritten(&self) -> usize {
         self.staged.checks.len()
+    }
+
+    /// How long the newest transaction took, told once.
+    pub fn take_commit_time(&mut self) -> Option<Duration> {
+        self.commit_took.take()
     }
 
     /// Whether [`Entry::Stop`] came.

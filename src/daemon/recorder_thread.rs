@@ -77,6 +77,9 @@ fn run(
         let (now, tick) = (clock::now(), clock::tick());
         let had_something = recorder.unwritten() > 0 || !entries.is_empty();
         let outcome = recorder.work(entries, now);
+        if let Some(took) = recorder.take_commit_time() {
+            health.note_commit(took);
+        }
         if outcome.committed && had_something {
             written_at = tick;
             health.written_at_ms.store(now.as_ms(), Relaxed);

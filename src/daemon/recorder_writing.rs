@@ -4,6 +4,7 @@ use super::board::Live;
 use super::recorder::{Failure, Recorder};
 use super::recorder_entry::NotRecorded;
 use super::recorder_roster::Slot;
+use crate::clock;
 use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::store::error::StoreError;
@@ -14,6 +15,7 @@ impl Recorder {
     /// # Errors
     /// What the store says; then nothing was written and everything stays staged.
     pub fn flush(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let began = clock::tick();
         let result = match self.write() {
             Err(error @ StoreError::Sql(_)) => {
                 tracing::error!(
@@ -25,6 +27,7 @@ impl Recorder {
         };
         match result {
             Ok(()) => {
+                self.commit_took = Some(clock::tick().duration_since(began));
                 self.written(now);
                 Ok(())
             }

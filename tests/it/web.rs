@@ -417,6 +417,30 @@ fn the_objects_are_those_of_the_command_line() {
 }
 
 #[test]
+fn numbers_do_not_tell_of_what_is_private() {
+    let fixture = Fixture::new();
+    for (text, down) in [
+        (fixture.get("/metrics").body, 1),
+        (fixture.get_trusted("/metrics").body, 2),
+    ] {
+        for line in [
+            format!(r#"sitewatch_monitors{{state="down"}} {down}"#),
+            r#"sitewatch_monitors{state="up"} 1"#.to_owned(),
+            r#"sitewatch_monitors{state="paused"} 0"#.to_owned(),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_path_of_the_api_is_a_fault_in_json() {
+    let answer = Fixture::new().get("/api/v1/nothing");
+    assert_eq!(answer.status, 404);
+    assert!(answer.json()["error"].is_string());
+}
+
+#[test]
 fn metrics_follow_the_board() {
     let mut fixture = Fixture::new();
     let text = fixture.get("/metrics").body;
@@ -453,6 +477,10 @@ fn metrics_follow_the_board() {
             .contains("sitewatch_up{monitor=\"shop\"} 1")
     });
     assert!(recovered);
+    assert!(fixture.recorder.take_commit_time().is_some());
+    assert!(fixture.recorder.take_commit_time().is_none(), "told once");
+    assert!(text.contains("# TYPE sitewatch_commit_duration_seconds histogram\n"));
+    assert!(text.contains("sitewatch_commit_duration_seconds_bucket{le=\"0.0005\"} 0\n"));
 }
 
 #[test]

@@ -8,11 +8,12 @@ use hyper::StatusCode;
 use super::api::Made;
 use super::past::Past;
 use super::reply::{JSON, Keep, Reply};
-use super::view::View;
+use super::view::{View, state_of};
 use crate::daemon::fitness;
-use crate::daemon::health::{Health, LATENESS_BOUNDS_MS, Part, States};
+use crate::daemon::health::{COMMIT_BOUNDS_US, Health, LATENESS_BOUNDS_MS, Part};
 use crate::domain::timestamp::Timestamp;
 use crate::view::metrics::{self, DaemonMetric, DaemonValue, Histogram, MonitorMetrics};
+use crate::view::page::rows::State;
 
 /// A part that says nothing for this long does not live.
 const SILENT_AT_MOST: Duration = Duration::from_secs(30);
@@ -41,7 +42,7 @@ pub(super) fn metrics(view: &View<'_>, past: &mut Past, health: &Health) -> Made
         })
         .collect();
     let mut text = String::with_capacity(4096 + monitors.len() * BYTES_PER_MONITOR);
-    let daemon = daemon(health, view.now);
+    let daemon = daemon(view, health);
     metrics::metrics(&mut text, &monitors, &daemon).expect("a String takes all writes");
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
     Ok(Reply::new(media_type, Keep::Revalidate, text))
@@ -65,13 +66,14 @@ fn moment(name: &'static str, help: &'static str, ms: i64) -> DaemonMetric {
     metric(name, help, DaemonValue::Gauge(ms as f64 / 1000.0))
 }
 
-fn daemon(health: &Health, now: Timestamp) -> Vec<DaemonMetric> {
-    let mut all = work(health);
+fn daemon(view: &View<'_>, health: &Health) -> Vec<DaemonMetric> {
+    let mut all = vec![states(view)];
+    all.extend(work(health));
     all.extend(writing(health));
     let silent = Part::ALL
         .map(|part| (part.as_str(), health.silent_for(part).as_secs_f64()))
         .to_vec();
-    let healthy = fitness::troubles(health, now).is_empty();
+    let healthy = fitness::troubles(health, view.now).is_empty();
     all.extend([
         metric(
             "sitewatch_part_silent_seconds",
@@ -97,42 +99,35 @@ fn daemon(health: &Health, now: Timestamp) -> Vec<DaemonMetric> {
     all
 }
 
-fn work(health: &Health) -> Vec<DaemonMetric> {
-    let States {
-        pending,
-        up,
-        degraded,
-        down,
-        unknown,
-        paused,
-        down_first: _,
-    } = health.states();
-    let states = [
-        ("pending", pending),
-        ("up", up),
-        ("degraded", degraded),
-        ("down", down),
-        ("unknown", unknown),
-        ("paused", paused),
-    ]
-    .map(|(word, count)| (word, f64::from(count)))
-    .to_vec();
-    let (bins, sum_ms) = health.lateness();
-    let lateness = Histogram {
-        bins: LATENESS_BOUNDS_MS
+/// Only those that the reader may see are counted: a number tells of the others as a name does.
+fn states(view: &View<'_>) -> DaemonMetric {
+    let counts = State::ALL.map(|state| {
+        let count = view.lives.iter().filter(|live| state_of(live) == state);
+        (state.as_str(), count.count() as f64)
+    });
+    metric(
+        "sitewatch_monitors",
+        "How many monitors are in each state.",
+        DaemonValue::Gauges("state", counts.to_vec()),
+    )
+}
+
+/// A histogram in seconds of bins whose bounds have another unit, of which a second has `per_second`.
+fn histogram(bounds: &[u64], bins: &[u64], sum: u64, per_second: f64) -> DaemonValue {
+    DaemonValue::Histogram(Histogram {
+        bins: bounds
             .iter()
             .zip(bins)
-            .map(|(bound_ms, count)| (*bound_ms as f64 / 1000.0, count))
+            .map(|(bound, count)| (*bound as f64 / per_second, *count))
             .collect(),
-        beyond: bins[LATENESS_BOUNDS_MS.len()],
-        sum_s: sum_ms as f64 / 1000.0,
-    };
+        beyond: bins.get(bounds.len()).copied().unwrap_or(0),
+        sum_s: sum as f64 / per_second,
+    })
+}
+
+fn work(health: &Health) -> Vec<DaemonMetric> {
+    let (bins, sum_ms) = health.lateness();
     vec![
-        metric(
-            "sitewatch_monitors",
-            "How many monitors are in each state.",
-            DaemonValue::Gauges("state", states),
-        ),
         counter(
             "sitewatch_checks_total",
             "Checks begun.",
@@ -161,13 +156,19 @@ fn work(health: &Health) -> Vec<DaemonMetric> {
         metric(
             "sitewatch_check_lateness_seconds",
             "How much later than planned checks began.",
-            DaemonValue::Histogram(lateness),
+            histogram(&LATENESS_BOUNDS_MS, &bins, sum_ms, 1000.0),
         ),
     ]
 }
 
 fn writing(health: &Health) -> Vec<DaemonMetric> {
+    let (bins, sum_us) = health.commits();
     vec![
+        metric(
+            "sitewatch_commit_duration_seconds",
+            "How long transactions took, from the first statement to the end of the commit.",
+            histogram(&COMMIT_BOUNDS_US, &bins, sum_us, 1_000_000.0),
+        ),
         gauge(
             "sitewatch_queue_depth",
             "Results on their way to the database.",

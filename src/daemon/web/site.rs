@@ -75,7 +75,10 @@ impl Site {
         let token = config.web.as_ref().and_then(|web| web.token.as_ref());
         let audience = access::audience(asked.headers, token);
         let Some(route) = route::parse(asked.path) else {
-            return give(&mut pages::nothing_here(&config, asked.now));
+            return give(&mut match asked.path.starts_with("/api/") {
+                true => Reply::fault(StatusCode::NOT_FOUND, "there is nothing at this path"),
+                false => pages::nothing_here(&config, asked.now),
+            });
         };
         match &route {
             Route::Asset(asset) => {

@@ -39,6 +39,16 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Up,
+        Self::Degraded,
+        Self::Down,
+        Self::Unknown,
+        Self::Paused,
+    ];
+
     /// The word, also the CSS class.
     pub const fn as_str(self) -> &'static str {
         match self {
