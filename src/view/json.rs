@@ -84,7 +84,12 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
         url: shown_url(&row.url, &row.url, audience),
         state: row.state.as_str(),
         since: row.since.map(Utc),
-        flags: row.flags.words().collect(),
+        // Whose parent is down would tell of one that may be hidden.
+        flags: row
+            .flags
+            .words()
+            .filter(|word| audience == Audience::Owner || *word != "parent_down")
+            .collect(),
         reason: row.reason.map(FailureKind::as_str),
         incident: row.incident.map(|incident| incident.to_string()),
         ack_note: match audience {

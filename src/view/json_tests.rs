@@ -179,6 +179,7 @@ fn a_status_names_its_flags() {
         flags: Flags {
             muted: true,
             maintenance: true,
+            parent_down: true,
             ..Flags::default()
         },
         incident: None,
@@ -195,11 +196,12 @@ fn a_status_names_its_flags() {
         print(&status(&row, Audience::Owner)),
         concat!(
             r#"{"monitor":"shop","url":"https://shop/","state":"up","since":"2026-11-22T20:00:00.123Z","#,
-            r#""flags":["muted","maintenance"],"reason":null,"incident":null,"ack_note":null,"last_check":null,"#,
+            r#""flags":["muted","maintenance","parent_down"],"reason":null,"incident":null,"ack_note":null,"last_check":null,"#,
             r#""next_check_at":null,"uptime_percent_24h":99.94,"uptime_percent_30d":null,"#,
             r#""tags":["prod"],"note":"on call: Kim"}"#,
             "\n"
         )
     );
-    assert!(!print(&status(&row, Audience::Public)).contains("Kim"));
+    let public = print(&status(&row, Audience::Public));
+    assert!(!public.contains("Kim") && public.contains(r#""flags":["muted","maintenance"],"#));
 }
