@@ -74,7 +74,7 @@ fn entry(data: &Feed<'_>, incident: &IncidentRow) -> Markup {
             link rel="alternate" type="text/html" href=(href) {}
             content type="text" {
                 (words::xml_safe(&incident.detail))
-                " Down since " (words::moment_text(data.frame, incident.opened_at))
+                @if !incident.detail.is_empty() { ". " } "Down since " (words::moment_text(data.frame, incident.opened_at))
                 @if let Some(at) = incident.closed_at { ", up again " (words::moment_text(data.frame, at)) }
                 ". " (words::counted(incident.checks_failed as usize, "failed check")) "."
                 @if incident.maintenance { " In maintenance." }
@@ -124,7 +124,7 @@ mod tests {
             "<title>shop &lt;b&gt; was down for 14m: 503</title>",
             "<updated>2026-11-22T19:14:00.000Z</updated>",
             "href=\"http://status.example.com/monitor/shop%20%3Cb%3E\"></link>",
-            "503 Service Unavailable Down since 22 Nov 19:00:00, up again 22 Nov 19:14:00. 16 failed checks.",
+            "503 Service Unavailable. Down since 22 Nov 19:00:00, up again 22 Nov 19:14:00. 16 failed checks.",
         ] {
             assert!(text.contains(piece), "{piece} in {text}");
         }

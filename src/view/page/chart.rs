@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::ToSpan;
 use maud::{Markup, html};
 
 use super::rows::{Bucket, Chart, Frame};
@@ -17,8 +18,12 @@ const TOP: u64 = 10;
 const BOTTOM: u64 = 26;
 /// Lines across, so that there are `LINES` steps from zero to the top.
 const LINES: u64 = 4;
-/// Times written below.
-const TICKS: u64 = 6;
+/// Days written below, at most about so many.
+const TICKS_MAX: i64 = 8;
+/// Steps of a tick that are tried; the first ones may lie before the chart.
+const TICKS_TRIED: i64 = 64;
+/// Half of what a date takes.
+const TICK_ROOM: u64 = 22;
 /// A table of more rows than this is thinned for the reader.
 const TABLE_ROWS_MAX: usize = 30;
 
@@ -104,7 +109,8 @@ pub fn chart(frame: &Frame, chart: &Chart) -> Markup {
                         text.y x=(LEFT - 6) y=(y + 4) { (words::millis(Micros(value))) }
                     }
                     @for (x, text) in ticks(frame, &scale) {
-                        text.x x=(x) y=(TOP + HEIGHT + 18) { (text) }
+                        path.grid d={ "M" (x) " " (TOP + HEIGHT) "v4" } {}
+                        text.x x=(x) y=(TOP + HEIGHT + 20) { (text) }
                     }
                     path.band d=(band) {}
                     path.line d=(line) {}
@@ -152,22 +158,35 @@ fn paths(scale: &Scale<'_>) -> (String, String, String) {
     (line, band, foot)
 }
 
+/// Round hours of a day or two, else whole days, as the configured zone has them.
 fn ticks(frame: &Frame, scale: &Scale<'_>) -> Vec<(u64, String)> {
-    let whole = scale.chart.to.since(scale.chart.from);
-    let form = if whole.as_secs() <= 2 * 86_400 {
-        "%H:%M"
-    } else {
-        "%-d %b"
+    let hours = scale.chart.to.since(scale.chart.from).as_secs() / 3600;
+    let (step, form) = match i64::try_from(hours).unwrap_or(i64::MAX) {
+        0..=24 => (4.hours(), "%H:%M"),
+        25..=48 => (8.hours(), "%H:%M"),
+        more => ((more / 24 / TICKS_MAX + 1).days(), "%-d %b"),
     };
-    (0..TICKS)
-        .map(|index| {
-            let part =
-                whole * u32::try_from(index).unwrap_or(0) / u32::try_from(TICKS).unwrap_or(1);
-            let at = scale.chart.from.plus(part);
-            let text = at.in_zone(&frame.zone).strftime(form).to_string();
-            (scale.x(at), text)
-        })
-        .collect()
+    let from = scale.chart.from.in_zone(&frame.zone);
+    let midnight = from.start_of_day().unwrap_or(from);
+    let mut ticks = Vec::new();
+    for index in 0..TICKS_TRIED {
+        let Ok(at) = step
+            .checked_mul(index)
+            .and_then(|steps| midnight.checked_add(steps))
+        else {
+            break;
+        };
+        let moment = Timestamp::from_jiff(at.timestamp());
+        if moment > scale.chart.to {
+            break;
+        }
+        let x = scale.x(moment);
+        // What stands in the middle below its tick must not be cut at the right.
+        if moment >= scale.chart.from && x + TICK_ROOM <= LEFT + WIDTH {
+            ticks.push((x, at.strftime(form).to_string()));
+        }
+    }
+    ticks
 }
 
 fn summary(chart: &Chart) -> String {
@@ -236,6 +255,34 @@ mod tests {
             assert_eq!(ceiling(Micros(highest)), top, "{highest}");
         }
         assert!(ceiling(Micros(u32::MAX)) >= u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn ticks_are_round_in_the_zone() {
+        let mut frame = frame();
+        frame.zone = jiff::tz::TimeZone::get("Asia/Kathmandu").unwrap();
+        let to = Timestamp::from_jiff("2026-11-25T16:15:00Z".parse().unwrap());
+        for (days, want) in [
+            (1, "00:00 04:00 08:00 12:00 16:00 20:00"),
+            (2, "00:00 08:00 16:00 00:00 08:00 16:00"),
+            (7, "19 Nov 20 Nov 21 Nov 22 Nov 23 Nov 24 Nov 25 Nov"),
+            (90, "8 Sep 20 Sep 2 Oct 14 Oct 26 Oct 7 Nov 19 Nov"),
+        ] {
+            let from = to.minus(Duration::from_secs(days * 86_400));
+            let chart = Chart {
+                span: "24 hours",
+                from,
+                to,
+                buckets: Vec::new(),
+            };
+            let scale = Scale {
+                chart: &chart,
+                top: 1,
+            };
+            let found = ticks(&frame, &scale);
+            let texts: Vec<_> = found.iter().map(|(_, text)| text.as_str()).collect();
+            assert_eq!(texts.join(" "), want, "{days} days");
+        }
     }
 
     proptest! {

@@ -155,9 +155,10 @@ fn phases(rows: &[PhaseRow]) -> Markup {
     }
 }
 
-fn hop(row: &HopRow) -> Markup {
+/// `silent` stands where a status should be and none came.
+fn hop(row: &HopRow, silent: &str) -> Markup {
     html! {
-        span.status { @match row.status { Some(status) => (status), None => "–" } } " "
+        span.status { @match row.status { Some(status) => (status), None => (silent) } } " "
         code.url { (row.url) }
         @if !row.address.is_empty() { " " span.quiet { "from " (row.address) } }
         @if let Some(took) = row.took { " " span.quiet { (words::millis(took)) } }
@@ -169,12 +170,12 @@ fn way(frame: &Frame, chain: &[HopRow], changes: &[ChainChangeRow]) -> Markup {
         @if !chain.is_empty() {
             section aria-labelledby="way" {
                 h2 id="way" { "The way there" }
-                ol.way { @for row in chain { li { (hop(row)) } } }
+                ol.way { @for row in chain { li { (hop(row, "–")) } } }
                 @if !changes.is_empty() {
                     h3 { "How it changed" }
                     ul { @for change in changes { li {
                         "From " (words::moment(frame, change.at)) ":"
-                        ol.way { @for row in &change.hops { li { (hop(row)) } } }
+                        ol.way { @for row in &change.hops { li { (hop(row, "ends at")) } } }
                     } } }
                 }
             }

@@ -14,7 +14,7 @@ const HEIGHT: u64 = 24;
 pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
     let known = || hours.iter().flatten().copied();
     let (Some(least), Some(most)) = (known().min(), known().max()) else {
-        return html! { span.quiet { "no latency yet" } };
+        return html! { span.quiet { "no latency in 24 h" } };
     };
     let step = WIDTH / hours.len().saturating_sub(1).max(1);
     let mut path = String::new();
@@ -45,7 +45,7 @@ pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
     html! {
         svg.spark role="img" aria-label=(label) viewBox={ "-2 0 " (WIDTH + 4) " " (HEIGHT) }
             preserveAspectRatio="none" { path d=(path) {} }
-        span.num title="median of the last 24 hours" { (words::millis(middle)) }
+        span { span.num { (words::millis(middle)) } " " span.quiet.small { "median, 24 h" } }
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
         assert!(
             sparkline(&[None; 24])
                 .into_string()
-                .contains("no latency yet")
+                .contains("no latency in 24 h")
         );
         let _ = sparkline(&[Some(Micros(u32::MAX)), Some(Micros(0))]);
     }
