@@ -7,12 +7,16 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::page::bars;
 use super::page::chart;
 use super::page::rows::{Chart, Day, Frame};
+use super::page::words;
 use super::record::{IncidentRow, ReportRow};
 use super::when::{self, Clock, grouped};
 use crate::domain::span::Human;
 
 /// The status page's style: the two look alike.
 const STYLE: &str = include_str!("page/style.css");
+
+/// Bars of fewer days do not fill the width: a lone day would be a block.
+const PLACES_MIN: usize = 30;
 
 /// What one monitor's part shows.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ fn summary(parts: &[Part]) -> Markup {
     html! {
         section {
             h2 { "Summary" }
-            div.scroll { table {
+            div.scroll tabindex="0" role="region" aria-label="Summary" { table {
                 thead { tr {
                     th { "Monitor" }
                     @for title in ["Uptime", "Covered", "Outages", "Down", "Longest", "MTTR", "p50", "p95", "p99", "Checks"] {
@@ -107,21 +111,25 @@ fn section(index: usize, part: &Part, frame: &Frame, clock: &Clock) -> Markup {
             p.url { (row.url) }
             p { (when::percent(row.uptime_percent)) " up, " (when::percent(row.coverage_percent))
                 " covered, " (clock.civil(row.from)) " to " (clock.civil(row.to)) }
-            @if !part.days.is_empty() {
-                (bars::bars(&part.days, &format!("{}: uptime by day", row.monitor)))
+            @let days = &part.days[part.days.len().saturating_sub(bars::DAYS)..];
+            @if let (Some(first), Some(last)) = (days.first(), days.last()) {
+                @let places = days.len().max(PLACES_MIN);
+                @let label = format!("{}: uptime by day", row.monitor);
+                (bars::bars_in(places, days, &label))
+                p.ends aria-hidden="true" { span { (words::day(first.date)) } span { (words::day(last.date)) } }
             }
-            (chart::chart(frame, &part.chart))
-            (outages(&part.incidents, clock))
+            (chart::chart(frame, &row.monitor, &part.chart))
+            (outages(&row.monitor, &part.incidents, clock))
         }
     }
 }
 
-fn outages(incidents: &[IncidentRow], clock: &Clock) -> Markup {
+fn outages(monitor: &str, incidents: &[IncidentRow], clock: &Clock) -> Markup {
     if incidents.is_empty() {
         return html! { p.quiet { "No outage." } };
     }
     html! {
-        div.scroll { table {
+        div.scroll tabindex="0" role="region" aria-label={ (monitor) ": outages" } { table {
             thead { tr { th { "From" } th { "To" } th.num { "Lasted" } th { "Cause" } th.num { "Failed checks" } } }
             tbody { @for row in incidents {
                 @let incident = &row.incident;
@@ -145,6 +153,8 @@ fn definitions() -> Markup {
             p { "Uptime is (up + degraded) / (up + degraded + down) over the time that was observed; covered is how much "
                 "of the period that was. An outage lasts from its first failed to its first good check. Maintenance and "
                 "unknown time count neither way. Percentages are cut, never rounded up: 100.00 % means no downtime." }
+            p { "In the charts of latency the line is the median and the band reaches to the 95th percentile; a block on "
+                "the ground is an outage." }
         }
     }
 }

@@ -257,6 +257,22 @@ fn incidents_and_reports_tell_the_same() {
     for outside in ["src=", "href=\"http", "@import", "url("] {
         assert!(!page.stdout.contains(outside), "the page needs {outside}");
     }
+    // What scrolls is reached by keyboard and has a name of its own.
+    let scrolls: Vec<&str> = page.stdout.split("<div class=\"scroll\"").skip(1).collect();
+    let mut names: Vec<&str> = scrolls
+        .iter()
+        .filter_map(|tag| {
+            tag.strip_prefix(" tabindex=\"0\" role=\"region\" aria-label=\"")?
+                .split('"')
+                .next()
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert!(
+        !names.is_empty() && names.len() == scrolls.len(),
+        "{names:?}"
+    );
 }
 
 #[test]

@@ -79,16 +79,21 @@ const fn is_whole(day: &Day) -> bool {
     day.times.up_ms > 0 && day.times.up_ms == day.times.whole_ms()
 }
 
-/// The bars of one monitor; `label` names it for screen readers.
+/// The bars of one monitor over [`DAYS`]; `label` names it for screen readers.
 pub fn bars(days: &[Day], label: &str) -> Markup {
-    let days = &days[days.len().saturating_sub(DAYS)..];
+    bars_in(DAYS, days, label)
+}
+
+/// The newest of the days in so many places, the last one at the right.
+pub fn bars_in(places: usize, days: &[Day], label: &str) -> Markup {
+    let days = &days[days.len().saturating_sub(places)..];
     let mut paths = [const { String::new() }; 5];
     let mut signs = [const { String::new() }; 3];
     let mut none = String::new();
     let mut whole = String::new();
     let mut titles = String::new();
     for (index, day) in days.iter().enumerate() {
-        let x = (DAYS - days.len() + index) * PITCH;
+        let x = (places - days.len() + index) * PITCH;
         if day.times.whole_ms() == 0 {
             let _ = write!(none, "M{x} {HEIGHT}h{COLUMN}");
             continue;
@@ -128,7 +133,7 @@ pub fn bars(days: &[Day], label: &str) -> Markup {
         }
     }
     let classes = ["f-down", "f-degraded", "f-maintenance", "f-unknown", "f-up"];
-    let width = DAYS * PITCH - (PITCH - COLUMN);
+    let width = (places * PITCH).saturating_sub(PITCH - COLUMN);
     html! {
         svg.bars role="img" aria-label={ (label) ": " (summary(days)) }
             viewBox={ "0 0 " (width) " " (WHOLE) } preserveAspectRatio="none" {
@@ -241,6 +246,9 @@ mod tests {
             "{drawn}"
         );
         assert!(drawn.contains("<path class=\"f-down\" d=\"M528 29h4v7h-4z\">"));
+        let short = bars_in(2, &[day(1, 0), day(2, 0), day(3, 0)], "shop").0;
+        assert!(short.contains("viewBox=\"0 0 10 48\""), "{short}");
+        assert!(short.contains("d=\"M0 18h10\""), "{short}");
     }
 
     #[test]

@@ -78,8 +78,8 @@ fn runs(buckets: &[Bucket]) -> impl Iterator<Item = Vec<(Timestamp, Micros, Micr
         .filter(|run| !run.is_empty())
 }
 
-/// One chart with its table.
-pub fn chart(frame: &Frame, chart: &Chart) -> Markup {
+/// One chart with its table; `whose` tells it from those of others on the same page.
+pub fn chart(frame: &Frame, whose: &str, chart: &Chart) -> Markup {
     let highest = chart
         .buckets
         .iter()
@@ -100,7 +100,7 @@ pub fn chart(frame: &Frame, chart: &Chart) -> Markup {
     html! {
         figure.chart {
             figcaption { (chart.span) }
-            div.scroll tabindex="0" role="region" aria-label={ "Chart of " (chart.span) } {
+            div.scroll tabindex="0" role="region" aria-label={ (whose) ": chart of " (chart.span) } {
                 svg.drawn role="img" aria-label=(summary(chart)) viewBox={ "0 0 " (whole_width) " " (whole_height) } {
                     @for index in 0..=LINES {
                         @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);
@@ -119,7 +119,7 @@ pub fn chart(frame: &Frame, chart: &Chart) -> Markup {
             }
             details {
                 summary { "As a table" }
-                div.scroll tabindex="0" role="region" aria-label={ "Latency over " (chart.span) } { (table(frame, chart)) }
+                div.scroll tabindex="0" role="region" aria-label={ (whose) ": latency over " (chart.span) } { (table(frame, chart)) }
             }
         }
     }
@@ -298,7 +298,7 @@ mod tests {
                 latency: latency.map(|(a, b)| (Micros(a), Micros(b))),
                 down: *down,
             }).collect();
-            let drawn = chart(&frame, &Chart { span: "24 hours", from, to: frame.now, buckets });
+            let drawn = chart(&frame, "shop", &Chart { span: "24 hours", from, to: frame.now, buckets });
             prop_assert!(!drawn.into_string().contains("NaN"));
         }
     }

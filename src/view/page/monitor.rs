@@ -41,7 +41,7 @@ pub fn monitor(data: &MonitorPage) -> Markup {
         section aria-labelledby="latency" {
             h2 id="latency" { "Latency" }
             p.quiet { "The line is the median, the band reaches to the 95th percentile; a block on the ground is an outage." }
-            @for drawn in &data.charts { (chart::chart(&data.frame, drawn)) }
+            @for drawn in &data.charts { (chart::chart(&data.frame, &row.name, drawn)) }
         }
         (phases(&data.phases))
         (way(&data.frame, &data.chain, &data.chain_changes))

@@ -45,7 +45,7 @@ pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
     html! {
         svg.spark role="img" aria-label=(label) viewBox={ "-2 0 " (WIDTH + 4) " " (HEIGHT) }
             preserveAspectRatio="none" { path d=(path) {} }
-        span { span.num { (words::millis(middle)) } " " span.quiet.small { "median, 24 h" } }
+        span { span.num { (words::millis(middle)) } " " span.quiet.small { "median" } }
     }
 }
 
