@@ -39,8 +39,9 @@ const NAME_COLUMNS_MAX: usize = 32;
 #[command(
     after_help = "Examples:\n  sitewatch check https://example.com/\n  sitewatch check\n  \
     sitewatch check shop --json\n  sitewatch check --nagios shop\n\n\
-    Exit status: 0 all are up or degraded, 1 something is down or unknown, 2 wrong usage or\n\
-    configuration. With --nagios: 0 up, 1 degraded, 2 down, 3 unknown or no verdict."
+    Exit status: 0 all are up or degraded, 1 something is down or unknown,\n\
+    2 wrong usage or configuration. With --nagios: 0 up, 1 degraded, 2 down,\n\
+    3 unknown or no verdict."
 )]
 pub struct Args {
     /// Monitors by name, or URLs, which need no configuration; all monitors if none is given
@@ -279,14 +280,8 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
             zone: TimeZone::system(),
         });
     }
-    let nowhere = config::locate(context.options.config.as_deref(), &context.environment).is_err();
-    let config = place::config_without_database(context).map_err(|error| match error {
-        CliError::Configuration(text) if nowhere && !args.sites.is_empty() => {
-            let hint = "a URL needs none, and begins with http:// or https://";
-            CliError::Configuration(format!("{text}\n{hint}"))
-        }
-        other => other,
-    })?;
+    let config = place::config_without_database(context)
+        .map_err(|error| hint_at_urls(context, args, error))?;
     let sites = if args.sites.is_empty() {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
         enabled.map(|monitor| of_monitor(monitor)).collect()
@@ -321,6 +316,22 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
             .max(1),
         zone: config.daemon.timezone.clone(),
     })
+}
+
+/// Whoever has no configuration and writes `check example.com` meant the site.
+fn hint_at_urls(context: &Context, args: &Args, error: CliError) -> CliError {
+    let named = context.options.config.as_deref();
+    match (args.sites.first(), error) {
+        (Some(site), CliError::Configuration(text))
+            if crate::config::locate(named, &context.environment).is_err() =>
+        {
+            let site = output::quoted(site);
+            CliError::Configuration(format!(
+                "{text}\nonly a URL needs none: is `https://{site}` meant?"
+            ))
+        }
+        (_, error) => error,
+    }
 }
 
 fn of_monitor(monitor: &Monitor) -> Site {

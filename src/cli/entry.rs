@@ -103,7 +103,16 @@ fn conclude(
 /// A plugin that cannot judge says so on its one line and ends with 3.
 fn no_verdict(out: &mut Output, message: &str) -> Outcome {
     use std::fmt::Write as _;
-    let line = message.lines().next().unwrap_or_default().replace('|', "/");
+    let mut lines = message.lines();
+    let mut line = lines.next().unwrap_or_default().to_owned();
+    if line.ends_with("looked at") {
+        let paths: Vec<&str> = lines
+            .map_while(|line| line.strip_prefix("  "))
+            .map(str::trim)
+            .collect();
+        line = format!("{line} {}", paths.join(", "));
+    }
+    let line = line.replace('|', "/");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
     // With standard output closed only the exit code is left to speak.
     let _ = writeln!(out, "SITEWATCH UNKNOWN - {line}");

@@ -354,6 +354,12 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
     assert!(ran.stderr.ends_with(why), "{}", ran.stderr);
     assert_eq!(ran.code, 1);
     assert!(!unused.path("none.db").exists());
+    empty.check(
+        "check nobody",
+        "",
+        "error: no monitor `nobody`\n  looked in monitors.toml; a URL begins with http:// or https://\n",
+        2,
+    );
     let unset = Place::new(
         "[daemon]\ndatabase = \"none.db\"\n[email]\nhost = \"${NOT_SET}\"\nfrom = \"a@b\"\nto = [\"a@b\"]\n",
     );
@@ -365,6 +371,33 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
         ran.stderr
     );
     assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn without_a_configuration_it_is_said_where_one_was_looked_for() {
+    if fs::exists("/etc/sitewatch/monitors.toml").unwrap() {
+        // On a machine that is watched by sitewatch itself there always is a configuration.
+        return;
+    }
+    let bare = Place::new("");
+    fs::remove_file(bare.path("monitors.toml")).unwrap();
+    let missing = "error: there is no configuration; looked at\n  HERE/monitors.toml\n  \
+                   /etc/sitewatch/monitors.toml\n\
+                   `sitewatch config example > monitors.toml` writes one to begin with\n";
+    bare.check("check", "", missing, 2);
+    bare.check(
+        "check shop.example",
+        "",
+        &format!("{missing}only a URL needs none: is `https://shop.example` meant?\n"),
+        2,
+    );
+    bare.check(
+        "check --nagios",
+        "SITEWATCH UNKNOWN - there is no configuration; looked at HERE/monitors.toml, \
+         /etc/sitewatch/monitors.toml\n",
+        "",
+        3,
+    );
 }
 
 #[test]
