@@ -13,19 +13,23 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default())
     .placeholder(AnsiColor::Green.on_default());
 
+/// Help is as wide as the narrowest usual terminal: longer lines would only be harder to read.
+const HELP_COLUMNS: usize = 80;
+
 const EXAMPLES: &str = "\
 Examples:
-  sitewatch check https://example.com/     look once, without any set-up
-  sitewatch demo                           a tour: built-in sites, mailbox and status page
-  sitewatch config example > monitors.toml a commented configuration to start from
-  sitewatch config check                   is it right?
-  sitewatch run                            watch, record and mail, in the foreground
-  sitewatch status                         how is everything?
+  sitewatch check https://example.com/       look once, without any set-up
+  sitewatch demo                             a tour with built-in sites and mails
+  sitewatch config example > monitors.toml   every key, to start from
+  sitewatch config check                     is it right?
+  sitewatch run                              watch, record and mail
+  sitewatch status                           how is everything?
   sitewatch history shop --since 1d --state down
   sitewatch report --period 30d
 
-The configuration is the first of: --config FILE, $SITEWATCH_CONFIG, ./monitors.toml,
-$XDG_CONFIG_HOME/sitewatch/monitors.toml, /etc/sitewatch/monitors.toml.
+The configuration is the first of: --config FILE, $SITEWATCH_CONFIG,
+./monitors.toml, $XDG_CONFIG_HOME/sitewatch/monitors.toml,
+/etc/sitewatch/monitors.toml.
 
 Exit status: 0 fine; 1 a failure (for `check`: something is down or unknown);
 2 wrong usage or configuration. `check --nagios`: 0, 1, 2, 3 as plugins do.";
@@ -40,7 +44,7 @@ Exit status: 0 fine; 1 a failure (for `check`: something is down or unknown);
     propagate_version = true,
     arg_required_else_help = true,
     after_help = EXAMPLES,
-    max_term_width = 100,
+    max_term_width = HELP_COLUMNS,
 )]
 pub struct Cli {
     /// Options of every command.
@@ -55,7 +59,7 @@ pub struct Cli {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The configuration file [default: see `sitewatch --help`]
+    /// The configuration file [default: see `sitewatch -h`]
     #[arg(long, short, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// The database, instead of the configured one
@@ -116,7 +120,7 @@ pub enum Command {
     Import(super::import::Args),
     /// Copy the database consistently, also while the daemon runs
     Backup(super::backup::Args),
-    /// A self-contained tour: built-in sites that fail and recover, a built-in mailbox
+    /// Take a tour: built-in sites that fail and recover, a built-in mailbox
     Demo(super::demo::Args),
     /// Print a shell's completion script
     Completions(super::completions::Args),
@@ -199,6 +203,40 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    fn helps(command: &mut clap::Command, all: &mut Vec<(String, String)>) {
+        let help = command.render_long_help().to_string();
+        all.push((command.get_name().to_owned(), help));
+        for below in command.get_subcommands_mut() {
+            helps(below, all);
+        }
+    }
+
+    #[test]
+    fn every_help_fits_and_no_line_of_an_example_is_broken() {
+        let mut command = Cli::command();
+        command.build();
+        let mut all = Vec::new();
+        helps(&mut command, &mut all);
+        assert!(all.len() > 25, "{}", all.len());
+        for (name, help) in all {
+            for line in help.lines() {
+                assert!(line.chars().count() <= HELP_COLUMNS, "{name}: {line}");
+            }
+        }
+        let mut commands = vec![command];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands().cloned());
+            let after = command.get_after_help().map(ToString::to_string);
+            for line in after.unwrap_or_default().lines() {
+                assert!(
+                    line.chars().count() <= HELP_COLUMNS,
+                    "{}: {line}",
+                    command.get_name()
+                );
+            }
+        }
     }
 
     #[test]

@@ -34,11 +34,12 @@ const NEAR: Duration = Duration::from_secs(3600);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sitewatch replay --config new.toml --since 30d\n\n\
-    Verdicts are taken as recorded; what is run anew are the rules that make mails of them:\n\
-    failures_before_down, successes_before_up, flapping, reminders, maintenance, depends_on, and\n\
-    what makes digests of them: group_wait, group_limit, group_interval. AFTER counts from the\n\
-    first failed check to the leaving of the mail; a mail server that takes everything at once is\n\
-    assumed. Mutes, pauses and times offline are not repeated."
+    Verdicts are taken as recorded; what is run anew are the rules that make mails\n\
+    of them: failures_before_down, successes_before_up, flapping, reminders,\n\
+    maintenance, depends_on, and what makes digests of them: group_wait,\n\
+    group_limit, group_interval. AFTER counts from the first failed check to the\n\
+    leaving of the mail; a mail server that takes everything at once is assumed.\n\
+    Mutes, pauses and times offline are not repeated."
 )]
 pub struct Args {
     /// Checks from here on: 30d (ago), yesterday, 2026-10

@@ -24,8 +24,8 @@ use crate::view::{csv, record::ReportRow};
     after_help = "Examples:\n  sitewatch report\n  sitewatch report shop --period 2026-10\n  \
     sitewatch report shop --explain\n  sitewatch report --period 2026 --html > 2026.html\n  \
     sitewatch report --period 7d --email\n\n\
-    Uptime is (up + degraded) / (up + degraded + down); covered is how much of the period was\n\
-    observed. Percentages are cut, never rounded up."
+    Uptime is (up + degraded) / (up + degraded + down); covered is how much of the\n\
+    period was observed. Percentages are cut, never rounded up."
 )]
 pub struct Args {
     /// Only these monitors
