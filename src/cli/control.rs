@@ -17,7 +17,7 @@ pub struct ReloadArgs {}
 /// Which monitors an order is about.
 #[derive(Debug, clap::Args)]
 pub struct Selection {
-    /// The monitors
+    /// The monitors, by name; `--all` for all
     #[arg(value_name = "NAME", required_unless_present = "all")]
     pub names: Vec<String>,
     /// All monitors

@@ -154,14 +154,15 @@ fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorNam
 }
 
 fn unknown<'a>(name: &MonitorName, known: impl Iterator<Item = &'a MonitorName>) -> String {
+    let lower = name.as_str().to_lowercase();
+    // Of a short name less may be wrong: `a` is not what `zz` was to be.
+    let near = NEAR.min(lower.chars().count() / 2);
     let nearest = known
         .map(|other| {
-            (
-                strsim::damerau_levenshtein(name.as_str(), other.as_str()),
-                other,
-            )
+            let distance = strsim::damerau_levenshtein(&lower, &other.as_str().to_lowercase());
+            (distance, other)
         })
-        .filter(|(distance, _)| *distance <= NEAR)
+        .filter(|(distance, _)| *distance <= near)
         .min();
     match nearest {
         Some((_, other)) => format!("no monitor `{name}`; did you mean `{other}`?"),
@@ -262,15 +263,30 @@ async fn recheck(running: &Running, which: &Which) -> Answer {
         return Answer::Done { lines };
     }
     let until = clock::tick() + RECHECKED_WITHIN;
-    let mut lines = Vec::new();
+    let (mut done, mut not_done) = (Vec::new(), Vec::new());
     for (name, answer) in asked {
-        lines.push(match tokio::time::timeout_at(until, answer).await {
-            Ok(Ok(check)) => format!("{name}: {}", verdict(&check)),
-            Ok(Err(_)) => format!("{name}: not checked, it is paused or the daemon is stopping"),
-            Err(_) => format!("{name}: no outcome within {}", Human(RECHECKED_WITHIN)),
-        });
+        match tokio::time::timeout_at(until, answer).await {
+            Ok(Ok(check)) => done.push(format!("{name}: {}", verdict(&check))),
+            Ok(Err(_)) => not_done.push(format!(
+                "{name}: not checked, it is paused or the daemon is stopping"
+            )),
+            Err(_) => not_done.push(format!(
+                "{name}: no outcome within {}",
+                Human(RECHECKED_WITHIN)
+            )),
+        }
     }
-    Answer::Done { lines }
+    // Of all monitors some may well be paused; whoever names one wants its check.
+    match which {
+        Which::Named(_) if !not_done.is_empty() => {
+            not_done.append(&mut done);
+            Answer::Failed { lines: not_done }
+        }
+        Which::Named(_) | Which::All => {
+            done.append(&mut not_done);
+            Answer::Done { lines: done }
+        }
+    }
 }
 
 /// `up, 200 in 231 ms`; `down, 503 in 1043 ms: expected 200-299`.

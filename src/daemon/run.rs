@@ -84,7 +84,7 @@ pub enum Ending {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The database.
-    #[error("cannot {0}")]
+    #[error("cannot {}", to_use(.0))]
     Store(#[from] StoreError),
     /// The control socket.
     #[error("cannot {0}")]
@@ -97,7 +97,8 @@ pub enum RunError {
     Mail(#[from] notifier::SetupError),
     /// The status page.
     #[error(
-        "cannot listen on {listen} for the status page: {source}; another program has the port, or set another [web].listen"
+        "cannot listen on {listen} for the status page: {}",
+        why_no_port(source)
     )]
     Web {
         /// `[web].listen`
@@ -111,6 +112,38 @@ pub enum RunError {
     /// A part of ours broke.
     #[error("the {0} broke; this is a bug")]
     Broken(&'static str),
+}
+
+/// What could not be done with the database; some faults say it themselves.
+fn to_use(error: &StoreError) -> String {
+    match error {
+        StoreError::Missing { .. }
+        | StoreError::Directory { .. }
+        | StoreError::Denied { .. }
+        | StoreError::Locked { .. }
+        | StoreError::Newer { .. }
+        | StoreError::Older { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::File { .. } => error.to_string(),
+        StoreError::Damaged(_)
+        | StoreError::Full
+        | StoreError::ReadOnly
+        | StoreError::Io(_)
+        | StoreError::Busy
+        | StoreError::Sql(_) => format!("use the database: {error}"),
+    }
+}
+
+fn why_no_port(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program has the port; set another [web].listen".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; set another [web].listen".to_owned()
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// Runs the daemon until it is told to stop. A database that turns out to be damaged is set aside and a

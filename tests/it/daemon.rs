@@ -255,7 +255,7 @@ async fn a_mail_that_was_decided_leaves_after_a_kill() {
     let site = Site::start(404);
     let house = House::new("");
     // Long enough that the mail cannot have left when the daemon is killed.
-    house.configure("3s", &monitor("gone", site.port));
+    house.configure("15s", &monitor("gone", site.port));
     let daemon = house.start().await;
     house
         .until("the incident", || house.open_incidents() == 1)
@@ -325,14 +325,25 @@ async fn orders_are_answered() {
         said(&["pause", "shop"]),
         (0, "shop: it is paused already\n".into())
     );
-    let (_, line) = said(&["recheck", "shop"]);
     assert_eq!(
-        line,
-        "shop: not checked, it is paused or the daemon is stopping\n"
+        said(&["recheck", "shop"]),
+        (
+            1,
+            "error: shop: not checked, it is paused or the daemon is stopping\n".into()
+        )
     );
+    assert_eq!(said(&["recheck", "--all"]).0, 0);
     assert_eq!(
         said(&["resume", "--all"]),
         (0, "1 monitor resumed\n".into())
+    );
+    assert_eq!(
+        said(&["mute", "zz"]),
+        (2, "error: no monitor `zz`\n".into())
+    );
+    assert_eq!(
+        said(&["mute", "SHOP"]),
+        (2, "error: no monitor `SHOP`; did you mean `shop`?\n".into())
     );
     assert_eq!(
         said(&["mute", "sop"]),
@@ -438,10 +449,23 @@ async fn what_is_wrong_decides_the_exit_code() {
     let port = house.ask(&["run"]);
     assert_eq!(port.status.code(), Some(1), "{port:?}");
     let stderr = text(&port.stderr);
+    assert_eq!(
+        stderr,
+        format!(
+            "error: cannot listen on {listen} for the status page: another program has the port; \
+             set another [web].listen\n"
+        )
+    );
+
+    fs::create_dir(house.path().join("folder.db")).unwrap();
+    let folder = house.ask(&["run", "--database", "folder.db"]);
+    assert_eq!(folder.status.code(), Some(1), "{folder:?}");
+    let stderr = text(&folder.stderr);
     assert!(
-        stderr.contains(&format!("cannot listen on {listen}")),
+        stderr.starts_with("error: cannot use the database: "),
         "{stderr}"
     );
+    assert!(stderr.contains("folder.db"), "{stderr}");
 
     fs::write(house.path().join("file.sock"), "a letter").unwrap();
     house.configure("1s", "");
