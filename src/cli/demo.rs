@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -43,7 +44,9 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let directory = tempfile::Builder::new()
         .prefix("sitewatch-demo-")
         .tempdir()
-        .map_err(|error| CliError::Machine(format!("create a directory for the tour: {error}")))?;
+        .map_err(|error| {
+            CliError::Machine(format!("cannot create a directory for the tour: {error}"))
+        })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -63,9 +66,9 @@ async fn take(
     );
     let mut sites = Vec::new();
     for site in Site::ALL {
-        let address = server::serve(site, began)
-            .await
-            .map_err(|error| CliError::Machine(format!("open a port on 127.0.0.1: {error}")))?;
+        let address = server::serve(site, began).await.map_err(|error| {
+            CliError::Machine(format!("cannot open a port on 127.0.0.1: {error}"))
+        })?;
         sites.push((site, address));
     }
     let page = free_port().map_err(CliError::machine)?;
@@ -87,6 +90,9 @@ async fn take(
         file.display(),
         file.display(),
     )?;
+    if !context.out.screen().is_terminal() {
+        tour::legend(&pending(), &mut context.out)?;
+    }
     context.out.flush()?;
     let mut ended = Ended::new().map_err(CliError::machine)?;
     let mut show = Show::new(directory.join("mailbox"));
@@ -165,7 +171,7 @@ fn program(variables: &BTreeMap<String, String>, directory: &Path) -> String {
 
 /// Whatever ends the tour before its time: an end that leaves nothing behind.
 struct Ended {
-    signals: [Signal; 3],
+    signals: [Signal; 4],
 }
 
 impl Ended {
@@ -175,16 +181,18 @@ impl Ended {
                 signal(SignalKind::interrupt())?,
                 signal(SignalKind::terminate())?,
                 signal(SignalKind::hangup())?,
+                signal(SignalKind::quit())?,
             ],
         })
     }
 
     async fn wait(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.signals;
+        let [interrupt, terminate, hangup, quit] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+            _ = quit.recv() => {}
         }
     }
 }
@@ -271,8 +279,9 @@ impl Show {
         let rows = rows(reader).map_err(CliError::machine)?;
         let screen = context.out.screen();
         if screen.is_terminal() && self.drawn > 0 {
-            // Back to the first line of the table, and everything below it away.
-            write!(context.out, "\u{1b}[{}A\u{1b}[J", self.drawn)?;
+            // Back to the first line of the table, and everything below it away; the terminal may have
+            // written `^C` where the cursor is.
+            write!(context.out, "\r\u{1b}[{}A\u{1b}[J", self.drawn)?;
         }
         for path in self.new_mails() {
             if let Some((subject, body)) = read_mail(&path) {
@@ -311,6 +320,18 @@ impl Show {
     }
 }
 
+/// The sites before anything is known of them.
+fn pending() -> Vec<Row> {
+    let row = |site: Site| Row {
+        name: site.name(),
+        shows: site.shows(),
+        state: State::Pending,
+        way: String::new(),
+        took: Duration::ZERO,
+    };
+    Site::ALL.into_iter().map(row).collect()
+}
+
 fn rows(reader: &Reader) -> crate::store::error::Result<Vec<Row>> {
     let monitors = reader.monitors()?;
     let open = reader.incidents(&IncidentQuery {
@@ -344,11 +365,12 @@ fn rows(reader: &Reader) -> crate::store::error::Result<Vec<Row>> {
 
 fn state(check: Option<&Check>, is_down: bool) -> State {
     match check.map(|check| check.verdict.state()) {
+        Some(CheckState::Up | CheckState::Degraded) if is_down => State::Recovering,
         _ if is_down => State::Down,
         None => State::Pending,
         Some(CheckState::Up) => State::Up,
         Some(CheckState::Degraded) => State::Degraded,
-        Some(CheckState::Down | CheckState::Unknown) => State::Suspect,
+        Some(CheckState::Down | CheckState::Unknown) => State::Failing,
     }
 }
 
@@ -394,8 +416,10 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
+            // Ctrl-C is for the tour, which then ends the daemon in order.
+            .process_group(0)
             .spawn()
-            .map_err(|error| CliError::Machine(format!("start the daemon: {error}")))?;
+            .map_err(|error| CliError::Machine(format!("cannot start the daemon: {error}")))?;
         Ok(Self {
             child,
             directory: directory.to_owned(),

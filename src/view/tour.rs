@@ -31,9 +31,11 @@ pub enum State {
     /// Good, with something to say.
     Degraded,
     /// Failed, not confirmed.
-    Suspect,
+    Failing,
     /// An incident is open.
     Down,
+    /// An incident is open, the newest check is good.
+    Recovering,
 }
 
 impl State {
@@ -42,8 +44,9 @@ impl State {
             Self::Pending => "pending",
             Self::Up => "up",
             Self::Degraded => "degraded",
-            Self::Suspect => "up?",
+            Self::Failing => "failing",
             Self::Down => "DOWN",
+            Self::Recovering => "DOWN?",
         }
     }
 
@@ -51,10 +54,28 @@ impl State {
         match self {
             Self::Pending => Tone::Faint,
             Self::Up => Tone::Good,
-            Self::Degraded | Self::Suspect => Tone::Warning,
+            Self::Degraded | Self::Failing | Self::Recovering => Tone::Warning,
             Self::Down => Tone::Bad,
         }
     }
+}
+
+/// What the words for the time between are: nothing is mailed on the strength of a single check.
+const CONFIRMING: &str = "failing, DOWN?: confirmed by more checks first";
+
+/// What each site is there to show, where no table says it.
+///
+/// # Errors
+/// As the writer's.
+pub fn legend(rows: &[Row], out: &mut impl Write) -> fmt::Result {
+    writeln!(out, "The sites:\n")?;
+    for row in rows {
+        writeln!(out, "  {:<12} {}", row.name, row.shows)?;
+    }
+    writeln!(
+        out,
+        "\nWhat changes, with the codes of the newest check ({CONFIRMING}):\n"
+    )
 }
 
 /// The table, with the time that is left below it.
@@ -88,7 +109,7 @@ pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write)
             text::line_end(&after, room)
         )?;
     }
-    let foot = format!("{} s left; Ctrl-C ends it", left.as_secs());
+    let foot = format!("{} s left; Ctrl-C ends it. {CONFIRMING}", left.as_secs());
     writeln!(
         out,
         "{}",

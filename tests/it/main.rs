@@ -9,6 +9,7 @@ mod mails;
 mod smtp;
 mod store;
 mod support;
+mod tour;
 mod web;
 mod web_pages;
 mod wire;
