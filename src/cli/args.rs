@@ -19,7 +19,7 @@ const HELP_COLUMNS: usize = 80;
 const EXAMPLES: &str = "\
 Examples:
   sitewatch check https://example.com/       look once, without any set-up
-  sitewatch demo                             a tour with built-in sites and mails
+  sitewatch demo                             a tour: built-in sites and mails
   sitewatch config example > monitors.toml   every key, to start from
   sitewatch config check                     is it right?
   sitewatch run                              watch, record and mail

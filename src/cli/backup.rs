@@ -10,7 +10,8 @@ use super::place;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sitewatch backup /var/backups/sitewatch-$(date +%F).db\n\n\
-    To restore: stop the daemon, put the copy in the database's place, start the daemon."
+    To restore: stop the daemon, put the copy in the database's place,\n\
+    start the daemon."
 )]
 pub struct Args {
     /// Where the copy goes; it must not exist

@@ -10,7 +10,7 @@ use super::error::{CliError, Outcome};
 
 /// Arguments of `sitewatch completions`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  sitewatch completions bash > \
+#[command(after_help = "Example:\n  sitewatch completions bash \\\n    > \
     ~/.local/share/bash-completion/completions/sitewatch")]
 pub struct Args {
     /// The shell

@@ -109,7 +109,10 @@ pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write)
             text::line_end(&after, room)
         )?;
     }
-    let foot = format!("{} s left; Ctrl-C ends it. {CONFIRMING}", left.as_secs());
+    let foot = match left.as_secs() {
+        0 if left.is_zero() => "The time is over.".to_owned(),
+        seconds => format!("{seconds} s left; Ctrl-C ends it. {CONFIRMING}"),
+    };
     writeln!(
         out,
         "{}",
@@ -202,6 +205,25 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_the_words_between_up_and_down_mean_is_said() {
+        let mut text = String::new();
+        legend(&rows(), &mut text).unwrap();
+        assert!(text.contains("\n  shop         200, 503, 200: one mail each way\n"));
+        for state in [State::Failing, State::Recovering] {
+            assert!(text.contains(state.word()), "{state:?}: {text}");
+        }
+        let mut drawn = String::new();
+        table(
+            &rows(),
+            Duration::from_secs(42),
+            Screen::terminal(80),
+            &mut drawn,
+        )
+        .unwrap();
+        assert!(drawn.contains(CONFIRMING), "{drawn}");
     }
 
     #[test]
