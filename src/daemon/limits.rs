@@ -8,6 +8,9 @@ const PER_CHECK: u64 = 3;
 /// Database, sockets, journal, pages, mail: what the daemon needs besides.
 const BESIDES: u64 = 128;
 
+/// With fewer no check finds one and the control socket answers nobody: such a daemon only seems to run.
+const LEAST: u64 = 32;
+
 /// How many checks there can be at once, and what to tell about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
@@ -31,6 +34,13 @@ pub fn make_room(wanted: u32) -> Room {
     // A sandbox may forbid it; what is left is what counts.
     let _ = setrlimit(Resource::Nofile, raised);
     room(wanted, getrlimit(Resource::Nofile).current)
+}
+
+/// How many open files the system allows where that is too few to run at all.
+pub fn too_few() -> Option<u64> {
+    getrlimit(Resource::Nofile)
+        .maximum
+        .filter(|hard| *hard < LEAST)
 }
 
 fn needed_for(slots: u32) -> u64 {

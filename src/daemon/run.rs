@@ -18,6 +18,7 @@ use super::duties::Duties;
 use super::events;
 use super::health::{Health, States};
 use super::heartbeat;
+use super::limits;
 use super::notifier;
 use super::orders::Desk;
 use super::recorder::Recorder;
@@ -106,6 +107,11 @@ pub enum RunError {
         /// What the system said.
         source: io::Error,
     },
+    /// The limit of open files.
+    #[error(
+        "cannot start: {0} open files are too few to run; raise the limit (LimitNOFILE= of the unit, `ulimit -n`)"
+    )]
+    Descriptors(u64),
     /// Threads, signals, timers.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -152,6 +158,9 @@ fn why_no_port(error: &io::Error) -> String {
 /// # Errors
 /// What the machine refused.
 pub fn run(start: &Start) -> Result<Ending, RunError> {
+    if let Some(allowed) = limits::too_few() {
+        return Err(RunError::Descriptors(allowed));
+    }
     let mut set_aside = Vec::new();
     loop {
         match run_once(start, set_aside.last().cloned()) {

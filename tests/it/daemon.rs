@@ -457,6 +457,21 @@ async fn what_is_wrong_decides_the_exit_code() {
         )
     );
 
+    house.configure("1s", &monitor("shop", site.port));
+    let cramped = Command::new("/bin/sh")
+        .args(["-c", "ulimit -n 16 && exec \"$0\" run"])
+        .arg(env!("CARGO_BIN_EXE_sitewatch"))
+        .current_dir(house.path())
+        .env_clear()
+        .env("HOME", house.path())
+        .output()
+        .unwrap();
+    assert_eq!(cramped.status.code(), Some(1), "{cramped:?}");
+    assert!(
+        text(&cramped.stderr).contains("16 open files are too few to run"),
+        "{cramped:?}"
+    );
+
     fs::create_dir(house.path().join("folder.db")).unwrap();
     let folder = house.ask(&["run", "--database", "folder.db"]);
     assert_eq!(folder.status.code(), Some(1), "{folder:?}");
