@@ -13,7 +13,6 @@ use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
 use super::{output, place};
 use crate::clock;
-use crate::config;
 use crate::daemon::limits::make_room;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::{Expectation, StatusSet};

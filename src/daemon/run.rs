@@ -126,6 +126,7 @@ fn to_use(error: &StoreError) -> String {
         StoreError::Missing { .. }
         | StoreError::Directory { .. }
         | StoreError::Denied { .. }
+        | StoreError::Log { .. }
         | StoreError::Locked { .. }
         | StoreError::Newer { .. }
         | StoreError::Older { .. }
