@@ -19,9 +19,10 @@ use super::monitor;
 use super::pieces::pieces;
 use super::reading::Reading;
 use super::sections::{self, section};
-use super::source::{Place, Source, in_order};
+use super::source::{Place, Source};
 use super::suggest::nearest;
 use super::syntax::parse;
+use super::warnings;
 use super::wording::instead_of_included;
 use crate::domain::mask::Masks;
 use crate::domain::monitor::MonitorName;
@@ -272,9 +273,9 @@ impl Loader<'_> {
             .map(|draft| draft.monitor)
             .collect();
         self.reading.warn_of_literal_secrets();
-        warn_of_silence(&mut self.reading, email.is_some(), &monitors);
+        warnings::of_silence(&mut self.reading, email.is_some(), &monitors);
         if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
-            warn_of_watched_mail_server(&mut self.reading, &server.host, &monitors);
+            warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);
         }
         let config = daemon.clone().map(|daemon| Config {
             file: self.file.clone(),
@@ -290,7 +291,7 @@ impl Loader<'_> {
             monitors,
             maintenance: self.windows.into_iter().map(|draft| draft.window).collect(),
             masks,
-            warnings: warnings(&self.reading),
+            warnings: warnings::sentences(&self.reading),
         });
         Outcome {
             file: self.file,
@@ -513,89 +514,6 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
         fault.follows_from_syntax = !is_section || !is_near;
         reading.fault(fault);
     }
-}
-
-/// Says which monitors nobody would hear of.
-fn warn_of_silence(
-    reading: &mut Reading<'_>,
-    has_email: bool,
-    monitors: &[Arc<crate::domain::monitor::Monitor>],
-) {
-    if monitors.is_empty() {
-        return;
-    }
-    if !has_email {
-        reading.warnings.push((
-            None,
-            "there is no [email]: checks are recorded and nothing is mailed".to_owned(),
-        ));
-        return;
-    }
-    let silent: Vec<&str> = monitors
-        .iter()
-        .filter(|monitor| monitor.enabled && monitor.rules.to.is_empty())
-        .map(|monitor| monitor.name.as_str())
-        .collect();
-    let message = match silent.as_slice() {
-        [] => return,
-        [one] => format!("nobody is told of `{one}`: its `to` is empty"),
-        [first, second] => {
-            format!("nobody is told of `{first}` and `{second}`: their `to` is empty")
-        }
-        [first, rest @ ..] => format!(
-            "nobody is told of `{first}` and {} other monitors: their `to` is empty",
-            rest.len()
-        ),
-    };
-    reading.warnings.push((None, message));
-}
-
-/// News about the mail server cannot go through it.
-fn warn_of_watched_mail_server(
-    reading: &mut Reading<'_>,
-    host: &str,
-    monitors: &[Arc<crate::domain::monitor::Monitor>],
-) {
-    let watched = monitors.iter().find(|monitor| {
-        monitor
-            .target
-            .url
-            .host_str()
-            .is_some_and(|watched| watched.trim_matches(['[', ']']).eq_ignore_ascii_case(host))
-    });
-    if let Some(monitor) = watched {
-        let message = format!(
-            "`{}` watches {host}, which is also the mail server: while it is down, no mail about it can leave",
-            monitor.name
-        );
-        reading.warnings.push((None, message));
-    }
-}
-
-/// The warnings as sentences, each with its place, in the order of the files.
-fn warnings(reading: &Reading<'_>) -> Vec<String> {
-    let mut warnings = reading.warnings.clone();
-    warnings.sort_by_cached_key(|(place, _)| {
-        let order = place.map(|place| in_order(&reading.sources, place));
-        (order.is_none(), order, *place)
-    });
-    warnings.dedup();
-    warnings
-        .into_iter()
-        .map(|(place, message)| {
-            let source = place.and_then(|place| {
-                let source = reading.sources.get(place.file as usize)?;
-                Some((source, place))
-            });
-            match source {
-                Some((source, place)) => {
-                    let (line, _) = source.line_and_column(place.start);
-                    format!("{}:{line}: {message}", source.shown)
-                }
-                None => message,
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

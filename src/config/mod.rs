@@ -31,6 +31,7 @@ mod syntax;
 mod target;
 mod twice;
 mod value;
+mod warnings;
 mod wording;
 
 pub use diff::{Diff, diff};

@@ -1,0 +1,86 @@
+//! What is valid and still deserves a word: whom nobody hears of, and the warnings as sentences.
+
+use std::sync::Arc;
+
+use super::reading::Reading;
+use super::source::in_order;
+use crate::domain::monitor::Monitor;
+
+/// Says which monitors nobody would hear of.
+pub(super) fn of_silence(reading: &mut Reading<'_>, has_email: bool, monitors: &[Arc<Monitor>]) {
+    if monitors.is_empty() {
+        return;
+    }
+    if !has_email {
+        reading.warnings.push((
+            None,
+            "there is no [email]: checks are recorded and nothing is mailed".to_owned(),
+        ));
+        return;
+    }
+    let silent: Vec<&str> = monitors
+        .iter()
+        .filter(|monitor| monitor.enabled && monitor.rules.to.is_empty())
+        .map(|monitor| monitor.name.as_str())
+        .collect();
+    let message = match silent.as_slice() {
+        [] => return,
+        [one] => format!("nobody is told of `{one}`: its `to` is empty"),
+        [first, second] => {
+            format!("nobody is told of `{first}` and `{second}`: their `to` is empty")
+        }
+        [first, rest @ ..] => format!(
+            "nobody is told of `{first}` and {} other monitors: their `to` is empty",
+            rest.len()
+        ),
+    };
+    reading.warnings.push((None, message));
+}
+
+/// News about the mail server cannot go through it.
+pub(super) fn of_watched_mail_server(
+    reading: &mut Reading<'_>,
+    host: &str,
+    monitors: &[Arc<Monitor>],
+) {
+    let watched = monitors.iter().find(|monitor| {
+        monitor
+            .target
+            .url
+            .host_str()
+            .is_some_and(|watched| watched.trim_matches(['[', ']']).eq_ignore_ascii_case(host))
+    });
+    if let Some(monitor) = watched {
+        let message = format!(
+            "`{}` watches {host}, which is also the mail server: while it is down, no mail about it can leave",
+            monitor.name
+        );
+        reading.warnings.push((None, message));
+    }
+}
+
+/// The warnings as sentences, each with its place, in the order of the files.
+pub(super) fn sentences(reading: &Reading<'_>) -> Vec<String> {
+    let mut warnings = reading.warnings.clone();
+    warnings.sort_by_cached_key(|(place, _)| {
+        let order = place.map(|place| in_order(&reading.sources, place));
+        (order.is_none(), order, *place)
+    });
+    warnings.dedup();
+    warnings
+        .into_iter()
+        .map(|(place, message)| {
+            let source = place.and_then(|place| {
+                let source = reading.sources.get(place.file as usize)?;
+                Some((source, place))
+            });
+            match source {
+                Some((source, place)) => {
+                    let (line, _) = source.line_and_column(place.start);
+                    format!("{}:{line}: {message}", source.shown)
+                }
+                None => message,
+            }
+        })
+        .collect()
+}
