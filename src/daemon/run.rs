@@ -122,22 +122,10 @@ pub enum RunError {
 
 /// What could not be done with the database; some faults say it themselves.
 fn to_use(error: &StoreError) -> String {
-    match error {
-        StoreError::Missing { .. }
-        | StoreError::Directory { .. }
-        | StoreError::Denied { .. }
-        | StoreError::Log { .. }
-        | StoreError::Locked { .. }
-        | StoreError::Newer { .. }
-        | StoreError::Older { .. }
-        | StoreError::Foreign { .. }
-        | StoreError::File { .. } => error.to_string(),
-        StoreError::Damaged(_)
-        | StoreError::Full
-        | StoreError::ReadOnly
-        | StoreError::Io(_)
-        | StoreError::Busy
-        | StoreError::Sql(_) => format!("use the database: {error}"),
+    if error.names_its_file() {
+        error.to_string()
+    } else {
+        format!("use the database: {error}")
     }
 }
 
