@@ -12,12 +12,15 @@ use crate::domain::monitor::MonitorName;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::pause::Pause;
 
+/// How many bounds a histogram here has.
+const BOUNDS: usize = 12;
+
 /// The upper bounds of the lateness histogram, in milliseconds; one more bin holds the rest.
-pub const LATENESS_BOUNDS_MS: [u64; 12] =
+pub const LATENESS_BOUNDS_MS: [u64; BOUNDS] =
     [1, 2, 5, 10, 20, 50, 100, 250, 1000, 5000, 15_000, 60_000];
 
 /// The upper bounds of the histogram of commits, in microseconds; one more bin holds the rest.
-pub const COMMIT_BOUNDS_US: [u64; 12] = [
+pub const COMMIT_BOUNDS_US: [u64; BOUNDS] = [
     500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
     30_000_000,
 ];
@@ -68,10 +71,8 @@ pub struct Health {
     pub panics: AtomicU64,
     /// The newest moment at which a check was later than its interval (Unix ms; 0: never).
     pub overdue_at_ms: AtomicI64,
-    lateness: [AtomicU64; LATENESS_BOUNDS_MS.len() + 1],
-    lateness_sum_ms: AtomicU64,
-    commits: [AtomicU64; COMMIT_BOUNDS_US.len() + 1],
-    commits_sum_us: AtomicU64,
+    lateness_ms: Bins,
+    commits_us: Bins,
     /// Results on their way to the recorder.
     pub queued: AtomicU64,
     /// Results that had to be given up because the database took no writes.
@@ -111,6 +112,27 @@ pub struct States {
     pub down_first: Vec<(MonitorName, Timestamp)>,
 }
 
+/// A histogram that everybody writes without a lock: one bin for each bound, and one for what is above all.
+#[derive(Debug, Default)]
+struct Bins {
+    counts: [AtomicU64; BOUNDS + 1],
+    sum: AtomicU64,
+}
+
+impl Bins {
+    fn note(&self, bounds: &[u64; BOUNDS], value: u128) {
+        let value = u64::try_from(value).unwrap_or(u64::MAX);
+        let bin = bounds.partition_point(|bound| *bound < value);
+        self.counts[bin].fetch_add(1, Relaxed);
+        self.sum.fetch_add(value, Relaxed);
+    }
+
+    fn read(&self) -> ([u64; BOUNDS + 1], u64) {
+        let counts = std::array::from_fn(|bin| self.counts[bin].load(Relaxed));
+        (counts, self.sum.load(Relaxed))
+    }
+}
+
 impl Health {
     /// All well, nothing done yet.
     pub fn new(now: Timestamp) -> Self {
@@ -125,10 +147,8 @@ impl Health {
             missed: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             overdue_at_ms: AtomicI64::new(0),
-            lateness: Default::default(),
-            lateness_sum_ms: AtomicU64::new(0),
-            commits: Default::default(),
-            commits_sum_us: AtomicU64::new(0),
+            lateness_ms: Bins::default(),
+            commits_us: Bins::default(),
             queued: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
             written_at_ms: AtomicI64::new(0),
@@ -160,36 +180,22 @@ impl Health {
 
     /// Notes how much later than planned a check began.
     pub fn note_lateness(&self, late: Duration) {
-        let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-        let bin = LATENESS_BOUNDS_MS.partition_point(|bound| *bound < late_ms);
-        self.lateness[bin].fetch_add(1, Relaxed);
-        self.lateness_sum_ms.fetch_add(late_ms, Relaxed);
+        self.lateness_ms.note(&LATENESS_BOUNDS_MS, late.as_millis());
     }
 
     /// The lateness bins (not cumulative) and the sum of all lateness in milliseconds.
-    pub fn lateness(&self) -> ([u64; LATENESS_BOUNDS_MS.len() + 1], u64) {
-        let mut bins = [0; LATENESS_BOUNDS_MS.len() + 1];
-        for (bin, count) in bins.iter_mut().zip(&self.lateness) {
-            *bin = count.load(Relaxed);
-        }
-        (bins, self.lateness_sum_ms.load(Relaxed))
+    pub fn lateness(&self) -> ([u64; BOUNDS + 1], u64) {
+        self.lateness_ms.read()
     }
 
     /// Notes how long one transaction took, from its first statement to the end of its commit.
     pub fn note_commit(&self, took: Duration) {
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bin = COMMIT_BOUNDS_US.partition_point(|bound| *bound < took_us);
-        self.commits[bin].fetch_add(1, Relaxed);
-        self.commits_sum_us.fetch_add(took_us, Relaxed);
+        self.commits_us.note(&COMMIT_BOUNDS_US, took.as_micros());
     }
 
     /// The bins of commits (not cumulative) and the sum of their time in microseconds.
-    pub fn commits(&self) -> ([u64; COMMIT_BOUNDS_US.len() + 1], u64) {
-        let mut bins = [0; COMMIT_BOUNDS_US.len() + 1];
-        for (bin, count) in bins.iter_mut().zip(&self.commits) {
-            *bin = count.load(Relaxed);
-        }
-        (bins, self.commits_sum_us.load(Relaxed))
+    pub fn commits(&self) -> ([u64; BOUNDS + 1], u64) {
+        self.commits_us.read()
     }
 
     /// The notifier tells whether the way out is paused after a refusal that concerns all mails.
