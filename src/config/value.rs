@@ -132,6 +132,11 @@ pub(super) fn name(text: &str) -> Result<MonitorName, Wrong> {
 }
 
 pub(super) fn url(text: &str) -> Result<Url, Wrong> {
+    absolute(text, "https")
+}
+
+/// A URL that says where; whoever left out the scheme of a name is told the usual one.
+fn absolute(text: &str, usual: &str) -> Result<Url, Wrong> {
     if text.is_empty() {
         return Err(Wrong::new(
             "the URL is empty",
@@ -156,7 +161,7 @@ pub(super) fn url(text: &str) -> Result<Url, Wrong> {
         let host = fixed.split([':', '/']).next().unwrap_or_default();
         let scheme = match host == "localhost" || host.parse::<IpAddr>().is_ok() {
             true => "http",
-            false => "https",
+            false => usual,
         };
         return Err(Wrong::new(
             format!("the URL `{text}` has no scheme"),
@@ -404,13 +409,7 @@ pub(super) fn proxy(text: &str) -> Result<Url, Wrong> {
         )
         .at(0..scheme.len()));
     }
-    url(text).map_err(|wrong| match wrong.label.strip_prefix("write \"https://") {
-        Some(rest) => Wrong {
-            label: format!("write \"http://{rest}"),
-            ..wrong
-        },
-        None => wrong,
-    })
+    absolute(text, "http")
 }
 
 pub(super) fn header_name(text: &str) -> Result<String, Wrong> {
