@@ -32,8 +32,8 @@ const SPARKLINES_MAX: usize = 200;
 #[command(
     after_help = "Examples:\n  sitewatch status\n  sitewatch status shop blog\n  \
     sitewatch status --json | jq 'select(.state == \"down\")'\n\n\
-    A state is unknown when the newest check is older than two intervals\n\
-    or no daemon runs."
+    A state is unknown when the newest check is older than two intervals and\n\
+    its timeout, or no daemon runs."
 )]
 pub struct Args {
     /// Only these monitors
