@@ -529,6 +529,26 @@ fn limits_hold() {
 }
 
 #[test]
+fn a_request_names_its_host_once() {
+    let fixture = Fixture::new();
+    for (head, want) in [
+        ("GET /healthz HTTP/1.1\r\n", 400),
+        ("GET /healthz HTTP/1.0\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost:\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: [::1]:8080\r\n", 200),
+        ("GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
+        ("GET /healthz HTTP/1.0\r\nHost: a\r\nHost: b\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: a b\r\n", 400),
+        ("GET /nowhere HTTP/1.1\r\nHost: me@a\r\n", 400),
+        ("HEAD / HTTP/1.1\r\n", 400),
+    ] {
+        let request = format!("{head}Connection: close\r\n\r\n");
+        let answer = raw(fixture.server.address(), &request);
+        assert_eq!(answer.status, want, "{head}");
+    }
+}
+
+#[test]
 fn health_tells_each_part() {
     let fixture = Fixture::new();
     let health = fixture.get("/healthz").json();

@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod cache;
 mod charts;
+mod host;
 mod monitor_page;
 mod numbers;
 mod pages;

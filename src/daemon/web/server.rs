@@ -13,11 +13,12 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use super::host;
 use super::past::Past;
 use super::reply::Reply;
 use super::rounds::Rounds;
@@ -234,6 +235,11 @@ fn answer(
             return response;
         }
     };
+    if !host::is_named_rightly(request.headers(), request.version() >= Version::HTTP_11) {
+        let text = "A request names its host, once: send one valid Host header.\n";
+        let mut reply = Reply::text(StatusCode::BAD_REQUEST, text);
+        return reply.response(request.headers(), head_only);
+    }
     let asked = Asked {
         path: request.uri().path(),
         query: request.uri().query().unwrap_or(""),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header::{HOST, HeaderMap, HeaderName};
+use hyper::header::{HeaderMap, HeaderName};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use super::past::Past;
 use super::reply::{Keep, Reply};
 use super::route::{self, Route};
 use super::view::View;
-use super::{access, api, numbers, pages};
+use super::{access, api, host, numbers, pages};
 use crate::config::Config;
 use crate::daemon::board::Board;
 use crate::daemon::health::Health;
@@ -151,11 +151,7 @@ impl Site {
 
 /// `https://status.example.com`: how the reader reached us, for links that leave the page.
 fn base(asked: &Asked<'_>) -> String {
-    let host = asked
-        .headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .filter(|host| is_host(host))
+    let host = host::named(asked.headers)
         .map(str::to_owned)
         .or_else(|| asked.local.map(|local| local.to_string()));
     let Some(host) = host else {
@@ -167,14 +163,6 @@ fn base(asked: &Asked<'_>) -> String {
         .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
     let scheme = if forwarded { "https" } else { "http" };
     format!("{scheme}://{host}")
-}
-
-/// A name or an address, perhaps with a port; nothing that could be more than that.
-fn is_host(host: &str) -> bool {
-    (1..=255).contains(&host.len())
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte))
 }
 
 /// Whether somebody may know of a monitor.
