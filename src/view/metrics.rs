@@ -24,6 +24,24 @@ pub struct MonitorMetrics<'a> {
     pub uptime: [Option<f64>; 2],
 }
 
+impl MonitorMetrics<'_> {
+    /// The state, where there is one to speak of.
+    const fn known(&self) -> Option<ShownState> {
+        match (self.flags.paused, self.state) {
+            (true, _) | (false, ShownState::Pending | ShownState::Unknown) => None,
+            (false, state @ (ShownState::Up | ShownState::Degraded | ShownState::Down)) => {
+                Some(state)
+            }
+        }
+    }
+
+    /// The newest check while there are any: a series that nobody writes any more ends, as a target's does
+    /// that is no longer scraped.
+    const fn current(&self) -> Option<&Check> {
+        if self.flags.paused { None } else { self.check }
+    }
+}
+
 /// Observations counted into bins.
 #[derive(Debug, Clone, Default)]
 pub struct Histogram {
@@ -129,17 +147,16 @@ fn states(out: &mut impl Write, rows: &[MonitorMetrics<'_>]) -> fmt::Result {
         "sitewatch_up",
         "1 for up and degraded, 0 for down; absent while nothing is known.",
     );
-    gauge(out, rows, text, |row| match (row.flags.paused, row.state) {
-        (true, _) | (_, ShownState::Pending | ShownState::Unknown) => None,
-        (_, ShownState::Up | ShownState::Degraded) => Some(1.0),
-        (_, ShownState::Down) => Some(0.0),
+    gauge(out, rows, text, |row| {
+        Some(bit(row.known()? != ShownState::Down))
     })?;
     let text = (
         "sitewatch_degraded",
-        "1 while the monitor answers well but slowly, now and then, or with a certificate that ends soon.",
+        "1 while the monitor answers well but slowly, now and then, or with a certificate that ends soon; \
+         absent while nothing is known.",
     );
     gauge(out, rows, text, |row| {
-        Some(bit(row.state == ShownState::Degraded))
+        Some(bit(row.known()? == ShownState::Degraded))
     })?;
     let text = (
         "sitewatch_paused",
@@ -179,7 +196,9 @@ fn latest(out: &mut impl Write, rows: &[MonitorMetrics<'_>]) -> fmt::Result {
     let help = "Where the time of the newest check went; phases are summed over its redirects.";
     head(out, name, "gauge", help)?;
     for row in rows {
-        let Some(check) = row.check else { continue };
+        let Some(check) = row.current() else {
+            continue;
+        };
         let monitor = Label(row.name);
         let total = ("total", Some(check.timings.total));
         for (phase, time) in check.timings.phases().into_iter().chain([total]) {
@@ -197,21 +216,22 @@ fn latest(out: &mut impl Write, rows: &[MonitorMetrics<'_>]) -> fmt::Result {
         "The last HTTP status of the newest check; absent where none came.",
     );
     gauge(out, rows, text, |row| {
-        row.check.and_then(|check| check.status).map(f64::from)
+        row.current().and_then(|check| check.status).map(f64::from)
     })?;
     let text = (
         "sitewatch_redirects",
         "How many redirects the newest check met.",
     );
     gauge(out, rows, text, |row| {
-        row.check.map(|check| check.chain.redirects.len() as f64)
+        row.current()
+            .map(|check| check.chain.redirects.len() as f64)
     })?;
     let text = (
         "sitewatch_certificate_not_after_seconds",
         "When the first certificate of the path ends, in seconds since 1970.",
     );
     gauge(out, rows, text, |row| {
-        let certificate = row.check?.certificate.as_ref()?;
+        let certificate = row.current()?.certificate.as_ref()?;
         Some(seconds(certificate.not_after))
     })?;
     let text = (
@@ -309,6 +329,13 @@ mod tests {
             row("a \"b\"\\", ShownState::Degraded, Some(&check)),
             row("c", ShownState::Unknown, None),
             row("d", ShownState::Down, None),
+            MonitorMetrics {
+                flags: Flags {
+                    paused: true,
+                    ..Flags::default()
+                },
+                ..row("p", ShownState::Down, Some(&check))
+            },
         ];
         let daemon = [DaemonMetric {
             name: "sitewatch_check_lateness_seconds",
@@ -328,26 +355,30 @@ mod tests {
                 r#"sitewatch_up{monitor="a \"b\"\\"} 1"#,
                 r#"sitewatch_up{monitor="d"} 0"#,
                 r#"sitewatch_degraded{monitor="a \"b\"\\"} 1"#,
-                r#"sitewatch_degraded{monitor="c"} 0"#,
                 r#"sitewatch_degraded{monitor="d"} 0"#,
                 r#"sitewatch_paused{monitor="a \"b\"\\"} 0"#,
                 r#"sitewatch_paused{monitor="c"} 0"#,
                 r#"sitewatch_paused{monitor="d"} 0"#,
+                r#"sitewatch_paused{monitor="p"} 1"#,
                 r#"sitewatch_maintenance{monitor="a \"b\"\\"} 0"#,
                 r#"sitewatch_maintenance{monitor="c"} 0"#,
                 r#"sitewatch_maintenance{monitor="d"} 0"#,
+                r#"sitewatch_maintenance{monitor="p"} 0"#,
                 r#"sitewatch_uptime_ratio{monitor="a \"b\"\\",window="24h"} 0.9998"#,
                 r#"sitewatch_uptime_ratio{monitor="c",window="24h"} 0.9998"#,
                 r#"sitewatch_uptime_ratio{monitor="d",window="24h"} 0.9998"#,
+                r#"sitewatch_uptime_ratio{monitor="p",window="24h"} 0.9998"#,
                 r#"sitewatch_monitor_info{monitor="a \"b\"\\",url="https://e/"} 1"#,
                 r#"sitewatch_monitor_info{monitor="c",url="https://e/"} 1"#,
                 r#"sitewatch_monitor_info{monitor="d",url="https://e/"} 1"#,
+                r#"sitewatch_monitor_info{monitor="p",url="https://e/"} 1"#,
                 r#"sitewatch_check_duration_seconds{monitor="a \"b\"\\",phase="dns"} 0.001203"#,
                 r#"sitewatch_check_duration_seconds{monitor="a \"b\"\\",phase="total"} 1.077000"#,
                 r#"sitewatch_status_code{monitor="a \"b\"\\"} 200"#,
                 r#"sitewatch_redirects{monitor="a \"b\"\\"} 0"#,
                 r#"sitewatch_certificate_not_after_seconds{monitor="a \"b\"\\"} 1798761600"#,
                 r#"sitewatch_last_check_timestamp_seconds{monitor="a \"b\"\\"} 1795377600.123"#,
+                r#"sitewatch_last_check_timestamp_seconds{monitor="p"} 1795377600.123"#,
                 r#"sitewatch_check_lateness_seconds_bucket{le="0.01"} 2"#,
                 r#"sitewatch_check_lateness_seconds_bucket{le="1"} 3"#,
                 r#"sitewatch_check_lateness_seconds_bucket{le="+Inf"} 4"#,
