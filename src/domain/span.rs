@@ -128,6 +128,25 @@ impl fmt::Display for Written {
     }
 }
 
+/// Shows a duration for people, exactly: like [`Written`], but `1.5s` instead of `1s500ms`.
+#[derive(Debug, Clone, Copy)]
+pub struct Exact(pub Duration);
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, ms) = (self.0.as_secs(), self.0.subsec_millis());
+        if seconds == 0 || ms == 0 {
+            return Written(self.0).fmt(f);
+        }
+        let minutes = Duration::from_secs(seconds - seconds % 60);
+        if !minutes.is_zero() {
+            Written(minutes).fmt(f)?;
+        }
+        let decimals = format!("{ms:03}");
+        write!(f, "{}.{}s", seconds % 60, decimals.trim_end_matches('0'))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +170,22 @@ mod tests {
                 Ok(parsed),
                 "{text} round trip"
             );
+        }
+    }
+
+    #[test]
+    fn people_read_fractions() {
+        for (ms, text) in [
+            (0, "0s"),
+            (500, "500ms"),
+            (1_500, "1.5s"),
+            (2_050, "2.05s"),
+            (10_000, "10s"),
+            (60_001, "1m0.001s"),
+            (90_250, "1m30.25s"),
+            (5_400_000, "1h30m"),
+        ] {
+            assert_eq!(Exact(Duration::from_millis(ms)).to_string(), text);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::domain::check::{
 use crate::domain::expectation::{Expectation, TextMatch};
 use crate::domain::mask::{self, Masks};
 use crate::domain::probe::{Answer, End, Probe};
-use crate::domain::span::{Human, Written};
+use crate::domain::span::{Exact, Human};
 use crate::domain::status_code;
 use crate::domain::target::Target;
 use crate::domain::text;
@@ -237,7 +237,7 @@ fn reservation(
         let mut detail = format!(
             "{:.0} ms, more than {}",
             timings.total.as_ms(),
-            Written(limit)
+            Exact(limit)
         );
         if let Some((took, name)) = slowest {
             detail.push_str(&format!("; {:.0} ms of it in {name}", took.as_ms()));

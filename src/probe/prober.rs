@@ -18,7 +18,7 @@ use super::trace::Wishes;
 use crate::clock;
 use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
 use crate::domain::probe::{Answer, End, Hop, Probe};
-use crate::domain::span::Written;
+use crate::domain::span::Exact;
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{mask, text};
@@ -161,7 +161,7 @@ impl Journey<'_> {
                 return Step::Arrived(self.failed(request, fault, remote));
             }
             Outcome::Timeout => {
-                let timeout = Written(target.timeout).to_string();
+                let timeout = Exact(target.timeout).to_string();
                 let fault = fault::of_timeout(&exchange.trace, &timeout, remote);
                 return Step::Arrived(self.failed(request, fault, remote));
             }
@@ -318,7 +318,7 @@ impl Journey<'_> {
         let (body, fault) = if hop.status == 205 || target.max_body == 0 {
             (Body::default(), None)
         } else {
-            let timeout = Written(target.timeout).to_string();
+            let timeout = Exact(target.timeout).to_string();
             body::read(&mut answer, wanted, self.deadline, &timeout).await
         };
         let ended = clock::tick();

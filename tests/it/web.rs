@@ -40,6 +40,8 @@ name = "shop"
 url = "https://user:geheim@shop.example/start?secret=1"
 tags = ["prod"]
 note = "Runbook: https://wiki.example/shop"
+interval = "90s"
+timeout = "1500ms"
 failures_before_down = 1
 
 [[monitor]]
@@ -438,6 +440,15 @@ fn an_unknown_path_of_the_api_is_a_fault_in_json() {
     let answer = Fixture::new().get("/api/v1/nothing");
     assert_eq!(answer.status, 404);
     assert!(answer.json()["error"].is_string());
+}
+
+#[test]
+fn a_page_says_how_its_monitor_is_checked() {
+    let fixture = Fixture::new();
+    let page = fixture.get("/monitor/shop").body;
+    let how = "Checked every 1m30s, with a timeout of 1.5s. \
+               Down after the first failure, up after 2 successes in a row.";
+    assert!(page.contains(how), "{page}");
 }
 
 #[test]

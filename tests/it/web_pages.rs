@@ -268,6 +268,24 @@ fn pages_hold_one_heading_and_nothing_inline() {
     }
 }
 
+#[test]
+fn pages_speak_to_people() {
+    let monitor = monitor_of("shop");
+    for said in [
+        "<p>Down for 14m: shop, in maintenance, acknowledged</p>",
+        "Latency over 24 hours",
+        "<td>shop</td>",
+    ] {
+        assert!(monitor.contains(said), "{said} in {monitor}");
+    }
+    for page in [overview_of("shop"), monitor] {
+        assert!(
+            !page.contains(">acked<") && !page.contains(", acked"),
+            "{page}"
+        );
+    }
+}
+
 /// For looking at them in a browser.
 #[test]
 fn pages_are_laid_out_for_the_eye() {

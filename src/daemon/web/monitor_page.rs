@@ -13,7 +13,7 @@ use super::windows::announced;
 use crate::daemon::board::Live;
 use crate::domain::check::{Chain, Check, Timings};
 use crate::domain::monitor::{Monitor, Schedule};
-use crate::domain::span::Written;
+use crate::domain::span::Exact;
 use crate::store::error::StoreError;
 use crate::store::history::HistoryQuery;
 use crate::store::incidents::IncidentQuery;
@@ -99,16 +99,26 @@ fn read(past: &mut Past, query: HistoryQuery) -> Result<Vec<Check>, StoreError> 
 
 fn how(monitor: &Monitor) -> String {
     let turns = match &monitor.schedule {
-        Schedule::Every(interval) => format!("every {}", Written(*interval)),
-        Schedule::Cron(text) => format!("at {}", text.0),
+        Schedule::Every(interval) => format!("every {}", Exact(*interval)),
+        Schedule::Cron(text) => format!("on the schedule {}", text.0),
     };
-    let (failures, successes) = (
-        monitor.rules.failures_before_down,
-        monitor.rules.successes_before_up,
-    );
+    let times = |count: u32, what: &str, whats: &str| match count {
+        1 => format!("the first {what}"),
+        count => format!("{count} {whats} in a row"),
+    };
     format!(
-        "Checked {turns} within {}; down after {failures} failures in a row, up after {successes} successes.",
-        Written(monitor.rules.timeout)
+        "Checked {turns}, with a timeout of {}. Down after {}, up after {}.",
+        Exact(monitor.rules.timeout),
+        times(
+            u32::from(monitor.rules.failures_before_down),
+            "failure",
+            "failures"
+        ),
+        times(
+            u32::from(monitor.rules.successes_before_up),
+            "success",
+            "successes"
+        )
     )
 }
 

@@ -87,7 +87,7 @@ pub fn chart(frame: &Frame, whose: &str, chart: &Chart) -> Markup {
         .max();
     let Some(highest) = highest else {
         return html! {
-            figure.chart { figcaption { (chart.span) }
+            figure.chart { figcaption { "Latency over " (chart.span) }
             p.quiet { "No latency was measured in this time." } }
         };
     };
@@ -99,8 +99,8 @@ pub fn chart(frame: &Frame, whose: &str, chart: &Chart) -> Markup {
     let (whole_width, whole_height) = (LEFT + WIDTH + 8, TOP + HEIGHT + BOTTOM);
     html! {
         figure.chart {
-            figcaption { (chart.span) }
-            div.scroll tabindex="0" role="region" aria-label={ (whose) ": chart of " (chart.span) } {
+            figcaption { "Latency over " (chart.span) }
+            div.scroll tabindex="0" role="region" aria-label={ (whose) ": chart of latency over " (chart.span) } {
                 svg.drawn role="img" aria-label=(summary(chart)) viewBox={ "0 0 " (whole_width) " " (whole_height) } {
                     @for index in 0..=LINES {
                         @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);

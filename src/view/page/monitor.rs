@@ -22,10 +22,10 @@ pub fn monitor(data: &MonitorPage) -> Markup {
     let main = html! {
         div class={ "banner " (row.state.as_str()) } data-monitor=(row.name) data-state=(row.state.as_str()) {
             span.sign aria-hidden="true" { (row.state.sign()) }
-            p { "is " (standing(row.state))
+            p { (standing(row.state))
+                @if let Some(since) = row.since { " for " (Human(now.since(since))) }
                 @if !row.cause.is_empty() { ": " (row.cause) }
-                @if let Some(since) = row.since { ", for " (Human(now.since(since))) }
-                @for flag in &row.flags { ", " (flag) } }
+                @for flag in &row.flags { ", " (words::flag(flag)) } }
         }
         section aria-label="Facts" {
             p { code.url { (row.url) } }
@@ -54,9 +54,12 @@ pub fn monitor(data: &MonitorPage) -> Markup {
 
 const fn standing(state: State) -> &'static str {
     match state {
-        State::Unknown => "not verified at the moment",
-        State::Pending => "waiting for its first check",
-        State::Up | State::Down | State::Degraded | State::Paused => state.as_str(),
+        State::Unknown => "Not verified",
+        State::Pending => "Waiting for its first check",
+        State::Up => "Up",
+        State::Down => "Down",
+        State::Degraded => "Degraded",
+        State::Paused => "Paused",
     }
 }
 
@@ -91,7 +94,7 @@ fn availability(data: &MonitorPage) -> Markup {
                 }
             } }
             @if !bad.is_empty() {
-                details { summary { "Days with something to say (" (bad.len()) ")" }
+                details { summary { "Days with downtime, degraded service or maintenance (" (bad.len()) ")" }
                     ul { @for day in bad { li { (bars::sentence(day)) } } } }
             }
             (overview::legend())
@@ -169,10 +172,10 @@ fn way(frame: &Frame, chain: &[HopRow], changes: &[ChainChangeRow]) -> Markup {
     html! {
         @if !chain.is_empty() {
             section aria-labelledby="way" {
-                h2 id="way" { "The way there" }
+                h2 id="way" { "Redirect chain" }
                 ol.way { @for row in chain { li { (hop(row, "–")) } } }
                 @if !changes.is_empty() {
-                    h3 { "How it changed" }
+                    h3 { "Changes of the last 14 days" }
                     ul { @for change in changes { li {
                         "From " (words::moment(frame, change.at)) ":"
                         ol.way { @for row in &change.hops { li { (hop(row, "ends at")) } } }
@@ -211,7 +214,7 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
                     tbody { @for row in rows { tr {
                         td { (words::moment(frame, row.opened_at)) }
                         td { (words::lasted(row, frame.now)) @if row.closed_at.is_none() { ", goes on" } }
-                        td { strong { (row.cause) } " " (row.detail) }
+                        td { @if !row.detail.starts_with(&row.cause) { strong { (row.cause) } " " } (row.detail) }
                         td.num { (row.checks_failed) }
                         td { @if row.maintenance { "in maintenance" }
                             @if row.maintenance && row.acked_at.is_some() { ", " }

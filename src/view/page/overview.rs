@@ -180,7 +180,7 @@ fn monitor(frame: &Frame, row: &MonitorRow) -> Markup {
                 h3 { a.name href=(words::monitor_path(&row.name)) { (row.name) } }
                 p { (frame::pill(row.state))
                     @if !row.cause.is_empty() { " " span.cause { (row.cause) } }
-                    @for flag in &row.flags { " " span.flag { (flag) } }
+                    @for flag in &row.flags { " " span.flag { (words::flag(flag)) } }
                     @if let Some(since) = row.since {
                         " " span.quiet { "for " (crate::domain::span::Human(frame.now.since(since))) } } }
             }
@@ -198,9 +198,9 @@ fn monitor(frame: &Frame, row: &MonitorRow) -> Markup {
                 @match &row.last_incident {
                     None => { span.quiet { "No incident recorded" } }
                     Some(incident) if incident.closed_at.is_none() => {
-                        "Down for " (words::lasted(incident, frame.now)) }
+                        "Down since " (words::moment(frame, incident.opened_at)) }
                     Some(incident) => { "Last incident " (words::moment(frame, incident.opened_at)) ": "
-                        (incident.cause) ", " (words::lasted(incident, frame.now)) }
+                        (incident.cause) ", lasted " (words::lasted(incident, frame.now)) }
                 }
             }
         }

@@ -121,6 +121,15 @@ pub fn xml_safe(text: &str) -> String {
     crate::domain::text::line(text, LINE_CHARS_MAX).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
+/// What stands beside a state, for people.
+pub fn flag(word: &'static str) -> &'static str {
+    match word {
+        "acked" => "acknowledged",
+        "maintenance" => "in maintenance",
+        word => word,
+    }
+}
+
 /// `1 failed check`, `12 failed checks`.
 pub fn counted(count: usize, what: &str) -> String {
     match count {
