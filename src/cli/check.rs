@@ -13,6 +13,7 @@ use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
 use super::{output, place};
 use crate::clock;
+use crate::config::Config;
 use crate::daemon::limits::make_room;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::{Expectation, StatusSet};
@@ -279,33 +280,13 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
             zone: TimeZone::system(),
         });
     }
-    let config = place::config_without_database(context)
-        .map_err(|error| hint_at_urls(context, args, error))?;
+    let config =
+        place::config_without_database(context).map_err(|error| hint_at_urls(args, error))?;
     let sites = if args.sites.is_empty() {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
         enabled.map(|monitor| of_monitor(monitor)).collect()
     } else {
-        args.sites
-            .iter()
-            .map(|site| {
-                let named = config
-                    .monitors
-                    .iter()
-                    .find(|monitor| monitor.name.as_str() == site);
-                match named {
-                    Some(monitor) => Ok(of_monitor(monitor)),
-                    None if is_url(site) => of_url(site),
-                    None => {
-                        let names = config.monitors.iter().map(|monitor| monitor.name.as_str());
-                        Err(CliError::Usage(format!(
-                            "{}\n  looked in {}; a URL begins with http:// or https://",
-                            place::unknown_monitor(site, names),
-                            place::shown(&config.file)
-                        )))
-                    }
-                }
-            })
-            .collect::<Result<_, _>>()?
+        named(&config, &args.sites, is_url)?
     };
     Ok(Plan {
         sites,
@@ -317,17 +298,42 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
     })
 }
 
+/// The monitors and URLs that are named, in that order; all unknown names are said at once.
+fn named(
+    config: &Config,
+    wanted: &[String],
+    is_url: impl Fn(&str) -> bool,
+) -> Result<Vec<Site>, CliError> {
+    let mut sites = Vec::with_capacity(wanted.len());
+    let mut unknown = Vec::new();
+    for name in wanted {
+        let mut all = config.monitors.iter();
+        match all.find(|monitor| monitor.name.as_str() == name) {
+            Some(monitor) => sites.push(of_monitor(monitor)),
+            None if is_url(name) => sites.push(of_url(name)?),
+            None => unknown.push(name.as_str()),
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(sites);
+    }
+    let all = config.monitors.iter().map(|monitor| monitor.name.as_str());
+    Err(CliError::Usage(format!(
+        "{}\n  looked in {}; a URL begins with http:// or https://",
+        place::unknown_monitors(&unknown, &all.collect::<Vec<_>>()),
+        place::shown(&config.file)
+    )))
+}
+
 /// Whoever has no configuration and writes `check example.com` meant the site.
-fn hint_at_urls(context: &Context, args: &Args, error: CliError) -> CliError {
-    let named = context.options.config.as_deref();
+fn hint_at_urls(args: &Args, error: CliError) -> CliError {
     match (args.sites.first(), error) {
-        (Some(site), CliError::Configuration(text))
-            if crate::config::locate(named, &context.environment).is_err() =>
-        {
+        (Some(site), CliError::NoConfiguration { missing, .. }) => {
             let site = output::quoted(site);
-            CliError::Configuration(format!(
-                "{text}\nonly a URL needs none: is `https://{site}` meant?"
-            ))
+            CliError::NoConfiguration {
+                missing,
+                hint: Some(format!("only a URL needs none: is `https://{site}` meant?")),
+            }
         }
         (_, error) => error,
     }

@@ -59,15 +59,11 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
 
 /// The file in use.
 fn located(context: &mut Context) -> Result<PathBuf, CliError> {
-    match config::locate(context.options.config.as_deref(), &context.environment) {
-        Ok(located) => {
-            if let Some(warning) = &located.warning {
-                context.out.warning(warning);
-            }
-            Ok(located.file)
-        }
-        Err(not_found) => Err(CliError::Configuration(not_found.to_string())),
+    let located = config::locate(context.options.config.as_deref(), &context.environment)?;
+    if let Some(warning) = &located.warning {
+        context.out.warning(warning);
     }
+    Ok(located.file)
 }
 
 fn loaded(context: &Context, file: &std::path::Path) -> Result<Config, CliError> {

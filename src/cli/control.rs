@@ -162,8 +162,7 @@ pub fn ask(
 /// When there is no configuration, or no daemon that answers.
 pub fn ask_daemon(context: &mut Context, request: &Request) -> Result<Answer, CliError> {
     let environment = &context.environment;
-    let located = config::locate(context.options.config.as_deref(), environment)
-        .map_err(|error| CliError::Configuration(error.to_string()))?;
+    let located = config::locate(context.options.config.as_deref(), environment)?;
     // A file with faults still says where the daemon of the last good one listens; one that cannot
     // be read at all leaves the place where a daemon without a word about it listens.
     let (socket, fault) = match config::load_brief(&located.file, environment) {

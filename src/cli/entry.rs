@@ -89,10 +89,12 @@ fn conclude(
         Err(error) => error,
     };
     if plugin {
-        return Ok(no_verdict(&mut context.out, &error.to_string()));
+        return Ok(no_verdict(&mut context.out, &error.line()));
     }
     match &error {
-        CliError::Configuration(text) => context.out.message(text),
+        CliError::Configuration(_) | CliError::NoConfiguration { .. } => {
+            context.out.message(&error.to_string());
+        }
         CliError::Usage(_) | CliError::Machine(_) | CliError::Output(_) | CliError::Format(_) => {
             context.out.error(&error.to_string());
         }
@@ -101,19 +103,9 @@ fn conclude(
 }
 
 /// A plugin that cannot judge says so on its one line and ends with 3.
-fn no_verdict(out: &mut Output, message: &str) -> Outcome {
+fn no_verdict(out: &mut Output, line: &str) -> Outcome {
     use std::fmt::Write as _;
-    let mut lines = message.lines();
-    let mut line = lines.next().unwrap_or_default().to_owned();
-    if line.ends_with("looked at") {
-        let paths: Vec<&str> = lines
-            .map_while(|line| line.strip_prefix("  "))
-            .map(str::trim)
-            .collect();
-        line = format!("{line} {}", paths.join(", "));
-    }
     let line = line.replace('|', "/");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
     // With standard output closed only the exit code is left to speak.
     let _ = writeln!(out, "SITEWATCH UNKNOWN - {line}");
     let _ = out.flush();
@@ -142,7 +134,14 @@ fn refuse(
                 _ => written.map(|()| Outcome::Fine).or(Ok(Outcome::Fine)),
             }
         }
-        _ if asks_for_plugin(arguments) => Ok(no_verdict(&mut out, &rendered.to_string())),
+        _ if asks_for_plugin(arguments) => {
+            let text = rendered.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Ok(no_verdict(
+                &mut out,
+                line.strip_prefix("error: ").unwrap_or(line),
+            ))
+        }
         _ => {
             let text = if out.message_screen().colour {
                 rendered.ansi().to_string()

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::config::NotFound;
+
 /// How a command ended that did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -37,6 +39,14 @@ pub enum CliError {
     /// The configuration is wrong; the text is complete, with places and carets, and stands for itself.
     #[error("{0}")]
     Configuration(String),
+    /// There is no configuration where one is looked for.
+    #[error("{missing}{}", hint.as_ref().map_or_else(String::new, |hint| format!("\n{hint}")))]
+    NoConfiguration {
+        /// Where one was looked for.
+        missing: NotFound,
+        /// What else may be meant.
+        hint: Option<String>,
+    },
     /// The machine refuses: a directory, a permission, a busy port, no daemon to talk to.
     #[error("{0}")]
     Machine(String),
@@ -48,7 +58,32 @@ pub enum CliError {
     Format(#[from] fmt::Error),
 }
 
+impl From<NotFound> for CliError {
+    fn from(missing: NotFound) -> Self {
+        Self::NoConfiguration {
+            missing,
+            hint: None,
+        }
+    }
+}
+
 impl CliError {
+    /// All of it in one line, for a reader that takes no more.
+    pub fn line(&self) -> String {
+        match self {
+            Self::NoConfiguration { missing, .. } => missing.line(),
+            Self::Usage(_)
+            | Self::Configuration(_)
+            | Self::Machine(_)
+            | Self::Output(_)
+            | Self::Format(_) => {
+                let text = self.to_string();
+                let line = text.lines().next().unwrap_or_default();
+                line.strip_prefix("error: ").unwrap_or(line).to_owned()
+            }
+        }
+    }
+
     /// A configuration that is wrong; one that this user may not read is a fault of the machine.
     pub fn configuration(errors: &crate::config::ConfigErrors) -> Self {
         let text = errors.to_string();
@@ -76,7 +111,9 @@ pub fn exit_code(result: &Result<Outcome, CliError>) -> u8 {
         Ok(Outcome::Plugin(PluginState::Warning)) => 1,
         Ok(Outcome::Plugin(PluginState::Critical)) => 2,
         Ok(Outcome::Plugin(PluginState::Unknown)) => 3,
-        Err(CliError::Usage(_) | CliError::Configuration(_)) => 2,
+        Err(CliError::Usage(_) | CliError::Configuration(_) | CliError::NoConfiguration { .. }) => {
+            2
+        }
         Err(CliError::Machine(_) | CliError::Output(_) | CliError::Format(_)) => 1,
     }
 }

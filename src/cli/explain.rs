@@ -55,7 +55,7 @@ fn subjects_of(text: &str) -> Result<Vec<Subject>, CliError> {
     let text = output::quoted(text);
     if text.parse::<u64>().is_ok() {
         return Err(CliError::Usage(format!(
-            "{text} is no HTTP status; codes go from 100 to 599 (some servers send up to 999)"
+            "{text} is no HTTP status: a code has three digits, from 100 to 599 (some servers send up to 999)"
         )));
     }
     let near = FailureKind::ALL

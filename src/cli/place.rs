@@ -18,6 +18,9 @@ use crate::view::when::Clock;
 /// Likeness from which a name is worth suggesting.
 const LIKENESS_MIN: f64 = 0.7;
 
+/// So many unknown names are said one by one.
+const UNKNOWN_MAX: usize = 10;
+
 /// What the reading commands take from the configuration.
 pub struct Place {
     /// The file, where there is one.
@@ -94,8 +97,7 @@ pub fn brief(context: &mut Context) -> Result<Place, CliError> {
 
 fn locate(context: &mut Context) -> Result<PathBuf, CliError> {
     let named = context.options.config.as_deref();
-    let located = config::locate(named, &context.environment)
-        .map_err(|missing| CliError::Configuration(missing.to_string()))?;
+    let located = config::locate(named, &context.environment)?;
     if let Some(warning) = &located.warning {
         context.out.warning(warning);
     }
@@ -137,22 +139,25 @@ impl Place {
         names: &[String],
     ) -> Result<Vec<MonitorId>, CliError> {
         let mut ids = Vec::with_capacity(names.len());
+        let mut unknown = Vec::new();
         for name in names {
             match known.iter().find(|monitor| monitor.name.as_str() == name) {
                 Some(monitor) => ids.push(monitor.id),
                 None if self.names.iter().any(|known| known.as_str() == name) => {}
-                None => {
-                    let all = known
-                        .iter()
-                        .map(|monitor| monitor.name.as_str())
-                        .chain(self.names.iter().map(MonitorName::as_str));
-                    return Err(CliError::Usage(format!(
-                        "{}\n  {}",
-                        unknown_monitor(name, all),
-                        self.looked_in()
-                    )));
-                }
+                None => unknown.push(name.as_str()),
             }
+        }
+        if !unknown.is_empty() {
+            let all = known
+                .iter()
+                .map(|monitor| monitor.name.as_str())
+                .chain(self.names.iter().map(MonitorName::as_str));
+            let all: Vec<&str> = all.collect();
+            return Err(CliError::Usage(format!(
+                "{}\n  {}",
+                unknown_monitors(&unknown, &all),
+                self.looked_in()
+            )));
         }
         Ok(ids)
     }
@@ -170,19 +175,34 @@ impl Place {
     }
 }
 
-/// Says that a name is unknown and which one is near.
-pub fn unknown_monitor<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let lower = name.to_lowercase();
-    let near = known
-        .map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &lower), known))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| format!("; did you mean `{known}`?"));
-    format!(
-        "no monitor `{}`{}",
-        output::quoted(name),
-        near.unwrap_or_default()
-    )
+/// Says that names are unknown, each with the one that is near.
+pub fn unknown_monitors(names: &[&str], known: &[&str]) -> String {
+    let near = |name: &str| {
+        let lower = name.to_lowercase();
+        known
+            .iter()
+            .map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &lower), known))
+            .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, known)| format!("did you mean `{known}`?"))
+    };
+    if let [name] = names {
+        let near = near(name).map_or_else(String::new, |near| format!("; {near}"));
+        return format!("no monitor `{}`{near}", output::quoted(name));
+    }
+    let mut said: Vec<String> = names
+        .iter()
+        .take(UNKNOWN_MAX)
+        .map(|name| {
+            let near = near(name).map_or_else(String::new, |near| format!(" ({near})"));
+            format!("`{}`{near}", output::quoted(name))
+        })
+        .collect();
+    if names.len() > UNKNOWN_MAX {
+        said.push(format!("{} more", names.len() - UNKNOWN_MAX));
+    }
+    let last = said.pop().unwrap_or_default();
+    format!("no monitors {} and {last}", said.join(", "))
 }
 
 /// A path for a message.

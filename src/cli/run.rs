@@ -26,8 +26,7 @@ pub enum LogFormat {
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let environment = &context.environment;
-    let located = config::locate(context.options.config.as_deref(), environment)
-        .map_err(|error| CliError::Configuration(error.to_string()))?;
+    let located = config::locate(context.options.config.as_deref(), environment)?;
     let mut config = config::load(&located.file, environment)
         .map_err(|errors| CliError::configuration(&errors))?;
     if let Some(database) = &context.options.database {

@@ -29,6 +29,18 @@ pub struct NotFound {
     pub warning: Option<String>,
 }
 
+impl NotFound {
+    /// The same in one line.
+    pub fn line(&self) -> String {
+        let paths: Vec<String> = self
+            .looked_at
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        format!("there is no configuration; looked at {}", paths.join(", "))
+    }
+}
+
 impl std::error::Error for NotFound {}
 
 impl std::fmt::Display for NotFound {

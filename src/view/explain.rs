@@ -31,7 +31,11 @@ impl Subject {
         if let Some(class) = Class::parse(text) {
             return Some(Self::Class(class));
         }
-        if let Ok(code @ 100..=999) = text.parse::<u16>() {
+        // `0200` and `+200` are no codes, whatever number they are.
+        if text.len() == 3
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && let Ok(code @ 100..=999) = text.parse::<u16>()
+        {
             return Some(Self::Code(code));
         }
         FailureKind::parse(&text.to_ascii_lowercase().replace('-', "_")).map(Self::Failure)

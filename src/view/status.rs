@@ -86,9 +86,14 @@ pub fn state_words(row: &StatusRow) -> String {
             cause.map_or_else(|| "DOWN".to_owned(), |cause| format!("DOWN {cause}"))
         }
         (ShownState::Degraded, Some(reason)) => format!("degraded: {reason}"),
+        (ShownState::Pending, _) if row.flags.paused => "paused".to_owned(),
         (state, _) => state.as_str().to_owned(),
     };
     for flag in row.flags.words() {
+        // A pause has no state beside it that waits for a check.
+        if flag == words {
+            continue;
+        }
         words.push_str(", ");
         words.push_str(&flag.replace('_', " "));
         if let ("acked", Some(note)) = (flag, &row.ack_note) {
@@ -115,18 +120,20 @@ const fn tone(state: ShownState) -> Tone {
 
 /// `4 sites: 3 up, 1 down`
 pub fn summary(rows: &[StatusRow]) -> String {
+    let is_paused = |row: &&StatusRow| row.state == ShownState::Pending && row.flags.paused;
+    let paused = rows.iter().filter(is_paused).count();
     let count = |state| rows.iter().filter(|row| row.state == state).count();
     let words: Vec<String> = [
-        ShownState::Up,
-        ShownState::Degraded,
-        ShownState::Down,
-        ShownState::Unknown,
-        ShownState::Pending,
+        ("up", count(ShownState::Up)),
+        ("degraded", count(ShownState::Degraded)),
+        ("down", count(ShownState::Down)),
+        ("unknown", count(ShownState::Unknown)),
+        ("pending", count(ShownState::Pending) - paused),
+        ("paused", paused),
     ]
     .into_iter()
-    .map(|state| (state, count(state)))
     .filter(|(_, count)| *count > 0)
-    .map(|(state, count)| format!("{} {state}", grouped(count as u64)))
+    .map(|(word, count)| format!("{} {word}", grouped(count as u64)))
     .collect();
     let sites = if rows.len() == 1 { "site" } else { "sites" };
     let total = grouped(rows.len() as u64);
@@ -194,6 +201,19 @@ mod tests {
         write(&rows, &clock, screen, &mut out).unwrap();
         writeln!(out, "{}", summary(&rows)).unwrap();
         assert_eq!(out, want);
+    }
+
+    #[test]
+    fn a_pause_is_a_word_of_its_own() {
+        let mut paused = row("a", ShownState::Pending, 60, None);
+        paused.flags.paused = true;
+        paused.flags.muted = true;
+        assert_eq!(state_words(&paused), "paused, muted");
+        let rows = [paused, row("b", ShownState::Pending, 60, None)];
+        assert_eq!(summary(&rows), "2 sites: 1 pending, 1 paused");
+        let mut stale = row("c", ShownState::Unknown, 60, None);
+        stale.flags.paused = true;
+        assert_eq!(state_words(&stale), "unknown, paused");
     }
 
     #[test]

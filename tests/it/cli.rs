@@ -308,6 +308,13 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
         2,
     );
     place.check(
+        "history zz shpo blog yy",
+        "",
+        "error: no monitors `zz`, `shpo` (did you mean `shop`?) and `yy`\n  \
+         looked in monitors.toml and HERE/s.db\n",
+        2,
+    );
+    place.check(
         "history --state broken",
         "",
         "error: --state: `broken` is no state; a check is up, degraded, down or unknown\n",
@@ -358,6 +365,12 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
         "check nobody",
         "",
         "error: no monitor `nobody`\n  looked in monitors.toml; a URL begins with http:// or https://\n",
+        2,
+    );
+    empty.check(
+        "check zz http://127.0.0.1:1/ yy",
+        "",
+        "error: no monitors `zz` and `yy`\n  looked in monitors.toml; a URL begins with http:// or https://\n",
         2,
     );
     let unset = Place::new(
@@ -527,9 +540,12 @@ fn codes_are_explained_without_any_set_up() {
     place.check(
         "explain 42",
         "",
-        "error: 42 is no HTTP status; codes go from 100 to 599 (some servers send up to 999)\n",
+        "error: 42 is no HTTP status: a code has three digits, from 100 to 599 (some servers send up to 999)\n",
         2,
     );
+    for code in ["0200", "+200", "1000"] {
+        assert_eq!(place.run(&["explain", code]).code, 2, "{code}");
+    }
 }
 
 #[test]

@@ -14,7 +14,6 @@ use crate::daemon::board::Live;
 use crate::daemon::fitness;
 use crate::domain::check::FailureKind;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::monitor::ShownState;
 use crate::store::incidents::{IncidentQuery, ListedIncident};
 use crate::view::atom::{self, Feed};
 use crate::view::badge::{self, Badge};
@@ -124,7 +123,7 @@ pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
         url: view.url(&live.monitor.url_shown(), true).into_owned(),
         tags: live.monitor.tags.to_vec(),
         state,
-        since: (live.shown.state != ShownState::Pending).then_some(live.shown.since),
+        since: (state != State::Pending).then_some(live.shown.since),
         cause,
         // Paused is the state itself on a page; whose parent is down would name what may be hidden.
         flags: flags
