@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
+use super::brackets::mended;
 use super::email;
 use super::environment::Environment;
 use super::fault::{ConfigErrors, Fault};
@@ -147,6 +148,7 @@ fn read(file: &Path, environment: &Environment) -> Outcome {
         Some(first) => Arc::clone(&first.text),
         None => Arc::from(""),
     };
+    let text = mended(&mut reading, 0, text);
     let root = parse(&mut reading, 0, &text);
     let loader = Loader {
         reading,
@@ -332,6 +334,7 @@ impl Loader<'_> {
             };
             let text = Arc::clone(&piece.text);
             let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let text = mended(&mut self.reading, index, text);
             let root = parse(&mut self.reading, index, &text);
             self.read_file(index, &root, &template, zone);
         }
@@ -360,6 +363,7 @@ impl Loader<'_> {
             let index = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
             let text = Arc::clone(&piece.text);
             self.reading.sources.push(piece);
+            let text = mended(&mut self.reading, index, text);
             let included = parse(&mut self.reading, index, &text);
             for key in included.keys() {
                 let name: &str = key.get_ref();

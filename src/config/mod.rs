@@ -1,5 +1,6 @@
 //! Text to a [`Config`] that is only constructible when valid; every fault collected with its place.
 
+mod brackets;
 pub mod diff;
 mod email;
 pub mod environment;

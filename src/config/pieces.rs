@@ -124,42 +124,6 @@ impl<'t> Headers<'t> {
         Self { text, at: 0 }
     }
 
-    /// The byte after the next line break.
-    fn after_line(&self, from: usize) -> usize {
-        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
-        rest.iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(self.text.len(), |end| from + end + 1)
-    }
-
-    /// The byte after a string that begins here.
-    fn after_string(&self, from: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        let Some(quote) = bytes.get(from).copied() else {
-            return from;
-        };
-        let is_long = bytes.get(from..from + 3) == Some(&[quote; 3]);
-        let mut at = from + if is_long { 3 } else { 1 };
-        while let Some(byte) = bytes.get(at).copied() {
-            match byte {
-                b'\\' if quote == b'"' => at += 2,
-                // A string that is not closed ends with its line.
-                b'\n' if !is_long => return at,
-                _ if byte == quote && !is_long => return at + 1,
-                _ if byte == quote && bytes.get(at..at + 3) == Some(&[quote; 3]) => {
-                    // Up to two quotes may stand before the closing three.
-                    at += 3;
-                    while bytes.get(at) == Some(&quote) {
-                        at += 1;
-                    }
-                    return at;
-                }
-                _ => at += 1,
-            }
-        }
-        self.text.len()
-    }
-
     /// The byte after a `key = value`, which may take several lines.
     fn after_entry(&self, from: usize) -> usize {
         let bytes = self.text.as_bytes();
@@ -167,12 +131,12 @@ impl<'t> Headers<'t> {
         while let Some(byte) = bytes.get(at).copied() {
             match byte {
                 b'"' | b'\'' => {
-                    at = self.after_string(at);
+                    at = after_string(self.text, at);
                     continue;
                 }
                 b'#' => {
                     // Its line break may end the entry.
-                    at = self.after_line(at).max(at + 1) - 1;
+                    at = after_line(self.text, at).max(at + 1) - 1;
                     if bytes.get(at) != Some(&b'\n') {
                         return self.text.len();
                     }
@@ -189,6 +153,42 @@ impl<'t> Headers<'t> {
     }
 }
 
+/// The byte after the next line break.
+pub(super) fn after_line(text: &str, from: usize) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    rest.iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(text.len(), |end| from + end + 1)
+}
+
+/// The byte after a string that begins here.
+pub(super) fn after_string(text: &str, from: usize) -> usize {
+    let bytes = text.as_bytes();
+    let Some(quote) = bytes.get(from).copied() else {
+        return from;
+    };
+    let is_long = bytes.get(from..from + 3) == Some(&[quote; 3]);
+    let mut at = from + if is_long { 3 } else { 1 };
+    while let Some(byte) = bytes.get(at).copied() {
+        match byte {
+            b'\\' if quote == b'"' => at += 2,
+            // A string that is not closed ends with its line.
+            b'\n' if !is_long => return at,
+            _ if byte == quote && !is_long => return at + 1,
+            _ if byte == quote && bytes.get(at..at + 3) == Some(&[quote; 3]) => {
+                // Up to two quotes may stand before the closing three.
+                at += 3;
+                while bytes.get(at) == Some(&quote) {
+                    at += 1;
+                }
+                return at;
+            }
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
 impl<'t> Iterator for Headers<'t> {
     type Item = (usize, &'t str);
 
@@ -198,10 +198,10 @@ impl<'t> Iterator for Headers<'t> {
             let line = self.text.get(start..)?.trim_start_matches([' ', '\t']);
             match line.as_bytes().first() {
                 Some(b'[') => {
-                    self.at = self.after_line(start);
+                    self.at = after_line(self.text, start);
                     return Some((start, line));
                 }
-                Some(b'#' | b'\n' | b'\r') => self.at = self.after_line(start),
+                Some(b'#' | b'\n' | b'\r') => self.at = after_line(self.text, start),
                 _ => self.at = self.after_entry(start),
             }
         }
