@@ -157,6 +157,7 @@ fn read(file: &Path, environment: &Environment) -> Outcome {
         nameless: 0,
         monitors: Vec::new(),
         windows: Vec::new(),
+        window_secrets: Vec::new(),
     };
     loader.read(&root)
 }
@@ -210,6 +211,8 @@ struct Loader<'e> {
     nameless: usize,
     monitors: Vec<monitor::Draft>,
     windows: Vec<maintenance::Draft>,
+    /// What came by `${NAME}` in them.
+    window_secrets: Vec<String>,
 }
 
 impl Loader<'_> {
@@ -250,8 +253,10 @@ impl Loader<'_> {
         let report = sections::report(reading, &table, &email_to);
         let table = section(reading, root, &keys::HEARTBEAT, "[heartbeat]", &empty);
         let heartbeat = sections::heartbeat(reading, &table);
-        let masks = Masks::new(self.reading.came_by_name.iter().cloned());
+        let mut secrets = std::mem::take(&mut self.reading.came_by_name);
         self.read_entries(root, &email_to, &alerts, &zone);
+        secrets.append(&mut self.window_secrets);
+        let masks = Masks::new(secrets);
 
         self.reading.forget_consequences();
         links::check(
@@ -275,6 +280,7 @@ impl Loader<'_> {
             .map(|draft| draft.monitor)
             .collect();
         self.reading.warn_of_literal_secrets();
+        warnings::of_unverified_by_default(&mut self.reading);
         warnings::of_silence(&mut self.reading, email.is_some(), &monitors);
         if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
             warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);
@@ -393,8 +399,10 @@ impl Loader<'_> {
             self.monitors.extend(draft);
         }
         for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::MAINTENANCE) {
+            self.reading.came_by_name.clear();
             let draft = maintenance::maintenance(&mut self.reading, own, header, zone);
             self.windows.extend(draft);
+            self.window_secrets.append(&mut self.reading.came_by_name);
         }
     }
 
@@ -619,6 +627,50 @@ mod tests {
         assert_eq!(*b.tags, ["x"]);
         assert!(Arc::ptr_eq(&a.expectation, &c.expectation));
         assert!(Arc::ptr_eq(&a.rules, &c.rules));
+    }
+
+    #[test]
+    fn what_came_by_name_is_masked_in_what_changed() {
+        let text = |tag: &str| {
+            format!(
+                "[web]\nlisten = \"127.0.0.1:80\"\ntitle = \"{tag}\"\n\
+                 [[monitor]]\nurl = \"https://a.example/\"\ntags = [\"{tag}\"]\nnote = \"{tag}\"\n\
+                 [[maintenance]]\ntags = [\"{tag}\"]\n\
+                 start = 2026-12-01T02:00:00Z\nend = 2026-12-01T03:00:00Z\n"
+            )
+        };
+        let named = loaded(&text("${TAG}"), &[("TAG", "geheim")]).unwrap();
+        let plain = loaded(&text("other"), &[]).unwrap();
+        for (old, new) in [(&named, &plain), (&plain, &named)] {
+            let said = super::super::diff(old, new).to_string();
+            assert!(!said.contains("geheim"), "{said}");
+            assert!(said.contains("tag ***"), "{said}");
+        }
+    }
+
+    #[test]
+    fn defaults_without_verification_are_one_warning() {
+        let warnings = |monitors: &str| {
+            let text = format!(
+                "[email]\ndirectory = \"/tmp\"\nfrom = \"a@b\"\nto = [\"a@b\"]\n[defaults]\nverify_tls = false\n{monitors}"
+            );
+            loaded(&text, &[]).unwrap().warnings
+        };
+        let url = |url: &str| format!("[[monitor]]\nurl = \"{url}\"\n");
+        let (one, two, plain) = (url("https://a/"), url("https://b/"), url("http://c/"));
+        assert_eq!(
+            warnings(&format!("{one}{two}{plain}")),
+            [
+                "monitors.toml:6: 2 https monitors are checked without looking at their certificates (`verify_tls = false`)"
+            ]
+        );
+        assert_eq!(
+            warnings(&format!("{one}{plain}")),
+            [
+                "monitors.toml:6: 1 https monitor is checked without looking at its certificate (`verify_tls = false`)"
+            ]
+        );
+        assert!(warnings(&format!("{one}verify_tls = true\n")).is_empty());
     }
 
     #[test]

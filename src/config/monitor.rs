@@ -332,16 +332,16 @@ fn check_together(
         }
     }
     if target.url.scheme() == "https" && !target.verify_tls {
-        let place = table
-            .get("verify_tls")
-            .map_or(table.header, |found| found.place);
-        reading.warn(
-            place,
-            format!(
-                "{} is checked without looking at its certificate (`verify_tls = false`)",
-                super::redact::sentence(target.url.as_str())
+        match table.get("verify_tls") {
+            Some(found) if found.inherited => reading.unverified.push(found.place),
+            found => reading.warn(
+                found.map_or(table.header, |found| found.place),
+                format!(
+                    "{} is checked without looking at its certificate (`verify_tls = false`)",
+                    super::redact::sentence(target.url.as_str())
+                ),
             ),
-        );
+        }
     }
     if let Some(found) = table.get("interval")
         && rules.interval < Duration::from_secs(5)

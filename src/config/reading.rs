@@ -35,6 +35,8 @@ pub(super) struct Reading<'e> {
     pub syntax_faults: Vec<Fault>,
     /// What deserves a word.
     pub warnings: Vec<(Option<Place>, String)>,
+    /// Where `[defaults]` turns verification off, once for each monitor that this concerns.
+    pub unverified: Vec<Place>,
     /// What came by `${NAME}` since it was last taken.
     pub came_by_name: Vec<String>,
     /// Where secrets stand in clear.
@@ -51,6 +53,7 @@ impl<'e> Reading<'e> {
             faults: Vec::new(),
             syntax_faults: Vec::new(),
             warnings: Vec::new(),
+            unverified: Vec::new(),
             came_by_name: Vec::new(),
             literal_secrets: Vec::new(),
             contents: HashMap::new(),

@@ -37,6 +37,20 @@ pub(super) fn of_silence(reading: &mut Reading<'_>, has_email: bool, monitors: &
     reading.warnings.push((None, message));
 }
 
+/// Says how many monitors `[defaults]` keeps from looking at certificates.
+pub(super) fn of_unverified_by_default(reading: &mut Reading<'_>) {
+    let Some(place) = reading.unverified.first().copied() else {
+        return;
+    };
+    let who = match reading.unverified.len() {
+        1 => "1 https monitor is checked without looking at its certificate".to_owned(),
+        count => {
+            format!("{count} https monitors are checked without looking at their certificates")
+        }
+    };
+    reading.warn(place, format!("{who} (`verify_tls = false`)"));
+}
+
 /// News about the mail server cannot go through it.
 pub(super) fn of_watched_mail_server(
     reading: &mut Reading<'_>,
