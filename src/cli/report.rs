@@ -10,13 +10,16 @@ use super::{report_mail, report_page, rows};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::period::{self, Period};
-use crate::policy::uptime::Class;
+use crate::policy::uptime::{Class, Piece};
 use crate::store::reader::Reader;
 use crate::store::report::{Losses, ReportRow as StoredReport};
 use crate::view::json::{self, Audience};
 use crate::view::report::{self as view, Loss, LossClass};
 use crate::view::when::Clock;
 use crate::view::{csv, record::ReportRow};
+
+/// After a pause the first check is due within 10 s, and takes its time; what is longer has another reason.
+const RESUMED_MS_MAX: i64 = 60_000;
 
 /// Arguments of `sitewatch report`.
 #[derive(Debug, clap::Args)]
@@ -145,28 +148,76 @@ fn explain(
 }
 
 fn losses(found: &Losses) -> Vec<Loss> {
-    let losses = found.pieces.iter().filter_map(|(piece, incident)| {
-        let class = match piece.class {
-            Class::Up => return None,
-            Class::Degraded => LossClass::Degraded,
-            Class::Down(_) => LossClass::Down,
-            Class::Maintenance => LossClass::Maintenance,
-            Class::Silent => LossClass::Silent,
-            Class::Blind => LossClass::Blind,
-            Class::Unwatched => LossClass::Unwatched,
-        };
-        Some(Loss {
-            from: Timestamp::from_ms(piece.from),
-            to: Timestamp::from_ms(piece.to),
-            class,
-            incident: incident.as_ref().map(|listed| {
-                let incident = &listed.incident;
-                (
-                    incident.key.to_string(),
-                    incident.cause.failure.detail.to_string(),
-                )
-            }),
-        })
-    });
+    let before = std::iter::once(None).chain(found.pieces.iter().map(|(piece, _)| Some(piece)));
+    let losses = found
+        .pieces
+        .iter()
+        .zip(before)
+        .filter_map(|((piece, incident), before)| {
+            Some(Loss {
+                from: Timestamp::from_ms(piece.from),
+                to: Timestamp::from_ms(piece.to),
+                class: class(piece, before)?,
+                incident: incident.as_ref().map(|listed| {
+                    let incident = &listed.incident;
+                    (
+                        incident.key.to_string(),
+                        incident.cause.failure.detail.to_string(),
+                    )
+                }),
+            })
+        });
     losses.collect()
+}
+
+/// What a piece counts as, seen with the one before it; none where nothing was lost.
+fn class(piece: &Piece, before: Option<&Piece>) -> Option<LossClass> {
+    let resumed =
+        || before.is_some_and(|one| one.class == Class::Unwatched && one.to == piece.from);
+    Some(match piece.class {
+        Class::Up => return None,
+        Class::Degraded => LossClass::Degraded,
+        Class::Down(_) => LossClass::Down,
+        Class::Maintenance => LossClass::Maintenance,
+        Class::Silent if piece.to - piece.from <= RESUMED_MS_MAX && resumed() => LossClass::Resumed,
+        Class::Silent => LossClass::Silent,
+        Class::Blind => LossClass::Blind,
+        Class::Unwatched => LossClass::Unwatched,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_for_the_first_check_after_a_pause_is_no_stop_of_the_daemon() {
+        let piece = |from, to, class| Piece { from, to, class };
+        let pause = piece(0, 1000, Class::Unwatched);
+        for (piece, before, want) in [
+            (
+                piece(1000, 2000, Class::Silent),
+                Some(&pause),
+                LossClass::Resumed,
+            ),
+            (
+                piece(1000, 900_000, Class::Silent),
+                Some(&pause),
+                LossClass::Silent,
+            ),
+            (
+                piece(1500, 2000, Class::Silent),
+                Some(&pause),
+                LossClass::Silent,
+            ),
+            (piece(1000, 2000, Class::Silent), None, LossClass::Silent),
+            (
+                piece(1000, 2000, Class::Blind),
+                Some(&pause),
+                LossClass::Blind,
+            ),
+        ] {
+            assert_eq!(class(&piece, before), Some(want), "{piece:?}");
+        }
+    }
 }

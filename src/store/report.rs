@@ -16,7 +16,7 @@ use crate::policy::uptime::{Account, Class, Piece};
 pub struct ReportRow {
     /// Which monitor.
     pub monitor: StoredMonitor,
-    /// The period's beginning, not before the monitor's first check.
+    /// The period's beginning, not before the monitor's first check; its end where nothing of it is recorded.
     pub from: Timestamp,
     /// The period's end.
     pub to: Timestamp,
@@ -62,7 +62,7 @@ impl Reader {
                 .filter(|monitor| !monitors.is_empty() || monitor.removed_at.is_none())
                 .filter_map(|monitor| {
                     let course = courses.remove(&monitor.id)?;
-                    Some(row(monitor, course, from))
+                    Some(row(monitor, course))
                 });
             Ok(rows.collect())
         })
@@ -111,17 +111,19 @@ impl Reader {
                 })
                 .collect();
             Ok(Some(Losses {
-                row: row(stored, course, from),
+                row: row(stored, course),
                 pieces,
             }))
         })
     }
 }
 
-fn row(monitor: StoredMonitor, course: Course, from: Timestamp) -> ReportRow {
+fn row(monitor: StoredMonitor, course: Course) -> ReportRow {
     ReportRow {
         monitor,
-        from: course.begin.unwrap_or(from),
+        from: course
+            .begin
+            .map_or(course.end, |begin| begin.min(course.end)),
         to: course.end,
         account: course.whole(),
         tally: course.tally,

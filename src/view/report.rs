@@ -36,8 +36,8 @@ pub fn write(
     table::write(&columns, &cells, screen, out)?;
     if screen.is_terminal()
         && let (Some(from), Some(to)) = (
-            rows.iter().map(|row| row.from).min(),
-            rows.iter().map(|row| row.to).max(),
+            rows.iter().filter(observed).map(|row| row.from).min(),
+            rows.iter().filter(observed).map(|row| row.to).max(),
         )
     {
         let caption = format!(
@@ -50,6 +50,11 @@ pub fn write(
         writeln!(out, "\n{}", screen.paint(Tone::Faint, &caption))?;
     }
     Ok(())
+}
+
+/// Whether the monitor's period had begun.
+fn observed(row: &&ReportRow) -> bool {
+    row.from < row.to
 }
 
 fn of(row: &ReportRow) -> Vec<Cell> {
@@ -101,6 +106,8 @@ pub enum LossClass {
     Blind,
     /// Paused, disabled or removed.
     Unwatched,
+    /// Resumed, before the first check.
+    Resumed,
 }
 
 impl LossClass {
@@ -109,7 +116,7 @@ impl LossClass {
             Self::Down => "down",
             Self::Degraded => "degraded",
             Self::Maintenance => "maintenance",
-            Self::Silent | Self::Blind | Self::Unwatched => "unknown",
+            Self::Silent | Self::Blind | Self::Unwatched | Self::Resumed => "unknown",
         }
     }
 
@@ -121,6 +128,7 @@ impl LossClass {
             Self::Silent => "no check spoke: the daemon stopped, or this machine slept",
             Self::Blind => "checks could not tell: our own line was down",
             Self::Unwatched => "paused, disabled or not in the configuration",
+            Self::Resumed => "back from a pause, before the first check",
         }
     }
 }
@@ -133,6 +141,10 @@ pub fn explain(
     screen: Screen,
     out: &mut impl Write,
 ) -> fmt::Result {
+    if !observed(&row) {
+        let monitor = screen.paint(Tone::Strong, &row.monitor);
+        return writeln!(out, "{monitor}: nothing is recorded of this period");
+    }
     let human = |ms: u64| Human(Duration::from_millis(ms)).to_string();
     let period = row.to.since(row.from);
     writeln!(
@@ -181,7 +193,9 @@ fn of_loss(loss: &Loss, clock: &Clock, screen: Screen) -> Vec<Cell> {
         LossClass::Down => Tone::Bad,
         LossClass::Degraded => Tone::Warning,
         LossClass::Maintenance => Tone::Accent,
-        LossClass::Silent | LossClass::Blind | LossClass::Unwatched => Tone::Faint,
+        LossClass::Silent | LossClass::Blind | LossClass::Unwatched | LossClass::Resumed => {
+            Tone::Faint
+        }
     };
     vec![
         from.into(),

@@ -109,8 +109,10 @@ fn section(index: usize, part: &Part, frame: &Frame, clock: &Clock) -> Markup {
         section id={ "m" (index) } {
             h2 { (row.monitor) }
             p.url { (row.url) }
-            p { (when::percent(row.uptime_percent)) " up, " (when::percent(row.coverage_percent))
-                " covered, " (clock.civil(row.from)) " to " (clock.civil(row.to)) }
+            @if row.from < row.to {
+                p { (when::percent(row.uptime_percent)) " up, " (when::percent(row.coverage_percent))
+                    " covered, " (clock.civil(row.from)) " to " (clock.civil(row.to)) }
+            } @else { p.quiet { "Nothing is recorded of this period." } }
             @let days = &part.days[part.days.len().saturating_sub(bars::DAYS)..];
             @if let (Some(first), Some(last)) = (days.first(), days.last()) {
                 @let places = days.len().max(PLACES_MIN);

@@ -414,6 +414,23 @@ fn without_a_configuration_it_is_said_where_one_was_looked_for() {
 }
 
 #[test]
+fn a_period_before_the_first_check_is_an_empty_one() {
+    let place = Place::with_history();
+    let json = place.run(&["report", "shop", "--period", "2020-01", "--json"]);
+    let row: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    // The times add up to the period: both are nothing.
+    assert_eq!(row["from"], row["to"], "{}", json.stdout);
+    assert_eq!(row["unknown_s"], 0.0);
+    assert!(row["uptime_percent"].is_null() && row["coverage_percent"].is_null());
+    place.check(
+        "report shop --period 2020-01 --explain",
+        "shop: nothing is recorded of this period\n",
+        "",
+        0,
+    );
+}
+
+#[test]
 fn a_backup_is_a_database() {
     let place = Place::with_history();
     assert_eq!(place.run(&["backup", "copy.db"]).code, 0);
