@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let place = place::brief(context)?;
     let reader = place.reader()?;
-    reader.backup(&args.file).map_err(CliError::machine)?;
+    reader.backup(&args.file)?;
     let size = std::fs::metadata(&args.file).map_or(0, |copy| copy.len());
     context.out.note(&format!(
         "copied {} to {} ({} KiB)",

@@ -1,5 +1,7 @@
 //! What every command is given besides its own arguments.
 
+use std::path::PathBuf;
+
 use super::args::Global;
 use super::output::Output;
 use crate::config::Environment;
@@ -12,4 +14,15 @@ pub struct Context {
     pub environment: Environment,
     /// Where results and messages go.
     pub out: Output,
+    /// What the command works on, as soon as it is known.
+    pub used: Option<Used>,
+}
+
+/// The files that a command works on.
+#[derive(Debug, Clone)]
+pub struct Used {
+    /// The configuration, where there is one.
+    pub file: Option<PathBuf>,
+    /// The database.
+    pub database: PathBuf,
 }

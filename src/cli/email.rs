@@ -16,6 +16,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::policy::outbox::pause::Pause;
 use crate::policy::outbox::row::Tries;
+use crate::store::error::StoreError;
 use crate::store::outbox::{self, Queued};
 use crate::store::outbox_attempt;
 use crate::store::reader::Reader;
@@ -83,12 +84,10 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
         let file = place::shown(&config.file);
         CliError::Machine(format!("{error}\n  the configuration is {file}"))
     })?);
-    let mut store =
-        Store::open(&config.daemon.database, clock::now()).map_err(CliError::machine)?;
+    let mut store = Store::open(&config.daemon.database, clock::now())?;
     context.out.note("no daemon runs: sent by this command");
     let host = notifier::host();
-    let emptied = wait(notifier_once::empty(&mut store, &config, &mailer, &host))?
-        .map_err(CliError::machine)?;
+    let emptied = wait(notifier_once::empty(&mut store, &config, &mailer, &host))??;
     for line in &emptied.lines {
         writeln!(context.out, "{}", text::line(line, 500))?;
     }
@@ -155,8 +154,8 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
     let reader = place.reader()?;
     let clock = place.clock();
     let host = notifier::host();
-    let queued = outbox::queue(reader.outbox()).map_err(CliError::machine)?;
-    let pause = outbox_attempt::pause(reader.outbox()).map_err(CliError::machine)?;
+    let queued = outbox::queue(reader.outbox()).map_err(StoreError::from)?;
+    let pause = outbox_attempt::pause(reader.outbox()).map_err(StoreError::from)?;
     if let Some(pause) = &pause {
         context.out.note(&format!(
             "NO MAIL LEAVES since {}: {}; a running daemon tries again every 15 minutes, at a reload and by \

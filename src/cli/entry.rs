@@ -30,6 +30,7 @@ fn run(cli: Cli, environment: Environment) -> Result<Outcome, CliError> {
         options: cli.global,
         environment,
         out,
+        used: None,
     };
     let plugin = matches!(&cli.command, Command::Check(args) if args.nagios);
     let result = dispatch(&mut context, &cli.command);
@@ -94,6 +95,13 @@ fn conclude(
     match &error {
         CliError::Configuration(_) | CliError::NoConfiguration { .. } => {
             context.out.message(&error.to_string());
+        }
+        CliError::Store(error) => {
+            let text = match &context.used {
+                Some(used) => super::place::troubled(error, used),
+                None => error.to_string(),
+            };
+            context.out.error(&text);
         }
         CliError::Usage(_) | CliError::Machine(_) | CliError::Output(_) | CliError::Format(_) => {
             context.out.error(&error.to_string());

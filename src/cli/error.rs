@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::config::NotFound;
+use crate::store::error::StoreError;
 
 /// How a command ended that did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,9 @@ pub enum CliError {
     /// The machine refuses: a directory, a permission, a busy port, no daemon to talk to.
     #[error("{0}")]
     Machine(String),
+    /// The database does not do what it is asked; which one it is, is said where the text is printed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Standard output takes no more; a closed pipe is no error at all.
     #[error("write to standard output: {0}")]
     Output(#[from] io::Error),
@@ -75,6 +79,7 @@ impl CliError {
             Self::Usage(_)
             | Self::Configuration(_)
             | Self::Machine(_)
+            | Self::Store(_)
             | Self::Output(_)
             | Self::Format(_) => {
                 let text = self.to_string();
@@ -114,6 +119,8 @@ pub fn exit_code(result: &Result<Outcome, CliError>) -> u8 {
         Err(CliError::Usage(_) | CliError::Configuration(_) | CliError::NoConfiguration { .. }) => {
             2
         }
-        Err(CliError::Machine(_) | CliError::Output(_) | CliError::Format(_)) => 1,
+        Err(
+            CliError::Machine(_) | CliError::Store(_) | CliError::Output(_) | CliError::Format(_),
+        ) => 1,
     }
 }

@@ -61,24 +61,22 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let clock = place.clock();
     let mut query = query(args, &clock, context.options.json)?;
     let reader = place.reader()?;
-    let known = reader.monitors().map_err(CliError::machine)?;
+    let known = reader.monitors()?;
     query.monitors = place.select(&known, &args.names)?;
     let nothing_recorded = !args.names.is_empty() && query.monitors.is_empty();
     let mut sink = Sink::new(context, args, clock, query.monitors.len() != 1)?;
     let mut failed = None;
     if !nothing_recorded {
-        reader
-            .history(
-                &query,
-                &mut |monitor, check| match sink.take(context, monitor, check) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        failed = Some(error);
-                        ControlFlow::Break(())
-                    }
-                },
-            )
-            .map_err(CliError::machine)?;
+        reader.history(
+            &query,
+            &mut |monitor, check| match sink.take(context, monitor, check) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
     }
     if let Some(error) = failed {
         return Err(error);

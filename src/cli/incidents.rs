@@ -43,7 +43,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let clock = place.clock();
     let (since, until) = history::between(args.since.as_deref(), args.until.as_deref(), &clock)?;
     let reader = place.reader()?;
-    let known = reader.monitors().map_err(CliError::machine)?;
+    let known = reader.monitors()?;
     let monitors = place.select(&known, &args.names)?;
     let rows: Vec<IncidentRow> = if monitors.is_empty() && !args.names.is_empty() {
         Vec::new()
@@ -55,7 +55,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             until,
             limit: args.limit,
         };
-        let listed = reader.incidents(&query).map_err(CliError::machine)?;
+        let listed = reader.incidents(&query)?;
         listed.into_iter().map(rows::incident).collect()
     };
     let screen = context.out.screen();

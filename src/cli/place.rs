@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use super::context::Context;
+use super::context::{Context, Used};
 use super::error::CliError;
 use super::output;
 use crate::clock;
@@ -45,6 +45,10 @@ pub fn config(context: &mut Context) -> Result<Config, CliError> {
     if let Some(database) = &context.options.database {
         config.daemon.database.clone_from(database);
     }
+    context.used = Some(Used {
+        file: Some(config.file.clone()),
+        database: config.daemon.database.clone(),
+    });
     Ok(config)
 }
 
@@ -69,14 +73,16 @@ pub fn brief(context: &mut Context) -> Result<Place, CliError> {
     let file = match (locate(context), &database) {
         (Ok(file), _) => file,
         (Err(_), Some(database)) if context.options.config.is_none() => {
-            return Ok(Place {
+            let place = Place {
                 file: None,
                 database: database.clone(),
                 control_socket: None,
                 zone: TimeZone::system(),
                 names: Vec::new(),
                 config: None,
-            });
+            };
+            context.used = Some(place.used());
+            return Ok(place);
         }
         (Err(error), _) => return Err(error),
     };
@@ -85,14 +91,16 @@ pub fn brief(context: &mut Context) -> Result<Place, CliError> {
     if let Some(warning) = &brief.warning {
         context.out.warning(warning);
     }
-    Ok(Place {
+    let place = Place {
         file: Some(brief.file),
         database: database.unwrap_or(brief.database),
         control_socket: Some(brief.control_socket),
         zone: brief.timezone,
         names: brief.monitors,
         config: brief.config,
-    })
+    };
+    context.used = Some(place.used());
+    Ok(place)
 }
 
 fn locate(context: &mut Context) -> Result<PathBuf, CliError> {
@@ -107,7 +115,8 @@ fn locate(context: &mut Context) -> Result<PathBuf, CliError> {
 impl Place {
     /// Opens the database for reading.
     pub fn reader(&self) -> Result<Reader, CliError> {
-        Reader::open(&self.database).map_err(|error| self.unreadable(&error))
+        Reader::open(&self.database)
+            .map_err(|error| CliError::Machine(troubled(&error, &self.used())))
     }
 
     /// The clock of tables.
@@ -162,17 +171,36 @@ impl Place {
         Ok(ids)
     }
 
-    fn unreadable(&self, error: &StoreError) -> CliError {
-        let by = match &self.file {
-            Some(file) if matches!(error, StoreError::Missing { .. }) => {
-                format!("\n  the configuration is {}", file.display())
-            }
-            // What SQLite says of the disk names no file.
-            _ if !error.names_its_file() => format!("\n  {}", self.looked_in()),
-            _ => String::new(),
-        };
-        CliError::Machine(format!("{error}{by}"))
+    fn used(&self) -> Used {
+        Used {
+            file: self.file.clone(),
+            database: self.database.clone(),
+        }
     }
+}
+
+/// A fault of the database with the file it is about, and with what to do where that is not plain.
+pub fn troubled(error: &StoreError, used: &Used) -> String {
+    let database = used.database.display();
+    let by = match &used.file {
+        Some(file) if matches!(error, StoreError::Missing { .. }) => {
+            format!("\n  the configuration is {}", file.display())
+        }
+        // What SQLite says of the disk names no file.
+        Some(file) if !error.names_its_file() => {
+            format!("\n  looked in {} and {database}", file.display())
+        }
+        None if !error.names_its_file() => format!("\n  looked in {database}"),
+        _ => String::new(),
+    };
+    let advice = match error.is_damage() {
+        true => format!(
+            "\n  the daemon, where it meets the damage, puts the file aside and goes on with a new one; what can still \
+             be read: sqlite3 {database} .recover"
+        ),
+        false => String::new(),
+    };
+    format!("{error}{by}{advice}")
 }
 
 /// Says that names are unknown, each with the one that is near.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::context::Context;
+use super::context::{Context, Used};
 use super::error::{CliError, Outcome};
 use super::place;
 use crate::clock;
@@ -17,6 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::rehearsal::{Decided, rehearse};
 use crate::policy::period;
 use crate::policy::replay::{Replay, Said};
+use crate::store::error::StoreError;
 use crate::store::history::HistoryQuery;
 use crate::store::monitors::StoredMonitor;
 use crate::store::outbox::{self, ToldOf};
@@ -56,6 +57,10 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     }
     let mut new = place::config(context)?;
     find_database(context, &mut new);
+    context.used = Some(Used {
+        file: Some(new.file.clone()),
+        database: new.daemon.database.clone(),
+    });
     let clock = Clock {
         zone: new.daemon.timezone.clone(),
         now: clock::now(),
@@ -63,8 +68,8 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let since = period::named(&args.since, &clock.zone, clock.now)
         .map_err(|error| CliError::Usage(format!("--since: {error}")))?
         .from;
-    let reader = Reader::open(&new.daemon.database).map_err(CliError::machine)?;
-    let known = reader.monitors().map_err(CliError::machine)?;
+    let reader = Reader::open(&new.daemon.database)?;
+    let known = reader.monitors()?;
     let played = played(&new, &known);
     let said = play(&reader, &new, &played, since, clock.now)?;
     let (rows, mails) = beside(&reader, &new, &played, &said, since, clock.now)?;
@@ -139,14 +144,12 @@ fn play(
             ..HistoryQuery::default()
         };
         let mut checks: Vec<(usize, Check)> = Vec::new();
-        reader
-            .history(&query, &mut |stored, check| {
-                if let Some(place) = places.get(&stored.id) {
-                    checks.push((*place, check));
-                }
-                ControlFlow::Continue(())
-            })
-            .map_err(CliError::machine)?;
+        reader.history(&query, &mut |stored, check| {
+            if let Some(place) = places.get(&stored.id) {
+                checks.push((*place, check));
+            }
+            ControlFlow::Continue(())
+        })?;
         for (place, check) in checks.into_iter().rev() {
             world.check(place, check);
         }
@@ -242,7 +245,7 @@ fn was(
         .iter()
         .map(|(id, monitor)| (*id, monitor.name.as_str()))
         .collect();
-    let told = outbox::told_since(reader.outbox(), since).map_err(CliError::machine)?;
+    let told = outbox::told_since(reader.outbox(), since).map_err(StoreError::from)?;
     let told: Vec<ToldOf> = told
         .into_iter()
         .filter(|told| names.contains_key(&told.monitor))

@@ -61,7 +61,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     if args.email {
         return report_mail::send(context, &reader, period, &clock);
     }
-    let known = reader.monitors().map_err(CliError::machine)?;
+    let known = reader.monitors()?;
     let ids = place.select(&known, &args.names)?;
     let stored = if ids.is_empty() && !args.names.is_empty() {
         Vec::new()
@@ -100,9 +100,7 @@ fn stored(
     period: Period,
     place: &Place,
 ) -> Result<Vec<StoredReport>, CliError> {
-    let mut stored = reader
-        .report(ids, period.from, period.to)
-        .map_err(CliError::machine)?;
+    let mut stored = reader.report(ids, period.from, period.to)?;
     let order: HashMap<&str, usize> = place
         .names
         .iter()
@@ -127,9 +125,7 @@ fn explain(
 ) -> Result<Outcome, CliError> {
     let screen = context.out.screen();
     for (index, row) in stored.iter().enumerate() {
-        let found = reader
-            .losses(row.monitor.id, period.from, period.to)
-            .map_err(CliError::machine)?;
+        let found = reader.losses(row.monitor.id, period.from, period.to)?;
         let Some(found) = found else { continue };
         let losses = losses(&found);
         let out = &mut context.out;

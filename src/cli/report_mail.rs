@@ -41,8 +41,7 @@ pub fn send(
         )));
     }
     let host = notifier::host();
-    let report = notifier_report::rows(reader, &config, period.from, period.to, clock.now)
-        .map_err(CliError::machine)?;
+    let report = notifier_report::rows(reader, &config, period.from, period.to, clock.now)?;
     let parcel = Parcel {
         kind: MailKind::Report,
         notices: vec![Notice {

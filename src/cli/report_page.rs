@@ -64,7 +64,7 @@ fn parts(
         ..IncidentQuery::default()
     };
     let mut incidents: HashMap<MonitorId, Vec<IncidentRow>> = HashMap::new();
-    for listed in reader.incidents(&query).map_err(CliError::machine)? {
+    for listed in reader.incidents(&query)? {
         let id = listed.incident.key.monitor;
         incidents
             .entry(id)
@@ -119,7 +119,7 @@ fn days(
             break;
         };
         let (from, to) = (from.max(period.from), to.min(period.to));
-        for row in reader.report(ids, from, to).map_err(CliError::machine)? {
+        for row in reader.report(ids, from, to)? {
             let account = row.account;
             days.entry(row.monitor.id).or_default().push(Day {
                 date,
@@ -153,7 +153,7 @@ fn charts(
         .take_while(|hour| *hour < end + hours)
         .map(|hour| Timestamp::from_ms(hour * HOUR_MS))
         .collect();
-    let tallies = reader.tallies(ids, &edges).map_err(CliError::machine)?;
+    let tallies = reader.tallies(ids, &edges)?;
     Ok(tallies
         .into_iter()
         .map(|(id, tallies)| {

@@ -57,7 +57,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         return Ok(Outcome::Fine);
     }
     view::write(&rows, &clock, screen, &mut context.out)?;
-    let newest = reader.newest_at().map_err(CliError::machine)?;
+    let newest = reader.newest_at()?;
     let line = format!(
         "{} · {}",
         view::summary(&rows),
@@ -165,12 +165,12 @@ fn collect(
     clock: &Clock,
     daemon_runs: bool,
 ) -> Result<Vec<StatusRow>, CliError> {
-    let known = reader.monitors().map_err(CliError::machine)?;
+    let known = reader.monitors()?;
     let ids = place.select(&known, &args.names)?;
     let stored = if ids.is_empty() && !args.names.is_empty() {
         Vec::new()
     } else {
-        reader.status(&ids, clock.now).map_err(CliError::machine)?
+        reader.status(&ids, clock.now)?
     };
     let mut latency = latency(reader, &stored, clock.now)?;
     let configured: HashMap<&str, &Monitor> =
@@ -188,7 +188,7 @@ fn collect(
             .as_ref()
             .map(|check| reader.resolve(check))
             .transpose();
-        let last = last.map_err(CliError::machine)?;
+        let last = last?;
         let bars = latency.remove(&one.monitor.id).unwrap_or_default();
         let mut row = rows::status(one, last, bars);
         let monitor = configured.get(one.monitor.name.as_str()).copied();
@@ -319,7 +319,7 @@ fn latency(
         .rev()
         .map(|hours| end.minus(hour * hours))
         .collect();
-    let tallies = reader.tallies(&ids, &edges).map_err(CliError::machine)?;
+    let tallies = reader.tallies(&ids, &edges)?;
     Ok(tallies
         .into_iter()
         .map(|(id, hours)| {

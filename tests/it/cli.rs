@@ -431,6 +431,38 @@ fn a_period_before_the_first_check_is_an_empty_one() {
 }
 
 #[test]
+fn damage_that_only_a_query_meets_names_its_file() {
+    let place = Place::with_history();
+    let database = rusqlite::Connection::open(place.path("s.db")).unwrap();
+    let (page, size): (u32, u32) = database
+        .query_row(
+            "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_master WHERE name = 'chains'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    drop(database);
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(place.path("s.db"))
+        .unwrap();
+    let garbage = vec![0xAA; usize::try_from(size).unwrap()];
+    let at = u64::from(page - 1) * u64::from(size);
+    std::os::unix::fs::FileExt::write_all_at(&file, &garbage, at).unwrap();
+    for command in ["history", "history --json", "status"] {
+        let ran = place.run(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, 1, "{command}: {}", ran.stderr);
+        for said in [
+            "error: the database is damaged: ",
+            "looked in monitors.toml and HERE/s.db\n",
+            ".recover\n",
+        ] {
+            assert!(ran.stderr.contains(said), "{command}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_backup_is_a_database() {
     let place = Place::with_history();
     assert_eq!(place.run(&["backup", "copy.db"]).code, 0);
