@@ -30,6 +30,8 @@ pub struct Args {
     pub time: Duration,
 }
 
+/// How the tour's directory is called; the rest is chance.
+const DIRECTORY_PREFIX: &str = "sitewatch-demo-";
 /// The program's name where it is installed.
 const NAME: &str = "sitewatch";
 /// How often the tour looks for news.
@@ -42,7 +44,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let directory = tempfile::Builder::new()
-        .prefix("sitewatch-demo-")
+        .prefix(DIRECTORY_PREFIX)
         .tempdir()
         .map_err(|error| {
             CliError::Machine(format!("cannot create a directory for the tour: {error}"))
@@ -52,6 +54,18 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         .build()
         .map_err(CliError::machine)?;
     runtime.block_on(take(context, directory.path(), args.time))
+}
+
+/// Removes what a tour has left that was killed. `file` is its configuration.
+pub fn clear_up(file: &Path) {
+    let is_ours = |directory: &&Path| {
+        let name = directory.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with(DIRECTORY_PREFIX))
+    };
+    if let Some(directory) = file.parent().filter(is_ours) {
+        // Nobody is there who could be told that it stays.
+        let _ = fs::remove_dir_all(directory);
+    }
 }
 
 async fn take(
@@ -409,11 +423,13 @@ impl Daemon {
         let log = File::create(directory.join("daemon.log")).map_err(CliError::machine)?;
         let child = Command::new(program)
             .arg("run")
+            .arg("--tour")
             .arg("--config")
             .arg(file)
             .env_remove("SITEWATCH_CONFIG")
             .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
+            // Held open as long as this process lives, however it ends.
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
             // Ctrl-C is for the tour, which then ends the daemon in order.

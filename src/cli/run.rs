@@ -12,6 +12,9 @@ pub struct Args {
     /// How the log is written to standard error; auto: fields in the journal, lines elsewhere
     #[arg(long, value_name = "FORM", default_value = "auto")]
     pub log_format: LogFormat,
+    /// It is part of a tour: it ends with it, and takes its directory along if the tour cannot
+    #[arg(long, hide = true)]
+    pub tour: bool,
 }
 
 /// The forms of the log.
@@ -49,13 +52,18 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     }
     let ending = run::run(&Start {
         config,
-        file: located.file,
+        file: located.file.clone(),
         database: context.options.database.clone(),
         environment: context.environment.clone(),
+        is_leashed: args.tour,
     })
     .map_err(CliError::machine)?;
     Ok(match ending {
         Ending::Orderly => Outcome::Fine,
+        Ending::Abandoned => {
+            super::demo::clear_up(&located.file);
+            Outcome::Fine
+        }
         Ending::Forced => Outcome::Bad,
     })
 }

@@ -11,6 +11,7 @@ pub mod events;
 pub mod fitness;
 pub mod health;
 pub mod heartbeat;
+mod leash;
 pub mod limits;
 pub mod logging;
 pub mod notifier;

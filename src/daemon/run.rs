@@ -18,6 +18,7 @@ use super::duties::Duties;
 use super::events;
 use super::health::{Health, States};
 use super::heartbeat;
+use super::leash::Leash;
 use super::limits;
 use super::notifier;
 use super::orders::Desk;
@@ -69,6 +70,8 @@ pub struct Start {
     pub database: Option<PathBuf>,
     /// The environment of the process.
     pub environment: Environment,
+    /// Whether it ends with the process that holds the other end of its standard input.
+    pub is_leashed: bool,
 }
 
 /// How the daemon ended.
@@ -77,6 +80,8 @@ pub struct Start {
 pub enum Ending {
     /// As asked, everything written.
     Orderly,
+    /// Orderly, since the process that it belonged to is gone.
+    Abandoned,
     /// By a second signal, or because something did not end in time: what is not written is lost.
     Forced,
 }
@@ -241,7 +246,12 @@ async fn live(
     opened: Opened,
     set_aside: Option<String>,
 ) -> Result<Ending, RunError> {
-    let mut signals = Signals::listen()?;
+    let leash = match start.is_leashed {
+        true => Leash::of_standard_input()?,
+        false => Leash::none(),
+    };
+    let mut signals = Signals::listen(leash)?;
+    let mut is_abandoned = false;
     let socket = ControlSocket::bind(&config.daemon.control_socket)?;
     let mut household = assemble(start, &config, opened, socket)?;
     let running = Arc::clone(&household.running);
@@ -256,6 +266,10 @@ async fn live(
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop => break,
+                Told::Abandoned => {
+                    is_abandoned = true;
+                    break;
+                }
                 Told::Reload => {
                     let running = Arc::clone(&running);
                     tokio::spawn(async move { reload::reload(&running).await });
@@ -278,7 +292,10 @@ async fn live(
         }
     };
     tracing::info!("stopped");
-    ending
+    match ending {
+        Ok(Ending::Orderly) if is_abandoned => Ok(Ending::Abandoned),
+        ending => ending,
+    }
 }
 
 /// Starts every part. The first checks are planned when it returns.
@@ -500,22 +517,25 @@ async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Opti
 
 enum Told {
     Stop,
+    Abandoned,
     Reload,
 }
 
-/// SIGTERM and SIGINT stop, SIGHUP reloads.
+/// SIGTERM and SIGINT stop, SIGHUP reloads, the end of the leash stops as well.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    leash: Leash,
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    fn listen(leash: Leash) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            leash,
         })
     }
 
@@ -524,11 +544,12 @@ impl Signals {
             _ = self.terminate.recv() => Told::Stop,
             _ = self.interrupt.recv() => Told::Stop,
             _ = self.hang_up.recv() => Told::Reload,
+            () = self.leash.slipped() => Told::Abandoned,
         }
     }
 
     /// The next one that stops.
     async fn second(&mut self) {
-        while matches!(self.next().await, Told::Reload) {}
+        while !matches!(self.next().await, Told::Stop) {}
     }
 }

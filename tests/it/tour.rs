@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 fn tour(directory: &Path, time: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_sitewatch"))
@@ -46,6 +47,21 @@ fn the_tour_explains_itself_and_leaves_nothing_behind() {
         "no terminal codes in a pipe: {said}"
     );
     assert_eq!(left_behind(directory.path()), 0);
+}
+
+#[test]
+fn a_killed_tour_takes_its_daemon_and_directory_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = tour(directory.path(), "1h");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains(" s  steady ")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let gone = (0..600).any(|_| {
+        std::thread::park_timeout(Duration::from_millis(100));
+        left_behind(directory.path()) == 0
+    });
+    assert!(gone, "{} left behind", left_behind(directory.path()));
 }
 
 #[test]
