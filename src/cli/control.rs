@@ -16,9 +16,10 @@ pub struct ReloadArgs {}
 
 /// Which monitors an order is about.
 #[derive(Debug, clap::Args)]
+#[group(id = "whom", required = true, multiple = true)]
 pub struct Selection {
     /// The monitors, by name; `--all` for all
-    #[arg(value_name = "NAME", required_unless_present = "all")]
+    #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// All monitors
     #[arg(long, conflicts_with = "names")]

@@ -86,11 +86,10 @@ pub fn state_words(row: &StatusRow) -> String {
             cause.map_or_else(|| "DOWN".to_owned(), |cause| format!("DOWN {cause}"))
         }
         (ShownState::Degraded, Some(reason)) => format!("degraded: {reason}"),
-        (ShownState::Pending, _) if row.flags.paused => "paused".to_owned(),
+        _ if is_only_paused(&row) => "paused".to_owned(),
         (state, _) => state.as_str().to_owned(),
     };
     for flag in row.flags.words() {
-        // A pause has no state beside it that waits for a check.
         if flag == words {
             continue;
         }
@@ -118,18 +117,24 @@ const fn tone(state: ShownState) -> Tone {
     }
 }
 
+/// A pause has no state beside it that waits for a check, or that got old.
+fn is_only_paused(row: &&StatusRow) -> bool {
+    row.flags.paused && matches!(row.state, ShownState::Pending | ShownState::Unknown)
+}
+
 /// `4 sites: 3 up, 1 down`
 pub fn summary(rows: &[StatusRow]) -> String {
-    let is_paused = |row: &&StatusRow| row.state == ShownState::Pending && row.flags.paused;
-    let paused = rows.iter().filter(is_paused).count();
-    let count = |state| rows.iter().filter(|row| row.state == state).count();
+    let count = |state| {
+        let rows = rows.iter().filter(|row| row.state == state);
+        rows.filter(|row| !is_only_paused(row)).count()
+    };
     let words: Vec<String> = [
         ("up", count(ShownState::Up)),
         ("degraded", count(ShownState::Degraded)),
         ("down", count(ShownState::Down)),
         ("unknown", count(ShownState::Unknown)),
-        ("pending", count(ShownState::Pending) - paused),
-        ("paused", paused),
+        ("pending", count(ShownState::Pending)),
+        ("paused", rows.iter().filter(is_only_paused).count()),
     ]
     .into_iter()
     .filter(|(_, count)| *count > 0)
@@ -211,9 +216,10 @@ mod tests {
         assert_eq!(state_words(&paused), "paused, muted");
         let rows = [paused, row("b", ShownState::Pending, 60, None)];
         assert_eq!(summary(&rows), "2 sites: 1 pending, 1 paused");
+        // Its newest check is soon older than two intervals.
         let mut stale = row("c", ShownState::Unknown, 60, None);
         stale.flags.paused = true;
-        assert_eq!(state_words(&stale), "unknown, paused");
+        assert_eq!(state_words(&stale), "paused");
     }
 
     #[test]

@@ -431,6 +431,22 @@ fn a_period_before_the_first_check_is_an_empty_one() {
 }
 
 #[test]
+fn an_order_without_a_name_is_told_how_all_are_meant() {
+    let place = Place::new("");
+    for command in ["mute", "pause", "ack --note x"] {
+        let ran = place.run(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains("<NAME|--all>\n"), "{}", ran.stderr);
+    }
+    let both = place.run(&["mute", "shop", "--all"]);
+    assert!(
+        both.stderr.contains("cannot be used with"),
+        "{}",
+        both.stderr
+    );
+}
+
+#[test]
 fn damage_that_only_a_query_meets_names_its_file() {
     let place = Place::with_history();
     let database = rusqlite::Connection::open(place.path("s.db")).unwrap();
