@@ -89,11 +89,15 @@ impl CliError {
         }
     }
 
-    /// A configuration that is wrong; one that this user may not read is a fault of the machine.
+    /// A configuration that is wrong; where nothing is wrong but that this user may not read a file, it is a fault
+    /// of the machine.
     pub fn configuration(errors: &crate::config::ConfigErrors) -> Self {
-        let text = errors.to_string();
+        Self::of_faults(errors.to_string(), errors.count())
+    }
+
+    fn of_faults(text: String, count: usize) -> Self {
         match text.strip_prefix("error: cannot read ") {
-            Some(rest) if rest.contains(": permission denied") => {
+            Some(rest) if count == 1 && rest.contains(": permission denied") => {
                 let what = rest.split("\n\n").next().unwrap_or(rest);
                 Self::Machine(format!("cannot read {what}"))
             }
@@ -122,5 +126,25 @@ pub fn exit_code(result: &Result<Outcome, CliError>) -> u8 {
         Err(
             CliError::Machine(_) | CliError::Store(_) | CliError::Output(_) | CliError::Format(_),
         ) => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_read_hides_no_other_fault() {
+        let denied = "error: cannot read `pw`: permission denied\n --> m.toml:4:17\n\n";
+        let one = CliError::of_faults(format!("{denied}1 error in m.toml"), 1);
+        assert_eq!(
+            one.to_string(),
+            "cannot read `pw`: permission denied\n --> m.toml:4:17"
+        );
+        assert_eq!(exit_code(&Err(one)), 1);
+        let both = format!("{denied}error: unknown key `intervall`\n\n2 errors in m.toml");
+        let two = CliError::of_faults(both.clone(), 2);
+        assert_eq!(two.to_string(), both);
+        assert_eq!(exit_code(&Err(two)), 2);
     }
 }

@@ -1,10 +1,15 @@
 //! A copy of the database while it is written.
 
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::error::{Result, StoreError};
 use super::reader::Reader;
+
+fn there_already() -> io::Error {
+    io::Error::other("it is there already, and a backup overwrites nothing")
+}
 
 impl Reader {
     /// Writes a consistent, compact copy of what was committed when it began to `copy`, which must not exist.
@@ -26,7 +31,10 @@ impl Reader {
             .write(true)
             .create_new(true)
             .open(copy)
-            .map_err(|source| fail("create", source))?;
+            .map_err(|source| match source.kind() {
+                ErrorKind::AlreadyExists => fail("create", there_already()),
+                _ => fail("create", source),
+            })?;
         let outcome = self.copy_into(copy);
         if outcome.is_err() {
             // It is ours and incomplete.
@@ -39,7 +47,7 @@ impl Reader {
         // VACUUM INTO takes an empty file for a missing one.
         let text = copy.to_str().ok_or_else(|| StoreError::File {
             what: format!("write `{}`", copy.display()),
-            source: std::io::Error::other("its name is not UTF-8"),
+            source: io::Error::other("its name is not UTF-8"),
         })?;
         // Nothing of this database changes by it, but SQLite counts it as a write.
         self.connection().pragma_update(None, "query_only", false)?;
