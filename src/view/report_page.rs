@@ -118,7 +118,12 @@ fn section(index: usize, part: &Part, frame: &Frame, clock: &Clock) -> Markup {
                 @let places = days.len().max(PLACES_MIN);
                 @let label = format!("{}: uptime by day", row.monitor);
                 (bars::bars_in(places, days, &label))
-                p.ends aria-hidden="true" { span { (words::day(first.date)) } span { (words::day(last.date)) } }
+                // A few days stand at the right, and so must what they are.
+                @if days.len() < places {
+                    p.ends.few aria-hidden="true" { (words::day(first.date)) " to " (words::day(last.date)) }
+                } @else {
+                    p.ends aria-hidden="true" { span { (words::day(first.date)) } span { (words::day(last.date)) } }
+                }
             }
             (chart::chart(frame, &row.monitor, &part.chart))
             (outages(&row.monitor, &part.incidents, clock))

@@ -80,7 +80,7 @@ fn availability(data: &MonitorPage) -> Markup {
             h2 id="availability" { "Availability" }
             (bars::bars(&row.days, &row.name))
             p.ends aria-hidden="true" { span { "90 days ago" } span { "today" } }
-            div.scroll tabindex="0" role="region" aria-label="Availability by period" { table {
+            div.scroll tabindex="0" role="region" aria-label="Availability by period" { table.periods {
                 thead { tr { th scope="col" { "Period" } th.num scope="col" { "Uptime" }
                     th.num scope="col" { "Coverage" } th.num scope="col" { "Down" } th.num scope="col" { "Degraded" }
                     th.num scope="col" { "Maintenance" } th.num scope="col" { "Unknown" } } }
