@@ -14,9 +14,8 @@ use super::timetable::Missed;
 use crate::clock;
 use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
 use crate::domain::monitor::{Monitor, MonitorId};
-use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::connectivity::{self, BlindTime, Canary, Line, Worth};
+use crate::policy::connectivity::{self, BlindTime, Canary, Line, Unfinished, Worth};
 use crate::policy::judge;
 use crate::probe::Prober;
 
@@ -44,14 +43,25 @@ pub struct Tools {
 }
 
 impl Live {
-    /// Nothing reached yet.
-    pub fn new(tools: Tools, door: Door, health: Arc<Health>, now: Timestamp) -> Self {
-        Self {
+    /// Nothing reached yet; blind, where the process before this one was.
+    pub fn new(
+        tools: Tools,
+        door: Door,
+        health: Arc<Health>,
+        now: Timestamp,
+        unfinished: Option<Unfinished>,
+    ) -> Arc<Self> {
+        let blind = unfinished.is_some();
+        let live = Arc::new(Self {
             health,
             door,
-            line: Mutex::new(Line::new(now)),
+            line: Mutex::new(Line::new(now, unfinished)),
             tools: RwLock::new(tools),
+        });
+        if blind {
+            tokio::spawn(Arc::clone(&live).look_for_the_end());
         }
+        live
     }
 
     /// The next check uses these.
@@ -66,12 +76,6 @@ impl Live {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The daemon ends: what was not verified until now is told.
-    pub fn close(&self, now: Timestamp) {
-        let over = self.line().sees_again(now);
-        self.tell_blind_time(over, now);
     }
 
     async fn probe(&self, monitor: &Monitor, tools: &Tools) -> Check {
@@ -110,7 +114,7 @@ impl Live {
         let now = clock::now();
         if connectivity::has_reached(check) {
             let over = self.line().reached(check.chain.remote_addr, now);
-            self.tell_blind_time(over, now);
+            self.tell_blind_time(over);
         }
         let worth = self.line().worth(check, now);
         match worth {
@@ -123,9 +127,12 @@ impl Live {
                     .unwrap_or(Canary::None);
                 let now = clock::now();
                 let heard = self.line().heard(canary, id, &monitor.name, check.at, now);
-                self.tell_blind_time(heard.over, now);
+                self.tell_blind_time(heard.over);
                 if heard.offline {
                     check.verdict = excused(check, "we are offline: no canary answers either");
+                }
+                if let Some(from) = heard.blind_from {
+                    self.door.push(Entry::WentBlind(from));
                 }
                 if heard.began {
                     self.went_blind();
@@ -138,50 +145,41 @@ impl Live {
         tracing::warn!(
             "we are offline: sites fail and no canary answers; nothing is alerted until one does"
         );
-        self.door.push(Entry::Offline(true));
         let live = Arc::clone(self);
         tokio::spawn(async move {
-            while live.line().is_blind() {
-                tokio::time::sleep(BLIND_ASKS_EVERY).await;
-                let canaries = live.tools().canaries;
-                if matches!(canaries.ask().await, Canary::Sings | Canary::None) {
-                    let now = clock::now();
-                    let over = live.line().sees_again(now);
-                    live.tell_blind_time(over, now);
-                }
-            }
+            // They were silent just now.
+            tokio::time::sleep(BLIND_ASKS_EVERY).await;
+            live.look_for_the_end().await;
         });
     }
 
-    fn tell_blind_time(&self, over: Option<BlindTime>, now: Timestamp) {
-        let Some(BlindTime {
-            from,
-            to,
-            monitors,
-            names,
-        }) = over
-        else {
+    /// Asks the canaries until one answers, or a check found out otherwise that we see.
+    async fn look_for_the_end(self: Arc<Self>) {
+        while self.line().is_blind() {
+            let canaries = self.tools().canaries;
+            match canaries.ask().await {
+                Canary::Sings | Canary::None => {
+                    let over = self.line().sees_again(clock::now());
+                    self.tell_blind_time(over);
+                }
+                Canary::Silent | Canary::MailServerSilent => {
+                    self.line().still_blind();
+                    tokio::time::sleep(BLIND_ASKS_EVERY).await;
+                }
+            }
+        }
+    }
+
+    fn tell_blind_time(&self, over: Option<BlindTime>) {
+        let Some(over) = over else {
             return;
         };
         tracing::warn!(
-            seconds = to.since(from).as_secs(),
-            monitors,
+            seconds = over.to.since(over.from).as_secs(),
+            monitors = over.monitors,
             "we are online again; what was not verified meanwhile counts as unknown"
         );
-        self.door.push(Entry::Offline(false));
-        self.door.push(Entry::Say {
-            notice: Box::new(Notice {
-                about: None,
-                news: News::Blind {
-                    from,
-                    to,
-                    monitors,
-                    names,
-                },
-                decided_at: now,
-            }),
-            to: None,
-        });
+        self.door.push(Entry::SeesAgain(Box::new(over)));
     }
 }
 

@@ -22,6 +22,7 @@ pub mod notifier_report;
 mod notifier_trial;
 pub mod orders;
 pub mod recorder;
+mod recorder_blind;
 mod recorder_enroll;
 pub mod recorder_entry;
 pub mod recorder_queue;

@@ -21,6 +21,7 @@ use crate::policy::outbox::delivery::Settled;
 use crate::policy::parents::Parent;
 use crate::policy::window::Windows;
 use crate::store::batch::Batch;
+use crate::store::blind::{self, Blind};
 use crate::store::error::StoreError;
 use crate::store::outbox_attempt;
 use crate::store::writer::Store;
@@ -44,7 +45,8 @@ pub struct Recorder {
     pub(super) windows: Windows,
     /// Who wants a tick when.
     pub(super) wakes: BTreeSet<(Timestamp, usize)>,
-    pub(super) offline: bool,
+    /// That we are offline, while we are.
+    pub(super) blind: Option<Blind>,
     pub(super) staged: Staged,
     pub(super) upkeep: Vec<UpkeepWork>,
     pub(super) turns: Vec<Turn>,
@@ -81,6 +83,7 @@ impl Recorder {
         now: Timestamp,
     ) -> Result<(Self, Enrolled), StoreError> {
         let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
+        let blind = blind::get(store.outbox())?;
         let mut recorder = Self {
             origin: origin(&store, &config),
             store,
@@ -89,7 +92,7 @@ impl Recorder {
             places: HashMap::new(),
             windows,
             wakes: BTreeSet::new(),
-            offline: false,
+            blind,
             staged: Staged::default(),
             upkeep: Vec::new(),
             turns: Vec::new(),
@@ -102,6 +105,7 @@ impl Recorder {
         };
         recorder.take_up_mails(now);
         let enrolled = recorder.enroll(config, now)?;
+        recorder.take_up_blind_time(now);
         recorder.report(now);
         recorder.flush(now)?;
         Ok((recorder, enrolled))

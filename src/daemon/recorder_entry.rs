@@ -9,6 +9,7 @@ use crate::domain::check::{Check, Verdict};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::notice::Notice;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::connectivity::BlindTime;
 use crate::policy::monitor::Order;
 use crate::store::batch::Batch;
 use crate::store::error::StoreError;
@@ -32,8 +33,10 @@ pub enum Entry {
         /// How many.
         count: u32,
     },
-    /// Whether we are known to be offline: alerts are held while it is so.
-    Offline(bool),
+    /// We are known to be offline since then: alerts are held while it is so.
+    WentBlind(Timestamp),
+    /// We are online again, which is told.
+    SeesAgain(Box<BlindTime>),
     /// A person wants something of one or many monitors: all of them or none.
     Order {
         /// Whom.
@@ -81,7 +84,8 @@ impl Entry {
                 Verdict::Down(_) | Verdict::Unknown(_) => true,
             },
             Self::Missed { .. }
-            | Self::Offline(_)
+            | Self::WentBlind(_)
+            | Self::SeesAgain(_)
             | Self::Order { .. }
             | Self::Reconfigure { .. }
             | Self::Say { .. }
@@ -116,7 +120,8 @@ impl fmt::Debug for Entry {
                 write!(f, "Checked({}, {})", monitor.0, check.verdict.state())
             }
             Self::Missed { monitor, count, .. } => write!(f, "Missed({}, {count})", monitor.0),
-            Self::Offline(offline) => write!(f, "Offline({offline})"),
+            Self::WentBlind(from) => write!(f, "WentBlind({from:?})"),
+            Self::SeesAgain(over) => write!(f, "SeesAgain({:?})", over.to),
             Self::Order { order, .. } => write!(f, "Order({order:?})"),
             Self::Reconfigure { .. } => f.write_str("Reconfigure"),
             Self::Say { notice, .. } => write!(f, "Say({})", notice.news.kind().as_str()),

@@ -145,7 +145,7 @@ mod tests {
         // Without time there is no gathering.
         assert_eq!(queue.take(Duration::ZERO).len(), 1);
         door.push(checked());
-        door.push(Entry::Offline(true));
+        door.push(Entry::WentBlind(clock::now()));
         assert_eq!(queue.take(Duration::from_secs(3600)).len(), 2);
         for _ in 0..GATHER_MAX {
             door.push(checked());

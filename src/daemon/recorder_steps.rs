@@ -72,7 +72,8 @@ impl Recorder {
                 };
                 self.staged.deed(deed, now);
             }
-            Entry::Offline(offline) => self.line_changed(offline, now),
+            Entry::WentBlind(from) => self.went_blind(from, now),
+            Entry::SeesAgain(over) => self.sees_again(*over, now),
             Entry::Order {
                 monitors,
                 order,
@@ -122,22 +123,6 @@ impl Recorder {
         };
         self.staged.check(staged, now);
         let _ = self.step(place, Event::Checked(&check), now);
-    }
-
-    fn line_changed(&mut self, offline: bool, now: Timestamp) {
-        if self.offline == offline {
-            return;
-        }
-        self.offline = offline;
-        for place in 0..self.slots.len() {
-            let held = match &self.slots[place].memory.kept.status {
-                Status::Pending | Status::Up { .. } | Status::Suspect { .. } => false,
-                Status::Down(_) | Status::Recovering { .. } => true,
-            };
-            if held {
-                let _ = self.step(place, Event::Tick, now);
-            }
-        }
     }
 
     fn order(
@@ -260,7 +245,7 @@ impl Recorder {
             alerts: &self.config.alerts,
             maintenance: slot.windows.iter().any(open),
             parents: &parents,
-            offline: self.offline,
+            offline: self.blind.is_some(),
         };
         let rules = Arc::clone(&slot.monitor.rules);
         let step = monitor::step(&rules, &around, &slot.memory, event, now);

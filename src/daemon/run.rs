@@ -333,7 +333,8 @@ fn assemble(
     };
     let web = open_web(config, sources)?;
     let tools = running::tools(config, &prober);
-    let live = Arc::new(Live::new(tools, door.clone(), Arc::clone(&health), now));
+    let unfinished = recorder.unfinished_blind_time();
+    let live = Live::new(tools, door.clone(), Arc::clone(&health), now, unfinished);
     let (notifier, notifying) = notifier::start(
         Arc::clone(config),
         board.clone(),
@@ -456,7 +457,6 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
     if left_behind > 0 {
         tracing::warn!(left_behind, "checks did not end within shutdown_grace");
     }
-    running.live.close(clock::now());
     running.notifier.stop(until).await;
     for other in others {
         other.abort();

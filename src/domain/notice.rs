@@ -126,6 +126,9 @@ pub enum News {
         monitors: u32,
         /// At most 20 names.
         names: Vec<MonitorName>,
+        /// Whether sitewatch itself did not run for a part of it.
+        #[serde(default)]
+        stopped: Option<Stopped>,
     },
     /// Something of ours is broken (disk, lateness, database set aside) or well again.
     Trouble {
@@ -143,6 +146,19 @@ pub enum News {
     },
     /// A test asked for by a person.
     Test,
+}
+
+/// sitewatch itself did not run for a part of a blind time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// The last sign of the process that ended first.
+    pub from: Timestamp,
+    /// When the newest process started.
+    pub to: Timestamp,
+    /// How often it ended.
+    pub times: u32,
+    /// Whether we were still blind after the newest start.
+    pub blind_after: bool,
 }
 
 impl News {

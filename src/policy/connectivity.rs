@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::domain::check::{Check, FailureKind};
 use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::notice::Stopped;
 use crate::domain::timestamp::Timestamp;
 
 /// Wall and monotonic time may part by this much within one check: leap smear and slewing stay far below.
@@ -52,6 +53,8 @@ pub struct Heard {
     pub offline: bool,
     /// A blind time began with it.
     pub began: bool,
+    /// When the blind time began, where that is news: it began now, or earlier than was known.
+    pub blind_from: Option<Timestamp>,
     /// The blind time that is over, where one is.
     pub over: Option<BlindTime>,
 }
@@ -78,6 +81,19 @@ pub struct BlindTime {
     pub monitors: u32,
     /// The first of them by name; at most 20.
     pub names: Vec<MonitorName>,
+    /// Whether sitewatch itself did not run for a part of it.
+    pub stopped: Option<Stopped>,
+}
+
+/// A blind time that was not over when another process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The start of the first check that the canaries excused.
+    pub from: Timestamp,
+    /// When nobody looked.
+    pub stopped: Stopped,
+    /// Who was not verified until then.
+    pub unverified: Vec<(MonitorId, MonitorName)>,
 }
 
 /// What we know of our own line.
@@ -93,15 +109,20 @@ pub struct Line {
 struct Blind {
     from: Timestamp,
     unverified: BTreeMap<MonitorId, MonitorName>,
+    stopped: Option<Stopped>,
 }
 
 impl Line {
-    /// At the daemon's start: nothing is known, the guard is up.
-    pub fn new(now: Timestamp) -> Self {
+    /// At the daemon's start: nothing is known but whether we were blind at the end of the last one, the guard is up.
+    pub fn new(now: Timestamp, unfinished: Option<Unfinished>) -> Self {
         Self {
             guard_until: Some(now.plus(GUARD)),
             reached_at: None,
-            blind: None,
+            blind: unfinished.map(|unfinished| Blind {
+                from: unfinished.from,
+                unverified: unfinished.unverified.into_iter().collect(),
+                stopped: Some(unfinished.stopped),
+            }),
         }
     }
 
@@ -157,7 +178,7 @@ impl Line {
         at: Timestamp,
         now: Timestamp,
     ) -> Heard {
-        let was_blind = self.is_blind();
+        let was_blind_from = self.blind.as_ref().map(|blind| blind.from);
         let offline = match canary {
             Canary::None | Canary::Sings => false,
             Canary::Silent => true,
@@ -169,7 +190,9 @@ impl Line {
             let blind = self.blind.get_or_insert_with(|| Blind {
                 from: at,
                 unverified: BTreeMap::new(),
+                stopped: None,
             });
+            blind.confirm();
             blind.from = blind.from.min(at);
             blind
                 .unverified
@@ -182,8 +205,20 @@ impl Line {
         };
         Heard {
             offline,
-            began: offline && !was_blind,
+            began: offline && was_blind_from.is_none(),
+            blind_from: self
+                .blind
+                .as_ref()
+                .map(|blind| blind.from)
+                .filter(|from| Some(*from) != was_blind_from),
             over,
+        }
+    }
+
+    /// The canaries were asked again without a failed check, and are silent: the blind time goes on.
+    pub fn still_blind(&mut self) {
+        if let Some(blind) = &mut self.blind {
+            blind.confirm();
         }
     }
 
@@ -199,7 +234,17 @@ impl Line {
             to: now.max(blind.from),
             monitors,
             names,
+            stopped: blind.stopped,
         })
+    }
+}
+
+impl Blind {
+    /// A canary was silent in this process too.
+    const fn confirm(&mut self) {
+        if let Some(stopped) = &mut self.stopped {
+            stopped.blind_after = true;
+        }
     }
 }
 
@@ -274,7 +319,7 @@ mod tests {
     #[test]
     fn the_guard_doubts_what_may_be_ours() {
         use FailureKind::{ConnectRefused, ConnectTimeout, Status, TlsExpired};
-        let line = Line::new(at(0));
+        let line = Line::new(at(0), None);
         let worth = |kind, now| line.worth(&check(kind), now);
         assert_eq!(worth(None, at(1)), Worth::Stands);
         assert_eq!(worth(Some(ConnectRefused), at(1)), Worth::Stands);
@@ -294,7 +339,7 @@ mod tests {
     #[test]
     fn one_answer_ends_the_guard_and_a_jump_raises_it_again() {
         let failed = check(Some(FailureKind::DnsTimeout));
-        let mut line = Line::new(at(0));
+        let mut line = Line::new(at(0), None);
         assert_eq!(line.reached(here(), at(5)), None);
         assert_eq!(line.worth(&failed, at(6)), Worth::AskCanaries);
         line.jumped(at(100));
@@ -303,7 +348,7 @@ mod tests {
 
     #[test]
     fn silent_canaries_make_one_blind_time() {
-        let mut line = Line::new(at(0));
+        let mut line = Line::new(at(0), None);
         assert!(
             line.heard(Canary::Silent, SITE, &name("b"), at(10), at(12))
                 .offline
@@ -326,14 +371,67 @@ mod tests {
                 to: at(90),
                 monitors: 2,
                 names: vec![name("a"), name("b")],
+                stopped: None,
             })
         );
         assert_eq!(line.sees_again(at(91)), None);
     }
 
     #[test]
+    fn a_blind_time_goes_on_over_a_restart() {
+        let stopped = Stopped {
+            from: at(60),
+            to: at(300),
+            times: 1,
+            blind_after: false,
+        };
+        let unfinished = || {
+            Some(Unfinished {
+                from: at(10),
+                stopped,
+                unverified: vec![(SITE, name("b"))],
+            })
+        };
+        let mut line = Line::new(at(300), unfinished());
+        assert!(line.is_blind());
+        // It may have ended while nobody looked.
+        let over = line.sees_again(at(301)).unwrap();
+        assert_eq!((over.from, over.to), (at(10), at(301)));
+        assert_eq!((over.monitors, over.stopped), (1, Some(stopped)));
+        assert_eq!(line.sees_again(at(302)), None);
+        // It did not: a canary was silent afterwards.
+        let mut line = Line::new(at(300), unfinished());
+        let heard = line.heard(Canary::Silent, MonitorId(2), &name("a"), at(420), at(421));
+        assert!(heard.offline && !heard.began && heard.blind_from.is_none());
+        let over = line.sees_again(at(500)).unwrap();
+        assert_eq!(over.names, [name("a"), name("b")]);
+        assert!(over.stopped.unwrap().blind_after);
+        let mut line = Line::new(at(300), unfinished());
+        line.still_blind();
+        assert!(
+            line.sees_again(at(500))
+                .unwrap()
+                .stopped
+                .unwrap()
+                .blind_after
+        );
+    }
+
+    #[test]
+    fn the_beginning_is_told_and_told_again_when_it_was_earlier() {
+        let mut line = Line::new(at(0), None);
+        let mut blind_from = |began: i64, now: i64| {
+            line.heard(Canary::Silent, SITE, &name("a"), at(began), at(now))
+                .blind_from
+        };
+        assert_eq!(blind_from(10, 12), Some(at(10)));
+        assert_eq!(blind_from(11, 13), None);
+        assert_eq!(blind_from(9, 14), Some(at(9)));
+    }
+
+    #[test]
     fn a_canary_that_answers_ends_a_blind_time_at_once() {
-        let mut line = Line::new(at(0));
+        let mut line = Line::new(at(0), None);
         let silent = line.heard(Canary::Silent, SITE, &name("a"), at(10), at(12));
         assert!(silent.offline && silent.began);
         assert!(
@@ -351,7 +449,7 @@ mod tests {
     #[test]
     fn a_mail_server_alone_is_a_weak_witness() {
         let silent = Canary::MailServerSilent;
-        let mut line = Line::new(at(0));
+        let mut line = Line::new(at(0), None);
         line.reached(away(), at(0));
         assert!(
             !line
@@ -362,7 +460,7 @@ mod tests {
             line.heard(silent, SITE, &name("a"), at(115), at(120))
                 .offline
         );
-        let mut line = Line::new(at(0));
+        let mut line = Line::new(at(0), None);
         assert!(line.heard(silent, SITE, &name("a"), at(1), at(2)).offline);
         assert!(
             !line

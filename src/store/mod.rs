@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod batch;
+pub mod blind;
 mod block;
 mod chain;
 pub mod course;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod line;
 mod trouble;
 
 use std::fs;
@@ -168,6 +169,7 @@ struct Mail {
     subject: String,
     message_id: String,
     in_reply_to: Option<String>,
+    text: String,
 }
 
 impl Mail {
@@ -178,6 +180,7 @@ impl Mail {
             subject: mail.subject().unwrap_or_default().to_owned(),
             message_id: mail.message_id().unwrap_or_default().to_owned(),
             in_reply_to: mail.in_reply_to().as_text().map(str::to_owned),
+            text: mail.body_text(0).unwrap_or_default().into_owned(),
         }
     }
 }

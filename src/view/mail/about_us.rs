@@ -1,6 +1,7 @@
 //! BLIND, TROUBLE, TEST: mails about sitewatch itself.
 
 use crate::domain::monitor::MonitorName;
+use crate::domain::notice::Stopped;
 use crate::domain::timestamp::Timestamp;
 
 use super::context::Context;
@@ -24,6 +25,7 @@ pub(super) fn blind(
     to: Timestamp,
     monitors: u32,
     names: &[MonitorName],
+    stopped: Option<Stopped>,
     ctx: &Context,
 ) -> Doc {
     let lasted = words::span(to.since(from));
@@ -36,6 +38,7 @@ pub(super) fn blind(
         words::moment(from, ctx),
         words::moment(to, ctx),
     ));
+    doc.lead.extend(stopped.map(|stopped| rested(stopped, ctx)));
     doc.lead.push("It sees again, and checks go on.".to_owned());
     notes::delay(&mut doc, ctx);
     let mut not_verified: Vec<String> = names.iter().map(ToString::to_string).collect();
@@ -63,6 +66,30 @@ pub(super) fn blind(
     );
     doc.footer = notes::footer(ctx, "");
     doc
+}
+
+/// That nobody looked for a part of a blind time, and what that leaves open.
+fn rested(stopped: Stopped, ctx: &Context) -> String {
+    let Stopped {
+        from,
+        to,
+        times,
+        blind_after,
+    } = stopped;
+    let (from, to) = (words::moment(from, ctx), words::moment(to, ctx));
+    let pause = match times {
+        0 | 1 => format!("sitewatch itself did not run from {from} to {to}"),
+        many => format!(
+            "sitewatch itself ended {many} times meanwhile, first at {from}, and started last at {to}"
+        ),
+    };
+    if blind_after {
+        format!("{pause}; it was still blind then.")
+    } else {
+        format!(
+            "{pause}, and saw as soon as it ran again: the line came back at some moment in between."
+        )
+    }
 }
 
 /// Something of ours is broken, or well again.

@@ -13,7 +13,7 @@ use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::incident::{Cause, IncidentKey};
 use sitewatch::domain::mask::Masks;
 use sitewatch::domain::monitor::{Monitor, MonitorId, MonitorName, Rules, Schedule};
-use sitewatch::domain::notice::{About, MailKind, News, Notice, Parcel};
+use sitewatch::domain::notice::{About, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
@@ -467,6 +467,19 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         to: at(1260),
         monitors: 41,
         names: vec![name("api"), name("blog"), name("shop")],
+        stopped: None,
+    };
+    let interrupted = |blind_after| {
+        let mut news = blind.clone();
+        if let News::Blind { stopped, .. } = &mut news {
+            *stopped = Some(Stopped {
+                from: at(60),
+                to: at(1258),
+                times: 1,
+                blind_after,
+            });
+        }
+        about_us(news, 1260)
     };
     let trouble = News::Trouble {
         what: "disk".into(),
@@ -560,6 +573,16 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             around(32),
         ),
         ("digest", digest(), storm),
+        (
+            "blind_and_stopped",
+            interrupted(false),
+            Around::nobody(at(1262)),
+        ),
+        (
+            "blind_before_and_after",
+            interrupted(true),
+            Around::nobody(at(1262)),
+        ),
         ("blind", about_us(blind, 1260), Around::nobody(at(1262))),
         ("trouble", about_us(trouble, 60), Around::nobody(at(62))),
         ("report", about_us(report.clone(), 7 * 86_400), busy),
