@@ -143,6 +143,7 @@ impl Deed {
                 let to = match to {
                     Recipients::Configured => configured.clone(),
                     Recipients::Told(incidents) => told(batch, incidents)?,
+                    Recipients::Untold(incident) => batch.untold(*incident)?,
                 };
                 if to.is_empty() {
                     return Ok(());

@@ -272,9 +272,6 @@ impl Machine<'_> {
         let Some(check) = newest.or(recent.last_good.as_ref()) else {
             return;
         };
-        if !self.around.alerts.recovery {
-            return;
-        }
         let news = News::Up {
             incident: owed.key,
             cause: owed.cause.clone(),
@@ -282,6 +279,10 @@ impl Machine<'_> {
             check: Box::new(Check::clone(check)),
             checks_failed: owed.checks_failed,
         };
-        self.say(news, Recipients::Told(told));
+        let to = match self.around.alerts.recovery {
+            true => Recipients::Told(told),
+            false => Recipients::Untold(owed.key),
+        };
+        self.say(news, to);
     }
 }

@@ -154,6 +154,9 @@ pub enum Recipients {
     Configured,
     /// Those, and only those, for whom a mail of one of these incidents was queued.
     Told(Vec<IncidentKey>),
+    /// With `recovery = false`: those for whom a mail of this incident still waits. It is over before they were told,
+    /// and they are to be told that, not that it goes on.
+    Untold(IncidentKey),
 }
 
 /// What an event makes of a monitor.

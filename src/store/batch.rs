@@ -236,6 +236,14 @@ impl Batch<'_> {
         Ok(outbox::told(self.outbox(), incident)?)
     }
 
+    /// For whom a mail of an incident still waits.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn untold(&self, incident: IncidentKey) -> Result<Vec<Address>> {
+        Ok(outbox::untold(self.outbox(), incident)?)
+    }
+
     /// The transaction, for the functions of [`super::outbox`].
     pub fn outbox(&self) -> &Connection {
         self.connection()

@@ -119,6 +119,24 @@ pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
     rows.collect()
 }
 
+/// For whom a DOWN or a reminder of an outage still waits as a mail of its own.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
+    let mut select = db.prepare_cached(
+        "SELECT recipient FROM outbox
+         WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND kind IN ('down', 'still_down')
+               AND state = 'waiting' AND carrier_id IS NULL
+         GROUP BY mailbox ORDER BY min(id)",
+    )?;
+    let rows = select.query_map(
+        params![incident.monitor.0, incident.opened_at.as_ms()],
+        |row| address(row, 0),
+    )?;
+    rows.collect()
+}
+
 /// Drops what waits about a monitor that is removed, disabled or paused, and answers what was dropped.
 ///
 /// A mail that may have arrived, or that a formed digest already tells, stays as it is.
@@ -317,12 +335,23 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {WAITING}, recipient,
                 (SELECT max(queued_at) FROM outbox AS digest
-                 WHERE digest.mailbox = outbox.mailbox AND digest.kind = 'digest')
+                 WHERE digest.mailbox = outbox.mailbox AND digest.kind = 'digest'),
+                kind = 'still_down' AND EXISTS (
+                    SELECT 1 FROM outbox AS before
+                    WHERE before.monitor_id = outbox.monitor_id AND before.mailbox = outbox.mailbox
+                          AND before.incident_opened_at = outbox.incident_opened_at AND before.id < outbox.id
+                          AND (before.state = 'sent' OR before.state = 'waiting'
+                               AND (before.carrier_id IS NOT NULL OR before.unknown_outcomes > 0
+                                    OR before.kind = 'flapping')))
          FROM outbox WHERE state = 'waiting' AND carrier_id IS NULL
          ORDER BY mailbox, id",
     ))?;
     let rows = select.query_map([], |row| {
-        Ok((waiting(row)?, address(row, 13)?, moment(row, 14)?))
+        let waiting = Waiting {
+            follows: row.get(15)?,
+            ..waiting(row)?
+        };
+        Ok((waiting, address(row, 13)?, moment(row, 14)?))
     })?;
     let mut lanes: Vec<Lane> = Vec::new();
     for row in rows {
@@ -331,7 +360,7 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
             waiting.tells = told_by(db, waiting.id)?;
         }
         match lanes.last_mut() {
-            Some(lane) if lane.to == to => lane.waiting.push(waiting),
+            Some(lane) if lane.to.mailbox() == to.mailbox() => lane.waiting.push(waiting),
             _ => lanes.push(Lane {
                 to,
                 waiting: vec![waiting],

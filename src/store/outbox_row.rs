@@ -60,6 +60,7 @@ pub(super) fn waiting(row: &Row) -> Result<Waiting> {
             .and_then(Hold::parse)
             .map(|why| Held { why, released_at }),
         tells: Vec::new(),
+        follows: false,
     })
 }
 

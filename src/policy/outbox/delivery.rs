@@ -130,6 +130,7 @@ mod tests {
             tries,
             held: None,
             tells: Vec::new(),
+            follows: false,
         }
     }
 

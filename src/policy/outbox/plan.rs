@@ -22,9 +22,9 @@ const FRESH_TRY: Duration = Duration::from_secs(60);
 pub enum Deed {
     /// Deliver a row as it is.
     Send(RowId),
-    /// An outage that ended before its DOWN could leave: form one WAS DOWN mail of the two, and deliver it.
+    /// An outage that ended before anything of it could leave: form one WAS DOWN mail of the two, and deliver it.
     Merge {
-        /// The DOWN that never left.
+        /// The DOWN that never left; a reminder for whom the DOWN was not meant.
         down: RowId,
         /// The UP that came after it.
         up: RowId,
@@ -99,7 +99,7 @@ impl Unit<'_> {
 /// Plans a lane. Nothing of it may be on its way while this is asked.
 pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    let superseded = superseded(&lane.waiting);
+    let superseded = superseded(settings, &lane.waiting);
     plan.deeds
         .extend(superseded.iter().copied().map(Deed::Supersede));
     let (rows, marks) = held::apart(&lane.waiting, &superseded, silenced);
@@ -212,42 +212,63 @@ fn later(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (at > now && at.since(now) <= longest).then_some(at)
 }
 
-/// Reminders that a waiting DOWN, a newer reminder or an UP of the same outage makes pointless.
-fn superseded(rows: &[Waiting]) -> BTreeSet<RowId> {
+/// Reminders that a waiting DOWN, a newer reminder or an UP of the same outage makes pointless; and, where recoveries
+/// are not mailed, each UP whose DOWN has left already.
+fn superseded(settings: &AlertSettings, rows: &[Waiting]) -> BTreeSet<RowId> {
+    let pointless = |row: &Waiting| match row.kind {
+        MailKind::StillDown => !row.may_have_arrived() && is_outdated(row, rows),
+        MailKind::Up => {
+            let begins = |other: &Waiting| other.incident == row.incident && other.begins();
+            !settings.recovery && !row.may_have_arrived() && !rows.iter().any(begins)
+        }
+        MailKind::Down
+        | MailKind::WasDown
+        | MailKind::Degraded
+        | MailKind::Flapping
+        | MailKind::RedirectChanged
+        | MailKind::Digest
+        | MailKind::Blind
+        | MailKind::Trouble
+        | MailKind::Report
+        | MailKind::Test => false,
+    };
     rows.iter()
-        .filter(|row| row.kind == MailKind::StillDown && !row.may_have_arrived())
-        .filter(|reminder| {
-            rows.iter().any(|other| {
-                other.incident == reminder.incident
-                    && match other.kind {
-                        MailKind::Down => !other.may_have_arrived(),
-                        MailKind::StillDown | MailKind::Up => other.id > reminder.id,
-                        MailKind::WasDown
-                        | MailKind::Degraded
-                        | MailKind::Flapping
-                        | MailKind::RedirectChanged
-                        | MailKind::Digest
-                        | MailKind::Blind
-                        | MailKind::Trouble
-                        | MailKind::Report
-                        | MailKind::Test => false,
-                    }
-            })
-        })
+        .filter(|row| pointless(row))
         .map(|row| row.id)
         .collect()
 }
 
-/// Pairs each UP with the waiting DOWN of its outage; a DOWN that may have arrived is left alone.
+/// Whether something that waits beside a reminder says all that it would.
+fn is_outdated(reminder: &Waiting, rows: &[Waiting]) -> bool {
+    rows.iter().any(|other| {
+        other.incident == reminder.incident
+            && match other.kind {
+                MailKind::Down => !other.may_have_arrived(),
+                MailKind::StillDown => other.id > reminder.id,
+                // Whoever was told nothing before is told both in one.
+                MailKind::Up => other.id > reminder.id && reminder.follows,
+                MailKind::WasDown
+                | MailKind::Degraded
+                | MailKind::Flapping
+                | MailKind::RedirectChanged
+                | MailKind::Digest
+                | MailKind::Blind
+                | MailKind::Trouble
+                | MailKind::Report
+                | MailKind::Test => false,
+            }
+    })
+}
+
+/// Pairs each UP with what waits of the begin of its outage; what may have arrived is left alone.
 fn units<'a>(rows: &[&'a Waiting]) -> Vec<Unit<'a>> {
     let mut units: Vec<Unit> = Vec::with_capacity(rows.len());
     for row in rows {
         let partner = units.iter_mut().find(|unit| {
             row.kind == MailKind::Up
-                && unit.first.kind == MailKind::Down
+                && unit.first.begins()
                 && unit.first.incident == row.incident
                 && unit.up.is_none()
-                && !unit.first.may_have_arrived()
                 && !row.may_have_arrived()
         });
         match partner {
@@ -300,13 +321,18 @@ mod tests {
     }
 
     /// One row a word: `7:down/a@0` is row 7, a DOWN of monitor a, queued at second 0; `!450` tried, put off for
-    /// the recipient until 450, last tried half-way; `~450` the message put off; `?450` the outcome unknown.
+    /// the recipient until 450, last tried half-way; `~450` the message put off; `?450` the outcome unknown. A `still_down+` is
+    /// the first that its recipient hears.
     fn lane(words: &str) -> Lane {
         let waiting = words
             .split_whitespace()
             .map(|word| {
                 let (id, rest) = word.split_once(':').unwrap();
                 let (kind, rest) = rest.split_once('/').unwrap();
+                let (first, kind) = match kind.strip_suffix('+') {
+                    Some(kind) => (true, kind),
+                    None => (false, kind),
+                };
                 let (monitor, rest) = rest.split_once('@').unwrap();
                 let tried = rest.find(['!', '~', '?']);
                 let (queued, tries) = match tried {
@@ -345,6 +371,7 @@ mod tests {
                     tries,
                     held: None,
                     tells: Vec::new(),
+                    follows: !first,
                 }
             })
             .collect();
@@ -462,6 +489,47 @@ mod tests {
     }
 
     #[test]
+    fn a_reminder_that_is_all_somebody_would_hear_is_merged_with_the_recovery() {
+        check("1:still_down+/a@0 2:up/a@5", 15, "merge 1+2");
+        // The newest of several; a DOWN says more.
+        check(
+            "1:still_down+/a@0 2:still_down+/a@3 3:up/a@5",
+            15,
+            "drop 1, merge 2+3",
+        );
+        check(
+            "1:down/a@0 2:still_down+/a@3 3:up/a@5",
+            15,
+            "drop 2, merge 1+3",
+        );
+        // It may have arrived: then the recovery comes after it.
+        check("1:still_down+/a@0?10 2:up/a@5", 15, "send 1, send 2");
+    }
+
+    #[test]
+    fn without_recoveries_only_what_was_not_told_is_merged() {
+        let silent = AlertSettings {
+            recovery: false,
+            ..settings()
+        };
+        let check = |words: &str, want: &str| {
+            assert_eq!(shown(&plan(&silent, &lane(words), at(15))), want, "{words}");
+        };
+        check("1:down/a@0 2:up/a@5", "merge 1+2");
+        check("1:still_down+/a@0 2:up/a@5", "merge 1+2");
+        check("2:up/a@5", "drop 2");
+        check("1:down/b@0 2:up/a@5", "drop 2, send 1");
+        check("1:still_down/a@0 2:up/a@5", "drop 1, drop 2");
+        check("1:down/a@0?10 2:up/a@5", "drop 2, send 1");
+        // Dropped at once, also while everything else has to wait.
+        check("1:down/b@0!300 2:up/a@5", "drop 2, wake 300");
+        check(
+            "1:down/a@0 2:up/a@5 3:down/b@0 4:down/c@0 5:down/d@0",
+            "digest 1+2+3+4+5",
+        );
+    }
+
+    #[test]
     fn a_recipient_that_has_to_wait_waits_with_everything() {
         check("1:down/a@0!300", 100, "wake 300");
         check("1:down/a@0!300", 300, "send 1");
@@ -571,6 +639,7 @@ mod tests {
                     tries: Tries::None,
                     held: None,
                     tells: Vec::new(),
+                    follows: false,
                 });
             }
             let lane = Lane {

@@ -120,6 +120,8 @@ fn row(place: usize, one: &Decided) -> Waiting {
         tries: Tries::None,
         held: None,
         tells: Vec::new(),
+        // Recipients never change here: they all got the DOWN.
+        follows: true,
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Waiting {
     pub held: Option<Held>,
     /// Of a digest: the monitors whose trouble it tells.
     pub tells: Vec<MonitorId>,
+    /// Of a reminder: whether its recipient was told of the outage before, or may have been.
+    pub follows: bool,
 }
 
 /// A window or a mute began while a mail waited.
@@ -97,6 +99,25 @@ impl Waiting {
     /// Whether an attempt of it may have arrived: such a mail is repeated as it is, never merged.
     pub const fn may_have_arrived(&self) -> bool {
         matches!(self.tries, Tries::Failed { unknown: 1.., .. })
+    }
+
+    /// Whether it is the first that its recipient would hear of an outage that is to be merged with the end of it.
+    pub fn begins(&self) -> bool {
+        let first = match self.kind {
+            MailKind::Down => true,
+            MailKind::StillDown => !self.follows,
+            MailKind::Up
+            | MailKind::WasDown
+            | MailKind::Degraded
+            | MailKind::Flapping
+            | MailKind::RedirectChanged
+            | MailKind::Digest
+            | MailKind::Blind
+            | MailKind::Trouble
+            | MailKind::Report
+            | MailKind::Test => false,
+        };
+        first && !self.may_have_arrived()
     }
 
     /// Since when nothing but the way out keeps it.

@@ -199,6 +199,7 @@ impl Scene {
     }
 
     fn say(&mut self, news: &News, to: &Recipients) -> String {
+        let mut only = "";
         match to {
             Recipients::Configured => {
                 assert!(!self.maintenance, "no mail inside a window: {news:?}");
@@ -209,6 +210,10 @@ impl Scene {
                     of.iter().any(|key| self.told.contains(key)),
                     "never UP without DOWN"
                 );
+            }
+            Recipients::Untold(of) => {
+                assert!(self.told.contains(of), "never UP without DOWN");
+                only = ", untold only";
             }
         }
         match news {
@@ -240,7 +245,7 @@ impl Scene {
                 closed_at,
                 ..
             } => format!(
-                "mail UP after {}",
+                "mail UP after {}{only}",
                 Human(closed_at.since(incident.opened_at))
             ),
             News::Degraded {

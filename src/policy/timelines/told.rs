@@ -47,7 +47,8 @@ fn recoveries_can_be_switched_off() {
         "confirm=1 recover=1 no-recovery; D U",
         "00:00 opened 00:00
          00:00 mail DOWN 503, 1 failed
-         01:00 closed 01:00, 1 failed",
+         01:00 closed 01:00, 1 failed
+         01:00 mail UP after 1m, untold only",
     );
 }
 

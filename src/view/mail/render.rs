@@ -31,7 +31,7 @@ fn doc(parcel: &Parcel, ctx: &Context) -> Doc {
     if let [
         Notice {
             about: Some(about),
-            news: News::Down { check: failed, .. },
+            news: News::Down { check: failed, .. } | News::StillDown { check: failed, .. },
             ..
         },
         up,

@@ -29,7 +29,7 @@ pub fn of(parcel: &Parcel, host: &str, now: Timestamp) -> String {
 pub(super) fn was_down(down: &Notice, up: &Notice) -> Option<std::time::Duration> {
     match (&down.news, &up.news) {
         (
-            News::Down { incident, .. },
+            News::Down { incident, .. } | News::StillDown { incident, .. },
             News::Up {
                 incident: ended,
                 closed_at,
@@ -104,7 +104,9 @@ impl Counts {
         let mut counts = Self::default();
         for notice in notices {
             let count = match &notice.news {
-                News::Down { .. } if ends_too(notices, notice) => &mut counts.was_down,
+                News::Down { .. } | News::StillDown { .. } if ends_too(notices, notice) => {
+                    &mut counts.was_down
+                }
                 News::Up { .. } if began_too(notices, notice) => continue,
                 News::Down { .. } | News::StillDown { .. } => &mut counts.down,
                 News::Up { .. } => &mut counts.up,

@@ -1,5 +1,6 @@
 //! The notifier's own loop in virtual time: when mails leave, wait for one another, come back, are given up.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use sitewatch::clock::{self, Clock};
@@ -352,5 +353,78 @@ async fn a_mute_that_begins_while_a_mail_waits_holds_it_to_its_end() {
         post.came()[2].starts_with("[UP after "),
         "{:?}",
         post.came()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_recoveries_an_outage_that_ended_untold_is_told_as_over() {
+    let mut config = config(vec![monitor("site-1")]);
+    config.alerts.reminder = None;
+    config.alerts.recovery = false;
+    config.alerts.flapping.changes = NonZeroU32::MAX;
+    Arc::make_mut(&mut Arc::make_mut(&mut config.monitors[0]).rules).to =
+        vec![address("ops@example.com")];
+    let mut post = Post::of(config);
+    post.memory.script(vec![later(); 2]);
+    post.fail(1..=1);
+    post.run(20).await;
+    let recovers = |post: &Post| {
+        post.check(1, Weather::Up);
+        post.check(1, Weather::Up);
+    };
+    recovers(&post);
+    post.run(120).await;
+    assert_eq!(post.came().len(), 1, "{:?}", post.came());
+    assert!(post.came()[0].starts_with("[WAS DOWN "));
+    // A DOWN that left is the last word of its outage, also where it is just on its way.
+    post.fail(1..=1);
+    post.run(30).await;
+    recovers(&post);
+    post.run(600).await;
+    assert_eq!(post.came()[1..], ["[DOWN 503] site-1"]);
+    assert!(
+        !post.states().iter().any(|state| state.ends_with("waiting")),
+        "{:?}",
+        post.states()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_would_have_got_a_reminder_only_is_told_the_whole_outage_in_one() {
+    let mut config = config(vec![monitor("site-1")]);
+    config.alerts.reminder = Some(seconds(600));
+    let told = |names: &[&str]| {
+        let mut config = config.clone();
+        let rules = Arc::make_mut(&mut Arc::make_mut(&mut config.monitors[0]).rules);
+        rules.to = names.iter().map(|name| address(name)).collect();
+        config
+    };
+    let mut post = Post::of(told(&["ops@example.com"]));
+    post.fail(1..=1);
+    post.run(30).await;
+    // Somebody joins; the first that they would get is a reminder, and nothing leaves then.
+    let mut joined = told(&["ops@example.com", "night@example.com"]);
+    joined.daemon.database = post.config.daemon.database.clone();
+    post.door.push(Entry::Reconfigure {
+        config: Arc::new(joined),
+        reply: Reply::none(),
+    });
+    post.memory.script(vec![later(); 2]);
+    assert_eq!(post.run(600).await.len(), 2, "{:?}", post.states());
+    post.check(1, Weather::Up);
+    post.check(1, Weather::Up);
+    post.run(120).await;
+    let mut came: Vec<String> = post.memory.delivered()[1..]
+        .iter()
+        .map(|(to, mail)| {
+            let subject = &mail.rendered.subject;
+            let end = subject.find(|c: char| c.is_ascii_digit()).unwrap();
+            format!("{} {}", to.mailbox(), &subject[..end])
+        })
+        .collect();
+    came.sort();
+    assert_eq!(
+        came,
+        ["night@example.com [WAS DOWN ", "ops@example.com [UP after "]
     );
 }
