@@ -248,6 +248,7 @@ impl Ours {
                     ip_version: IpVersion::Any,
                     ca_pem: secure.then(|| pki.root_pem.as_bytes().into()),
                     client_certificate: None,
+                    files: None,
                     verify_tls: true,
                     proxy: Proxy::None,
                     masks: Masks::default(),

@@ -385,6 +385,7 @@ fn of_url(text: &str) -> Result<Site, CliError> {
         ip_version: IpVersion::Any,
         ca_pem: None,
         client_certificate: None,
+        files: None,
         verify_tls: true,
         proxy: Proxy::None,
         masks: Masks::new(password),

@@ -1,5 +1,6 @@
 //! The part of a monitor that says what is requested, with which credentials and by which way.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use toml::de::DeValue;
@@ -15,7 +16,7 @@ use super::value;
 use crate::domain::mask::Masks;
 use crate::domain::secret::Secret;
 use crate::domain::target::{
-    ClientCertificate, Credentials, IpVersion, Manner, Method, Proxy, Target,
+    ClientCertificate, Credentials, Files, IpVersion, Manner, Method, Proxy, Target,
 };
 
 /// The keys that are read here.
@@ -59,7 +60,8 @@ pub(super) fn target(
         None => Some(Method::Get),
     };
     let headers = headers(reading, table, secrets);
-    let body = body(reading, table);
+    let mut files = Files::default();
+    let body = body(reading, table, &mut files);
     let credentials = credentials(reading, table, &url, &headers, secrets);
     let follow_redirects = reading.flag(table, "follow_redirects", true);
     let max_redirects = reading
@@ -77,7 +79,10 @@ pub(super) fn target(
     };
     let ip_version = ip_version(reading, table);
     let ca_pem = reading.certificates(table, "ca_file");
-    let client_certificate = client_certificate(reading, table);
+    if ca_pem.is_some() {
+        files.ca = path(reading, table, "ca_file");
+    }
+    let client_certificate = client_certificate(reading, table, &mut files);
     let verify_tls = reading.flag(table, "verify_tls", true);
     let proxy = proxy(reading, table, secrets);
     Some(Target::new(
@@ -98,6 +103,7 @@ pub(super) fn target(
             ip_version,
             ca_pem,
             client_certificate,
+            files: (files != Files::default()).then(|| Box::new(files)),
             verify_tls,
             proxy: proxy?,
             masks: Masks::default(),
@@ -137,7 +143,13 @@ fn headers(
     headers
 }
 
-fn body(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Arc<[u8]>> {
+/// The whole path that a key gives, for whoever reads it elsewhere.
+fn path(reading: &mut Reading<'_>, table: &Table<'_>, key: &'static str) -> Option<PathBuf> {
+    let path = reading.path(table, key)?.it;
+    Some(reading.environment.directory.join(path))
+}
+
+fn body(reading: &mut Reading<'_>, table: &Table<'_>, files: &mut Files) -> Option<Arc<[u8]>> {
     if reading.exclusive(table, "body", "body_file") {
         return None;
     }
@@ -146,7 +158,9 @@ fn body(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Arc<[u8]>> {
     let own_text = table.own("body").is_some();
     let by_file = own_file || (!own_text && table.is_blank("body"));
     if by_file && !table.is_blank("body_file") {
-        return reading.body_file(table, "body_file");
+        let body = reading.body_file(table, "body_file")?;
+        files.body = path(reading, table, "body_file");
+        return Some(body);
     }
     let text = reading.some_text(table, "body")?;
     Some(Arc::from(text.value.as_bytes()))
@@ -311,7 +325,11 @@ fn ip_version(reading: &mut Reading<'_>, table: &Table<'_>) -> IpVersion {
     }
 }
 
-fn client_certificate(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<ClientCertificate> {
+fn client_certificate(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    files: &mut Files,
+) -> Option<ClientCertificate> {
     let found = table.get("client_certificate")?;
     let inner = reading.table(found, keys::CLIENT_CERTIFICATE, "client_certificate")?;
     for key in ["cert_file", "key_file"] {
@@ -321,10 +339,13 @@ fn client_certificate(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Cl
     }
     let chain_pem = reading.certificates(&inner, "cert_file");
     let key_pem = reading.private_key(&inner, "key_file");
-    Some(ClientCertificate {
+    let certificate = ClientCertificate {
         chain_pem: chain_pem?,
         key_pem: key_pem?,
-    })
+    };
+    let chain = path(reading, &inner, "cert_file");
+    files.client_certificate = chain.zip(path(reading, &inner, "key_file"));
+    Some(certificate)
 }
 
 /// The way out; none where it is wrong.

@@ -118,6 +118,7 @@ fn canary_target(url: Url) -> Target {
             ip_version: IpVersion::Any,
             ca_pem: None,
             client_certificate: None,
+            files: None,
             // Whoever answers in the name of another is a captive portal: that is no line.
             verify_tls: true,
             proxy: Proxy::None,

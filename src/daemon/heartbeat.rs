@@ -121,6 +121,7 @@ fn target(url: Url) -> Target {
             ip_version: IpVersion::Any,
             ca_pem: None,
             client_certificate: None,
+            files: None,
             verify_tls: true,
             proxy: Proxy::None,
             masks: Masks::default(),

@@ -74,6 +74,7 @@ pub(super) fn target(url: &str) -> Target {
             ip_version: IpVersion::Any,
             ca_pem: None,
             client_certificate: None,
+            files: None,
             verify_tls: true,
             proxy: Proxy::None,
             masks: Masks::default(),

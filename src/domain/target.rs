@@ -81,6 +81,8 @@ pub struct Manner {
     pub ca_pem: Option<Arc<[u8]>>,
     /// A client certificate chain and its key, PEM both.
     pub client_certificate: Option<ClientCertificate>,
+    /// Where what was read from files came from; none for the many that name no file.
+    pub files: Option<Box<Files>>,
     /// Whether certificate faults are failures.
     pub verify_tls: bool,
     /// The way out.
@@ -137,6 +139,17 @@ pub struct ClientCertificate {
     pub chain_pem: Arc<[u8]>,
     /// The private key, PEM.
     pub key_pem: Secret,
+}
+
+/// The files of a request: their names are shown, so that a check can be repeated by hand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// That of the body.
+    pub body: Option<PathBuf>,
+    /// That of the extra trust anchor.
+    pub ca: Option<PathBuf>,
+    /// Those of the client certificate and of its key.
+    pub client_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// Which address families are tried.

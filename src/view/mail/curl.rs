@@ -1,23 +1,23 @@
 //! A curl line that does what a check does, its secrets masked.
 
+use std::path::Path;
+
 use crate::domain::mask;
 use crate::domain::monitor::Monitor;
 use crate::domain::target::{Credentials, IpVersion, Method, Proxy};
+use crate::domain::text;
 
-use super::words::shell_word;
+use super::words::{shell_text, shell_word};
 
-/// Bodies longer than this stand in a file.
-const BODY_BYTES_MAX: usize = 400;
+/// A longer body is left where it is.
+const BODY_BYTES_MAX: usize = 1000;
 
 /// The words of the command, quoted for a shell.
 pub(super) fn words(monitor: &Monitor) -> Vec<String> {
     let target = &monitor.target;
     let masked = |text: &str| mask::shown(&target.masks.apply(text)).into_owned();
     let mut words: Vec<String> = vec!["curl".into()];
-    let mut add = |words_of_one: &[&str]| {
-        let quoted: Vec<String> = words_of_one.iter().map(|word| shell_word(word)).collect();
-        words.push(quoted.join(" "));
-    };
+    let mut add = |words_of_one: &[&str]| words.push(quoted(words_of_one));
     if target.follow_redirects {
         add(&["-sSL"]);
         add(&["--max-redirs", &target.max_redirects.to_string()]);
@@ -59,14 +59,24 @@ pub(super) fn words(monitor: &Monitor) -> Vec<String> {
             add(&["-H", &format!("Authorization: Bearer {}", mask::STARS)]);
         }
     }
+    let files = target.files.as_deref();
+    let path = |path: &Path| target.masks.apply(&path.to_string_lossy()).into_owned();
+    let mut aside = None;
     if let Some(body) = &target.body {
-        match std::str::from_utf8(body) {
-            Ok(text) if text.len() <= BODY_BYTES_MAX && !text.chars().any(char::is_control) => {
-                add(&["--data-raw", &masked(text)]);
+        match (files.and_then(|files| files.body.as_deref()), inline(body)) {
+            (Some(file), _) => add(&["--data-binary", &format!("@{}", path(file))]),
+            (None, Some(text)) => {
+                // As in a query: a form is one.
+                let text = masked(&format!("?{text}"));
+                words.push(format!("--data-raw {}", shell_text(&text[1..])));
             }
-            _ => add(&["--data-binary", "@body"]),
+            (None, None) => {
+                add(&["--data-binary", "@body"]);
+                aside = Some(format!("# @body: its {} bytes, as configured", body.len()));
+            }
         }
     }
+    let mut add = |words_of_one: &[&str]| words.push(quoted(words_of_one));
     match target.ip_version {
         IpVersion::Any => {}
         IpVersion::V4 => add(&["-4"]),
@@ -75,11 +85,12 @@ pub(super) fn words(monitor: &Monitor) -> Vec<String> {
     if !target.verify_tls {
         add(&["-k"]);
     }
-    if target.ca_pem.is_some() {
-        add(&["--cacert", "ca.pem"]);
+    if let Some(ca) = files.and_then(|files| files.ca.as_deref()) {
+        add(&["--cacert", &path(ca)]);
     }
-    if target.client_certificate.is_some() {
-        add(&["--cert", "c.pem", "--key", "k.pem"]);
+    if let Some((chain, key)) = files.and_then(|files| files.client_certificate.as_ref()) {
+        add(&["--cert", &path(chain)]);
+        add(&["--key", &path(key)]);
     }
     match &target.proxy {
         Proxy::None => add(&["--noproxy", "*"]),
@@ -88,7 +99,21 @@ pub(super) fn words(monitor: &Monitor) -> Vec<String> {
     }
     add(&["-o", "/dev/null", "-D", "-"]);
     add(&[&masked(&monitor.url_shown())]);
+    words.extend(aside);
     words
+}
+
+/// Words that belong together, each for a shell.
+fn quoted(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    quoted.join(" ")
+}
+
+/// A body that can stand in the command.
+fn inline(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let plain = |c: char| matches!(c, '\n' | '\r' | '\t') || !text::is_unsafe(c);
+    (text.len() <= BODY_BYTES_MAX && text.chars().all(plain)).then_some(text)
 }
 
 fn seconds(timeout: std::time::Duration) -> String {

@@ -229,27 +229,60 @@ fn command(words: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// Within which quotes the end of a piece of a command stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    None,
+    /// `'..'`
+    Plain,
+    /// `$'..'`, where a backslash escapes.
+    Escaping,
+}
+
+/// How a piece of a command ends; none in the middle of an escape, where it must not be cut.
+fn open_quote(piece: &str) -> Option<Quote> {
+    let mut quote = Quote::None;
+    let (mut escaped, mut dollar) = (false, false);
+    for c in piece.chars() {
+        let after_dollar = std::mem::take(&mut dollar);
+        if std::mem::take(&mut escaped) {
+            continue;
+        }
+        match (quote, c) {
+            (Quote::None | Quote::Escaping, '\\') => escaped = true,
+            (Quote::None, '\'') if after_dollar => quote = Quote::Escaping,
+            (Quote::None, '\'') => quote = Quote::Plain,
+            (Quote::Plain | Quote::Escaping, '\'') => quote = Quote::None,
+            (Quote::None, '$') => dollar = true,
+            (Quote::None | Quote::Plain | Quote::Escaping, _) => {}
+        }
+    }
+    (!escaped && !dollar).then_some(quote)
+}
+
 /// A line with a word that is too long for it: a backslash at the end of a line joins it with the next,
 /// which must begin in the first column, since blanks would belong to the word.
 fn break_word(line: &str) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut rest = line.to_owned();
     let mut columns = COLUMNS - INDENT - 1;
-    // Within single quotes a backslash stands for itself: such a word is closed and opened again.
-    let mut quoted = false;
     while rest.width() > columns {
-        let tail = rest.split_off(cut_at(&rest, columns - 2));
-        for c in rest.chars() {
-            quoted ^= c == '\'';
+        let mut tail = rest.split_off(cut_at(&rest, columns - 2));
+        let mut open = open_quote(&rest);
+        if open.is_none()
+            && let Some(half) = rest.pop()
+        {
+            tail.insert(0, half);
+            open = open_quote(&rest);
         }
-        if quoted {
-            pieces.push(format!("{rest}'\\"));
-            rest = format!("{NO_INDENT}'{tail}");
-            quoted = false;
-        } else {
-            pieces.push(format!("{rest}\\"));
-            rest = format!("{NO_INDENT}{tail}");
-        }
+        // Within quotes a backslash stands for itself: such a word is closed and opened again.
+        let (close, again) = match open {
+            None | Some(Quote::None) => ("", ""),
+            Some(Quote::Plain) => ("'", "'"),
+            Some(Quote::Escaping) => ("'", "$'"),
+        };
+        pieces.push(format!("{rest}{close}\\"));
+        rest = format!("{NO_INDENT}{again}{tail}");
         columns = COLUMNS - 1;
     }
     pieces.push(rest);

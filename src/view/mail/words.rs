@@ -166,6 +166,26 @@ pub(super) fn common_name(name: &str) -> &str {
     }
 }
 
+/// A text of several lines as one word that bash, zsh and ksh read as it was.
+pub(super) fn shell_text(text: &str) -> String {
+    if !text.contains(['\n', '\r', '\t']) {
+        return shell_word(text);
+    }
+    let mut word = "$'".to_owned();
+    for c in text.chars() {
+        match c {
+            '\n' => word.push_str("\\n"),
+            '\r' => word.push_str("\\r"),
+            '\t' => word.push_str("\\t"),
+            '\\' => word.push_str("\\\\"),
+            '\'' => word.push_str("\\'"),
+            other => word.push(other),
+        }
+    }
+    word.push('\'');
+    word
+}
+
 /// A word that a shell reads as it stands.
 pub(super) fn shell_word(word: &str) -> String {
     let plain = !word.is_empty()

@@ -98,6 +98,7 @@ pub fn shop() -> Monitor {
                 ip_version: IpVersion::Any,
                 ca_pem: None,
                 client_certificate: None,
+                files: None,
                 verify_tls: true,
                 proxy: Proxy::None,
                 masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),

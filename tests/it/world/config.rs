@@ -81,6 +81,7 @@ fn target(name: &str) -> Target {
             ip_version: IpVersion::Any,
             ca_pem: None,
             client_certificate: None,
+            files: None,
             verify_tls: true,
             proxy: Proxy::None,
             masks: Masks::default(),
