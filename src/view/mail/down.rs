@@ -31,7 +31,7 @@ pub(super) fn about_one(tone: Tone, badge: String, about: &About) -> Doc {
         tone,
         badge,
         title: about.name.as_str().to_owned(),
-        link: Some(about.url.clone()),
+        link: Some(words::shown(&about.url)),
         ..Doc::default()
     }
 }

@@ -118,3 +118,28 @@ fn a_body_of_the_configuration_stands_in_it_as_it_is() {
     assert_eq!(after(&words, "--data-binary"), Some("@body"));
     assert_eq!(words.last().unwrap(), "https://example.com/");
 }
+
+#[test]
+fn a_secret_that_stands_in_a_url_is_mailed_nowhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = load(directory.path(), "method = \"GET\"\n");
+    let mut monitor = (*config.monitors[0]).clone();
+    let mut target = (*monitor.target).clone();
+    target.url = "https://example.com/?page=2&token=LITERAL9"
+        .parse()
+        .unwrap();
+    monitor.target = target.into();
+    for (name, mut parcel, around) in samples::all() {
+        for about in parcel.notices.iter_mut().filter_map(|n| n.about.as_mut()) {
+            about.url = monitor.url_shown();
+        }
+        let context = Context {
+            monitor: Some(&monitor),
+            ..around.context()
+        };
+        let mail = render(&parcel, &context);
+        assert!(!mail.text.contains("LITERAL9"), "{name}: {}", mail.text);
+        assert!(!mail.html.contains("LITERAL9"), "{name}: {}", mail.html);
+        assert!(!mail.subject.contains("LITERAL9"), "{name}");
+    }
+}
