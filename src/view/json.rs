@@ -397,7 +397,7 @@ impl Serialize for Ms {
 
 /// Milliseconds as seconds: a whole number where it is one.
 #[derive(Debug, Clone, Copy)]
-struct Seconds(u64);
+pub(super) struct Seconds(pub(super) u64);
 
 impl Serialize for Seconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

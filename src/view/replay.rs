@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::json::Seconds;
 use super::screen::{Screen, Tone};
 use super::table::{self, Cell, Column, Fit};
 use super::when::Clock;
@@ -122,7 +123,12 @@ fn of(row: &ReplayRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
 pub fn json(row: &ReplayRow) -> Value {
     let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let (would, was) = (row.would.as_ref(), row.was.as_ref());
-    let after = |leaving| row.after(leaving).map(|after| after.as_secs_f64());
+    let after = |leaving| {
+        let after = row.after(leaving)?;
+        Some(Seconds(
+            u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+        ))
+    };
     let decided = |leaving: Option<&Leaving>| text(leaving.map(|leaving| leaving.decided_at));
     let sent = |leaving: Option<&Leaving>| text(leaving.and_then(|leaving| leaving.sent_at));
     let within = |leaving: Option<&Leaving>| {
@@ -184,4 +190,29 @@ pub fn summary(rows: &[ReplayRow], mails: Mails) -> String {
         (None, _) => {}
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_printed_as_they_are() {
+        let at = Timestamp::from_ms;
+        let leaving = |sent_at| Leaving {
+            decided_at: at(1_795_377_602_300),
+            sent_at: Some(at(sent_at)),
+            within: None,
+        };
+        let row = ReplayRow {
+            monitor: "shop".into(),
+            kind: MailKind::Down,
+            opened_at: Some(at(1_795_377_600_000)),
+            would: Some(leaving(1_795_377_612_300)),
+            was: Some(leaving(1_795_377_662_000)),
+        };
+        let text = json(&row).to_string();
+        assert!(text.contains(r#""would_be_sent_after_s":12.3,"#), "{text}");
+        assert!(text.contains(r#""was_sent_after_s":62,"#), "{text}");
+    }
 }
