@@ -73,6 +73,7 @@ pub fn status(
     StatusRow {
         monitor: row.monitor.name.as_str().to_owned(),
         url: row.monitor.url.clone(),
+        enabled: true,
         state: shown.map_or(ShownState::Pending, |shown| shown.state),
         since: shown
             .map(|shown| shown.since)

@@ -33,7 +33,8 @@ const SPARKLINES_MAX: usize = 200;
     after_help = "Examples:\n  sitewatch status\n  sitewatch status shop blog\n  \
     sitewatch status --json | jq 'select(.state == \"down\")'\n\n\
     A state is unknown when the newest check is older than two intervals and\n\
-    its timeout, or no daemon runs."
+    its timeout, or no daemon runs. A monitor with enabled = false is listed as\n\
+    disabled, and unknown in JSON."
 )]
 pub struct Args {
     /// Only these monitors
@@ -195,7 +196,8 @@ fn collect(
         if let Some(monitor) = monitor {
             row.tags = monitor.tags.to_vec();
             row.note = monitor.note.to_string();
-            if daemon_runs && !row.flags.paused {
+            row.enabled = monitor.enabled;
+            if daemon_runs && monitor.enabled && !row.flags.paused {
                 row.next_check_at = next_check(monitor, place.config.as_ref(), clock.now);
             }
         }
@@ -239,6 +241,7 @@ fn never_seen(place: &Place, rows: &[StatusRow], args: &Args) -> Vec<StatusRow> 
         .map(|monitor| StatusRow {
             monitor: monitor.name.as_str().to_owned(),
             url: monitor.url_shown(),
+            enabled: true,
             state: ShownState::Pending,
             since: None,
             reason: None,
@@ -275,7 +278,7 @@ fn outdate(
             now.since(newest) > stored.monitor.interval * 2 + timeout
         }
     };
-    if (stale || !daemon_runs) && row.state != ShownState::Unknown {
+    if (stale || !daemon_runs || !row.enabled) && row.state != ShownState::Unknown {
         row.state = ShownState::Unknown;
         row.since = Some(newest);
         row.reason = None;

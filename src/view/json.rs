@@ -103,6 +103,7 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
         next_check_at: row.next_check_at.map(Utc),
         uptime_percent_24h: row.uptime_percent_24h,
         uptime_percent_30d: row.uptime_percent_30d,
+        enabled: row.enabled,
         tags: &row.tags,
         note: match audience {
             Audience::Owner => Some(&row.note),
@@ -278,6 +279,7 @@ pub struct StatusObject<'a> {
     next_check_at: Option<Utc>,
     uptime_percent_24h: Option<f64>,
     uptime_percent_30d: Option<f64>,
+    enabled: bool,
     tags: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,

@@ -171,6 +171,7 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
 #[test]
 fn a_status_names_its_flags() {
     let row = StatusRow {
+        enabled: true,
         monitor: "shop".into(),
         url: "https://shop/".into(),
         state: ShownState::Up,
@@ -198,7 +199,7 @@ fn a_status_names_its_flags() {
             r#"{"monitor":"shop","url":"https://shop/","state":"up","since":"2026-11-22T20:00:00.123Z","#,
             r#""flags":["muted","maintenance","parent_down"],"reason":null,"incident":null,"ack_note":null,"last_check":null,"#,
             r#""next_check_at":null,"uptime_percent_24h":99.94,"uptime_percent_30d":null,"#,
-            r#""tags":["prod"],"note":"on call: Kim"}"#,
+            r#""enabled":true,"tags":["prod"],"note":"on call: Kim"}"#,
             "\n"
         )
     );

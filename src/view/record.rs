@@ -13,6 +13,8 @@ pub struct StatusRow {
     pub monitor: String,
     /// Its URL, without userinfo, masked.
     pub url: String,
+    /// Whether it is checked at all.
+    pub enabled: bool,
     /// The state that is shown.
     pub state: ShownState,
     /// Since when; none where it was never seen.

@@ -10,6 +10,9 @@ use super::when::{self, Clock, grouped};
 use crate::domain::check::Check;
 use crate::policy::memory::ShownState;
 
+/// What is said of a monitor that the configuration keeps and does not have checked.
+const DISABLED: &str = "disabled";
+
 /// Writes the table.
 pub fn write(
     rows: &[StatusRow],
@@ -50,7 +53,7 @@ fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     };
     let mut cells = vec![
         Cell::from(row.monitor.as_str()),
-        Cell::toned(state_words(row), tone(row.state)),
+        Cell::toned(state_words(row), tone(row)),
         since.into(),
         last.map_or_else(|| "-".to_owned(), |check| when::ms(check.timings.total))
             .into(),
@@ -77,6 +80,9 @@ fn percent(value: Option<f64>) -> Cell {
 
 /// `DOWN 503`, `degraded: slow`, `up, maintenance`.
 pub fn state_words(row: &StatusRow) -> String {
+    if !row.enabled {
+        return DISABLED.to_owned();
+    }
     let last_status = row.last_check.as_ref().and_then(status_of_failure);
     let mut words = match (row.state, row.reason) {
         (ShownState::Down, reason) => {
@@ -108,8 +114,11 @@ fn status_of_failure(check: &Check) -> Option<u16> {
     (failure.kind == crate::domain::check::FailureKind::Status).then_some(check.status)?
 }
 
-const fn tone(state: ShownState) -> Tone {
-    match state {
+const fn tone(row: &StatusRow) -> Tone {
+    if !row.enabled {
+        return Tone::Faint;
+    }
+    match row.state {
         ShownState::Up => Tone::Good,
         ShownState::Degraded | ShownState::Unknown => Tone::Warning,
         ShownState::Down => Tone::Bad,
@@ -124,8 +133,9 @@ fn is_only_paused(row: &&StatusRow) -> bool {
 
 /// `4 sites: 3 up, 1 down`
 pub fn summary(rows: &[StatusRow]) -> String {
+    let enabled = || rows.iter().filter(|row| row.enabled);
     let count = |state| {
-        let rows = rows.iter().filter(|row| row.state == state);
+        let rows = enabled().filter(|row| row.state == state);
         rows.filter(|row| !is_only_paused(row)).count()
     };
     let words: Vec<String> = [
@@ -134,7 +144,8 @@ pub fn summary(rows: &[StatusRow]) -> String {
         ("down", count(ShownState::Down)),
         ("unknown", count(ShownState::Unknown)),
         ("pending", count(ShownState::Pending)),
-        ("paused", rows.iter().filter(is_only_paused).count()),
+        ("paused", enabled().filter(is_only_paused).count()),
+        (DISABLED, rows.len() - enabled().count()),
     ]
     .into_iter()
     .filter(|(_, count)| *count > 0)
@@ -164,6 +175,7 @@ mod tests {
 
     fn row(name: &str, state: ShownState, seconds: u64, reason: Option<FailureKind>) -> StatusRow {
         StatusRow {
+            enabled: true,
             monitor: name.into(),
             url: format!("https://{name}/"),
             state,
@@ -258,5 +270,14 @@ wiki\tup, maintenance\t2026-10-12T20:00:00.123+00:00\t-\t99.02 %\t-\thttps://wik
 3 sites: 1 up, 1 degraded, 1 down
 ",
         );
+    }
+
+    #[test]
+    fn what_is_disabled_is_neither_good_nor_bad() {
+        let mut old = row("old", ShownState::Unknown, 86_400, None);
+        old.enabled = false;
+        let rows = [old, row("shop", ShownState::Up, 60, None)];
+        assert_eq!(state_words(&rows[0]), "disabled");
+        assert_eq!(summary(&rows), "2 sites: 1 up, 1 disabled");
     }
 }

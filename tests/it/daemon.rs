@@ -642,3 +642,37 @@ async fn systemd_hears_ready_reloading_watchdog_and_stopping() {
             .any(|told| told.contains("STOPPING=1"))
     );
 }
+
+#[tokio::test]
+async fn a_disabled_monitor_is_listed_as_what_it_is() {
+    let site = Site::start(200);
+    let house = House::new("");
+    let on = monitor("shop", site.port);
+    let was = monitor("was", site.port);
+    house.configure("1s", &(on.clone() + &was));
+    let daemon = house.start().await;
+    let checked = |name: &str| {
+        let output = house.ask(&["history", name, "--json"]);
+        !output.stdout.is_empty()
+    };
+    house
+        .until("both are checked", || checked("shop") && checked("was"))
+        .await;
+    let off = format!("{}\nenabled = false\n\n", was.trim_end());
+    house.configure("1s", &(on + &off));
+    signal(&daemon, rustix::process::Signal::HUP);
+    let listed = || text(&house.ask(&["status"]).stdout);
+    house
+        .until("it is disabled", || {
+            listed().contains("2 sites: 1 up, 1 disabled")
+        })
+        .await;
+    let json = text(&house.ask(&["status", "was", "--json"]).stdout);
+    let row: serde_json::Value = serde_json::from_str(json.trim_end()).unwrap();
+    assert_eq!(row["state"], "unknown", "{json}");
+    assert_eq!(row["enabled"], false, "{json}");
+    assert!(
+        row["next_check_at"].is_null() && row["last_check"].is_object(),
+        "{json}"
+    );
+}

@@ -110,6 +110,7 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
     StatusRow {
         monitor: live.monitor.name.as_str().to_owned(),
         url: live.monitor.url_shown(),
+        enabled: true,
         state: live.shown.state,
         since: (live.shown.state != ShownState::Pending).then_some(live.shown.since),
         reason: live.shown.reason,
