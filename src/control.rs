@@ -159,6 +159,9 @@ pub struct DaemonStatus {
     /// Why no mail leaves, while the mail server refuses all of it.
     #[serde(default)]
     pub mail_pause: Option<String>,
+    /// That we are offline, while we are.
+    #[serde(default)]
+    pub blind: Option<String>,
     /// What is wrong with the daemon itself, a sentence each.
     pub troubles: Vec<String>,
     /// The one line of the unit's status.

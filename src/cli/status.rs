@@ -128,6 +128,7 @@ impl Daemon {
                     (true, 1) => "1 mail waiting".to_owned(),
                     (true, waiting) => format!("{waiting} mails waiting"),
                 });
+                parts.extend(status.blind.clone());
                 parts.extend(status.mail_pause.clone());
                 parts.extend(status.troubles.iter().cloned());
                 parts.push(format!(

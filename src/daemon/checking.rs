@@ -11,6 +11,8 @@ use super::recorder_entry::Entry;
 use super::recorder_queue::Door;
 use super::scheduler::{Outcome, World};
 use super::timetable::Missed;
+use url::Host;
+
 use crate::clock;
 use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
 use crate::domain::monitor::{Monitor, MonitorId};
@@ -58,6 +60,7 @@ impl Live {
             line: Mutex::new(Line::new(now, unfinished)),
             tools: RwLock::new(tools),
         });
+        live.show_line();
         if blind {
             tokio::spawn(Arc::clone(&live).look_for_the_end());
         }
@@ -126,7 +129,11 @@ impl Live {
                     .await
                     .unwrap_or(Canary::None);
                 let now = clock::now();
-                let heard = self.line().heard(canary, id, &monitor.name, check.at, now);
+                let here = is_here(monitor, check);
+                let heard = self
+                    .line()
+                    .heard(canary, here, id, &monitor.name, check.at, now);
+                self.show_line();
                 self.tell_blind_time(heard.over);
                 if heard.offline {
                     check.verdict = excused(check, "we are offline: no canary answers either");
@@ -139,6 +146,11 @@ impl Live {
                 }
             }
         }
+    }
+
+    fn show_line(&self) {
+        let since = self.line().blind_from().map_or(0, Timestamp::as_ms);
+        self.health.blind_since_ms.store(since, Relaxed);
     }
 
     fn went_blind(self: &Arc<Self>) {
@@ -179,6 +191,7 @@ impl Live {
             monitors = over.monitors,
             "we are online again; what was not verified meanwhile counts as unknown"
         );
+        self.show_line();
         self.door.push(Entry::SeesAgain(Box::new(over)));
     }
 }
@@ -236,6 +249,18 @@ impl World for Live {
     fn jumped(&self, _by_ms: i64) {
         self.line().jumped(clock::now());
     }
+}
+
+/// Whether a check was of a site on this machine.
+fn is_here(monitor: &Monitor, check: &Check) -> bool {
+    let written = match monitor.target.url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let seen = check.chain.remote_addr;
+    written || seen.is_some_and(|seen| seen.ip().to_canonical().is_loopback())
 }
 
 /// Whether a failure means that the whole of some deadline was spent waiting.

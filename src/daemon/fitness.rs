@@ -78,6 +78,17 @@ pub fn pause(health: &Health, now: Timestamp) -> Option<String> {
     ))
 }
 
+/// That we are offline, while we are, for a person. It is no trouble of ours.
+pub fn blind(health: &Health, now: Timestamp) -> Option<String> {
+    let since_ms = health.blind_since_ms.load(Relaxed);
+    (since_ms > 0).then(|| {
+        format!(
+            "OFFLINE for {}: sites fail and no canary answers; nothing is alerted until one does",
+            Human(now.since(Timestamp::from_ms(since_ms)))
+        )
+    })
+}
+
 /// Whether no check was later than its interval within the last minute.
 pub fn on_time(health: &Health, now: Timestamp) -> bool {
     let overdue_at_ms = health.overdue_at_ms.load(Relaxed);
@@ -170,6 +181,20 @@ mod tests {
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(count(4010), 3, "silent parts");
         assert_eq!(stuck(&health, Duration::from_secs(30)), Part::ALL);
+    }
+
+    #[test]
+    fn being_offline_is_said_and_is_no_trouble() {
+        let health = Health::new(at(0));
+        assert_eq!(blind(&health, at(10)), None);
+        health.blind_since_ms.store(at(10).as_ms(), Relaxed);
+        assert_eq!(
+            blind(&health, at(40)).as_deref(),
+            Some(
+                "OFFLINE for 30s: sites fail and no canary answers; nothing is alerted until one does"
+            )
+        );
+        assert_eq!(troubles(&health, at(40)), [] as [&str; 0]);
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub struct Health {
     pub mail_refused_at_ms: AtomicI64,
     /// Mails accepted since the start.
     pub mails_sent: AtomicU64,
+    /// Since when we are offline (Unix ms; 0: we are not, as far as we know).
+    pub blind_since_ms: AtomicI64,
     mail_pause: Mutex<Option<Pause>>,
     states: Mutex<States>,
 }
@@ -157,6 +159,7 @@ impl Health {
             mail_waits_since_ms: AtomicI64::new(0),
             mail_refused_at_ms: AtomicI64::new(0),
             mails_sent: AtomicU64::new(0),
+            blind_since_ms: AtomicI64::new(0),
             mail_pause: Mutex::default(),
             states: Mutex::default(),
         };

@@ -319,6 +319,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         mails_waiting: health.mails_waiting.load(Relaxed),
         mails: force.config.email.is_some(),
         mail_pause: fitness::pause(health, now).filter(|_| force.config.email.is_some()),
+        blind: fitness::blind(health, now),
         troubles: fitness::troubles(health, now),
         line: running.line(now),
     }

@@ -102,6 +102,8 @@ pub struct Line {
     guard_until: Option<Timestamp>,
     /// When a host other than this machine was last reached.
     reached_at: Option<Timestamp>,
+    /// When a site on this machine was.
+    reached_here_at: Option<Timestamp>,
     blind: Option<Blind>,
 }
 
@@ -118,6 +120,7 @@ impl Line {
         Self {
             guard_until: Some(now.plus(GUARD)),
             reached_at: None,
+            reached_here_at: None,
             blind: unfinished.map(|unfinished| Blind {
                 from: unfinished.from,
                 unverified: unfinished.unverified.into_iter().collect(),
@@ -130,11 +133,17 @@ impl Line {
     pub fn jumped(&mut self, now: Timestamp) {
         self.guard_until = Some(now.plus(GUARD));
         self.reached_at = None;
+        self.reached_here_at = None;
     }
 
     /// Whether we know that we cannot see.
     pub const fn is_blind(&self) -> bool {
         self.blind.is_some()
+    }
+
+    /// Since when we cannot see, while we know that.
+    pub fn blind_from(&self) -> Option<Timestamp> {
+        self.blind.as_ref().map(|blind| blind.from)
     }
 
     /// What this check is worth as it is.
@@ -163,27 +172,31 @@ impl Line {
         self.guard_until = None;
         if by.is_some_and(|address| address.ip().to_canonical().is_loopback()) {
             // This machine answers itself also when its line is cut.
+            self.reached_here_at = Some(now);
             return None;
         }
         self.reached_at = Some(now);
         self.sees_again(now)
     }
 
-    /// What the canaries said about a check that began at `at`, and what that changes.
+    /// What the canaries said about a check that began at `at`, and what that changes. `here`: of a site on this
+    /// machine, which no line lies before.
     pub fn heard(
         &mut self,
         canary: Canary,
+        here: bool,
         monitor: MonitorId,
         name: &MonitorName,
         at: Timestamp,
         now: Timestamp,
     ) -> Heard {
-        let was_blind_from = self.blind.as_ref().map(|blind| blind.from);
+        let was_blind_from = self.blind_from();
         let offline = match canary {
             Canary::None | Canary::Sings => false,
             Canary::Silent => true,
             Canary::MailServerSilent => self
                 .reached_at
+                .max(self.reached_here_at.filter(|_| here))
                 .is_none_or(|reached| now.since(reached) >= NOBODY_REACHED_FOR),
         };
         if offline {
@@ -207,9 +220,7 @@ impl Line {
             offline,
             began: offline && was_blind_from.is_none(),
             blind_from: self
-                .blind
-                .as_ref()
-                .map(|blind| blind.from)
+                .blind_from()
                 .filter(|from| Some(*from) != was_blind_from),
             over,
         }
@@ -350,15 +361,22 @@ mod tests {
     fn silent_canaries_make_one_blind_time() {
         let mut line = Line::new(at(0), None);
         assert!(
-            line.heard(Canary::Silent, SITE, &name("b"), at(10), at(12))
+            line.heard(Canary::Silent, false, SITE, &name("b"), at(10), at(12))
                 .offline
         );
         assert!(
-            line.heard(Canary::Silent, MonitorId(2), &name("a"), at(9), at(13))
-                .offline
+            line.heard(
+                Canary::Silent,
+                false,
+                MonitorId(2),
+                &name("a"),
+                at(9),
+                at(13)
+            )
+            .offline
         );
         assert!(
-            line.heard(Canary::Silent, SITE, &name("b"), at(70), at(72))
+            line.heard(Canary::Silent, false, SITE, &name("b"), at(70), at(72))
                 .offline
         );
         assert!(line.is_blind());
@@ -401,7 +419,14 @@ mod tests {
         assert_eq!(line.sees_again(at(302)), None);
         // It did not: a canary was silent afterwards.
         let mut line = Line::new(at(300), unfinished());
-        let heard = line.heard(Canary::Silent, MonitorId(2), &name("a"), at(420), at(421));
+        let heard = line.heard(
+            Canary::Silent,
+            false,
+            MonitorId(2),
+            &name("a"),
+            at(420),
+            at(421),
+        );
         assert!(heard.offline && !heard.began && heard.blind_from.is_none());
         let over = line.sees_again(at(500)).unwrap();
         assert_eq!(over.names, [name("a"), name("b")]);
@@ -421,7 +446,7 @@ mod tests {
     fn the_beginning_is_told_and_told_again_when_it_was_earlier() {
         let mut line = Line::new(at(0), None);
         let mut blind_from = |began: i64, now: i64| {
-            line.heard(Canary::Silent, SITE, &name("a"), at(began), at(now))
+            line.heard(Canary::Silent, false, SITE, &name("a"), at(began), at(now))
                 .blind_from
         };
         assert_eq!(blind_from(10, 12), Some(at(10)));
@@ -432,14 +457,14 @@ mod tests {
     #[test]
     fn a_canary_that_answers_ends_a_blind_time_at_once() {
         let mut line = Line::new(at(0), None);
-        let silent = line.heard(Canary::Silent, SITE, &name("a"), at(10), at(12));
+        let silent = line.heard(Canary::Silent, false, SITE, &name("a"), at(10), at(12));
         assert!(silent.offline && silent.began);
         assert!(
             !line
-                .heard(Canary::Silent, SITE, &name("a"), at(20), at(22))
+                .heard(Canary::Silent, false, SITE, &name("a"), at(20), at(22))
                 .began
         );
-        let sings = line.heard(Canary::Sings, SITE, &name("a"), at(30), at(31));
+        let sings = line.heard(Canary::Sings, false, SITE, &name("a"), at(30), at(31));
         assert!(!sings.offline);
         let over = sings.over.unwrap();
         assert_eq!((over.from, over.to), (at(10), at(31)));
@@ -453,23 +478,44 @@ mod tests {
         line.reached(away(), at(0));
         assert!(
             !line
-                .heard(silent, SITE, &name("a"), at(110), at(119))
+                .heard(silent, false, SITE, &name("a"), at(110), at(119))
                 .offline
         );
         assert!(
-            line.heard(silent, SITE, &name("a"), at(115), at(120))
+            line.heard(silent, false, SITE, &name("a"), at(115), at(120))
+                .offline
+        );
+        // A site on this machine bears witness for others on it, and for nobody else.
+        let mut line = Line::new(at(0), None);
+        line.reached(here(), at(100));
+        assert!(
+            !line
+                .heard(silent, true, SITE, &name("a"), at(110), at(112))
+                .offline
+        );
+        assert!(
+            line.heard(silent, true, SITE, &name("a"), at(215), at(220))
                 .offline
         );
         let mut line = Line::new(at(0), None);
-        assert!(line.heard(silent, SITE, &name("a"), at(1), at(2)).offline);
+        line.reached(here(), at(100));
         assert!(
-            !line
-                .heard(Canary::Sings, SITE, &name("a"), at(3), at(4))
+            line.heard(silent, false, SITE, &name("a"), at(110), at(112))
+                .offline
+        );
+        let mut line = Line::new(at(0), None);
+        assert!(
+            line.heard(silent, false, SITE, &name("a"), at(1), at(2))
                 .offline
         );
         assert!(
             !line
-                .heard(Canary::None, SITE, &name("a"), at(3), at(4))
+                .heard(Canary::Sings, false, SITE, &name("a"), at(3), at(4))
+                .offline
+        );
+        assert!(
+            !line
+                .heard(Canary::None, false, SITE, &name("a"), at(3), at(4))
                 .offline
         );
     }
