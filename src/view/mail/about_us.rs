@@ -62,7 +62,8 @@ pub(super) fn blind(
     );
     doc.prose(
         "Look at",
-        "the line, router and name servers of this host; [connectivity].canaries, if they are what failed",
+        "the line, router and name servers of this host; [connectivity].canaries (by default the mail \
+         server), if they are what failed",
     );
     doc.footer = notes::footer(ctx, "");
     doc

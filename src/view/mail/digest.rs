@@ -71,6 +71,8 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
             format!("{hidden} more, which `sitewatch status` shows"),
         );
     }
+    let told = notices.iter().filter_map(|notice| notice.about.as_ref());
+    notes::others_down(&mut doc, &told.map(|about| &about.name).collect(), ctx);
     acknowledged(&mut doc, notices, ctx);
     doc.part(
         "More",

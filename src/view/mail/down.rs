@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::check::{Chain, Check, FailureKind};
+use crate::domain::check::{Chain, Check, FailureKind, Verdict};
 use crate::domain::incident::{Cause, IncidentKey};
 use crate::domain::notice::About;
 use crate::domain::span::Written;
@@ -254,22 +254,49 @@ pub(super) fn flapping(
         about.name,
         words::span(within)
     ));
+    let failed = std::iter::once(check)
+        .chain(&ctx.history.checks)
+        .filter(|known| matches!(known.verdict, Verdict::Down(_)))
+        .max_by_key(|known| known.at);
+    let cause = failed.and_then(|failed| {
+        let failure = failed.verdict.failure()?.clone();
+        let status = failed.status;
+        Some(Cause { failure, status })
+    });
+    doc.lead.push(swing(check, cause.as_ref()));
     notes::delay(&mut doc, ctx);
+    if let (Some(cause), Some(failed)) = (&cause, failed) {
+        diagnosis::meaning(&mut doc, cause, failed);
+    }
     doc.prose(
-        "Look at",
+        "Typical are",
         "a limit that is just reached (memory, connections, workers), a crash loop, one bad backend \
          behind a load balancer, a timeout close to the usual time",
     );
-    diagnosis::expectation(&mut doc, check, ctx);
+    diagnosis::expectation(&mut doc, failed.unwrap_or(check), ctx);
     diagnosis::way(&mut doc, check, None);
     diagnosis::times(&mut doc, check, ctx);
     diagnosis::checks(&mut doc, check, None, ctx);
     notes::month(&mut doc, ctx);
     notes::note(&mut doc, ctx);
     notes::try_it(&mut doc, ctx);
-    notes::commands(&mut doc, about, "2h");
+    notes::more(&mut doc, about, "2h");
+    notes::mute(&mut doc, about);
     doc.footer = notes::footer(ctx, "");
     doc
+}
+
+/// What it was at the newest check, and what it says when it is down.
+fn swing(check: &Check, cause: Option<&Cause>) -> String {
+    let cause = cause.map(|cause| words::cause_name(&cause.failure, cause.status));
+    match (check.verdict.is_good(), cause) {
+        (true, Some(cause)) => {
+            format!("Its newest check was good; the newest failed one: {cause}.")
+        }
+        (true, None) => "Its newest check was good.".to_owned(),
+        (false, Some(cause)) => format!("Its newest check failed: {cause}."),
+        (false, None) => "Its newest check failed.".to_owned(),
+    }
 }
 
 /// Another chain than before.

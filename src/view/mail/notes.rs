@@ -1,9 +1,12 @@
 //! What stands at the end of mails about a monitor: neighbours, 30 days, note, commands; and why it is late.
 
+use std::collections::BTreeSet;
+
 use crate::domain::incident::IncidentKey;
+use crate::domain::monitor::MonitorName;
 use crate::domain::notice::About;
 
-use super::context::Context;
+use super::context::{Context, OtherDown};
 use super::curl;
 use super::doc::{Body, Doc};
 use super::words::{self, shell_word};
@@ -22,9 +25,21 @@ pub(super) fn also_down(doc: &mut Doc, ctx: &Context) {
         doc.prose("Also failing", confirming.unwrap_or_default());
         return;
     }
-    let mut names: Vec<String> = ctx
-        .also_down
-        .iter()
+    let mut names = named(ctx.also_down.iter(), ctx);
+    names.extend(confirming);
+    doc.prose("Also down now", names.join(", "));
+}
+
+/// Those that are down and are told nothing of here.
+pub(super) fn others_down(doc: &mut Doc, but: &BTreeSet<&MonitorName>, ctx: &Context) {
+    let others = ctx.also_down.iter();
+    let others = others.filter(|other| !but.contains(&other.name));
+    doc.prose("Also down now", named(others, ctx).join(", "));
+}
+
+fn named<'a>(others: impl Iterator<Item = &'a OtherDown> + Clone, ctx: &Context) -> Vec<String> {
+    let mut names: Vec<String> = others
+        .clone()
         .take(OTHERS_MAX)
         .map(|other| {
             format!(
@@ -34,11 +49,10 @@ pub(super) fn also_down(doc: &mut Doc, ctx: &Context) {
             )
         })
         .collect();
-    if let more @ 1.. = ctx.also_down.len().saturating_sub(OTHERS_MAX) {
+    if let more @ 1.. = others.count().saturating_sub(OTHERS_MAX) {
         names.push(format!("and {more} more"));
     }
-    names.extend(confirming);
-    doc.prose("Also down now", names.join(", "));
+    names
 }
 
 /// The last thirty days.
@@ -98,6 +112,12 @@ pub(super) fn more(doc: &mut Doc, about: &About, since: &str) {
 pub(super) fn commands(doc: &mut Doc, about: &About, since: &str) {
     more(doc, about, since);
     let words = command("sitewatch ack", about, "--for 2h --note 'who, what'");
+    doc.part("Silence", Body::Command(words));
+}
+
+/// The command that holds the mails of a monitor that need not be down.
+pub(super) fn mute(doc: &mut Doc, about: &About) {
+    let words = command("sitewatch mute", about, "--for 2h");
     doc.part("Silence", Body::Command(words));
 }
 

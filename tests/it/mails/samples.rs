@@ -449,6 +449,13 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         opened_at: at(1),
     }));
     storm.confirming = 37;
+    // Of these only the second is told of nowhere else in the mail.
+    for (other, since) in [("blog", 1), ("mail", -7200)] {
+        storm.also_down.push(OtherDown {
+            name: name(other),
+            since: at(since),
+        });
+    }
     let merged = Parcel {
         kind: MailKind::WasDown,
         notices: vec![
@@ -559,6 +566,19 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                     check: Box::new(check(22, 503, 1001)),
                 },
                 22,
+            ),
+            around(32),
+        ),
+        (
+            "flapping_good_now",
+            one(
+                News::Flapping {
+                    incident: Some(incident()),
+                    changes: 6,
+                    within: Duration::from_secs(7200),
+                    check: Box::new(check(29, 200, 180)),
+                },
+                29,
             ),
             around(32),
         ),
