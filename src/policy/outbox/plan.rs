@@ -321,8 +321,8 @@ mod tests {
     }
 
     /// One row a word: `7:down/a@0` is row 7, a DOWN of monitor a, queued at second 0; `!450` tried, put off for
-    /// the recipient until 450, last tried half-way; `~450` the message put off; `?450` the outcome unknown. A `still_down+` is
-    /// the first that its recipient hears.
+    /// the recipient until 450, last tried half-way; `~450` the message put off; `?450` the outcome unknown.
+    /// A `still_down+` is the first that its recipient hears.
     fn lane(words: &str) -> Lane {
         let waiting = words
             .split_whitespace()
