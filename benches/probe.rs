@@ -221,7 +221,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
 
 struct Ours {
     prober: Prober,
-    target: Arc<Target>,
+    target: Target,
     expectation: Expectation,
 }
 
@@ -230,8 +230,8 @@ impl Ours {
         let scheme = if secure { "https" } else { "http" };
         Self {
             prober: Prober::new(&DnsSettings::default()).expect("a prober"),
-            target: Arc::new(Target::new(
-                Url::parse(&format!("{scheme}://{address}/")).expect("a URL"),
+            target: Target::new(
+                &Url::parse(&format!("{scheme}://{address}/")).expect("a URL"),
                 Manner {
                     method: Method::Get,
                     headers: Vec::new(),
@@ -253,7 +253,7 @@ impl Ours {
                     proxy: Proxy::None,
                     masks: Masks::default(),
                 },
-            )),
+            ),
             expectation: Expectation {
                 status: StatusSet::parse(["2xx"]).expect("a class"),
                 final_url: None,

@@ -161,27 +161,31 @@ fn upkeep(
 }
 
 fn check(at: Timestamp, verdict: Verdict, chain: &Arc<Chain>) -> Check {
-    let time = |us| Some(Micros(us + u32::try_from(at.as_ms() % 997).unwrap_or(0)));
+    let time = |us| {
+        Some(Micros::new(
+            us + u32::try_from(at.as_ms() % 997).unwrap_or(0),
+        ))
+    };
     Check {
         at,
         verdict,
         status: Some(200),
         chain: Arc::clone(chain),
-        redirect_times: Vec::new(),
+        redirect_times: Box::default(),
         timings: Timings {
             dns: time(1000),
             connect: time(2000),
             tls: time(20_000),
             ttfb: time(40_000),
             body: time(300),
-            total: Micros(64_000),
+            total: Micros::new(64_000),
         },
         http_version: None,
         body_bytes: 1256,
         retry_after_s: None,
         certificate: None,
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }
 

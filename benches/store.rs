@@ -147,15 +147,15 @@ impl Site {
             redirect_times: chain
                 .redirects
                 .iter()
-                .map(|_| Micros(15_000 + dice.roll(9000)))
+                .map(|_| Micros::new(15_000 + dice.roll(9000)))
                 .collect(),
             timings: Timings {
-                dns: Some(Micros(dns)),
-                connect: Some(Micros(connect)),
-                tls: Some(Micros(tls)),
-                ttfb: Some(Micros(ttfb)),
-                body: Some(Micros(body)),
-                total: Micros(dns + connect + tls + ttfb + body + dice.roll(500)),
+                dns: Some(Micros::new(dns)),
+                connect: Some(Micros::new(connect)),
+                tls: Some(Micros::new(tls)),
+                ttfb: Some(Micros::new(ttfb)),
+                body: Some(Micros::new(body)),
+                total: Micros::new(dns + connect + tls + ttfb + body + dice.roll(500)),
             },
             http_version: Some(HttpVersion::Http11),
             body_bytes: if dice.roll(4) == 0 {
@@ -166,7 +166,7 @@ impl Site {
             retry_after_s: None,
             certificate: Some(Arc::clone(&self.certificate)),
             excerpt: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
         }
     }
 }

@@ -60,7 +60,7 @@ pub struct Args {
 struct Site {
     name: String,
     url: String,
-    target: Arc<Target>,
+    target: Target,
     expectation: Arc<Expectation>,
 }
 
@@ -343,7 +343,7 @@ fn of_monitor(monitor: &Monitor) -> Site {
     Site {
         name: monitor.name.as_str().to_owned(),
         url: monitor.url_shown(),
-        target: Arc::clone(&monitor.target),
+        target: monitor.target.clone(),
         expectation: Arc::clone(&monitor.expectation),
     }
 }
@@ -390,7 +390,7 @@ fn of_url(text: &str) -> Result<Site, CliError> {
         proxy: Proxy::None,
         masks: Masks::new(password),
     };
-    let target = Target::new(url, manner);
+    let target = Target::new(&url, manner);
     let days = |days: u64| Duration::from_secs(days * 86_400);
     let expectation = Expectation {
         status: StatusSet::parse(["2xx"]).expect("a class is a status set"),
@@ -404,9 +404,9 @@ fn of_url(text: &str) -> Result<Site, CliError> {
         certificate_expiry: vec![days(21), days(7), days(1)],
     };
     Ok(Site {
-        name: MonitorName::from_url(&target.url).as_str().to_owned(),
-        url: mask::without_userinfo(&target.url),
-        target: Arc::new(target),
+        name: MonitorName::from_url(&target.url()).as_str().to_owned(),
+        url: mask::without_userinfo(&target.url()),
+        target,
         expectation: Arc::new(expectation),
     })
 }

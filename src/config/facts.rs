@@ -76,7 +76,7 @@ pub(super) fn of_target(target: &Target) -> Vec<Fact> {
     };
     let url_shown = target
         .masks
-        .apply(&mask::shown(&mask::without_userinfo(&target.url)))
+        .apply(&mask::shown(&mask::without_userinfo(&target.url())))
         .into_owned();
     let size = |bytes: Option<&[u8]>| {
         bytes.map_or_else(
@@ -87,7 +87,7 @@ pub(super) fn of_target(target: &Target) -> Vec<Fact> {
     let hex = |bytes: Option<&[u8]>| format!("{bytes:?}");
     let certificate = target.client_certificate.as_ref();
     vec![
-        hidden("url", &target.url, url_shown),
+        hidden("url", target.url_text(), url_shown),
         fact("method", target.method.as_str()),
         hidden("headers", headers.join("\n"), format!("[{header_names}]")),
         hidden(

@@ -20,7 +20,7 @@ use super::value;
 use crate::domain::address::Address;
 use crate::domain::expectation::Expectation;
 use crate::domain::mask::Masks;
-use crate::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
+use crate::domain::monitor::{Labels, Monitor, MonitorName, Rules, Schedule};
 use crate::domain::target::{Manner, Target};
 
 /// What all monitors have in common: `[defaults]` read once, shared by those that change nothing of it.
@@ -108,12 +108,8 @@ pub(super) fn template<'t>(
 /// The keys that decide nothing by themselves.
 #[derive(Clone)]
 struct Common {
-    tags: Arc<[String]>,
+    labels: Arc<Labels>,
     depends_on: Vec<Placed<MonitorName>>,
-    parents: Arc<[MonitorName]>,
-    note: Arc<str>,
-    enabled: bool,
-    public: bool,
 }
 
 impl Common {
@@ -122,15 +118,19 @@ impl Common {
     fn read(reading: &mut Reading<'_>, table: &Table<'_>) -> Self {
         let tags = reading.texts(table, "tags").into();
         let depends_on = names(reading, table, "depends_on");
-        Self {
+        let labels = Labels {
             tags,
-            parents: depends_on.iter().map(|name| name.it.clone()).collect(),
-            depends_on,
+            depends_on: depends_on.iter().map(|name| name.it.clone()).collect(),
             note: reading
                 .some_text(table, "note")
                 .map_or_else(|| "".into(), |text| text.value.into()),
             enabled: reading.flag(table, "enabled", true),
             public: reading.flag(table, "public", true),
+            renamed_from: None,
+        };
+        Self {
+            labels: Arc::new(labels),
+            depends_on,
         }
     }
 }
@@ -140,6 +140,7 @@ impl Common {
 struct Shared {
     rules: RefCell<VecDeque<Arc<Rules>>>,
     manners: RefCell<VecDeque<Arc<Manner>>>,
+    labels: RefCell<VecDeque<Arc<Labels>>>,
 }
 
 /// Lists repeat the same handful of wishes; more would cost time where every monitor differs.
@@ -266,10 +267,7 @@ fn draft(
     let given = url.clone().unwrap_or_else(placeholder);
     let target = match &template.target {
         Some(shared) if !table.has_any(&target::KEYS) && target::has_no_userinfo(&given) => {
-            Some(Target {
-                url: given,
-                manner: Arc::clone(&shared.manner),
-            })
+            Some(Target::sharing(&given, Arc::clone(&shared.manner)))
         }
         _ => target::target(reading, table, given, &mut secrets),
     };
@@ -287,18 +285,17 @@ fn draft(
     target.manner = share(&template.last.manners, target.manner);
     check_together(reading, table, &target, &expectation, &rules);
     url?;
+    let mut labels = common.labels;
+    if let Some(renamed_from) = &renamed_from {
+        Arc::make_mut(&mut labels).renamed_from = Some(renamed_from.it.clone());
+    }
     let monitor = Monitor {
         name: named?.name.clone(),
-        enabled: common.enabled,
-        tags: common.tags,
         schedule,
-        target: Arc::new(target),
+        target,
         expectation,
         rules,
-        depends_on: common.parents,
-        note: common.note,
-        public: common.public,
-        renamed_from: renamed_from.as_ref().map(|name| name.it.clone()),
+        labels: share(&template.last.labels, labels),
     };
     Some(Draft {
         monitor: Arc::new(monitor),
@@ -331,14 +328,14 @@ fn check_together(
             );
         }
     }
-    if target.url.scheme() == "https" && !target.verify_tls {
+    if target.url_text().starts_with("https:") && !target.verify_tls {
         match table.get("verify_tls") {
             Some(found) if found.inherited => reading.unverified.push(found.place),
             found => reading.warn(
                 found.map_or(table.header, |found| found.place),
                 format!(
                     "{} is checked without looking at its certificate (`verify_tls = false`)",
-                    super::redact::sentence(target.url.as_str())
+                    super::redact::sentence(target.url_text())
                 ),
             ),
         }

@@ -86,7 +86,7 @@ pub(super) fn target(
     let verify_tls = reading.flag(table, "verify_tls", true);
     let proxy = proxy(reading, table, secrets);
     Some(Target::new(
-        url,
+        &url,
         Manner {
             method: method?,
             headers,

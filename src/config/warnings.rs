@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::reading::Reading;
 use super::source::in_order;
 use crate::domain::monitor::Monitor;
@@ -57,12 +59,15 @@ pub(super) fn of_watched_mail_server(
     host: &str,
     monitors: &[Arc<Monitor>],
 ) {
+    // Hosts of URLs are in small letters; a look at the text spares reading every URL.
+    let host_text = host.to_ascii_lowercase();
     let watched = monitors.iter().find(|monitor| {
-        monitor
-            .target
-            .url
-            .host_str()
-            .is_some_and(|watched| watched.trim_matches(['[', ']']).eq_ignore_ascii_case(host))
+        let target = &monitor.target;
+        let has_it = |url: Url| {
+            url.host_str()
+                .is_some_and(|it| it.trim_matches(['[', ']']) == host_text)
+        };
+        target.url_text().contains(&host_text) && has_it(target.url())
     });
     if let Some(monitor) = watched {
         let message = format!(

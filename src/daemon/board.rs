@@ -1,7 +1,6 @@
 //! What every monitor shows just now, for whoever asks often: the control socket, pages and metrics read
 //! it without touching the database.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::check::Check;
@@ -26,21 +25,22 @@ pub struct Live {
     pub ack_note: Option<Arc<str>>,
 }
 
-/// All monitors. Cheap to clone and to share between threads.
+/// All monitors, by number. Cheap to clone and to share between threads.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<RwLock<HashMap<MonitorId, Live>>>);
+pub struct Board(Arc<RwLock<Vec<Live>>>);
 
 impl Board {
     /// One monitor.
     pub fn get(&self, id: MonitorId) -> Option<Live> {
         let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        lives.get(&id).cloned()
+        let place = lives.binary_search_by_key(&id, |live| live.id).ok()?;
+        Some(lives[place].clone())
     }
 
     /// All of them, by name.
     pub fn all(&self) -> Vec<Live> {
         let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<Live> = lives.values().cloned().collect();
+        let mut all: Vec<Live> = lives.clone();
         drop(lives);
         all.sort_by(|a, b| a.monitor.name.cmp(&b.monitor.name));
         all
@@ -49,7 +49,7 @@ impl Board {
     /// Whose mails are held back now.
     pub fn silenced(&self) -> Silenced {
         let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let holds = lives.values().filter_map(|live| {
+        let holds = lives.iter().filter_map(|live| {
             let flags = live.shown.flags;
             let why = match (flags.maintenance, flags.muted) {
                 (true, _) => Hold::Maintenance,
@@ -64,7 +64,7 @@ impl Board {
     /// Looks at what is shown of each, without the checks. The board is held meanwhile: be quick.
     pub fn each(&self, mut look: impl FnMut(MonitorId, &Shown)) {
         let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        for live in lives.values() {
+        for live in lives.iter() {
             look(live.id, &live.shown);
         }
     }
@@ -82,12 +82,21 @@ impl Board {
     /// Puts up or replaces some; the recorder's side.
     pub(super) fn put(&self, changed: impl IntoIterator<Item = Live>) {
         let mut lives = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        lives.extend(changed.into_iter().map(|live| (live.id, live)));
+        let known = lives.len();
+        for live in changed {
+            match lives[..known].binary_search_by_key(&live.id, |live| live.id) {
+                Ok(place) => lives[place] = live,
+                Err(_) => lives.push(live),
+            }
+        }
+        if lives.len() > known {
+            lives.sort_unstable_by_key(|live| live.id);
+        }
     }
 
     /// Takes down whoever is not wanted any more; the recorder's side.
     pub(super) fn keep(&self, wanted: impl Fn(MonitorId) -> bool) {
         let mut lives = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        lives.retain(|id, _| wanted(*id));
+        lives.retain(|live| wanted(live.id));
     }
 }

@@ -80,7 +80,7 @@ impl Aviary {
             Canaries::Urls(urls) => {
                 let mut asked = JoinSet::new();
                 for url in urls {
-                    let target = Arc::new(canary_target(url.clone()));
+                    let target = canary_target(url);
                     let prober = Arc::clone(&self.prober);
                     asked.spawn(async move {
                         let probe = prober.run(&target, clock::now()).await;
@@ -99,7 +99,7 @@ impl Aviary {
 }
 
 /// Any answer at all will do, so the first one is enough and its status is all the same.
-fn canary_target(url: Url) -> Target {
+fn canary_target(url: &Url) -> Target {
     Target::new(
         url,
         Manner {

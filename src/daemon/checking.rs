@@ -253,7 +253,8 @@ impl World for Live {
 
 /// Whether a check was of a site on this machine.
 fn is_here(monitor: &Monitor, check: &Check) -> bool {
-    let written = match monitor.target.url.host() {
+    let url = monitor.target.url();
+    let written = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
@@ -298,7 +299,7 @@ fn nothing_seen(monitor: &Monitor, at: Timestamp, took: Duration) -> Check {
             final_url: monitor.url_shown(),
             ..Chain::default()
         }),
-        redirect_times: Vec::new(),
+        redirect_times: Box::default(),
         timings: Timings {
             total: Micros::of(took),
             ..Timings::default()
@@ -308,6 +309,6 @@ fn nothing_seen(monitor: &Monitor, at: Timestamp, took: Duration) -> Check {
         retry_after_s: None,
         certificate: None,
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }

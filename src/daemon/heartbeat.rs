@@ -85,9 +85,7 @@ async fn pulse(settings: &HeartbeatSettings, prober: &Arc<Prober>, health: &Heal
 
 /// One request; whether it was answered at all.
 async fn ping(url: &Url, prober: &Arc<Prober>) -> bool {
-    let probe = prober
-        .run(&Arc::new(target(url.clone())), clock::now())
-        .await;
+    let probe = prober.run(&target(url), clock::now()).await;
     match probe.end {
         End::Answered(answer) if answer.hop.status < 400 => true,
         End::Answered(answer) => {
@@ -102,7 +100,7 @@ async fn ping(url: &Url, prober: &Arc<Prober>) -> bool {
     }
 }
 
-fn target(url: Url) -> Target {
+fn target(url: &Url) -> Target {
     Target::new(
         url,
         Manner {

@@ -15,6 +15,7 @@ use super::recorder_entry::{Enrolled, Entry, Outcome, Turn, Upkeep, UpkeepWork};
 use super::recorder_roster::Slot;
 use super::recorder_staged::{Deed, Origin, Staged};
 use crate::config::Config;
+use crate::domain::check::Check;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::delivery::Settled;
@@ -52,6 +53,12 @@ pub struct Recorder {
     pub(super) turns: Vec<Turn>,
     pub(super) board: Board,
     pub(super) touched: Vec<usize>,
+    /// Checks of this batch whose copies are kept; freed together at its end.
+    #[expect(
+        clippy::vec_box,
+        reason = "out of their boxes, the boxes would be freed at once"
+    )]
+    pub(super) copied: Vec<Box<Check>>,
     pub(super) parents: Vec<Parent>,
     pub(super) failure: Option<Failure>,
     pub(super) stopped: bool,
@@ -98,6 +105,7 @@ impl Recorder {
             turns: Vec::new(),
             board: Board::default(),
             touched: Vec::new(),
+            copied: Vec::new(),
             parents: Vec::new(),
             failure: None,
             stopped: false,
@@ -199,6 +207,7 @@ impl Recorder {
         for entry in entries {
             self.stage(entry, now);
         }
+        self.copied.clear();
         let mut mails = false;
         if self.should_write(now) {
             mails =

@@ -133,7 +133,7 @@ impl Recorder {
                 let at = now;
                 self.staged.deed(Deed::EndSpans { monitor, kind, at }, now);
             }
-            for number in slot.windows.clone() {
+            for number in slot.windows().to_vec() {
                 self.note_window(place, number, now);
             }
             let _ = self.step(place, Event::Reconfigured { url_changed }, now);
@@ -149,7 +149,7 @@ impl Recorder {
             // Its parents were made due when it began to fail, which may not have reached the scheduler.
             if let Status::Suspect { first_bad, .. } = &slot.memory.kept.status {
                 let unless_since = *first_bad;
-                for parent in &slot.parents {
+                for parent in slot.parents() {
                     let monitor = self.slots[*parent].id;
                     self.turns.push(Turn::CheckNow {
                         monitor,

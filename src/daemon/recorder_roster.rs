@@ -25,12 +25,8 @@ pub(super) struct Slot {
     pub(super) touched: bool,
     /// Whether it was failing when those that depend on it were last told.
     pub(super) was_failing: bool,
-    /// Places of what it depends on.
-    pub(super) parents: Box<[usize]>,
-    /// Places of those that depend on it.
-    pub(super) children: Vec<usize>,
-    /// Numbers of the windows that cover it.
-    pub(super) windows: Box<[usize]>,
+    /// What it is connected with; nothing for most.
+    pub(super) ties: Option<Box<Ties>>,
     /// When it wants a tick.
     pub(super) wake_at: Option<Timestamp>,
     /// The beginning of its newest check: the next one is later, whatever the clock says.
@@ -39,7 +35,37 @@ pub(super) struct Slot {
     pub(super) clock_at: Option<Timestamp>,
 }
 
+/// What connects a monitor with others and with the calendar.
+#[derive(Debug, Default)]
+pub(super) struct Ties {
+    /// Places of what it depends on.
+    parents: Vec<usize>,
+    /// Places of those that depend on it.
+    children: Vec<usize>,
+    /// Numbers of the windows that cover it.
+    windows: Vec<usize>,
+}
+
 impl Slot {
+    /// Places of what it depends on.
+    pub(super) fn parents(&self) -> &[usize] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.parents)
+    }
+
+    /// Places of those that depend on it.
+    pub(super) fn children(&self) -> &[usize] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.children)
+    }
+
+    /// Numbers of the windows that cover it.
+    pub(super) fn windows(&self) -> &[usize] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.windows)
+    }
+
+    fn ties(&mut self) -> &mut Ties {
+        self.ties.get_or_insert_default()
+    }
+
     pub(super) fn new(id: MonitorId, monitor: Arc<Monitor>, memory: Memory) -> Self {
         let newest = memory.recent.newest.as_ref();
         Self {
@@ -50,9 +76,7 @@ impl Slot {
             was_failing: Parent::of(&memory.kept.status, None).failing,
             dirty: false,
             touched: true,
-            parents: Box::default(),
-            children: Vec::new(),
-            windows: Box::default(),
+            ties: None,
             wake_at: None,
             memory,
         }
@@ -122,20 +146,25 @@ pub(super) fn connect(slots: &mut [Slot], windows: &Windows) -> HashMap<MonitorI
         .map(|(place, slot)| (slot.monitor.name.clone(), place))
         .collect();
     for slot in slots.iter_mut() {
-        slot.children.clear();
-        slot.windows = windows.covering(&slot.monitor).into();
+        slot.ties = None;
+        let covering = windows.covering(&slot.monitor);
+        if !covering.is_empty() {
+            slot.ties().windows = covering;
+        }
     }
     for place in 0..slots.len() {
         let names = &slots[place].monitor.depends_on;
-        let parents: Box<[usize]> = names
+        let parents: Vec<usize> = names
             .iter()
             .filter_map(|name| places.get(name).copied())
             .filter(|parent| *parent != place)
             .collect();
         for parent in &parents {
-            slots[*parent].children.push(place);
+            slots[*parent].ties().children.push(place);
         }
-        slots[place].parents = parents;
+        if !parents.is_empty() {
+            slots[place].ties().parents = parents;
+        }
     }
     slots
         .iter()

@@ -36,7 +36,7 @@ impl Recorder {
 
     fn window_changed(&mut self, number: usize, now: Timestamp) {
         for place in 0..self.slots.len() {
-            if self.slots[place].windows.contains(&number) {
+            if self.slots[place].windows().contains(&number) {
                 self.note_window(place, number, now);
                 let _ = self.step(place, Event::Tick, now);
             }
@@ -59,7 +59,7 @@ impl Recorder {
     /// Decides what follows from one entry.
     pub(super) fn stage(&mut self, entry: Entry, now: Timestamp) {
         match entry {
-            Entry::Checked { monitor, check } => self.checked(monitor, *check, now),
+            Entry::Checked { monitor, check } => self.checked(monitor, check, now),
             Entry::Missed {
                 monitor,
                 from,
@@ -102,19 +102,22 @@ impl Recorder {
         }
     }
 
-    fn checked(&mut self, monitor: MonitorId, mut check: Check, now: Timestamp) {
+    fn checked(&mut self, monitor: MonitorId, original: Box<Check>, now: Timestamp) {
         // A monitor that left while its check was on its way: nobody asks for the result.
         let Some(place) = self.places.get(&monitor).copied() else {
             return;
         };
         let slot = &mut self.slots[place];
-        check.at = slot.moment(check.at);
+        let at = slot.moment(original.at);
         let newest = slot.memory.recent.newest.as_ref();
-        check.chain = kept_once(&check.chain, newest.map(|newest| &newest.chain));
-        check.certificate = check.certificate.map(|certificate| {
+        let mut check = Check::clone(&original);
+        check.at = at;
+        check.chain = kept_once(&original.chain, newest.map(|newest| &newest.chain));
+        check.certificate = original.certificate.as_ref().map(|certificate| {
             let before = newest.and_then(|newest| newest.certificate.as_ref());
-            kept_once(&certificate, before)
+            kept_once(certificate, before)
         });
+        self.copied.push(original);
         let check = Arc::new(check);
         let staged = StagedCheck {
             monitor,
@@ -204,7 +207,7 @@ impl Recorder {
             if !passed.insert(parent) {
                 continue;
             }
-            for child in self.slots[parent].children.clone() {
+            for child in self.slots[parent].children().to_vec() {
                 let event = if recovered {
                     Event::ParentRecovered
                 } else {
@@ -222,7 +225,7 @@ impl Recorder {
         let slot = &mut self.slots[place];
         let failing = slot.is_failing();
         let was = std::mem::replace(&mut slot.was_failing, failing);
-        if was == failing || slot.children.is_empty() {
+        if was == failing || slot.children().is_empty() {
             return Vec::new();
         }
         let up = matches!(slot.memory.kept.status, Status::Up { .. });
@@ -232,7 +235,7 @@ impl Recorder {
     fn step_alone(&mut self, place: usize, event: Event<'_>, now: Timestamp) -> Option<Refusal> {
         let mut parents = std::mem::take(&mut self.parents);
         parents.clear();
-        for parent in &self.slots[place].parents {
+        for parent in self.slots[place].parents() {
             let parent = &self.slots[*parent];
             if !parent.memory.kept.paused {
                 parents.push(parent.as_parent());
@@ -243,7 +246,7 @@ impl Recorder {
         let around = Surroundings {
             monitor: slot.id,
             alerts: &self.config.alerts,
-            maintenance: slot.windows.iter().any(open),
+            maintenance: slot.windows().iter().any(open),
             parents: &parents,
             offline: self.blind.is_some(),
         };
@@ -311,7 +314,7 @@ impl Recorder {
             }
             Effect::CheckParents => {
                 let unless_since = slot.last_at;
-                for parent in &slot.parents {
+                for parent in slot.parents() {
                     let monitor = self.slots[*parent].id;
                     self.turns.push(Turn::CheckNow {
                         monitor,
@@ -406,7 +409,9 @@ fn counts_differ(before: &Kept, after: &Kept) -> bool {
 }
 
 /// What most checks share with the one before is kept once. What is new is copied: made by the thread of the checks, it
-/// would lie among their buffers for as long as it is remembered, and keep that memory from being used again.
+/// would lie among their buffers for as long as it is remembered, and keep that memory from being used again. For the
+/// same reason the originals ([`Recorder::copied`]) outlive the copies of one batch: an allocator gives a thread first
+/// what that thread freed last, so each copy would lie where the original before it did.
 fn kept_once<T: PartialEq + Clone>(new: &Arc<T>, before: Option<&Arc<T>>) -> Arc<T> {
     match before {
         Some(before) if before == new => Arc::clone(before),

@@ -14,10 +14,8 @@ use crate::domain::timestamp::Timestamp;
 pub(super) fn monitor(name: &str, interval: Duration) -> Monitor {
     Monitor {
         name: MonitorName::parse(name).unwrap(),
-        enabled: true,
-        tags: Arc::default(),
         schedule: Schedule::Every(interval),
-        target: Arc::new(target("http://192.0.2.1/")),
+        target: target("http://192.0.2.1/"),
         expectation: Arc::new(Expectation {
             status: StatusSet::parse(["2xx"]).unwrap(),
             final_url: None,
@@ -39,10 +37,7 @@ pub(super) fn monitor(name: &str, interval: Duration) -> Monitor {
             alert_on_redirect_change: false,
             to: Vec::new(),
         }),
-        depends_on: Arc::default(),
-        note: "".into(),
-        public: true,
-        renamed_from: None,
+        labels: Arc::default(),
     }
 }
 
@@ -57,7 +52,7 @@ pub(super) fn cron_monitor(name: &str, expression: &str) -> Monitor {
 /// A plain GET.
 pub(super) fn target(url: &str) -> Target {
     Target::new(
-        url::Url::parse(url).unwrap(),
+        &url::Url::parse(url).unwrap(),
         Manner {
             method: Method::Get,
             headers: Vec::new(),
@@ -89,13 +84,13 @@ pub(super) fn check() -> Check {
         verdict: Verdict::Up,
         status: Some(200),
         chain: Arc::default(),
-        redirect_times: Vec::new(),
+        redirect_times: Box::default(),
         timings: Timings::default(),
         http_version: None,
         body_bytes: 0,
         retry_after_s: None,
         certificate: None,
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }

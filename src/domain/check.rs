@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub struct Check {
     /// The way there. Shared, since most checks of a monitor go the same way.
     pub chain: Arc<Chain>,
     /// How long each redirect took, in the order of [`Chain::redirects`] (same length).
-    pub redirect_times: Vec<Micros>,
+    pub redirect_times: Box<[Micros]>,
     /// Where the time went.
     pub timings: Timings,
     /// What the final answer came over.
@@ -36,8 +37,8 @@ pub struct Check {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<Arc<str>>,
     /// Facts beside the verdict (a dead IPv6 address, a tolerated certificate fault). Not stored with checks.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub remarks: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub remarks: Box<[String]>,
 }
 
 /// The redirects of a check and where they ended: interned in the database, a chain is stored once.
@@ -268,32 +269,70 @@ impl fmt::Display for FailureKind {
 }
 
 /// Microseconds, up to 71 minutes: the resolution of all phase times.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Micros(pub u32);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u32", into = "u32")]
+pub struct Micros(
+    /// One more than the number, so that an absent phase takes no more room than one that happened.
+    NonZeroU32,
+);
 
 impl Micros {
+    /// The longest.
+    pub const MAX: Self = Self(NonZeroU32::MAX);
+
+    /// So many, at most [`Self::MAX`].
+    pub const fn new(us: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(us))
+    }
+
     /// From a duration, saturating.
     pub fn of(duration: Duration) -> Self {
-        Self(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX))
+        Self::new(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX))
+    }
+
+    /// How many.
+    pub const fn get(self) -> u32 {
+        self.0.get() - 1
     }
 
     /// In milliseconds.
     pub fn as_ms(self) -> f64 {
-        f64::from(self.0) / 1000.0
+        f64::from(self.get()) / 1000.0
     }
 
     /// As a duration.
     pub const fn as_duration(self) -> Duration {
-        Duration::from_micros(self.0 as u64)
+        Duration::from_micros(self.get() as u64)
     }
 
     /// The sum, saturating.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
+        Self::new(self.get().saturating_add(other.get()))
+    }
+}
+
+impl Default for Micros {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl From<u32> for Micros {
+    fn from(us: u32) -> Self {
+        Self::new(us)
+    }
+}
+
+impl From<Micros> for u32 {
+    fn from(time: Micros) -> Self {
+        time.get()
+    }
+}
+
+impl fmt::Debug for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Micros").field(&self.get()).finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is watched: one monitor and how its turns come.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,18 +106,26 @@ pub enum Schedule {
 pub struct Monitor {
     /// Its unique name.
     pub name: MonitorName,
-    /// Disabled monitors are known (their history stays) and not checked.
-    pub enabled: bool,
-    /// Free words to select monitors by.
-    pub tags: Arc<[String]>,
     /// When it is checked.
     pub schedule: Schedule,
     /// What is requested.
-    pub target: Arc<Target>,
+    pub target: Target,
     /// What counts as good.
     pub expectation: Arc<Expectation>,
     /// When and to whom it is told.
     pub rules: Arc<Rules>,
+    /// Everything else.
+    pub labels: Arc<Labels>,
+}
+
+/// What has no say in how a monitor is checked. Read through the [`Monitor`]; changing it takes it out of what is
+/// shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// Disabled monitors are known (their history stays) and not checked.
+    pub enabled: bool,
+    /// Free words to select monitors by.
+    pub tags: Arc<[String]>,
     /// Monitors without which this one cannot be reached.
     pub depends_on: Arc<[MonitorName]>,
     /// A runbook link, an owner: shown in mails and, with the token, on pages.
@@ -127,10 +136,38 @@ pub struct Monitor {
     pub renamed_from: Option<MonitorName>,
 }
 
+impl Default for Labels {
+    /// Enabled, public, and nothing else said.
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            tags: Arc::default(),
+            depends_on: Arc::default(),
+            note: Arc::default(),
+            public: true,
+            renamed_from: None,
+        }
+    }
+}
+
+impl Deref for Monitor {
+    type Target = Labels;
+
+    fn deref(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+impl DerefMut for Monitor {
+    fn deref_mut(&mut self) -> &mut Labels {
+        Arc::make_mut(&mut self.labels)
+    }
+}
+
 impl Monitor {
     /// Its URL as it may be stored and shown: no userinfo, no secret.
     pub fn url_shown(&self) -> String {
-        let url = mask::without_userinfo(&self.target.url);
+        let url = mask::without_userinfo(&self.target.url());
         self.target.masks.apply(&url).into_owned()
     }
 

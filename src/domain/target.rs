@@ -17,19 +17,34 @@ use super::secret::Secret;
 /// through to the [`Manner`], changing it copies it first.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Where the first request goes, userinfo and secrets in clear.
-    pub url: Url,
+    /// A valid URL. Parsed it would take three times the room, and it is needed for a moment only.
+    url: Box<str>,
     /// How it is requested.
     pub manner: Arc<Manner>,
 }
 
 impl Target {
     /// A target that shares its manner with nobody yet.
-    pub fn new(url: Url, manner: Manner) -> Self {
+    pub fn new(url: &Url, manner: Manner) -> Self {
+        Self::sharing(url, Arc::new(manner))
+    }
+
+    /// A target that is requested as others are.
+    pub fn sharing(url: &Url, manner: Arc<Manner>) -> Self {
         Self {
-            url,
-            manner: Arc::new(manner),
+            url: url.as_str().into(),
+            manner,
         }
+    }
+
+    /// Where the first request goes, userinfo and secrets in clear.
+    pub fn url(&self) -> Url {
+        Url::parse(&self.url).expect("the text of a URL is a URL")
+    }
+
+    /// The text of [`Self::url`].
+    pub fn url_text(&self) -> &str {
+        &self.url
     }
 }
 

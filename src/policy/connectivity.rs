@@ -299,14 +299,14 @@ mod tests {
             }),
             status: None,
             chain: Arc::default(),
-            redirect_times: Vec::new(),
+            redirect_times: Box::default(),
             timings: Timings::default(),
             http_version: None,
             body_bytes: 0,
             retry_after_s: None,
             certificate: None,
             excerpt: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
         }
     }
 

@@ -24,25 +24,29 @@ pub enum Flap {
     /// It does not.
     Calm {
         /// Its last changes, oldest first; at most as many as make flapping.
-        changes: Vec<Timestamp>,
+        changes: Box<[Timestamp]>,
     },
     /// It does.
-    Flapping {
-        /// Since when.
-        since: Timestamp,
-        /// The changes that made it so.
-        changes: u32,
-        /// Whether that was mailed.
-        told: bool,
-        /// Outages of which something was mailed whose end was not.
-        owed: Vec<Owed>,
-    },
+    Flapping(Box<Spell>),
+}
+
+/// A time of too many changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spell {
+    /// Since when.
+    pub since: Timestamp,
+    /// The changes that made it so.
+    pub changes: u32,
+    /// Whether that was mailed.
+    pub told: bool,
+    /// Outages of which something was mailed whose end was not.
+    pub owed: Vec<Owed>,
 }
 
 impl Default for Flap {
     fn default() -> Self {
         Self::Calm {
-            changes: Vec::new(),
+            changes: Box::default(),
         }
     }
 }
@@ -64,12 +68,12 @@ pub struct Owed {
 impl Flap {
     /// Whether it is flapping.
     pub const fn is_on(&self) -> bool {
-        matches!(self, Self::Flapping { .. })
+        matches!(self, Self::Flapping(_))
     }
 
     /// Whether it is, and the mail about it is still held back.
-    pub const fn is_untold(&self) -> bool {
-        matches!(self, Self::Flapping { told: false, .. })
+    pub fn is_untold(&self) -> bool {
+        matches!(self, Self::Flapping(spell) if !spell.told)
     }
 
     /// Takes in a change between up and down.
@@ -77,24 +81,26 @@ impl Flap {
         let Self::Calm { changes } = self else {
             return;
         };
-        changes.push(now);
-        changes.retain(|at| now.since(*at) <= limit.within);
+        let recent = |at: &Timestamp| now.since(*at) <= limit.within;
+        let before = changes.iter().copied().filter(recent);
+        *changes = before.chain([now]).collect();
         let needed = usize::try_from(limit.changes.get()).unwrap_or(usize::MAX);
         if changes.len() >= needed {
-            *self = Self::Flapping {
+            *self = Self::Flapping(Box::new(Spell {
                 since: now,
                 changes: limit.changes.get(),
                 told: false,
                 owed: Vec::new(),
-            };
+            }));
         }
     }
 
     /// Remembers an outage whose end is mailed with the end of the flapping.
     pub fn owe(&mut self, outage: Owed) {
-        let Self::Flapping { owed, .. } = self else {
+        let Self::Flapping(spell) = self else {
             return;
         };
+        let owed = &mut spell.owed;
         owed.retain(|other| other.key != outage.key);
         if owed.len() >= OWED_MAX {
             owed.remove(0);

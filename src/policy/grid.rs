@@ -3,6 +3,7 @@
 //! The phase comes from the monitor's name alone, so the load spreads evenly, a restart keeps
 //! every monitor's place, and nothing drifts or bursts.
 
+use std::num::NonZeroI64;
 use std::time::Duration;
 
 use crate::domain::monitor::MonitorName;
@@ -11,17 +12,17 @@ use crate::domain::timestamp::Timestamp;
 /// The slots `phase + k * interval` in milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
-    interval_ms: i64,
+    /// Never zero: so an `Option<Grid>` takes no more room.
+    interval_ms: NonZeroI64,
     phase_ms: i64,
 }
 
 impl Grid {
     /// The grid of a monitor; an interval below a millisecond counts as one.
     pub fn new(name: &MonitorName, interval: Duration) -> Self {
-        let interval_ms = i64::try_from(interval.as_millis())
-            .unwrap_or(i64::MAX)
-            .max(1);
-        let place = stable_hash(name.as_str().as_bytes()) % interval_ms.unsigned_abs();
+        let ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        let interval_ms = NonZeroI64::new(ms).unwrap_or(const { NonZeroI64::new(1).unwrap() });
+        let place = stable_hash(name.as_str().as_bytes()) % interval_ms.get().unsigned_abs();
         Self {
             interval_ms,
             phase_ms: i64::try_from(place).unwrap_or(0),
@@ -31,13 +32,13 @@ impl Grid {
     /// The first slot after `moment`.
     pub fn next_after(self, moment: Timestamp) -> Timestamp {
         self.last_until(moment)
-            .plus(Duration::from_millis(self.interval_ms.unsigned_abs()))
+            .plus(Duration::from_millis(self.interval_ms.get().unsigned_abs()))
     }
 
     /// The last slot that is not after `moment`.
     pub fn last_until(self, moment: Timestamp) -> Timestamp {
         let since_phase = moment.as_ms().saturating_sub(self.phase_ms);
-        let into_slot = since_phase.rem_euclid(self.interval_ms);
+        let into_slot = since_phase.rem_euclid(self.interval_ms.get());
         Timestamp::from_ms(moment.as_ms().saturating_sub(into_slot))
     }
 
@@ -48,7 +49,7 @@ impl Grid {
                 .as_ms()
                 .saturating_sub(self.phase_ms)
                 .saturating_sub(1)
-                .div_euclid(self.interval_ms)
+                .div_euclid(self.interval_ms.get())
         };
         u64::try_from(index(end).saturating_sub(index(first))).unwrap_or(0)
     }

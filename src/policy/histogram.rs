@@ -51,7 +51,7 @@ pub struct Histogram {
 impl Histogram {
     /// Counts one time.
     pub fn add(&mut self, took: Micros) {
-        let bucket = LOWEST.partition_point(|lowest| *lowest <= took.0) - 1;
+        let bucket = LOWEST.partition_point(|lowest| *lowest <= took.get()) - 1;
         let bucket = u16::try_from(bucket).expect("there are fewer buckets");
         match self
             .counts
@@ -133,7 +133,7 @@ fn middle(bucket: u16) -> Micros {
     let high = LOWEST.get(index + 1).map_or(u64::from(u32::MAX), |next| {
         u64::from(*next).max(low + 1) - 1
     });
-    Micros(u32::try_from(low.midpoint(high)).expect("between two u32"))
+    Micros::new(u32::try_from(low.midpoint(high)).expect("between two u32"))
 }
 
 #[cfg(test)]
@@ -145,7 +145,7 @@ mod tests {
     fn of(times: &[u32]) -> Histogram {
         let mut histogram = Histogram::default();
         for time in times {
-            histogram.add(Micros(*time));
+            histogram.add(Micros::new(*time));
         }
         histogram
     }
@@ -157,7 +157,7 @@ mod tests {
             mut times in prop::collection::vec(0..u32::MAX, 1..300),
             percent in 0_u32..=100,
         ) {
-            let found = of(&times).percentile(percent).unwrap().0;
+            let found = of(&times).percentile(percent).unwrap().get();
             times.sort_unstable();
             let rank = (times.len() * percent as usize).div_ceil(100).max(1);
             let exact = f64::from(times[rank - 1]);

@@ -108,7 +108,7 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
         retry_after_s: answer.as_ref().and_then(|answer| answer.retry_after_s),
         certificate: probe.certificate.map(Arc::new),
         excerpt,
-        remarks: probe.remarks,
+        remarks: probe.remarks.into(),
     }
 }
 

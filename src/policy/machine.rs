@@ -122,7 +122,7 @@ impl<'a> Machine<'a> {
                 first_bad,
                 count,
                 cause: first_cause,
-            } => self.suspect(up_since, first_bad, count.saturating_add(1), first_cause),
+            } => self.suspect(up_since, first_bad, count.saturating_add(1), *first_cause),
             Status::Down(outage) | Status::Recovering { outage, .. } => self.still_down(outage),
         }
     }
@@ -143,7 +143,7 @@ impl<'a> Machine<'a> {
                 up_since,
                 first_bad,
                 count,
-                cause,
+                cause: Box::new(cause),
             };
             return;
         }

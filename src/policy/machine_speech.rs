@@ -89,8 +89,9 @@ impl Machine<'_> {
         if !calm || !self.memory.kept.flap.is_on() {
             return;
         }
-        if let Flap::Flapping { told, owed, .. } = std::mem::take(&mut self.memory.kept.flap) {
-            let known = || owed.iter().filter(|owed| told || !owed.silent);
+        if let Flap::Flapping(spell) = std::mem::take(&mut self.memory.kept.flap) {
+            let heard = |owed: &&Owed| spell.told || !owed.silent;
+            let known = || spell.owed.iter().filter(heard);
             if let Some(last) = known().next_back() {
                 self.say_up(last, since, known().map(|owed| owed.key).collect());
             }
@@ -114,21 +115,18 @@ impl Machine<'_> {
             checks_failed: outage.checks_failed,
             silent: false,
         });
-        let Flap::Flapping {
-            changes,
-            told: told @ false,
-            owed,
-            ..
-        } = &mut self.memory.kept.flap
-        else {
+        let Flap::Flapping(spell) = &mut self.memory.kept.flap else {
             return;
         };
-        *told = true;
+        if std::mem::replace(&mut spell.told, true) {
+            return;
+        }
+        let owed = &mut spell.owed;
         // Filed under an incident, so that the mail that ends it finds those who were told.
         let incident = owed.last().or(current.as_ref()).map(|owed| owed.key);
         let news = News::Flapping {
             incident,
-            changes: *changes,
+            changes: spell.changes,
             within: self.around.alerts.flapping.within,
             check: Box::new(Check::clone(&check)),
         };

@@ -138,7 +138,7 @@ pub enum Status {
         /// Failed checks in a row, at least 1.
         count: u16,
         /// What the first failed check said.
-        cause: Cause,
+        cause: Box<Cause>,
     },
     /// Down, confirmed: an incident is open.
     Down(Box<Outage>),

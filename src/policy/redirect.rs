@@ -51,7 +51,7 @@ impl Request {
     /// The first request of a chain.
     pub fn first(target: &Target) -> Self {
         Self {
-            url: target.url.clone(),
+            url: target.url(),
             method: target.method.clone(),
             keeps_body: target.body.is_some(),
             keeps_credentials: true,

@@ -54,7 +54,7 @@ impl Prober {
     }
 
     /// Runs one check within the target's timeout. Never fails: whatever goes wrong is what it saw.
-    pub async fn run(&self, target: &Arc<Target>, started: Timestamp) -> Probe {
+    pub async fn run(&self, target: &Target, started: Timestamp) -> Probe {
         let begun = clock::tick();
         let mut journey = Journey {
             clients: &self.0,

@@ -73,7 +73,7 @@ impl Batch<'_> {
             .interner
             .context(transaction, monitor, check, interval_ms)?;
         let redirects = (!check.redirect_times.is_empty())
-            .then(|| pack_micros(check.redirect_times.iter().map(|time| time.0)));
+            .then(|| pack_micros(check.redirect_times.iter().map(|time| time.get())));
         let timings = &check.timings;
         let nothing_is_null = |id: i64| (id != 0).then_some(id);
         transaction
@@ -97,12 +97,12 @@ impl Batch<'_> {
                 (context.http_version != 0).then_some(context.http_version),
                 check.retry_after_s,
                 check.body_bytes.cast_signed(),
-                timings.dns.map(|time| time.0),
-                timings.connect.map(|time| time.0),
-                timings.tls.map(|time| time.0),
-                timings.ttfb.map(|time| time.0),
-                timings.body.map(|time| time.0),
-                timings.total.0,
+                timings.dns.map(|time| time.get()),
+                timings.connect.map(|time| time.get()),
+                timings.tls.map(|time| time.get()),
+                timings.ttfb.map(|time| time.get()),
+                timings.body.map(|time| time.get()),
+                timings.total.get(),
                 redirects,
             ])?;
         *self.next_seq += 1;

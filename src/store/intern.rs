@@ -32,9 +32,15 @@ struct Known {
     chains: Recent<Arc<Chain>>,
     /// The chains whose addresses they are.
     peers: Recent<Arc<Chain>>,
+    /// What a plain site that is up has none of.
+    rare: Option<Box<Rare>>,
+    budget: Budget,
+}
+
+#[derive(Debug, Default)]
+struct Rare {
     failures: Recent<Failure>,
     certificates: Recent<Arc<Certificate>>,
-    budget: Budget,
 }
 
 #[derive(Debug, Default)]
@@ -81,8 +87,7 @@ impl Interner {
         for known in self.monitors.values_mut() {
             known.chains = Recent::default();
             known.peers = Recent::default();
-            known.failures = Recent::default();
-            known.certificates = Recent::default();
+            known.rare = None;
         }
     }
 
@@ -138,6 +143,10 @@ pub(super) fn state_number(check: &Check) -> u8 {
 }
 
 impl Known {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     fn chain(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i32) -> Result<i64> {
         if let Some((id, stale)) = self.chains.find(day, |known| same_way(known, chain)) {
             return used(connection, "chains", id, day, stale);
@@ -212,7 +221,7 @@ impl Known {
     }
 
     fn failure(&mut self, connection: &Connection, failure: &Failure, day: i32) -> Result<i64> {
-        if let Some((id, stale)) = self.failures.find(day, |known| known == failure) {
+        if let Some((id, stale)) = self.rare().failures.find(day, |known| known == failure) {
             return used(connection, "failures", id, day, stale);
         }
         let kind = failure.kind.as_str();
@@ -241,7 +250,7 @@ impl Known {
             }
         };
         if detail == &*failure.detail {
-            self.failures.put(failure.clone(), id, day);
+            self.rare().failures.put(failure.clone(), id, day);
         }
         Ok(id)
     }
@@ -252,7 +261,11 @@ impl Known {
         certificate: &Arc<Certificate>,
         day: i32,
     ) -> Result<i64> {
-        if let Some((id, stale)) = self.certificates.find(day, |known| known == certificate) {
+        if let Some((id, stale)) = self
+            .rare()
+            .certificates
+            .find(day, |known| known == certificate)
+        {
             return used(connection, "certificates", id, day, stale);
         }
         let fingerprint = certificate.fingerprint.cast_signed();
@@ -294,7 +307,9 @@ impl Known {
                 connection.last_insert_rowid()
             }
         };
-        self.certificates.put(Arc::clone(certificate), id, day);
+        self.rare()
+            .certificates
+            .put(Arc::clone(certificate), id, day);
         Ok(id)
     }
 }

@@ -88,22 +88,23 @@ impl Resolver {
             CheckState::Unknown => Verdict::Unknown(self.failure(connection, context.failure)?),
         };
         let chain = self.chain(connection, context.chain, context.peers)?;
-        let mut redirect_times: Vec<Micros> = row.redirects.iter().copied().map(Micros).collect();
-        redirect_times.resize(chain.redirects.len(), Micros(0));
-        let [dns, connect, tls, ttfb, body] = row.phases.map(|phase| phase.map(Micros));
+        let mut redirect_times: Vec<Micros> =
+            row.redirects.iter().copied().map(Micros::new).collect();
+        redirect_times.resize(chain.redirects.len(), Micros::new(0));
+        let [dns, connect, tls, ttfb, body] = row.phases.map(|phase| phase.map(Micros::new));
         Ok(Check {
             at: Timestamp::from_ms(row.at),
             verdict,
             status: (context.status != 0).then_some(context.status),
             chain,
-            redirect_times,
+            redirect_times: redirect_times.into(),
             timings: Timings {
                 dns,
                 connect,
                 tls,
                 ttfb,
                 body,
-                total: Micros(row.total),
+                total: Micros::new(row.total),
             },
             http_version: match context.http_version {
                 10 => Some(HttpVersion::Http10),
@@ -117,7 +118,7 @@ impl Resolver {
                 .and_then(|seconds| u32::try_from(seconds).ok()),
             certificate: self.certificate(connection, context.certificate)?,
             excerpt: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
         })
     }
 

@@ -34,7 +34,7 @@ impl Tally {
     pub(super) fn count(&mut self, row: &Row) {
         self.checks[usize::from(row.context.state.min(3))] += 1;
         if row.context.state < 2 {
-            self.latency.add(Micros(row.total));
+            self.latency.add(Micros::new(row.total));
         }
     }
 

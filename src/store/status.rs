@@ -58,7 +58,7 @@ impl StoredCheck {
 
     /// How long all of it took.
     pub const fn total(&self) -> Micros {
-        Micros(self.0.total)
+        Micros::new(self.0.total)
     }
 }
 

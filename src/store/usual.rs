@@ -39,7 +39,7 @@ impl Reader {
         let good: Vec<&Row> = rows.iter().filter(|row| row.context.state < 2).collect();
         let phase = |place: usize| {
             let times = good.iter().filter_map(|row| row.phases[place]);
-            median(times.collect()).map(Micros)
+            median(times.collect()).map(Micros::new)
         };
         let Some(total) = median(good.iter().map(|row| row.total).collect()) else {
             return Ok(None);
@@ -50,7 +50,7 @@ impl Reader {
             tls: phase(2),
             ttfb: phase(3),
             body: phase(4),
-            total: Micros(total),
+            total: Micros::new(total),
         }))
     }
 

@@ -191,13 +191,15 @@ fn hop_lines(view: &CheckView<'_>) -> Vec<HopLine> {
     let before: u32 = check
         .redirect_times
         .iter()
-        .fold(0, |sum, time| sum.saturating_add(time.0));
+        .fold(0, |sum, time| sum.saturating_add(time.get()));
     let answered = check.chain.redirects.is_empty() || check.http_version.is_some();
     lines.push(HopLine {
         status: check.status.filter(|_| answered),
         url: shown(&check.chain.final_url, view.url),
         address: address(check.chain.remote_addr),
-        took: Some(Micros(check.timings.total.0.saturating_sub(before))),
+        took: Some(Micros::new(
+            check.timings.total.get().saturating_sub(before),
+        )),
         aside: match check.retry_after_s {
             Some(seconds) => format!("Retry-After {seconds} s"),
             None => String::new(),
@@ -284,7 +286,7 @@ fn phases(check: &Check, screen: Screen, out: &mut impl Write) -> fmt::Result {
         .columns
         .filter(|_| screen.unicode)
         .map(|columns| usize::from(columns).saturating_sub(28).min(BAR_COLUMNS_MAX))
-        .filter(|columns| *columns >= BAR_COLUMNS_MIN && total.0 > 0);
+        .filter(|columns| *columns >= BAR_COLUMNS_MIN && total.get() > 0);
     let Some(bar_columns) = bar_columns else {
         let mut line = String::from("  ");
         for (name, time) in &known {
@@ -293,10 +295,10 @@ fn phases(check: &Check, screen: Screen, out: &mut impl Write) -> fmt::Result {
         write!(line, "total {}", when::ms(total))?;
         return writeln!(out, "{line}");
     };
-    let share = |time: u64| time as f64 / f64::from(total.0);
+    let share = |time: u64| time as f64 / f64::from(total.get());
     let mut begin: u64 = 0;
     for (name, time) in &known {
-        let end = begin + u64::from(time.0);
+        let end = begin + u64::from(time.get());
         let bar = sparkline::span(share(begin), share(end), bar_columns);
         writeln!(
             out,

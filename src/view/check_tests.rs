@@ -42,14 +42,14 @@ fn shop() -> Check {
             final_url: "https://shop.example.com/start".into(),
             remote_addr: Some(([203, 0, 113, 7], 443).into()),
         }),
-        redirect_times: vec![Micros(21_000), Micros(58_000)],
+        redirect_times: [Micros::new(21_000), Micros::new(58_000)].into(),
         timings: Timings {
-            dns: Some(Micros(3_000)),
-            connect: Some(Micros(12_000)),
-            tls: Some(Micros(24_000)),
-            ttfb: Some(Micros(1_001_000)),
-            body: Some(Micros(3_000)),
-            total: Micros(1_043_000),
+            dns: Some(Micros::new(3_000)),
+            connect: Some(Micros::new(12_000)),
+            tls: Some(Micros::new(24_000)),
+            ttfb: Some(Micros::new(1_001_000)),
+            body: Some(Micros::new(3_000)),
+            total: Micros::new(1_043_000),
         },
         http_version: Some(HttpVersion::Http11),
         body_bytes: 10,
@@ -62,7 +62,7 @@ fn shop() -> Check {
             fingerprint: 1,
         })),
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }
 
@@ -111,10 +111,11 @@ fn what_is_long_is_broken_into_lines() {
         kind: FailureKind::Status,
         detail: "503 Service Unavailable: expected 200-299; it asks to come back in 2m".into(),
     });
-    check.remarks = vec![
+    check.remarks = [
         "IPv6 does not answer in time: `shop.example.com` was reached at 203.0.113.7, not at ::1"
             .into(),
-    ];
+    ]
+    .into();
     let text = write(&check, Screen::terminal(60));
     assert!(
         text.starts_with(

@@ -181,10 +181,10 @@ mod tests {
                 final_url: "https://shop/?token=x".into(),
                 remote_addr: None,
             }),
-            redirect_times: vec![Micros(1)],
+            redirect_times: [Micros::new(1)].into(),
             timings: Timings {
-                dns: Some(Micros(1203)),
-                total: Micros(77_000),
+                dns: Some(Micros::new(1203)),
+                total: Micros::new(77_000),
                 ..Timings::default()
             },
             http_version: None,
@@ -192,7 +192,7 @@ mod tests {
             retry_after_s: None,
             certificate: None,
             excerpt: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
         };
         let mut line = String::new();
         check("a, b", "http://shop/", &check_value, &mut line).unwrap();

@@ -127,7 +127,7 @@ impl HistoryTable {
         if self.with_names {
             cells.push(monitor.into());
         }
-        let share = f64::from(total.0) / f64::from(longest.0.max(1));
+        let share = f64::from(total.get()) / f64::from(longest.get().max(1));
         let bar = if self.screen.unicode {
             sparkline::span(0.0, share, BAR_COLUMNS)
         } else {
@@ -300,9 +300,9 @@ mod tests {
                 final_url: "https://shop/".into(),
                 remote_addr: None,
             }),
-            redirect_times: vec![Micros(1)],
+            redirect_times: [Micros::new(1)].into(),
             timings: Timings {
-                total: Micros(ms * 1000),
+                total: Micros::new(ms * 1000),
                 ..Timings::default()
             },
             http_version: None,
@@ -310,7 +310,7 @@ mod tests {
             retry_after_s: None,
             certificate: None,
             excerpt: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
         }
     }
 

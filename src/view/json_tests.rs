@@ -27,14 +27,14 @@ fn redirected() -> Check {
             final_url: "https://www.example.com/?token=abc&a=1".into(),
             remote_addr: Some("93.184.216.34:443".parse().unwrap()),
         }),
-        redirect_times: vec![Micros(21_400)],
+        redirect_times: [Micros::new(21_400)].into(),
         timings: Timings {
-            dns: Some(Micros(1203)),
-            connect: Some(Micros(10_500)),
-            tls: Some(Micros(22_100)),
-            ttfb: Some(Micros(40_000)),
+            dns: Some(Micros::new(1203)),
+            connect: Some(Micros::new(10_500)),
+            tls: Some(Micros::new(22_100)),
+            ttfb: Some(Micros::new(40_000)),
             body: None,
-            total: Micros(77_000),
+            total: Micros::new(77_000),
         },
         http_version: Some(HttpVersion::Http11),
         body_bytes: 1256,
@@ -47,7 +47,7 @@ fn redirected() -> Check {
             fingerprint: 7,
         })),
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }
 
@@ -83,7 +83,7 @@ fn a_check_is_one_line() {
 #[test]
 fn a_remark_is_told_to_the_owner_alone() {
     let mut remarked = redirected();
-    remarked.remarks = vec!["IPv6 does not answer in time".into()];
+    remarked.remarks = ["IPv6 does not answer in time".into()].into();
     let text = |audience| print(&check("a", "http://example.com/", &remarked, audience));
     let owners = text(Audience::Owner);
     assert!(

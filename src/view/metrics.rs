@@ -203,7 +203,7 @@ fn latest(out: &mut impl Write, rows: &[MonitorMetrics<'_>]) -> fmt::Result {
         let total = ("total", Some(check.timings.total));
         for (phase, time) in check.timings.phases().into_iter().chain([total]) {
             if let Some(time) = time {
-                let (whole, part) = (time.0 / 1_000_000, time.0 % 1_000_000);
+                let (whole, part) = (time.get() / 1_000_000, time.get() % 1_000_000);
                 writeln!(
                     out,
                     "{name}{{monitor=\"{monitor}\",phase=\"{phase}\"}} {whole}.{part:06}"
@@ -290,10 +290,10 @@ mod tests {
             verdict: Verdict::Up,
             status: Some(200),
             chain: Arc::new(Chain::default()),
-            redirect_times: Vec::new(),
+            redirect_times: Box::default(),
             timings: Timings {
-                dns: Some(Micros(1_203)),
-                total: Micros(1_077_000),
+                dns: Some(Micros::new(1_203)),
+                total: Micros::new(1_077_000),
                 ..Timings::default()
             },
             http_version: None,
@@ -307,7 +307,7 @@ mod tests {
                 fingerprint: 0,
             })),
             excerpt: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
         }
     }
 

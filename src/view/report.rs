@@ -248,8 +248,8 @@ mod tests {
             longest_outage_ms: Some(845_000),
             mttr_ms: None,
             checks: 1440,
-            p50: Some(Micros(180_000)),
-            p95: Some(Micros(300_000)),
+            p50: Some(Micros::new(180_000)),
+            p95: Some(Micros::new(300_000)),
             p99: None,
         }
     }

@@ -188,7 +188,7 @@ mod tests {
             next_check_at: None,
             uptime_percent_24h: Some(99.02),
             uptime_percent_30d: None,
-            latency_24h: vec![Some(Micros(1)), None, Some(Micros(2))],
+            latency_24h: vec![Some(Micros::new(1)), None, Some(Micros::new(2))],
             tags: Vec::new(),
             note: String::new(),
         }

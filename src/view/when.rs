@@ -77,11 +77,11 @@ pub fn ms(time: Micros) -> String {
 
 /// The same without the unit.
 pub fn ms_number(time: Micros) -> String {
-    if time.0 < 9_950 {
+    if time.get() < 9_950 {
         let text = format!("{:.1}", time.as_ms());
         return text.strip_suffix(".0").map_or(text.clone(), str::to_owned);
     }
-    grouped((u64::from(time.0) + 500) / 1000)
+    grouped((u64::from(time.get()) + 500) / 1000)
 }
 
 /// Digits in groups of three: `1 043`.
@@ -134,7 +134,7 @@ mod tests {
             (9_950, "10"),
             (1_043_499, "1 043"),
         ] {
-            assert_eq!(ms_number(Micros(us)), text, "{us}");
+            assert_eq!(ms_number(Micros::new(us)), text, "{us}");
         }
         assert_eq!(grouped(1_234_567), "1 234 567");
         assert_eq!(percent(Some(99.999)), "99.99 %");

@@ -32,7 +32,7 @@ fn line(monitor: &Monitor) -> String {
         "{} | {} {} | {} every {} within {} | down after {}",
         monitor.name,
         monitor.target.method.as_str(),
-        monitor.target.url,
+        monitor.target.url_text(),
         monitor.expectation.status,
         Written(monitor.rules.interval),
         Written(monitor.rules.timeout),

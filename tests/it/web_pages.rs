@@ -86,7 +86,7 @@ fn row(text: &str, state: State) -> MonitorRow {
         month: days()[24].times,
         days: days(),
         spark: (0..24)
-            .map(|hour| (hour != 9).then_some(Micros(100_000 + hour * 9_000)))
+            .map(|hour| (hour != 9).then_some(Micros::new(100_000 + hour * 9_000)))
             .collect(),
         last_incident: Some(incident(text, state == State::Down)),
     }
@@ -115,7 +115,7 @@ fn hop(text: &str) -> HopRow {
         url: text.to_owned(),
         status: Some(301),
         address: text.to_owned(),
-        took: Some(Micros(21_400)),
+        took: Some(Micros::new(21_400)),
     }
 }
 
@@ -125,7 +125,8 @@ fn chart() -> Chart {
             let p50 = 180_000 + (index * 7919) % 40_000;
             Bucket {
                 at: ago(1440 - i64::from(index) * 5),
-                latency: (!(100..110).contains(&index)).then_some((Micros(p50), Micros(p50 * 2))),
+                latency: (!(100..110).contains(&index))
+                    .then_some((Micros::new(p50), Micros::new(p50 * 2))),
                 down: (100..104).contains(&index),
             }
         })
@@ -141,8 +142,8 @@ fn chart() -> Chart {
 fn monitor_of(text: &str) -> String {
     let phase = |phase, last| PhaseRow {
         phase,
-        last: Some(Micros(last)),
-        usual: Some(Micros(last / 2)),
+        last: Some(Micros::new(last)),
+        usual: Some(Micros::new(last / 2)),
     };
     monitor::monitor(&MonitorPage {
         frame: frame(text),
@@ -173,7 +174,7 @@ fn monitor_of(text: &str) -> String {
             at: ago(1),
             state: CheckState::Down,
             status: Some(503),
-            total: Micros(1_043_000),
+            total: Micros::new(1_043_000),
             redirects: 2,
             detail: text.to_owned(),
         }],

@@ -317,9 +317,9 @@ impl Scene {
                 final_url: "https://example.com/".into(),
                 ..Chain::default()
             }),
-            redirect_times: Vec::new(),
+            redirect_times: Box::default(),
             timings: Timings {
-                total: Micros(1),
+                total: Micros::new(1),
                 ..Timings::default()
             },
             http_version: None,
@@ -327,7 +327,7 @@ impl Scene {
             retry_after_s: None,
             certificate: None,
             excerpt: None,
-            remarks: Vec::new(),
+            remarks: Box::default(),
         };
         change(&mut check);
         let check = Arc::new(check);

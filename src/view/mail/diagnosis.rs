@@ -268,7 +268,7 @@ pub(super) fn times(doc: &mut Doc, check: &Check, ctx: &Context) {
         let Some(time) = time else { continue };
         let mut phase = format!("{} {}", names[index], words::ms(time));
         if let (_, Some(usually)) = usual.phases()[index] {
-            let usually = words::number((u64::from(usually.0) + 500) / 1000);
+            let usually = words::number((u64::from(usually.get()) + 500) / 1000);
             let word = if first { "usual " } else { "" };
             phase.push_str(&format!(" ({word}{usually})"));
             first = false;

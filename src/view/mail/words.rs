@@ -57,7 +57,7 @@ pub(super) fn number(value: u64) -> String {
 
 /// `1 043 ms`, rounded.
 pub(super) fn ms(time: Micros) -> String {
-    format!("{} ms", number((u64::from(time.0) + 500) / 1000))
+    format!("{} ms", number((u64::from(time.get()) + 500) / 1000))
 }
 
 /// `99.94 %`, rounded down: only an uptime without any outage is 100 %.

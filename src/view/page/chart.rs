@@ -29,7 +29,7 @@ const TABLE_ROWS_MAX: usize = 30;
 
 /// The smallest of 1, 2, 2.5, 5 times a power of ten, times [`LINES`], that holds the highest value.
 fn ceiling(highest: Micros) -> u64 {
-    let highest = u64::from(highest.0).max(1);
+    let highest = u64::from(highest.get()).max(1);
     let mut power = 100;
     loop {
         for tenth in [10, 20, 25, 50] {
@@ -55,7 +55,7 @@ impl Scale<'_> {
     }
 
     fn y(&self, time: Micros) -> u64 {
-        TOP + HEIGHT - (u64::from(time.0) * HEIGHT / self.top).min(HEIGHT)
+        TOP + HEIGHT - (u64::from(time.get()) * HEIGHT / self.top).min(HEIGHT)
     }
 
     fn end(&self, index: usize) -> Timestamp {
@@ -104,9 +104,9 @@ pub fn chart(frame: &Frame, whose: &str, chart: &Chart) -> Markup {
                 svg.drawn role="img" aria-label=(summary(chart)) viewBox={ "0 0 " (whole_width) " " (whole_height) } {
                     @for index in 0..=LINES {
                         @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);
-                        @let y = scale.y(Micros(value));
+                        @let y = scale.y(Micros::new(value));
                         path.grid d={ "M" (LEFT) " " (y) "h" (WIDTH) } {}
-                        text.y x=(LEFT - 6) y=(y + 4) { (words::millis(Micros(value))) }
+                        text.y x=(LEFT - 6) y=(y + 4) { (words::millis(Micros::new(value))) }
                     }
                     @for (x, text) in ticks(frame, &scale) {
                         path.grid d={ "M" (x) " " (TOP + HEIGHT) "v4" } {}
@@ -191,7 +191,7 @@ fn ticks(frame: &Frame, scale: &Scale<'_>) -> Vec<(u64, String)> {
 
 fn summary(chart: &Chart) -> String {
     let mut medians: Vec<Micros> = Vec::new();
-    let mut highest = Micros(0);
+    let mut highest = Micros::new(0);
     for (p50, p95) in chart.buckets.iter().filter_map(|bucket| bucket.latency) {
         medians.push(p50);
         highest = highest.max(p95);
@@ -252,9 +252,9 @@ mod tests {
             (231_000, 400_000),
             (2_100_000, 4_000_000),
         ] {
-            assert_eq!(ceiling(Micros(highest)), top, "{highest}");
+            assert_eq!(ceiling(Micros::new(highest)), top, "{highest}");
         }
-        assert!(ceiling(Micros(u32::MAX)) >= u64::from(u32::MAX));
+        assert!(ceiling(Micros::MAX) >= u64::from(Micros::MAX.get()));
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
             let from = frame.now.minus(step * u32::try_from(values.len()).unwrap());
             let buckets = values.iter().enumerate().map(|(index, (latency, down))| Bucket {
                 at: from.plus(step * u32::try_from(index).unwrap()),
-                latency: latency.map(|(a, b)| (Micros(a), Micros(b))),
+                latency: latency.map(|(a, b)| (Micros::new(a), Micros::new(b))),
                 down: *down,
             }).collect();
             let drawn = chart(&frame, "shop", &Chart { span: "24 hours", from, to: frame.now, buckets });

@@ -121,15 +121,15 @@ fn phases(rows: &[PhaseRow]) -> Markup {
     let whole: u64 = rows
         .iter()
         .flat_map(|row| row.last)
-        .map(|time| u64::from(time.0))
+        .map(|time| u64::from(time.get()))
         .sum();
     let usual_whole: u64 = rows
         .iter()
         .flat_map(|row| row.usual)
-        .map(|time| u64::from(time.0))
+        .map(|time| u64::from(time.get()))
         .sum();
     let scale = whole.max(usual_whole).max(1);
-    let width = |time: Option<Micros>| time.map_or(0, |time| u64::from(time.0) * 1000 / scale);
+    let width = |time: Option<Micros>| time.map_or(0, |time| u64::from(time.get()) * 1000 / scale);
     // Each phase begins where the one before it ended.
     let placed = rows.iter().scan(0, |x, row| {
         let begin = *x;

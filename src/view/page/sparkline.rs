@@ -24,7 +24,7 @@ pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
             drawing = false;
             continue;
         };
-        let y = HEIGHT - u64::from(time.0) * (HEIGHT - 2) / u64::from(most.0.max(1)) - 1;
+        let y = HEIGHT - u64::from(time.get()) * (HEIGHT - 2) / u64::from(most.get().max(1)) - 1;
         let x = index * step;
         if drawing {
             let _ = write!(path, "L{x} {y}");
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn lines_break_where_nothing_was_measured() {
-        let hours = [Some(Micros(100_000)), None, Some(Micros(200_000))];
+        let hours = [Some(Micros::new(100_000)), None, Some(Micros::new(200_000))];
         let drawn = sparkline(&hours).into_string();
         assert!(drawn.contains("d=\"M0 12h0M120 1h0\""), "{drawn}");
         assert!(
@@ -63,6 +63,6 @@ mod tests {
                 .into_string()
                 .contains("no latency in 24 h")
         );
-        let _ = sparkline(&[Some(Micros(u32::MAX)), Some(Micros(0))]);
+        let _ = sparkline(&[Some(Micros::MAX), Some(Micros::new(0))]);
     }
 }

@@ -49,13 +49,13 @@ pub fn percent(share: Option<u32>) -> String {
 
 /// A phase or a whole check: `180 ms`, `1 043 ms`, `0.4 ms`.
 pub fn millis(time: Micros) -> String {
-    if time.0 == 0 {
+    if time.get() == 0 {
         return "0\u{202f}ms".to_owned();
     }
-    if time.0 < 10_000 {
+    if time.get() < 10_000 {
         return format!("{:.1}\u{202f}ms", time.as_ms());
     }
-    let digits = (u64::from(time.0).saturating_add(500) / 1000).to_string();
+    let digits = (u64::from(time.get()).saturating_add(500) / 1000).to_string();
     let mut text = String::with_capacity(digits.len() + 8);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -231,13 +231,10 @@ mod tests {
         assert_eq!(percent(Some(10_000)), "100\u{202f}%");
         assert_eq!(percent(Some(5)), "0.05\u{202f}%");
         assert_eq!(percent(None), "no data");
-        assert_eq!(millis(Micros(420)), "0.4\u{202f}ms");
-        assert_eq!(millis(Micros(180_400)), "180\u{202f}ms");
-        assert_eq!(millis(Micros(1_043_000)), "1\u{202f}043\u{202f}ms");
-        assert_eq!(
-            millis(Micros(u32::MAX)),
-            "4\u{202f}294\u{202f}967\u{202f}ms"
-        );
+        assert_eq!(millis(Micros::new(420)), "0.4\u{202f}ms");
+        assert_eq!(millis(Micros::new(180_400)), "180\u{202f}ms");
+        assert_eq!(millis(Micros::new(1_043_000)), "1\u{202f}043\u{202f}ms");
+        assert_eq!(millis(Micros::MAX), "4\u{202f}294\u{202f}967\u{202f}ms");
     }
 
     #[test]

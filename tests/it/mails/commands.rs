@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use sitewatch::config::{self, Config, Environment};
+use sitewatch::domain::target::Target;
 use sitewatch::view::mail::context::Context;
 use sitewatch::view::mail::render::render;
+use url::Url;
 
 use super::samples;
 
@@ -124,11 +127,8 @@ fn a_secret_that_stands_in_a_url_is_mailed_nowhere() {
     let directory = tempfile::tempdir().unwrap();
     let config = load(directory.path(), "method = \"GET\"\n");
     let mut monitor = (*config.monitors[0]).clone();
-    let mut target = (*monitor.target).clone();
-    target.url = "https://example.com/?page=2&token=LITERAL9"
-        .parse()
-        .unwrap();
-    monitor.target = target.into();
+    let url = Url::parse("https://example.com/?page=2&token=LITERAL9").unwrap();
+    monitor.target = Target::sharing(&url, Arc::clone(&monitor.target.manner));
     for (name, mut parcel, around) in samples::all() {
         for about in parcel.notices.iter_mut().filter_map(|n| n.about.as_mut()) {
             about.url = monitor.url_shown();

@@ -62,7 +62,7 @@ fn hostile_check(words: &[String], down: bool) -> Check {
         final_url: words[3].clone(),
         remote_addr: None,
     });
-    check.remarks = vec![words[4].clone()];
+    check.remarks = [words[4].clone()].into();
     check.certificate = check.certificate.map(|certificate| {
         Arc::new(Certificate {
             subject: words[5].clone(),

@@ -12,7 +12,7 @@ use sitewatch::domain::check::{
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::incident::{Cause, IncidentKey};
 use sitewatch::domain::mask::Masks;
-use sitewatch::domain::monitor::{Monitor, MonitorId, MonitorName, Rules, Schedule};
+use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules, Schedule};
 use sitewatch::domain::notice::{About, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
@@ -74,11 +74,9 @@ impl Around {
 pub fn shop() -> Monitor {
     Monitor {
         name: name("shop"),
-        enabled: true,
-        tags: Arc::default(),
         schedule: Schedule::Every(Duration::from_secs(60)),
-        target: Arc::new(Target::new(
-            Url::parse("http://shop.example.com/").unwrap(),
+        target: Target::new(
+            &Url::parse("http://shop.example.com/").unwrap(),
             Manner {
                 method: Method::Get,
                 headers: vec![("X-Api-Key".into(), Secret::new("s3cr3t-value"))],
@@ -103,7 +101,7 @@ pub fn shop() -> Monitor {
                 proxy: Proxy::None,
                 masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),
             },
-        )),
+        ),
         expectation: Arc::new(Expectation {
             status: StatusSet::parse(["2xx"]).unwrap(),
             final_url: None,
@@ -125,10 +123,10 @@ pub fn shop() -> Monitor {
             alert_on_redirect_change: true,
             to: vec![Address::parse("ops@example.com").unwrap()],
         }),
-        depends_on: Arc::default(),
-        note: "Runbook: https://wiki.example.com/shop - on call: Kim".into(),
-        public: true,
-        renamed_from: None,
+        labels: Arc::new(Labels {
+            note: "Runbook: https://wiki.example.com/shop - on call: Kim".into(),
+            ..Labels::default()
+        }),
     }
 }
 
@@ -147,7 +145,7 @@ pub fn check(seconds: i64, status: u16, ttfb_ms: u32) -> Check {
             detail: format!("{status}, not 200-299").into(),
         })
     };
-    let ms = |ms: u32| Some(Micros(ms * 1000));
+    let ms = |ms: u32| Some(Micros::new(ms * 1000));
     Check {
         at: at(seconds),
         verdict,
@@ -170,14 +168,14 @@ pub fn check(seconds: i64, status: u16, ttfb_ms: u32) -> Check {
             final_url: "https://shop.example.com/start?session=77&token=abcdef".into(),
             remote_addr: Some(([203, 0, 113, 7], 443).into()),
         }),
-        redirect_times: vec![Micros(10_000), Micros(20_000)],
+        redirect_times: [Micros::new(10_000), Micros::new(20_000)].into(),
         timings: Timings {
             dns: ms(3),
             connect: ms(12),
             tls: ms(24),
             ttfb: ms(ttfb_ms),
             body: ms(3),
-            total: Micros((ttfb_ms + 42) * 1000),
+            total: Micros::new((ttfb_ms + 42) * 1000),
         },
         http_version: Some(HttpVersion::Http11),
         body_bytes: 56,
@@ -191,7 +189,7 @@ pub fn check(seconds: i64, status: u16, ttfb_ms: u32) -> Check {
         })),
         excerpt: (status == 503)
             .then(|| "Service temporarily unavailable. Please come back soon.".into()),
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }
 
@@ -301,8 +299,8 @@ fn refused() -> News {
         last.retry_after_s,
     ) = (None, None, None, None);
     last.timings = Timings {
-        dns: Some(Micros(3000)),
-        total: Micros(5000),
+        dns: Some(Micros::new(3000)),
+        total: Micros::new(5000),
         ..Timings::default()
     };
     News::Down {

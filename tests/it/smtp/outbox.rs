@@ -107,14 +107,14 @@ fn check(at: Timestamp, verdict: Verdict, status: u16) -> Check {
             final_url: "http://shop.test/".into(),
             remote_addr: None,
         }),
-        redirect_times: Vec::new(),
+        redirect_times: Box::default(),
         timings: Timings::default(),
         http_version: None,
         body_bytes: 0,
         retry_after_s: None,
         certificate: None,
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }
 

@@ -177,7 +177,7 @@ impl Life {
         assert_eq!(course.tally.total(), inside.len() as u64);
         let mut latency = Histogram::default();
         for check in inside.iter().filter(|check| check.verdict.is_good()) {
-            latency.add(Micros(check.timings.total.0));
+            latency.add(Micros::new(check.timings.total.get()));
         }
         assert_eq!(course.tally.latency, latency);
     }

@@ -121,9 +121,9 @@ pub fn check(letter: char, ms: i64) -> Check {
             final_url: "https://a.example/".to_owned(),
             remote_addr: Some("203.0.113.7:443".parse().expect("an address")),
         }),
-        redirect_times: Vec::new(),
+        redirect_times: Box::default(),
         timings: Timings {
-            total: Micros(u32::try_from(ms.rem_euclid(90_000)).expect("small") + 1000),
+            total: Micros::new(u32::try_from(ms.rem_euclid(90_000)).expect("small") + 1000),
             ..Timings::default()
         },
         http_version: status.map(|_| HttpVersion::Http11),
@@ -131,7 +131,7 @@ pub fn check(letter: char, ms: i64) -> Check {
         retry_after_s: None,
         certificate: None,
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }
 
@@ -159,14 +159,14 @@ pub fn rich(ms: i64, number: u32) -> Check {
             final_url: "https://shop.example/start".to_owned(),
             remote_addr: Some("[2001:db8::7]:443".parse().expect("an address")),
         }),
-        redirect_times: vec![Micros(21_400), Micros(0)],
+        redirect_times: [Micros::new(21_400), Micros::new(0)].into(),
         timings: Timings {
-            dns: Some(Micros(0)),
+            dns: Some(Micros::new(0)),
             connect: None,
-            tls: Some(Micros(u32::MAX)),
-            ttfb: Some(Micros(number)),
-            body: Some(Micros(7)),
-            total: Micros(77),
+            tls: Some(Micros::MAX),
+            ttfb: Some(Micros::new(number)),
+            body: Some(Micros::new(7)),
+            total: Micros::new(77),
         },
         http_version: Some(HttpVersion::Http10),
         body_bytes: u64::from(number) << 20,
@@ -179,6 +179,6 @@ pub fn rich(ms: i64, number: u32) -> Check {
             fingerprint: u64::MAX - 7,
         })),
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }

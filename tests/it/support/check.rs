@@ -20,7 +20,7 @@ use super::dns::NameServer;
 /// The defaults of a monitor.
 pub fn target(url: &str) -> Target {
     Target::new(
-        Url::parse(url).expect("a URL"),
+        &Url::parse(url).expect("a URL"),
         Manner {
             method: Method::Get,
             headers: Vec::new(),

@@ -30,10 +30,8 @@ pub fn address(text: &str) -> Address {
 pub fn monitor(name: &str) -> Monitor {
     Monitor {
         name: MonitorName::parse(name).unwrap(),
-        enabled: true,
-        tags: Arc::default(),
         schedule: Schedule::Every(seconds(60)),
-        target: Arc::new(target(name)),
+        target: target(name),
         expectation: Arc::new(Expectation {
             status: StatusSet::parse(["2xx"]).unwrap(),
             final_url: None,
@@ -55,16 +53,13 @@ pub fn monitor(name: &str) -> Monitor {
             alert_on_redirect_change: false,
             to: vec![address("ops@example.com"), address("boss@example.com")],
         }),
-        depends_on: Arc::default(),
-        note: "".into(),
-        public: true,
-        renamed_from: None,
+        labels: Arc::default(),
     }
 }
 
 fn target(name: &str) -> Target {
     Target::new(
-        format!("https://{name}.example.com/").parse().unwrap(),
+        &format!("https://{name}.example.com/").parse().unwrap(),
         Manner {
             method: Method::Get,
             headers: Vec::new(),

@@ -519,9 +519,9 @@ pub fn look(weather: Weather, at: Timestamp) -> Check {
             final_url: "https://example.com/".into(),
             ..Chain::default()
         }),
-        redirect_times: Vec::new(),
+        redirect_times: Box::default(),
         timings: Timings {
-            total: Micros(0),
+            total: Micros::new(0),
             ..Timings::default()
         },
         http_version: None,
@@ -529,6 +529,6 @@ pub fn look(weather: Weather, at: Timestamp) -> Check {
         retry_after_s: None,
         certificate: None,
         excerpt: None,
-        remarks: Vec::new(),
+        remarks: Box::default(),
     }
 }
