@@ -2,11 +2,14 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::task::Poll;
 
-/// Runs a future to its end, or to the message of its panic.
-pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    let mut future = std::pin::pin!(future);
+/// Runs a future to its end, or to the message of its panic. It is pinned by the caller: taken by value it would
+/// take its room twice.
+pub(super) fn caught<T>(
+    mut future: Pin<&mut impl Future<Output = T>>,
+) -> impl Future<Output = Result<T, String>> {
     std::future::poll_fn(move |context| {
         // A future that panicked is not polled again, so nobody sees what it left half done.
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
@@ -16,7 +19,6 @@ pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Stri
             Err(panic) => Poll::Ready(Err(text(&*panic))),
         }
     })
-    .await
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {

@@ -1,5 +1,6 @@
 //! One check from its first packet to the recorder's door: probe, judge, doubt, hand over.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -83,11 +84,11 @@ impl Live {
 
     async fn probe(&self, monitor: &Monitor, tools: &Tools) -> Check {
         let (wall, tick) = (clock::now(), clock::tick());
-        let probed = caught(async {
+        let probing = pin!(async {
             let probe = tools.prober.run(&monitor.target, wall).await;
             judge::judge(&monitor.expectation, &monitor.target, probe)
-        })
-        .await;
+        });
+        let probed = caught(probing).await;
         let took = clock::tick().duration_since(tick);
         let mut check = probed.unwrap_or_else(|panic| {
             self.health.panics.fetch_add(1, Relaxed);

@@ -1,6 +1,7 @@
 //! Runs the timetable: starts what is due, takes orders, notices suspend and clock steps.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -276,14 +277,15 @@ impl<W: World> Scheduler<W> {
         let health = Arc::clone(&self.health);
         let finish = self.finish.clone();
         let wants_copy = self.asking.contains_key(&start.id);
-        tokio::spawn(async move {
+        let check = async move {
             let Start {
                 ticket,
                 id,
                 monitor,
                 ..
             } = start;
-            let outcome = match caught(world.check(id, Arc::clone(&monitor), wants_copy)).await {
+            let checking = pin!(world.check(id, Arc::clone(&monitor), wants_copy));
+            let outcome = match caught(checking).await {
                 Ok(outcome) => outcome,
                 Err(panic) => {
                     health.panics.fetch_add(1, Relaxed);
@@ -297,7 +299,10 @@ impl<W: World> Scheduler<W> {
                 id,
                 outcome,
             });
-        });
+        };
+        // On the heap from the start: tokio moves a future eight times on its way through a task, and this one has
+        // kilobytes.
+        tokio::spawn(Box::pin(check));
     }
 
     fn finish(&mut self, finished: Finished, now: Timestamp) {
