@@ -85,7 +85,7 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     new.daemon
         .control_socket
         .clone_from(&old.daemon.control_socket);
-    let prober = Prober::new(&new.dns).map_err(|error| failed(format!("cannot {error}")))?;
+    let prober = Prober::for_many(&new.dns).map_err(|error| failed(format!("cannot {error}")))?;
     let (prober, new) = (Arc::new(prober), Arc::new(new));
     let enrolled = enroll(running, Arc::clone(&new)).await?;
     running.live.set_tools(tools(&new, &prober));

@@ -1,9 +1,9 @@
 //! One HTTP client for each distinct combination of what is fixed per client; almost always one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use hyper::http::Extensions;
@@ -21,8 +21,13 @@ use crate::domain::target::{ClientCertificate, DnsSettings};
 /// More combinations than a configuration has; beyond, the store of clients starts anew.
 const CLIENTS_MAX: usize = 4096;
 
-/// A healthy answer has 20 header fields, a baroque one 120.
+/// A healthy answer has 20 header fields, a baroque one 120. hyper has room for 100 on its stack (HAProxy and Envoy let
+/// pass no more either); told to take more, it asks for all of that room, 26 KB, for each answer, and what is kept of
+/// checks later lies scattered over its holes: half of the memory of a large installation.
 const HEADER_FIELDS_MAX: usize = 400;
+
+/// Hosts remembered for answers with more fields than the stack holds; beyond, the memory starts anew.
+const BAROQUE_MAX: usize = 1024;
 
 /// What makes one client differ from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +38,22 @@ pub(super) struct Kind<'a> {
     pub(super) ca_pem: Option<&'a Arc<[u8]>>,
     /// Its client certificate.
     pub(super) identity: Option<&'a ClientCertificate>,
+    /// Whether it takes [`HEADER_FIELDS_MAX`] header fields, not only what the stack holds.
+    pub(super) roomy: bool,
+}
+
+/// Whether there is room for [`HEADER_FIELDS_MAX`] header fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// From the start.
+    Always,
+    /// For hosts that have shown more fields than the stack holds.
+    Learned,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
+    roomy: bool,
     proxy: Option<Url>,
     ca_pem: Option<Pem>,
     identity: Option<(Arc<[u8]>, String)>,
@@ -65,6 +82,8 @@ pub(super) struct Clients {
     resolver: Arc<Resolver>,
     plain: reqwest::Client,
     others: Mutex<HashMap<Key, reqwest::Client>>,
+    room: Room,
+    baroque: Mutex<HashSet<String>>,
     /// Certificates of earlier checks.
     pub(super) known: Known,
 }
@@ -72,7 +91,7 @@ pub(super) struct Clients {
 impl Clients {
     /// # Errors
     /// When TLS or the client cannot be set up.
-    pub(super) fn new(dns: &DnsSettings) -> Result<Self, String> {
+    pub(super) fn new(dns: &DnsSettings, room: Room) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let anchors = SystemAnchors::load();
         let resolver = Arc::new(Resolver::new(dns));
@@ -80,6 +99,7 @@ impl Clients {
             proxy: None,
             ca_pem: None,
             identity: None,
+            roomy: room == Room::Always,
         };
         let plain = build(&provider, &anchors, &resolver, none)?;
         Ok(Self {
@@ -88,6 +108,8 @@ impl Clients {
             resolver,
             plain,
             others: Mutex::new(HashMap::new()),
+            room,
+            baroque: Mutex::default(),
             known: Known::default(),
         })
     }
@@ -101,11 +123,14 @@ impl Clients {
             proxy: None,
             ca_pem: None,
             identity: None,
+            roomy,
         } = kind
+            && roomy == (self.room == Room::Always)
         {
             return Ok(self.plain.clone());
         }
         let key = Key {
+            roomy: kind.roomy,
             proxy: kind.proxy.cloned(),
             ca_pem: kind.ca_pem.cloned().map(Pem),
             identity: kind
@@ -122,6 +147,24 @@ impl Clients {
         }
         others.insert(key, client.clone());
         Ok(client)
+    }
+
+    /// Whether a host's answers may need more room than the stack has.
+    pub(super) fn may_need_room(&self, host: &str) -> bool {
+        self.room == Room::Always || self.baroque().contains(host)
+    }
+
+    /// From now on there is room for a host's answers.
+    pub(super) fn make_room(&self, host: &str) {
+        let mut baroque = self.baroque();
+        if baroque.len() >= BAROQUE_MAX {
+            baroque.clear();
+        }
+        baroque.insert(host.to_owned());
+    }
+
+    fn baroque(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.baroque.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,8 +193,10 @@ fn build(
         .http1_title_case_headers()
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
-        .http1_max_headers(HEADER_FIELDS_MAX)
         .no_proxy();
+    if kind.roomy {
+        builder = builder.http1_max_headers(HEADER_FIELDS_MAX);
+    }
     if let Some(proxy) = kind.proxy {
         let mut bare = proxy.clone();
         let _ = bare.set_username("");

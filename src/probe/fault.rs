@@ -213,6 +213,19 @@ fn in_words(error: &rustls::Error) -> String {
     }
 }
 
+/// Whether the header had too many fields, or was too long.
+pub(super) fn is_header_too_large(error: &reqwest::Error) -> bool {
+    dig(error)
+        .http
+        .is_some_and(hyper::Error::is_parse_too_large)
+}
+
+/// The header is too large for the room that was kept for it, which says nothing about the site.
+pub(super) fn of_our_room() -> Fault {
+    let detail = "the answer has more than 100 header fields; the next check has room for more";
+    (FailureKind::Local, detail.to_owned())
+}
+
 /// The connection stood; the header did not come whole.
 fn of_answer(found: &Found<'_>) -> Fault {
     if let Some(tls) = found.tls {

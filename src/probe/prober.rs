@@ -9,7 +9,7 @@ use url::Url;
 
 use super::body::{self, Body, Wanted};
 use super::certificate;
-use super::clients::{Clients, Kind};
+use super::clients::{Clients, Kind, Room};
 use super::exchange::{Exchange, Outcome, add, exchange};
 use super::fault::{self, Fault};
 use super::jar::Jar;
@@ -48,7 +48,20 @@ impl Prober {
     /// # Errors
     /// When the TLS parts or the client cannot be built.
     pub fn new(dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
-        Clients::new(dns)
+        Self::with(dns, Room::Always)
+    }
+
+    /// As [`Self::new`], for sites by the ten thousand: there is room for an answer with more than 100 header fields
+    /// only where the host has shown one. The check that finds it out says `unknown`, for the limit is ours.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_many(dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
+        Self::with(dns, Room::Learned)
+    }
+
+    fn with(dns: &DnsSettings, room: Room) -> Result<Self, ProbeSetupError> {
+        Clients::new(dns, room)
             .map(|clients| Self(Arc::new(clients)))
             .map_err(ProbeSetupError::Client)
     }
@@ -127,6 +140,8 @@ impl Journey<'_> {
             return Step::Arrived(end);
         }
         let proxy = proxy_for(&target.proxy, &request.url);
+        let host = request.url.host_str().unwrap_or_default();
+        let roomy = self.clients.may_need_room(host);
         let client = self.clients.get(Kind {
             proxy,
             ca_pem: target.ca_pem.as_ref(),
@@ -134,6 +149,7 @@ impl Journey<'_> {
                 .client_certificate
                 .as_ref()
                 .filter(|_| request.keeps_credentials),
+            roomy,
         });
         let client = match client {
             Ok(client) => client,
@@ -155,8 +171,12 @@ impl Journey<'_> {
         let outcome = std::mem::replace(&mut exchange.outcome, Outcome::Timeout);
         let answer = match outcome {
             Outcome::Answer(answer) => answer,
+            // Asking again at once would be a request more than the site was promised.
+            Outcome::Error(error) if !roomy && fault::is_header_too_large(&error) => {
+                self.clients.make_room(host);
+                return Step::Arrived(self.failed(request, fault::of_our_room(), remote));
+            }
             Outcome::Error(error) => {
-                let host = request.url.host_str().unwrap_or_default();
                 let fault = fault::of_request(&error, &exchange.trace, host);
                 return Step::Arrived(self.failed(request, fault, remote));
             }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use regex::Regex;
-use sitewatch::domain::target::Method;
+use sitewatch::domain::target::{DnsSettings, Method};
+use sitewatch::probe::Prober;
 
 use crate::support::check::{check, check_with, expectation, nameless, summary, target, verdict};
 use crate::support::site::{Act, Site, answer, say};
@@ -378,4 +379,26 @@ async fn a_protection_layer_is_named() {
     let site = Site::plain(|_| answer(403, "Server: nginx\r\n", "Forbidden")).await;
     let text = summary(&check(&site.url("/")).await);
     assert_eq!(text, "down status 403: 403 Forbidden: expected 200-299");
+}
+
+#[tokio::test]
+async fn many_header_fields_are_taken_and_far_too_many_are_not() {
+    let site = Site::plain(|request| {
+        let fields = request.path[1..].parse().unwrap_or(0);
+        answer(200, &"X-Field: 1\r\n".repeat(fields), "x")
+    })
+    .await;
+    let at = async |prober: &Prober, path: &str| {
+        let check = check_with(prober, target(&site.url(path)), &expectation()).await;
+        verdict(&check)
+    };
+    let one = nameless();
+    assert_eq!(at(&one, "/150").await, "up 200");
+    assert_eq!(at(&one, "/500").await, "down protocol");
+    // Among many sites the room is made when it is needed, and until then the fault is not the site's.
+    let many = Prober::for_many(&DnsSettings::default()).expect("a prober");
+    assert_eq!(at(&many, "/90").await, "up 200");
+    assert_eq!(at(&many, "/150").await, "unknown local");
+    assert_eq!(at(&many, "/150").await, "up 200");
+    assert_eq!(at(&many, "/500").await, "down protocol");
 }
