@@ -92,7 +92,7 @@ impl Clients {
     /// # Errors
     /// When TLS or the client cannot be set up.
     pub(super) fn new(dns: &DnsSettings, room: Room) -> Result<Self, String> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(tls::provider());
         let anchors = SystemAnchors::load();
         let resolver = Arc::new(Resolver::new(dns));
         let none = Kind {
