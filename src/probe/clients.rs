@@ -181,7 +181,8 @@ fn build(
         .dns_resolver(Arc::clone(resolver))
         .connector_layer(MarkingLayer)
         .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
+        // Even `never` keeps a copy of each request for another try, unless no other try is allowed.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .referer(false)
         // A fresh connection for each request, made inline in its task: the marks rely on it.
         .pool_max_idle_per_host(0)
