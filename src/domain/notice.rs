@@ -78,6 +78,9 @@ pub enum News {
         check: Box<Check>,
         /// Failed checks in all.
         checks_failed: u32,
+        /// Where it ends a flapping: since when that lasted. The outage is only the last one of it.
+        #[serde(default)]
+        flapping_since: Option<Timestamp>,
     },
     /// Slow, or failing now and then: degraded, with `on_slow = "alert"` or kind `intermittent`.
     Degraded {

@@ -93,7 +93,8 @@ impl Machine<'_> {
             let heard = |owed: &&Owed| spell.told || !owed.silent;
             let known = || spell.owed.iter().filter(heard);
             if let Some(last) = known().next_back() {
-                self.say_up(last, since, known().map(|owed| owed.key).collect());
+                let told = known().map(|owed| owed.key).collect();
+                self.say_up(last, since, told, Some(spell.since));
             }
         }
     }
@@ -260,11 +261,17 @@ impl Machine<'_> {
         if self.memory.kept.flap.is_on() {
             self.memory.kept.flap.owe(owed);
         } else {
-            self.say_up(&owed, closed_at, vec![outage.key]);
+            self.say_up(&owed, closed_at, vec![outage.key], None);
         }
     }
 
-    fn say_up(&mut self, owed: &Owed, closed_at: Timestamp, told: Vec<IncidentKey>) {
+    fn say_up(
+        &mut self,
+        owed: &Owed,
+        closed_at: Timestamp,
+        told: Vec<IncidentKey>,
+        flapping_since: Option<Timestamp>,
+    ) {
         let recent = &self.memory.recent;
         let newest = recent.newest.as_ref().filter(|c| c.verdict.is_good());
         let Some(check) = newest.or(recent.last_good.as_ref()) else {
@@ -276,6 +283,7 @@ impl Machine<'_> {
             closed_at,
             check: Box::new(Check::clone(check)),
             checks_failed: owed.checks_failed,
+            flapping_since,
         };
         let to = match self.around.alerts.recovery {
             true => Recipients::Told(told),

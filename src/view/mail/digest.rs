@@ -166,12 +166,18 @@ fn row(notice: &Notice, all: &[Notice], ctx: &Context) -> (u8, Vec<Cell>) {
         News::Up {
             incident,
             closed_at,
+            flapping_since,
             ..
         } => (
             3,
             "UP".to_owned(),
             Tone::Up,
-            format!("after {}", words::span(closed_at.since(incident.opened_at))),
+            match flapping_since {
+                Some(since) => {
+                    format!("after {} of flapping", words::span(closed_at.since(*since)))
+                }
+                None => format!("after {}", words::span(closed_at.since(incident.opened_at))),
+            },
             *closed_at,
         ),
         News::Degraded { reason, since, .. } => (

@@ -19,14 +19,24 @@ pub(super) struct Up<'a> {
     pub(super) closed_at: Timestamp,
     pub(super) check: &'a Check,
     pub(super) checks_failed: u32,
+    pub(super) flapping_since: Option<Timestamp>,
 }
 
 impl Up<'_> {
     fn lasted(&self) -> String {
-        words::span(self.closed_at.since(self.incident.opened_at))
+        let began = self.flapping_since.unwrap_or(self.incident.opened_at);
+        words::span(self.closed_at.since(began))
     }
 
     fn story(&self, ctx: &Context) -> String {
+        if let Some(since) = self.flapping_since {
+            return format!(
+                "The flapping is over: it went up and down from {} on, last with {}, and has been good for {} now.",
+                words::clock_time(since, ctx),
+                words::cause_name(&self.cause.failure, self.cause.status),
+                words::span(self.check.at.since(self.closed_at)),
+            );
+        }
         format!(
             "It was down for {}, from {} to {}, with {}: {}.",
             self.lasted(),

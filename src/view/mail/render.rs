@@ -55,12 +55,14 @@ fn up_facts(notice: &Notice) -> Option<Up<'_>> {
             closed_at,
             check,
             checks_failed,
+            flapping_since,
         } => Some(Up {
             incident: *incident,
             cause,
             closed_at: *closed_at,
             check,
             checks_failed: *checks_failed,
+            flapping_since: *flapping_since,
         }),
         _ => None,
     }

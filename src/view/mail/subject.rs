@@ -51,8 +51,12 @@ fn single(notice: &Notice, host: &str, now: Timestamp) -> String {
         News::Up {
             incident,
             closed_at,
+            flapping_since,
             ..
-        } => format!("UP after {}", Human(closed_at.since(incident.opened_at))),
+        } => {
+            let began = flapping_since.unwrap_or(incident.opened_at);
+            format!("UP after {}", Human(closed_at.since(began)))
+        }
         News::Degraded { reason, .. } => format!("DEGRADED {reason}"),
         News::CertificateExpiring { .. } => {
             format!("DEGRADED {}", FailureKind::CertificateExpiring)

@@ -94,6 +94,7 @@ fn parcels(words: &[String]) -> Vec<Parcel> {
         closed_at: samples::at(845),
         check: Box::new(good.clone()),
         checks_failed: 3,
+        flapping_since: None,
     };
     let merged = vec![
         samples::one(down.clone(), 0).notices.remove(0),

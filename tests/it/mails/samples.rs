@@ -324,6 +324,19 @@ pub fn up() -> News {
         closed_at: at(845),
         check: Box::new(check(855, 200, 189)),
         checks_failed: 16,
+        flapping_since: None,
+    }
+}
+
+/// The last outage of a flapping that began ten minutes before.
+fn calm_again() -> News {
+    News::Up {
+        incident: incident(),
+        cause: cause(&check(0, 503, 956)),
+        closed_at: at(45),
+        check: Box::new(check(45 + 1800, 200, 189)),
+        checks_failed: 4,
+        flapping_since: Some(at(-600)),
     }
 }
 
@@ -579,6 +592,11 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                 29,
             ),
             around(32),
+        ),
+        (
+            "calm_again",
+            one(calm_again(), 45 + 1800),
+            around(45 + 1800),
         ),
         (
             "redirect_changed",

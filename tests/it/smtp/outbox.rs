@@ -141,6 +141,7 @@ fn letter(post: &Post, monitor: i64, up: bool, to: &[&str]) -> Letter {
             closed_at: post.begun,
             check: Box::new(check(post.begun, Verdict::Up, 200)),
             checks_failed: 3,
+            flapping_since: None,
         }
     } else {
         News::Down {
