@@ -83,8 +83,9 @@ impl Entry {
                 Verdict::Up | Verdict::Degraded(_) => false,
                 Verdict::Down(_) | Verdict::Unknown(_) => true,
             },
-            Self::Missed { .. }
-            | Self::WentBlind(_)
+            // Past the limit every check brings one: they gather as checks do.
+            Self::Missed { .. } => false,
+            Self::WentBlind(_)
             | Self::SeesAgain(_)
             | Self::Order { .. }
             | Self::Reconfigure { .. }
