@@ -161,7 +161,7 @@ fn check(at: Timestamp, down: bool) -> Check {
         status: Some(if down { 503 } else { 200 }),
         chain: Arc::new(Chain {
             redirects: Vec::new(),
-            final_url: "https://site.example/".to_owned(),
+            final_url: "https://site.example/".into(),
             remote_addr: Some(([192, 0, 2, 7], 443).into()),
         }),
         redirect_times: Box::default(),

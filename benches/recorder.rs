@@ -104,7 +104,7 @@ fn soak(days: usize, monitors: usize) {
                 Verdict::Up
             };
             let chain = Arc::new(Chain {
-                final_url: format!("https://example.com/{}", name.as_str()),
+                final_url: format!("https://example.com/{}", name.as_str()).into(),
                 ..Chain::default()
             });
             let check = Box::new(check(now, verdict, &chain));

@@ -102,7 +102,7 @@ impl Site {
             };
             Arc::new(Chain {
                 redirects,
-                final_url,
+                final_url: final_url.into(),
                 remote_addr: address(443),
             })
         };

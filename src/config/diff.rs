@@ -131,13 +131,13 @@ fn perhaps_renamed(
         .filter(|monitor| added.contains(&monitor.name))
     {
         by_url
-            .entry(monitor.target.url_text())
+            .entry(&**monitor.target.url_text())
             .or_insert(&monitor.name);
     }
     diff.removed
         .iter()
         .filter_map(|name| {
-            let url = before.get(name)?.target.url_text();
+            let url = &**before.get(name)?.target.url_text();
             Some((name.clone(), (*by_url.get(url)?).clone()))
         })
         .collect()

@@ -297,7 +297,7 @@ fn nothing_seen(monitor: &Monitor, at: Timestamp, took: Duration) -> Check {
         verdict: Verdict::Up,
         status: None,
         chain: Arc::new(Chain {
-            final_url: monitor.url_shown(),
+            final_url: monitor.url_shown().into(),
             ..Chain::default()
         }),
         redirect_times: Box::default(),

@@ -8,7 +8,7 @@ use super::recorder::Recorder;
 use super::recorder_entry::{Entry, NotRecorded, Refused, Reply, Turn};
 use super::recorder_staged::{Deed, StagedCheck};
 use crate::domain::address::Address;
-use crate::domain::check::Check;
+use crate::domain::check::{Certificate, Chain, Check};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
@@ -112,10 +112,12 @@ impl Recorder {
         let newest = slot.memory.recent.newest.as_ref();
         let mut check = Check::clone(&original);
         check.at = at;
-        check.chain = kept_once(&original.chain, newest.map(|newest| &newest.chain));
+        let url = slot.monitor.target.url_text();
+        let before = newest.map(|newest| &newest.chain);
+        check.chain = kept_once(&original.chain, before, |chain| chain_ending_at(url, chain));
         check.certificate = original.certificate.as_ref().map(|certificate| {
             let before = newest.and_then(|newest| newest.certificate.as_ref());
-            kept_once(certificate, before)
+            kept_once(certificate, before, Certificate::clone)
         });
         self.copied.push(original);
         let check = Arc::new(check);
@@ -412,10 +414,26 @@ fn counts_differ(before: &Kept, after: &Kept) -> bool {
 /// would lie among their buffers for as long as it is remembered, and keep that memory from being used again. For the
 /// same reason the originals ([`Recorder::copied`]) outlive the copies of one batch: an allocator gives a thread first
 /// what that thread freed last, so each copy would lie where the original before it did.
-fn kept_once<T: PartialEq + Clone>(new: &Arc<T>, before: Option<&Arc<T>>) -> Arc<T> {
+fn kept_once<T: PartialEq>(
+    new: &Arc<T>,
+    before: Option<&Arc<T>>,
+    copy: impl FnOnce(&T) -> T,
+) -> Arc<T> {
     match before {
         Some(before) if before == new => Arc::clone(before),
-        Some(_) | None => Arc::new(T::clone(new)),
+        Some(_) | None => Arc::new(copy(new)),
+    }
+}
+
+/// A copy of a chain. Most end where they begin: the text of that is there already.
+fn chain_ending_at(url: &Arc<str>, chain: &Chain) -> Chain {
+    let final_url = match chain.final_url == *url {
+        true => Arc::clone(url),
+        false => Arc::from(&*chain.final_url),
+    };
+    Chain {
+        final_url,
+        ..chain.clone()
     }
 }
 
@@ -426,10 +444,13 @@ mod tests {
     #[test]
     fn what_is_new_is_copied_and_what_is_known_is_shared() {
         let (before, same) = (Arc::new("a".to_owned()), Arc::new("a".to_owned()));
-        assert!(Arc::ptr_eq(&kept_once(&same, Some(&before)), &before));
+        assert!(Arc::ptr_eq(
+            &kept_once(&same, Some(&before), String::clone),
+            &before
+        ));
         let new = Arc::new("b".to_owned());
         for before in [Some(&before), None] {
-            let kept = kept_once(&new, before);
+            let kept = kept_once(&new, before, String::clone);
             assert_eq!(kept, new);
             assert!(!Arc::ptr_eq(&kept, &new));
         }

@@ -47,7 +47,7 @@ pub struct Chain {
     /// Every answer that was followed or was to be followed, in order.
     pub redirects: Vec<Redirect>,
     /// The last URL that was requested.
-    pub final_url: String,
+    pub final_url: Arc<str>,
     /// The address that gave the last answer, or was tried last.
     pub remote_addr: Option<SocketAddr>,
 }

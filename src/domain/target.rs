@@ -17,8 +17,9 @@ use super::secret::Secret;
 /// through to the [`Manner`], changing it copies it first.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// A valid URL. Parsed it would take three times the room, and it is needed for a moment only.
-    url: Box<str>,
+    /// A valid URL. Parsed it would take three times the room, and it is needed for a moment only. Shared with the
+    /// chains that end there.
+    url: Arc<str>,
     /// How it is requested.
     pub manner: Arc<Manner>,
 }
@@ -43,7 +44,7 @@ impl Target {
     }
 
     /// The text of [`Self::url`].
-    pub fn url_text(&self) -> &str {
+    pub fn url_text(&self) -> &Arc<str> {
         &self.url
     }
 }

@@ -99,7 +99,7 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
                     remote_addr: hop.remote_addr,
                 })
                 .collect(),
-            final_url,
+            final_url: final_url.into(),
             remote_addr,
         }),
         timings: probe.timings,

@@ -22,7 +22,7 @@ impl Way {
                 .iter()
                 .map(|hop| (hop.url.clone(), hop.status, hop.location.clone()))
                 .collect(),
-            final_url: chain.final_url.clone(),
+            final_url: chain.final_url.to_string(),
         }
     }
 

@@ -166,7 +166,7 @@ impl Resolver {
             .collect();
         let chain = Arc::new(Chain {
             redirects,
-            final_url: stored.final_url.clone(),
+            final_url: stored.final_url.as_str().into(),
             remote_addr: addresses.next().flatten(),
         });
         remember(&self.chains, (way, peers), Arc::clone(&chain));

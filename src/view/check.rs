@@ -391,7 +391,9 @@ fn permanent_redirect(view: &CheckView<'_>) -> Option<String> {
     }
     let target = redirects
         .get(permanent)
-        .map_or(&view.check.chain.final_url, |redirect| &redirect.url);
+        .map_or(&*view.check.chain.final_url, |redirect| {
+            redirect.url.as_str()
+        });
     let status = redirects[0].status;
     Some(format!(
         "{status} is permanent: the url might as well be {}",

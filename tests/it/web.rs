@@ -206,7 +206,7 @@ fn check(at: Timestamp, verdict: Verdict) -> Check {
                 location: Some("https://me:pw@shop.example/start?sid=1".to_owned()),
                 remote_addr: Some(([192, 0, 2, 7], 80).into()),
             }],
-            final_url: "https://shop.example/start?sid=1".to_owned(),
+            final_url: "https://shop.example/start?sid=1".into(),
             remote_addr: Some(([192, 0, 2, 7], 443).into()),
         }),
         redirect_times: [Micros::new(21_400)].into(),

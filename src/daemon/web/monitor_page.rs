@@ -180,7 +180,7 @@ fn way(view: &View<'_>, live: &Live, chain: &Chain) -> Vec<HopRow> {
         .map(|redirect| hop(&redirect.url, Some(redirect.status), redirect.remote_addr))
         .collect();
     let last = chain.redirects.last();
-    if last.is_none_or(|last| last.url != chain.final_url) && !chain.final_url.is_empty() {
+    if last.is_none_or(|last| *last.url != *chain.final_url) && !chain.final_url.is_empty() {
         rows.push(hop(&chain.final_url, None, chain.remote_addr));
     }
     rows

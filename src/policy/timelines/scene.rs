@@ -456,7 +456,7 @@ impl Scene {
                             location: None,
                             remote_addr: None,
                         }],
-                        final_url: format!("https://{letter}.example.com/{rest}"),
+                        final_url: format!("https://{letter}.example.com/{rest}").into(),
                         remote_addr: None,
                     });
                 }),

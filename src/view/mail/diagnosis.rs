@@ -239,7 +239,7 @@ fn hops(chain: &Chain, status: Option<u16>) -> Vec<HopRef<'_>> {
     let refused = chain
         .redirects
         .last()
-        .is_some_and(|last| last.url == chain.final_url && status == Some(last.status));
+        .is_some_and(|last| *last.url == *chain.final_url && status == Some(last.status));
     if !refused {
         // Where the chain broke without an answer the last status is that of the redirect before.
         let answered = chain

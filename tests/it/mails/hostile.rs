@@ -59,7 +59,7 @@ fn hostile_check(words: &[String], down: bool) -> Check {
             location: Some(words[3].clone()),
             remote_addr: None,
         }],
-        final_url: words[3].clone(),
+        final_url: words[3].as_str().into(),
         remote_addr: None,
     });
     check.remarks = [words[4].clone()].into();

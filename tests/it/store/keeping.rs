@@ -28,7 +28,7 @@ fn number(store: &Store, sql: &str) -> i64 {
 fn unlike(ms: i64) -> Check {
     let mut check = check('U', ms);
     check.chain = Chain {
-        final_url: format!("https://a.example/{}", "x".repeat(1500)) + &ms.to_string(),
+        final_url: format!("https://a.example/{}{ms}", "x".repeat(1500)).into(),
         ..(*check.chain).clone()
     }
     .into();
@@ -112,7 +112,7 @@ fn a_nonce_in_every_chain_stays_bounded() {
             let mut check = check('U', START + n * 1000);
             let url = format!("https://{n}.a.example/{n}?session={n}");
             check.chain = Chain {
-                final_url: url,
+                final_url: url.into(),
                 ..(*check.chain).clone()
             }
             .into();

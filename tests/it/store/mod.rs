@@ -118,7 +118,7 @@ pub fn check(letter: char, ms: i64) -> Check {
         status,
         chain: Arc::new(Chain {
             redirects: Vec::new(),
-            final_url: "https://a.example/".to_owned(),
+            final_url: "https://a.example/".into(),
             remote_addr: Some("203.0.113.7:443".parse().expect("an address")),
         }),
         redirect_times: Box::default(),
@@ -156,7 +156,7 @@ pub fn rich(ms: i64, number: u32) -> Check {
                     remote_addr: None,
                 },
             ],
-            final_url: "https://shop.example/start".to_owned(),
+            final_url: "https://shop.example/start".into(),
             remote_addr: Some("[2001:db8::7]:443".parse().expect("an address")),
         }),
         redirect_times: [Micros::new(21_400), Micros::new(0)].into(),
