@@ -39,6 +39,7 @@ pub mod running;
 mod sample;
 pub mod scheduler;
 pub mod socket;
+mod spare_memory;
 pub mod supervisor;
 pub mod timetable;
 mod timetable_entry;

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::events;
 use super::recorder_entry::{Enrolled, Entry, Reply};
 use super::running::{Force, Running, tools};
+use super::spare_memory;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::control::Answer;
@@ -52,6 +53,7 @@ pub async fn reload(running: &Arc<Running>) -> Answer {
         }
     };
     service::ready(&running.line(clock::now()));
+    tokio::spawn(spare_memory::give_back());
     answer
 }
 

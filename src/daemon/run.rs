@@ -30,6 +30,7 @@ use super::reload;
 use super::running::{self, Force, Parts, Running};
 use super::scheduler::{Command, Handle, Scheduler};
 use super::socket::{ControlSocket, SocketError};
+use super::spare_memory;
 use super::supervisor::Supervisor;
 use super::web::server::WebServer;
 use super::web::site::Sources;
@@ -260,6 +261,7 @@ async fn live(
         running.door.push(trouble("database", detail));
     }
     service::ready(&running.line(clock::now()));
+    tokio::spawn(spare_memory::give_back());
     let supervisor = Supervisor(Arc::clone(&running));
     household.others.push(tokio::spawn(supervisor.run()));
     loop {
