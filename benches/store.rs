@@ -377,9 +377,15 @@ fn questions(bench: &Bench, path: &Path) {
         reader.status(&[], now).unwrap();
     });
     asked(path, "status of all with their newest checks", |reader| {
-        for row in reader.status(&[], now).unwrap() {
-            row.newest.map(|newest| reader.resolve(&newest).unwrap());
-        }
+        let resolved = reader.together(|reader| {
+            for row in reader.status(&[], now)? {
+                row.newest
+                    .map(|newest| reader.resolve(&newest))
+                    .transpose()?;
+            }
+            Ok(())
+        });
+        resolved.unwrap();
     });
 }
 

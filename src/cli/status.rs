@@ -48,10 +48,11 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let clock = place.clock();
     let reader = place.reader()?;
     let daemon = Daemon::of(&place, &reader);
-    let mut rows = collect(&place, &reader, args, &clock, daemon.runs())?;
+    let is_whole = context.options.json;
+    let mut rows = collect(&place, &reader, args, &clock, daemon.runs(), is_whole)?;
     sort(&mut rows, &place);
     let screen = context.out.screen();
-    if context.options.json {
+    if is_whole {
         for row in &rows {
             json::line(&json::status(row, Audience::Owner), &mut context.out)?;
         }
@@ -166,14 +167,28 @@ fn collect(
     args: &Args,
     clock: &Clock,
     daemon_runs: bool,
+    is_whole: bool,
 ) -> Result<Vec<StatusRow>, CliError> {
     let known = reader.monitors()?;
     let ids = place.select(&known, &args.names)?;
-    let stored = if ids.is_empty() && !args.names.is_empty() {
-        Vec::new()
-    } else {
-        reader.status(&ids, clock.now)?
-    };
+    // In one transaction: otherwise each of ten thousand look-ups would lock the file for itself.
+    let (stored, newest) = reader.together(|reader| {
+        let stored = if ids.is_empty() && !args.names.is_empty() {
+            Vec::new()
+        } else {
+            reader.status(&ids, clock.now)?
+        };
+        let whole = |one: &StoredStatus| {
+            let newest = one.newest.as_ref();
+            let check = newest.map(|check| match is_whole {
+                true => reader.resolve(check),
+                false => reader.outline(check),
+            });
+            check.transpose()
+        };
+        let newest = stored.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
+        Ok((stored, newest))
+    })?;
     let mut latency = latency(reader, &stored, clock.now)?;
     let configured: HashMap<&str, &Monitor> =
         place.config.as_ref().map_or_else(HashMap::new, |config| {
@@ -184,13 +199,7 @@ fn collect(
                 .collect()
         });
     let mut rows = Vec::with_capacity(stored.len());
-    for one in &stored {
-        let last = one
-            .newest
-            .as_ref()
-            .map(|check| reader.resolve(check))
-            .transpose();
-        let last = last?;
+    for (one, last) in stored.iter().zip(newest) {
         let bars = latency.remove(&one.monitor.id).unwrap_or_default();
         let mut row = rows::status(one, last, bars);
         let monitor = configured.get(one.monitor.name.as_str()).copied();
@@ -217,7 +226,7 @@ fn sort(rows: &mut [StatusRow], place: &Place) {
         .enumerate()
         .map(|(index, name)| (name.as_str(), index))
         .collect();
-    rows.sort_by_key(|row| {
+    rows.sort_by_cached_key(|row| {
         order
             .get(row.monitor.as_str())
             .copied()

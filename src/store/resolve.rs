@@ -81,23 +81,34 @@ impl Resolver {
     /// The check of a row.
     pub(super) fn check(&self, connection: &Connection, row: &Row) -> Result<Check> {
         let context = &row.context;
+        let chain = self.chain(connection, context.chain, context.peers)?;
+        let mut redirect_times: Vec<Micros> =
+            row.redirects.iter().copied().map(Micros::new).collect();
+        redirect_times.resize(chain.redirects.len(), Micros::new(0));
+        Ok(Check {
+            chain,
+            redirect_times: redirect_times.into(),
+            certificate: self.certificate(connection, context.certificate)?,
+            ..self.outline(connection, row)?
+        })
+    }
+
+    /// The check of a row without its way and its certificate: what a line of a table shows.
+    pub(super) fn outline(&self, connection: &Connection, row: &Row) -> Result<Check> {
+        let context = &row.context;
         let verdict = match state_of(context.state) {
             CheckState::Up => Verdict::Up,
             CheckState::Degraded => Verdict::Degraded(self.failure(connection, context.failure)?),
             CheckState::Down => Verdict::Down(self.failure(connection, context.failure)?),
             CheckState::Unknown => Verdict::Unknown(self.failure(connection, context.failure)?),
         };
-        let chain = self.chain(connection, context.chain, context.peers)?;
-        let mut redirect_times: Vec<Micros> =
-            row.redirects.iter().copied().map(Micros::new).collect();
-        redirect_times.resize(chain.redirects.len(), Micros::new(0));
         let [dns, connect, tls, ttfb, body] = row.phases.map(|phase| phase.map(Micros::new));
         Ok(Check {
             at: Timestamp::from_ms(row.at),
             verdict,
             status: (context.status != 0).then_some(context.status),
-            chain,
-            redirect_times: redirect_times.into(),
+            chain: Arc::default(),
+            redirect_times: Box::default(),
             timings: Timings {
                 dns,
                 connect,
@@ -116,7 +127,7 @@ impl Resolver {
                 .retry_after
                 .checked_sub(1)
                 .and_then(|seconds| u32::try_from(seconds).ok()),
-            certificate: self.certificate(connection, context.certificate)?,
+            certificate: None,
             excerpt: None,
             remarks: Box::default(),
         })

@@ -71,6 +71,14 @@ impl Reader {
         self.resolver.check(self.connection(), &check.0)
     }
 
+    /// The check without its way and its certificate: enough for a line of a table, at a fraction of the look-ups.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn outline(&self, check: &StoredCheck) -> Result<Check> {
+        self.resolver.outline(self.connection(), &check.0)
+    }
+
     /// Some monitors (all that are in the configuration where none is named), by name.
     ///
     /// # Errors

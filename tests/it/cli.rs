@@ -465,7 +465,7 @@ fn damage_that_only_a_query_meets_names_its_file() {
     let garbage = vec![0xAA; usize::try_from(size).unwrap()];
     let at = u64::from(page - 1) * u64::from(size);
     std::os::unix::fs::FileExt::write_all_at(&file, &garbage, at).unwrap();
-    for command in ["history", "history --json", "status"] {
+    for command in ["history", "history --json", "status --json"] {
         let ran = place.run(&command.split(' ').collect::<Vec<_>>());
         assert_eq!(ran.code, 1, "{command}: {}", ran.stderr);
         for said in [
