@@ -1,9 +1,10 @@
 //! That we are offline: what must be known after a crash, so that the mail about it is sent once we see again.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::error::Result;
+use super::meta;
 use crate::domain::notice::Stopped;
 use crate::domain::timestamp::Timestamp;
 
@@ -25,17 +26,8 @@ pub struct Blind {
 /// # Errors
 /// As SQLite's.
 pub fn put(db: &Connection, blind: Option<&Blind>) -> Result<()> {
-    let Some(blind) = blind else {
-        db.prepare_cached("DELETE FROM meta WHERE key = ?1")?
-            .execute([KEY])?;
-        return Ok(());
-    };
-    db.prepare_cached(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )?
-    .execute([KEY, &serde_json::to_string(blind)?])?;
-    Ok(())
+    let json = blind.map(serde_json::to_string).transpose()?;
+    Ok(meta::put(db, KEY, json.as_deref())?)
 }
 
 /// The blind time that is not over, if there is one.
@@ -43,10 +35,7 @@ pub fn put(db: &Connection, blind: Option<&Blind>) -> Result<()> {
 /// # Errors
 /// As SQLite's.
 pub fn get(db: &Connection) -> Result<Option<Blind>> {
-    let json: Option<String> = db
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([KEY], |row| row.get(0))
-        .optional()?;
+    let json: Option<String> = meta::get(db, KEY)?;
     // What another version wrote otherwise is worth one mail less, not a refusal to work.
     Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
 }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::block::{Row, unpack};
 use super::error::Result;
 use super::journal::{DAY, HOUR, Whose, unsettled};
+use super::meta;
 use super::reader::Reader;
 use super::rollup::{self, Tally, word};
 use super::settle::last_word_before;
@@ -214,11 +215,7 @@ fn frame(connection: &Connection, monitor: i64, from: i64, to: i64) -> Result<Co
 
 /// Roll-ups of earlier times are not kept any more.
 pub(super) fn forgotten_before(connection: &Connection) -> Result<i64> {
-    let text: Option<String> = connection
-        .prepare_cached("SELECT value FROM meta WHERE key = 'rollups_from'")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(i64::MIN))
+    Ok(meta::get(connection, "rollups_from")?.unwrap_or(i64::MIN))
 }
 
 /// What follows the roll-ups: the hour up to which they count, the check that speaks into the time after it, and the

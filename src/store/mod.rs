@@ -13,6 +13,7 @@ pub mod incidents;
 mod intern;
 mod journal;
 mod lock;
+mod meta;
 mod migrate;
 pub mod monitors;
 pub mod outbox;

@@ -1,7 +1,8 @@
 //! What is noted of mails between their decision and their end: tries under way, holds, the pause of the way out.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
+use super::meta;
 use super::outbox::settle;
 use super::outbox_row::{WAITING, address, waiting};
 use crate::domain::address::Address;
@@ -102,19 +103,11 @@ pub fn mutes(db: &Connection) -> Result<Vec<(MonitorId, Timestamp)>> {
 /// # Errors
 /// What SQLite answers.
 pub fn put_pause(db: &Connection, pause: Option<&Pause>) -> Result<()> {
-    let Some(pause) = pause else {
-        db.prepare_cached("DELETE FROM meta WHERE key = ?1")?
-            .execute([PAUSE_KEY])?;
-        return Ok(());
-    };
-    let json = serde_json::to_string(pause)
+    let json = pause
+        .map(serde_json::to_string)
+        .transpose()
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-    db.prepare_cached(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )?
-    .execute([PAUSE_KEY, &json])?;
-    Ok(())
+    meta::put(db, PAUSE_KEY, json.as_deref())
 }
 
 /// Why no mail leaves, if none does.
@@ -122,10 +115,7 @@ pub fn put_pause(db: &Connection, pause: Option<&Pause>) -> Result<()> {
 /// # Errors
 /// What SQLite answers.
 pub fn pause(db: &Connection) -> Result<Option<Pause>> {
-    let json: Option<String> = db
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([PAUSE_KEY], |row| row.get(0))
-        .optional()?;
+    let json: Option<String> = meta::get(db, PAUSE_KEY)?;
     // What another version wrote otherwise is worth one try of the server, not a refusal to work.
     Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
 }

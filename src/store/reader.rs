@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Result, StoreError};
 use super::resolve::Resolver;
 use super::writer::{STATEMENTS_MAX, cannot_open};
-use super::{lock, migrate};
+use super::{lock, meta, migrate};
 use crate::domain::timestamp::Timestamp;
 
 /// How long a reader waits where the daemon is just changing the file's form (recovery after a crash).
@@ -115,17 +115,7 @@ impl Reader {
     /// # Errors
     /// As SQLite's.
     pub fn probed_at(&self) -> Result<Option<Timestamp>> {
-        let text: Option<String> = self
-            .connection
-            .query_row(
-                "SELECT value FROM meta WHERE key = 'probed_at'",
-                [],
-                |row| row.get(0),
-            )
-            .optional()?;
-        Ok(text
-            .and_then(|text| text.parse().ok())
-            .map(Timestamp::from_ms))
+        Ok(meta::get(&self.connection, meta::PROBED_AT)?.map(Timestamp::from_ms))
     }
 
     /// The connection, for the functions of [`super::outbox`].

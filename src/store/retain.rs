@@ -1,10 +1,11 @@
 //! Forgets what is older than it is to be kept, in small steps, and gives the space back.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::block::unpack;
 use super::error::Result;
 use super::journal::{DAY, HOUR, ledger_id};
+use super::meta;
 use super::retain_mails::{WORDS_KEPT, forget_before};
 use super::settle::Step;
 use super::writer::Store;
@@ -77,8 +78,8 @@ impl Store {
     /// Whether the newest check lies more than a day after that of the last retention, and less than a day of
     /// watching has passed since this was noticed.
     fn rests(&self, newest: i64, now: Timestamp) -> Result<bool> {
-        let known: Option<i64> = number(&self.connection, "retained_hour")?;
-        let noticed: Option<i64> = number(&self.connection, "retention_rests_since")?;
+        let known: Option<i64> = meta::get(&self.connection, "retained_hour")?;
+        let noticed: Option<i64> = meta::get(&self.connection, "retention_rests_since")?;
         let jumped = known.is_some_and(|known| newest - known > 25);
         let rests = match (jumped, noticed) {
             (false, _) => false,
@@ -93,8 +94,7 @@ impl Store {
                 put_number(&self.connection, "retained_hour", newest)?;
             }
             if noticed.is_some() {
-                self.connection
-                    .execute("DELETE FROM meta WHERE key = 'retention_rests_since'", [])?;
+                meta::put(&self.connection, "retention_rests_since", None)?;
             }
         }
         Ok(rests)
@@ -181,7 +181,7 @@ fn keep_summaries(connection: &Connection, day: i64) -> Result<()> {
 fn forget_rollups(connection: &Connection, hour: i64) -> Result<usize> {
     // A day is forgotten as a whole.
     let day = hour.div_euclid(24);
-    let known = number(connection, "rollups_from")?;
+    let known: Option<i64> = meta::get(connection, "rollups_from")?;
     let deleted = delete(
         connection,
         "DELETE FROM rollup_hour WHERE (hour, monitor_id) IN
@@ -204,20 +204,6 @@ fn forget_rollups(connection: &Connection, hour: i64) -> Result<usize> {
     Ok(deleted)
 }
 
-fn number(connection: &Connection, key: &str) -> Result<Option<i64>> {
-    let text: Option<String> = connection
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    Ok(text.and_then(|text| text.parse().ok()))
-}
-
 fn put_number(connection: &Connection, key: &str, value: i64) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO meta (key, value) VALUES (?1, ?2)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        )?
-        .execute((key, value.to_string()))?;
-    Ok(())
+    Ok(meta::put(connection, key, Some(&value.to_string()))?)
 }

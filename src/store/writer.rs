@@ -12,7 +12,7 @@ use super::error::{Result, StoreError};
 use super::intern::Interner;
 use super::lock::Lock;
 use super::resolve::Resolver;
-use super::{migrate, settle};
+use super::{meta, migrate, settle};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 
@@ -121,12 +121,11 @@ impl Store {
     /// # Errors
     /// As SQLite's.
     pub fn probe(&self, now: Timestamp) -> Result<()> {
-        self.connection.execute(
-            "INSERT INTO meta (key, value) VALUES ('probed_at', ?1)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            [now.as_ms().to_string()],
-        )?;
-        Ok(())
+        Ok(meta::put(
+            &self.connection,
+            meta::PROBED_AT,
+            Some(&now.as_ms().to_string()),
+        )?)
     }
 
     /// The connection, for the functions of [`super::outbox`].
