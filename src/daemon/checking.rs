@@ -73,7 +73,8 @@ impl Live {
         *self.tools.write().unwrap_or_else(PoisonError::into_inner) = tools;
     }
 
-    fn tools(&self) -> Tools {
+    /// What the next check uses.
+    pub(super) fn tools(&self) -> Tools {
         let tools = self.tools.read().unwrap_or_else(PoisonError::into_inner);
         tools.clone()
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use hyper::http::Extensions;
@@ -43,12 +43,27 @@ pub(super) struct Kind<'a> {
 }
 
 /// Whether there is room for [`HEADER_FIELDS_MAX`] header fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Room {
     /// From the start.
     Always,
-    /// For hosts that have shown more fields than the stack holds.
-    Learned,
+    /// For these hosts, which have shown more fields than the stack holds.
+    For(Arc<Mutex<HashSet<String>>>),
+}
+
+impl Room {
+    const fn is_always(&self) -> bool {
+        matches!(self, Self::Always)
+    }
+
+    fn with_hosts<T>(&self, ask: impl FnOnce(&mut HashSet<String>) -> T) -> Option<T> {
+        match self {
+            Self::Always => None,
+            Self::For(hosts) => Some(ask(&mut hosts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner))),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -82,8 +97,7 @@ pub(super) struct Clients {
     resolver: Arc<Resolver>,
     plain: reqwest::Client,
     others: Mutex<HashMap<Key, reqwest::Client>>,
-    room: Room,
-    baroque: Mutex<HashSet<String>>,
+    pub(super) room: Room,
     /// Certificates of earlier checks.
     pub(super) known: Known,
 }
@@ -99,7 +113,7 @@ impl Clients {
             proxy: None,
             ca_pem: None,
             identity: None,
-            roomy: room == Room::Always,
+            roomy: room.is_always(),
         };
         let plain = build(&provider, &anchors, &resolver, none)?;
         Ok(Self {
@@ -109,7 +123,6 @@ impl Clients {
             plain,
             others: Mutex::new(HashMap::new()),
             room,
-            baroque: Mutex::default(),
             known: Known::default(),
         })
     }
@@ -125,7 +138,7 @@ impl Clients {
             identity: None,
             roomy,
         } = kind
-            && roomy == (self.room == Room::Always)
+            && roomy == self.room.is_always()
         {
             return Ok(self.plain.clone());
         }
@@ -151,20 +164,18 @@ impl Clients {
 
     /// Whether a host's answers may need more room than the stack has.
     pub(super) fn may_need_room(&self, host: &str) -> bool {
-        self.room == Room::Always || self.baroque().contains(host)
+        let known = self.room.with_hosts(|hosts| hosts.contains(host));
+        known.unwrap_or(true)
     }
 
     /// From now on there is room for a host's answers.
     pub(super) fn make_room(&self, host: &str) {
-        let mut baroque = self.baroque();
-        if baroque.len() >= BAROQUE_MAX {
-            baroque.clear();
-        }
-        baroque.insert(host.to_owned());
-    }
-
-    fn baroque(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.baroque.lock().unwrap_or_else(PoisonError::into_inner)
+        self.room.with_hosts(|hosts| {
+            if hosts.len() >= BAROQUE_MAX {
+                hosts.clear();
+            }
+            hosts.insert(host.to_owned());
+        });
     }
 }
 

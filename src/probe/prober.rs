@@ -57,7 +57,15 @@ impl Prober {
     /// # Errors
     /// As [`Self::new`].
     pub fn for_many(dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
-        Self::with(dns, Room::Learned)
+        Self::with(dns, Room::For(Arc::default()))
+    }
+
+    /// The same with other name servers, and trust anchors read again. What was learned of hosts is kept.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn renewed(&self, dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
+        Self::with(dns, self.0.room.clone())
     }
 
     fn with(dns: &DnsSettings, room: Room) -> Result<Self, ProbeSetupError> {

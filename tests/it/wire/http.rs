@@ -401,4 +401,7 @@ async fn many_header_fields_are_taken_and_far_too_many_are_not() {
     assert_eq!(at(&many, "/150").await, "unknown local");
     assert_eq!(at(&many, "/150").await, "up 200");
     assert_eq!(at(&many, "/500").await, "down protocol");
+    // A reload brings a new prober, which knows that already.
+    let renewed = many.renewed(&DnsSettings::default()).expect("a prober");
+    assert_eq!(at(&renewed, "/150").await, "up 200");
 }
