@@ -523,41 +523,6 @@ async fn without_mail_it_watches_and_says_so() {
 }
 
 #[tokio::test]
-async fn offline_is_unknown_and_told_once_afterwards() {
-    let (good, silent) = (Site::start(200), Site::start(1));
-    let canary = Site::start(0);
-    let house = House::new("");
-    let monitors = monitor("good", good.port) + &monitor("silent", silent.port);
-    let connectivity = format!(
-        "[connectivity]\ncanaries = [\"http://127.0.0.1:{}/\"]\n",
-        canary.port
-    );
-    house.configure("100ms", &(monitors + &connectivity));
-    let _daemon = house.start().await;
-    let silent_ones = |state: &str| {
-        let output = house.ask(&["history", "silent", "--json", "--state", state]);
-        text(&output.stdout).lines().count()
-    };
-    house
-        .until("checks excused by the canary", || {
-            silent_ones("unknown") >= 4
-        })
-        .await;
-    assert_eq!(silent_ones("down"), 0);
-    assert_eq!(house.subjects(), [] as [&str; 0]);
-
-    canary.answers(200);
-    house
-        .until("the blind mail and the DOWN mail", || {
-            house.mails().len() >= 2
-        })
-        .await;
-    let subjects = house.subjects();
-    assert!(subjects[0].starts_with("[BLIND "), "{subjects:?}");
-    assert_eq!(subjects[1], "[DOWN timeout_response] silent");
-}
-
-#[tokio::test]
 async fn the_heart_beats_while_all_is_well() {
     let (site, ears) = (Site::start(200), Site::start(200));
     let house = House::new("");
