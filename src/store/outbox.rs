@@ -106,17 +106,8 @@ pub fn enqueue(db: &Connection, letter: &Letter, now: Timestamp) -> Result<()> {
 /// # Errors
 /// What SQLite answers.
 pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
-    let mut select = db.prepare_cached(
-        "SELECT recipient FROM outbox
-         WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND kind IN ('down', 'still_down', 'flapping')
-               AND state <> 'dropped'
-         GROUP BY mailbox ORDER BY min(id)",
-    )?;
-    let rows = select.query_map(
-        params![incident.monitor.0, incident.opened_at.as_ms()],
-        |row| address(row, 0),
-    )?;
-    rows.collect()
+    let queued = "kind IN ('down', 'still_down', 'flapping') AND state <> 'dropped'";
+    recipients(db, incident, queued)
 }
 
 /// For whom a DOWN or a reminder of an outage still waits as a mail of its own.
@@ -124,12 +115,17 @@ pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
 /// # Errors
 /// What SQLite answers.
 pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
-    let mut select = db.prepare_cached(
+    let waits = "kind IN ('down', 'still_down') AND state = 'waiting' AND carrier_id IS NULL";
+    recipients(db, incident, waits)
+}
+
+/// Whom those mails of an outage are for of which `which` is true, each mailbox once.
+fn recipients(db: &Connection, incident: IncidentKey, which: &'static str) -> Result<Vec<Address>> {
+    let mut select = db.prepare_cached(&format!(
         "SELECT recipient FROM outbox
-         WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND kind IN ('down', 'still_down')
-               AND state = 'waiting' AND carrier_id IS NULL
-         GROUP BY mailbox ORDER BY min(id)",
-    )?;
+         WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND {which}
+         GROUP BY mailbox ORDER BY min(id)"
+    ))?;
     let rows = select.query_map(
         params![incident.monitor.0, incident.opened_at.as_ms()],
         |row| address(row, 0),

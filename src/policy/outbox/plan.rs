@@ -215,22 +215,14 @@ fn later(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
 /// Reminders that a waiting DOWN, a newer reminder or an UP of the same outage makes pointless; and, where recoveries
 /// are not mailed, each UP whose DOWN has left already.
 fn superseded(settings: &AlertSettings, rows: &[Waiting]) -> BTreeSet<RowId> {
-    let pointless = |row: &Waiting| match row.kind {
-        MailKind::StillDown => !row.may_have_arrived() && is_outdated(row, rows),
-        MailKind::Up => {
-            let begins = |other: &Waiting| other.incident == row.incident && other.begins();
-            !settings.recovery && !row.may_have_arrived() && !rows.iter().any(begins)
-        }
-        MailKind::Down
-        | MailKind::WasDown
-        | MailKind::Degraded
-        | MailKind::Flapping
-        | MailKind::RedirectChanged
-        | MailKind::Digest
-        | MailKind::Blind
-        | MailKind::Trouble
-        | MailKind::Report
-        | MailKind::Test => false,
+    let is_told_already = |row: &Waiting| {
+        let begins = |other: &Waiting| other.incident == row.incident && other.begins();
+        !settings.recovery && !rows.iter().any(begins)
+    };
+    let pointless = |row: &Waiting| {
+        let is_pointless = row.kind == MailKind::StillDown && is_outdated(row, rows)
+            || row.kind == MailKind::Up && is_told_already(row);
+        is_pointless && !row.may_have_arrived()
     };
     rows.iter()
         .filter(|row| pointless(row))

@@ -103,21 +103,9 @@ impl Waiting {
 
     /// Whether it is the first that its recipient would hear of an outage that is to be merged with the end of it.
     pub fn begins(&self) -> bool {
-        let first = match self.kind {
-            MailKind::Down => true,
-            MailKind::StillDown => !self.follows,
-            MailKind::Up
-            | MailKind::WasDown
-            | MailKind::Degraded
-            | MailKind::Flapping
-            | MailKind::RedirectChanged
-            | MailKind::Digest
-            | MailKind::Blind
-            | MailKind::Trouble
-            | MailKind::Report
-            | MailKind::Test => false,
-        };
-        first && !self.may_have_arrived()
+        let is_first =
+            self.kind == MailKind::Down || self.kind == MailKind::StillDown && !self.follows;
+        is_first && !self.may_have_arrived()
     }
 
     /// Since when nothing but the way out keeps it.
