@@ -109,7 +109,8 @@ impl Layout {
             .iter()
             .map(|column| Some(column.title.width()))
             .collect();
-        for row in sample {
+        // Tabs need no widths.
+        for row in sample.into_iter().filter(|_| screen.is_terminal()) {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(Some(cell.text.width()));
             }
@@ -230,8 +231,11 @@ fn tabbed(cells: &[Cell], out: &mut impl Write) -> fmt::Result {
         if index > 0 {
             out.write_char('\t')?;
         }
-        for c in cell.text.chars() {
-            out.write_char(if c == '\t' { ' ' } else { c })?;
+        for (part, text) in cell.text.split('\t').enumerate() {
+            if part > 0 {
+                out.write_char(' ')?;
+            }
+            out.write_str(text)?;
         }
     }
     out.write_char('\n')

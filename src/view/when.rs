@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
 
 use crate::domain::check::Micros;
 use crate::domain::span::Human;
 use crate::domain::timestamp::Timestamp;
+
+/// With milliseconds, also where they are zero.
+const EXACT: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// The zone of shown times and the moment they are shown at.
 #[derive(Debug, Clone)]
@@ -41,9 +45,8 @@ impl Clock {
 
     /// RFC 3339 with the zone's offset and milliseconds: for a pipe.
     pub fn exact(&self, at: Timestamp) -> String {
-        at.in_zone(&self.zone)
-            .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
-            .to_string()
+        let at = at.in_zone(&self.zone);
+        EXACT.timestamp_with_offset_to_string(&at.timestamp(), at.offset())
     }
 
     /// `2026-11-22`
@@ -103,8 +106,12 @@ pub fn percent(value: Option<f64>) -> String {
         None => "-".to_owned(),
         Some(value) => {
             // The third decimal was cut when the value was made; half of it guards against binary fractions.
-            let hundredths = (value * 100.0 + 0.05).floor();
-            format!("{:.2} %", hundredths / 100.0)
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a percentage is at most 100"
+            )]
+            let hundredths = (value * 100.0 + 0.05).floor() as i64;
+            format!("{}.{:02} %", hundredths / 100, hundredths % 100)
         }
     }
 }
