@@ -173,29 +173,23 @@ fn all(connection: &Connection) -> Result<Vec<StoredMonitor>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, name, url, interval_ms, public, removed_at, first_at FROM monitors ORDER BY name",
     )?;
-    let rows = statement.query_map([], |row| {
-        let name: String = row.get(1)?;
-        Ok((
-            name,
-            StoredMonitor {
-                id: MonitorId(row.get(0)?),
-                name: MonitorName::parse("?").expect("one letter is a name"),
-                url: row.get(2)?,
-                interval: Duration::from_millis(row.get::<_, i64>(3)?.unsigned_abs()),
-                public: row.get(4)?,
-                removed_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_ms),
-                first_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
-            },
-        ))
-    })?;
+    let mut rows = statement.query([])?;
     let mut monitors = Vec::new();
-    for row in rows {
-        let (name, mut monitor) = row?;
-        // Written by `enroll` from a valid name; anything else is another hand's and shown as far as it can be.
-        if let Ok(name) = MonitorName::parse(&name) {
-            monitor.name = name;
-            monitors.push(monitor);
-        }
+    while let Some(row) = rows.next()? {
+        // Written by `enroll` from a valid name; anything else is another hand's, and cannot be asked for.
+        let name = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        let Ok(name) = MonitorName::parse(name) else {
+            continue;
+        };
+        monitors.push(StoredMonitor {
+            id: MonitorId(row.get(0)?),
+            name,
+            url: row.get(2)?,
+            interval: Duration::from_millis(row.get::<_, i64>(3)?.unsigned_abs()),
+            public: row.get(4)?,
+            removed_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_ms),
+            first_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_ms),
+        });
     }
     Ok(monitors)
 }

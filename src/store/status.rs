@@ -1,6 +1,6 @@
 //! What is known of every monitor now, without reading its history.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::block::{Row, unpack};
 use super::error::Result;
@@ -13,7 +13,6 @@ use crate::domain::check::{Check, CheckState, Micros};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::memory::Shown;
-use crate::policy::uptime::Account;
 
 /// For up to this many monitors the shares of 24 hours and 30 days are computed to the moment; for more they are
 /// those of the last settling, at most an hour old.
@@ -28,10 +27,10 @@ pub struct StatusRow {
     pub shown: Option<Shown>,
     /// Its newest check.
     pub newest: Option<StoredCheck>,
-    /// The last 24 hours; none before the first check.
-    pub day: Option<Account>,
-    /// The last 30 days.
-    pub month: Option<Account>,
+    /// Uptime in per cent of the last 24 hours; none where nothing was observed.
+    pub day: Option<f64>,
+    /// Of the last 30 days.
+    pub month: Option<f64>,
     /// What was said when its open incident was acknowledged.
     pub ack_note: Option<String>,
 }
@@ -86,137 +85,149 @@ impl Reader {
     pub fn status(&self, monitors: &[MonitorId], now: Timestamp) -> Result<Vec<StatusRow>> {
         self.together(|reader| {
             let whose = Whose::of(monitors);
-            let wanted: Vec<StoredMonitor> = reader
+            let wanted = reader
                 .monitors()?
                 .into_iter()
                 .filter(|one| whose.has(one.id.0))
-                .filter(|one| !monitors.is_empty() || one.removed_at.is_none())
-                .collect();
-            let mut shown = reader.shown(&whose)?;
-            let mut summaries = reader.summaries(&whose)?;
-            let mut newest = reader.newest_rows(&wanted)?;
-            let mut ack_notes = reader.ack_notes()?;
-            let unsettled = |one: &&StoredMonitor| {
-                wanted.len() <= EXACT_MAX || !summaries.contains_key(&one.id.0)
+                .filter(|one| !monitors.is_empty() || one.removed_at.is_none());
+            let mut rows = Rows::of(wanted);
+            reader.add_shown(&mut rows)?;
+            reader.add_newest(&mut rows)?;
+            let unsettled = reader.add_summaries(&mut rows)?;
+            let exact = match rows.rows.len() <= EXACT_MAX {
+                true => rows.rows.iter().map(|row| row.monitor.id).collect(),
+                false => unsettled,
             };
-            let exact: Vec<MonitorId> = wanted.iter().filter(unsettled).map(|one| one.id).collect();
-            let mut shares = reader.shares(&exact, now)?;
-            let rows = wanted.into_iter().map(|monitor| {
-                let id = monitor.id;
-                let summary = summaries.remove(&id.0).unwrap_or_default();
-                let (day, month) = shares.remove(&id).unwrap_or((summary.day, summary.month));
-                StatusRow {
-                    shown: shown.remove(&id.0),
-                    newest: newest.remove(&id.0).or(summary.newest).map(StoredCheck),
-                    day,
-                    month,
-                    ack_note: ack_notes.remove(&id.0),
-                    monitor,
-                }
-            });
-            Ok(rows.collect())
+            reader.add_shares(&mut rows, &exact, now)?;
+            reader.add_ack_notes(&mut rows)?;
+            Ok(rows.rows)
         })
     }
 
-    fn shares(&self, monitors: &[MonitorId], now: Timestamp) -> Result<HashMap<MonitorId, Shares>> {
-        if monitors.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let from = Timestamp::from_ms(now.as_ms() - 30 * DAY);
-        let courses = self.courses(monitors, from, now)?;
-        let shares = courses.into_iter().map(|(id, course)| {
-            let seen = course.begin.is_some();
-            let day = course.account(now.as_ms() - DAY, now.as_ms());
-            (id, (seen.then_some(day), seen.then(|| course.whole())))
-        });
-        Ok(shares.collect())
-    }
-
-    fn shown(&self, whose: &Whose) -> Result<HashMap<i64, Shown>> {
+    fn add_shown(&self, rows: &mut Rows) -> Result<()> {
         let mut statement = self
             .connection()
             .prepare_cached("SELECT monitor_id, shown FROM states")?;
-        let mut rows = statement.query([])?;
-        let mut shown = HashMap::new();
-        while let Some(row) = rows.next()? {
-            let monitor: i64 = row.get(0)?;
-            if whose.has(monitor) {
-                let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-                shown.insert(monitor, serde_json::from_str(text)?);
+        let mut stored = statement.query([])?;
+        while let Some(state) = stored.next()? {
+            if let Some(row) = rows.of_monitor(state.get(0)?) {
+                let text = state.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+                row.shown = Some(serde_json::from_str(text)?);
             }
         }
-        Ok(shown)
+        Ok(())
     }
 
-    /// By monitor, of open incidents.
-    fn ack_notes(&self) -> Result<HashMap<i64, String>> {
+    /// What was said of open incidents.
+    fn add_ack_notes(&self, rows: &mut Rows) -> Result<()> {
         let mut statement = self.connection().prepare_cached(
             "SELECT monitor_id, ack_note FROM incidents WHERE closed_at IS NULL AND ack_note IS NOT NULL",
         )?;
-        let notes = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(notes.collect::<rusqlite::Result<_>>()?)
-    }
-
-    fn summaries(&self, whose: &Whose) -> Result<HashMap<i64, Summary>> {
-        let mut statement = self
-            .connection()
-            .prepare_cached("SELECT monitor_id, newest, day, month FROM summary")?;
-        let mut rows = statement.query([])?;
-        let mut summaries = HashMap::new();
-        while let Some(row) = rows.next()? {
-            let monitor: i64 = row.get(0)?;
-            if !whose.has(monitor) {
-                continue;
+        let mut notes = statement.query([])?;
+        while let Some(note) = notes.next()? {
+            if let Some(row) = rows.of_monitor(note.get(0)?) {
+                row.ack_note = note.get(1)?;
             }
-            let bytes = row
-                .get_ref(1)?
-                .as_blob_or_null()
-                .map_err(rusqlite::Error::from)?;
-            let newest = bytes.map(|bytes| unpack(0, bytes)).transpose()?;
-            let share = |column| -> Result<Option<Account>> {
-                let text = row
-                    .get_ref(column)?
-                    .as_str_or_null()
-                    .map_err(rusqlite::Error::from)?;
-                text.map(summary::from_text).transpose()
-            };
-            let summary = Summary {
-                newest: newest.and_then(|mut rows| rows.pop()),
-                day: share(2)?,
-                month: share(3)?,
-            };
-            summaries.insert(monitor, summary);
         }
-        Ok(summaries)
+        Ok(())
     }
 
     /// The newest journal row of each monitor that has one, backwards until all were met.
-    fn newest_rows(&self, wanted: &[StoredMonitor]) -> Result<HashMap<i64, Row>> {
-        let mut missing: HashSet<i64> = wanted
-            .iter()
-            .filter(|one| one.removed_at.is_none())
-            .map(|one| one.id.0)
-            .collect();
-        let mut found = HashMap::with_capacity(missing.len());
-        let mut statement = self
-            .connection()
-            .prepare_cached("SELECT seq, monitor_id FROM journal ORDER BY seq DESC")?;
+    fn add_newest(&self, rows: &mut Rows) -> Result<()> {
+        let is_missing = |row: &StatusRow| row.newest.is_none() && row.monitor.removed_at.is_none();
+        let mut missing = rows.rows.iter().filter(|row| is_missing(row)).count();
+        // Those that are checked often stand close to the end, hardly a row in vain. For what rests longer only the
+        // numbers are read.
+        let close = i64::try_from(missing * 2).unwrap_or(i64::MAX);
+        let mut before = i64::MAX;
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT seq, monitor_id, {JOURNAL_COLUMNS} FROM journal ORDER BY seq DESC LIMIT ?1"
+        ))?;
+        let mut checks = statement.query([close])?;
+        while missing > 0
+            && let Some(check) = checks.next()?
+        {
+            before = check.get(0)?;
+            if let Some(row) = rows.of_monitor(check.get(1)?).filter(|row| is_missing(row)) {
+                row.newest = Some(StoredCheck(journal_row(check, 2)?));
+                missing -= 1;
+            }
+        }
+        let mut statement = self.connection().prepare_cached(
+            "SELECT seq, monitor_id FROM journal WHERE seq < ?1 ORDER BY seq DESC",
+        )?;
         let mut fetch = self.connection().prepare_cached(&format!(
             "SELECT {JOURNAL_COLUMNS} FROM journal WHERE seq = ?1"
         ))?;
-        let mut rows = statement.query([])?;
-        while !missing.is_empty()
-            && let Some(row) = rows.next()?
+        let mut checks = statement.query([before])?;
+        while missing > 0
+            && let Some(check) = checks.next()?
         {
-            let monitor: i64 = row.get(1)?;
-            if missing.remove(&monitor) {
-                let mut whole = fetch.query([row.get::<_, i64>(0)?])?;
-                if let Some(row) = whole.next()? {
-                    found.insert(monitor, journal_row(row, 0)?);
+            if let Some(row) = rows.of_monitor(check.get(1)?).filter(|row| is_missing(row)) {
+                let mut whole = fetch.query([check.get::<_, i64>(0)?])?;
+                if let Some(check) = whole.next()? {
+                    row.newest = Some(StoredCheck(journal_row(check, 0)?));
+                    missing -= 1;
                 }
             }
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// What the last settling left: shares, and newest checks where the journal has none. Answers which monitors
+    /// were never settled.
+    fn add_summaries(&self, rows: &mut Rows) -> Result<Vec<MonitorId>> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT monitor_id, newest, day, month FROM summary")?;
+        let mut settled = vec![false; rows.rows.len()];
+        let mut summaries = statement.query([])?;
+        while let Some(summary) = summaries.next()? {
+            let Some(place) = rows.place(summary.get(0)?) else {
+                continue;
+            };
+            let (Some(row), Some(settled)) = (rows.rows.get_mut(place), settled.get_mut(place))
+            else {
+                continue;
+            };
+            *settled = true;
+            let share = |column| -> Result<Option<f64>> {
+                let text = summary
+                    .get_ref(column)?
+                    .as_str_or_null()
+                    .map_err(rusqlite::Error::from)?;
+                let account = text.map(summary::from_text).transpose()?;
+                Ok(account.and_then(|account| account.uptime_percent()))
+            };
+            row.day = share(2)?;
+            row.month = share(3)?;
+            if row.newest.is_none() {
+                let bytes = summary
+                    .get_ref(1)?
+                    .as_blob_or_null()
+                    .map_err(rusqlite::Error::from)?;
+                let newest = bytes.map(|bytes| unpack(0, bytes)).transpose()?;
+                row.newest = newest.and_then(|mut rows| rows.pop()).map(StoredCheck);
+            }
+        }
+        let unsettled = rows.rows.iter().zip(settled).filter(|(_, is)| !is);
+        Ok(unsettled.map(|(row, _)| row.monitor.id).collect())
+    }
+
+    /// Shares to the moment.
+    fn add_shares(&self, rows: &mut Rows, monitors: &[MonitorId], now: Timestamp) -> Result<()> {
+        if monitors.is_empty() {
+            return Ok(());
+        }
+        let from = Timestamp::from_ms(now.as_ms() - 30 * DAY);
+        for (id, course) in self.courses(monitors, from, now)? {
+            if let (Some(row), true) = (rows.of_monitor(id.0), course.begin.is_some()) {
+                let day = course.account(now.as_ms() - DAY, now.as_ms());
+                row.day = day.uptime_percent();
+                row.month = course.whole().uptime_percent();
+            }
+        }
+        Ok(())
     }
 
     /// When the newest check of all began.
@@ -241,12 +252,38 @@ impl Reader {
     }
 }
 
-/// The last 24 hours and the last 30 days.
-type Shares = (Option<Account>, Option<Account>);
+/// What is gathered, and where each monitor's part of it stands.
+struct Rows {
+    rows: Vec<StatusRow>,
+    places: HashMap<i64, usize>,
+}
 
-#[derive(Default)]
-struct Summary {
-    newest: Option<Row>,
-    day: Option<Account>,
-    month: Option<Account>,
+impl Rows {
+    /// Nothing is known of them yet.
+    fn of(monitors: impl Iterator<Item = StoredMonitor>) -> Self {
+        let rows: Vec<StatusRow> = monitors
+            .map(|monitor| StatusRow {
+                monitor,
+                shown: None,
+                newest: None,
+                day: None,
+                month: None,
+                ack_note: None,
+            })
+            .collect();
+        let places = rows.iter().zip(0..);
+        Self {
+            places: places.map(|(row, at)| (row.monitor.id.0, at)).collect(),
+            rows,
+        }
+    }
+
+    fn place(&self, monitor: i64) -> Option<usize> {
+        self.places.get(&monitor).copied()
+    }
+
+    fn of_monitor(&mut self, monitor: i64) -> Option<&mut StatusRow> {
+        let place = self.place(monitor)?;
+        self.rows.get_mut(place)
+    }
 }

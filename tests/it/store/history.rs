@@ -187,7 +187,7 @@ fn status_is_read_from_where_the_newest_check_is() {
         .iter()
         .map(|row| {
             let state = row.newest.as_ref().map(|check| check.state().as_str());
-            let share = row.day.and_then(|day| day.uptime_percent());
+            let share = row.day;
             format!("{} {state:?} {share:?}", row.monitor.name)
         })
         .collect();
