@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::source::{Source, line_breaks};
 
 /// Larger files are read in pieces of about this size, in bytes.
-const PIECE_BYTES: usize = 256 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// What a header begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
