@@ -69,7 +69,18 @@ pub fn config_without_database(context: &mut Context) -> Result<Config, CliError
 /// Loads what the reading commands need. Faults elsewhere in the file are one warning; with `--database` no
 /// configuration is needed at all.
 pub fn brief(context: &mut Context) -> Result<Place, CliError> {
+    brief_telling(context, &mut |_| ())
+}
+
+/// As [`brief`]; `told` hears where the database is before a long list of monitors is read.
+pub fn brief_telling(
+    context: &mut Context,
+    told: &mut dyn FnMut(&Path),
+) -> Result<Place, CliError> {
     let database = context.options.database.clone();
+    if let Some(database) = &database {
+        told(database);
+    }
     let file = match (locate(context), &database) {
         (Ok(file), _) => file,
         (Err(_), Some(database)) if context.options.config.is_none() => {
@@ -86,8 +97,11 @@ pub fn brief(context: &mut Context) -> Result<Place, CliError> {
         }
         (Err(error), _) => return Err(error),
     };
-    let brief = config::load_brief(&file, &context.environment)
-        .map_err(|errors| CliError::configuration(&errors))?;
+    let brief = match &database {
+        Some(_) => config::load_brief(&file, &context.environment),
+        None => config::load_brief_telling(&file, &context.environment, told),
+    };
+    let brief = brief.map_err(|errors| CliError::configuration(&errors))?;
     if let Some(warning) = &brief.warning {
         context.out.warning(warning);
     }

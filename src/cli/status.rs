@@ -1,22 +1,27 @@
 //! `sitewatch status`: the current state of each monitor, from the database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
 use super::place::{self, Place};
 use super::rows;
+use crate::clock;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, DaemonStatus, Request};
-use crate::domain::check::Micros;
-use crate::domain::monitor::{Monitor, MonitorId, Schedule};
+use crate::domain::check::{Check, Micros};
+use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Schedule};
 use crate::domain::span::Human;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::calendar::Cron;
 use crate::policy::grid::Grid;
 use crate::policy::memory::{Flags, ShownState};
+use crate::store::error::StoreError;
+use crate::store::monitors::StoredMonitor;
 use crate::store::reader::Reader;
 use crate::store::status::StatusRow as StoredStatus;
 use crate::view::json::{self, Audience};
@@ -44,13 +49,19 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    let place = place::brief(context)?;
-    let clock = place.clock();
-    let reader = place.reader()?;
-    let daemon = Daemon::of(&place, &reader);
+    let now = clock::now();
     let is_whole = context.options.json;
-    let mut rows = collect(&place, &reader, args, &clock, daemon.runs(), is_whole)?;
-    sort(&mut rows, &place);
+    let (place, mut stored) = read(context, |database| {
+        Stored::read(database, &args.names, now, is_whole)
+    })?;
+    let clock = Clock {
+        zone: place.zone.clone(),
+        now,
+    };
+    let daemon = Daemon::of(&place, &stored.reader);
+    let newest = stored.reader.newest_at()?;
+    place.select(&stored.named, &args.names)?;
+    let rows = collect(&place, &mut stored, args, &clock, daemon.runs());
     let screen = context.out.screen();
     if is_whole {
         for row in &rows {
@@ -59,7 +70,6 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         return Ok(Outcome::Fine);
     }
     view::write(&rows, &clock, screen, &mut context.out)?;
-    let newest = reader.newest_at()?;
     let line = format!(
         "{} · {}",
         view::summary(&rows),
@@ -74,7 +84,84 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         writeln!(context.out)?;
     }
     writeln!(context.out, "{}", screen.broken(&line))?;
+    // The process ends now: giving ten thousand rows back piece by piece would be a tenth of the whole command.
+    std::mem::forget((rows, place, stored.monitors));
     Ok(Outcome::Fine)
+}
+
+/// Reads the configuration, and beside it what `stored` reads of the database: of many monitors both take their time.
+fn read<T: Send>(
+    context: &mut Context,
+    stored: impl FnOnce(&Path) -> Result<T, StoreError> + Send + Copy,
+) -> Result<(Place, T), CliError> {
+    std::thread::scope(|scope| {
+        let mut reading = None;
+        let place = place::brief_telling(context, &mut |database| {
+            let database = database.to_owned();
+            reading = Some(scope.spawn(move || stored(&database)));
+        })?;
+        let read = match reading {
+            Some(reading) => reading
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => stored(&place.database),
+        };
+        Ok((place, read?))
+    })
+}
+
+/// What the database knows.
+struct Stored {
+    reader: Reader,
+    /// All monitors it has, where some are named.
+    named: Vec<StoredMonitor>,
+    /// Those that are wanted, each with its newest check.
+    monitors: Vec<(StoredStatus, Option<Check>)>,
+    latency: HashMap<MonitorId, Vec<Option<Micros>>>,
+}
+
+impl Stored {
+    /// Reads it; the way of the newest checks only where the rows are to be whole.
+    fn read(
+        database: &Path,
+        names: &[String],
+        now: Timestamp,
+        is_whole: bool,
+    ) -> Result<Self, StoreError> {
+        let reader = Reader::open(database)?;
+        // In one transaction: otherwise each of ten thousand look-ups would lock the file for itself.
+        let (named, monitors, latency) = reader.together(|reader| {
+            let named = match names {
+                [] => Vec::new(),
+                _ => reader.monitors()?,
+            };
+            let ids: Vec<MonitorId> = named
+                .iter()
+                .filter(|known| names.iter().any(|name| name == known.name.as_str()))
+                .map(|known| known.id)
+                .collect();
+            let rows = match ids.is_empty() && !names.is_empty() {
+                true => Vec::new(),
+                false => reader.status(&ids, now)?,
+            };
+            let latency = latency(reader, &rows, now)?;
+            let mut monitors = Vec::with_capacity(rows.len());
+            for row in rows {
+                let newest = row.newest.as_ref().map(|check| match is_whole {
+                    true => reader.resolve(check),
+                    false => reader.outline(check),
+                });
+                monitors.push((row, newest.transpose()?));
+            }
+            Ok((named, monitors, latency))
+        })?;
+        Ok(Self {
+            reader,
+            named,
+            monitors,
+            latency,
+        })
+    }
 }
 
 /// What is known of the daemon.
@@ -161,112 +248,82 @@ impl Daemon {
     }
 }
 
+/// The rows in the order of the configuration; what it does not name comes last, by name.
 fn collect(
     place: &Place,
-    reader: &Reader,
+    stored: &mut Stored,
     args: &Args,
     clock: &Clock,
     daemon_runs: bool,
-    is_whole: bool,
-) -> Result<Vec<StatusRow>, CliError> {
-    let known = reader.monitors()?;
-    let ids = place.select(&known, &args.names)?;
-    // In one transaction: otherwise each of ten thousand look-ups would lock the file for itself.
-    let (stored, newest) = reader.together(|reader| {
-        let stored = if ids.is_empty() && !args.names.is_empty() {
-            Vec::new()
-        } else {
-            reader.status(&ids, clock.now)?
+) -> Vec<StatusRow> {
+    let Stored {
+        monitors, latency, ..
+    } = stored;
+    let config = place.config.as_ref();
+    let configured = |index: usize| config.and_then(|config| config.monitors.get(index));
+    let mut rows = Vec::with_capacity(monitors.len().max(place.names.len()));
+    let mut reached = 0;
+    for (index, at) in ordered(monitors, &place.names) {
+        let Some((one, newest)) = monitors.get_mut(at) else {
+            continue;
         };
-        let whole = |one: &StoredStatus| {
-            let newest = one.newest.as_ref();
-            let check = newest.map(|check| match is_whole {
-                true => reader.resolve(check),
-                false => reader.outline(check),
-            });
-            check.transpose()
-        };
-        let newest = stored.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
-        Ok((stored, newest))
-    })?;
-    let mut latency = latency(reader, &stored, clock.now)?;
-    let configured: HashMap<&str, &Monitor> =
-        place.config.as_ref().map_or_else(HashMap::new, |config| {
-            config
-                .monitors
-                .iter()
-                .map(|monitor| (monitor.name.as_str(), &**monitor))
-                .collect()
-        });
-    let mut rows = Vec::with_capacity(stored.len());
-    for (one, last) in stored.iter().zip(newest) {
+        let unseen = (reached..index.min(place.names.len())).filter_map(configured);
+        rows.extend(unseen.filter_map(|monitor| never_seen(monitor, args)));
+        reached = index.saturating_add(1);
         let bars = latency.remove(&one.monitor.id).unwrap_or_default();
-        let mut row = rows::status(one, last, bars);
-        let monitor = configured.get(one.monitor.name.as_str()).copied();
+        let mut row = rows::status(one, newest.take(), bars);
+        let monitor = configured(index).map(|monitor| &**monitor);
         if let Some(monitor) = monitor {
             row.tags = monitor.tags.to_vec();
             row.note = monitor.note.to_string();
             row.enabled = monitor.enabled;
             if daemon_runs && monitor.enabled && !row.flags.paused {
-                row.next_check_at = next_check(monitor, place.config.as_ref(), clock.now);
+                row.next_check_at = next_check(monitor, config, clock.now);
             }
         }
         outdate(&mut row, one, monitor, place, clock.now, daemon_runs);
         rows.push(row);
     }
-    rows.extend(never_seen(place, &rows, args));
-    Ok(rows)
+    let unseen = (reached..place.names.len()).filter_map(configured);
+    rows.extend(unseen.filter_map(|monitor| never_seen(monitor, args)));
+    rows
 }
 
-/// The order of the configuration; what it does not name comes last, by name.
-fn sort(rows: &mut [StatusRow], place: &Place) {
-    let order: HashMap<&str, usize> = place
-        .names
+/// The order of the names: the place of each among them and among what is stored. What has no place comes last.
+fn ordered(stored: &[(StoredStatus, Option<Check>)], names: &[MonitorName]) -> Vec<(usize, usize)> {
+    let places: HashMap<&str, usize> = names.iter().map(MonitorName::as_str).zip(0..).collect();
+    let place = |one: &StoredStatus| places.get(one.monitor.name.as_str()).copied();
+    let mut ordered: Vec<(usize, usize)> = stored
         .iter()
-        .enumerate()
-        .map(|(index, name)| (name.as_str(), index))
+        .zip(0..)
+        .map(|((one, _), at)| (place(one).unwrap_or(usize::MAX), at))
         .collect();
-    rows.sort_by_cached_key(|row| {
-        order
-            .get(row.monitor.as_str())
-            .copied()
-            .unwrap_or(usize::MAX)
-    });
+    ordered.sort_unstable();
+    ordered
 }
 
-/// Monitors of the configuration that the database does not know yet.
-fn never_seen(place: &Place, rows: &[StatusRow], args: &Args) -> Vec<StatusRow> {
-    let Some(config) = &place.config else {
-        return Vec::new();
-    };
-    let seen: HashSet<&str> = rows.iter().map(|row| row.monitor.as_str()).collect();
-    config
-        .monitors
-        .iter()
-        .filter(|monitor| monitor.enabled)
-        .filter(|monitor| {
-            args.names.is_empty() || args.names.iter().any(|name| name == monitor.name.as_str())
-        })
-        .filter(|monitor| !seen.contains(monitor.name.as_str()))
-        .map(|monitor| StatusRow {
-            monitor: monitor.name.as_str().to_owned(),
-            url: monitor.url_shown(),
-            enabled: true,
-            state: ShownState::Pending,
-            since: None,
-            reason: None,
-            flags: Flags::default(),
-            incident: None,
-            ack_note: None,
-            last_check: None,
-            next_check_at: None,
-            uptime_percent_24h: None,
-            uptime_percent_30d: None,
-            latency_24h: Vec::new(),
-            tags: monitor.tags.to_vec(),
-            note: monitor.note.to_string(),
-        })
-        .collect()
+/// A monitor of the configuration that the database does not know yet, where it is wanted.
+fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
+    let is_wanted =
+        args.names.is_empty() || args.names.iter().any(|name| name == monitor.name.as_str());
+    (monitor.enabled && is_wanted).then(|| StatusRow {
+        monitor: monitor.name.as_str().to_owned(),
+        url: monitor.url_shown(),
+        enabled: true,
+        state: ShownState::Pending,
+        since: None,
+        reason: None,
+        flags: Flags::default(),
+        incident: None,
+        ack_note: None,
+        last_check: None,
+        next_check_at: None,
+        uptime_percent_24h: None,
+        uptime_percent_30d: None,
+        latency_24h: Vec::new(),
+        tags: monitor.tags.to_vec(),
+        note: monitor.note.to_string(),
+    })
 }
 
 /// Turns a state that nobody stands for any more into unknown.
@@ -321,7 +378,7 @@ fn latency(
     reader: &Reader,
     stored: &[StoredStatus],
     now: Timestamp,
-) -> Result<HashMap<MonitorId, Vec<Option<Micros>>>, CliError> {
+) -> Result<HashMap<MonitorId, Vec<Option<Micros>>>, StoreError> {
     if stored.is_empty() || stored.len() > SPARKLINES_MAX {
         return Ok(HashMap::new());
     }

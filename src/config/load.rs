@@ -66,7 +66,7 @@ pub(super) fn load_with_sources(
     file: &Path,
     environment: &Environment,
 ) -> Result<(Config, Vec<Source>), ConfigErrors> {
-    let mut outcome = read(file, environment);
+    let mut outcome = read(file, environment, &mut |_| ());
     match (outcome.config.take(), outcome.faults.is_empty()) {
         (Some(config), true) => Ok((config, outcome.sources)),
         _ => Err(outcome.errors()),
@@ -79,7 +79,19 @@ pub(super) fn load_with_sources(
 /// # Errors
 /// When the file cannot be read at all, or its database or zone cannot be told.
 pub fn load_brief(file: &Path, environment: &Environment) -> Result<Brief, ConfigErrors> {
-    let mut outcome = read(file, environment);
+    load_brief_telling(file, environment, &mut |_| ())
+}
+
+/// As [`load_brief`]; `told` hears where the database is as soon as that is known, before the monitors are read.
+///
+/// # Errors
+/// As [`load_brief`]'s.
+pub fn load_brief_telling(
+    file: &Path,
+    environment: &Environment,
+    told: &mut dyn FnMut(&Path),
+) -> Result<Brief, ConfigErrors> {
+    let mut outcome = read(file, environment, told);
     let Some(daemon) = outcome.daemon.take() else {
         return Err(outcome.errors());
     };
@@ -134,7 +146,7 @@ impl Outcome {
     }
 }
 
-fn read(file: &Path, environment: &Environment) -> Outcome {
+fn read(file: &Path, environment: &Environment, told: &mut dyn FnMut(&Path)) -> Outcome {
     let source = match read_source(file, 0, environment) {
         Ok(source) => source,
         Err(refused) => {
@@ -159,7 +171,7 @@ fn read(file: &Path, environment: &Environment) -> Outcome {
         windows: Vec::new(),
         window_secrets: Vec::new(),
     };
-    loader.read(&root)
+    loader.read(&root, told)
 }
 
 /// Reads a file into a source, `index` being its place among the sources.
@@ -216,12 +228,15 @@ struct Loader<'e> {
 }
 
 impl Loader<'_> {
-    fn read(mut self, root: &DeTable<'_>) -> Outcome {
+    fn read(mut self, root: &DeTable<'_>, told: &mut dyn FnMut(&Path)) -> Outcome {
         let empty = DeTable::new();
         let reading = &mut self.reading;
         refuse_unknown_sections(reading, root);
         let table = section(reading, root, &keys::DAEMON, "[daemon]", &empty);
         let daemon = sections::daemon(reading, &table, &self.file);
+        if let Some(daemon) = &daemon {
+            told(&daemon.database);
+        }
         let zone = daemon
             .as_ref()
             .map_or(TimeZone::UTC, |daemon| daemon.timezone.clone());

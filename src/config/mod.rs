@@ -38,7 +38,7 @@ mod wording;
 pub use diff::{Diff, diff};
 pub use environment::Environment;
 pub use fault::ConfigErrors;
-pub use load::{Brief, load, load_brief};
+pub use load::{Brief, load, load_brief, load_brief_telling};
 pub use model::Config;
 pub use paths::{Located, NotFound, locate};
 
