@@ -1,8 +1,8 @@
 //! What one fresh check costs, against a bare hyper client doing the same work in the same run.
 //!
-//! `cargo bench --bench probe [CHECKS]`: CPU time of the checking thread (user and system), so that the
+//! `cargo bench --bench probe -- [CHECKS]`: CPU time of the checking thread (user and system), so that the
 //! server on its own thread does not count. Both sides take turns; medians are told.
-//! `cargo bench --bench probe memory [CHECKS]`: what so many checks (1 000 000 unless told) add to the
+//! `cargo bench --bench probe -- memory [CHECKS]`: what so many checks (1 000 000 unless told) add to the
 //! memory of the process, told ten times on the way.
 
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! CPU per check from the recorder's door to the disk: step, state, transaction.
 //!
-//! `cargo bench --bench recorder [MONITORS] [CHECKS]`
-//! `cargo bench --bench recorder soak [DAYS] [MONITORS]`: so many days (30) of so many monitors (1 000) a minute each in
-//! virtual time, with settling each hour and retention each day; what is resident and stored is told once a day.
+//! `cargo bench --bench recorder -- [MONITORS] [CHECKS]`
+//! `cargo bench --bench recorder -- soak [DAYS] [MONITORS]`: so many days (30) of so many monitors (1 000) a minute
+//! each in virtual time, with settling each hour and retention each day; what is resident and stored is told daily.
 
 #[path = "../tests/it/world/config.rs"]
 #[expect(
