@@ -33,7 +33,7 @@ pub struct Place {
     pub zone: TimeZone,
     /// The names of the configuration, in its order.
     pub names: Vec<MonitorName>,
-    /// All of it, where nothing is wrong with it.
+    /// All of it, where nothing is wrong with it; its monitors stand as their names do in `names`.
     pub config: Option<Config>,
 }
 

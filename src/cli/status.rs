@@ -54,13 +54,12 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let (place, mut stored) = read(context, |database| {
         Stored::read(database, &args.names, now, is_whole)
     })?;
+    place.select(&stored.known, &args.names)?;
     let clock = Clock {
         zone: place.zone.clone(),
         now,
     };
     let daemon = Daemon::of(&place, &stored.reader);
-    let newest = stored.reader.newest_at()?;
-    place.select(&stored.named, &args.names)?;
     let rows = collect(&place, &mut stored, args, &clock, daemon.runs());
     let screen = context.out.screen();
     if is_whole {
@@ -70,6 +69,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         return Ok(Outcome::Fine);
     }
     view::write(&rows, &clock, screen, &mut context.out)?;
+    let newest = stored.reader.newest_at()?;
     let line = format!(
         "{} · {}",
         view::summary(&rows),
@@ -98,7 +98,10 @@ fn read<T: Send>(
         let mut reading = None;
         let place = place::brief_telling(context, &mut |database| {
             let database = database.to_owned();
-            reading = Some(scope.spawn(move || stored(&database)));
+            // A machine in trouble may have no thread left: then one comes after the other.
+            reading = std::thread::Builder::new()
+                .spawn_scoped(scope, move || stored(&database))
+                .ok();
         })?;
         let read = match reading {
             Some(reading) => reading
@@ -114,14 +117,14 @@ fn read<T: Send>(
 struct Stored {
     reader: Reader,
     /// All monitors it has, where some are named.
-    named: Vec<StoredMonitor>,
+    known: Vec<StoredMonitor>,
     /// Those that are wanted, each with its newest check.
     monitors: Vec<(StoredStatus, Option<Check>)>,
     latency: HashMap<MonitorId, Vec<Option<Micros>>>,
 }
 
 impl Stored {
-    /// Reads it; the way of the newest checks only where the rows are to be whole.
+    /// Reads it, with the way of each newest check only where the rows are to be whole.
     fn read(
         database: &Path,
         names: &[String],
@@ -130,15 +133,15 @@ impl Stored {
     ) -> Result<Self, StoreError> {
         let reader = Reader::open(database)?;
         // In one transaction: otherwise each of ten thousand look-ups would lock the file for itself.
-        let (named, monitors, latency) = reader.together(|reader| {
-            let named = match names {
+        let (known, monitors, latency) = reader.together(|reader| {
+            let known = match names {
                 [] => Vec::new(),
                 _ => reader.monitors()?,
             };
-            let ids: Vec<MonitorId> = named
+            let ids: Vec<MonitorId> = known
                 .iter()
-                .filter(|known| names.iter().any(|name| name == known.name.as_str()))
-                .map(|known| known.id)
+                .filter(|one| names.iter().any(|name| name == one.name.as_str()))
+                .map(|one| one.id)
                 .collect();
             let rows = match ids.is_empty() && !names.is_empty() {
                 true => Vec::new(),
@@ -153,11 +156,11 @@ impl Stored {
                 });
                 monitors.push((row, newest.transpose()?));
             }
-            Ok((named, monitors, latency))
+            Ok((known, monitors, latency))
         })?;
         Ok(Self {
             reader,
-            named,
+            known,
             monitors,
             latency,
         })

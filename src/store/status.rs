@@ -18,6 +18,10 @@ use crate::policy::memory::Shown;
 /// those of the last settling, at most an hour old.
 const EXACT_MAX: usize = 50;
 
+/// So many rows for each monitor from the end of the journal are read whole: the newest ones of those that are checked
+/// at about the same pace.
+const CLOSE_ROWS: usize = 2;
+
 /// One monitor, now.
 #[derive(Debug, Clone)]
 pub struct StatusRow {
@@ -138,7 +142,7 @@ impl Reader {
         let mut missing = rows.rows.iter().filter(|row| is_missing(row)).count();
         // Those that are checked often stand close to the end, hardly a row in vain. For what rests longer only the
         // numbers are read.
-        let close = i64::try_from(missing * 2).unwrap_or(i64::MAX);
+        let close = i64::try_from(missing * CLOSE_ROWS).unwrap_or(i64::MAX);
         let mut before = i64::MAX;
         let mut statement = self.connection().prepare_cached(&format!(
             "SELECT seq, monitor_id, {JOURNAL_COLUMNS} FROM journal ORDER BY seq DESC LIMIT ?1"
@@ -221,10 +225,12 @@ impl Reader {
         }
         let from = Timestamp::from_ms(now.as_ms() - 30 * DAY);
         for (id, course) in self.courses(monitors, from, now)? {
-            if let (Some(row), true) = (rows.of_monitor(id.0), course.begin.is_some()) {
+            if let Some(row) = rows.of_monitor(id.0) {
+                // Before the first check there is nothing to account for.
+                let seen = course.begin.is_some();
                 let day = course.account(now.as_ms() - DAY, now.as_ms());
-                row.day = day.uptime_percent();
-                row.month = course.whole().uptime_percent();
+                row.day = day.uptime_percent().filter(|_| seen);
+                row.month = course.whole().uptime_percent().filter(|_| seen);
             }
         }
         Ok(())

@@ -299,6 +299,40 @@ fn status_is_unknown_without_a_daemon() {
 }
 
 #[test]
+fn status_keeps_the_order_of_the_configuration() {
+    let place = Place::with_history();
+    let mut config = "[daemon]\ndatabase = \"s.db\"\n".to_owned();
+    for name in ["first", "shop", "between", "last"] {
+        config.push_str(&format!(
+            "[[monitor]]\nname = \"{name}\"\nurl = \"https://{name}.example/\"\n"
+        ));
+    }
+    fs::write(place.path("monitors.toml"), config).unwrap();
+    let states = |arguments: &[&str]| -> Vec<String> {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let fields = |line: &str| line.split('\t').take(2).collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = ran.stdout.lines().map(fields).collect();
+        lines.split_last().unwrap().1.to_vec()
+    };
+    // What the database does not know yet waits for its first check; what the file no longer names comes last.
+    assert_eq!(
+        states(&["status"]),
+        [
+            "first pending",
+            "shop unknown",
+            "between pending",
+            "last pending",
+            "blog unknown"
+        ]
+    );
+    assert_eq!(
+        states(&["status", "last", "shop"]),
+        ["shop unknown", "last pending"]
+    );
+}
+
+#[test]
 fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
     let place = Place::with_history();
     place.check(
