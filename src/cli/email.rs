@@ -190,30 +190,27 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
         Column::left("NEXT"),
         Column::left("LAST ERROR").fit(Fit::Cut(16)),
     ];
-    let cells: Vec<Vec<Cell>> = rows
-        .iter()
-        .map(|row| {
-            vec![
-                if row.failed {
-                    Cell::toned("failed", Tone::Bad)
-                } else {
-                    "waiting".into()
-                },
-                row.to.as_str().into(),
-                row.subject.as_str().into(),
-                clock.short(row.queued_at).into(),
-                row.attempts.to_string().into(),
-                match (row.held, row.next_attempt_at) {
-                    (Some(why), _) => format!("after the {why}"),
-                    (None, Some(at)) => clock.short(at),
-                    (None, None) => "-".to_owned(),
-                }
-                .into(),
-                row.last_error.as_deref().unwrap_or("").into(),
-            ]
-        })
-        .collect();
-    table::write(&columns, &cells, screen, &mut context.out)?;
+    let cells = rows.iter().map(|row| {
+        vec![
+            if row.failed {
+                Cell::toned("failed", Tone::Bad)
+            } else {
+                "waiting".into()
+            },
+            row.to.as_str().into(),
+            row.subject.as_str().into(),
+            clock.short(row.queued_at).into(),
+            row.attempts.to_string().into(),
+            match (row.held, row.next_attempt_at) {
+                (Some(why), _) => format!("after the {why}"),
+                (None, Some(at)) => clock.short(at),
+                (None, None) => "-".to_owned(),
+            }
+            .into(),
+            row.last_error.as_deref().unwrap_or("").into(),
+        ]
+    });
+    table::write(&columns, cells, screen, &mut context.out)?;
     Ok(Outcome::Fine)
 }
 

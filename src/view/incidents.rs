@@ -24,8 +24,8 @@ pub fn write(
         Column::right("FAILED").fit(Fit::Drop(1)),
         Column::left("MAILS").fit(Fit::Drop(2)),
     ];
-    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| of(row, clock, screen)).collect();
-    table::write(&columns, &cells, screen, out)?;
+    let cells = rows.iter().map(|row| of(row, clock, screen));
+    table::write(&columns, cells, screen, out)?;
     if screen.is_terminal() && !rows.is_empty() {
         writeln!(out, "{}", screen.paint(Tone::Faint, &clock.caption()))?;
     }

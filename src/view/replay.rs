@@ -82,8 +82,8 @@ pub fn write(
         Column::right("AFTER").fit(Fit::Drop(1)),
         Column::left("IN").fit(Fit::Drop(2)),
     ];
-    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| of(row, clock, screen)).collect();
-    table::write(&columns, &cells, screen, out)
+    let cells = rows.iter().map(|row| of(row, clock, screen));
+    table::write(&columns, cells, screen, out)
 }
 
 fn of(row: &ReplayRow, clock: &Clock, screen: Screen) -> Vec<Cell> {

@@ -32,8 +32,8 @@ pub fn write(
         Column::right("P99").fit(Fit::Drop(6)),
         Column::right("CHECKS").fit(Fit::Drop(7)),
     ];
-    let cells: Vec<Vec<Cell>> = rows.iter().map(of).collect();
-    table::write(&columns, &cells, screen, out)?;
+    let cells = rows.iter().map(of);
+    table::write(&columns, cells, screen, out)?;
     if screen.is_terminal()
         && let (Some(from), Some(to)) = (
             rows.iter().filter(observed).map(|row| row.from).min(),
@@ -180,7 +180,7 @@ pub fn explain(
         Column::left("COUNTS AS"),
         Column::left("BECAUSE OF").fit(Fit::Cut(16)),
     ];
-    table::write(&columns, &listed, screen, out)
+    table::write(&columns, listed, screen, out)
 }
 
 fn of_loss(loss: &Loss, clock: &Clock, screen: Screen) -> Vec<Cell> {

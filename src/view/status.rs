@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::record::StatusRow;
 use super::screen::{Screen, Tone};
 use super::sparkline;
-use super::table::{self, Cell, Column, Fit, Layout};
+use super::table::{self, Cell, Column, Fit};
 use super::when::{self, Clock, grouped};
 use crate::domain::check::Check;
 use crate::policy::memory::ShownState;
@@ -30,12 +30,8 @@ pub fn write(
         Column::right("24 h").fit(Fit::Drop(1)),
         Column::right("30 d").fit(Fit::Drop(2)),
     ];
-    let cells = || rows.iter().map(|row| of(row, clock, screen));
-    if screen.is_terminal() {
-        return table::write(&columns, &cells().collect::<Vec<_>>(), screen, out);
-    }
-    let layout = Layout::of(&columns, [], screen);
-    cells().try_for_each(|row| layout.row(&row, out))
+    let cells = rows.iter().map(|row| of(row, clock, screen));
+    table::write(&columns, cells, screen, out)
 }
 
 fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {

@@ -109,8 +109,7 @@ impl Layout {
             .iter()
             .map(|column| Some(column.title.width()))
             .collect();
-        // Tabs need no widths.
-        for row in sample.into_iter().filter(|_| screen.is_terminal()) {
+        for row in sample {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(Some(cell.text.width()));
             }
@@ -217,11 +216,18 @@ impl Layout {
 /// Writes headings and rows of a table that is complete.
 pub fn write(
     columns: &[Column],
-    rows: &[Vec<Cell>],
+    rows: impl IntoIterator<Item = Vec<Cell>>,
     screen: Screen,
     out: &mut impl Write,
 ) -> fmt::Result {
-    let layout = Layout::of(columns, rows, screen);
+    let mut rows = rows.into_iter();
+    if !screen.is_terminal() {
+        // Tabs need no widths: each row is written as it is made.
+        let layout = Layout::of(columns, [], screen);
+        return rows.try_for_each(|row| layout.row(&row, out));
+    }
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    let layout = Layout::of(columns, &rows, screen);
     layout.heading(out)?;
     rows.iter().try_for_each(|row| layout.row(row, out))
 }
@@ -286,7 +292,7 @@ mod tests {
             ],
         ];
         let mut out = String::new();
-        write(&COLUMNS, &rows, screen, &mut out).unwrap();
+        write(&COLUMNS, rows, screen, &mut out).unwrap();
         assert_eq!(out, want);
     }
 
