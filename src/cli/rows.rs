@@ -65,14 +65,14 @@ pub fn report(row: &StoredReport) -> ReportRow {
 
 /// How a monitor stands, by the database alone: what is asked of the daemon and the configuration is added later.
 pub fn status(
-    row: &StoredStatus,
+    row: StoredStatus,
     last_check: Option<Check>,
     latency: Vec<Option<Micros>>,
 ) -> StatusRow {
     let shown = row.shown;
     StatusRow {
         monitor: row.monitor.name.as_str().to_owned(),
-        url: row.monitor.url.clone(),
+        url: row.monitor.url,
         enabled: true,
         state: shown.map_or(ShownState::Pending, |shown| shown.state),
         since: shown
@@ -81,7 +81,7 @@ pub fn status(
         reason: shown.and_then(|shown| shown.reason),
         flags: shown.map_or_else(Flags::default, |shown| shown.flags),
         incident: shown.and_then(|shown| shown.incident),
-        ack_note: row.ack_note.clone(),
+        ack_note: row.ack_note,
         last_check,
         next_check_at: None,
         uptime_percent_24h: row.day,

@@ -13,7 +13,7 @@ use super::rows;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, DaemonStatus, Request};
-use crate::domain::check::{Check, Micros};
+use crate::domain::check::Micros;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Schedule};
 use crate::domain::span::Human;
 use crate::domain::timestamp::Timestamp;
@@ -60,10 +60,15 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         now,
     };
     let daemon = Daemon::of(&place, &stored.reader);
-    let rows = collect(&place, &mut stored, args, &clock, daemon.runs());
+    let order = complete(&place, &mut stored.rows, args, clock.now, daemon.runs());
+    let rows: Vec<&StatusRow> = order
+        .into_iter()
+        .filter_map(|at| stored.rows.get(at))
+        .map(|(row, _)| row)
+        .collect();
     let screen = context.out.screen();
     if is_whole {
-        for row in &rows {
+        for row in rows {
             json::line(&json::status(row, Audience::Owner), &mut context.out)?;
         }
         return Ok(Outcome::Fine);
@@ -85,7 +90,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     }
     writeln!(context.out, "{}", screen.broken(&line))?;
     // The process ends now: giving ten thousand rows back piece by piece would be a tenth of the whole command.
-    std::mem::forget((rows, place, stored.monitors));
+    std::mem::forget((place, stored.rows));
     Ok(Outcome::Fine)
 }
 
@@ -118,9 +123,8 @@ struct Stored {
     reader: Reader,
     /// All monitors it has, where some are named.
     known: Vec<StoredMonitor>,
-    /// Those that are wanted, each with its newest check.
-    monitors: Vec<(StoredStatus, Option<Check>)>,
-    latency: HashMap<MonitorId, Vec<Option<Micros>>>,
+    /// Those that are wanted, each with the time between two of its checks.
+    rows: Vec<(StatusRow, Duration)>,
 }
 
 impl Stored {
@@ -133,7 +137,7 @@ impl Stored {
     ) -> Result<Self, StoreError> {
         let reader = Reader::open(database)?;
         // In one transaction: otherwise each of ten thousand look-ups would lock the file for itself.
-        let (known, monitors, latency) = reader.together(|reader| {
+        let (known, rows) = reader.together(|reader| {
             let known = match names {
                 [] => Vec::new(),
                 _ => reader.monitors()?,
@@ -143,26 +147,28 @@ impl Stored {
                 .filter(|one| names.iter().any(|name| name == one.name.as_str()))
                 .map(|one| one.id)
                 .collect();
-            let rows = match ids.is_empty() && !names.is_empty() {
+            let found = match ids.is_empty() && !names.is_empty() {
                 true => Vec::new(),
                 false => reader.status(&ids, now)?,
             };
-            let latency = latency(reader, &rows, now)?;
-            let mut monitors = Vec::with_capacity(rows.len());
-            for row in rows {
-                let newest = row.newest.as_ref().map(|check| match is_whole {
+            let mut latency = latency(reader, &found, now)?;
+            let mut rows = Vec::with_capacity(found.len());
+            for one in found {
+                let newest = one.newest.as_ref().map(|check| match is_whole {
                     true => reader.resolve(check),
                     false => reader.outline(check),
                 });
-                monitors.push((row, newest.transpose()?));
+                let newest = newest.transpose()?;
+                let bars = latency.remove(&one.monitor.id).unwrap_or_default();
+                let interval = one.monitor.interval;
+                rows.push((rows::status(one, newest, bars), interval));
             }
-            Ok((known, monitors, latency))
+            Ok((known, rows))
         })?;
         Ok(Self {
             reader,
             known,
-            monitors,
-            latency,
+            rows,
         })
     }
 }
@@ -251,58 +257,53 @@ impl Daemon {
     }
 }
 
-/// The rows in the order of the configuration; what it does not name comes last, by name.
-fn collect(
+/// Adds what only the configuration knows, and its monitors that the database does not know yet. Answers the order of
+/// the rows: the configuration's, and last, by name, what it does not name.
+fn complete(
     place: &Place,
-    stored: &mut Stored,
+    rows: &mut Vec<(StatusRow, Duration)>,
     args: &Args,
-    clock: &Clock,
+    now: Timestamp,
     daemon_runs: bool,
-) -> Vec<StatusRow> {
-    let Stored {
-        monitors, latency, ..
-    } = stored;
+) -> Vec<usize> {
     let config = place.config.as_ref();
     let configured = |index: usize| config.and_then(|config| config.monitors.get(index));
-    let mut rows = Vec::with_capacity(monitors.len().max(place.names.len()));
-    let mut reached = 0;
-    for (index, at) in ordered(monitors, &place.names) {
-        let Some((one, newest)) = monitors.get_mut(at) else {
-            continue;
-        };
-        let unseen = (reached..index.min(place.names.len())).filter_map(configured);
-        rows.extend(unseen.filter_map(|monitor| never_seen(monitor, args)));
-        reached = index.saturating_add(1);
-        let bars = latency.remove(&one.monitor.id).unwrap_or_default();
-        let mut row = rows::status(one, newest.take(), bars);
-        let monitor = configured(index).map(|monitor| &**monitor);
+    let indices: HashMap<&str, usize> = place
+        .names
+        .iter()
+        .map(MonitorName::as_str)
+        .zip(0..)
+        .collect();
+    let mut is_stored = vec![false; place.names.len()];
+    let mut order = Vec::with_capacity(rows.len().max(place.names.len()));
+    for ((row, interval), at) in rows.iter_mut().zip(0..) {
+        let index = indices.get(row.monitor.as_str()).copied();
+        if let Some(is_stored) = index.and_then(|index| is_stored.get_mut(index)) {
+            *is_stored = true;
+        }
+        order.push((index.unwrap_or(usize::MAX), at));
+        let monitor = index.and_then(configured).map(|monitor| &**monitor);
         if let Some(monitor) = monitor {
             row.tags = monitor.tags.to_vec();
             row.note = monitor.note.to_string();
             row.enabled = monitor.enabled;
             if daemon_runs && monitor.enabled && !row.flags.paused {
-                row.next_check_at = next_check(monitor, config, clock.now);
+                row.next_check_at = next_check(monitor, config, now);
             }
         }
-        outdate(&mut row, one, monitor, place, clock.now, daemon_runs);
-        rows.push(row);
+        outdate(row, *interval, monitor, place, now, daemon_runs);
     }
-    let unseen = (reached..place.names.len()).filter_map(configured);
-    rows.extend(unseen.filter_map(|monitor| never_seen(monitor, args)));
-    rows
-}
-
-/// The order of the names: the place of each among them and among what is stored. What has no place comes last.
-fn ordered(stored: &[(StoredStatus, Option<Check>)], names: &[MonitorName]) -> Vec<(usize, usize)> {
-    let places: HashMap<&str, usize> = names.iter().map(MonitorName::as_str).zip(0..).collect();
-    let place = |one: &StoredStatus| places.get(one.monitor.name.as_str()).copied();
-    let mut ordered: Vec<(usize, usize)> = stored
-        .iter()
-        .zip(0..)
-        .map(|((one, _), at)| (place(one).unwrap_or(usize::MAX), at))
-        .collect();
-    ordered.sort_unstable();
-    ordered
+    let unseen = is_stored.iter().zip(0..).filter(|(is, _)| !**is);
+    for (index, row) in unseen.filter_map(|(_, index)| {
+        let row = never_seen(configured(index)?, args)?;
+        Some((index, row))
+    }) {
+        order.push((index, rows.len()));
+        // Without a newest check there is none to be too old.
+        rows.push((row, Duration::ZERO));
+    }
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at).collect()
 }
 
 /// A monitor of the configuration that the database does not know yet, where it is wanted.
@@ -332,20 +333,20 @@ fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
 /// Turns a state that nobody stands for any more into unknown.
 fn outdate(
     row: &mut StatusRow,
-    stored: &StoredStatus,
+    interval: Duration,
     monitor: Option<&Monitor>,
     place: &Place,
     now: Timestamp,
     daemon_runs: bool,
 ) {
-    let Some(newest) = stored.newest.as_ref().map(|check| check.at()) else {
+    let Some(newest) = row.last_check.as_ref().map(|check| check.at) else {
         return;
     };
     let stale = match monitor.map(|monitor| &monitor.schedule) {
         Some(Schedule::Cron(text)) => cron_missed(&text.0, place, newest, now),
         Some(Schedule::Every(_)) | None => {
             let timeout = monitor.map_or(Duration::ZERO, |monitor| monitor.target.timeout);
-            now.since(newest) > stored.monitor.interval * 2 + timeout
+            now.since(newest) > interval * 2 + timeout
         }
     };
     if (stale || !daemon_runs || !row.enabled) && row.state != ShownState::Unknown {

@@ -15,7 +15,7 @@ const DISABLED: &str = "disabled";
 
 /// Writes the table.
 pub fn write(
-    rows: &[StatusRow],
+    rows: &[&StatusRow],
     clock: &Clock,
     screen: Screen,
     out: &mut impl Write,
@@ -92,7 +92,7 @@ pub fn state_words(row: &StatusRow) -> String {
             cause.map_or_else(|| "DOWN".to_owned(), |cause| format!("DOWN {cause}"))
         }
         (ShownState::Degraded, Some(reason)) => format!("degraded: {reason}"),
-        _ if is_only_paused(&row) => "paused".to_owned(),
+        _ if is_only_paused(row) => "paused".to_owned(),
         (state, _) => state.as_str().to_owned(),
     };
     for flag in row.flags.words() {
@@ -127,12 +127,12 @@ const fn tone(row: &StatusRow) -> Tone {
 }
 
 /// A pause has no state beside it that waits for a check, or that got old.
-fn is_only_paused(row: &&StatusRow) -> bool {
+fn is_only_paused(row: &StatusRow) -> bool {
     row.flags.paused && matches!(row.state, ShownState::Pending | ShownState::Unknown)
 }
 
 /// `4 sites: 3 up, 1 down`
-pub fn summary(rows: &[StatusRow]) -> String {
+pub fn summary(rows: &[&StatusRow]) -> String {
     let enabled = || rows.iter().filter(|row| row.enabled);
     let count = |state| {
         let rows = enabled().filter(|row| row.state == state);
@@ -144,7 +144,10 @@ pub fn summary(rows: &[StatusRow]) -> String {
         ("down", count(ShownState::Down)),
         ("unknown", count(ShownState::Unknown)),
         ("pending", count(ShownState::Pending)),
-        ("paused", enabled().filter(is_only_paused).count()),
+        (
+            "paused",
+            enabled().filter(|row| is_only_paused(row)).count(),
+        ),
         (DISABLED, rows.len() - enabled().count()),
     ]
     .into_iter()
@@ -215,8 +218,8 @@ mod tests {
             now: NOW,
         };
         let mut out = String::new();
-        write(&rows, &clock, screen, &mut out).unwrap();
-        writeln!(out, "{}", summary(&rows)).unwrap();
+        write(&rows.each_ref(), &clock, screen, &mut out).unwrap();
+        writeln!(out, "{}", summary(&rows.each_ref())).unwrap();
         assert_eq!(out, want);
     }
 
@@ -227,7 +230,7 @@ mod tests {
         paused.flags.muted = true;
         assert_eq!(state_words(&paused), "paused, muted");
         let rows = [paused, row("b", ShownState::Pending, 60, None)];
-        assert_eq!(summary(&rows), "2 sites: 1 pending, 1 paused");
+        assert_eq!(summary(&rows.each_ref()), "2 sites: 1 pending, 1 paused");
         // Its newest check is soon older than two intervals.
         let mut stale = row("c", ShownState::Unknown, 60, None);
         stale.flags.paused = true;
@@ -278,6 +281,6 @@ wiki\tup, maintenance\t2026-10-12T20:00:00.123+00:00\t-\t99.02 %\t-\thttps://wik
         old.enabled = false;
         let rows = [old, row("shop", ShownState::Up, 60, None)];
         assert_eq!(state_words(&rows[0]), "disabled");
-        assert_eq!(summary(&rows), "2 sites: 1 up, 1 disabled");
+        assert_eq!(summary(&rows.each_ref()), "2 sites: 1 up, 1 disabled");
     }
 }
