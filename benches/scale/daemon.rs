@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sitewatch::clock::tick;
@@ -34,6 +35,8 @@ pub struct Load {
     pub scheme: Scheme,
     /// Checks in flight at most.
     pub concurrency: u32,
+    /// Whether mails are written, into [`Running::mails`].
+    pub mails: bool,
 }
 
 /// A running daemon.
@@ -43,6 +46,7 @@ pub struct Running {
     /// From its start to READY=1.
     pub ready: Duration,
     directory: PathBuf,
+    status: Arc<Mutex<String>>,
 }
 
 impl Running {
@@ -77,13 +81,35 @@ impl Running {
             }
         }
         let ready = tick() - began;
-        // Later status messages must not fill the socket and hold the daemon up.
-        std::thread::spawn(move || while socket.recv(&mut message).is_ok() {});
+        // Later messages must not fill the socket and hold the daemon up.
+        let status = Arc::<Mutex<String>>::default();
+        let known = Arc::clone(&status);
+        std::thread::spawn(move || {
+            while let Ok(length) = socket.recv(&mut message) {
+                let text = String::from_utf8_lossy(&message[..length]);
+                let line = text.lines().find_map(|line| line.strip_prefix("STATUS="));
+                if let Some(line) = line {
+                    *known.lock().unwrap_or_else(PoisonError::into_inner) = line.to_owned();
+                }
+            }
+        });
         Self {
             process,
             ready,
             directory,
+            status,
         }
+    }
+
+    /// What the unit's status says now.
+    pub fn status(&self) -> String {
+        let status = self.status.lock();
+        status.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where its mails are.
+    pub fn mails(&self) -> PathBuf {
+        self.directory.join("mails")
     }
 
     /// Everything that it wrote, as large as it is now.
@@ -109,6 +135,12 @@ fn configuration(target: &Target, root: &Path, load: &Load) -> String {
          shutdown_grace = \"1s\"\n",
         load.concurrency
     );
+    if load.mails {
+        text.push_str(
+            "[email]\ndirectory = \"mails\"\nfrom = \"watch@example.com\"\nto = [\"ops@example.com\"]\n\
+             [alerts]\ngroup_wait = \"1s\"\n",
+        );
+    }
     if load.scheme == Scheme::Named {
         let _ = write!(text, "[dns]\nservers = [\"127.0.0.1:{}\"]\n", target.dns);
     }

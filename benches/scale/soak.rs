@@ -21,6 +21,7 @@ pub fn soak(seconds: u64) {
         interval: Duration::from_secs(10),
         scheme: Scheme::Plain,
         concurrency: 512,
+        mails: false,
     };
     let running = Running::start(&target, root.path(), &load);
     println!("\n500 checks a second for {seconds} s");

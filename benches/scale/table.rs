@@ -55,6 +55,7 @@ pub fn cpu() {
         interval: Duration::from_secs(1),
         scheme,
         concurrency: 64,
+        mails: false,
     };
     for (name, scheme, base) in [
         ("plain HTTP by address", Scheme::Plain, Some(Kind::Hyper)),
@@ -83,6 +84,7 @@ pub fn cpu() {
         interval: Duration::from_secs(10),
         scheme: Scheme::Plain,
         concurrency: 512,
+        mails: false,
     };
     let port = target.http;
     compare(
@@ -164,6 +166,7 @@ pub fn size() {
             interval,
             scheme,
             concurrency: 512,
+            mails: false,
         };
         let running = Running::start(&target, root.path(), &load);
         // Each first check comes soon after the start, beside the grid; what counts comes after them and the first slots.
@@ -204,6 +207,7 @@ pub fn late() {
             interval: Duration::from_secs(20),
             scheme,
             concurrency: 512,
+            mails: false,
         };
         let running = Running::start(&target, root.path(), &load);
         wait(Duration::from_secs(45));

@@ -1,7 +1,8 @@
 //! The sites: a responder that is cheaper than any monitor, over TCP and TLS, and a name server beside it.
 //!
 //! Speaks on its standard streams: prints its ports first, then answers `count` with the number of requests and
-//! `dump FILE` by writing `(milliseconds since the epoch with fraction, path number)` of each since the last dump.
+//! `dump FILE` by writing `(milliseconds since the epoch with fraction, path number)` of each since the last dump; after
+//! `fail N` the paths below N are answered with 503.
 
 use std::cell::RefCell;
 use std::io::{BufRead, Write};
@@ -78,6 +79,11 @@ impl Target {
         self.ask("count").parse().expect("a number")
     }
 
+    /// From now on the first so many paths are answered with 503.
+    pub fn fail(&mut self, paths: usize) {
+        self.ask(&format!("fail {paths}"));
+    }
+
     /// When which path was asked for since the last call: milliseconds since the epoch, number of the path.
     pub fn arrivals(&mut self, file: &Path) -> Vec<(f64, usize)> {
         self.ask(&format!("dump {}", file.display()));
@@ -95,6 +101,7 @@ impl Target {
 struct Log {
     count: u64,
     arrivals: Vec<(f64, usize)>,
+    failing: usize,
 }
 
 /// The role: serves until its standard input ends.
@@ -169,6 +176,10 @@ async fn serve(directory: String) {
                 std::fs::write(file, text).expect("the directory is writable");
                 println!("done");
             }
+            Some(("fail", paths)) => {
+                log.borrow_mut().failing = paths.parse().expect("a number");
+                println!("done");
+            }
             _ => println!("{}", log.borrow().count),
         }
     }
@@ -198,12 +209,19 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, log: Rc<RefCell
         .nth(1)
         .and_then(|path| std::str::from_utf8(path.get(1..)?).ok()?.parse().ok())
         .unwrap_or(0);
-    {
+    let status: &[u8] = {
         let mut log = log.borrow_mut();
         log.count += 1;
         log.arrivals.push((at, path));
-    }
-    let mut reply = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\nConnection: close\r\n\r\n".to_vec();
+        match path < log.failing {
+            true => b"HTTP/1.1 503 Service Unavailable\r\n",
+            false => b"HTTP/1.1 200 OK\r\n",
+        }
+    };
+    let mut reply = status.to_vec();
+    reply.extend_from_slice(
+        b"Content-Type: text/plain\r\nContent-Length: 1024\r\nConnection: close\r\n\r\n",
+    );
     reply.resize(reply.len() + BODY_BYTES, b'x');
     let _ = stream.write_all(&reply).await;
     let _ = stream.shutdown().await;
