@@ -2,7 +2,7 @@
 //! raw socket loop that do the same work.
 //!
 //! ```text
-//! cargo bench --bench scale                 # all tables, about 12 minutes
+//! cargo bench --bench scale                 # all tables, about 14 minutes
 //! cargo bench --bench scale -- cpu          # CPU per check, saturated and paced
 //! cargo bench --bench scale -- size         # memory, start and lateness by number of monitors
 //! cargo bench --bench scale -- late         # lateness and evenness in detail, half of the sites dead

@@ -141,7 +141,7 @@ fn delays(first_503: &[Option<f64>], mails: &Mails) -> String {
     delays.collect::<Vec<_>>().join(", ")
 }
 
-/// When each mail was written (milliseconds since the epoch), and its text.
+/// When each mail was written (milliseconds since the epoch), and its text; oldest first.
 struct Mails(Vec<(f64, String)>);
 
 impl Mails {
@@ -153,7 +153,9 @@ impl Mails {
             let text = std::fs::read_to_string(file.path()).ok()?;
             Some((since.as_secs_f64() * 1000.0, text))
         });
-        Self(mails.collect())
+        let mut mails: Vec<(f64, String)> = mails.collect();
+        mails.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Self(mails)
     }
 
     fn about(&self, words: &str) -> Vec<f64> {

@@ -293,14 +293,12 @@ fn complete(
         }
         outdate(row, *interval, monitor, place, now, daemon_runs);
     }
-    let unseen = is_stored.iter().zip(0..).filter(|(is, _)| !**is);
-    for (index, row) in unseen.filter_map(|(_, index)| {
-        let row = never_seen(configured(index)?, args)?;
-        Some((index, row))
-    }) {
-        order.push((index, rows.len()));
-        // Without a newest check there is none to be too old.
-        rows.push((row, Duration::ZERO));
+    for (index, _) in (0..).zip(&is_stored).filter(|(_, is_stored)| !**is_stored) {
+        if let Some(row) = configured(index).and_then(|monitor| never_seen(monitor, args)) {
+            order.push((index, rows.len()));
+            // Without a newest check there is none to be too old.
+            rows.push((row, Duration::ZERO));
+        }
     }
     order.sort_unstable();
     order.into_iter().map(|(_, at)| at).collect()
