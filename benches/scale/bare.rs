@@ -123,7 +123,7 @@ async fn check(port: u16, raw: bool, tls: Option<&TlsConnector>) {
     let mut stream = TcpStream::connect(("127.0.0.1", port))
         .await
         .expect("the target listens");
-    // As any client has it: otherwise the request waits for the acknowledgement of the handshake's last packet.
+    // As reqwest has it: otherwise the request waits for the acknowledgement of the handshake's last packet.
     stream.set_nodelay(true).expect("a socket option");
     let connected = tick();
     if raw {

@@ -81,7 +81,8 @@ impl Running {
             }
         }
         let ready = tick() - began;
-        // Later messages must not fill the socket and hold the daemon up.
+        // Later messages must not fill the socket and hold the daemon up; between two of them may be any time.
+        socket.set_read_timeout(None).expect("a socket option");
         let status = Arc::<Mutex<String>>::default();
         let known = Arc::clone(&status);
         std::thread::spawn(move || {

@@ -6,9 +6,11 @@
 //! cargo bench --bench scale -- cpu          # CPU per check, saturated and paced
 //! cargo bench --bench scale -- size         # memory, start and lateness by number of monitors
 //! cargo bench --bench scale -- late         # lateness and evenness in detail, half of the sites dead
-//! cargo bench --bench scale -- past [SECONDS]  # three times more than a core can do, 8 minutes unless told; likewise
-//! cargo bench --bench scale -- soak [SECONDS]  # 500 checks a second, an hour unless told; not among all tables
+//! cargo bench --bench scale -- past [MINUTES]  # three times too much, 8 minutes unless told, then 3 of calm
+//! cargo bench --bench scale -- soak [SECONDS]  # 500 checks a second, an hour unless told
 //! ```
+//!
+//! The last two are not among all tables.
 //!
 //! The target runs on core 0 and the monitor on core 1 (`taskset`), so figures are per core. Everything is loopback
 //! and bounded in count and time. Absolute figures depend on the machine: the ratios are what to compare.
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
         .skip(1)
         .filter(|word| word != "--bench")
         .collect();
-    let seconds = || arguments.get(1).and_then(|word| word.parse().ok());
+    let length = || arguments.get(1).and_then(|word| word.parse().ok());
     match arguments.first().map(String::as_str) {
         // Roles that this program plays in processes of their own, so that each one's CPU is counted apart.
         Some("target") => target::run(&arguments[1..]),
@@ -42,8 +44,8 @@ fn main() -> ExitCode {
         Some("cpu") => table::cpu(),
         Some("size") => table::size(),
         Some("late") => table::late(),
-        Some("past") => past::past(seconds().unwrap_or(past::SECONDS)),
-        Some("soak") => soak::soak(seconds().unwrap_or(soak::SECONDS)),
+        Some("past") => past::past(length().unwrap_or(past::MINUTES)),
+        Some("soak") => soak::soak(length().unwrap_or(soak::SECONDS)),
         Some(word) if word != "all" => {
             eprintln!("no table `{word}`; there are: cpu, size, late, past, soak, all");
             return ExitCode::from(2);

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sitewatch::clock;
+use sitewatch::clock::{self, tick};
 
 use super::daemon::{Load, Running, Scheme};
 use super::table::wait;
@@ -14,45 +14,44 @@ use super::target::Target;
 const MONITORS: usize = 30_000;
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Unless told.
-pub const SECONDS: u64 = 480;
+/// Unless told. It takes five before a mail says that checks are late.
+pub const MINUTES: u64 = 8;
 
-/// One line a minute.
-const LINE_SECONDS: u64 = 60;
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// So many sites begin to fail, few enough for a mail each.
+/// So many sites begin to fail: as many as `group_limit` lets have a mail each.
 const FAILING: usize = 3;
-/// After this many lines.
-const FAIL_AT_LINE: u64 = 2;
+/// After this many minutes.
+const FAIL_AFTER: u64 = 2;
 
 /// Three times too much for so long, then the same failures with next to nothing to do.
-pub fn past(seconds: u64) {
-    println!("\n{MONITORS} monitors every {INTERVAL:?} on one core, for {seconds} s");
-    println!(
-        "{:>8} {:>9} {:>9} {:>24} {:>8} {:>11}",
-        "s", "checks/s", "missed/s", "a site's turn s p50/max", "RSS MiB", "descriptors"
-    );
-    let told = run(MONITORS, seconds);
+pub fn past(minutes: u64) {
+    let told = run(MONITORS, minutes);
     println!("status meanwhile: {}", told.status);
-    println!(
-        "mails that say so: {} in {seconds} s; slots left out {}, checks {}",
-        told.late_mails, told.missed, told.checks
-    );
+    println!("mails that say so: {}", told.late_mails);
     println!("from a site's first 503 to its mail: {}", told.alert);
-    println!("\n300 monitors every {INTERVAL:?}, the same failures");
-    let calm = run(300, (FAIL_AT_LINE + 1) * LINE_SECONDS);
+    let calm = run(300, FAIL_AFTER + 1);
     println!("from a site's first 503 to its mail: {}", calm.alert);
 }
 
 struct Told {
     status: String,
     late_mails: usize,
-    missed: u64,
-    checks: usize,
     alert: String,
 }
 
-fn run(monitors: usize, seconds: u64) -> Told {
+fn run(monitors: usize, minutes: u64) -> Told {
+    println!("\n{monitors} monitors every {INTERVAL:?} on one core, for {minutes} minutes");
+    println!(
+        "{:>8} {:>9} {:>11} {:>24} {:>13} {:>8} {:>11}",
+        "s",
+        "checks/s",
+        "left out/s",
+        "a site's turn s p50/max",
+        "without turn",
+        "RSS MiB",
+        "descriptors"
+    );
     let root = tempfile::tempdir().expect("a temporary directory");
     let mut target = Target::start(root.path());
     let load = Load {
@@ -66,12 +65,16 @@ fn run(monitors: usize, seconds: u64) -> Told {
     let dump = root.path().join("arrivals");
     let mut newest = vec![None; monitors];
     let mut first_503 = [None; FAILING];
-    let (mut failing_since, mut checks, mut missed) = (f64::INFINITY, 0, 0);
-    for line in 1..=seconds.div_ceil(LINE_SECONDS) {
-        wait(Duration::from_secs(LINE_SECONDS));
+    let (mut failing_since, mut left_out) = (f64::INFINITY, 0);
+    let began = tick();
+    let mut before = began;
+    for minute in 1..=minutes {
+        wait(MINUTE);
         let arrivals = target.arrivals(&dump);
-        checks += arrivals.len();
+        let seconds = (tick() - before).as_secs_f64();
+        before = tick();
         let mut turns = Vec::with_capacity(arrivals.len());
+        let mut had_turn = vec![false; monitors];
         for (at, number) in &arrivals {
             if let Some(first) = first_503.get_mut(*number)
                 && *at >= failing_since
@@ -84,6 +87,7 @@ fn run(monitors: usize, seconds: u64) -> Told {
                         .replace(*at)
                         .map(|before: f64| (at - before) / 1000.0),
                 );
+                had_turn[*number] = true;
             }
         }
         turns.sort_by(f64::total_cmp);
@@ -91,53 +95,50 @@ fn run(monitors: usize, seconds: u64) -> Told {
             let place = (turns.len() as f64 - 1.0) * part;
             turns.get(place as usize).copied().unwrap_or(f64::NAN)
         };
-        let now_missed = missed_in(&running.status());
+        let told = left_out_in(&running.status());
         println!(
-            "{:>8} {:>9} {:>9} {:>24} {:>8.1} {:>11}",
-            line * LINE_SECONDS,
-            arrivals.len() as u64 / LINE_SECONDS,
-            (now_missed.max(missed) - missed) / LINE_SECONDS,
+            "{:>8.0} {:>9.0} {:>11} {:>24} {:>13} {:>8.1} {:>11}",
+            (tick() - began).as_secs_f64(),
+            arrivals.len() as f64 / seconds,
+            told.map_or_else(
+                || "-".to_owned(),
+                |told| format!("{:.0}", told.saturating_sub(left_out) as f64 / seconds)
+            ),
             format!("{:.1} / {:.1}", at(0.5), at(1.0)),
+            had_turn.iter().filter(|had_turn| !**had_turn).count(),
             running.process.memory_mib("VmRSS"),
             running.process.descriptors(),
         );
-        missed = now_missed.max(missed);
-        if line == FAIL_AT_LINE {
-            target.fail(FAILING);
+        left_out = told.unwrap_or(left_out);
+        if minute == FAIL_AFTER {
             failing_since = clock::now().as_ms() as f64;
+            target.fail(FAILING);
         }
     }
     let mails = Mails::read(&running.mails());
     let told = Told {
         status: running.status(),
         late_mails: mails.about("Checks cannot keep up").len(),
-        missed,
-        checks,
         alert: delays(&first_503, &mails),
     };
     running.stop();
     told
 }
 
-/// The number in `(123 slots missed since the start)` of the unit's status.
-fn missed_in(status: &str) -> u64 {
-    let number = status
-        .split_once(" slots missed")
-        .and_then(|(before, _)| before.rsplit('(').next());
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+/// The number in `(123 slots missed since the start)` of the unit's status, which says it while checks are late.
+fn left_out_in(status: &str) -> Option<u64> {
+    let (before, _) = status.split_once(" slots missed")?;
+    before.rsplit('(').next()?.parse().ok()
 }
 
+/// From the first request that was answered with 503 to the first mail about its site after it.
 fn delays(first_503: &[Option<f64>], mails: &Mails) -> String {
-    let delays = first_503
-        .iter()
-        .zip(0..)
-        .map(|(first, number): (_, usize)| {
-            let mail = mails.about(&format!("X-Sitewatch-Monitor: site{number}\r\n"));
-            match (first, mail.first()) {
-                (Some(first), Some(written)) => format!("{:.1} s", (written - first) / 1000.0),
-                _ => "none".to_owned(),
-            }
-        });
+    let delays = first_503.iter().zip(0_usize..).map(|(first, number)| {
+        let mails = mails.about(&format!("X-Sitewatch-Monitor: site{number}\r\n"));
+        let delay =
+            first.and_then(|first| Some(mails.into_iter().find(|at| *at >= first)? - first));
+        delay.map_or_else(|| "none".to_owned(), |ms| format!("{:.1} s", ms / 1000.0))
+    });
     delays.collect::<Vec<_>>().join(", ")
 }
 

@@ -13,7 +13,7 @@ use super::target::Target;
 
 /// A warm-up, then this long counts.
 const WARM_UP: Duration = Duration::from_secs(3);
-/// The first check of each monitor comes soon after the start and has more to store: of paced ones those are over then.
+/// First checks come within an interval (10 s) of the start and have more to store: those are over then.
 const PACED_WARM_UP: Duration = Duration::from_secs(13);
 const WINDOW_SECONDS: u64 = 8;
 /// Medians of this many windows, the loops taking turns.

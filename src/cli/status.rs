@@ -123,8 +123,8 @@ struct Stored {
     reader: Reader,
     /// All monitors it has, where some are named.
     known: Vec<StoredMonitor>,
-    /// Those that are wanted, each with the time between two of its checks.
-    rows: Vec<(StatusRow, Duration)>,
+    /// Those that are wanted, each with the time between two of its checks where it has any.
+    rows: Vec<(StatusRow, Option<Duration>)>,
 }
 
 impl Stored {
@@ -160,7 +160,7 @@ impl Stored {
                 });
                 let newest = newest.transpose()?;
                 let bars = latency.remove(&one.monitor.id).unwrap_or_default();
-                let interval = one.monitor.interval;
+                let interval = Some(one.monitor.interval);
                 rows.push((rows::status(one, newest, bars), interval));
             }
             Ok((known, rows))
@@ -261,7 +261,7 @@ impl Daemon {
 /// the rows: the configuration's, and last, by name, what it does not name.
 fn complete(
     place: &Place,
-    rows: &mut Vec<(StatusRow, Duration)>,
+    rows: &mut Vec<(StatusRow, Option<Duration>)>,
     args: &Args,
     now: Timestamp,
     daemon_runs: bool,
@@ -274,11 +274,11 @@ fn complete(
         .map(MonitorName::as_str)
         .zip(0..)
         .collect();
-    let mut is_stored = vec![false; place.names.len()];
+    let mut stored = vec![false; place.names.len()];
     let mut order = Vec::with_capacity(rows.len().max(place.names.len()));
     for ((row, interval), at) in rows.iter_mut().zip(0..) {
         let index = indices.get(row.monitor.as_str()).copied();
-        if let Some(is_stored) = index.and_then(|index| is_stored.get_mut(index)) {
+        if let Some(is_stored) = index.and_then(|index| stored.get_mut(index)) {
             *is_stored = true;
         }
         order.push((index.unwrap_or(usize::MAX), at));
@@ -293,11 +293,10 @@ fn complete(
         }
         outdate(row, *interval, monitor, place, now, daemon_runs);
     }
-    for (index, _) in (0..).zip(&is_stored).filter(|(_, is_stored)| !**is_stored) {
+    for (index, _) in (0..).zip(&stored).filter(|(_, is_stored)| !**is_stored) {
         if let Some(row) = configured(index).and_then(|monitor| never_seen(monitor, args)) {
             order.push((index, rows.len()));
-            // Without a newest check there is none to be too old.
-            rows.push((row, Duration::ZERO));
+            rows.push((row, None));
         }
     }
     order.sort_unstable();
@@ -331,7 +330,7 @@ fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
 /// Turns a state that nobody stands for any more into unknown.
 fn outdate(
     row: &mut StatusRow,
-    interval: Duration,
+    interval: Option<Duration>,
     monitor: Option<&Monitor>,
     place: &Place,
     now: Timestamp,
@@ -344,7 +343,7 @@ fn outdate(
         Some(Schedule::Cron(text)) => cron_missed(&text.0, place, newest, now),
         Some(Schedule::Every(_)) | None => {
             let timeout = monitor.map_or(Duration::ZERO, |monitor| monitor.target.timeout);
-            now.since(newest) > interval * 2 + timeout
+            interval.is_some_and(|interval| now.since(newest) > interval * 2 + timeout)
         }
     };
     if (stale || !daemon_runs || !row.enabled) && row.state != ShownState::Unknown {

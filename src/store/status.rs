@@ -9,7 +9,7 @@ use super::monitors::StoredMonitor;
 use super::reader::Reader;
 use super::resolve::{JOURNAL_COLUMNS, journal_row, state_of};
 use super::summary;
-use crate::domain::check::{Check, CheckState, Micros};
+use crate::domain::check::{Check, CheckState};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::memory::Shown;
@@ -44,24 +44,9 @@ pub struct StatusRow {
 pub struct StoredCheck(Row);
 
 impl StoredCheck {
-    /// When it began.
-    pub const fn at(&self) -> Timestamp {
-        Timestamp::from_ms(self.0.at)
-    }
-
     /// Its verdict.
     pub const fn state(&self) -> CheckState {
         state_of(self.0.context.state)
-    }
-
-    /// The last status received.
-    pub fn status(&self) -> Option<u16> {
-        (self.0.context.status != 0).then_some(self.0.context.status)
-    }
-
-    /// How long all of it took.
-    pub const fn total(&self) -> Micros {
-        Micros::new(self.0.total)
     }
 }
 
