@@ -6,7 +6,7 @@
 //! cargo bench --bench scale -- cpu          # CPU per check, saturated and paced
 //! cargo bench --bench scale -- size         # memory, start and lateness by number of monitors
 //! cargo bench --bench scale -- late         # lateness and evenness in detail, half of the sites dead
-//! cargo bench --bench scale -- past [MINUTES]  # three times too much, 8 minutes unless told, then 3 of calm
+//! cargo bench --bench scale -- past [MINUTES]  # too much for a core, 8 minutes unless told, then 3 of calm
 //! cargo bench --bench scale -- soak [SECONDS]  # 500 checks a second, an hour unless told
 //! ```
 //!

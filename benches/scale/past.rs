@@ -10,7 +10,7 @@ use super::daemon::{Load, Running, Scheme};
 use super::table::wait;
 use super::target::Target;
 
-/// About three times what a core does.
+/// Three times what a core did on one machine, half as much again as on another.
 const MONITORS: usize = 30_000;
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -24,7 +24,7 @@ const FAILING: usize = 3;
 /// After this many minutes.
 const FAIL_AFTER: u64 = 2;
 
-/// Three times too much for so long, then the same failures with next to nothing to do.
+/// Too much for so long, then the same failures with next to nothing to do.
 pub fn past(minutes: u64) {
     let told = run(MONITORS, minutes);
     println!("status meanwhile: {}", told.status);
