@@ -385,8 +385,11 @@ impl World {
         // Where the server said something else, a death makes of it a mail that may have arrived, which is
         // never merged: that is another story.
         let same_story = matches!(outcome, Outcome::Accepted(_));
-        if self.dies() && self.died_sending != Some(row) && (same_story || self.reckless) {
-            // Accepted, and dead before that was written: it is sent again, as the same mail.
+        let cuts = self.cut_short.get(&row).copied().unwrap_or(0);
+        // Cut once more, a mail that was refused each time would be given up: it may have arrived three times.
+        let may_die = same_story || (self.reckless && cuts < delivery::REPEATS_MAX);
+        if self.dies() && self.died_sending != Some(row) && may_die {
+            // Nobody wrote what the server said: it is sent again, as the same mail.
             self.died_sending = Some(row);
             *self.cut_short.entry(row).or_default() += 1;
             self.die();
