@@ -20,7 +20,7 @@ pub(super) struct Exchange {
     /// The header, or why there is none.
     pub(super) outcome: Outcome,
     /// What the hooks saw.
-    pub(super) trace: Trace,
+    pub(super) trace: Box<Trace>,
     /// When it began.
     pub(super) begun: Instant,
     /// When the header was complete, or the request failed.
@@ -54,7 +54,7 @@ pub(super) async fn exchange(
 ) -> Exchange {
     let begun = clock::tick();
     let deadline = wishes.deadline;
-    let mut trace = Trace::new(wishes);
+    let mut trace = Box::new(Trace::new(wishes));
     let mut first_error = None;
     let mut dead = Vec::new();
     loop {
@@ -92,16 +92,13 @@ pub(super) async fn exchange(
 
 async fn attempt(
     sending: impl Future<Output = Result<reqwest::Response, reqwest::Error>>,
-    trace: Trace,
+    trace: Box<Trace>,
     deadline: Instant,
-) -> (Attempt, Trace) {
+) -> (Attempt, Box<Trace>) {
     TRACE
-        .scope(RefCell::new(trace), async {
+        .scope(RefCell::new(Some(trace)), async {
             let attempt = watched(sending, deadline).await;
-            let seen = TRACE.with(|trace| {
-                let wishes = trace.borrow().wishes.clone();
-                trace.replace(Trace::new(wishes))
-            });
+            let seen = TRACE.with(RefCell::take).expect("nobody else takes it");
             (attempt, seen)
         })
         .await

@@ -105,11 +105,12 @@ impl Trace {
 }
 
 tokio::task_local! {
-    /// The trace of the request that this task makes.
-    pub(super) static TRACE: RefCell<Trace>;
+    /// The trace of the request that this task makes. On the heap, since it changes places at each turn of the task.
+    pub(super) static TRACE: RefCell<Option<Box<Trace>>>;
 }
 
 /// Notes something in the trace of the running request; outside of one it does nothing.
 pub(super) fn mark<R>(note: impl FnOnce(&mut Trace) -> R) -> Option<R> {
-    TRACE.try_with(|trace| note(&mut trace.borrow_mut())).ok()
+    let noted = TRACE.try_with(|trace| trace.borrow_mut().as_deref_mut().map(note));
+    noted.ok().flatten()
 }
