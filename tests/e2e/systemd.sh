@@ -14,14 +14,13 @@ leader=
 nspawn=
 passed=0
 
+# Bounded: whatever state the machine is in, the script ends.
 cleanup() {
   set +e
-  if [ -n "$leader" ] && [ -d "/proc/$leader" ]; then
-    kill -s RTMIN+4 "$leader" # systemd's own power-off signal
-    for _ in $(seq 100); do [ -d "/proc/$leader" ] || break; sleep 0.2; done
-    [ -d "/proc/$leader" ] && kill -KILL "$leader"
-  fi
-  [ -n "$nspawn" ] && wait "$nspawn" 2>/dev/null
+  for signal in TERM KILL; do # TERM asks the first process to halt
+    [ -n "$nspawn" ] && kill -s "$signal" "$nspawn" 2>/dev/null || break
+    for _ in $(seq 100); do kill -0 "$nspawn" 2>/dev/null || break; sleep 0.2; done
+  done
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -114,8 +113,17 @@ eventually() { # eventually SECONDS WHAT COMMAND...
     sleep 0.2
   done
 }
-leader_of() { leader=$(pgrep -P "$nspawn" | head -1) && [ -n "$leader" ]; }
-inside() { nsenter -t "$leader" -m -u -i -n -p -C -- /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+# The child that is number 1 in a namespace of its own: another one makes the namespaces first, and goes.
+leader_of() {
+  local child
+  for child in $(pgrep -P "$nspawn"); do
+    leader=$child
+    grep -Eq '^NSpid:.*\s1$' "/proc/$child/status" && return
+  done
+  leader=
+  return 1
+}
+inside() { timeout --kill-after=10 300 nsenter -t "$leader" -m -u -i -n -p -C -- /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
 ok() { passed=$((passed + 1)); echo "   ok: $*"; }
 expect() { # expect WHAT COMMAND...
   local what=$1
@@ -131,7 +139,7 @@ mailed() { [ "$(mails "$1")" -ge "$2" ]; }
 typed() { inside su - ops -c "SUDO_EDITOR=/srv/editor $1"; } # as the ordinary user types it at home
 
 eventually 30 "the first process" leader_of
-eventually 60 "the system" inside systemctl is-system-running --wait || true
+eventually 60 "the system" inside systemctl is-active multi-user.target
 eventually 60 "nginx" inside curl -sf http://localhost/
 eventually 60 "postfix" inside systemctl is-active postfix
 
