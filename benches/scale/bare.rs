@@ -1,6 +1,6 @@
 //! What the same work costs without a monitor: fresh connection, phases taken, body read, nothing kept.
 //!
-//! `bare raw|hyper|hyper-tls PORT SECONDS CONCURRENCY RATE [CA]`; a rate of 0 is saturated. Prints
+//! `bare raw|hyper|hyper-tls PORT SECONDS RATE TOGETHER CA`; a rate of 0 is saturated. Prints
 //! `CHECKS CPU_MICROSECONDS`.
 
 use std::cell::Cell;
@@ -32,24 +32,37 @@ pub enum Kind {
     HyperTls,
 }
 
+/// How fast it goes.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Checks a second; 0: as many as it can.
+    pub rate: u32,
+    /// So many begin at the same moment; a divisor of [`WORKERS`].
+    pub together: u32,
+}
+
+impl Pace {
+    /// As many as it can.
+    pub const SATURATED: Self = Self {
+        rate: 0,
+        together: 1,
+    };
+}
+
+/// Checks on their way at a time.
+const WORKERS: u64 = 20;
+
 /// CPU microseconds per check of one bare loop, in a process of its own on core 1.
-pub fn measure(
-    kind: Kind,
-    port: u16,
-    seconds: u64,
-    concurrency: u32,
-    rate: u32,
-    ca: &Path,
-) -> (f64, f64) {
+pub fn measure(kind: Kind, port: u16, seconds: u64, pace: Pace, ca: &Path) -> (f64, f64) {
     let word = match kind {
         Kind::Raw => "raw",
         Kind::Hyper => "hyper",
         Kind::HyperTls => "hyper-tls",
     };
     let (port, seconds_word) = (port.to_string(), seconds.to_string());
-    let (concurrency, rate) = (concurrency.to_string(), rate.to_string());
+    let (rate, together) = (pace.rate.to_string(), pace.together.to_string());
     let ca = ca.to_str().expect("a plain name");
-    let arguments = ["bare", word, &port, &seconds_word, &concurrency, &rate, ca];
+    let arguments = ["bare", word, &port, &seconds_word, &rate, &together, ca];
     let mut process = Pinned::start(1, &myself(), &arguments, Stdio::piped(), &[]);
     let mut text = String::new();
     let mut out = process.0.stdout.take().expect("its output is piped");
@@ -63,13 +76,13 @@ pub fn measure(
 
 /// The role.
 pub fn run(arguments: &[String]) {
-    let [kind, port, seconds, concurrency, rate, ca] = arguments else {
+    let [kind, port, seconds, rate, together, ca] = arguments else {
         panic!("six arguments")
     };
     let number = |text: &String| text.parse::<u64>().expect("a number");
     let tls = (kind == "hyper-tls").then(|| connector(ca));
     let (port, raw) = (u16::try_from(number(port)).expect("a port"), kind == "raw");
-    let (seconds, concurrency, rate) = (number(seconds), number(concurrency), number(rate));
+    let (seconds, rate, together) = (number(seconds), number(rate), number(together));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -79,12 +92,13 @@ pub fn run(arguments: &[String]) {
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let end = tick() + Duration::from_secs(seconds);
         let mut workers = Vec::new();
-        for worker in 0..concurrency {
+        for worker in 0..WORKERS {
             let (count, tls) = (Rc::clone(&count), tls.clone());
             workers.push(tokio::task::spawn_local(async move {
-                let mut next = tick() + Duration::from_micros(worker * 1_000_000 / rate.max(1));
+                let turn = worker / together * together;
+                let mut next = tick() + Duration::from_micros(turn * 1_000_000 / rate.max(1));
                 while tick() < end {
-                    if let Some(apart) = (concurrency * 1_000_000).checked_div(rate) {
+                    if let Some(apart) = (WORKERS * 1_000_000).checked_div(rate) {
                         tokio::time::sleep_until(next).await;
                         next += Duration::from_micros(apart);
                     }

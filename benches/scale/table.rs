@@ -7,7 +7,7 @@ use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::grid::Grid;
 
-use super::bare::{self, Kind};
+use super::bare::{self, Kind, Pace};
 use super::daemon::{Load, Running, Scheme};
 use super::target::Target;
 
@@ -63,10 +63,21 @@ pub fn cpu() {
         concurrency: 64,
         mails: false,
     };
-    for (name, scheme, base) in [
-        ("plain HTTP by address", Scheme::Plain, Some(Kind::Hyper)),
-        ("plain HTTP by name over DNS", Scheme::Named, None),
-        ("HTTPS, full handshake", Scheme::Tls, Some(Kind::HyperTls)),
+    let bare = [("bare hyper loop", Pace::SATURATED)];
+    for (name, scheme, kind, paces) in [
+        (
+            "plain HTTP by address",
+            Scheme::Plain,
+            Kind::Hyper,
+            &bare[..],
+        ),
+        (
+            "plain HTTP by name over DNS",
+            Scheme::Named,
+            Kind::Hyper,
+            &[],
+        ),
+        ("HTTPS, full handshake", Scheme::Tls, Kind::HyperTls, &bare),
     ] {
         let port = if scheme == Scheme::Tls {
             target.https
@@ -78,11 +89,11 @@ pub fn cpu() {
             root.path(),
             &ca,
             &saturated(scheme),
-            (name, base, port, 0),
+            (name, kind, port, paces),
         );
     }
     let raw: Vec<f64> = (0..ROUNDS)
-        .map(|_| bare::measure(Kind::Raw, target.http, WINDOW_SECONDS, 16, 0, &ca).0)
+        .map(|_| bare::measure(Kind::Raw, target.http, WINDOW_SECONDS, Pace::SATURATED, &ca).0)
         .collect();
     println!("{:<34} {:>10.0}", "  raw socket loop", median(raw));
     let paced = Load {
@@ -93,28 +104,41 @@ pub fn cpu() {
         mails: false,
     };
     let port = target.http;
+    let pace = |together| Pace {
+        rate: 100,
+        together,
+    };
     compare(
         &mut target,
         root.path(),
         &ca,
         &paced,
-        ("paced, 100 checks/s", Some(Kind::Hyper), port, 100),
+        (
+            "paced, 100 checks/s",
+            Kind::Hyper,
+            port,
+            &[
+                ("bare hyper loop, evenly", pace(1)),
+                ("bare hyper loop, in fives", pace(5)),
+            ],
+        ),
     );
 }
 
-/// One line for the daemon and one for its bare loop, taking turns.
+/// One line for the daemon and one for each of its bare loops, taking turns.
 fn compare(
     target: &mut Target,
     root: &Path,
     ca: &Path,
     load: &Load,
-    line: (&str, Option<Kind>, u16, u32),
+    line: (&str, Kind, u16, &[(&str, Pace)]),
 ) {
-    let (name, base, port, rate) = line;
-    let (mut ours, mut rates, mut bares, mut bare_rates) = (vec![], vec![], vec![], vec![]);
-    let (rounds, warm_up) = match rate {
-        0 => (ROUNDS, WARM_UP),
-        _ => (PACED_ROUNDS, PACED_WARM_UP),
+    let (name, kind, port, paces) = line;
+    let (mut ours, mut rates) = (vec![], vec![]);
+    let mut bares = vec![(vec![], vec![]); paces.len()];
+    let (rounds, warm_up) = match paces.iter().any(|(_, pace)| pace.rate > 0) {
+        false => (ROUNDS, WARM_UP),
+        true => (PACED_ROUNDS, PACED_WARM_UP),
     };
     for _ in 0..rounds {
         let running = Running::start(target, root, load);
@@ -123,28 +147,22 @@ fn compare(
         ours.push(us);
         rates.push(per_second);
         running.stop();
-        if let Some(kind) = base {
-            let (us, per_second) = bare::measure(kind, port, WINDOW_SECONDS, 16, rate, ca);
-            bares.push(us);
-            bare_rates.push(per_second);
+        for ((_, pace), (all_us, all_rates)) in paces.iter().zip(&mut bares) {
+            let (us, per_second) = bare::measure(kind, port, WINDOW_SECONDS, *pace, ca);
+            all_us.push(us);
+            all_rates.push(per_second);
         }
     }
     let us = median(ours);
-    if bares.is_empty() {
-        println!("{name:<34} {us:>10.0} {:>10.0}", median(rates));
-        return;
+    println!("{name:<34} {us:>10.0} {:>10.0}", median(rates));
+    for ((name, _), (all_us, all_rates)) in paces.iter().zip(bares) {
+        let bare_us = median(all_us);
+        println!(
+            "  {name:<32} {bare_us:>10.0} {:>10.0} {:>8.2}",
+            median(all_rates),
+            us / bare_us
+        );
     }
-    let bare_us = median(bares);
-    println!(
-        "{name:<34} {us:>10.0} {:>10.0} {:>8.2}",
-        median(rates),
-        us / bare_us
-    );
-    println!(
-        "{:<34} {bare_us:>10.0} {:>10.0}",
-        "  bare hyper loop",
-        median(bare_rates)
-    );
 }
 
 /// Memory, start, lateness and bytes written, by number of monitors.

@@ -1,13 +1,18 @@
 //! When the checks of an interval monitor are due: an absolute grid with a phase of its own.
 //!
 //! The phase comes from the monitor's name alone, so the load spreads evenly, a restart keeps
-//! every monitor's place, and nothing drifts or bursts.
+//! every monitor's place, and nothing drifts or bursts. Phases are whole [`TICK`]s: the machine
+//! wakes up once for the few checks of a tick, not once for each.
 
 use std::num::NonZeroI64;
 use std::time::Duration;
 
 use crate::domain::monitor::MonitorName;
 use crate::domain::timestamp::Timestamp;
+
+/// What phases are multiples of. Of a hundred checks a second five begin together, which takes a fifth off what they
+/// cost; of thousands a second, one of a site nearby waits a few milliseconds for those that begin with it.
+const TICK: Duration = Duration::from_millis(50);
 
 /// The slots `phase + k * interval` in milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +28,10 @@ impl Grid {
         let ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
         let interval_ms = NonZeroI64::new(ms).unwrap_or(const { NonZeroI64::new(1).unwrap() });
         let place = stable_hash(name.as_str().as_bytes()) % interval_ms.get().unsigned_abs();
+        let tick_ms = const { TICK.as_millis() as u64 };
         Self {
             interval_ms,
-            phase_ms: i64::try_from(place).unwrap_or(0),
+            phase_ms: i64::try_from(place - place % tick_ms).unwrap_or(0),
         }
     }
 
@@ -133,7 +139,7 @@ mod tests {
     #[test]
     fn the_place_of_a_name_never_changes() {
         let grid = Grid::new(&name("Example"), Duration::from_secs(60));
-        assert_eq!(grid.phase_ms, 39_932);
+        assert_eq!(grid.phase_ms, 39_900);
     }
 
     #[test]
