@@ -136,9 +136,10 @@ fn compare(
     let (name, kind, port, paces) = line;
     let (mut ours, mut rates) = (vec![], vec![]);
     let mut bares = vec![(vec![], vec![]); paces.len()];
-    let (rounds, warm_up) = match paces.iter().any(|(_, pace)| pace.rate > 0) {
-        false => (ROUNDS, WARM_UP),
-        true => (PACED_ROUNDS, PACED_WARM_UP),
+    let (rounds, warm_up) = if paces.iter().any(|(_, pace)| pace.rate > 0) {
+        (PACED_ROUNDS, PACED_WARM_UP)
+    } else {
+        (ROUNDS, WARM_UP)
     };
     for _ in 0..rounds {
         let running = Running::start(target, root, load);
