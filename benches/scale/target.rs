@@ -169,12 +169,16 @@ async fn serve(directory: String) {
         match line.split_once(' ') {
             Some(("dump", file)) => {
                 let arrivals = std::mem::take(&mut log.borrow_mut().arrivals);
-                let text: String = arrivals
-                    .iter()
-                    .map(|(at, path)| format!("{at:.3} {path}\n"))
-                    .collect();
-                std::fs::write(file, text).expect("the directory is writable");
-                println!("done");
+                let file = file.to_owned();
+                // Apart: it takes tens of milliseconds, by which whoever connects meanwhile would seem late.
+                std::thread::spawn(move || {
+                    let text: String = arrivals
+                        .iter()
+                        .map(|(at, path)| format!("{at:.3} {path}\n"))
+                        .collect();
+                    std::fs::write(file, text).expect("the directory is writable");
+                    println!("done");
+                });
             }
             Some(("fail", paths)) => {
                 log.borrow_mut().failing = paths.parse().expect("a number");
