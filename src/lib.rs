@@ -6,7 +6,7 @@
 //! 0. [`domain`]: vocabulary, plain values.
 //! 1. [`policy`]: decisions as pure functions.
 //! 2. [`config`] (text to values) and [`view`] (values to text).
-//! 3. the edges: [`clock`], [`probe`], [`store`], [`mail`], [`service`], [`control`].
+//! 3. the edges: [`clock`], [`tls`], [`probe`], [`store`], [`mail`], [`service`], [`control`].
 //! 4. [`daemon`]: wiring, the only place that spawns.
 //! 5. [`cli`]: one file a command.
 
@@ -24,4 +24,5 @@ pub mod policy;
 pub mod probe;
 pub mod service;
 pub mod store;
+pub mod tls;
 pub mod view;

@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 
 use hyper::http::Extensions;
 use hyper_util::client::legacy::connect::{Connection, HttpInfo};
-use rustls::crypto::CryptoProvider;
 use url::Url;
 
 use super::known::Known;
 use super::resolver::Resolver;
-use super::tls::{self, SystemAnchors};
+use super::tls;
 use super::trace::mark;
 use crate::clock;
 use crate::domain::target::{ClientCertificate, DnsSettings};
+use crate::tls::Basis;
 
 /// More combinations than a configuration has; beyond, the store of clients starts anew.
 const CLIENTS_MAX: usize = 4096;
@@ -92,8 +92,7 @@ impl Hash for Pem {
 /// All clients, and the parts they share.
 #[derive(Debug)]
 pub(super) struct Clients {
-    provider: Arc<CryptoProvider>,
-    anchors: SystemAnchors,
+    basis: Basis,
     resolver: Arc<Resolver>,
     plain: reqwest::Client,
     others: Mutex<HashMap<Key, reqwest::Client>>,
@@ -106,8 +105,7 @@ impl Clients {
     /// # Errors
     /// When TLS or the client cannot be set up.
     pub(super) fn new(dns: &DnsSettings, room: Room) -> Result<Self, String> {
-        let provider = Arc::new(tls::provider());
-        let anchors = SystemAnchors::load();
+        let basis = Basis::load();
         let resolver = Arc::new(Resolver::new(dns));
         let none = Kind {
             proxy: None,
@@ -115,10 +113,9 @@ impl Clients {
             identity: None,
             roomy: room.is_always(),
         };
-        let plain = build(&provider, &anchors, &resolver, none)?;
+        let plain = build(&basis, &resolver, none)?;
         Ok(Self {
-            provider,
-            anchors,
+            basis,
             resolver,
             plain,
             others: Mutex::new(HashMap::new()),
@@ -154,7 +151,7 @@ impl Clients {
         if let Some(client) = others.get(&key) {
             return Ok(client.clone());
         }
-        let client = build(&self.provider, &self.anchors, &self.resolver, kind)?;
+        let client = build(&self.basis, &self.resolver, kind)?;
         if others.len() >= CLIENTS_MAX {
             others.clear();
         }
@@ -180,13 +177,12 @@ impl Clients {
 }
 
 fn build(
-    provider: &Arc<CryptoProvider>,
-    anchors: &SystemAnchors,
+    basis: &Basis,
     resolver: &Arc<Resolver>,
     kind: Kind<'_>,
 ) -> Result<reqwest::Client, String> {
     let ca_pem = kind.ca_pem.map(|pem| &**pem);
-    let config = tls::client_config(provider, anchors, ca_pem, kind.identity)?;
+    let config = tls::client_config(basis, ca_pem, kind.identity)?;
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(config)
         .dns_resolver(Arc::clone(resolver))

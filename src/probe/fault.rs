@@ -7,11 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 use rustix::io::Errno;
 use rustls::pki_types::ServerName;
 
-use super::certificate;
 use super::resolver::has_route;
 use super::trace::Trace;
 use crate::domain::check::FailureKind;
 use crate::domain::text;
+use crate::tls::words;
 
 /// What went wrong: the kind and one line about it.
 pub(super) type Fault = (FailureKind, String);
@@ -172,10 +172,10 @@ fn of_handshake(found: &Found<'_>, trace: &Trace, host: &str) -> Fault {
     if let Some(fault) = &trace.certificate_fault
         && trace.wishes.verify_tls
     {
-        return certificate::fault(fault, &trace.certificates, host);
+        return words::certificate(fault, &trace.certificates, host);
     }
     let detail = match (found.tls, found.io) {
-        (Some(tls), _) => format!("TLS handshake failed: {}", in_words(tls)),
+        (Some(tls), _) => format!("TLS handshake failed: {}", words::handshake(tls)),
         (None, Some(io)) if io.kind() == io::ErrorKind::UnexpectedEof => {
             "the connection was closed during the TLS handshake".to_owned()
         }
@@ -186,31 +186,6 @@ fn of_handshake(found: &Found<'_>, trace: &Trace, host: &str) -> Fault {
         (None, None) => "TLS handshake failed".to_owned(),
     };
     (FailureKind::TlsHandshake, detail)
-}
-
-fn in_words(error: &rustls::Error) -> String {
-    use rustls::{AlertDescription as Alert, Error as Tls};
-    match error {
-        Tls::AlertReceived(Alert::ProtocolVersion) => {
-            "the server takes neither TLS 1.2 nor TLS 1.3".to_owned()
-        }
-        Tls::AlertReceived(Alert::CertificateRequired) => {
-            "the server wants a client certificate".to_owned()
-        }
-        Tls::AlertReceived(Alert::UnrecognisedName) => {
-            "the server does not know the host name".to_owned()
-        }
-        Tls::AlertReceived(Alert::NoApplicationProtocol) => {
-            "the server does not speak HTTP/1.1 over TLS".to_owned()
-        }
-        Tls::AlertReceived(alert) => format!("the server ends it with alert {alert:?}"),
-        Tls::PeerIncompatible(_) => format!(
-            "the server speaks an old protocol or none of our ciphers ({})",
-            text::line(&error.to_string(), 150)
-        ),
-        Tls::InvalidMessage(_) => "the server does not answer in TLS".to_owned(),
-        other => text::line(&other.to_string(), 200).into_owned(),
-    }
 }
 
 /// Whether the header had too many fields, or was too long.
@@ -233,11 +208,11 @@ fn of_answer(found: &Found<'_>) -> Fault {
             // With TLS 1.3 a server refuses a client only after the client's handshake is done.
             rustls::Error::AlertReceived(_) => (
                 FailureKind::TlsHandshake,
-                format!("TLS handshake failed: {}", in_words(tls)),
+                format!("TLS handshake failed: {}", words::handshake(tls)),
             ),
             _ => (
                 FailureKind::Protocol,
-                format!("broken TLS: {}", in_words(tls)),
+                format!("broken TLS: {}", words::handshake(tls)),
             ),
         };
     }
@@ -302,7 +277,7 @@ pub(super) fn of_body(error: &reqwest::Error, length_told: bool) -> BodyFault {
         (None, Some(io::ErrorKind::UnexpectedEof)) if !length_told => return BodyFault::UncleanEnd,
         (Some(tls), _) if !matches!(tls, rustls::Error::AlertReceived(_)) => (
             FailureKind::Protocol,
-            format!("broken TLS: {}", in_words(tls)),
+            format!("broken TLS: {}", words::handshake(tls)),
         ),
         (None, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) => (
             FailureKind::Protocol,

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rustls::pki_types::CertificateDer;
 
-use super::certificate;
 use crate::domain::check::Certificate;
+use crate::tls::certificate;
 
 /// Paths remembered; at 3 KiB each 12 MiB. Beyond, the memory starts anew.
 const PATHS_MAX: usize = 4096;

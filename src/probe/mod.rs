@@ -1,7 +1,6 @@
 //! The wire: one check, hop by hop.
 
 mod body;
-pub mod certificate;
 mod clients;
 mod exchange;
 mod fault;

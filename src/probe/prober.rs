@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::body::{self, Body, Wanted};
-use super::certificate;
 use super::clients::{Clients, Kind, Room};
 use super::exchange::{Exchange, Outcome, add, exchange};
 use super::fault::{self, Fault};
@@ -26,6 +25,7 @@ use crate::policy::private::is_private;
 use crate::policy::proxy::proxy_for;
 use crate::policy::redirect::{self, Next, Request, Seen};
 use crate::policy::retry_after;
+use crate::tls::{certificate, words};
 
 /// A Location is recorded up to this many characters.
 const LOCATION_CHARS_MAX: usize = 8 * 1024;
@@ -256,7 +256,7 @@ impl Journey<'_> {
         if let Some(fault) = &trace.certificate_fault
             && !trace.wishes.verify_tls
         {
-            let (_, detail) = certificate::fault(fault, &trace.certificates, host);
+            let (_, detail) = words::certificate(fault, &trace.certificates, host);
             let remark = format!("certificate fault let pass (verify_tls = false): {detail}");
             self.remarks.push(self.masked(remark));
         }

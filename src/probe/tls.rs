@@ -1,5 +1,4 @@
-//! TLS parts that all checks share: trust anchors, the verifier that records what it saw, the mark
-//! at the start of a handshake.
+//! TLS of one kind of HTTP client: what its verifier and its session store see goes into the trace.
 
 use std::sync::Arc;
 
@@ -8,155 +7,39 @@ use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
 };
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, TrustAnchor, UnixTime};
-use rustls::{
-    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, NamedGroup, SignatureScheme,
-};
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, SignatureScheme};
 
 use super::trace::mark;
 use crate::clock;
 use crate::domain::target::ClientCertificate;
-
-/// The trust anchors of this system.
-#[derive(Debug, Clone)]
-pub(super) struct SystemAnchors(Arc<[TrustAnchor<'static>]>);
-
-impl SystemAnchors {
-    /// The system's own, or Mozilla's built in where it has none.
-    pub(super) fn load() -> Self {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let anchors: Vec<_> = found
-            .iter()
-            .filter_map(|der| anchor_from_trusted_cert(der).ok().map(|a| a.to_owned()))
-            .collect();
-        if anchors.is_empty() {
-            return Self(webpki_roots::TLS_SERVER_ROOTS.to_vec().into());
-        }
-        Self(anchors.into())
-    }
-}
-
-/// ring's cryptography, with AES-128 in front as browsers have it: a handshake hashes a hundred times, and processors
-/// have instructions for its SHA-256 but not for the SHA-384 of AES-256.
-pub(super) fn provider() -> CryptoProvider {
-    let mut provider = rustls::crypto::ring::default_provider();
-    provider.cipher_suites.sort_by_key(|suite| {
-        !matches!(
-            suite.suite(),
-            CipherSuite::TLS13_AES_128_GCM_SHA256
-                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
-        )
-    });
-    provider
-}
+use crate::tls::{Basis, Fault, Parts, Trust, look, or_let_pass};
 
 /// The TLS configuration of one kind of client.
 ///
 /// # Errors
 /// One line that says which of the PEM texts is of no use.
 pub(super) fn client_config(
-    provider: &Arc<CryptoProvider>,
-    system: &SystemAnchors,
+    basis: &Basis,
     ca_pem: Option<&[u8]>,
     identity: Option<&ClientCertificate>,
 ) -> Result<ClientConfig, String> {
-    let (anchors, pinned) = match ca_pem {
-        None => (Arc::clone(&system.0), Vec::new()),
-        Some(pem) => with_extra_anchors(system, pem)?,
-    };
-    let verifier = Verifier {
-        anchors,
-        pinned,
-        provider: Arc::clone(provider),
-    };
-    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let chain = CertificateDer::pem_slice_iter(&identity.chain_pem)
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| format!("the client certificate is no PEM: {error}"))?;
-            let key = PrivateKeyDer::from_pem_slice(identity.key_pem.reveal().as_bytes())
-                .map_err(|error| format!("the client certificate's key is no PEM: {error}"))?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| format!("the client certificate is of no use: {error}"))?
-        }
-    };
-    config.resumption = Resumption::store(Arc::new(HelloMark));
+    let verifier = Arc::new(Verifier {
+        trust: Trust::new(&basis.anchors, ca_pem)?,
+        provider: Arc::clone(&basis.provider),
+    });
     // reqwest leaves the ALPN of a preconfigured client alone.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let alpn: &[&[u8]] = &[b"http/1.1"];
+    let mut config = crate::tls::client_config(&basis.provider, verifier, identity, alpn)?;
+    config.resumption = Resumption::store(Arc::new(HelloMark));
     Ok(config)
 }
 
-type Anchors = (Arc<[TrustAnchor<'static>]>, Vec<CertificateDer<'static>>);
-
-fn with_extra_anchors(system: &SystemAnchors, pem: &[u8]) -> Result<Anchors, String> {
-    let extra = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("the extra trust anchor is no PEM: {error}"))?;
-    let mut anchors = system.0.to_vec();
-    anchors.extend(
-        extra
-            .iter()
-            .filter_map(|der| anchor_from_trusted_cert(der).ok().map(|a| a.to_owned())),
-    );
-    Ok((anchors.into(), extra))
-}
-
-/// Verifies as webpki does, and records the certificates, the path and the verdict: also when they
-/// are refused, which is when a person wants to see them most.
+/// Writes what it sees into the trace of the running request.
 #[derive(Debug)]
 struct Verifier {
-    anchors: Arc<[TrustAnchor<'static>]>,
-    /// Certificates that the configuration trusts by themselves: a self-signed server certificate
-    /// given as its own anchor is one, although webpki takes no anchor as an end entity.
-    pinned: Vec<CertificateDer<'static>>,
+    trust: Trust,
     provider: Arc<CryptoProvider>,
-}
-
-impl Verifier {
-    /// The verified path, leaf first, without its anchor.
-    fn path(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Result<Vec<CertificateDer<'static>>, webpki::Error> {
-        let entity = EndEntityCert::try_from(leaf)?;
-        let verified = entity.verify_for_usage(
-            self.provider.signature_verification_algorithms.all,
-            &self.anchors,
-            intermediates,
-            now,
-            KeyUsage::server_auth(),
-            None,
-            None,
-        );
-        let path = match verified {
-            Ok(path) => std::iter::once(leaf.clone().into_owned())
-                .chain(
-                    path.intermediate_certificates()
-                        .map(|cert| cert.der().into_owned()),
-                )
-                .collect(),
-            Err(_) if self.pinned.iter().any(|pinned| pinned == leaf) => {
-                super::certificate::check_dates(leaf, now)?;
-                vec![leaf.clone().into_owned()]
-            }
-            Err(error) => return Err(error),
-        };
-        entity.verify_is_valid_for_subject_name(name)?;
-        Ok(path)
-    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -168,20 +51,15 @@ impl ServerCertVerifier for Verifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let path = self.path(leaf, intermediates, name, now);
-        let (certificates, fault) = match path {
-            Ok(path) => (path, None),
-            Err(fault) => {
-                let sent = std::iter::once(leaf)
-                    .chain(intermediates)
-                    .map(|der| der.clone().into_owned());
-                (sent.collect(), Some(fault))
-            }
+        let parts = Parts {
+            trust: &self.trust,
+            algorithms: &self.provider.signature_verification_algorithms,
         };
-        let refusal = fault.as_ref().map(refusal);
+        let seen = look(parts, leaf, intermediates, &name.to_str(), now);
+        let refusal = seen.fault.as_ref().map(Fault::alert);
         let must_hold = mark(|trace| {
-            trace.certificates = certificates;
-            trace.certificate_fault = fault;
+            trace.certificates = seen.certificates;
+            trace.certificate_fault = seen.fault;
             trace.wishes.verify_tls
         });
         match refusal {
@@ -197,7 +75,8 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        or_let_pass(verify_tls12_signature(message, leaf, signature, algorithms))
+        let outcome = verify_tls12_signature(message, leaf, signature, algorithms);
+        or_let_pass(outcome, must_hold())
     }
 
     fn verify_tls13_signature(
@@ -207,7 +86,8 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        or_let_pass(verify_tls13_signature(message, leaf, signature, algorithms))
+        let outcome = verify_tls13_signature(message, leaf, signature, algorithms);
+        or_let_pass(outcome, must_hold())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -217,28 +97,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Without verification a certificate that cannot even be read is let pass: whoever sits between
-/// could have shown one of his own.
-fn or_let_pass(
-    outcome: Result<HandshakeSignatureValid, rustls::Error>,
-) -> Result<HandshakeSignatureValid, rustls::Error> {
-    match outcome {
-        Err(_) if mark(|trace| trace.wishes.verify_tls) == Some(false) => {
-            Ok(HandshakeSignatureValid::assertion())
-        }
-        outcome => outcome,
-    }
-}
-
-/// What rustls is told, so that the server gets the right alert.
-const fn refusal(fault: &webpki::Error) -> CertificateError {
-    match fault {
-        webpki::Error::CertExpired { .. } => CertificateError::Expired,
-        webpki::Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
-        webpki::Error::CertNotValidForName(_) => CertificateError::NotValidForName,
-        webpki::Error::BadDer | webpki::Error::TrailingData(_) => CertificateError::BadEncoding,
-        _ => CertificateError::UnknownIssuer,
-    }
+fn must_hold() -> bool {
+    mark(|trace| trace.wishes.verify_tls) != Some(false)
 }
 
 /// Keeps no session, so that every handshake is a full one, and marks its start: rustls asks for a

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::resolver::DnsFault;
 use crate::domain::target::IpVersion;
+use crate::tls::Fault;
 
 /// What one request wishes of the hooks.
 #[derive(Debug, Clone)]
@@ -50,7 +51,7 @@ pub(super) struct Trace {
     /// The certificates the peer showed: the verified path, or all it sent, leaf first.
     pub(super) certificates: Vec<CertificateDer<'static>>,
     /// What was wrong with them, also where that was let pass.
-    pub(super) certificate_fault: Option<webpki::Error>,
+    pub(super) certificate_fault: Option<Fault>,
     /// When the connection stood, TLS included.
     pub(super) connected: Option<Instant>,
     /// The peer of the connection, where more than one address was tried.

@@ -12,7 +12,7 @@ use sitewatch::domain::expectation::{JsonAssertion, JsonTest};
 use sitewatch::domain::probe::{Answer, End, Hop, Probe};
 use sitewatch::policy::judge::judge;
 use sitewatch::policy::redirect;
-use sitewatch::probe::certificate;
+use sitewatch::tls::certificate;
 use sitewatch::{clock, policy};
 use tokio::time::Instant;
 use url::Url;

@@ -1,103 +1,42 @@
-//! Reads certificates: what is worth remembering of one, and what was wrong with it, in words.
+//! One sentence for each fault of a certificate or a handshake, the same for sites and mail servers.
 
 use rustls::pki_types::{CertificateDer, UnixTime};
-use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::FromDer;
 
-use crate::domain::check::{Certificate, FailureKind};
+use super::certificate::{NAME_CHARS_MAX, name, parse};
+use super::recorder::Seen;
+use super::verify::{Fault, bare};
+use crate::domain::check::FailureKind;
 use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
-
-/// A subject or issuer is shown up to this many characters.
-const NAME_CHARS_MAX: usize = 200;
 
 /// So many names of a certificate for another host are shown.
 const NAMES_SHOWN: usize = 3;
 
-/// What is worth remembering of a path, leaf first: `verified` says whether the ends of its
-/// intermediates count too. None where the leaf cannot be read.
-pub fn read(path: &[impl AsRef<[u8]>], verified: bool) -> Option<Certificate> {
-    let leaf_der = path.first()?.as_ref();
-    let leaf = parse(leaf_der)?;
-    let mut certificate = Certificate {
-        not_after: not_after(&leaf),
-        not_before: not_before(&leaf),
-        subject: name(leaf.subject()),
-        issuer: name(leaf.issuer()),
-        fingerprint: fingerprint(leaf_der),
+/// Why the handshake with a mail server failed, and which key of `[email]` to change where one helps.
+pub fn of_mail_server(seen: &Seen, error: &rustls::Error, host: &str) -> String {
+    let Some(fault) = &seen.fault else {
+        return format!("TLS handshake failed: {}", handshake(error));
     };
-    if verified {
-        for der in &path[1..] {
-            let Some(other) = parse(der.as_ref()) else {
-                continue;
-            };
-            if not_after(&other) < certificate.not_after {
-                certificate.not_after = not_after(&other);
-                certificate.not_before = not_before(&other);
-                certificate.fingerprint = fingerprint(der.as_ref());
-            }
+    let (kind, detail) = certificate(fault, &seen.certificates, host);
+    let remedy = match kind {
+        FailureKind::TlsUntrusted => {
+            "set [email].ca_file to a file with the certificate of its authority, or with this certificate itself"
         }
-    }
-    Some(certificate)
-}
-
-fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
-    X509Certificate::from_der(der).ok().map(|(_, cert)| cert)
-}
-
-fn not_after(cert: &X509Certificate<'_>) -> Timestamp {
-    Timestamp::from_ms(cert.validity().not_after.timestamp().saturating_mul(1000))
-}
-
-fn not_before(cert: &X509Certificate<'_>) -> Timestamp {
-    Timestamp::from_ms(cert.validity().not_before.timestamp().saturating_mul(1000))
-}
-
-fn name(name: &x509_parser::x509::X509Name<'_>) -> String {
-    text::line(&name.to_string(), NAME_CHARS_MAX).into_owned()
-}
-
-fn fingerprint(der: &[u8]) -> u64 {
-    let digest = Sha256::digest(der);
-    let (first, _) = digest
-        .split_first_chunk::<8>()
-        .expect("a SHA-256 has 32 bytes");
-    u64::from_be_bytes(*first)
-}
-
-/// Checks the dates of a certificate that is trusted by itself.
-///
-/// # Errors
-/// When `now` is outside of them, or it cannot be read.
-pub(super) fn check_dates(der: &[u8], now: UnixTime) -> Result<(), webpki::Error> {
-    let cert = parse(der).ok_or(webpki::Error::BadDer)?;
-    let seconds = |at: i64| {
-        UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-            u64::try_from(at).unwrap_or(0),
-        ))
+        FailureKind::TlsHostname => {
+            "set [email].host to a name that the certificate has, or have it made for this one"
+        }
+        FailureKind::TlsExpired => "it has to be renewed on the mail server",
+        FailureKind::TlsNotYetValid => "look at the clocks of this host and of the mail server",
+        _ => return detail,
     };
-    let not_before = seconds(cert.validity().not_before.timestamp());
-    let not_after = seconds(cert.validity().not_after.timestamp());
-    if now < not_before {
-        return Err(webpki::Error::CertNotValidYet {
-            time: now,
-            not_before,
-        });
-    }
-    if now > not_after {
-        return Err(webpki::Error::CertExpired {
-            time: now,
-            not_after,
-        });
-    }
-    Ok(())
+    format!("{detail}; {remedy}")
 }
 
 /// What a certificate fault is called, and one line about it.
-pub(super) fn fault(
-    fault: &webpki::Error,
+pub fn certificate(
+    fault: &Fault,
     sent: &[CertificateDer<'_>],
     host: &str,
 ) -> (FailureKind, String) {
@@ -105,12 +44,13 @@ pub(super) fn fault(
     let moment = |at: &UnixTime| {
         Timestamp::from_ms(i64::try_from(at.as_secs().saturating_mul(1000)).unwrap_or(i64::MAX))
     };
+    let fault = &fault.0;
     match fault {
         E::CertExpired { not_after, .. } => {
             let end = moment(not_after);
             let detail = format!(
                 "{} ended on {}",
-                whose(sent, |cert| self::not_after(cert) == end),
+                whose(sent, |cert| super::certificate::not_after(cert) == end),
                 end.to_jiff()
             );
             (FailureKind::TlsExpired, detail)
@@ -119,12 +59,13 @@ pub(super) fn fault(
             let begin = moment(not_before);
             let detail = format!(
                 "{} begins on {}",
-                whose(sent, |cert| self::not_before(cert) == begin),
+                whose(sent, |cert| super::certificate::not_before(cert) == begin),
                 begin.to_jiff()
             );
             (FailureKind::TlsNotYetValid, detail)
         }
-        E::CertNotValidForName(_) => {
+        E::CertNotValidForName(_) | E::MalformedDnsIdentifier => {
+            let host = text::middle(bare(host), 100);
             let detail = format!("the certificate is not for `{host}`: {}", names(sent));
             (FailureKind::TlsHostname, detail)
         }
@@ -220,5 +161,31 @@ fn untrusted(sent: &[CertificateDer<'_>]) -> String {
             "no trusted root leads to it: {} is not trusted here",
             name(top.issuer())
         )
+    }
+}
+
+/// What broke TLS, as the end of a sentence.
+pub fn handshake(error: &rustls::Error) -> String {
+    use rustls::{AlertDescription as Alert, Error as Tls};
+    match error {
+        Tls::AlertReceived(Alert::ProtocolVersion) => {
+            "the server takes neither TLS 1.2 nor TLS 1.3".to_owned()
+        }
+        Tls::AlertReceived(Alert::CertificateRequired) => {
+            "the server wants a client certificate".to_owned()
+        }
+        Tls::AlertReceived(Alert::UnrecognisedName) => {
+            "the server does not know the host name".to_owned()
+        }
+        Tls::AlertReceived(Alert::NoApplicationProtocol) => {
+            "the server does not speak HTTP/1.1 over TLS".to_owned()
+        }
+        Tls::AlertReceived(alert) => format!("the server ends it with alert {alert:?}"),
+        Tls::PeerIncompatible(_) => format!(
+            "the server speaks an old protocol or none of our ciphers ({})",
+            text::line(&error.to_string(), 150)
+        ),
+        Tls::InvalidMessage(_) => "the server does not answer in TLS".to_owned(),
+        other => text::line(&other.to_string(), 200).into_owned(),
     }
 }

@@ -1,0 +1,124 @@
+//! The TLS configuration of a connection.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+
+use super::anchors::{SystemAnchors, Trust};
+use super::provider::provider;
+use super::recorder::Recorder;
+use super::verify::server_name;
+use crate::domain::target::ClientCertificate;
+
+/// What all connections share. Loading it reads the system's trust store: once per process is enough.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    /// The cryptography.
+    pub provider: Arc<CryptoProvider>,
+    /// The system's trust anchors.
+    pub anchors: SystemAnchors,
+}
+
+impl Basis {
+    /// Reads the system's trust store.
+    pub fn load() -> Self {
+        Self {
+            provider: Arc::new(provider()),
+            anchors: SystemAnchors::load(),
+        }
+    }
+}
+
+/// One kind of connection: the same `ca_file`, client certificate and application protocol. Kept and used for many.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    config: ClientConfig,
+    trust: Arc<Trust>,
+}
+
+/// What one connection needs.
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    /// For this connection alone: its verifier is the recorder.
+    pub config: Arc<ClientConfig>,
+    /// The name to give to rustls. Where rustls takes no such name as the host's, it is a stand-in, and the host is
+    /// not sent (SNI); the certificate is verified for the true host all the same.
+    pub name: ServerName<'static>,
+    /// What the connection shows.
+    pub recorder: Arc<Recorder>,
+}
+
+impl Kind {
+    /// `alpn` is empty for SMTP.
+    ///
+    /// # Errors
+    /// One line that says which of the PEM texts is of no use.
+    pub fn new(
+        basis: &Basis,
+        ca_pem: Option<&[u8]>,
+        identity: Option<&ClientCertificate>,
+        alpn: &[&[u8]],
+    ) -> Result<Self, String> {
+        let trust = Arc::new(Trust::new(&basis.anchors, ca_pem)?);
+        let nowhere = Recorder::new(&trust, &basis.provider, "", true);
+        let config = client_config(&basis.provider, Arc::new(nowhere), identity, alpn)?;
+        Ok(Self { config, trust })
+    }
+
+    /// Prepares one connection to a host as it stands in the URL or the configuration. With `must_hold` a certificate
+    /// fault ends the handshake.
+    pub fn handshake(&self, host: &str, must_hold: bool) -> Handshake {
+        let provider = self.config.crypto_provider();
+        let recorder = Arc::new(Recorder::new(&self.trust, provider, host, must_hold));
+        let mut config = self.config.clone();
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(&recorder) as _;
+        config.dangerous().set_certificate_verifier(verifier);
+        // An address as the name: rustls sends none then.
+        let name = server_name(host)
+            .unwrap_or_else(|| ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into()));
+        Handshake {
+            config: Arc::new(config),
+            name,
+            recorder,
+        }
+    }
+}
+
+/// A configuration with full handshakes only, without a session store.
+///
+/// # Errors
+/// One line that says what of the client certificate is of no use.
+pub fn client_config(
+    provider: &Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+    identity: Option<&ClientCertificate>,
+    alpn: &[&[u8]],
+) -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let chain = CertificateDer::pem_slice_iter(&identity.chain_pem)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| format!("the client certificate is no PEM: {error}"))?;
+            let key = PrivateKeyDer::from_pem_slice(identity.key_pem.reveal().as_bytes())
+                .map_err(|error| format!("the client certificate's key is no PEM: {error}"))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| format!("the client certificate is of no use: {error}"))?
+        }
+    };
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(config)
+}

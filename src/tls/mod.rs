@@ -1,0 +1,16 @@
+//! TLS for sites and mail servers alike: trust, verification, and the words for what goes wrong.
+
+mod anchors;
+pub mod certificate;
+mod config;
+mod provider;
+mod recorder;
+mod verify;
+pub mod words;
+
+pub use anchors::{SystemAnchors, Trust};
+pub use config::{Basis, Handshake, Kind, client_config};
+pub use provider::provider;
+pub use recorder::{Recorder, Seen};
+pub(crate) use recorder::{look, or_let_pass};
+pub use verify::{Fault, Parts, Path, verify};
