@@ -6,7 +6,7 @@
 //! 0. [`domain`]: vocabulary, plain values.
 //! 1. [`policy`]: decisions as pure functions.
 //! 2. [`config`] (text to values) and [`view`] (values to text).
-//! 3. the edges: [`clock`], [`tls`], [`probe`], [`store`], [`mail`], [`service`], [`control`].
+//! 3. the edges: [`clock`], [`tls`], [`own_files`], [`probe`], [`store`], [`mail`], [`service`], [`control`].
 //! 4. [`daemon`]: wiring, the only place that spawns.
 //! 5. [`cli`]: one file a command.
 
@@ -20,6 +20,7 @@ pub mod control;
 pub mod daemon;
 pub mod domain;
 pub mod mail;
+pub mod own_files;
 pub mod policy;
 pub mod probe;
 pub mod service;

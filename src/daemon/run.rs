@@ -202,6 +202,20 @@ struct Opened {
 fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
     let path = &config.daemon.database;
     let store = Store::open(path, now)?;
+    if let Some(mode) = store.mode_was() {
+        tracing::warn!(
+            "everybody could read {} (mode {mode:04o}, by an earlier version); it is 0640 from now on: who reads the \
+             history without sudo has to be in its group",
+            store.path().display()
+        );
+    }
+    if let Some(link) = store.link() {
+        tracing::warn!(
+            "{} is a symbolic link; write database = \"{}\" in [daemon] instead",
+            link.display(),
+            store.path().display()
+        );
+    }
     let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     if size <= LOOKED_THROUGH_MAX {
         store.check_quickly()?;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::events;
 use crate::control::{self, Answer, REQUEST_BYTES_MAX, Request};
+use crate::own_files;
 
 /// Owner and group: whoever is in the group may give orders.
 const MODE: u32 = 0o660;
@@ -104,7 +105,7 @@ impl ControlSocket {
             });
         }
         if let Some(parent) = parent {
-            fs::create_dir_all(parent).map_err(io_error)?;
+            own_files::make_folder(parent).map_err(io_error)?;
         }
         make_way(path)?;
         // Left behind by a process of the same number that was killed right here.

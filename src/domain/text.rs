@@ -76,9 +76,32 @@ pub fn middle(text: &str, max_chars: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{start}…{end}"))
 }
 
+/// At most `max_bytes` bytes of UTF-8 with the middle cut out.
+pub fn middle_bytes(text: &str, max_bytes: usize) -> Cow<'_, str> {
+    if text.len() <= max_bytes {
+        return Cow::Borrowed(text);
+    }
+    let keep = max_bytes.saturating_sub('…'.len_utf8());
+    let head = text.floor_char_boundary(keep.div_ceil(2));
+    let tail = text.ceil_char_boundary(text.len() - keep / 2);
+    Cow::Owned(format!("{}…{}", &text[..head], &text[tail..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_cut_between_characters() {
+        for text in ["", "abcdef", "ääääää", "a€€€€€b"] {
+            for most in 3..=20 {
+                let cut = middle_bytes(text, most);
+                assert!(cut.len() <= most.max(3), "{text} {most} {cut}");
+                assert_eq!(cut == text, text.len() <= most, "{text} {most}");
+            }
+        }
+        assert_eq!(middle_bytes("abcdefghij", 7), "ab…ij");
+    }
 
     #[test]
     fn one_safe_line() {

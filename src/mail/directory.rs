@@ -1,12 +1,12 @@
 //! A directory of .eml files instead of a mail server.
 
-use std::io;
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use tokio::fs;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 
+use crate::own_files;
 use crate::policy::outbox::delivery::Outcome;
 use crate::policy::outbox::row::Holds;
 
@@ -56,18 +56,40 @@ impl Directory {
 
     async fn write_file(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
         let _alone = self.writing.lock().await;
-        if fs::try_exists(file).await? {
-            return Ok(());
-        }
-        fs::create_dir_all(&self.path).await?;
-        // Another process (a command beside the daemon) may be at the same mail.
-        let unfinished = file.with_extension(format!("{}.new", std::process::id()));
-        let mut out = fs::File::create(&unfinished).await?;
-        out.write_all(bytes).await?;
-        out.sync_all().await?;
-        fs::rename(&unfinished, file).await?;
-        fs::File::open(&self.path).await?.sync_all().await
+        let (folder, file, bytes) = (self.path.clone(), file.to_owned(), bytes.to_owned());
+        tokio::task::spawn_blocking(move || write_once(&folder, &file, &bytes))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other("a fault of sitewatch")))
     }
+}
+
+fn write_once(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link of that name is no mail of ours: it gives way to one.
+    if file.exists() && !own_files::is_link(file) {
+        return Ok(());
+    }
+    own_files::make_folder(folder)?;
+    // Another process (a command beside the daemon) may be at the same mail.
+    let unfinished = file.with_extension(format!("{}.new", std::process::id()));
+    let made = own_files::create_new(&unfinished).or_else(|error| match error.kind() {
+        // Left behind by a process of the same number.
+        io::ErrorKind::AlreadyExists => {
+            fs::remove_file(&unfinished)?;
+            own_files::create_new(&unfinished)
+        }
+        _ => Err(error),
+    });
+    let written = made.and_then(|mut out| {
+        out.write_all(bytes)?;
+        out.sync_all()?;
+        fs::rename(&unfinished, file)
+    });
+    if written.is_err() {
+        // Half a mail on a full disk is in the way of the next.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written?;
+    fs::File::open(folder)?.sync_all()
 }
 
 /// Sorts by time; the same mail has the same name at every repeat.
@@ -125,5 +147,26 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert_eq!(names, ["20261122T200000000Z-down-0123ab.eml"]);
+    }
+
+    #[test]
+    fn a_mail_is_for_owner_and_group_and_follows_no_link() {
+        use std::os::unix::fs::MetadataExt as _;
+        let place = tempfile::tempdir().unwrap();
+        let (folder, precious) = (place.path().join("box"), place.path().join("precious"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(&precious, "precious").unwrap();
+        let file = folder.join("a.eml");
+        let unfinished = file.with_extension(format!("{}.new", std::process::id()));
+        for link in [&file, &unfinished] {
+            std::os::unix::fs::symlink(&precious, link).unwrap();
+        }
+        write_once(&folder, &file, b"mail").unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), b"precious");
+        assert_eq!(fs::read(&file).unwrap(), b"mail");
+        let mode = fs::symlink_metadata(&file).unwrap().mode() & 0o7777;
+        assert_eq!(mode, 0o640);
+        write_once(&folder, &file, b"again").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"mail", "each mail once");
     }
 }

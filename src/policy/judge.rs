@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::assertion;
+use super::bounded;
 use super::content::Content;
 use super::protection;
 use crate::domain::check::{
@@ -25,6 +26,9 @@ const LIFETIME_PARTS: u32 = 4;
 /// Values and URLs in a detail are cut to this many characters.
 const SHOWN_CHARS: usize = 200;
 
+/// All of a detail: some of them list what several assertions met.
+const DETAIL_BYTES_MAX: usize = 4 * 1024;
+
 /// What is wrong, before masks are applied.
 type Found = (FailureKind, String);
 
@@ -34,7 +38,9 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
     let masks = &target.masks;
     let said = |(kind, detail): Found| Failure {
         kind,
-        detail: masks.apply(&detail).as_ref().into(),
+        detail: text::middle_bytes(&masks.apply(&detail), DETAIL_BYTES_MAX)
+            .as_ref()
+            .into(),
     };
     let (final_url, remote_addr, answer, verdict) = match probe.end {
         End::Answered(answer) => {
@@ -88,7 +94,7 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
             .iter()
             .map(|hop| Micros::of(hop.took))
             .collect(),
-        chain: Arc::new(Chain {
+        chain: Arc::new(bounded::chain(Chain {
             redirects: probe
                 .redirects
                 .into_iter()
@@ -101,7 +107,7 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
                 .collect(),
             final_url: final_url.into(),
             remote_addr,
-        }),
+        })),
         timings: probe.timings,
         http_version: answer.as_ref().map(|answer| answer.http_version),
         body_bytes: answer.as_ref().map_or(0, |answer| answer.body_bytes),

@@ -1,6 +1,7 @@
 //! Decisions as pure functions: state, event and `now` in, values out.
 
 mod assertion;
+mod bounded;
 pub mod calendar;
 pub mod certificate;
 pub mod connectivity;

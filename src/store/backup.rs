@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::error::{Result, StoreError};
 use super::reader::Reader;
+use crate::own_files;
 
 fn there_already() -> io::Error {
     io::Error::other("it is there already, and a backup overwrites nothing")
@@ -25,16 +26,10 @@ impl Reader {
             source,
         };
         // Made by us, so that nobody's file is overwritten and nobody else can read it.
-        let mut options = File::options();
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        options
-            .write(true)
-            .create_new(true)
-            .open(copy)
-            .map_err(|source| match source.kind() {
-                ErrorKind::AlreadyExists => fail("create", there_already()),
-                _ => fail("create", source),
-            })?;
+        own_files::create_new(copy).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => fail("create", there_already()),
+            _ => fail("create", source),
+        })?;
         let outcome = self.copy_into(copy);
         if outcome.is_err() {
             // It is ours and incomplete.

@@ -13,7 +13,7 @@ pub(super) struct Way {
 
 impl Way {
     /// How many times a way can be cut shorter.
-    pub(super) const CUTS: u32 = 3;
+    pub(super) const CUTS: u32 = 4;
 
     pub(super) fn of(chain: &Chain) -> Self {
         Self {
@@ -30,9 +30,16 @@ impl Way {
         serde_json::to_string(self).expect("texts and numbers are always JSON")
     }
 
-    /// The same way with less of its URLs: first without queries and fragments, then without paths, then without hosts.
+    /// The same way with less of its URLs: first without queries and fragments, then without paths, then without hosts;
+    /// at last without its redirects, so that all ways are one.
     #[must_use]
     pub(super) fn cut(&self, level: u32) -> Self {
+        if level >= Self::CUTS {
+            return Self {
+                redirects: Vec::new(),
+                final_url: "…".to_owned(),
+            };
+        }
         let shorter = |url: &str| match level {
             0 => url.to_owned(),
             1 => without_query(url).map_or_else(|| url.to_owned(), |rest| format!("{rest}?…")),

@@ -8,6 +8,7 @@ use super::error::{Result, StoreError};
 use super::reader::Reader;
 use super::writer::Store;
 use crate::domain::timestamp::Timestamp;
+use crate::own_files;
 
 impl Store {
     /// Looks through the whole file; takes about a second for each gigabyte.
@@ -57,11 +58,8 @@ fn answer(connection: &Connection, pragma: &str) -> Result<()> {
 /// # Errors
 /// The files cannot be renamed.
 pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
-    let beside = |end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
+    let path = &super::writer::resolved(path)?;
+    let beside = |end: &str| own_files::beside(path, end);
     let aside = beside(&format!(".damaged-{}", now.as_seconds()));
     let rename = |from: PathBuf, to: PathBuf| {
         std::fs::rename(&from, &to).map_err(|source| StoreError::File {
@@ -72,9 +70,7 @@ pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
     // The log first: alone it says nothing, while a database with a stranger's log would be made worse.
     let log = beside("-wal");
     if log.exists() {
-        let mut name = aside.as_os_str().to_owned();
-        name.push("-wal");
-        rename(log, PathBuf::from(name))?;
+        rename(log, own_files::beside(&aside, "-wal"))?;
     }
     let index = beside("-shm");
     if index.exists() {
@@ -84,5 +80,9 @@ pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
         })?;
     }
     rename(path.to_owned(), aside.clone())?;
+    for end in ["", "-wal"] {
+        // It may be of a version that let everybody read; that it stays so must not keep the daemon from starting.
+        let _ = own_files::tighten(&own_files::beside(&aside, end));
+    }
     Ok(aside)
 }

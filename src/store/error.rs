@@ -23,13 +23,33 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The file may not be read.
-    #[error(
-        "read `{path}`: permission denied; run the command with sudo, or join the group of the file \
-         (for the packaged service: sudo adduser $USER sitewatch) and log in again"
-    )]
+    #[error("read `{path}`: permission denied; {}", to_be_let_in(.group.as_deref()))]
     Denied {
         /// The database or its directory.
         path: PathBuf,
+        /// Who may read it; `None` if its owner alone may.
+        group: Option<String>,
+    },
+    /// There is none, though a daemon has it open.
+    #[error(
+        "open `{path}`: it was removed or renamed while sitewatch (process {pid}) runs on it; the daemon goes on and \
+         writes what it knows beside it: its log and the [TROUBLE database] mail say where"
+    )]
+    Removed {
+        /// The database.
+        path: PathBuf,
+        /// The daemon's process.
+        pid: String,
+    },
+    /// A symbolic link where we would make or write a file.
+    #[error("open `{path}`: it is a symbolic link to `{target}`, {why}")]
+    Link {
+        /// The link.
+        path: PathBuf,
+        /// Where it points.
+        target: PathBuf,
+        /// Why it is not followed, and what to do.
+        why: &'static str,
     },
     /// Its newest rows are in a log that only somebody who may write beside it can open.
     #[error(
@@ -117,6 +137,8 @@ impl StoreError {
             Self::Missing { .. }
             | Self::Directory { .. }
             | Self::Denied { .. }
+            | Self::Removed { .. }
+            | Self::Link { .. }
             | Self::Log { .. }
             | Self::Locked { .. }
             | Self::Newer { .. }
@@ -133,6 +155,8 @@ impl StoreError {
             Self::Missing { .. }
             | Self::Directory { .. }
             | Self::Denied { .. }
+            | Self::Removed { .. }
+            | Self::Link { .. }
             | Self::Log { .. }
             | Self::Locked { .. }
             | Self::Newer { .. }
@@ -151,6 +175,17 @@ impl StoreError {
     /// Whether the file must be set aside (see [`super::damage::set_aside`]).
     pub const fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_))
+    }
+}
+
+/// What somebody does who may not read a file.
+fn to_be_let_in(group: Option<&str>) -> String {
+    match group {
+        Some(group) => format!(
+            "add yourself to the group {group} (sudo adduser $USER {group}) and log in again, or run the command with \
+             sudo"
+        ),
+        None => "only its owner may read it; run the command with sudo".to_owned(),
     }
 }
 

@@ -20,6 +20,13 @@ const REMEMBERED: usize = 8;
 /// New chains, address lists, failures or certificates of one monitor in a day that are stored as they are.
 /// A Location with a nonce makes every chain new; after that many only what is stable of it is kept.
 const NEW_A_DAY: u16 = 200;
+/// Bytes of chains of one monitor in a day, by how much was cut of them: whole, without queries, without paths,
+/// without hosts. A chain of three hops with nonces has 5 KiB at most: 200 of them are kept whole. A site that sends
+/// the longest URLs in ever new paths costs 1.4 MB a day; beyond that its chains are counted, not kept.
+const CHAIN_BYTES_A_DAY: [usize; Way::CUTS as usize] = [1 << 20, 256 << 10, 128 << 10, 32 << 10];
+/// Bytes of the words of failures of one monitor in a day. The usual ones have 60; quoting what a site sends can make
+/// them long, and other words each time.
+const FAILURE_BYTES_A_DAY: usize = 128 << 10;
 
 /// The numbers given, newest first, by monitor.
 #[derive(Debug, Default)]
@@ -47,6 +54,9 @@ struct Rare {
 struct Budget {
     day: i32,
     chains: u16,
+    /// By the cuts that were made.
+    chain_bytes: [u32; Way::CUTS as usize],
+    failure_bytes: u32,
     peers: u16,
     failures: u16,
     certificates: u16,
@@ -142,6 +152,28 @@ pub(super) fn state_number(check: &Check) -> u8 {
     }
 }
 
+impl Budget {
+    /// Whether a new chain of this length still fits after so many cuts; then it is spent.
+    fn takes_chain(&mut self, cut: u32, bytes: usize) -> bool {
+        let level = cut as usize;
+        let (Some(spent), Some(most)) = (
+            self.chain_bytes.get_mut(level),
+            CHAIN_BYTES_A_DAY.get(level),
+        ) else {
+            // Of those without anything there is one.
+            return true;
+        };
+        let sum = (*spent as usize).saturating_add(bytes);
+        let allowed = u32::from(NEW_A_DAY) * (cut + 1);
+        if u32::from(self.chains) >= allowed || sum > *most {
+            return false;
+        }
+        *spent = u32::try_from(sum).unwrap_or(u32::MAX);
+        self.chains = self.chains.saturating_add(1);
+        true
+    }
+}
+
 impl Known {
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
@@ -152,9 +184,9 @@ impl Known {
             return used(connection, "chains", id, day, stale);
         }
         let mut way = Way::of(chain);
+        let mut text = way.to_json();
         let mut cut = 0;
         loop {
-            let text = way.to_json();
             let digest = digest(&text);
             let mut find = connection
                 .prepare_cached("SELECT id FROM chains WHERE digest = ?1 AND way = ?2")?;
@@ -168,9 +200,7 @@ impl Known {
                 }
                 return Ok(id);
             }
-            let allowed = u32::from(NEW_A_DAY) * (cut + 1);
-            if u32::from(self.budget.chains) < allowed || cut == Way::CUTS {
-                self.budget.chains = self.budget.chains.saturating_add(1);
+            if self.budget.takes_chain(cut, text.len()) {
                 connection
                     .prepare_cached(
                         "INSERT INTO chains (digest, shape, way, used_day) VALUES (?1, ?2, ?3, ?4)",
@@ -182,8 +212,14 @@ impl Known {
                 }
                 return Ok(id);
             }
-            cut += 1;
-            way = way.cut(cut);
+            // A cut that takes nothing away makes no room.
+            let before = text;
+            text = before.clone();
+            while text == before && cut < Way::CUTS {
+                cut += 1;
+                way = way.cut(cut);
+                text = way.to_json();
+            }
         }
     }
 
@@ -207,7 +243,7 @@ impl Known {
         let id = match found {
             Some(id) => used(connection, "peers", id, day, true)?,
             None => {
-                self.budget.peers += 1;
+                self.budget.peers = self.budget.peers.saturating_add(1);
                 connection
                     .prepare_cached("INSERT INTO peers (addresses, used_day) VALUES (?1, ?2)")?
                     .execute((&text, day))?;
@@ -231,7 +267,9 @@ impl Known {
         let mut found = find
             .query_row((kind, detail), |row| row.get(0))
             .optional()?;
-        if found.is_none() && self.budget.failures >= NEW_A_DAY {
+        let bytes = (self.budget.failure_bytes as usize).saturating_add(detail.len());
+        let is_spent = self.budget.failures >= NEW_A_DAY || bytes > FAILURE_BYTES_A_DAY;
+        if found.is_none() && is_spent {
             detail = "(the words differ each time; not kept)";
             found = find
                 .query_row((kind, detail), |row| row.get(0))
@@ -240,7 +278,9 @@ impl Known {
         let id = match found {
             Some(id) => used(connection, "failures", id, day, true)?,
             None => {
-                self.budget.failures += 1;
+                self.budget.failures = self.budget.failures.saturating_add(1);
+                let bytes = (self.budget.failure_bytes as usize).saturating_add(detail.len());
+                self.budget.failure_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
                 connection
                     .prepare_cached(
                         "INSERT INTO failures (kind, detail, used_day) VALUES (?1, ?2, ?3)",

@@ -1,30 +1,41 @@
-//! One daemon a database: a lock file beside it names who holds it.
+//! One daemon a database: a lock file beside it names who holds it. The database itself is locked as well, so that
+//! nobody slips in where the lock file was removed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::error::{Result, StoreError};
+use crate::own_files::{self, FILE_MODE, Identity};
 
 /// A command that asks whether a daemon runs holds the lock for an instant: this often, and after this long, it is
 /// tried again.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Where somebody replaces the lock file again and again, it is given up after so many.
+const REPLACED_MAX: u32 = 20;
+
+/// `/proc/locks` has a line a lock; a busy server has some hundred.
+const LOCKS_BYTES_MAX: u64 = 1 << 20;
+
+/// On these file systems locking a file locks it for SQLite's own locks, too: NFS, CIFS, SMB.
+const SHARED_FILE_SYSTEMS: [u32; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
+
 /// Held as long as the store is open; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    path: PathBuf,
+    file: File,
 }
 
 /// Where the lock of a database is.
 pub(super) fn path_of(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
+    own_files::beside(database, ".lock")
 }
 
 impl Lock {
@@ -35,39 +46,124 @@ impl Lock {
             path: path.clone(),
             source,
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(fail)?;
-        let mut tries = 0..TRIES;
-        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            if tries.next().is_some() {
-                std::thread::park_timeout(PAUSE);
+        for _ in 0..REPLACED_MAX {
+            give_way(&path).map_err(fail)?;
+            let mut file = own_files::open_or_create(&path).map_err(fail)?;
+            if !locked(&file).map_err(fail)? {
+                return Err(StoreError::Locked {
+                    path: database.to_owned(),
+                    pid: holder_written(&mut file),
+                });
+            }
+            // Between opening and locking another process may have removed it.
+            if Identity::at(&path).map_err(fail)? != Some(Identity::of(&file).map_err(fail)?) {
                 continue;
             }
-            return Err(StoreError::Locked {
-                path: database.to_owned(),
-                pid: holder_written(&mut file),
-            });
+            if file.metadata().map_err(fail)?.mode() & 0o7777 & !FILE_MODE != 0 {
+                file.set_permissions(Permissions::from_mode(FILE_MODE))
+                    .map_err(fail)?;
+            }
+            file.set_len(0).map_err(fail)?;
+            file.rewind().map_err(fail)?;
+            writeln!(file, "{}", std::process::id()).map_err(fail)?;
+            return Ok(Self { path, file });
         }
-        file.set_len(0).map_err(fail)?;
-        file.rewind().map_err(fail)?;
-        writeln!(file, "{}", std::process::id()).map_err(fail)?;
-        Ok(Self { _file: file })
+        Err(fail(io::Error::other("another program keeps replacing it")))
+    }
+
+    /// Whether the file of that name is still the one that is held.
+    pub(super) fn is_there(&self) -> bool {
+        let held = Identity::of(&self.file).ok();
+        // What cannot be looked at is not known to be gone.
+        Identity::at(&self.path).map_or(true, |found| found.is_some() && found == held)
+    }
+}
+
+/// A link of the lock's name is not followed, and a second name of a file of somebody else's is not written to: only
+/// the name is ours, and it is made free.
+fn give_way(path: &Path) -> io::Result<()> {
+    let Ok(found) = path.symlink_metadata() else {
+        return Ok(());
+    };
+    let is_link = found.file_type().is_symlink();
+    if is_link || (found.is_file() && found.nlink() > 1) {
+        let what = if is_link { "symbolic" } else { "hard" };
+        tracing::warn!(
+            "{} was a {what} link; it is not followed, a lock file takes its place",
+            path.display()
+        );
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Whether the lock was had, or somebody else has it.
+fn locked(file: &File) -> io::Result<bool> {
+    let mut tries = 0..TRIES;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) if tries.next().is_some() => {
+                std::thread::park_timeout(PAUSE);
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Locks the open database itself, beside SQLite's own locks. It must not be closed before SQLite has closed the
+/// database: that would let go of SQLite's locks.
+pub(super) fn hold(database: &File, path: &Path) -> Result<()> {
+    let kind = rustix::fs::fstatfs(database).map(|found| found.f_type as u32);
+    if kind.is_ok_and(|kind| SHARED_FILE_SYSTEMS.contains(&kind)) {
+        return Ok(());
+    }
+    match locked(database) {
+        // Without locks on this file system the lock file is all there is.
+        Ok(true) | Err(_) => Ok(()),
+        Ok(false) => {
+            let listed = database.metadata().ok();
+            Err(StoreError::Locked {
+                path: path.to_owned(),
+                pid: listed
+                    .and_then(|listed| holder_listed(&listed))
+                    .unwrap_or_else(|| "?".to_owned()),
+            })
+        }
     }
 }
 
 /// The process that runs on a database now, if one does.
 pub(super) fn holder(database: &Path) -> Option<String> {
-    let mut file = File::open(path_of(database)).ok()?;
-    // A shared lock for an instant: a daemon that starts in it tries again, see `Lock::take`.
-    if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
-        return None;
-    }
-    Some(holder_written(&mut file))
+    let beside = File::open(path_of(database)).ok().and_then(|mut file| {
+        // A shared lock for an instant: a daemon that starts in it tries again, see `Lock::take`.
+        if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+            return None;
+        }
+        Some(holder_written(&mut file))
+    });
+    // Without opening it, see `hold`.
+    beside.or_else(|| holder_listed(&database.metadata().ok()?))
+}
+
+/// Who holds the whole-file lock of a file, as the system lists it: `1: FLOCK  ADVISORY  WRITE 713 fd:01:4711 0 EOF`.
+fn holder_listed(database: &Metadata) -> Option<String> {
+    let (device, inode) = (database.dev(), database.ino());
+    let name = format!(
+        "{:02x}:{:02x}:{inode}",
+        rustix::fs::major(device),
+        rustix::fs::minor(device)
+    );
+    let mut text = String::new();
+    File::open("/proc/locks")
+        .and_then(|file| file.take(LOCKS_BYTES_MAX).read_to_string(&mut text))
+        .ok()?;
+    text.lines().find_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (kind, pid) = (words.next()?, words.nth(2)?);
+        (kind == "FLOCK" && words.next() == Some(&name)).then(|| pid.to_owned())
+    })
 }
 
 fn holder_written(file: &mut File) -> String {

@@ -7,6 +7,9 @@ use rusqlite::{Connection, OptionalExtension};
 /// When the daemon last proved that the database takes writes, in milliseconds.
 pub(super) const PROBED_AT: &str = "probed_at";
 
+/// Set once the modes of the files were made to fit; a database of an earlier version lacks it.
+pub(super) const MODE_SET: &str = "mode_set";
+
 /// The value of a key; none also where another version wrote it in a way that is not understood.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Result, StoreError};
 use crate::domain::timestamp::Timestamp;
+use crate::own_files;
 
 /// "sWtc": how `file` and other programs know whose SQLite file this is.
 pub(super) const APPLICATION_ID: i64 = 0x7357_7463;
@@ -144,16 +145,16 @@ fn check_digests(connection: &Connection, path: &Path, migrations: &[(&str, &str
 }
 
 fn copy_before(connection: &Connection, path: &Path, version: i64) -> Result<PathBuf> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".before-{version}"));
-    let copy = PathBuf::from(name);
+    let copy = own_files::beside(path, &format!(".before-{version}"));
+    let fail = |what: &str, source| StoreError::File {
+        what: format!("{what} `{}`", copy.display()),
+        source,
+    };
     // Left by an attempt that failed half way.
-    if copy.exists() {
-        std::fs::remove_file(&copy).map_err(|source| StoreError::File {
-            what: format!("remove `{}`", copy.display()),
-            source,
-        })?;
+    if copy.symlink_metadata().is_ok() {
+        std::fs::remove_file(&copy).map_err(|source| fail("remove", source))?;
     }
+    own_files::create_new(&copy).map_err(|source| fail("create", source))?;
     connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
     Ok(copy)
 }

@@ -10,6 +10,7 @@ use super::resolve::Resolver;
 use super::writer::{STATEMENTS_MAX, cannot_open};
 use super::{lock, meta, migrate};
 use crate::domain::timestamp::Timestamp;
+use crate::own_files;
 
 /// How long a reader waits where the daemon is just changing the file's form (recovery after a crash).
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,6 +29,12 @@ impl Reader {
     /// # Errors
     /// It is missing, unreadable, older, newer, foreign or damaged.
     pub fn open(path: &Path) -> Result<Self> {
+        // Read only, so a link does no harm; what belongs to the database is beside its target.
+        let real = match own_files::is_link(path) {
+            true => path.canonicalize().unwrap_or_else(|_| path.to_owned()),
+            false => path.to_owned(),
+        };
+        let path = &real;
         match Self::attempt(path, false) {
             // After a clean stop without its log a directory that may not be written cannot be read otherwise.
             // With a log this would miss what is in it.
@@ -129,17 +136,11 @@ impl Reader {
 }
 
 fn has_log(path: &Path) -> bool {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    std::fs::metadata(PathBuf::from(name)).is_ok_and(|log| log.len() > 0)
+    std::fs::metadata(own_files::beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 fn may_write_beside(path: &Path) -> bool {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok()
+    rustix::fs::access(own_files::folder_of(path), rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// A `file:` URI of a path with whatever bytes it has.

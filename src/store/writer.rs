@@ -1,7 +1,8 @@
 //! The one connection that writes.
 
 use std::collections::HashMap;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior, config::
 use super::batch::Batch;
 use super::error::{Result, StoreError};
 use super::intern::Interner;
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::resolve::Resolver;
 use super::{meta, migrate, settle};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
+use crate::own_files;
 
 /// Statements kept prepared; there are fewer.
 pub(super) const STATEMENTS_MAX: usize = 128;
@@ -37,7 +39,13 @@ pub struct Store {
     pub(super) settling: Option<settle::Settling>,
     id: String,
     copy: Option<PathBuf>,
-    _lock: Lock,
+    /// The mode that everybody could read the database by until this opening.
+    mode_was: Option<u32>,
+    /// Where a configured link led.
+    link: Option<PathBuf>,
+    /// The open database beside SQLite's; closed after it, see [`lock::hold`].
+    _file: File,
+    lock: Lock,
 }
 
 impl Store {
@@ -48,16 +56,19 @@ impl Store {
     /// Another daemon runs on it, it is newer, foreign or damaged (then see [`super::damage::set_aside`]), or the
     /// file system refuses.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
+        let configured = path;
+        let path = &resolved(configured)?;
         make_directory(path)?;
         let lock = Lock::take(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let file = open_file(path)?;
+        lock::hold(&file, path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection =
             Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         prepare(&connection)?;
         let copy = migrate::run(&mut connection, path, now)?;
+        let mode_was = tighten_once(&connection, path)?;
         let mut store = Self {
             id: database_id(&connection)?,
             next_seq: connection.query_row(
@@ -72,8 +83,11 @@ impl Store {
             settling: None,
             path: path.to_owned(),
             copy,
+            mode_was,
+            link: (path != configured).then(|| configured.to_owned()),
             connection,
-            _lock: lock,
+            _file: file,
+            lock,
         };
         store.begun = store
             .connection
@@ -98,6 +112,22 @@ impl Store {
     /// The copy that was made before this opening migrated the database.
     pub fn copy_before_migration(&self) -> Option<&Path> {
         self.copy.as_deref()
+    }
+
+    /// The mode of a database of an earlier version that gave more than [`own_files::FILE_MODE`], if this opening
+    /// changed it.
+    pub const fn mode_was(&self) -> Option<u32> {
+        self.mode_was
+    }
+
+    /// The symbolic link that the configuration names, if it does not name the database itself.
+    pub fn link(&self) -> Option<&Path> {
+        self.link.as_deref()
+    }
+
+    /// Whether the lock file that this store holds is still the one of that name.
+    pub fn has_its_lock(&self) -> bool {
+        self.lock.is_there()
     }
 
     /// Begins a transaction. What is not committed is undone.
@@ -159,15 +189,100 @@ fn make_directory(path: &Path) -> Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    // The group may read the history, nobody else: the database has URLs.
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o750)
-        .create(directory)
-        .map_err(|source| StoreError::Directory {
-            path: directory.to_owned(),
+    own_files::make_folder(directory).map_err(|source| StoreError::Directory {
+        path: directory.to_owned(),
+        source,
+    })
+}
+
+/// The database itself where its path is a link. Edition 1 followed links, and its databases go on working; a new one
+/// is made through none, since whoever made the link would choose what is written.
+pub(super) fn resolved(path: &Path) -> Result<PathBuf> {
+    if !own_files::is_link(path) {
+        return Ok(path.to_owned());
+    }
+    let target = std::fs::read_link(path).unwrap_or_default();
+    let link = |why| StoreError::Link {
+        path: path.to_owned(),
+        target,
+        why,
+    };
+    let Ok(real) = path.canonicalize() else {
+        return Err(link(
+            "and there is nothing; links are not followed: write the path of the file itself as [daemon].database",
+        ));
+    };
+    match is_ours(&real) {
+        // What may not be read is told when it is opened.
+        None | Some(true) => Ok(real),
+        Some(false) => Err(link(
+            "which is no database of sitewatch; remove the link, or write another path as [daemon].database",
+        )),
+    }
+}
+
+/// Whether the head of a file is that of a database of ours; `None` if it cannot be read.
+fn is_ours(path: &Path) -> Option<bool> {
+    use std::os::unix::fs::FileExt as _;
+    // The head of a SQLite file, and where in it the program has its number.
+    const HEAD: &[u8] = b"SQLite format 3\0";
+    const OWNER_AT: usize = 68;
+    if !path.is_file() {
+        return Some(false);
+    }
+    let mut head = [0; OWNER_AT + 4];
+    match File::open(path).and_then(|file| file.read_exact_at(&mut head, 0)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Some(false),
+        Err(_) => return None,
+    }
+    let owner = i32::try_from(migrate::APPLICATION_ID).ok()?.to_be_bytes();
+    Some(head.starts_with(HEAD) && head[OWNER_AT..] == owner)
+}
+
+/// Opens the file of the database, or makes it: SQLite would go by the umask.
+fn open_file(path: &Path) -> Result<File> {
+    for end in ["-wal", "-shm"] {
+        let part = own_files::beside(path, end);
+        if own_files::is_link(&part) {
+            return Err(StoreError::Link {
+                target: std::fs::read_link(&part).unwrap_or_default(),
+                path: part,
+                why: "which no sitewatch made; remove the link",
+            });
+        }
+    }
+    own_files::open_or_create(path).map_err(|source| match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::File {
+            what: format!("open `{}` for writing", path.display()),
             source,
-        })
+        },
+    })
+}
+
+/// Takes from the files of an earlier version what lets everybody read them, once: what somebody sets later stays.
+fn tighten_once(connection: &Connection, path: &Path) -> Result<Option<u32>> {
+    if meta::get::<i64>(connection, meta::MODE_SET)?.is_some() {
+        return Ok(None);
+    }
+    let mut was = None;
+    for end in ["", "-wal", "-shm"] {
+        match own_files::tighten(&own_files::beside(path, end)) {
+            Ok(mode) => was = was.or(mode),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(
+                    "cannot set the mode of {}{end} to 0640: {error}; everybody may read it",
+                    path.display()
+                );
+                return Ok(None);
+            }
+        }
+    }
+    meta::put(connection, meta::MODE_SET, Some("1"))?;
+    Ok(was)
 }
 
 pub(super) fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
@@ -175,27 +290,34 @@ pub(super) fn cannot_open(path: &Path, error: rusqlite::Error) -> StoreError {
     if path.is_dir() {
         return StoreError::File {
             what: format!("open `{}`", path.display()),
-            source: std::io::ErrorKind::IsADirectory.into(),
+            source: io::ErrorKind::IsADirectory.into(),
         };
     }
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied) => {
-            match std::fs::File::open(path) {
-                Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                    StoreError::Missing {
+            // Only asked for, not opened: closing a file lets go of SQLite's locks on it in this process.
+            match rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(io::Error::from) {
+                Err(source) if source.kind() == io::ErrorKind::NotFound => match lock::holder(path)
+                {
+                    Some(pid) => StoreError::Removed {
                         path: path.to_owned(),
-                    }
-                }
-                Err(source) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                        pid,
+                    },
+                    None => StoreError::Missing {
+                        path: path.to_owned(),
+                    },
+                },
+                Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
                     StoreError::Denied {
                         path: path.to_owned(),
+                        group: own_files::group_of(path),
                     }
                 }
                 Err(source) => StoreError::File {
                     what: format!("open `{}`", path.display()),
                     source,
                 },
-                Ok(_) => StoreError::Io(error.to_string()),
+                Ok(()) => StoreError::Io(error.to_string()),
             }
         }
         _ => error.into(),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use sitewatch::domain::check::{Chain, Check};
+use sitewatch::domain::check::{Chain, Check, FailureKind, Redirect, Verdict};
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::settings::Retention;
 use sitewatch::store::monitors::MonitorFacts;
 use sitewatch::store::settle::Step;
 use sitewatch::store::writer::Store;
 
-use super::{DAY, HOUR, MINUTE, Place, START, at, check, enroll, facts, record, settle};
+use super::{DAY, HOUR, MINUTE, Place, START, at, check, enroll, facts, failure, record, settle};
 
 fn retain(store: &mut Store, days: u64, now: i64) {
     let keep = Some(Duration::from_secs(days * 86_400));
@@ -122,6 +122,110 @@ fn a_nonce_in_every_chain_stays_bounded() {
     record(&mut store, &checks);
     let chains = number(&store, "SELECT count(*) FROM chains");
     assert!(chains <= 1000, "{chains} chains");
+}
+
+/// What a site that means harm adds to the database in a day: ever new chains of the longest URLs.
+#[test]
+fn a_hostile_site_has_a_budget_of_bytes() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a", "b"]);
+    let hostile = |n: i64, hops: i64, url: fn(i64, i64) -> String| {
+        let mut check = check('D', START + n * 1000);
+        check.verdict = Verdict::Down(failure(
+            FailureKind::RedirectInvalid,
+            &format!("{n} {}", "w".repeat(4000)),
+        ));
+        check.chain = Chain {
+            redirects: (0..hops)
+                .map(|hop| Redirect {
+                    url: url(n, hop),
+                    status: 301 + u16::try_from((n >> hop.min(40)) & 1).unwrap(),
+                    location: Some(url(n, hop + 1)),
+                    remote_addr: None,
+                })
+                .collect(),
+            final_url: url(n, hops).into(),
+            remote_addr: None,
+        }
+        .into();
+        check
+    };
+    let long = |n, hop| format!("http://a.example/{n}/{hop}/{}", "p".repeat(8000));
+    let by_path = |n, hop| format!("http://a.example/{n}/{hop}");
+    let by_host = |n, hop| format!("http://{n}-{hop}.a.example/");
+    let by_code = |_, _| "http://a.example/".to_owned();
+    let mut n = 0;
+    for url in [long as fn(i64, i64) -> String, by_path, by_host, by_code] {
+        let checks = (0..600).map(|_| {
+            n += 1;
+            (ids[0], hostile(n, 10, url))
+        });
+        record(&mut store, &checks.collect::<Vec<_>>());
+    }
+    let bytes = "SELECT (SELECT sum(length(CAST(way AS BLOB))) FROM chains)
+                      + (SELECT sum(length(detail)) FROM failures)";
+    let spent = number(&store, bytes);
+    assert!(spent < 1_700_000, "{spent} bytes");
+    let chains = number(&store, "SELECT count(*) FROM chains");
+    assert!(chains <= 1001, "{chains} chains");
+    // Each check is still there, with its verdict and times.
+    let checks = place
+        .reader()
+        .checks(ids[0], at(START), at(START + HOUR))
+        .unwrap();
+    assert_eq!(checks.len(), usize::try_from(n).unwrap());
+    // The next day, and another monitor, begin with a budget of their own.
+    for (monitor, moment) in [(ids[0], START + DAY), (ids[1], START + DAY)] {
+        let mut whole = hostile(7, 3, long);
+        whole.at = at(moment);
+        record(&mut store, &[(monitor, whole.clone())]);
+        let kept = place
+            .reader()
+            .checks(monitor, at(moment), at(moment + 1))
+            .unwrap();
+        assert_eq!(kept[0].chain.redirects, whole.chain.redirects);
+    }
+}
+
+#[test]
+fn an_honest_day_of_nonces_is_kept_whole() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    let nonce = |n: i64, hop: i64| {
+        format!(
+            "https://login.a.example/{hop}/authorize?state={n}&request={}",
+            "s".repeat(400)
+        )
+    };
+    let mut all = Vec::new();
+    for n in 0..200 {
+        let mut check = check('U', START + n * 300_000);
+        check.chain = Chain {
+            redirects: (0..3)
+                .map(|hop| Redirect {
+                    url: nonce(n, hop),
+                    status: 302,
+                    location: Some(nonce(n, hop + 1)),
+                    remote_addr: None,
+                })
+                .collect(),
+            final_url: nonce(n, 3).into(),
+            remote_addr: None,
+        }
+        .into();
+        all.push((ids[0], check));
+    }
+    record(&mut store, &all);
+    let kept = place
+        .reader()
+        .checks(ids[0], at(START), at(START + DAY))
+        .unwrap();
+    for (kept, (_, sent)) in kept.iter().zip(&all) {
+        assert_eq!(kept.chain, sent.chain);
+    }
+    assert_eq!(kept.len(), 200);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod account;
 mod crash;
 mod history;
 mod keeping;
+mod modes;
 mod trouble;
 mod upgrade;
 
