@@ -162,6 +162,9 @@ pub struct DaemonStatus {
     /// That we are offline, while we are.
     #[serde(default)]
     pub blind: Option<String>,
+    /// Lines that the log lost since the start, since nobody read it.
+    #[serde(default)]
+    pub log_lines_lost: u64,
     /// What is wrong with the daemon itself, a sentence each.
     pub troubles: Vec<String>,
     /// The one line of the unit's status.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::time::Duration;
 
 use crate::config::Environment;
+use crate::daemon::logging;
 use crate::domain::text;
 use crate::view::screen::{Screen, Tone};
 
@@ -21,6 +23,9 @@ pub enum Colour {
 const COLUMNS_DEFAULT: u16 = 80;
 const COLUMNS_MIN: u16 = 20;
 
+/// A daemon that ends waits this long for somebody to read its last message.
+const LAST_MESSAGE_WITHIN: Duration = Duration::from_millis(500);
+
 /// Standard output and standard error, each with what it can show.
 ///
 /// Write results with `write!` (it is a [`fmt::Write`]); messages with [`Output::note`] and [`Output::warning`].
@@ -29,6 +34,7 @@ pub struct Output {
     screen: Screen,
     messages: Screen,
     failure: Option<io::Error>,
+    waits_for_readers: bool,
 }
 
 impl Output {
@@ -50,7 +56,13 @@ impl Output {
             screen,
             messages,
             failure: None,
+            waits_for_readers: true,
         }
+    }
+
+    /// A daemon goes on and ends also where nobody reads what it says.
+    pub fn wait_for_no_reader(&mut self) {
+        self.waits_for_readers = false;
     }
 
     /// What results are written for.
@@ -95,8 +107,12 @@ impl Output {
     pub fn message(&mut self, text: &str) {
         // Results come before the messages that follow them, also where both are one terminal.
         let _ = self.out.flush();
-        let mut stderr = io::stderr().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
+        if !self.waits_for_readers {
+            logging::say_within(format!("{text}{end}"), LAST_MESSAGE_WITHIN);
+            return;
+        }
+        let mut stderr = io::stderr().lock();
         // Nobody is left to tell when standard error is closed.
         let _ = write!(stderr, "{text}{end}");
     }

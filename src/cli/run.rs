@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::{CliError, Outcome};
 use crate::config;
-use crate::daemon::logging::{self, Form, LogEnvironment};
+use crate::daemon::logging::{self, Form, LogEnvironment, LogError};
 use crate::daemon::run::{self, Ending, Start};
 
 /// Arguments of `sitewatch run`.
@@ -45,8 +45,9 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         journal_stream: environment.get("JOURNAL_STREAM"),
         no_color: environment.get("NO_COLOR").is_some(),
     };
-    logging::start(form, &config.daemon.log, log_environment)
-        .map_err(|error| CliError::Configuration(format!("error: cannot {error}")))?;
+    let log = logging::start(form, &config.daemon.log, log_environment).map_err(no_log)?;
+    // From here on nobody has to read what this process says.
+    context.out.wait_for_no_reader();
     if let Some(warning) = located.warning {
         tracing::warn!("{warning}");
     }
@@ -57,8 +58,10 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         environment: context.environment.clone(),
         is_leashed: args.tour,
     })
-    .map_err(CliError::machine)?;
-    Ok(match ending {
+    .map_err(CliError::machine);
+    // The last lines stand before the message that ends the process.
+    drop(log);
+    Ok(match ending? {
         Ending::Orderly => Outcome::Fine,
         Ending::Abandoned => {
             super::demo::clear_up(&located.file);
@@ -66,4 +69,11 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         }
         Ending::Forced => Outcome::Bad,
     })
+}
+
+fn no_log(error: LogError) -> CliError {
+    match error {
+        LogError::Filter { .. } => CliError::Configuration(format!("error: cannot {error}")),
+        LogError::Twice | LogError::Thread => CliError::Machine(format!("cannot {error}")),
+    }
 }

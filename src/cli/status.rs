@@ -228,6 +228,11 @@ impl Daemon {
                 parts.extend(status.blind.clone());
                 parts.extend(status.mail_pause.clone());
                 parts.extend(status.troubles.iter().cloned());
+                match status.log_lines_lost {
+                    0 => {}
+                    1 => parts.push("1 line of the log was lost".to_owned()),
+                    lost => parts.push(format!("{lost} lines of the log were lost")),
+                }
                 parts.push(format!(
                     "daemon up {}",
                     Human(clock.now.since(status.started_at))

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::blocking;
 use super::board::Board;
 use super::events::{MAIL_FAILED, MAIL_SENT};
 use super::health::{Health, Part};
@@ -279,7 +280,7 @@ impl Notifier {
     /// Looks at the outbox and does what is due. Answers when to look again at the latest.
     async fn look(&mut self) -> Option<Timestamp> {
         let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
-        let read = tokio::task::spawn_blocking(move || {
+        let read = blocking::run(move || {
             office.read(&config, |reader| {
                 let lanes = outbox::lanes(reader.outbox())?;
                 Ok((lanes, outbox::health(reader.outbox())?))
@@ -334,7 +335,7 @@ impl Notifier {
         self.deliveries.spawn(async move {
             let id = row.id;
             let clock = office.clock;
-            let written = tokio::task::spawn_blocking(move || {
+            let written = blocking::run(move || {
                 office.read(&config, |reader| {
                     let writer = Writer {
                         reader,

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::fitness;
+use super::logging;
 use super::recorder_entry::{Entry, Refused, Reply};
 use super::reload;
 use super::running::Running;
@@ -320,6 +321,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         mails: force.config.email.is_some(),
         mail_pause: fitness::pause(health, now).filter(|_| force.config.email.is_some()),
         blind: fitness::blind(health, now),
+        log_lines_lost: logging::lost(),
         troubles: fitness::troubles(health, now),
         line: running.line(now),
     }

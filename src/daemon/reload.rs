@@ -1,11 +1,13 @@
 //! Puts another configuration in force without missing a check: read whole, compared, swapped.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::blocking;
 use super::events;
 use super::recorder_entry::{Enrolled, Entry, Reply};
 use super::running::{Force, Running, tools};
@@ -13,10 +15,14 @@ use super::spare_memory;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::control::Answer;
+use crate::domain::span::Written;
 use crate::service;
 
 /// The recorder enrolls 100 000 monitors in seconds; a disk that hangs this long takes no configuration.
 const ENROLLED_WITHIN: Duration = Duration::from_secs(120);
+
+/// 100 000 entries are read in seconds; a file system that hangs this long gives no configuration.
+const READ_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why the old configuration stays, and what the person is told.
 struct NotSwapped {
@@ -60,7 +66,14 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     let old = running.force().config;
     let (file, environment) = (running.file.clone(), running.environment.clone());
     // A hundred thousand entries take a second to read: not on the thread that checks.
-    let read = tokio::task::spawn_blocking(move || config::load(&file, &environment)).await;
+    let reading = blocking::run(move || config::load(&file, &environment));
+    let Ok(read) = timeout(READ_WITHIN, reading).await else {
+        let why = format!(
+            "the files of the configuration were not read within {}",
+            Written(READ_WITHIN)
+        );
+        return Err(failed(why));
+    };
     let mut new = match read {
         Ok(Ok(config)) => config,
         Ok(Err(errors)) => {
@@ -70,6 +83,11 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
                     lines: errors.to_string().lines().map(str::to_owned).collect(),
                 },
             });
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(failed(
+                "the system gives no thread to read the configuration with".to_owned(),
+            ));
         }
         Err(_) => {
             return Err(failed(

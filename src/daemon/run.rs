@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::blocking;
 use super::calendar;
 use super::checking::Live;
 use super::duties::Duties;
@@ -119,7 +120,7 @@ pub enum RunError {
     )]
     Descriptors(u64),
     /// Threads, signals, timers.
-    #[error("cannot start: {0}")]
+    #[error("cannot start: {}", why_no_start(.0))]
     System(#[from] io::Error),
     /// A part of ours broke.
     #[error("the {0} broke; this is a bug")]
@@ -135,8 +136,21 @@ fn to_use(error: &StoreError) -> String {
     }
 }
 
+fn why_no_start(error: &io::Error) -> String {
+    match error.kind() {
+        // EAGAIN of clone(2).
+        io::ErrorKind::WouldBlock => {
+            "the system gives no thread; raise the limit (TasksMax= or LimitNPROC= of the unit, `ulimit -u`)"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 fn why_no_port(error: &io::Error) -> String {
     match error.kind() {
+        // No port is at fault, but the thread.
+        io::ErrorKind::WouldBlock => why_no_start(error),
         io::ErrorKind::AddrInUse => {
             "another program has the port; set another [web].listen".to_owned()
         }
@@ -182,7 +196,7 @@ fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
 fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError> {
     service::status("opening the database");
     let config = Arc::new(start.config.clone());
-    let opened = patiently(|| open(&config, clock::now()))?;
+    let opened = patiently(|| open(&config, clock::now()))??;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -230,18 +244,21 @@ fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
 }
 
 /// Does what may take long and asks systemd for patience meanwhile.
-fn patiently<T>(work: impl FnOnce() -> T) -> T {
+///
+/// # Errors
+/// When the system gives no thread.
+fn patiently<T>(work: impl FnOnce() -> T) -> io::Result<T> {
     std::thread::scope(|scope| {
         let (done, is_done) = mpsc::channel::<()>();
-        scope.spawn(move || {
+        std::thread::Builder::new().spawn_scoped(scope, move || {
             while is_done.recv_timeout(PATIENCE_EVERY) == Err(RecvTimeoutError::Timeout) {
                 service::extend_timeout(PATIENCE);
                 service::status("bringing the database up to date");
             }
-        });
+        })?;
         let outcome = work();
         drop(done);
-        outcome
+        Ok(outcome)
     })
 }
 
@@ -268,6 +285,8 @@ async fn live(
     let mut signals = Signals::listen(leash)?;
     let mut is_abandoned = false;
     let socket = ControlSocket::bind(&config.daemon.control_socket)?;
+    // Reloads, mails and the outbox need one beside those that have a name.
+    blocking::run(|| ()).await?;
     let mut household = assemble(start, &config, opened, socket)?;
     let running = Arc::clone(&household.running);
     announce(&config);

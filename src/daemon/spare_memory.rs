@@ -7,8 +7,8 @@
 pub(super) async fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        // It cannot fail, and whether there was anything to give back is all the same.
-        let _ = tokio::task::spawn_blocking(|| malloc_trim(0)).await;
+        // Nothing depends on it.
+        let _ = super::blocking::run(|| malloc_trim(0)).await;
     }
 }
 

@@ -37,6 +37,7 @@ impl Supervisor {
                 service::status(&line);
                 shown = line;
             }
+            service::catch_up();
             if let Some(late) = lateness.see(fitness::on_time(&self.0.health, now), now) {
                 self.tell(late, now);
             }

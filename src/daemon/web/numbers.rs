@@ -11,6 +11,7 @@ use super::reply::{JSON, Keep, Reply};
 use super::view::{View, state_of};
 use crate::daemon::fitness;
 use crate::daemon::health::{COMMIT_BOUNDS_US, Health, LATENESS_BOUNDS_MS, Part};
+use crate::daemon::logging;
 use crate::domain::timestamp::Timestamp;
 use crate::view::metrics::{self, DaemonMetric, DaemonValue, Histogram, MonitorMetrics};
 use crate::view::page::rows::State;
@@ -89,6 +90,11 @@ fn daemon(view: &View<'_>, health: &Health) -> Vec<DaemonMetric> {
             "sitewatch_start_time_seconds",
             "When the daemon started, in seconds since 1970.",
             health.started_at.as_ms(),
+        ),
+        counter(
+            "sitewatch_log_lines_lost_total",
+            "Lines of the log that were lost because nobody took them.",
+            logging::lost(),
         ),
         metric(
             "sitewatch_build_info",

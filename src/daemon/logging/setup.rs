@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
+use std::panic::{self, PanicHookInfo};
+use std::time::Duration;
 
 use tracing::Level;
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{self, EnvFilter};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -14,8 +15,13 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::events;
+use super::super::events;
+use super::journal::{self, Journal};
+use super::queue::{Outlet, Queue};
 use crate::clock;
+
+/// What still waits at the end is given this long to leave.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +61,28 @@ pub enum LogError {
     /// The log is set up already: only once a process.
     #[error("set up the log a second time")]
     Twice,
+    /// There is no thread that could write it.
+    #[error(
+        "start: the system gives no thread; raise the limit (TasksMax= or LimitNPROC= of the unit, `ulimit -u`)"
+    )]
+    Thread,
 }
 
-/// Sets up the log of the process.
+/// The log of this process; when it is dropped, the last lines leave, as far as somebody takes them at once.
+#[derive(Debug)]
+pub struct Log(Queue);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush(LAST_LINES);
+    }
+}
+
+/// Sets up the log of the process; from here on what a panic says goes there as well.
 ///
 /// # Errors
-/// When the filter is not understood, or there is a log already.
-pub fn start(form: Form, level: &str, environment: LogEnvironment<'_>) -> Result<(), LogError> {
+/// When the filter is not understood, there is a log already, or no thread can be had for it.
+pub fn start(form: Form, level: &str, environment: LogEnvironment<'_>) -> Result<Log, LogError> {
     let text = environment
         .rust_log
         .filter(|text| !text.trim().is_empty())
@@ -73,28 +94,42 @@ pub fn start(form: Form, level: &str, environment: LogEnvironment<'_>) -> Result
             source,
         })?;
     let journal = match form {
-        Form::Auto if is_journal(environment.journal_stream) => journal_layers(),
+        Form::Auto if is_journal(environment.journal_stream) => journal::connect().ok(),
         Form::Auto | Form::Lines | Form::Json => None,
     };
-    let output = match (journal, form) {
-        (Some(layers), _) => layers,
-        (None, Form::Json) => vec![
-            tracing_subscriber::fmt::layer()
-                .json()
-                .flatten_event(true)
-                .with_timer(Clock::Utc)
-                .with_writer(std::io::stderr)
-                .boxed(),
-        ],
-        (None, Form::Auto | Form::Lines) => {
-            vec![lines(std::io::stderr().is_terminal(), environment.no_color)]
+    let is_in_journal = journal.is_some();
+    let outlet = journal.map_or(Outlet::Stderr, Outlet::Journal);
+    let queue = Queue::start(outlet).map_err(|_| LogError::Thread)?;
+    let output: AnyLayer = if is_in_journal {
+        Journal(queue.clone()).boxed()
+    } else {
+        match form {
+            Form::Json => json(&queue),
+            Form::Auto | Form::Lines => lines(
+                &queue,
+                std::io::stderr().is_terminal(),
+                environment.no_color,
+            ),
         }
     };
     tracing_subscriber::registry()
         .with(output)
         .with(filter)
         .try_init()
-        .map_err(|_| LogError::Twice)
+        .map_err(|_| LogError::Twice)?;
+    panic::set_hook(Box::new(of_a_panic));
+    Ok(Log(queue))
+}
+
+/// The usual hook would write to a standard error that perhaps nobody reads.
+fn of_a_panic(panic: &PanicHookInfo<'_>) {
+    let said = panic.payload_as_str().unwrap_or("without a message");
+    match panic.location() {
+        Some(place) => {
+            tracing::error!(target: events::TROUBLE, "a part broke at {place}: {said}; this is a bug");
+        }
+        None => tracing::error!(target: events::TROUBLE, "a part broke: {said}; this is a bug"),
+    }
 }
 
 /// A bare level is meant for what we say, not for the chatter of libraries.
@@ -107,7 +142,19 @@ fn of_ours(text: &str) -> Cow<'_, str> {
 
 type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-fn lines(on_terminal: bool, no_color: bool) -> AnyLayer {
+fn json(queue: &Queue) -> AnyLayer {
+    let queue = queue.clone();
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_timer(Clock::Utc)
+        .log_internal_errors(false)
+        .with_writer(move || queue.clone())
+        .boxed()
+}
+
+fn lines(queue: &Queue, on_terminal: bool, no_color: bool) -> AnyLayer {
+    let queue = queue.clone();
     tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(on_terminal && !no_color)
@@ -116,42 +163,9 @@ fn lines(on_terminal: bool, no_color: bool) -> AnyLayer {
         } else {
             Clock::Utc
         })
-        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .with_writer(move || queue.clone())
         .boxed()
-}
-
-/// One layer for each kind of event, since a `MESSAGE_ID` belongs to a layer. None where the journal's
-/// socket cannot be had.
-fn journal_layers() -> Option<Vec<AnyLayer>> {
-    let base = || {
-        let layer = tracing_journald::layer().ok()?;
-        let layer = layer
-            .with_field_prefix(Some("SITEWATCH".to_owned()))
-            .with_syslog_identifier("sitewatch".to_owned())
-            .with_priority_mappings(PriorityMappings {
-                error: Priority::Error,
-                warn: Priority::Warning,
-                info: Priority::Informational,
-                debug: Priority::Debug,
-                trace: Priority::Debug,
-            });
-        Some(layer)
-    };
-    let is_kind = |target: &str| events::MESSAGE_IDS.iter().any(|(kind, _)| *kind == target);
-    let mut layers: Vec<AnyLayer> = vec![
-        base()?
-            .with_filter(filter::filter_fn(move |event| !is_kind(event.target())))
-            .boxed(),
-    ];
-    for (kind, id) in events::MESSAGE_IDS {
-        layers.push(
-            base()?
-                .with_custom_fields([("MESSAGE_ID", id)])
-                .with_filter(filter::filter_fn(move |event| event.target() == kind))
-                .boxed(),
-        );
-    }
-    Some(layers)
 }
 
 /// Whether stderr is the stream that the journal gave us: the variable alone may be inherited.
