@@ -107,6 +107,10 @@ fn send(state: &[NotifyState<'_>]) {
 }
 
 /// One datagram to systemd, which is never waited for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what systemd gave this process is no setting of the user"
+)]
 fn tell(message: &str) -> io::Result<()> {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
         return Ok(());
