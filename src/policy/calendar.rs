@@ -1,8 +1,12 @@
 //! Cron expressions and what they mean in a time zone, also where its clocks change.
 //!
 //! An expression is matched against civil time (what a clock on the wall shows); each match is then
-//! given its instant. A civil time that does not exist takes the next that does, one that comes
-//! twice counts the first time. Both rules keep the order of matches, so that nothing runs twice.
+//! given its instant. There are two kinds of expressions:
+//!
+//! - A time of day (`0 30 2 * * *`): a civil time that does not exist takes the next that does, one that comes
+//!   twice counts the first time. Both rules keep the order of matches, so that nothing runs twice.
+//! - A frequency (`0 */10 * * * *`): its hour field begins with `*`. It runs at every instant whose civil time
+//!   matches, so also in the repeated hour, and a civil time that does not exist is passed over.
 
 use std::fmt;
 use std::ops::Range;
@@ -39,6 +43,12 @@ const FIELDS: [Field; 6] = [
     Field::Month,
     Field::DayOfWeek,
 ];
+
+/// Changes of a zone's clocks that a frequency is searched across at most: with two a year these are four centuries,
+/// in which every date that exists at all comes.
+const STRETCHES_MAX: usize = 800;
+
+const ONE_SECOND: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
@@ -153,11 +163,23 @@ fn fields_message(found: usize) -> String {
 /// Where both day fields are restricted a day counts when either matches, as in Vixie cron; a `+`
 /// before the day of week asks for both.
 #[derive(Debug, Clone)]
-pub struct Cron(croner::Cron);
+pub struct Cron {
+    pattern: croner::Cron,
+    kind: Kind,
+}
+
+/// What an expression means where the clocks change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Once for each civil time that it names.
+    TimeOfDay,
+    /// At every instant that fits.
+    Frequency,
+}
 
 impl PartialEq for Cron {
     fn eq(&self, other: &Self) -> bool {
-        self.0.pattern.as_str() == other.0.pattern.as_str()
+        self.pattern.pattern.as_str() == other.pattern.pattern.as_str()
     }
 }
 impl Eq for Cron {}
@@ -196,11 +218,51 @@ impl Cron {
         let year_2000 = DateTime::<Utc>::from_timestamp(946_684_800, 0).ok_or(CronError::Never)?;
         cron.find_next_occurrence(&year_2000, true)
             .map_err(|_| CronError::Never)?;
-        Ok(Self(cron))
+        let hour = FIELDS
+            .iter()
+            .zip(&words)
+            .find(|(field, _)| **field == Field::Hour);
+        let kind = match hour {
+            Some((_, (_, word))) if word.starts_with('*') => Kind::Frequency,
+            Some(_) | None => Kind::TimeOfDay,
+        };
+        Ok(Self {
+            pattern: cron,
+            kind,
+        })
     }
 
     /// The first moment after `now`; none within the years that a calendar has.
     pub fn next_after(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        match self.kind {
+            Kind::TimeOfDay => self.next_time_of_day(zone, now),
+            Kind::Frequency => self.next_instant(zone, now),
+        }
+    }
+
+    /// The last moment that is not after `now`.
+    pub fn last_at_or_before(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        match self.kind {
+            Kind::TimeOfDay => self.last_time_of_day(zone, now),
+            Kind::Frequency => self.last_instant(zone, now),
+        }
+    }
+
+    fn next_civil(&self, from: civil::DateTime, inclusive: bool) -> Option<civil::DateTime> {
+        let from = to_chrono(from)?;
+        to_civil(self.pattern.find_next_occurrence(&from, inclusive).ok()?)
+    }
+
+    fn last_civil(&self, from: civil::DateTime, inclusive: bool) -> Option<civil::DateTime> {
+        let from = to_chrono(from)?;
+        to_civil(
+            self.pattern
+                .find_previous_occurrence(&from, inclusive)
+                .ok()?,
+        )
+    }
+
+    fn next_time_of_day(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
         let mut from = civil_seconds(zone, now);
         let mut inclusive = false;
         if let Some(end) = end_of_repeat(zone, now) {
@@ -209,11 +271,7 @@ impl Cron {
             inclusive = true;
         }
         loop {
-            let found = self
-                .0
-                .find_next_occurrence(&to_chrono(from)?, inclusive)
-                .ok()?;
-            let civil_time = to_civil(found)?;
+            let civil_time = self.next_civil(from, inclusive)?;
             let at = instant(zone, civil_time)?;
             if at > now {
                 return Some(at);
@@ -224,18 +282,13 @@ impl Cron {
         }
     }
 
-    /// The last moment that is not after `now`.
-    pub fn last_at_or_before(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    fn last_time_of_day(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
         let (mut from, mut inclusive) = match end_of_repeat(zone, now) {
             Some(end) => (end, false),
             None => (civil_seconds(zone, now), true),
         };
         loop {
-            let found = self
-                .0
-                .find_previous_occurrence(&to_chrono(from)?, inclusive)
-                .ok()?;
-            let civil_time = to_civil(found)?;
+            let civil_time = self.last_civil(from, inclusive)?;
             let at = instant(zone, civil_time)?;
             if at <= now {
                 return Some(at);
@@ -243,6 +296,51 @@ impl Cron {
             from = civil_time;
             inclusive = false;
         }
+    }
+
+    /// Of a frequency. Between two changes of the clocks civil time and instants go together, so each such stretch
+    /// is searched for itself.
+    fn next_instant(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        let mut offset = zone.to_offset(now.to_jiff());
+        let mut from = civil_seconds(zone, now);
+        let mut inclusive = false;
+        let mut change = now.to_jiff();
+        for _ in 0..STRETCHES_MAX {
+            let at = offset
+                .to_timestamp(self.next_civil(from, inclusive)?)
+                .ok()?;
+            match zone.following(change).next() {
+                Some(next) if next.timestamp() <= at => {
+                    change = next.timestamp();
+                    offset = next.offset();
+                    from = offset.to_datetime(change);
+                    inclusive = true;
+                }
+                Some(_) | None => return Some(Timestamp::from_jiff(at)),
+            }
+        }
+        None
+    }
+
+    /// Of a frequency, backwards.
+    fn last_instant(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        let mut offset = zone.to_offset(now.to_jiff());
+        let mut from = civil_seconds(zone, now);
+        // `preceding` leaves out a change at the very moment that it is asked for.
+        let mut end = now.to_jiff().checked_add(ONE_SECOND).ok()?;
+        for _ in 0..STRETCHES_MAX {
+            let at = offset.to_timestamp(self.last_civil(from, true)?).ok()?;
+            match zone.preceding(end).next() {
+                Some(change) if change.timestamp() > at => {
+                    end = change.timestamp();
+                    let before = end.checked_sub(ONE_SECOND).ok()?;
+                    offset = zone.to_offset(before);
+                    from = offset.to_datetime(before);
+                }
+                Some(_) | None => return Some(Timestamp::from_jiff(at)),
+            }
+        }
+        None
     }
 }
 
@@ -497,7 +595,12 @@ mod tests {
             ["2026-03-08 03:00:00-04:00", "2026-03-09 02:30:00-04:00"]
         );
         assert_eq!(
-            next("0 */20 * * * *", "Europe/Berlin", "2026-03-29T00:30:00Z", 4),
+            next(
+                "0 0,20,40 1-3 * * *",
+                "Europe/Berlin",
+                "2026-03-29T00:30:00Z",
+                4
+            ),
             [
                 "2026-03-29 01:40:00+01:00",
                 "2026-03-29 03:00:00+02:00",
@@ -524,7 +627,12 @@ mod tests {
             ["2026-11-01 01:30:00-04:00", "2026-11-02 01:30:00-05:00"]
         );
         assert_eq!(
-            next("0 0,30 * * * *", "Europe/Berlin", "2026-10-24T23:45:00Z", 4),
+            next(
+                "0 0,30 0-4 * * *",
+                "Europe/Berlin",
+                "2026-10-24T23:45:00Z",
+                4
+            ),
             [
                 "2026-10-25 02:00:00+02:00",
                 "2026-10-25 02:30:00+02:00",
@@ -534,7 +642,7 @@ mod tests {
         );
         // Asked in the middle of the second pass.
         let (cron, berlin) = (
-            Cron::parse("0 */10 * * * *").unwrap(),
+            Cron::parse("0 */10 0-23 * * *").unwrap(),
             zone("Europe/Berlin"),
         );
         let second_pass = at("2026-10-25T01:15:00Z");
@@ -564,54 +672,272 @@ mod tests {
     }
 
     #[test]
+    fn a_frequency_runs_at_every_instant_that_fits() {
+        let table: [(&str, &str, &str, &[&str]); 12] = [
+            // The repeated hour is an hour like any other.
+            (
+                "0 */20 * * * *",
+                "Europe/Berlin",
+                "2026-10-25T00:30:00Z",
+                &[
+                    "2026-10-25 02:40:00+02:00",
+                    "2026-10-25 02:00:00+01:00",
+                    "2026-10-25 02:20:00+01:00",
+                    "2026-10-25 02:40:00+01:00",
+                    "2026-10-25 03:00:00+01:00",
+                ],
+            ),
+            (
+                "0 0 * * * *",
+                "America/New_York",
+                "2026-11-01T04:30:00Z",
+                &[
+                    "2026-11-01 01:00:00-04:00",
+                    "2026-11-01 01:00:00-05:00",
+                    "2026-11-01 02:00:00-05:00",
+                ],
+            ),
+            // Every second hour that the wall shows: 02:00 comes twice.
+            (
+                "0 0 */2 * * *",
+                "Europe/Berlin",
+                "2026-10-24T21:30:00Z",
+                &[
+                    "2026-10-25 00:00:00+02:00",
+                    "2026-10-25 02:00:00+02:00",
+                    "2026-10-25 02:00:00+01:00",
+                    "2026-10-25 04:00:00+01:00",
+                ],
+            ),
+            // In spring 02:00 does not exist and is passed over.
+            (
+                "0 0 */2 * * *",
+                "Europe/Berlin",
+                "2026-03-28T22:30:00Z",
+                &["2026-03-29 00:00:00+01:00", "2026-03-29 04:00:00+02:00"],
+            ),
+            (
+                "0 */20 * * * *",
+                "Europe/Berlin",
+                "2026-03-29T00:30:00Z",
+                &[
+                    "2026-03-29 01:40:00+01:00",
+                    "2026-03-29 03:00:00+02:00",
+                    "2026-03-29 03:20:00+02:00",
+                ],
+            ),
+            // Half an hour: 01:30 to 02:00 comes twice in April, 02:00 to 02:30 never in October.
+            (
+                "0 */15 * * * *",
+                "Australia/Lord_Howe",
+                "2026-04-04T14:40:00Z",
+                &[
+                    "2026-04-05 01:45:00+11:00",
+                    "2026-04-05 01:30:00+10:30",
+                    "2026-04-05 01:45:00+10:30",
+                    "2026-04-05 02:00:00+10:30",
+                ],
+            ),
+            (
+                "0 */15 * * * *",
+                "Australia/Lord_Howe",
+                "2026-10-03T15:10:00Z",
+                &[
+                    "2026-10-04 01:45:00+10:30",
+                    "2026-10-04 02:30:00+11:00",
+                    "2026-10-04 02:45:00+11:00",
+                ],
+            ),
+            // Changes at midnight, both ways.
+            (
+                "0 30 * * * *",
+                "America/Santiago",
+                "2026-04-05T02:00:00Z",
+                &[
+                    "2026-04-04 23:30:00-03:00",
+                    "2026-04-04 23:30:00-04:00",
+                    "2026-04-05 00:30:00-04:00",
+                ],
+            ),
+            (
+                "0 30 * * * *",
+                "America/Santiago",
+                "2026-09-06T03:00:00Z",
+                &["2026-09-05 23:30:00-04:00", "2026-09-06 01:30:00-03:00"],
+            ),
+            (
+                "0 0 * * * *",
+                "Africa/Cairo",
+                "2026-04-23T20:30:00Z",
+                &["2026-04-23 23:00:00+02:00", "2026-04-24 01:00:00+03:00"],
+            ),
+            (
+                "0 0 * * * *",
+                "Africa/Cairo",
+                "2026-10-29T19:30:00Z",
+                &[
+                    "2026-10-29 23:00:00+03:00",
+                    "2026-10-29 23:00:00+02:00",
+                    "2026-10-30 00:00:00+02:00",
+                ],
+            ),
+            // A list that begins with a star is a frequency, too; days are those of the wall.
+            (
+                "0 0 */12,2 25 10 *",
+                "Europe/Berlin",
+                "2026-10-01T00:00:00Z",
+                &[
+                    "2026-10-25 00:00:00+02:00",
+                    "2026-10-25 02:00:00+02:00",
+                    "2026-10-25 02:00:00+01:00",
+                    "2026-10-25 12:00:00+01:00",
+                    "2027-10-25 00:00:00+02:00",
+                ],
+            ),
+        ];
+        for (expression, zone_name, from, want) in table {
+            let found = next(expression, zone_name, from, want.len());
+            assert_eq!(found, want, "{expression} in {zone_name}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_runs_once_a_day_wherever_clocks_change() {
+        let table: [(&str, &str, &str, &[&str]); 6] = [
+            (
+                "0 0 0 * * *",
+                "America/Santiago",
+                "2026-09-05T12:00:00Z",
+                &["2026-09-06 01:00:00-03:00", "2026-09-07 00:00:00-03:00"],
+            ),
+            (
+                "0 30 23 * * *",
+                "America/Santiago",
+                "2026-04-04T12:00:00Z",
+                &["2026-04-04 23:30:00-03:00", "2026-04-05 23:30:00-04:00"],
+            ),
+            (
+                "0 15 0 * * *",
+                "Africa/Cairo",
+                "2026-04-23T12:00:00Z",
+                &["2026-04-24 01:00:00+03:00", "2026-04-25 00:15:00+03:00"],
+            ),
+            (
+                "0 15 2 * * *",
+                "Australia/Lord_Howe",
+                "2026-10-03T12:00:00Z",
+                &["2026-10-04 02:30:00+11:00", "2026-10-05 02:15:00+11:00"],
+            ),
+            (
+                "0 45 1 * * *",
+                "Australia/Lord_Howe",
+                "2026-04-04T12:00:00Z",
+                &["2026-04-05 01:45:00+11:00", "2026-04-06 01:45:00+10:30"],
+            ),
+            // Naming every hour is not the same as `*`.
+            (
+                "0 30 0-23 * * *",
+                "Europe/Berlin",
+                "2026-10-24T23:45:00Z",
+                &["2026-10-25 02:30:00+02:00", "2026-10-25 03:30:00+01:00"],
+            ),
+        ];
+        for (expression, zone_name, from, want) in table {
+            let found = next(expression, zone_name, from, want.len());
+            assert_eq!(found, want, "{expression} in {zone_name}");
+        }
+    }
+
+    /// Every instant of `from` to `to` that the expression stands for, found by asking for each second.
+    fn second_by_second(
+        cron: &Cron,
+        zone: &TimeZone,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<Timestamp> {
+        let fits = |civil_time| {
+            let time = to_chrono(civil_time).unwrap();
+            cron.pattern.is_time_matching(&time).unwrap()
+        };
+        let mut found = Vec::new();
+        match cron.kind {
+            Kind::Frequency => {
+                let mut now = from;
+                while now <= to {
+                    if fits(civil_seconds(zone, now)) {
+                        found.push(now);
+                    }
+                    now = now.plus(std::time::Duration::from_secs(1));
+                }
+            }
+            Kind::TimeOfDay => {
+                let mut civil_time = civil_seconds(zone, from);
+                let end = civil_seconds(zone, to);
+                while civil_time <= end {
+                    if fits(civil_time) {
+                        found.push(instant(zone, civil_time).unwrap());
+                    }
+                    civil_time = civil_time.checked_add(ONE_SECOND).unwrap();
+                }
+            }
+        }
+        found.dedup();
+        found.retain(|moment| *moment > from && *moment <= to);
+        found
+    }
+
+    #[test]
     fn agrees_with_asking_every_second() {
         let expressions = [
             "0 */7 * * * *",
+            "30 */7 1-3 * * *",
             "15,45 0-20/4 1-3 * * *",
+            "15,45 0-20/4 */3 * * *",
             "0 30 2 29 3 *",
+            "0 30 * 25 10 *",
             "5 59 23 * * Sun",
             "0 0 0 L * *",
             "0 0 3 * * Sun",
         ];
         for (zone_name, from) in [
+            ("UTC", "2026-03-28T22:00:00Z"),
             ("Europe/Berlin", "2026-03-28T22:00:00Z"),
             ("Europe/Berlin", "2026-10-24T22:00:00Z"),
             ("America/New_York", "2026-11-01T04:00:00Z"),
             ("Australia/Lord_Howe", "2026-04-04T12:00:00Z"),
+            ("Australia/Lord_Howe", "2026-10-03T12:00:00Z"),
+            ("America/Santiago", "2026-04-05T00:00:00Z"),
+            ("Africa/Cairo", "2026-04-23T18:00:00Z"),
         ] {
             let zone = zone(zone_name);
             for expression in expressions {
                 let cron = Cron::parse(expression).unwrap();
                 let start = at(from);
-                let hours_8 = start.as_ms() + 8 * 3_600_000;
-                // Every instant at which a matching civil time is shown first, or a gap swallowed one.
-                let mut want = Vec::new();
-                let mut civil_time = civil_seconds(&zone, start);
-                let end = civil_seconds(&zone, Timestamp::from_ms(hours_8));
-                while civil_time <= end {
-                    let matches = cron
-                        .0
-                        .is_time_matching(&to_chrono(civil_time).unwrap())
-                        .unwrap();
-                    if matches {
-                        want.push(instant(&zone, civil_time).unwrap());
-                    }
-                    civil_time = civil_time
-                        .checked_add(jiff::SignedDuration::from_secs(1))
-                        .unwrap();
-                }
-                want.dedup();
-                want.retain(|moment| *moment > start && moment.as_ms() <= hours_8);
+                let end = start.plus(std::time::Duration::from_secs(8 * 3600));
+                let want = second_by_second(&cron, &zone, start, end);
                 let mut found = Vec::new();
                 let mut now = start;
                 while let Some(moment) = cron.next_after(&zone, now) {
-                    if moment.as_ms() > hours_8 {
+                    if moment > end {
                         break;
                     }
+                    assert_eq!(cron.last_at_or_before(&zone, moment), Some(moment));
                     found.push(moment);
                     now = moment;
                 }
                 assert_eq!(found, want, "{expression} in {zone_name}");
+                // Backwards it finds the same ones.
+                let mut back = Vec::new();
+                let mut now = end;
+                while let Some(moment) = cron.last_at_or_before(&zone, now) {
+                    if moment <= start {
+                        break;
+                    }
+                    back.push(moment);
+                    now = Timestamp::from_ms(moment.as_ms() - 1);
+                }
+                back.reverse();
+                assert_eq!(back, want, "{expression} in {zone_name}, backwards");
             }
         }
     }
