@@ -136,8 +136,11 @@ pub struct DaemonStatus {
     pub pid: u32,
     /// Its version.
     pub version: String,
-    /// When it started.
+    /// When it started, by the clock of that moment.
     pub started_at: Timestamp,
+    /// How long it has been up, whatever the clock did since; none: an older daemon, which does not say.
+    #[serde(default)]
+    pub up_s: Option<u64>,
     /// The configuration in force.
     pub config: PathBuf,
     /// When that was read.
@@ -165,6 +168,9 @@ pub struct DaemonStatus {
     /// Lines that the log lost since the start, since nobody read it.
     #[serde(default)]
     pub log_lines_lost: u64,
+    /// That the pings of the heartbeat are not heard, while they are not.
+    #[serde(default)]
+    pub heartbeat: Option<String>,
     /// What is wrong with the daemon itself, a sentence each.
     pub troubles: Vec<String>,
     /// The one line of the unit's status.

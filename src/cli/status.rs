@@ -226,6 +226,7 @@ impl Daemon {
                     (true, waiting) => format!("{waiting} mails waiting"),
                 });
                 parts.extend(status.blind.clone());
+                parts.extend(status.heartbeat.clone());
                 parts.extend(status.mail_pause.clone());
                 parts.extend(status.troubles.iter().cloned());
                 match status.log_lines_lost {
@@ -233,10 +234,10 @@ impl Daemon {
                     1 => parts.push("1 line of the log was lost".to_owned()),
                     lost => parts.push(format!("{lost} lines of the log were lost")),
                 }
-                parts.push(format!(
-                    "daemon up {}",
-                    Human(clock.now.since(status.started_at))
-                ));
+                let up = status
+                    .up_s
+                    .map_or_else(|| clock.now.since(status.started_at), Duration::from_secs);
+                parts.push(format!("daemon up {}", Human(up)));
                 parts.join(" · ")
             }
             Self::Holds(pid) => format!("a daemon runs (process {pid})"),

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
 
+use super::standstill::{Standstill, Stood};
 use crate::clock;
 use crate::domain::mask::Masks;
 use crate::domain::probe::End;
@@ -47,18 +48,20 @@ impl Aviary {
         matches!(self.canaries, Canaries::None)
     }
 
-    /// What they say now, or said within the last seconds.
-    pub async fn ask(&self) -> Canary {
+    /// What they say now, or said within the last seconds; none where the process stood still meanwhile, so that
+    /// their silence proves nothing.
+    pub async fn ask(&self, standstill: &Standstill) -> Option<Canary> {
         if self.is_empty() {
-            return Canary::None;
+            return Some(Canary::None);
         }
         let mut heard = self.heard.lock().await;
         let began = clock::tick();
         if let Some((at, word)) = *heard
             && began.duration_since(at) < FRESH
         {
-            return word;
+            return Some(word);
         }
+        let beat = standstill.beat();
         let answered = tokio::time::timeout(ROUND, self.any_answers()).await;
         let word = match (&self.canaries, answered) {
             (Canaries::None, _) => Canary::None,
@@ -67,8 +70,11 @@ impl Aviary {
             (Canaries::MailServer { .. }, Ok(false) | Err(_)) => Canary::MailServerSilent,
         };
         tracing::debug!(?word, "asked the canaries");
+        if word != Canary::Sings && standstill.since(beat) != Stood::No {
+            return None;
+        }
         *heard = Some((began, word));
-        word
+        Some(word)
     }
 
     async fn any_answers(&self) -> bool {

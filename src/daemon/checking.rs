@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use super::canary::Aviary;
@@ -11,6 +11,7 @@ use super::health::Health;
 use super::recorder_entry::Entry;
 use super::recorder_queue::Door;
 use super::scheduler::{Outcome, World};
+use super::standstill::{BEAT_EVERY, Stood};
 use super::timetable::Missed;
 use url::Host;
 
@@ -62,6 +63,7 @@ impl Live {
             tools: RwLock::new(tools),
         });
         live.show_line();
+        tokio::spawn(beating(Arc::downgrade(&live)));
         if blind {
             tokio::spawn(Arc::clone(&live).look_for_the_end());
         }
@@ -85,6 +87,7 @@ impl Live {
 
     async fn probe(&self, monitor: &Monitor, tools: &Tools) -> Check {
         let (wall, tick) = (clock::now(), clock::tick());
+        let began = self.health.standstill.beat();
         let probing = pin!(async {
             let probe = tools.prober.run(&monitor.target, wall).await;
             judge::judge(&monitor.expectation, &monitor.target, probe)
@@ -99,6 +102,9 @@ impl Live {
                 local("the check ended in a fault of sitewatch itself; its log has more");
             check
         });
+        if let Some(why) = stood_still(self.health.standstill.since(began), &check) {
+            check.verdict = excused(&check, why);
+        }
         if let Some(by_ms) = connectivity::parted(wall, clock::now(), took) {
             check.verdict = local(&format!(
                 "the clock was set or the machine slept during the check (by {} s)",
@@ -127,9 +133,15 @@ impl Live {
             Worth::Unknown(why) => check.verdict = excused(check, why),
             Worth::AskCanaries if tools.canaries.is_empty() => {}
             Worth::AskCanaries => {
-                let canary = tokio::time::timeout(CANARY_WAIT, tools.canaries.ask())
+                let asked = tools.canaries.ask(&self.health.standstill);
+                let canary = tokio::time::timeout(CANARY_WAIT, asked)
                     .await
-                    .unwrap_or(Canary::None);
+                    .unwrap_or(Some(Canary::None));
+                let Some(canary) = canary else {
+                    check.verdict =
+                        excused(check, "sitewatch stood still while it asked the canaries");
+                    return;
+                };
                 let now = clock::now();
                 let here = is_here(monitor, check);
                 let heard = self
@@ -171,7 +183,10 @@ impl Live {
     async fn look_for_the_end(self: Arc<Self>) {
         while self.line().is_blind() {
             let canaries = self.tools().canaries;
-            match canaries.ask().await {
+            let Some(canary) = canaries.ask(&self.health.standstill).await else {
+                continue;
+            };
+            match canary {
                 Canary::Sings | Canary::None => {
                     let over = self.line().sees_again(clock::now());
                     self.tell_blind_time(over);
@@ -250,6 +265,27 @@ impl World for Live {
 
     fn jumped(&self, _by_ms: i64) {
         self.line().jumped(clock::now());
+    }
+}
+
+/// Beats for as long as checks can be made.
+async fn beating(live: Weak<Live>) {
+    while let Some(live) = live.upgrade() {
+        live.health.standstill.beat();
+        drop(live);
+        tokio::time::sleep(BEAT_EVERY).await;
+    }
+}
+
+/// Why a check says nothing about its site, if we were held up while it ran.
+fn stood_still(stood: Stood, check: &Check) -> Option<&'static str> {
+    match (stood, check.verdict.failure()) {
+        (Stood::Still, _) => Some("sitewatch stood still during the check"),
+        // The answer may lie in the socket unread.
+        (Stood::Briefly, Some(failure)) if is_deadline(failure.kind) => {
+            Some("sitewatch was held up when the time of the check was over")
+        }
+        (Stood::No | Stood::Briefly, _) => None,
     }
 }
 

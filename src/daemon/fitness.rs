@@ -23,30 +23,31 @@ const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
 const SILENT_AT_MOST: Duration = Duration::from_secs(60);
 
 /// What is wrong with the daemon, a sentence each; nothing: it is healthy, the heartbeat may ping.
-pub fn troubles(health: &Health, now: Timestamp) -> Vec<String> {
+///
+/// All of it is measured by the clock that neither steps nor stands still: that the time was set, or that the machine
+/// slept, is no trouble.
+pub fn troubles(health: &Health) -> Vec<String> {
     let mut troubles = Vec::new();
-    if !on_time(health, now) {
+    if !on_time(health) {
         troubles.push(format!(
             "checks are later than their interval ({} slots missed since the start)",
             health.missed.load(Relaxed)
         ));
     }
-    let written = Timestamp::from_ms(health.written_at_ms.load(Relaxed)).max(health.started_at);
+    let unwritten = health.unwritten_for();
     if health.write_failing.load(Relaxed) {
         troubles.push("the database takes no writes".to_owned());
-    } else if now.since(written) > WRITE_WITHIN {
+    } else if unwritten > WRITE_WITHIN {
         troubles.push(format!(
             "the database has taken no write for {}",
-            Human(now.since(written))
+            Human(unwritten)
         ));
     }
-    let waits_since_ms = health.mail_waits_since_ms.load(Relaxed);
-    let waits = now.since(Timestamp::from_ms(waits_since_ms));
-    if waits_since_ms > 0 && waits > MAIL_WAITS_AT_MOST {
+    let (waits, refused) = health.mail_ages();
+    if let Some(waits) = waits.filter(|waits| *waits > MAIL_WAITS_AT_MOST) {
         troubles.push(format!("a mail has been waiting for {}", Human(waits)));
     }
-    let refused_at_ms = health.mail_refused_at_ms.load(Relaxed);
-    if refused_at_ms > 0 && now.since(Timestamp::from_ms(refused_at_ms)) < REFUSED_FOR {
+    if refused.is_some_and(|ago| ago < REFUSED_FOR) {
         troubles.push("a mail was refused for good within the last hour".to_owned());
     }
     for part in Part::ALL {
@@ -89,10 +90,15 @@ pub fn blind(health: &Health, now: Timestamp) -> Option<String> {
     })
 }
 
+/// That the pings of the heartbeat are not heard, for a person. Who does not hear them tells people anyway.
+pub fn heartbeat(health: &Health) -> Option<String> {
+    let why = health.heartbeat_trouble()?;
+    Some(format!("HEARTBEAT NOT HEARD: {why}"))
+}
+
 /// Whether no check was later than its interval within the last minute.
-pub fn on_time(health: &Health, now: Timestamp) -> bool {
-    let overdue_at_ms = health.overdue_at_ms.load(Relaxed);
-    overdue_at_ms == 0 || now.since(Timestamp::from_ms(overdue_at_ms)) >= OVERDUE_FOR
+pub fn on_time(health: &Health) -> bool {
+    health.overdue_for().is_none_or(|ago| ago >= OVERDUE_FOR)
 }
 
 /// The parts that said nothing for longer than this.
@@ -160,27 +166,87 @@ mod tests {
         Timestamp::from_ms(1_795_377_600_000 + seconds * 1000)
     }
 
+    async fn live(health: &Health, seconds: u64) {
+        for _ in 0..seconds {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            health.standstill.beat();
+            for part in Part::ALL {
+                health.beat(part);
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn each_limit_of_health() {
         let health = Health::new(at(0));
-        let count = |seconds| troubles(&health, at(seconds)).len();
-        assert_eq!((count(60), count(61)), (0, 1), "no write yet");
-        health.written_at_ms.store(at(4000).as_ms(), Relaxed);
-        assert_eq!((count(4060), count(4061)), (0, 1), "a write a minute");
+        let count = || troubles(&health).len();
+        live(&health, 60).await;
+        assert_eq!(count(), 0);
+        live(&health, 1).await;
+        assert_eq!(count(), 1, "no write yet");
+        health.note_written(at(61));
+        live(&health, 60).await;
+        assert_eq!(count(), 0, "a write a minute");
+        live(&health, 1).await;
+        assert_eq!(count(), 1, "a write a minute");
+        health.note_written(at(122));
         health.write_failing.store(true, Relaxed);
-        assert_eq!(count(4001), 1, "a failing write");
+        assert_eq!(count(), 1, "a failing write");
         health.write_failing.store(false, Relaxed);
-        health.overdue_at_ms.store(at(3950).as_ms(), Relaxed);
-        assert_eq!((count(4009), count(4010)), (1, 0), "a late check");
-        health.overdue_at_ms.store(0, Relaxed);
-        health.mail_waits_since_ms.store(at(3120).as_ms(), Relaxed);
-        assert_eq!((count(4020), count(4021)), (0, 1), "a stuck mail");
-        health.mail_waits_since_ms.store(0, Relaxed);
-        health.mail_refused_at_ms.store(at(410).as_ms(), Relaxed);
-        assert_eq!((count(4009), count(4010)), (1, 0), "a refused mail");
-        tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(count(4010), 3, "silent parts");
+        health.note_overdue();
+        live(&health, 59).await;
+        assert_eq!(count(), 1, "a late check");
+        live(&health, 1).await;
+        assert_eq!(count(), 0, "a late check");
+        health.note_mail(Some(at(0)), None, at(15 * 60));
+        health.note_written(at(122));
+        assert_eq!(count(), 0, "a stuck mail");
+        live(&health, 1).await;
+        assert_eq!(count(), 1, "a stuck mail");
+        health.note_mail(None, Some(at(0)), at(3599));
+        assert_eq!(count(), 1, "a refused mail");
+        live(&health, 1).await;
+        assert_eq!(count(), 0, "a refused mail");
+        for _ in 0..61 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            health.standstill.beat();
+        }
+        assert_eq!(count(), 4, "no write, and silent parts");
         assert_eq!(stuck(&health, Duration::from_secs(30)), Part::ALL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standstill_and_a_clock_step_are_no_trouble() {
+        let health = Health::new(at(0));
+        health.note_written(at(0));
+        live(&health, 10).await;
+        health.note_mail(Some(at(0)), None, at(10));
+        // An hour of nothing; then the first to look looks before anybody else did anything.
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        health.standstill.beat();
+        assert_eq!(troubles(&health), [] as [&str; 0]);
+        // The time was set, in both directions.
+        for now in [at(100_000_000), at(-100_000_000)] {
+            health.note_mail(Some(at(0)), None, now);
+            health.note_written(now);
+            live(&health, 5).await;
+            assert_eq!(troubles(&health), [] as [&str; 0]);
+        }
+        // What is really late stays a trouble.
+        live(&health, 900).await;
+        assert_eq!(troubles(&health).len(), 2);
+    }
+
+    #[test]
+    fn an_unheard_heartbeat_is_said_and_is_no_trouble() {
+        let health = Health::new(at(0));
+        assert_eq!(heartbeat(&health), None);
+        health.set_heartbeat_trouble(Some("https://hc.example.com/ answered 404".into()));
+        assert_eq!(
+            heartbeat(&health).as_deref(),
+            Some("HEARTBEAT NOT HEARD: https://hc.example.com/ answered 404")
+        );
+        assert_eq!(troubles(&health), [] as [&str; 0]);
     }
 
     #[test]
@@ -194,7 +260,7 @@ mod tests {
                 "OFFLINE for 30s: sites fail and no canary answers; nothing is alerted until one does"
             )
         );
-        assert_eq!(troubles(&health, at(40)), [] as [&str; 0]);
+        assert_eq!(troubles(&health), [] as [&str; 0]);
     }
 
     #[test]

@@ -5,12 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use crate::clock;
 use crate::domain::monitor::MonitorName;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::pause::Pause;
+
+use super::standstill::Standstill;
 
 /// How many bounds a histogram here has.
 const BOUNDS: usize = 12;
@@ -55,7 +54,8 @@ impl Part {
 pub struct Health {
     /// When the daemon started.
     pub started_at: Timestamp,
-    base: Instant,
+    /// What tells that the whole process stood still, and the clock that leaves such times out.
+    pub standstill: Standstill,
     beats: [AtomicU64; 3],
     /// Monitors that are scheduled.
     pub monitors: AtomicU64,
@@ -69,8 +69,8 @@ pub struct Health {
     pub missed: AtomicU64,
     /// Checks that ended in a panic since the start.
     pub panics: AtomicU64,
-    /// The newest moment at which a check was later than its interval (Unix ms; 0: never).
-    pub overdue_at_ms: AtomicI64,
+    overdue: Moment,
+    written: Moment,
     lateness_ms: Bins,
     commits_us: Bins,
     /// Results on their way to the recorder.
@@ -91,6 +91,8 @@ pub struct Health {
     pub mails_sent: AtomicU64,
     /// Since when we are offline (Unix ms; 0: we are not, as far as we know).
     pub blind_since_ms: AtomicI64,
+    mail: Mutex<MailAges>,
+    heartbeat_trouble: Mutex<Option<String>>,
     mail_pause: Mutex<Option<Pause>>,
     states: Mutex<States>,
 }
@@ -112,6 +114,54 @@ pub struct States {
     pub paused: u32,
     /// The first of those that are down, longest first, with the begin of the outage; at most 3.
     pub down_first: Vec<(MonitorName, Timestamp)>,
+}
+
+/// A moment of [`Standstill::lived`], or never.
+#[derive(Debug, Default)]
+struct Moment {
+    /// One more than the milliseconds; 0: never.
+    ms: AtomicU64,
+}
+
+impl Moment {
+    fn note(&self, lived: Duration) {
+        let ms = u64::try_from(lived.as_millis()).unwrap_or(u64::MAX - 1);
+        self.ms.store(ms.saturating_add(1), Relaxed);
+    }
+
+    fn ago(&self, lived: Duration) -> Option<Duration> {
+        let ms = self.ms.load(Relaxed).checked_sub(1)?;
+        Some(lived.saturating_sub(Duration::from_millis(ms)))
+    }
+}
+
+/// How old the news about mails is, by the clock that neither steps nor stands still.
+#[derive(Debug, Default)]
+struct MailAges {
+    waits: Age,
+    refused: Age,
+}
+
+/// The age of something that the database dates by wall time.
+#[derive(Debug, Default)]
+struct Age {
+    /// Its date, how old it was when it was first seen, and when that was.
+    known: Option<(Timestamp, Duration, Duration)>,
+}
+
+impl Age {
+    fn see(&mut self, dated: Option<Timestamp>, now: Timestamp, lived: Duration) {
+        self.known = match (dated, self.known) {
+            (None, _) => None,
+            (Some(dated), Some(known)) if known.0 == dated => Some(known),
+            (Some(dated), _) => Some((dated, now.since(dated), lived)),
+        };
+    }
+
+    fn age(&self, lived: Duration) -> Option<Duration> {
+        let (_, then, seen) = self.known?;
+        Some(then + lived.saturating_sub(seen))
+    }
 }
 
 /// A histogram that everybody writes without a lock: one bin for each bound, and one for what is above all.
@@ -140,7 +190,7 @@ impl Health {
     pub fn new(now: Timestamp) -> Self {
         let health = Self {
             started_at: now,
-            base: clock::tick(),
+            standstill: Standstill::new(),
             beats: Default::default(),
             monitors: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
@@ -148,7 +198,8 @@ impl Health {
             checks: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             panics: AtomicU64::new(0),
-            overdue_at_ms: AtomicI64::new(0),
+            overdue: Moment::default(),
+            written: Moment::default(),
             lateness_ms: Bins::default(),
             commits_us: Bins::default(),
             queued: AtomicU64::new(0),
@@ -160,6 +211,8 @@ impl Health {
             mail_refused_at_ms: AtomicI64::new(0),
             mails_sent: AtomicU64::new(0),
             blind_since_ms: AtomicI64::new(0),
+            mail: Mutex::default(),
+            heartbeat_trouble: Mutex::default(),
             mail_pause: Mutex::default(),
             states: Mutex::default(),
         };
@@ -171,14 +224,86 @@ impl Health {
 
     /// A part says that it made progress, or had nothing to do; at least once a second or so.
     pub fn beat(&self, part: Part) {
-        let since = clock::tick().duration_since(self.base).as_millis();
-        self.beats[part as usize].store(u64::try_from(since).unwrap_or(u64::MAX), Relaxed);
+        let lived = self.standstill.lived().as_millis();
+        self.beats[part as usize].store(u64::try_from(lived).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// How long ago a part made progress.
+    /// How long ago a part made progress; a standstill of all is not its fault.
     pub fn silent_for(&self, part: Part) -> Duration {
         let beat = Duration::from_millis(self.beats[part as usize].load(Relaxed));
-        clock::tick().duration_since(self.base).saturating_sub(beat)
+        self.standstill.lived().saturating_sub(beat)
+    }
+
+    /// How long the daemon has been up, whatever the wall clock did.
+    pub fn up(&self) -> Duration {
+        self.standstill.elapsed()
+    }
+
+    /// Notes that a check was later than its interval.
+    pub fn note_overdue(&self) {
+        self.overdue.note(self.standstill.lived());
+    }
+
+    /// How long ago a check was later than its interval; none: never.
+    pub fn overdue_for(&self) -> Option<Duration> {
+        self.overdue.ago(self.standstill.lived())
+    }
+
+    /// Notes that the database took a write.
+    pub fn note_written(&self, now: Timestamp) {
+        self.written_at_ms.store(now.as_ms(), Relaxed);
+        self.written.note(self.standstill.lived());
+    }
+
+    /// How long ago the database took its newest write; without one, how long the daemon runs.
+    pub fn unwritten_for(&self) -> Duration {
+        let lived = self.standstill.lived();
+        self.written.ago(lived).unwrap_or(lived)
+    }
+
+    /// Notes since when the oldest mail that may leave waits, and when the newest was refused for good.
+    pub fn note_mail(
+        &self,
+        waits_since: Option<Timestamp>,
+        refused_at: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let ms = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_ms);
+        self.mail_waits_since_ms.store(ms(waits_since), Relaxed);
+        self.mail_refused_at_ms.store(ms(refused_at), Relaxed);
+        let lived = self.standstill.lived();
+        let mut ages = self
+            .mail
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        ages.waits.see(waits_since, now, lived);
+        ages.refused.see(refused_at, now, lived);
+    }
+
+    /// How long the oldest mail that may leave has been waiting, and how long ago the newest was refused for good.
+    pub fn mail_ages(&self) -> (Option<Duration>, Option<Duration>) {
+        let lived = self.standstill.lived();
+        let ages = self
+            .mail
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        (ages.waits.age(lived), ages.refused.age(lived))
+    }
+
+    /// The heartbeat tells why its pings are not heard; none: they are.
+    pub fn set_heartbeat_trouble(&self, why: Option<String>) {
+        *self
+            .heartbeat_trouble
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = why;
+    }
+
+    /// Why the pings of the heartbeat are not heard, while they are not.
+    pub fn heartbeat_trouble(&self) -> Option<String> {
+        self.heartbeat_trouble
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// Notes how much later than planned a check began.
@@ -244,11 +369,45 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_part_that_stops_is_seen() {
         let health = Health::new(Timestamp::from_ms(0));
-        tokio::time::advance(Duration::from_secs(40)).await;
-        health.beat(Part::Recorder);
-        tokio::time::advance(Duration::from_secs(5)).await;
+        for second in 0..45 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            health.standstill.beat();
+            if second < 40 {
+                health.beat(Part::Recorder);
+            }
+        }
         assert_eq!(health.silent_for(Part::Recorder), Duration::from_secs(5));
         assert_eq!(health.silent_for(Part::Scheduler), Duration::from_secs(45));
+        // Nobody beats while all stand still, and nobody is to blame.
+        tokio::time::advance(Duration::from_secs(600)).await;
+        health.standstill.beat();
+        assert_eq!(health.silent_for(Part::Scheduler), Duration::from_secs(45));
+        assert_eq!(health.up(), Duration::from_secs(645));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn mails_age_by_a_clock_that_neither_steps_nor_stands_still() {
+        let health = Health::new(Timestamp::from_ms(0));
+        let (queued, at) = (Timestamp::from_ms(1_000_000), |s: i64| {
+            Timestamp::from_ms(1_000_000 + s * 1000)
+        });
+        health.note_mail(Some(queued), None, at(60));
+        assert_eq!(health.mail_ages(), (Some(Duration::from_secs(60)), None));
+        // The clock is set, both ways: the mail grows no older by it.
+        for second in 0..10 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            health.standstill.beat();
+            let now = if second % 2 == 0 { at(7260) } else { at(-7000) };
+            health.note_mail(Some(queued), None, now);
+        }
+        assert_eq!(health.mail_ages(), (Some(Duration::from_secs(70)), None));
+        // Another one is the oldest now.
+        health.note_mail(Some(at(0)), Some(at(5)), at(65));
+        health.note_mail(Some(at(60)), Some(at(5)), at(65));
+        let seconds = |s| Some(Duration::from_secs(s));
+        assert_eq!(health.mail_ages(), (seconds(5), seconds(60)));
+        health.note_mail(None, None, at(65));
+        assert_eq!(health.mail_ages(), (None, None));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::fitness;
 use super::health::Health;
+use super::standstill::Stood;
 use crate::clock;
 use crate::domain::mask::{self, Masks};
 use crate::domain::probe::End;
@@ -53,8 +54,11 @@ async fn pulse(settings: &HeartbeatSettings, prober: &Arc<Prober>, health: &Heal
     let mut next_at = clock::tick();
     let mut was_well = false;
     let mut last_words = 0;
+    // Another configuration: what was not heard was perhaps mended by it.
+    health.set_heartbeat_trouble(None);
     loop {
-        let troubles = fitness::troubles(health, clock::now());
+        health.standstill.beat();
+        let troubles = fitness::troubles(health);
         let well = troubles.is_empty();
         if well && !was_well {
             next_at = clock::tick();
@@ -71,11 +75,11 @@ async fn pulse(settings: &HeartbeatSettings, prober: &Arc<Prober>, health: &Heal
         if clock::tick() >= next_at {
             next_at = clock::tick() + settings.interval;
             if well {
-                ping(&settings.url, prober).await;
+                let _ = ping(&settings.url, prober, health).await;
             } else if last_words > 0
                 && let Some(url) = &settings.fail_url
             {
-                let heard = ping(url, prober).await;
+                let heard = ping(url, prober, health).await;
                 last_words = if heard { 0 } else { last_words - 1 };
             }
         }
@@ -83,21 +87,36 @@ async fn pulse(settings: &HeartbeatSettings, prober: &Arc<Prober>, health: &Heal
     }
 }
 
-/// One request; whether it was answered at all.
-async fn ping(url: &Url, prober: &Arc<Prober>) -> bool {
+/// One request; whether it was heard: answered by a status below 400.
+async fn ping(url: &Url, prober: &Arc<Prober>, health: &Health) -> bool {
+    let began = health.standstill.beat();
     let probe = prober.run(&target(url), clock::now()).await;
-    match probe.end {
-        End::Answered(answer) if answer.hop.status < 400 => true,
-        End::Answered(answer) => {
-            let status = answer.hop.status;
-            tracing::warn!(url = %mask::without_userinfo(url), status, "the heartbeat is not welcome");
-            true
-        }
-        End::Refused { detail, .. } | End::Failed { detail, .. } => {
-            tracing::warn!(url = %mask::without_userinfo(url), detail, "the heartbeat was not heard");
-            false
-        }
+    let trouble = match probe.end {
+        End::Answered(answer) if answer.hop.status < 400 => None,
+        End::Answered(answer) => Some(format!("it answered {}", answer.hop.status)),
+        End::Refused { detail, .. } | End::Failed { detail, .. } => Some(detail.to_string()),
+    };
+    if trouble.is_some() && health.standstill.since(began) != Stood::No {
+        // Nobody listened to the answer; the next ping tells.
+        return false;
     }
+    note(&mask::without_userinfo(url), trouble, health)
+}
+
+/// Keeps what became of a ping for whoever asks, and logs it where that is news. A ping comes every minute, and one
+/// that is never heard must not fill the log. Answers whether it was heard.
+fn note(url: &str, trouble: Option<String>, health: &Health) -> bool {
+    let heard = trouble.is_none();
+    let trouble = trouble.map(|why| format!("{url}: {why}"));
+    let known = health.heartbeat_trouble();
+    if trouble != known {
+        match &trouble {
+            Some(why) => tracing::warn!("the heartbeat is not heard: {why}"),
+            None => tracing::info!(url, "the heartbeat is heard again"),
+        }
+        health.set_heartbeat_trouble(trouble);
+    }
+    heard
 }
 
 fn target(url: &Url) -> Target {
@@ -125,4 +144,22 @@ fn target(url: &Url) -> Target {
             masks: Masks::default(),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::timestamp::Timestamp;
+
+    #[test]
+    fn what_is_not_heard_is_said_until_it_is_heard() {
+        let health = Health::new(Timestamp::from_ms(0));
+        let url = "https://hc.example.com/x";
+        assert!(!note(url, Some("it answered 404".into()), &health));
+        let said = "HEARTBEAT NOT HEARD: https://hc.example.com/x: it answered 404";
+        assert_eq!(fitness::heartbeat(&health).as_deref(), Some(said));
+        assert!(!note(url, Some("it answered 404".into()), &health));
+        assert!(note(url, None, &health));
+        assert_eq!(fitness::heartbeat(&health), None);
+    }
 }

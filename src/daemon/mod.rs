@@ -41,6 +41,7 @@ mod sample;
 pub mod scheduler;
 pub mod socket;
 mod spare_memory;
+pub mod standstill;
 pub mod supervisor;
 pub mod timetable;
 mod timetable_entry;

@@ -296,7 +296,7 @@ impl Notifier {
             }
             Err(_) => return Some(now.plus(READ_RETRY)),
         };
-        self.tell_health(&health);
+        self.tell_health(&health, now);
         self.mailer.as_ref()?;
         let silenced = self.office.board.silenced();
         let (tasks, wake_at) = self.desk.next(&self.config.alerts, &lanes, &silenced, now);
@@ -310,15 +310,10 @@ impl Notifier {
         wake_at
     }
 
-    fn tell_health(&self, outbox: &outbox::Health) {
-        let ms = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_ms);
+    fn tell_health(&self, outbox: &outbox::Health, now: Timestamp) {
         self.health.mails_waiting.store(outbox.waiting, Relaxed);
         self.health
-            .mail_waits_since_ms
-            .store(ms(outbox.oldest_queued_at), Relaxed);
-        self.health
-            .mail_refused_at_ms
-            .store(ms(outbox.newest_failed_at), Relaxed);
+            .note_mail(outbox.oldest_queued_at, outbox.newest_failed_at, now);
     }
 
     fn deliver(&mut self, lanes: &[Lane], row: Waiting) {

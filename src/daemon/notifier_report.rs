@@ -24,11 +24,19 @@ pub fn rows(
     to: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<ReportRow>> {
-    let stored = reader.report(&[], from, to.min(now))?;
+    let to = to.min(now);
+    let stored = reader.report(&[], from, to)?;
+    let period = to.since(from);
     let rows = config.monitors.iter().filter_map(|monitor| {
         let row = stored.iter().find(|row| row.monitor.name == monitor.name)?;
         let [_, p95, _] = row.latency();
+        let account = &row.account;
+        let watched = length(account.up_ms + account.degraded_ms + account.down_ms);
+        let maintenance = length(account.maintenance_ms);
         Some(ReportRow {
+            watched,
+            maintenance,
+            unwatched: period.saturating_sub(watched + maintenance),
             name: monitor.name.clone(),
             uptime_percent: row.account.uptime_percent(),
             coverage_percent: row.account.coverage_percent().unwrap_or(0.0),

@@ -82,11 +82,11 @@ fn run(
         }
         if outcome.committed && had_something {
             written_at = tick;
-            health.written_at_ms.store(now.as_ms(), Relaxed);
+            health.note_written(now);
         } else if tick.duration_since(written_at) >= PROBE_EVERY && recorder.failure().is_none() {
             written_at = tick;
             if recorder.probe(now) {
-                health.written_at_ms.store(now.as_ms(), Relaxed);
+                health.note_written(now);
             }
         }
         if outcome != Outcome::default() {

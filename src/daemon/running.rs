@@ -180,7 +180,8 @@ impl Running {
         let has_email = self.force().config.email.is_some();
         let mails = has_email.then(|| self.health.mails_waiting.load(Relaxed));
         let states = self.health.states();
-        let mut troubles = fitness::troubles(&self.health, now);
+        let mut troubles = fitness::troubles(&self.health);
+        troubles.extend(fitness::heartbeat(&self.health));
         troubles.extend(fitness::blind(&self.health, now));
         troubles.extend(fitness::pause(&self.health, now).filter(|_| has_email));
         let line = fitness::line(&states, mails, &troubles, now);

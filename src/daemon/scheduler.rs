@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::caught::caught;
 use super::health::{Health, Part};
+use super::standstill::STOOD_STILL;
 use super::timetable::{Ended, Missed, Planned, Start, Ticket, Timetable};
 use crate::clock;
 use crate::domain::check::Check;
@@ -23,6 +24,9 @@ const WAKE_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Awake for the first time after this long: the process was stopped, or starved.
 const STALLED: Duration = Duration::from_secs(5);
+
+/// What a standstill or a clock step left undone is done within this time after it: nobody is to blame for that.
+const CATCHING_UP: Duration = Duration::from_secs(10);
 
 /// Ended checks taken from the queue in one turn.
 const FINISHED_AT_ONCE: usize = 256;
@@ -142,6 +146,25 @@ pub trait World: Send + Sync + 'static {
     fn jumped(&self, by_ms: i64);
 }
 
+/// One look at all clocks.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    wall: Timestamp,
+    tick: Instant,
+    /// How long the machine has been suspended since its start.
+    slept: Duration,
+}
+
+impl Look {
+    fn at(wall: Timestamp) -> Self {
+        Self {
+            wall,
+            tick: clock::tick(),
+            slept: clock::slept(),
+        }
+    }
+}
+
 struct Finished {
     ticket: Ticket,
     id: MonitorId,
@@ -158,6 +181,8 @@ pub struct Scheduler<W> {
     finish: mpsc::UnboundedSender<Finished>,
     asking: HashMap<MonitorId, Vec<oneshot::Sender<Check>>>,
     stop_at: Option<Instant>,
+    /// Until then what is late is late because of a standstill or a clock step.
+    excused_until: Option<Instant>,
 }
 
 impl<W: World> Scheduler<W> {
@@ -177,17 +202,20 @@ impl<W: World> Scheduler<W> {
             finish,
             asking: HashMap::new(),
             stop_at: None,
+            excused_until: None,
         }
     }
 
     /// Runs until it is told to stop and its checks have ended. Says how many it left behind.
     pub async fn run(mut self) -> u32 {
         let mut batch = Vec::new();
-        let mut before = (self.world.now(), clock::tick());
+        let mut before = Look::at(self.world.now());
         loop {
-            let (now, tick) = (self.world.now(), clock::tick());
-            self.look_at_clocks(before, (now, tick));
-            before = (now, tick);
+            self.health.standstill.beat();
+            let look = Look::at(self.world.now());
+            self.look_at_clocks(before, look);
+            before = look;
+            let (now, tick) = (look.wall, look.tick);
             if let Some(stop_at) = self.stop_at {
                 if self.timetable.in_flight() == 0 || tick >= stop_at {
                     return self.timetable.in_flight();
@@ -223,9 +251,12 @@ impl<W: World> Scheduler<W> {
         self.stop_at.map_or(wake_at, |stop_at| stop_at.min(wake_at))
     }
 
-    fn look_at_clocks(&mut self, before: (Timestamp, Instant), after: (Timestamp, Instant)) {
-        let awake = after.1.duration_since(before.1);
-        let parted = connectivity::parted(before.0, after.0, awake);
+    fn look_at_clocks(&mut self, before: Look, after: Look) {
+        let awake = after.tick.duration_since(before.tick);
+        let parted = connectivity::parted(before.wall, after.wall, awake);
+        if parted.is_some() || awake > STOOD_STILL {
+            self.excused_until = Some(after.tick + CATCHING_UP);
+        }
         if parted.is_none() && awake < STALLED {
             return;
         }
@@ -243,8 +274,12 @@ impl<W: World> Scheduler<W> {
                 "the daemon was held up; what was due meanwhile is recorded as missed"
             );
         }
-        let missed = self.timetable.rebase(after.0);
-        self.note_missed(missed, after.0);
+        let missed = self.timetable.rebase(after.wall);
+        // What a clock passed over in one step nobody lived through: there was nothing to miss.
+        let slept = after.slept.saturating_sub(before.slept);
+        if connectivity::parted(before.wall, after.wall, awake + slept).is_none() {
+            self.note_missed(missed);
+        }
     }
 
     fn start_due(&mut self, now: Timestamp) {
@@ -255,16 +290,19 @@ impl<W: World> Scheduler<W> {
             missed.extend(start.missed);
             self.spawn(start);
         }
-        self.note_missed(missed, now);
+        self.note_missed(missed);
     }
 
-    fn note_missed(&self, missed: Vec<Missed>, now: Timestamp) {
+    fn note_missed(&self, missed: Vec<Missed>) {
         if missed.is_empty() {
             return;
         }
         let count: u64 = missed.iter().map(|missed| missed.count).sum();
         self.health.missed.fetch_add(count, Relaxed);
-        self.health.overdue_at_ms.store(now.as_ms(), Relaxed);
+        let tick = clock::tick();
+        if self.excused_until.is_none_or(|until| until <= tick) {
+            self.health.note_overdue();
+        }
         self.world.missed(missed);
     }
 
@@ -313,7 +351,7 @@ impl<W: World> Scheduler<W> {
             retry_after: outcome.retry_after,
         };
         let missed = self.timetable.finished(ticket, ended);
-        self.note_missed(missed.into_iter().collect(), now);
+        self.note_missed(missed.into_iter().collect());
         if let Some(check) = outcome.check
             && let Some(asking) = self.asking.remove(&id)
         {
@@ -352,7 +390,7 @@ impl<W: World> Scheduler<W> {
             }
             Command::Trigger { monitor, slot } => {
                 let missed = self.timetable.trigger(monitor, slot);
-                self.note_missed(missed.into_iter().collect(), now);
+                self.note_missed(missed.into_iter().collect());
             }
             Command::Stop { grace } => {
                 let stop_at = clock::tick() + grace;
@@ -508,8 +546,12 @@ mod tests {
         rig.seconds(60).await;
         rig.world.shift_ms.store(600_000, Relaxed);
         let log = rig.seconds(2).await;
-        assert_eq!(log[..2], ["jumped 600 s", "missed 10"]);
-        assert_eq!(rig.seconds(600).await.len() + log.len() - 2, 11);
+        // The ten slots in between were never lived through: nobody missed them, nobody is late.
+        assert_eq!(log[0], "jumped 600 s");
+        let checks = rig.seconds(600).await.len() + log.len() - 1;
+        assert_eq!(checks, 11);
+        assert_eq!(rig.health.missed.load(Relaxed), 0);
+        assert_eq!(rig.health.overdue_for(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -126,15 +126,23 @@ fn section(index: usize, part: &Part, frame: &Frame, clock: &Clock) -> Markup {
                 }
             }
             (chart::chart(frame, &row.monitor, &part.chart))
-            (outages(&row.monitor, &part.incidents, clock))
+            (outages(row, &part.incidents, clock))
         }
     }
 }
 
-fn outages(monitor: &str, incidents: &[IncidentRow], clock: &Clock) -> Markup {
+fn outages(row: &ReportRow, incidents: &[IncidentRow], clock: &Clock) -> Markup {
     if incidents.is_empty() {
-        return html! { p.quiet { "No outage." } };
+        let all = row.coverage_percent.is_some_and(|covered| covered >= 100.0);
+        return match (row.from < row.to, all) {
+            (false, _) => html! {},
+            (true, true) => html! { p.quiet { "No outage." } },
+            (true, false) => {
+                html! { p.quiet { "No outage was seen in the time that was covered." } }
+            }
+        };
     }
+    let monitor = &row.monitor;
     html! {
         div.scroll tabindex="0" role="region" aria-label={ (monitor) ": outages" } { table {
             thead { tr { th { "From" } th { "To" } th.num { "Lasted" } th { "Cause" } th.num { "Failed checks" } } }

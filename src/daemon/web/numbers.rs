@@ -12,7 +12,6 @@ use super::view::{View, state_of};
 use crate::daemon::fitness;
 use crate::daemon::health::{COMMIT_BOUNDS_US, Health, LATENESS_BOUNDS_MS, Part};
 use crate::daemon::logging;
-use crate::domain::timestamp::Timestamp;
 use crate::view::metrics::{self, DaemonMetric, DaemonValue, Histogram, MonitorMetrics};
 use crate::view::page::rows::State;
 
@@ -74,7 +73,7 @@ fn daemon(view: &View<'_>, health: &Health) -> Vec<DaemonMetric> {
     let silent = Part::ALL
         .map(|part| (part.as_str(), health.silent_for(part).as_secs_f64()))
         .to_vec();
-    let healthy = fitness::troubles(health, view.now).is_empty();
+    let healthy = fitness::troubles(health).is_empty();
     all.extend([
         metric(
             "sitewatch_part_silent_seconds",
@@ -224,7 +223,7 @@ fn writing(health: &Health) -> Vec<DaemonMetric> {
 }
 
 /// `/healthz`: 200 while every part lives, else 503; always says which.
-pub(super) fn health(health: &Health, now: Timestamp) -> Reply {
+pub(super) fn health(health: &Health) -> Reply {
     let mut parts = serde_json::Map::new();
     let mut alive = true;
     for part in Part::ALL {
@@ -235,7 +234,7 @@ pub(super) fn health(health: &Health, now: Timestamp) -> Reply {
         let what = serde_json::json!({ "alive": lives, "silent_s": seconds });
         parts.insert(part.as_str().to_owned(), what);
     }
-    let troubles = fitness::troubles(health, now);
+    let troubles = fitness::troubles(health);
     let body = serde_json::json!({
         "status": if alive { "ok" } else { "failing" },
         "healthy": troubles.is_empty(),

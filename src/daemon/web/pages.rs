@@ -67,7 +67,7 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
             .collect(),
         windows: announced(view, None),
         trouble: match view.audience {
-            Audience::Owner => fitness::troubles(&view.sources.health, view.now),
+            Audience::Owner => fitness::troubles(&view.sources.health),
             // The public learns that something is wrong with the watcher, not what.
             Audience::Public => public_trouble(view),
         },
@@ -79,7 +79,7 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
 }
 
 fn public_trouble(view: &View<'_>) -> Vec<String> {
-    let late = !fitness::on_time(&view.sources.health, view.now);
+    let late = !fitness::on_time(&view.sources.health);
     let sentence = "Checks are late at the moment: states may be older than they look.";
     late.then(|| sentence.to_owned()).into_iter().collect()
 }

@@ -89,7 +89,7 @@ impl Site {
                 let media_type = "text/plain; charset=utf-8";
                 return give(&mut Reply::new(media_type, Keep::Minute, rules));
             }
-            Route::Health => return give(&mut numbers::health(&self.sources.health, asked.now)),
+            Route::Health => return give(&mut numbers::health(&self.sources.health)),
             _ => {}
         }
         if asked.query.len() > QUERY_BYTES_MAX {

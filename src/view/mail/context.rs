@@ -120,6 +120,12 @@ pub struct ReportRow {
     pub uptime_percent: Option<f64>,
     /// How much of the period was observed.
     pub coverage_percent: f64,
+    /// How much of the period anybody looked at it: it was up, degraded or down.
+    pub watched: Duration,
+    /// How much of the period was maintenance.
+    pub maintenance: Duration,
+    /// The rest: no check, none that could tell, paused, or not yet there.
+    pub unwatched: Duration,
     /// How many outages began.
     pub outages: u32,
     /// How long it was down in all.

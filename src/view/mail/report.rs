@@ -1,4 +1,4 @@
-//! REPORT: a period in one table, the worst first; a calm one when nothing happened.
+//! REPORT: a period in one table, the worst first. It is called calm only where all of it was watched.
 
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ use super::notes;
 use super::subject;
 use super::words;
 
+/// So many monitors are named that were not watched all of the time.
+const UNWATCHED_MAX: usize = 5;
+
 /// So many of the slowest are named.
 const SLOWEST_MAX: usize = 3;
 
@@ -20,7 +23,9 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
     let rows = &ctx.report;
     let outages: u64 = rows.iter().map(|row| u64::from(row.outages)).sum();
     let downtime: Duration = rows.iter().map(|row| row.downtime).sum();
-    let calm = outages == 0 && downtime.is_zero();
+    let quiet = outages == 0 && downtime.is_zero();
+    let watched = |row: &ReportRow| row.unwatched.is_zero() && row.maintenance.is_zero();
+    let calm = quiet && !rows.is_empty() && rows.iter().all(watched);
     let tone = if calm { Tone::Up } else { Tone::Plain };
     let symbol = if calm { "\u{25b2} " } else { "" };
     let mut doc = about_us(tone, format!("{symbol}REPORT {period}"), ctx);
@@ -30,6 +35,10 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
         format!("{span}: there are no monitors to report on.")
     } else if calm {
         format!("{span}: a calm period. No outage of any of {monitors}.")
+    } else if rows.iter().all(|row| row.watched.is_zero()) {
+        format!("{span}: nothing was observed. No check says how {monitors} did.")
+    } else if quiet {
+        format!("{span}: no outage was seen, but not all of the time was watched.")
     } else {
         format!(
             "{span}: {} of {monitors}, {} of downtime in all.",
@@ -38,21 +47,7 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
         )
     });
     notes::delay(&mut doc, ctx);
-    let unseen: Vec<&ReportRow> = rows
-        .iter()
-        .filter(|row| row.coverage_percent < 99.0)
-        .collect();
-    if !unseen.is_empty() {
-        doc.lead.push(format!(
-            "{} observed for less than 99 % of the period: uptime is over the observed time only, \
-             coverage says how much that was.",
-            if unseen.len() == 1 {
-                "1 monitor was".to_owned()
-            } else {
-                format!("{} monitors were", unseen.len())
-            }
-        ));
-    }
+    unwatched(&mut doc, rows);
     slowest(&mut doc, rows);
     let mut sorted: Vec<&ReportRow> = rows.iter().collect();
     sorted.sort_by(|a, b| {
@@ -75,6 +70,57 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
     );
     doc.footer = notes::footer(ctx, "");
     doc
+}
+
+/// What nobody can vouch for, the longest first.
+fn unwatched(doc: &mut Doc, rows: &[ReportRow]) {
+    let never: Vec<&ReportRow> = rows
+        .iter()
+        .filter(|row| row.watched.is_zero() && row.maintenance.is_zero())
+        .collect();
+    if !never.is_empty() {
+        let names = never.iter().map(|row| row.name.to_string()).collect();
+        doc.lead
+            .push(format!("Not checked at all: {}.", first_of(names)));
+    }
+    let mut sentence = |what: &str, length: fn(&ReportRow) -> Duration| {
+        let mut some: Vec<&ReportRow> = rows
+            .iter()
+            .filter(|row| !length(row).is_zero())
+            .filter(|row| !row.watched.is_zero() || !row.maintenance.is_zero())
+            .collect();
+        some.sort_by_key(|row| (std::cmp::Reverse(length(row)), row.name.clone()));
+        if !some.is_empty() {
+            let named = some
+                .iter()
+                .map(|row| format!("{} for {}", row.name, words::span(length(row))));
+            doc.lead
+                .push(format!("{what}: {}.", first_of(named.collect())));
+        }
+    };
+    sentence("Not watched", |row| row.unwatched);
+    sentence("In maintenance", |row| row.maintenance);
+    if rows.iter().any(|row| !row.unwatched.is_zero()) {
+        doc.lead.push(
+            "Uptime is over the time that was watched, coverage says how much that was since a monitor's first \
+             check."
+                .to_owned(),
+        );
+    }
+}
+
+/// A list in words; what is too much is counted.
+fn first_of(names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(UNWATCHED_MAX);
+    let mut list = names
+        .into_iter()
+        .take(UNWATCHED_MAX)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if more > 0 {
+        list.push_str(&format!(" and {more} more"));
+    }
+    list
 }
 
 fn slowest(doc: &mut Doc, rows: &[ReportRow]) {
@@ -120,4 +166,104 @@ fn line(row: &ReportRow) -> Vec<Cell> {
 fn milliseconds(value: f64) -> String {
     // Durations are not negative and far below 2^53.
     format!("{} ms", words::number(value.round().max(0.0) as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::domain::monitor::MonitorName;
+
+    const DAY: u64 = 86_400;
+
+    /// A week of one monitor: so many seconds watched, in maintenance, and down.
+    fn row(name: &str, watched: u64, maintenance: u64, down: u64) -> ReportRow {
+        let rest = 7 * DAY - watched - maintenance;
+        ReportRow {
+            name: MonitorName::parse(name).unwrap(),
+            uptime_percent: (watched > 0).then_some(100.0),
+            coverage_percent: 100.0,
+            watched: Duration::from_secs(watched),
+            maintenance: Duration::from_secs(maintenance),
+            unwatched: Duration::from_secs(rest),
+            outages: u32::from(down > 0),
+            downtime: Duration::from_secs(down),
+            longest: Duration::from_secs(down),
+            p95_ms: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(rows: Vec<ReportRow>, want: &[&str]) {
+        let to = Timestamp::from_ms(1_795_377_600_000);
+        let from = to.minus(Duration::from_secs(7 * DAY));
+        let mut ctx = Context::bare(to, TimeZone::UTC, "mon1");
+        ctx.report = rows;
+        let doc = report(from, to, &ctx);
+        let lead: Vec<&str> = doc
+            .lead
+            .iter()
+            .map(|line| {
+                line.split_once(": ").map_or(&**line, |(head, rest)| {
+                    if head.starts_with("20") { rest } else { line }
+                })
+            })
+            .filter(|line| !line.starts_with("Uptime is over"))
+            .collect();
+        assert_eq!(lead, want);
+    }
+
+    #[test]
+    fn a_period_is_calm_only_where_all_of_it_was_watched() {
+        let week = 7 * DAY;
+        let whole = || row("a", week, 0, 0);
+        check(vec![], &["there are no monitors to report on."]);
+        check(
+            vec![whole(), row("b", week, 0, 0)],
+            &["a calm period. No outage of any of 2 monitors."],
+        );
+        let quiet = "no outage was seen, but not all of the time was watched.";
+        check(
+            vec![whole(), row("b", week - 90, 0, 0)],
+            &[quiet, "Not watched: b for 1m 30s."],
+        );
+        check(
+            vec![whole(), row("b", week - 3600, 3600, 0)],
+            &[quiet, "In maintenance: b for 1h."],
+        );
+        check(
+            vec![whole(), row("new", 0, 0, 0)],
+            &[quiet, "Not checked at all: new."],
+        );
+        check(
+            vec![row("a", 0, 0, 0), row("b", 0, 0, 0)],
+            &[
+                "nothing was observed. No check says how 2 monitors did.",
+                "Not checked at all: a, b.",
+            ],
+        );
+        check(
+            vec![row("a", 0, week, 0)],
+            &[
+                "nothing was observed. No check says how 1 monitor did.",
+                "In maintenance: a for 7d.",
+            ],
+        );
+        let many = (1..=7).map(|n| row(&format!("m{n}"), week - n, 0, 0));
+        check(
+            many.collect(),
+            &[
+                quiet,
+                "Not watched: m7 for 7s, m6 for 6s, m5 for 5s, m4 for 4s, m3 for 3s and 2 more.",
+            ],
+        );
+        check(
+            vec![row("a", week - 60, 0, 30)],
+            &[
+                "1 outage of 1 monitor, 30s of downtime in all.",
+                "Not watched: a for 1m.",
+            ],
+        );
+    }
 }

@@ -190,7 +190,7 @@ fn summary(days: &[Day]) -> String {
     );
     let bad: Vec<&Day> = days.iter().filter(|day| day.times.down_ms > 0).collect();
     if bad.is_empty() {
-        text.push_str(", no outage");
+        text.push_str(", no outage seen");
         return text;
     }
     for (index, day) in bad.iter().rev().take(NAMED_DAYS_MAX).enumerate() {
