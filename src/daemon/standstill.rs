@@ -1,4 +1,5 @@
-//! Notices that the whole process stood still: stopped by a signal, frozen, on a paused machine, or held up by its own work.
+//! Notices that the whole process stood still: stopped by a signal, frozen, on a paused machine, or held up by its
+//! own work.
 //!
 //! Everything that lives on the runtime beats here. A beat that comes late tells by how much everybody was held up. The
 //! answer of a site may have lain in its socket all the while, so its check must not blame it.
@@ -13,7 +14,7 @@ use crate::clock;
 /// How often [`beating`] beats. Four wake-ups a second cost nothing that can be measured.
 pub const BEAT_EVERY: Duration = Duration::from_millis(250);
 
-/// A gap between two beats that is longer than this is a standstill: checks under way then say nothing about their site.
+/// A gap between two beats that is longer than this is a standstill: checks under way then say nothing of their site.
 pub const STOOD_STILL: Duration = Duration::from_secs(2);
 
 /// A gap that is longer than this may have let a timer ring although the answer had come.
