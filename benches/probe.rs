@@ -229,7 +229,7 @@ impl Ours {
     fn new(address: SocketAddr, secure: bool, pki: &Pki) -> Self {
         let scheme = if secure { "https" } else { "http" };
         Self {
-            prober: Prober::for_many(&DnsSettings::default()).expect("a prober"),
+            prober: Prober::new(&DnsSettings::default()).expect("a prober"),
             target: Target::new(
                 &Url::parse(&format!("{scheme}://{address}/")).expect("a URL"),
                 Manner {

@@ -16,6 +16,7 @@ use crate::clock;
 use crate::config::{self, Config};
 use crate::control::Answer;
 use crate::domain::span::Written;
+use crate::probe::Prober;
 use crate::service;
 
 /// The recorder enrolls 100 000 monitors in seconds; a disk that hangs this long takes no configuration.
@@ -104,7 +105,7 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     new.daemon
         .control_socket
         .clone_from(&old.daemon.control_socket);
-    let prober = running.live.tools().prober.renewed(&new.dns);
+    let prober = Prober::new(&new.dns);
     let prober = prober.map_err(|error| failed(format!("cannot {error}")))?;
     let (prober, new) = (Arc::new(prober), Arc::new(new));
     let enrolled = enroll(running, Arc::clone(&new)).await?;

@@ -347,7 +347,7 @@ fn assemble(
     } = opened;
     let now = clock::now();
     let health = Arc::new(Health::new(now));
-    let prober = Arc::new(Prober::for_many(&config.dns)?);
+    let prober = Arc::new(Prober::new(&config.dns)?);
     let (door, entries) = queue();
     let (scheduler, commands) = Handle::new();
     let (shown, shown_seen) = watch::channel(Arc::clone(config));

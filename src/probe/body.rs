@@ -1,7 +1,12 @@
 //! Reads a body as far as it is wanted, within the deadline.
 
-use tokio::time::{Instant, timeout_at};
+use std::pin::Pin;
 
+use reqwest::header::TRANSFER_ENCODING;
+use tokio::time::Sleep;
+
+use super::connection::Reply;
+use super::exchange::within;
 use super::fault::{self, BodyFault, Fault};
 use crate::domain::check::FailureKind;
 
@@ -37,9 +42,9 @@ pub(super) struct Wanted {
 
 /// Reads until the end, the limit, the deadline or a fault.
 pub(super) async fn read(
-    answer: &mut reqwest::Response,
+    answer: &mut Reply,
     wanted: Wanted,
-    deadline: Instant,
+    alarm: Pin<&mut Sleep>,
     timeout: &str,
 ) -> (Body, Option<Fault>) {
     let mut body = Body::default();
@@ -49,27 +54,25 @@ pub(super) async fn read(
         body.bytes
             .reserve_exact(usize::try_from(reserve).unwrap_or(0));
     }
-    let length_told = answer.content_length().is_some()
-        || answer
-            .headers()
-            .contains_key(reqwest::header::TRANSFER_ENCODING);
-    let read = timeout_at(deadline, fill(&mut body, answer, wanted)).await;
+    let length_told =
+        answer.content_length().is_some() || answer.head.headers.contains_key(TRANSFER_ENCODING);
+    let read = within(alarm, fill(&mut body, answer, wanted)).await;
     // A body that is exactly as long as the limit was read whole as far as anyone asked.
     let full = body.length >= wanted.max;
     let fault = match read {
-        Ok(Ok(())) => None,
+        Some(Ok(())) => None,
         _ if full => {
             body.cut = true;
             None
         }
-        Err(_) => Some((
+        None => Some((
             FailureKind::TimeoutBody,
             format!(
                 "the body did not end within the timeout of {timeout}; {} bytes came",
                 body.length
             ),
         )),
-        Ok(Err(error)) => match fault::of_body(&error, length_told) {
+        Some(Err(error)) => match fault::of_body(&error, length_told) {
             BodyFault::UncleanEnd => {
                 body.unclean_end = true;
                 None
@@ -82,11 +85,7 @@ pub(super) async fn read(
     (body, fault)
 }
 
-async fn fill(
-    body: &mut Body,
-    answer: &mut reqwest::Response,
-    wanted: Wanted,
-) -> Result<(), reqwest::Error> {
+async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<(), hyper::Error> {
     let announced = answer.content_length();
     while let Some(piece) = answer.chunk().await? {
         let room = usize::try_from(wanted.max - body.length).unwrap_or(usize::MAX);

@@ -1,209 +1,277 @@
-//! One request and its answer: a fresh connection, the marks, the phases.
+//! One request and its answer: a fresh connection, and what is worth knowing of its phases.
 
-use std::cell::RefCell;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use tokio::time::{Instant, Sleep};
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
 
-use super::trace::{TRACE, Trace, Wishes, mark};
+use super::connection::{
+    Attempts, Link, Paced, Reply, SendError, TunnelFault, connect, open_tunnel, send,
+};
+use super::request::proxy_login;
+use super::resolver::{DnsFault, Resolver};
 use crate::clock;
 use crate::domain::check::{Micros, Timings};
+use crate::domain::target::IpVersion;
+use crate::tls::{self, Recorder, Seen};
 
-/// An address that does not answer is left for the next one after this at the latest: time for one
-/// lost SYN and its repetition.
-const ATTEMPT_MAX: Duration = Duration::from_secs(3);
+/// How a request gets to its site.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Route<'a> {
+    /// The site.
+    pub(super) url: &'a Url,
+    /// The proxy before it.
+    pub(super) proxy: Option<&'a Url>,
+    /// TLS for it, where its scheme is https.
+    pub(super) tls: Option<&'a tls::Kind>,
+    /// Address families that may be used.
+    pub(super) ip_version: IpVersion,
+    /// Whether a certificate fault ends the handshake.
+    pub(super) verify_tls: bool,
+    /// Whether private addresses are refused: the previous hop was a public one.
+    pub(super) public_only: bool,
+    /// At most so many bytes may come of this connection.
+    pub(super) bytes_max: u64,
+    /// The end of the whole check.
+    pub(super) deadline: Instant,
+}
+
+impl Route<'_> {
+    /// The site's host as the URL has it.
+    pub(super) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// The host and port that TCP goes to.
+    fn first_stop(&self) -> (Option<Host<&str>>, u16) {
+        let url = self.proxy.unwrap_or(self.url);
+        (url.host(), url.port_or_known_default().unwrap_or_default())
+    }
+}
+
+/// When each phase began and ended, and what was seen on the way.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    /// Begin and end of the lookup, where there was one.
+    pub(super) dns: Option<(Instant, Option<Instant>)>,
+    /// When the first attempt to connect began.
+    connecting: Option<Instant>,
+    /// The addresses that a lookup gave, and what became of them.
+    pub(super) attempts: Attempts,
+    /// The address that answered.
+    pub(super) peer: Option<SocketAddr>,
+    /// When the proxy was asked for a tunnel.
+    pub(super) tunnel: Option<Instant>,
+    /// When the TLS handshake began.
+    pub(super) hello: Option<Instant>,
+    /// When the connection stood, TLS included.
+    pub(super) connected: Option<Instant>,
+    recorder: Option<Arc<Recorder>>,
+}
 
 /// How one request went.
 pub(super) struct Exchange {
     /// The header, or why there is none.
     pub(super) outcome: Outcome,
-    /// What the hooks saw.
-    pub(super) trace: Box<Trace>,
+    /// Its phases.
+    pub(super) trace: Trace,
+    /// The certificates that were shown.
+    pub(super) seen: Seen,
     /// When it began.
     pub(super) begun: Instant,
     /// When the header was complete, or the request failed.
     pub(super) header_at: Instant,
-    /// Addresses that did not answer while another one did.
-    pub(super) dead: Vec<IpAddr>,
 }
 
 /// The header of an answer, or why there is none.
 pub(super) enum Outcome {
     /// The header is complete.
-    Answer(reqwest::Response),
+    Answer(Box<Reply>),
     /// It will never be.
-    Error(reqwest::Error),
+    Broken(Broken),
     /// It was not by the deadline.
     Timeout,
 }
 
-enum Attempt {
-    Done(Result<reqwest::Response, reqwest::Error>),
-    /// TCP did not come up in this attempt's share of the time.
-    Abandoned,
-    Timeout,
+/// Where a request broke.
+#[derive(Debug)]
+pub(super) enum Broken {
+    Dns(DnsFault),
+    Connect(io::Error),
+    Tunnel(TunnelFault),
+    Handshake(io::Error),
+    Request(String),
+    Answer(hyper::Error),
 }
 
-/// Sends a request, to one address (or one of each family) after the other until TCP comes up.
-pub(super) async fn exchange(
-    client: &reqwest::Client,
-    request: impl Fn() -> reqwest::Request,
-    wishes: Wishes,
-) -> Exchange {
-    let begun = clock::tick();
-    let deadline = wishes.deadline;
-    let mut trace = Box::new(Trace::new(wishes));
-    let mut first_error = None;
-    let mut dead = Vec::new();
-    loop {
-        let (attempt, mut seen) = attempt(client.execute(request()), trace, deadline).await;
-        let may_go_on = seen.has_more() && !seen.tcp_is_up() && seen.dns_fault.is_none();
-        let outcome = match attempt {
-            Attempt::Done(Ok(answer)) => Outcome::Answer(answer),
-            Attempt::Done(Err(error)) if may_go_on => {
-                first_error.get_or_insert(error);
-                dead.extend_from_slice(seen.tried_now());
-                seen.next_attempt();
-                trace = seen;
-                continue;
-            }
-            Attempt::Abandoned => {
-                dead.extend_from_slice(seen.tried_now());
-                seen.next_attempt();
-                trace = seen;
-                continue;
-            }
-            // What the first address said is told: it is the one a browser would meet.
-            Attempt::Done(Err(error)) if seen.tcp_is_up() => Outcome::Error(error),
-            Attempt::Done(Err(error)) => Outcome::Error(first_error.take().unwrap_or(error)),
-            Attempt::Timeout => Outcome::Timeout,
-        };
-        return Exchange {
-            outcome,
-            header_at: clock::tick(),
-            trace: seen,
-            begun,
-            dead,
-        };
+impl From<SendError> for Broken {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Request(why) => Self::Request(why),
+            SendError::Http(error) => Self::Answer(error),
+        }
     }
 }
 
-async fn attempt(
-    sending: impl Future<Output = Result<reqwest::Response, reqwest::Error>>,
-    trace: Box<Trace>,
-    deadline: Instant,
-) -> (Attempt, Box<Trace>) {
-    TRACE
-        .scope(RefCell::new(Some(trace)), async {
-            let attempt = watched(sending, deadline).await;
-            let seen = TRACE.with(RefCell::take).expect("nobody else takes it");
-            (attempt, seen)
-        })
-        .await
-}
-
-/// Sends under the deadline, and under this attempt's share of it where other addresses are left.
-async fn watched(
-    sending: impl Future<Output = Result<reqwest::Response, reqwest::Error>>,
-    deadline: Instant,
-) -> Attempt {
-    let mut sending = std::pin::pin!(sending);
-    let mut alarm = std::pin::pin!(sleep_until(deadline));
-    let mut is_share = false;
-    let mut looked = false;
-    std::future::poll_fn(|context| {
-        if let Poll::Ready(done) = sending.as_mut().poll(context) {
-            return Poll::Ready(Attempt::Done(done));
-        }
-        if !looked && let Some((begun, left)) = mark(|trace| others_left(trace)).flatten() {
-            looked = true;
-            if left > 0 {
-                let share = deadline.saturating_duration_since(begun) / (left + 1);
-                is_share = true;
-                alarm.as_mut().reset(begun + share.min(ATTEMPT_MAX));
-            }
-        }
-        while alarm.as_mut().poll(context).is_ready() {
-            if !is_share {
-                return Poll::Ready(Attempt::Timeout);
-            }
-            if mark(|trace| !trace.tcp_is_up()) == Some(true) {
-                return Poll::Ready(Attempt::Abandoned);
-            }
-            is_share = false;
-            alarm.as_mut().reset(deadline);
-        }
-        Poll::Pending
+/// Work under the alarm that ends the whole check; none if it rang first.
+pub(super) async fn within<T>(
+    mut alarm: Pin<&mut Sleep>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => alarm.as_mut().poll(context).map(|()| None),
     })
     .await
 }
 
-/// Once the addresses are known: when this attempt's connection began and how many attempts are left
-/// after it.
-fn others_left(trace: &Trace) -> Option<(Instant, u32)> {
-    let all = trace.addresses.as_ref()?;
-    let left = all.len().saturating_sub(trace.spent + trace.given);
-    // The next attempts take one or two addresses each.
-    let attempts = u32::try_from(left.div_ceil(trace.given.max(1))).unwrap_or(u32::MAX - 1);
-    Some((clock::tick(), attempts))
+/// Sends a request over a connection of its own.
+pub(super) async fn exchange(
+    resolver: &Resolver,
+    route: Route<'_>,
+    request: impl Fn() -> Result<Request<Full<Bytes>>, String>,
+    alarm: Pin<&mut Sleep>,
+) -> Exchange {
+    let begun = clock::tick();
+    let mut trace = Trace::default();
+    let going = async {
+        let link = reach(resolver, route, &mut trace).await?;
+        trace.connected = Some(clock::tick());
+        Ok(send(link, request).await?)
+    };
+    let outcome = match within(alarm, going).await {
+        Some(Ok(reply)) => Outcome::Answer(Box::new(reply)),
+        Some(Err(broken)) => Outcome::Broken(broken),
+        None => Outcome::Timeout,
+    };
+    Exchange {
+        outcome,
+        seen: trace
+            .recorder
+            .as_ref()
+            .map(|recorder| recorder.take())
+            .unwrap_or_default(),
+        trace,
+        begun,
+        header_at: clock::tick(),
+    }
+}
+
+/// Name, TCP, tunnel and TLS.
+async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Result<Link, Broken> {
+    let (host, port) = route.first_stop();
+    let mut literal;
+    let attempts = match host {
+        Some(Host::Ipv4(address)) => {
+            literal = Attempts::new(vec![address.into()]);
+            &mut literal
+        }
+        Some(Host::Ipv6(address)) => {
+            literal = Attempts::new(vec![address.into()]);
+            &mut literal
+        }
+        Some(Host::Domain(name)) => {
+            let begun = clock::tick();
+            trace.dns = Some((begun, None));
+            let found = resolver
+                .lookup(name, route.ip_version, route.public_only, route.deadline)
+                .await;
+            trace.dns = Some((begun, Some(clock::tick())));
+            trace.attempts = Attempts::new(found.map_err(Broken::Dns)?);
+            &mut trace.attempts
+        }
+        None => return Err(Broken::Request("the URL has no host".to_owned())),
+    };
+    trace.connecting = Some(clock::tick());
+    let (tcp, peer) = connect(attempts, None, port, route.deadline)
+        .await
+        .map_err(Broken::Connect)?;
+    trace.peer = Some(peer);
+    let mut link = Paced::new(tcp, route.bytes_max);
+    let Some(kind) = route.tls else {
+        return Ok(Link::Plain(link));
+    };
+    if let Some(proxy) = route.proxy {
+        trace.tunnel = Some(clock::tick());
+        let port = route.url.port_or_known_default().unwrap_or(443);
+        let to = format!("{}:{port}", route.host());
+        open_tunnel(&mut link, &to, proxy_login(proxy).as_deref())
+            .await
+            .map_err(Broken::Tunnel)?;
+    }
+    let handshake = kind.handshake(route.host(), route.verify_tls);
+    trace.recorder = Some(handshake.recorder);
+    trace.hello = Some(clock::tick());
+    let link = TlsConnector::from(handshake.config)
+        .connect(handshake.name, link)
+        .await
+        .map_err(Broken::Handshake)?;
+    Ok(Link::Tls(Box::new(link)))
 }
 
 impl Exchange {
-    /// The address that was connected to, or the first that was tried.
-    pub(super) fn remote_addr(&self, port: Option<u16>) -> Option<SocketAddr> {
-        if let Outcome::Answer(answer) = &self.outcome
-            && let Some(address) = answer.remote_addr()
-        {
-            return Some(address);
+    /// The address that was connected to, or the first that was tried: of a site, not of the proxy before it.
+    pub(super) fn remote_addr(&self, route: &Route<'_>) -> Option<SocketAddr> {
+        if let Some(peer) = self.trace.peer {
+            return Some(peer);
         }
-        self.trace.peer.or_else(|| {
-            let first = self.trace.tried_now().first().or(self.dead.first())?;
-            Some(SocketAddr::new(*first, port?))
-        })
+        if route.proxy.is_some() {
+            return None;
+        }
+        let port = route.url.port_or_known_default()?;
+        let attempts = &self.trace.attempts;
+        let address = match route.url.host()? {
+            Host::Ipv4(address) => address.into(),
+            Host::Ipv6(address) => address.into(),
+            Host::Domain(_) => *attempts.tried_now().first().or(attempts.dead().first())?,
+        };
+        Some(SocketAddr::new(address, port))
     }
 
     /// Adds this exchange's phases to the chain's; a phase that broke counts until then.
     pub(super) fn add_phases(&self, timings: &mut Timings) {
         let trace = &self.trace;
-        let mut reached = self.begun;
+        let end = self.header_at;
         if let Some((begun, ended)) = trace.dns {
-            let ended = ended.unwrap_or(self.header_at);
-            add(&mut timings.dns, ended.saturating_duration_since(begun));
-            reached = ended;
-            if trace.dns_fault.is_some() || matches!(trace.dns, Some((_, None))) {
-                return;
-            }
-        } else if let Some(called) = trace.called {
-            reached = called;
+            let took = ended.unwrap_or(end).saturating_duration_since(begun);
+            add(&mut timings.dns, took);
         }
-        let tcp_up = trace.hello.or(trace.connected).unwrap_or(self.header_at);
-        add(
-            &mut timings.connect,
-            tcp_up.saturating_duration_since(reached),
-        );
+        let Some(connecting) = trace.connecting else {
+            return;
+        };
+        let tcp_up = trace.hello.or(trace.connected).unwrap_or(end);
+        let took = tcp_up.saturating_duration_since(connecting);
+        add(&mut timings.connect, took);
         if let Some(hello) = trace.hello {
-            let stood = trace.connected.unwrap_or(self.header_at);
+            let stood = trace.connected.unwrap_or(end);
             add(&mut timings.tls, stood.saturating_duration_since(hello));
         }
         if let Some(stood) = trace.connected {
-            let waited = self.header_at.saturating_duration_since(stood);
-            add(&mut timings.ttfb, waited);
+            add(&mut timings.ttfb, end.saturating_duration_since(stood));
         }
     }
 
     /// One line about the addresses that did not answer while another one did.
-    pub(super) fn remark(&self, host: &str) -> Option<String> {
-        let winner = match &self.outcome {
-            Outcome::Answer(answer) => answer.remote_addr()?.ip(),
-            Outcome::Error(_) | Outcome::Timeout => return None,
+    pub(super) fn remark(&self, route: &Route<'_>) -> Option<String> {
+        let (Outcome::Answer(_), Some(peer), None) = (&self.outcome, self.trace.peer, route.proxy)
+        else {
+            return None;
         };
-        let mut dead = self.dead.clone();
+        let winner = peer.ip();
+        let mut dead = self.trace.attempts.dead().to_vec();
         // The first of a pair is the preferred one; it lost, so it was refused or too late.
-        if let [first, _] = self.trace.tried_now()
+        if let [first, _] = self.trace.attempts.tried_now()
             && *first != winner
-            && !self.trace.wishes.proxied
         {
             dead.push(*first);
         }
@@ -217,7 +285,8 @@ impl Exchange {
             "not every address answers in time"
         };
         Some(format!(
-            "{what}: `{host}` was reached at {winner}, not at {}",
+            "{what}: `{}` was reached at {winner}, not at {}",
+            route.host(),
             list.join(", ")
         ))
     }

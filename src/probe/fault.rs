@@ -2,16 +2,18 @@
 
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use rustix::io::Errno;
 use rustls::pki_types::ServerName;
 
+use super::connection::{Excess, TunnelFault};
+use super::exchange::{Broken, Exchange, Route};
 use super::resolver::has_route;
-use super::trace::Trace;
 use crate::domain::check::FailureKind;
+use crate::domain::failure_meaning::{AT_THE_PROXY, THE_PROXY};
 use crate::domain::text;
-use crate::tls::words;
+use crate::tls::{certificate, words};
 
 /// What went wrong: the kind and one line about it.
 pub(super) type Fault = (FailureKind, String);
@@ -38,20 +40,20 @@ pub(super) fn is_local(error: &io::Error) -> bool {
 struct Found<'a> {
     io: Option<&'a io::Error>,
     tls: Option<&'a rustls::Error>,
-    http: Option<&'a hyper::Error>,
+    excess: Option<Excess>,
 }
 
-fn dig(error: &reqwest::Error) -> Found<'_> {
+fn dig<'a>(error: &'a (dyn Error + 'static)) -> Found<'a> {
     let mut found = Found::default();
-    let mut next: Option<&(dyn Error + 'static)> = error.source();
+    let mut next = Some(error);
     // No chain is this long; a cycle must not hang a check.
     for _ in 0..32 {
         let Some(error) = next else { break };
         next = error.source();
-        if let Some(http) = error.downcast_ref::<hyper::Error>() {
-            found.http.get_or_insert(http);
-        } else if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             found.tls.get_or_insert(tls);
+        } else if let Some(excess) = error.downcast_ref::<Excess>() {
+            found.excess = Some(*excess);
         } else if let Some(io) = error.downcast_ref::<io::Error>() {
             // The innermost one has the system's code.
             if found.io.is_none_or(|known| known.raw_os_error().is_none()) {
@@ -66,57 +68,94 @@ fn dig(error: &reqwest::Error) -> Found<'_> {
 }
 
 /// A request that failed before its header was complete.
-pub(super) fn of_request(error: &reqwest::Error, trace: &Trace, host: &str) -> Fault {
-    if let Some(fault) = &trace.dns_fault {
-        return (fault.kind, fault.detail.clone());
-    }
-    let found = dig(error);
-    if trace.connected.is_some() {
-        of_answer(&found)
-    } else if trace.hello.is_some() {
-        of_handshake(&found, trace, host)
-    } else {
-        of_connection(error, &found, trace, host)
-    }
-}
-
-fn of_connection(error: &reqwest::Error, found: &Found<'_>, trace: &Trace, host: &str) -> Fault {
-    let Some(io) = found.io else {
-        if trace.wishes.proxied {
-            return (FailureKind::ConnectRefused, tunnel_refused(error));
-        }
-        // With https such a name is refused before anybody is asked for it.
-        if trace.dns.is_none() && ServerName::try_from(host).is_err() {
-            let detail = format!(
-                "`{}`: no name that TLS could ask for",
-                text::middle(host, 100)
-            );
-            return (FailureKind::DnsNotFound, detail);
-        }
-        return (FailureKind::Protocol, unforeseen(error));
+pub(super) fn of_request(broken: &Broken, exchange: &Exchange, route: &Route<'_>) -> Fault {
+    let at_the_proxy = |(kind, detail): Fault| match route.proxy {
+        Some(proxy) => (
+            kind,
+            format!("{AT_THE_PROXY}{}: {detail}", authority(proxy)),
+        ),
+        None => (kind, detail),
     };
-    let (kind, detail) = connection_fault(io, trace.tried_now());
-    if trace.wishes.proxied {
-        return (kind, format!("at the proxy: {detail}"));
+    match broken {
+        Broken::Dns(fault) => at_the_proxy((fault.kind, fault.detail.clone())),
+        Broken::Connect(io) => {
+            at_the_proxy(connection_fault(io, exchange.trace.attempts.tried_now()))
+        }
+        Broken::Tunnel(fault) => of_tunnel(fault, route),
+        Broken::Handshake(io) => of_handshake(io, exchange, route),
+        Broken::Request(why) => (
+            FailureKind::Protocol,
+            format!("the request cannot be sent: {}", text::line(why, 150)),
+        ),
+        Broken::Answer(error) => {
+            let fault = of_answer(error);
+            // Without a tunnel it is the proxy that answers.
+            if route.tls.is_none() {
+                at_the_proxy(fault)
+            } else {
+                fault
+            }
+        }
     }
-    (kind, detail)
 }
 
-/// The proxy answered and made no tunnel. Why is told by an error whose type cannot be named.
-fn tunnel_refused(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    let words = innermost.to_string();
-    let refused = "the proxy refuses the tunnel to the site (CONNECT)";
-    match words.strip_prefix("tunnel error: ") {
-        Some("proxy authorization required") => {
-            format!("{refused}: it wants a user name and a password that it knows (407)")
+/// Host and port of a proxy.
+fn authority(proxy: &url::Url) -> String {
+    format!(
+        "{}:{}",
+        text::middle(proxy.host_str().unwrap_or_default(), 100),
+        proxy.port_or_known_default().unwrap_or_default()
+    )
+}
+
+/// The proxy was reached and made no tunnel.
+fn of_tunnel(fault: &TunnelFault, route: &Route<'_>) -> Fault {
+    let proxy = match route.proxy {
+        Some(proxy) => format!("{THE_PROXY}{}", authority(proxy)),
+        None => THE_PROXY.trim_end().to_owned(),
+    };
+    let (kind, what) = match fault {
+        TunnelFault::Refused { code, reason } => {
+            let reason = text::line(reason, 100);
+            let blank = if reason.is_empty() { "" } else { " " };
+            let wish = match code {
+                407 => ": it wants a user name and a password that it knows",
+                _ => "",
+            };
+            (
+                FailureKind::ConnectRefused,
+                format!("refuses the tunnel (CONNECT): {code}{blank}{reason}{wish}"),
+            )
         }
-        None | Some("unsuccessful") => refused.to_owned(),
-        Some(why) => format!("{refused}: {}", text::line(why, 150)),
-    }
+        TunnelFault::NotHttp(begun) => (
+            FailureKind::ConnectRefused,
+            format!(
+                "does not answer in HTTP when it is asked for a tunnel (CONNECT), but `{}`",
+                text::line(begun, 60)
+            ),
+        ),
+        TunnelFault::TooLong => (
+            FailureKind::ConnectRefused,
+            "has an answer without end when it is asked for a tunnel (CONNECT)".to_owned(),
+        ),
+        TunnelFault::Closed => (
+            FailureKind::ConnectRefused,
+            "closed the connection without an answer when it was asked for a tunnel (CONNECT)"
+                .to_owned(),
+        ),
+        TunnelFault::Broken(io) if io.kind() == io::ErrorKind::TimedOut => (
+            FailureKind::ConnectTimeout,
+            "went dead when it was asked for a tunnel (CONNECT)".to_owned(),
+        ),
+        TunnelFault::Broken(io) if is_local(io) => {
+            return connection_fault(io, &[]);
+        }
+        TunnelFault::Broken(_) => (
+            FailureKind::ConnectReset,
+            "reset the connection when it was asked for a tunnel (CONNECT)".to_owned(),
+        ),
+    };
+    (kind, format!("{proxy} {what}"))
 }
 
 /// What the system said about an attempt to connect to one of these addresses.
@@ -168,13 +207,36 @@ fn without_number(io: &io::Error) -> String {
     text::line(words, 200).into_owned()
 }
 
-fn of_handshake(found: &Found<'_>, trace: &Trace, host: &str) -> Fault {
-    if let Some(fault) = &trace.certificate_fault
-        && trace.wishes.verify_tls
-    {
-        return words::certificate(fault, &trace.certificates, host);
+fn of_handshake(io: &io::Error, exchange: &Exchange, route: &Route<'_>) -> Fault {
+    let host = route.host();
+    let (kind, detail) = match &exchange.seen.fault {
+        Some(fault) if route.verify_tls => {
+            words::certificate(fault, &exchange.seen.certificates, host)
+        }
+        _ => (FailureKind::TlsHandshake, broken_handshake(io)),
+    };
+    let is_theirs = |leaf: &[u8]| certificate::is_for(leaf, host.trim_end_matches('.'));
+    let shown = exchange.seen.certificates.first();
+    if is_unspeakable(host) && !shown.is_some_and(|leaf| is_theirs(leaf)) {
+        let detail = format!(
+            "our TLS library takes no name like `{}` (a label begins or ends with a hyphen), and without the name \
+             the server does not serve it: {detail}; browsers and curl may reach the site",
+            text::middle(host, 100)
+        );
+        return (FailureKind::TlsHandshake, detail);
     }
-    let detail = match (found.tls, found.io) {
+    (kind, detail)
+}
+
+/// Whether a host has a name that rustls cannot tell the server.
+fn is_unspeakable(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(['.', ']']);
+    ServerName::try_from(host).is_err()
+}
+
+fn broken_handshake(io: &io::Error) -> String {
+    let found = dig(io);
+    match (found.tls, found.io) {
         (Some(tls), _) => format!("TLS handshake failed: {}", words::handshake(tls)),
         (None, Some(io)) if io.kind() == io::ErrorKind::UnexpectedEof => {
             "the connection was closed during the TLS handshake".to_owned()
@@ -182,27 +244,17 @@ fn of_handshake(found: &Found<'_>, trace: &Trace, host: &str) -> Fault {
         (None, Some(io)) if io.kind() == io::ErrorKind::ConnectionReset => {
             "the connection was reset during the TLS handshake".to_owned()
         }
-        (None, Some(io)) => format!("TLS handshake failed: {}", text::line(&io.to_string(), 200)),
+        (None, Some(io)) => format!("TLS handshake failed: {}", without_number(io)),
         (None, None) => "TLS handshake failed".to_owned(),
-    };
-    (FailureKind::TlsHandshake, detail)
-}
-
-/// Whether the header had too many fields, or was too long.
-pub(super) fn is_header_too_large(error: &reqwest::Error) -> bool {
-    dig(error)
-        .http
-        .is_some_and(hyper::Error::is_parse_too_large)
-}
-
-/// The header is too large for the room that was kept for it, which says nothing about the site.
-pub(super) fn of_our_room() -> Fault {
-    let detail = "the answer has more than 100 header fields; the next check has room for more";
-    (FailureKind::Local, detail.to_owned())
+    }
 }
 
 /// The connection stood; the header did not come whole.
-fn of_answer(found: &Found<'_>) -> Fault {
+fn of_answer(error: &hyper::Error) -> Fault {
+    let found = dig(error);
+    if let Some(excess) = found.excess {
+        return (FailureKind::Protocol, excess.to_string());
+    }
     if let Some(tls) = found.tls {
         return match tls {
             // With TLS 1.3 a server refuses a client only after the client's handshake is done.
@@ -235,30 +287,27 @@ fn of_answer(found: &Found<'_>) -> Fault {
             _ => {}
         }
     }
-    match found.http {
-        Some(http) if http.is_parse_too_large() => (
-            FailureKind::Protocol,
-            "the answer's header is too large".to_owned(),
-        ),
-        Some(http) if http.is_parse() => (
-            FailureKind::Protocol,
-            format!(
-                "no valid HTTP answer: {}",
-                text::line(&http.to_string(), 150)
-            ),
-        ),
-        Some(http) if http.is_user() => (
-            FailureKind::Protocol,
-            format!(
-                "the request cannot be sent: {}",
-                text::line(&http.to_string(), 150)
-            ),
-        ),
-        _ => (
-            FailureKind::ClosedEarly,
-            "the connection was closed before the answer's header was complete".to_owned(),
-        ),
+    if error.is_parse_too_large() {
+        return (FailureKind::Protocol, Excess::Fields.to_string());
     }
+    if error.is_parse() {
+        let words = error.to_string();
+        return (
+            FailureKind::Protocol,
+            format!("no valid HTTP answer: {}", text::line(&words, 150)),
+        );
+    }
+    if error.is_user() {
+        let words = error.to_string();
+        return (
+            FailureKind::Protocol,
+            format!("the request cannot be sent: {}", text::line(&words, 150)),
+        );
+    }
+    (
+        FailureKind::ClosedEarly,
+        "the connection was closed before the answer's header was complete".to_owned(),
+    )
 }
 
 /// How a body broke.
@@ -271,8 +320,11 @@ pub(super) enum BodyFault {
 }
 
 /// A body that failed; `length_told` says whether the header announced its length or chunks.
-pub(super) fn of_body(error: &reqwest::Error, length_told: bool) -> BodyFault {
+pub(super) fn of_body(error: &hyper::Error, length_told: bool) -> BodyFault {
     let found = dig(error);
+    if let Some(excess) = found.excess {
+        return BodyFault::Fault((FailureKind::Protocol, excess.to_string()));
+    }
     let fault = match (found.tls, found.io.map(io::Error::kind)) {
         (None, Some(io::ErrorKind::UnexpectedEof)) if !length_told => return BodyFault::UncleanEnd,
         (Some(tls), _) if !matches!(tls, rustls::Error::AlertReceived(_)) => (
@@ -300,41 +352,37 @@ pub(super) fn of_body(error: &reqwest::Error, length_told: bool) -> BodyFault {
 }
 
 /// The deadline passed before the header was complete: the marks tell in which phase.
-pub(super) fn of_timeout(trace: &Trace, timeout: &str, remote: Option<SocketAddr>) -> Fault {
-    let at = remote
-        .map(|address| format!(" from {address}"))
-        .unwrap_or_default();
+pub(super) fn of_timeout(exchange: &Exchange, route: &Route<'_>, timeout: &str) -> Fault {
+    let trace = &exchange.trace;
+    let proxy = route.proxy.map(authority);
+    let at = match (exchange.remote_addr(route), &proxy) {
+        (Some(address), None) => format!(" from {address}"),
+        _ => String::new(),
+    };
     let within = format!("within the timeout of {timeout}");
-    match trace {
-        _ if trace.connected.is_some() => (
-            FailureKind::TimeoutResponse,
-            format!("connected, but no complete answer{at} {within}"),
-        ),
-        _ if trace.hello.is_some() => (
-            FailureKind::TlsTimeout,
-            format!("no complete TLS handshake{at} {within}"),
-        ),
-        Trace {
-            dns: Some((_, None)),
-            ..
-        } => (
-            FailureKind::DnsTimeout,
-            format!("no answer from the name servers {within}"),
-        ),
-        _ => (
-            FailureKind::ConnectTimeout,
-            format!("no answer to the connection attempt{at} {within}"),
-        ),
+    let (kind, detail) = if trace.connected.is_some() {
+        let fault = format!("connected, but no complete answer{at} {within}");
+        if route.tls.is_some() {
+            return (FailureKind::TimeoutResponse, fault);
+        }
+        (FailureKind::TimeoutResponse, fault)
+    } else if trace.hello.is_some() {
+        let detail = format!("no complete TLS handshake{at} {within}");
+        return (FailureKind::TlsTimeout, detail);
+    } else if let (Some(_), Some(proxy)) = (trace.tunnel, &proxy) {
+        let detail = format!(
+            "{THE_PROXY}{proxy} is connected and does not answer when it is asked for a tunnel (CONNECT) {within}"
+        );
+        return (FailureKind::ConnectTimeout, detail);
+    } else if matches!(trace.dns, Some((_, None))) {
+        let detail = format!("no answer from the name servers {within}");
+        (FailureKind::DnsTimeout, detail)
+    } else {
+        let detail = format!("no answer to the connection attempt{at} {within}");
+        (FailureKind::ConnectTimeout, detail)
+    };
+    match proxy {
+        Some(proxy) => (kind, format!("{AT_THE_PROXY}{proxy}: {detail}")),
+        None => (kind, detail),
     }
-}
-
-/// An error that no rule knows, in its own words.
-pub(super) fn unforeseen(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        words = format!("{words}: {error}");
-        next = error.source();
-    }
-    text::line(&words, 300).into_owned()
 }

@@ -1,7 +1,7 @@
 //! The wire: one check, hop by hop.
 
 mod body;
-mod clients;
+mod connection;
 mod exchange;
 mod fault;
 mod hosts;
@@ -10,8 +10,7 @@ mod known;
 mod prober;
 mod request;
 mod resolver;
+mod shared;
 mod system_dns;
-mod tls;
-mod trace;
 
 pub use prober::{ProbeSetupError, Prober};

@@ -1,19 +1,20 @@
 //! Follows one check from its first DNS query to the last byte of its last answer.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use reqwest::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 use url::Url;
 
 use super::body::{self, Body, Wanted};
-use super::clients::{Clients, Kind, Room};
-use super::exchange::{Exchange, Outcome, add, exchange};
+use super::connection::{Reply, wire_bytes_max};
+use super::exchange::{Exchange, Outcome, Route, add, exchange};
 use super::fault::{self, Fault};
 use super::jar::Jar;
 use super::request::assemble;
-use super::trace::Wishes;
+use super::shared::Shared;
 use crate::clock;
 use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
 use crate::domain::probe::{Answer, End, Hop, Probe};
@@ -25,7 +26,7 @@ use crate::policy::private::is_private;
 use crate::policy::proxy::proxy_for;
 use crate::policy::redirect::{self, Next, Request, Seen};
 use crate::policy::retry_after;
-use crate::tls::{certificate, words};
+use crate::tls::{self, certificate, words};
 
 /// A Location is recorded up to this many characters.
 const LOCATION_CHARS_MAX: usize = 8 * 1024;
@@ -33,56 +34,36 @@ const LOCATION_CHARS_MAX: usize = 8 * 1024;
 /// Why no prober can be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeSetupError {
-    /// The TLS parts or the HTTP client could not be built.
-    #[error("set up the HTTP client: {0}")]
-    Client(String),
+    /// TLS could not be set up.
+    #[error("set up TLS: {0}")]
+    Tls(String),
 }
 
-/// Everything checks share: trust anchors, name servers, clients. One for the whole process.
+/// Everything checks share: trust anchors, name servers. One for the whole process.
 #[derive(Debug, Clone)]
-pub struct Prober(Arc<Clients>);
+pub struct Prober(Arc<Shared>);
 
 impl Prober {
-    /// Reads the system's trust anchors and builds the client.
+    /// Reads the system's trust anchors.
     ///
     /// # Errors
-    /// When the TLS parts or the client cannot be built.
+    /// When TLS cannot be set up.
     pub fn new(dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
-        Self::with(dns, Room::Always)
-    }
-
-    /// As [`Self::new`], for sites by the ten thousand: there is room for an answer with more than 100 header fields
-    /// only where the host has shown one. The check that finds it out says `unknown`, for the limit is ours.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn for_many(dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
-        Self::with(dns, Room::For(Arc::default()))
-    }
-
-    /// The same with other name servers, and trust anchors read again. What was learned of hosts is kept.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn renewed(&self, dns: &DnsSettings) -> Result<Self, ProbeSetupError> {
-        Self::with(dns, self.0.room.clone())
-    }
-
-    fn with(dns: &DnsSettings, room: Room) -> Result<Self, ProbeSetupError> {
-        Clients::new(dns, room)
-            .map(|clients| Self(Arc::new(clients)))
-            .map_err(ProbeSetupError::Client)
+        Shared::new(dns)
+            .map(|shared| Self(Arc::new(shared)))
+            .map_err(ProbeSetupError::Tls)
     }
 
     /// Runs one check within the target's timeout. Never fails: whatever goes wrong is what it saw.
     pub async fn run(&self, target: &Target, started: Timestamp) -> Probe {
         let begun = clock::tick();
         let mut journey = Journey {
-            clients: &self.0,
+            shared: &self.0,
             target,
             started,
             begun,
             deadline: begun + target.timeout,
+            alarm: Box::pin(sleep_until(begun + target.timeout)),
             timings: Timings::default(),
             redirects: Vec::new(),
             certificate: None,
@@ -105,11 +86,13 @@ impl Prober {
 
 /// One check on its way.
 struct Journey<'a> {
-    clients: &'a Clients,
+    shared: &'a Shared,
     target: &'a Target,
     started: Timestamp,
     begun: Instant,
     deadline: Instant,
+    /// Rings at the deadline.
+    alarm: Pin<Box<Sleep>>,
     timings: Timings,
     redirects: Vec<Hop>,
     certificate: Option<Certificate>,
@@ -148,49 +131,39 @@ impl Journey<'_> {
             return Step::Arrived(end);
         }
         let proxy = proxy_for(&target.proxy, &request.url);
-        let host = request.url.host_str().unwrap_or_default();
-        let roomy = self.clients.may_need_room(host);
-        let client = self.clients.get(Kind {
-            proxy,
-            ca_pem: target.ca_pem.as_ref(),
-            identity: target
-                .client_certificate
-                .as_ref()
-                .filter(|_| request.keeps_credentials),
-            roomy,
-        });
-        let client = match client {
-            Ok(client) => client,
+        let tls = match self.tls(request) {
+            Ok(tls) => tls,
             Err(detail) => {
                 return Step::Arrived(self.failed(request, (FailureKind::Local, detail), None));
             }
         };
-        let wishes = Wishes {
+        let route = Route {
+            url: &request.url,
+            proxy,
+            tls: tls.as_deref(),
             ip_version: target.ip_version,
             verify_tls: target.verify_tls,
             public_only: *from_public && !target.allow_private_redirect && proxy.is_none(),
-            proxied: proxy.is_some(),
+            bytes_max: wire_bytes_max(target.max_body),
             deadline: self.deadline,
         };
-        let mut exchange = exchange(&client, || assemble(target, request, &cookies), wishes).await;
+        let proxy_that_answers = proxy.filter(|_| tls.is_none());
+        let assembled = || assemble(target, request, &cookies, proxy_that_answers);
+        let alarm = self.alarm.as_mut();
+        let mut exchange = exchange(&self.shared.resolver, route, assembled, alarm).await;
         exchange.add_phases(&mut self.timings);
-        self.note(request, &exchange);
-        let remote = remote_addr(&exchange, request, proxy.is_some());
+        self.note(&route, &exchange);
+        let remote = exchange.remote_addr(&route);
         let outcome = std::mem::replace(&mut exchange.outcome, Outcome::Timeout);
         let answer = match outcome {
             Outcome::Answer(answer) => answer,
-            // Asking again at once would be a request more than the site was promised.
-            Outcome::Error(error) if !roomy && fault::is_header_too_large(&error) => {
-                self.clients.make_room(host);
-                return Step::Arrived(self.failed(request, fault::of_our_room(), remote));
-            }
-            Outcome::Error(error) => {
-                let fault = fault::of_request(&error, &exchange.trace, host);
+            Outcome::Broken(broken) => {
+                let fault = fault::of_request(&broken, &exchange, &route);
                 return Step::Arrived(self.failed(request, fault, remote));
             }
             Outcome::Timeout => {
                 let timeout = Exact(target.timeout).to_string();
-                let fault = fault::of_timeout(&exchange.trace, &timeout, remote);
+                let fault = fault::of_timeout(&exchange, &route, &timeout);
                 return Step::Arrived(self.failed(request, fault, remote));
             }
         };
@@ -238,14 +211,24 @@ impl Journey<'_> {
         None
     }
 
+    /// TLS for a request, if it needs any.
+    fn tls(&self, request: &Request) -> Result<Option<Arc<tls::Kind>>, String> {
+        if request.url.scheme() != "https" {
+            return Ok(None);
+        }
+        let own = self.target.client_certificate.as_ref();
+        let identity = own.filter(|_| request.keeps_credentials);
+        let kind = self.shared.tls(self.target.ca_pem.as_ref(), identity)?;
+        Ok(Some(kind))
+    }
+
     /// Keeps the certificate and what is worth a remark.
-    fn note(&mut self, request: &Request, exchange: &Exchange) {
-        let trace = &exchange.trace;
-        let host = request.url.host_str().unwrap_or_default();
-        if !trace.certificates.is_empty() {
-            let read = match trace.certificate_fault {
-                None => self.clients.known.read(&trace.certificates),
-                Some(_) => certificate::read(&trace.certificates, false),
+    fn note(&mut self, route: &Route<'_>, exchange: &Exchange) {
+        let seen = &exchange.seen;
+        if !seen.certificates.is_empty() {
+            let read = match seen.fault {
+                None => self.shared.known.read(&seen.certificates),
+                Some(_) => certificate::read(&seen.certificates, false),
             };
             self.certificate = read.map(|certificate| Certificate {
                 subject: self.masked(certificate.subject),
@@ -253,14 +236,14 @@ impl Journey<'_> {
                 ..certificate
             });
         }
-        if let Some(fault) = &trace.certificate_fault
-            && !trace.wishes.verify_tls
+        if let Some(fault) = &seen.fault
+            && !route.verify_tls
         {
-            let (_, detail) = words::certificate(fault, &trace.certificates, host);
+            let (_, detail) = words::certificate(fault, &seen.certificates, route.host());
             let remark = format!("certificate fault let pass (verify_tls = false): {detail}");
             self.remarks.push(self.masked(remark));
         }
-        if let Some(remark) = exchange.remark(host) {
+        if let Some(remark) = exchange.remark(route) {
             self.remarks.push(self.masked(remark));
         }
     }
@@ -268,12 +251,12 @@ impl Journey<'_> {
     async fn judge_header(
         &mut self,
         request: &Request,
-        answer: reqwest::Response,
+        answer: Box<Reply>,
         exchange: &Exchange,
         remote: Option<SocketAddr>,
     ) -> Step {
-        let status = answer.status().as_u16();
-        let headers = answer.headers();
+        let status = answer.head.status.as_u16();
+        let headers = &answer.head.headers;
         if self.target.cookies {
             let set = headers.get_all(SET_COOKIE).iter();
             self.jar
@@ -333,7 +316,7 @@ impl Journey<'_> {
     async fn read_answer(
         &mut self,
         request: &Request,
-        mut answer: reqwest::Response,
+        mut answer: Box<Reply>,
         mut hop: Hop,
         exchange: &Exchange,
     ) -> End {
@@ -347,7 +330,7 @@ impl Journey<'_> {
             (Body::default(), None)
         } else {
             let timeout = Exact(target.timeout).to_string();
-            body::read(&mut answer, wanted, self.deadline, &timeout).await
+            body::read(&mut answer, wanted, self.alarm.as_mut(), &timeout).await
         };
         let ended = clock::tick();
         add(
@@ -377,21 +360,15 @@ impl Journey<'_> {
         }
     }
 
-    fn answer(
-        &self,
-        request: &Request,
-        answer: &reqwest::Response,
-        hop: Hop,
-        body: Body,
-    ) -> Answer {
-        let headers = answer.headers();
+    fn answer(&self, request: &Request, answer: &Reply, hop: Hop, body: Body) -> Answer {
+        let headers = &answer.head.headers;
         let now = self.started.plus(self.begun.elapsed());
         let has_credentials = !self.target.headers.is_empty()
             || self.target.credentials != crate::domain::target::Credentials::None
             || self.target.client_certificate.is_some();
         Answer {
             hop,
-            http_version: match answer.version() {
+            http_version: match answer.head.version {
                 reqwest::Version::HTTP_10 => HttpVersion::Http10,
                 _ => HttpVersion::Http11,
             },
@@ -446,16 +423,4 @@ fn recorded(raw: &str) -> String {
         .filter(|url| !url.username().is_empty() || url.password().is_some())
         .map(|url| mask::without_userinfo(&url));
     text::middle(starred.as_deref().unwrap_or(raw), LOCATION_CHARS_MAX).into_owned()
-}
-
-/// The address a request went to: known from the connection, else from the attempts, else from a
-/// URL that names it. Behind a proxy only the connection's counts.
-fn remote_addr(exchange: &Exchange, request: &Request, proxied: bool) -> Option<SocketAddr> {
-    let port = request.url.port_or_known_default();
-    let known = exchange.remote_addr(port.filter(|_| !proxied));
-    known.or_else(|| match request.url.host()? {
-        url::Host::Ipv4(address) if !proxied => Some(SocketAddr::new(address.into(), port?)),
-        url::Host::Ipv6(address) if !proxied => Some(SocketAddr::new(address.into(), port?)),
-        _ => None,
-    })
 }

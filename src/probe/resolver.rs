@@ -11,14 +11,12 @@ use std::time::Duration;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
-use reqwest::dns::{Addrs, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::is_local;
 use super::system_dns::{Server, SystemDns};
-use super::trace::mark;
 use crate::clock;
 use crate::domain::check::FailureKind;
 use crate::domain::target::{DnsSettings, IpVersion};
@@ -80,60 +78,18 @@ impl Resolver {
     }
 }
 
-impl Resolve for Resolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move {
-            if let Some(next) = mark(|trace| trace.has_more().then(|| hand_out(trace))).flatten() {
-                // A later attempt at the addresses that one lookup gave.
-                return Ok(next);
-            }
-            let begun = clock::tick();
-            let wishes = mark(|trace| {
-                trace.dns = Some((begun, None));
-                trace.wishes.clone()
-            });
-            let (version, public_only, deadline) = match &wishes {
-                Some(wishes) => (wishes.ip_version, wishes.public_only, wishes.deadline),
-                None => (IpVersion::Any, false, begun + shared.timeout),
-            };
-            let found = shared.addresses(name.as_str(), version, deadline).await;
-            let found = found.and_then(|all| usable(name.as_str(), all, public_only));
-            let done = clock::tick();
-            mark(|trace| {
-                trace.dns = Some((begun, Some(done)));
-                match found {
-                    Ok(addresses) => {
-                        trace.addresses = Some(addresses);
-                        Ok(hand_out(trace))
-                    }
-                    Err(fault) => {
-                        trace.dns_fault = Some(fault.clone());
-                        Err(fault.into())
-                    }
-                }
-            })
-            .unwrap_or_else(|| Err("a lookup outside of a check".into()))
-        })
+impl Resolver {
+    /// The addresses of a name in the order of the attempts.
+    pub(super) async fn lookup(
+        &self,
+        name: &str,
+        version: IpVersion,
+        public_only: bool,
+        deadline: Instant,
+    ) -> Result<Vec<IpAddr>, DnsFault> {
+        let all = self.0.addresses(name, version, deadline).await?;
+        usable(name, all, public_only)
     }
-}
-
-/// The next of each family, so that one attempt is a race of two at most; all of them for a proxy,
-/// whose tunnel has no mark of its own.
-fn hand_out(trace: &mut super::trace::Trace) -> Addrs {
-    let all = trace.addresses.as_deref().unwrap_or_default();
-    let left = &all[trace.spent.min(all.len())..];
-    trace.given = match left {
-        _ if trace.wishes.proxied => left.len(),
-        [first, second, ..] if first.is_ipv6() != second.is_ipv6() => 2,
-        [] => 0,
-        [_, ..] => 1,
-    };
-    let given: Vec<SocketAddr> = left[..trace.given]
-        .iter()
-        .map(|address| SocketAddr::new(*address, 0))
-        .collect();
-    Box::new(given.into_iter())
 }
 
 /// Orders addresses for the attempts (6, 4, 6, 4, ...), without those that may not or cannot be used.

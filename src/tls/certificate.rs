@@ -93,7 +93,7 @@ pub(super) fn check_dates(der: &[u8], now: UnixTime) -> Result<(), webpki::Error
 }
 
 /// Whether one of a certificate's DNS names is this one, a wildcard for its first label included.
-pub(super) fn is_for(der: &[u8], host: &str) -> bool {
+pub fn is_for(der: &[u8], host: &str) -> bool {
     let Some(cert) = parse(der) else { return false };
     let Ok(Some(names)) = cert.subject_alternative_name() else {
         return false;

@@ -12,5 +12,4 @@ pub use anchors::{SystemAnchors, Trust};
 pub use config::{Basis, Handshake, Kind, client_config};
 pub use provider::provider;
 pub use recorder::{Recorder, Seen};
-pub(crate) use recorder::{look, or_let_pass};
 pub use verify::{Fault, Parts, Path, verify};

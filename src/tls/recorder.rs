@@ -109,7 +109,7 @@ impl ServerCertVerifier for Recorder {
 }
 
 /// Verifies, and keeps what a person wants to see.
-pub(crate) fn look(
+fn look(
     parts: Parts<'_>,
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
@@ -134,7 +134,7 @@ pub(crate) fn look(
 
 /// Without verification a certificate that cannot even be read is let pass: whoever sits between could have shown
 /// one of his own.
-pub(crate) fn or_let_pass(
+fn or_let_pass(
     outcome: Result<HandshakeSignatureValid, rustls::Error>,
     must_hold: bool,
 ) -> Result<HandshakeSignatureValid, rustls::Error> {

@@ -372,7 +372,7 @@ fn hint(view: &CheckView<'_>) -> Option<String> {
             None => format!("`sitewatch explain {status}` says what its class means."),
         });
     }
-    let explained = failure_meaning::of(failure.kind);
+    let explained = failure_meaning::of_failure(failure.kind, &failure.detail);
     Some(format!(
         "{} Look at: {}.",
         explained.meaning, explained.advice

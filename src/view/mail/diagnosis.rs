@@ -26,7 +26,7 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
             None => (Class::of(code).meaning(), Class::of(code).side(), ""),
         },
         (kind, _) => {
-            let explained = failure_meaning::of(kind);
+            let explained = failure_meaning::of_failure(kind, &cause.failure.detail);
             (explained.meaning, explained.side, explained.advice)
         }
     };
