@@ -143,6 +143,12 @@ pub struct DaemonStatus {
     pub up_s: Option<u64>,
     /// The configuration in force.
     pub config: PathBuf,
+    /// The database that it names.
+    #[serde(default)]
+    pub database: PathBuf,
+    /// That files of it were taken away, while they are.
+    #[serde(default)]
+    pub files: Option<String>,
     /// When that was read.
     pub configured_at: Timestamp,
     /// Monitors scheduled.
@@ -171,6 +177,9 @@ pub struct DaemonStatus {
     /// That the pings of the heartbeat are not heard, while they are not.
     #[serde(default)]
     pub heartbeat: Option<String>,
+    /// What is worth knowing of it and is no trouble, a sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What is wrong with the daemon itself, a sentence each.
     pub troubles: Vec<String>,
     /// The one line of the unit's status.

@@ -25,4 +25,6 @@ pub struct Used {
     pub file: Option<PathBuf>,
     /// The database.
     pub database: PathBuf,
+    /// The daemon's control socket, where it is known.
+    pub control_socket: Option<PathBuf>,
 }

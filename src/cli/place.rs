@@ -9,6 +9,7 @@ use super::error::CliError;
 use super::output;
 use crate::clock;
 use crate::config::{self, Config};
+use crate::control::{self, Answer, Request};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::store::error::StoreError;
 use crate::store::monitors::StoredMonitor;
@@ -48,6 +49,7 @@ pub fn config(context: &mut Context) -> Result<Config, CliError> {
     context.used = Some(Used {
         file: Some(config.file.clone()),
         database: config.daemon.database.clone(),
+        control_socket: Some(config.daemon.control_socket.clone()),
     });
     Ok(config)
 }
@@ -189,6 +191,7 @@ impl Place {
         Used {
             file: self.file.clone(),
             database: self.database.clone(),
+            control_socket: self.control_socket.clone(),
         }
     }
 }
@@ -196,6 +199,9 @@ impl Place {
 /// A fault of the database with the file it is about, and with what to do where that is not plain.
 pub fn troubled(error: &StoreError, used: &Used) -> String {
     let database = used.database.display();
+    if let Some(said) = taken_away(error, used) {
+        return said;
+    }
     let by = match &used.file {
         Some(file) if matches!(error, StoreError::Missing { .. }) => {
             format!("\n  the configuration is {}", file.display())
@@ -215,6 +221,47 @@ pub fn troubled(error: &StoreError, used: &Used) -> String {
         false => String::new(),
     };
     format!("{error}{by}{advice}")
+}
+
+/// What the running daemon says of a database that is not where it should be, or not what it should be.
+fn taken_away(error: &StoreError, used: &Used) -> Option<String> {
+    match error {
+        StoreError::Missing { .. }
+        | StoreError::Removed { .. }
+        | StoreError::Directory { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::Link { .. }
+        | StoreError::Damaged(_)
+        | StoreError::Io(_)
+        | StoreError::File { .. } => {}
+        StoreError::Denied { .. }
+        | StoreError::Log { .. }
+        | StoreError::Locked { .. }
+        | StoreError::Newer { .. }
+        | StoreError::Older { .. }
+        | StoreError::Full
+        | StoreError::ReadOnly
+        | StoreError::Busy
+        | StoreError::Sql(_) => return None,
+    }
+    let socket = used.control_socket.as_deref()?;
+    let Ok(Answer::Daemon(daemon)) =
+        control::ask_within(socket, &Request::Status, control::STATUS_WAIT)
+    else {
+        return None;
+    };
+    let what = match (daemon.files, error) {
+        (Some(files), _) => files,
+        (None, StoreError::Missing { .. }) if daemon.database == used.database => {
+            "the database was removed or renamed while the daemon runs".to_owned()
+        }
+        (None, _) => return None,
+    };
+    Some(format!(
+        "open `{}`: {what}; the daemon (process {}) goes on, its log and the [TROUBLE database] mail say more",
+        used.database.display(),
+        daemon.pid
+    ))
 }
 
 /// Says that names are unknown, each with the one that is near.

@@ -60,6 +60,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     context.used = Some(Used {
         file: Some(new.file.clone()),
         database: new.daemon.database.clone(),
+        control_socket: Some(new.daemon.control_socket.clone()),
     });
     let clock = Clock {
         zone: new.daemon.timezone.clone(),

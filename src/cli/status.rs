@@ -234,6 +234,7 @@ impl Daemon {
                     1 => parts.push("1 line of the log was lost".to_owned()),
                     lost => parts.push(format!("{lost} lines of the log were lost")),
                 }
+                parts.extend(status.notes.iter().cloned());
                 let up = status
                     .up_s
                     .map_or_else(|| clock.now.since(status.started_at), Duration::from_secs);

@@ -22,6 +22,23 @@ const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
 /// A part that says nothing for this long is stuck, also where no watchdog asks.
 const SILENT_AT_MOST: Duration = Duration::from_secs(60);
 
+/// That files of ours were taken away is remembered against us for this long, also where all was mended at once: what
+/// did it may come back.
+const FILES_REMEMBERED_FOR: Duration = Duration::from_secs(60);
+
+/// Whoever looks at `status` within this time reads of it.
+const FILES_SHOWN_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// What is worth knowing of the daemon and is no trouble, a sentence each.
+pub fn notes(health: &Health) -> Vec<String> {
+    let shown = FILES_REMEMBERED_FOR..FILES_SHOWN_FOR;
+    let files = health
+        .files()
+        .filter(|(_, over)| over.is_some_and(|over| shown.contains(&over)))
+        .map(|(text, _)| text);
+    files.into_iter().chain(health.config_changed()).collect()
+}
+
 /// What is wrong with the daemon, a sentence each; nothing: it is healthy, the heartbeat may ping.
 ///
 /// All of it is measured by the clock that neither steps nor stands still: that the time was set, or that the machine
@@ -42,6 +59,11 @@ pub fn troubles(health: &Health) -> Vec<String> {
             "the database has taken no write for {}",
             Human(unwritten)
         ));
+    }
+    if let Some((text, over)) = health.files()
+        && over.is_none_or(|over| over < FILES_REMEMBERED_FOR)
+    {
+        troubles.push(text);
     }
     let (waits, refused) = health.mail_ages();
     if let Some(waits) = waits.filter(|waits| *waits > MAIL_WAITS_AT_MOST) {

@@ -1,10 +1,13 @@
 //! How the daemon itself is doing: counters that everybody writes without a lock and that the
 //! watchdog, the heartbeat, the status line and `/metrics` read.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::recorder_files::FilesTrouble;
 use crate::domain::monitor::MonitorName;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::pause::Pause;
@@ -95,6 +98,11 @@ pub struct Health {
     heartbeat_trouble: Mutex<Option<String>>,
     mail_pause: Mutex<Option<Pause>>,
     states: Mutex<States>,
+    /// With when it was over, by the clock that neither steps nor stands still.
+    files: Mutex<Option<(FilesTrouble, Duration)>>,
+    config_changed: Mutex<Option<String>>,
+    database: Mutex<Option<PathBuf>>,
+    moves: AtomicU64,
 }
 
 /// How many monitors are in which state, as the recorder last saw them.
@@ -215,6 +223,10 @@ impl Health {
             heartbeat_trouble: Mutex::default(),
             mail_pause: Mutex::default(),
             states: Mutex::default(),
+            files: Mutex::default(),
+            config_changed: Mutex::default(),
+            database: Mutex::default(),
+            moves: AtomicU64::new(0),
         };
         for part in Part::ALL {
             health.beat(part);
@@ -343,6 +355,57 @@ impl Health {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone()
+    }
+
+    /// The recorder tells whether files of the database were taken away.
+    pub fn set_files(&self, trouble: Option<&FilesTrouble>) {
+        let mut known = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().map(|(known, _)| known) != trouble {
+            let lived = self.standstill.lived();
+            *known = trouble.cloned().map(|trouble| (trouble, lived));
+        }
+    }
+
+    /// Whether files of the database were taken away, and if all is where it belongs again, for how long.
+    pub fn files(&self) -> Option<(String, Option<Duration>)> {
+        let known = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let (trouble, since) = known.as_ref()?;
+        let over = self.standstill.lived().saturating_sub(*since);
+        Some((trouble.text.clone(), trouble.is_over.then_some(over)))
+    }
+
+    /// Whether the configuration on the disk is another than the one in force, in a sentence.
+    pub fn set_config_changed(&self, sentence: Option<String>) {
+        *self
+            .config_changed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = sentence;
+    }
+
+    /// Whether the configuration on the disk is another than the one in force.
+    pub fn config_changed(&self) -> Option<String> {
+        let known = self
+            .config_changed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+
+    /// The database was written anew, at this place: whoever reads it opens it again.
+    pub fn database_moved(&self, place: &Path) {
+        *self.database.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.to_owned());
+        self.moves.fetch_add(1, Release);
+    }
+
+    /// How often it was written anew.
+    pub fn database_moves(&self) -> u64 {
+        self.moves.load(Acquire)
+    }
+
+    /// Where it is; at the start it is where the configuration says.
+    pub fn database_at(&self, configured: &Path) -> PathBuf {
+        let moved = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        moved.clone().unwrap_or_else(|| configured.to_owned())
     }
 
     /// The recorder tells how many monitors are in which state.

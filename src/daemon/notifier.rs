@@ -14,13 +14,14 @@ use super::health::{Health, Part};
 use super::notifier_desk::{Desk, Task};
 use super::notifier_letter::{Letter, Writer};
 use super::notifier_trial::no_email;
+use super::notifier_urgent::{Urgent, Way};
 use super::recorder_entry::{Entry, Reply};
 use super::recorder_queue::Door;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Answer;
 use crate::domain::address::Address;
-use crate::domain::notice::MailKind;
+use crate::domain::notice::{Letter as OutboxLetter, MailKind};
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::SmtpSetupError;
@@ -49,6 +50,7 @@ pub struct Handle(mpsc::UnboundedSender<Message>);
 
 enum Message {
     Wake,
+    Urgent(OutboxLetter),
     Reconfigure(Arc<Config>),
     Test(Vec<String>, oneshot::Sender<Answer>),
     Retry(oneshot::Sender<Answer>),
@@ -59,6 +61,11 @@ impl Handle {
     /// Something about mails was written: look again.
     pub fn wake(&self) {
         let _ = self.0.send(Message::Wake);
+    }
+
+    /// Sends a letter now, past the outbox.
+    pub fn send_at_once(&self, letter: OutboxLetter) {
+        let _ = self.0.send(Message::Urgent(letter));
     }
 
     /// Another configuration is in force; a pause ends.
@@ -121,6 +128,7 @@ pub fn start_by(
         office: Arc::new(Office {
             board,
             host: host(),
+            health: Arc::clone(&health),
             clock,
             started_at: clock.now(),
             reader: Mutex::new(None),
@@ -131,6 +139,7 @@ pub fn start_by(
         health,
         desk: Desk::new(pause),
         deliveries: JoinSet::new(),
+        urgent: Urgent::default(),
     };
     (Handle(sender), tokio::spawn(notifier.run(messages)))
 }
@@ -167,7 +176,9 @@ struct Office {
     board: Board,
     host: String,
     started_at: Timestamp,
-    reader: Mutex<Option<Reader>>,
+    health: Arc<Health>,
+    /// With how often the database had been written anew when it was opened.
+    reader: Mutex<Option<(Reader, u64)>>,
 }
 
 impl Office {
@@ -177,10 +188,13 @@ impl Office {
         query: impl FnOnce(&Reader) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        if reader.is_none() {
-            *reader = Some(Reader::open(&config.daemon.database)?);
-        }
-        let result = query(reader.as_ref().expect("it was opened above"));
+        let moves = self.health.database_moves();
+        let open = match reader.take() {
+            Some((open, opened)) if opened == moves => open,
+            Some(_) | None => Reader::open(&self.health.database_at(&config.daemon.database))?,
+        };
+        let (open, _) = reader.insert((open, moves));
+        let result = query(open);
         if result.is_err() {
             // Opened anew the next time: the file may have been replaced.
             *reader = None;
@@ -197,6 +211,7 @@ struct Notifier {
     health: Arc<Health>,
     desk: Desk,
     deliveries: JoinSet<Delivery>,
+    urgent: Urgent,
 }
 
 /// How one mail fared.
@@ -246,11 +261,13 @@ impl Notifier {
                 wake_at = self.look().await;
                 look = false;
             }
+            self.urgent_step(now);
             self.health.beat(Part::Notifier);
             tokio::select! {
                 message = messages.recv() => match message {
                     None => return,
                     Some(Message::Wake) => look = true,
+                    Some(Message::Urgent(letter)) => self.urgent.push(letter, now),
                     Some(Message::Reconfigure(config)) => {
                         self.reconfigure(config);
                         look = true;
@@ -272,8 +289,31 @@ impl Notifier {
                     }
                     look = true;
                 }
+                Some((item, outcome)) = self.urgent.next() => {
+                    let now = self.office.clock.now();
+                    if let Some((urgent, way)) = self.urgent_way() {
+                        urgent.delivered(item, outcome, &way, now);
+                    }
+                }
                 () = tokio::time::sleep(BEAT_EVERY) => {}
             }
+        }
+    }
+
+    fn urgent_way(&mut self) -> Option<(&mut Urgent, Way<'_>)> {
+        let way = Way {
+            config: &self.config,
+            mailer: self.mailer.as_ref()?,
+            host: &self.office.host,
+            door: &self.door,
+            health: &self.health,
+        };
+        Some((&mut self.urgent, way))
+    }
+
+    fn urgent_step(&mut self, now: Timestamp) {
+        if let Some((urgent, way)) = self.urgent_way() {
+            urgent.step(&way, now);
         }
     }
 

@@ -312,6 +312,10 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         started_at: health.started_at,
         up_s: Some(health.up().as_secs()),
         config: running.file.clone(),
+        database: force.config.daemon.database.clone(),
+        files: health
+            .files()
+            .and_then(|(text, over)| over.is_none().then_some(text)),
         configured_at: force.since,
         monitors: health.monitors.load(Relaxed),
         in_flight: health.in_flight.load(Relaxed),
@@ -324,6 +328,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         blind: fitness::blind(health, now),
         log_lines_lost: logging::lost(),
         heartbeat: fitness::heartbeat(health),
+        notes: fitness::notes(health),
         troubles: fitness::troubles(health),
         line: running.line(now),
     }

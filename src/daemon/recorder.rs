@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use super::board::Board;
 use super::events;
+use super::recorder_alarm::Alarm;
 use super::recorder_enroll::origin;
 use super::recorder_entry::{Enrolled, Entry, Outcome, Turn, Upkeep, UpkeepWork};
+use super::recorder_files::Files;
 use super::recorder_roster::Slot;
 use super::recorder_staged::{Deed, Origin, Staged};
 use crate::config::Config;
@@ -64,6 +66,8 @@ pub struct Recorder {
     pub(super) stopped: bool,
     /// How long the newest transaction took, until somebody asks.
     pub(super) commit_took: Option<Duration>,
+    pub(super) alarm: Alarm,
+    pub(super) files: Files,
 }
 
 /// The database takes no writes.
@@ -92,6 +96,8 @@ impl Recorder {
         let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
         let blind = blind::get(store.outbox())?;
         let mut recorder = Self {
+            alarm: Alarm::default(),
+            files: Files::at(store.path()),
             origin: origin(&store, &config),
             store,
             config: Arc::clone(&config),
@@ -221,7 +227,9 @@ impl Recorder {
                 drop(self.upkeep.remove(0));
             }
         }
+        self.tell_of_disk(now);
         Outcome {
+            letters: std::mem::take(&mut self.alarm.letters),
             turns: std::mem::take(&mut self.turns),
             mails,
             committed: self.staged.is_empty(),

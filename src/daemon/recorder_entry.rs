@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::domain::address::Address;
 use crate::domain::check::{Check, Verdict};
 use crate::domain::monitor::{MonitorId, MonitorName};
-use crate::domain::notice::Notice;
+use crate::domain::notice::{Letter, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::connectivity::BlindTime;
 use crate::policy::monitor::Order;
@@ -185,8 +185,10 @@ pub struct Enrolled {
 }
 
 /// What the recorder wants of the scheduler and the notifier.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Outcome {
+    /// For the notifier: what leaves past the outbox.
+    pub letters: Vec<Letter>,
     /// For the scheduler, in order.
     pub turns: Vec<Turn>,
     /// Whether mails were queued, dropped or written about: the notifier looks again.

@@ -197,7 +197,7 @@ fn told(batch: &Batch<'_>, incidents: &[IncidentKey]) -> Result<Vec<Address>, St
 }
 
 /// The Message-ID of a decision: deciding it again after a crash makes the same one.
-fn id_of(notice: &Notice, origin: &Origin) -> String {
+pub(super) fn id_of(notice: &Notice, origin: &Origin) -> String {
     let monitor = notice.about.as_ref().map_or(0, |about| about.monitor.0);
     let moment = notice.decided_at.as_ms();
     let incident = notice.news.incident();
@@ -207,6 +207,7 @@ fn id_of(notice: &Notice, origin: &Origin) -> String {
         News::Degraded { reason, .. } => reason.as_str().to_owned(),
         News::CertificateExpiring { step, .. } => step.as_secs().to_string(),
         News::Trouble { what, .. } => what.clone(),
+        News::Back { what, .. } => format!("back {what}"),
         News::Blind { from, .. } | News::Report { from, .. } => from.as_ms().to_string(),
         News::Down { .. }
         | News::StillDown { .. }

@@ -181,14 +181,19 @@ impl Recorder {
     }
 
     pub(super) fn say(&mut self, notice: Notice, to: Option<Vec<Address>>, now: Timestamp) {
-        let default = self.config.email.as_ref().map(|email| email.to.clone());
         let deed = Deed::Say {
             notice: Box::new(notice),
             to: Recipients::Configured,
-            configured: to.or(default).unwrap_or_default(),
+            configured: to.unwrap_or_else(|| self.default_recipients()),
         };
         self.staged.deed(deed, now);
         self.staged.urgent = true;
+    }
+
+    /// Who is told of what is about many or about us.
+    pub(super) fn default_recipients(&self) -> Vec<Address> {
+        let email = self.config.email.as_ref();
+        email.map(|email| email.to.clone()).unwrap_or_default()
     }
 
     /// One step of one monitor, and of whoever depends on what it changed.

@@ -12,6 +12,7 @@ use super::board::Board;
 use super::health::{Health, Part, States};
 use super::recorder::Recorder;
 use super::recorder_entry::Outcome;
+use super::recorder_files::LOOK_EVERY;
 use super::recorder_queue::{Door, Queue};
 use crate::clock;
 use crate::domain::timestamp::Timestamp;
@@ -64,6 +65,7 @@ fn run(
     let board = recorder.board();
     let mut states_at: Option<Instant> = None;
     let mut written_at = clock::tick();
+    let mut looked_at = clock::tick();
     loop {
         let now = clock::now();
         let due = recorder.wake_at().map(|at| at.since(now));
@@ -91,6 +93,17 @@ fn run(
         }
         if outcome != Outcome::default() {
             tell(outcome);
+        }
+        if recorder.stopped() || tick.duration_since(looked_at) >= LOOK_EVERY {
+            looked_at = tick;
+            let mut alive = || health.beat(Part::Recorder);
+            if recorder.look_after_files(recorder.stopped(), now, &mut alive) {
+                health.database_moved(recorder.database());
+            }
+            health.set_files(recorder.files_trouble());
+            if recorder.stopped() {
+                recorder.keep_letters(now);
+            }
         }
         let given_up = door.given_up() + recorder.given_up();
         health.given_up.store(given_up, Relaxed);

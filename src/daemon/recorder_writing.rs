@@ -5,7 +5,6 @@ use super::recorder::{Failure, Recorder};
 use super::recorder_entry::NotRecorded;
 use super::recorder_roster::Slot;
 use crate::clock;
-use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::store::error::StoreError;
 
@@ -103,23 +102,13 @@ impl Recorder {
                 }
                 lost => format!("{lost} checks had to be given up; states and mails were not."),
             };
-            let zone = &self.config.daemon.timezone;
-            let moment = |at: Timestamp| at.in_zone(zone).strftime("%Y-%m-%d %H:%M:%S %Z");
             let detail = format!(
                 "From {} to {} the database took no writes: {}. Monitoring went on. {lost}",
-                moment(failure.since),
-                moment(now),
+                self.moment(failure.since),
+                self.moment(now),
                 failure.error
             );
-            let notice = Notice {
-                about: None,
-                news: News::Trouble {
-                    what: "disk".into(),
-                    detail,
-                },
-                decided_at: now,
-            };
-            self.say(notice, None, now);
+            self.tell_of_disk_again(failure.since, detail, now);
         }
     }
 

@@ -433,6 +433,9 @@ fn pass_on(outcome: Outcome, scheduler: &Handle, notifier: &notifier::Handle) {
             }
         }
     }
+    for letter in outcome.letters {
+        notifier.send_at_once(letter);
+    }
     if outcome.mails {
         notifier.wake();
     }

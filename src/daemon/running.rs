@@ -181,6 +181,7 @@ impl Running {
         let mails = has_email.then(|| self.health.mails_waiting.load(Relaxed));
         let states = self.health.states();
         let mut troubles = fitness::troubles(&self.health);
+        troubles.extend(fitness::notes(&self.health));
         troubles.extend(fitness::heartbeat(&self.health));
         troubles.extend(fitness::blind(&self.health, now));
         troubles.extend(fitness::pause(&self.health, now).filter(|_| has_email));

@@ -140,6 +140,15 @@ pub enum News {
         /// Sentences for the body.
         detail: String,
     },
+    /// What a [`News::Trouble`] told is over.
+    Back {
+        /// Its word.
+        what: String,
+        /// How long it lasted.
+        after: Duration,
+        /// Sentences for the body.
+        detail: String,
+    },
     /// The periodic report; its numbers are computed when it leaves.
     Report {
         /// Begin of the period.
@@ -177,6 +186,7 @@ impl News {
             | Self::RedirectChanged { .. }
             | Self::Blind { .. }
             | Self::Trouble { .. }
+            | Self::Back { .. }
             | Self::Report { .. }
             | Self::Test => None,
         }
@@ -192,7 +202,7 @@ impl News {
             Self::Flapping { .. } => MailKind::Flapping,
             Self::RedirectChanged { .. } => MailKind::RedirectChanged,
             Self::Blind { .. } => MailKind::Blind,
-            Self::Trouble { .. } => MailKind::Trouble,
+            Self::Trouble { .. } | Self::Back { .. } => MailKind::Trouble,
             Self::Report { .. } => MailKind::Report,
             Self::Test => MailKind::Test,
         }

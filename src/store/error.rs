@@ -32,8 +32,8 @@ pub enum StoreError {
     },
     /// There is none, though a daemon has it open.
     #[error(
-        "open `{path}`: it was removed or renamed while sitewatch (process {pid}) runs on it; the daemon goes on and \
-         writes what it knows beside it: its log and the [TROUBLE database] mail say where"
+        "open `{path}`: it was removed or renamed while the daemon (process {pid}) runs; the daemon goes on, its log and \
+         the [TROUBLE database] mail say more"
     )]
     Removed {
         /// The database.

@@ -29,6 +29,7 @@ const SHARED_FILE_SYSTEMS: [u32; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
 /// Held as long as the store is open; the system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
+    database: PathBuf,
     path: PathBuf,
     file: File,
 }
@@ -66,9 +67,23 @@ impl Lock {
             file.set_len(0).map_err(fail)?;
             file.rewind().map_err(fail)?;
             writeln!(file, "{}", std::process::id()).map_err(fail)?;
-            return Ok(Self { path, file });
+            return Ok(Self {
+                database: database.to_owned(),
+                path,
+                file,
+            });
         }
         Err(fail(io::Error::other("another program keeps replacing it")))
+    }
+
+    /// The database that it is the lock of.
+    pub(super) fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// Where it is, or should be.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether the file of that name is still the one that is held.

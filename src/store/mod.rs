@@ -23,6 +23,7 @@ pub mod reader;
 pub mod recent;
 pub mod report;
 pub mod report_mark;
+pub mod rescue;
 mod resolve;
 pub mod retain;
 mod retain_mails;

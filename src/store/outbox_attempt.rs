@@ -7,6 +7,7 @@ use super::outbox::settle;
 use super::outbox_row::{WAITING, address, waiting};
 use crate::domain::address::Address;
 use crate::domain::monitor::MonitorId;
+use crate::domain::notice::Letter;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::memory::Hold;
 use crate::policy::outbox::delivery::{self, Outcome, Settled};
@@ -53,6 +54,31 @@ pub fn recover(db: &Connection, now: Timestamp) -> Result<Vec<(Waiting, Address,
         recovered.push((row, to, settled));
     }
     Ok(recovered)
+}
+
+/// Notes of a letter that was just queued that it left before it could be queued, or why it never will.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn note_past_queue(
+    db: &Connection,
+    letter: &Letter,
+    error: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let settled = match error {
+        None => Settled::Sent,
+        Some(error) => Settled::Failed {
+            error: error.to_owned(),
+        },
+    };
+    for to in &letter.to {
+        let row = db
+            .prepare_cached("SELECT id FROM outbox WHERE message_id = ?1 AND mailbox = ?2")?
+            .query_row((&letter.message_id, to.mailbox()), |row| row.get(0))?;
+        settle(db, RowId(row), &settled, now)?;
+    }
+    Ok(())
 }
 
 /// Marks rows as held by a mute or a window.

@@ -12,6 +12,7 @@ use super::batch::Batch;
 use super::error::{Result, StoreError};
 use super::intern::Interner;
 use super::lock::{self, Lock};
+use super::rescue::Parts;
 use super::resolve::Resolver;
 use super::{meta, migrate, settle};
 use crate::domain::monitor::MonitorId;
@@ -43,9 +44,12 @@ pub struct Store {
     mode_was: Option<u32>,
     /// Where a configured link led.
     link: Option<PathBuf>,
+    /// Which files are open.
+    pub(super) parts: Parts,
     /// The open database beside SQLite's; closed after it, see [`lock::hold`].
-    _file: File,
-    lock: Lock,
+    pub(super) file: File,
+    pub(super) lock: Lock,
+    _link_lock: Option<Lock>,
 }
 
 impl Store {
@@ -60,13 +64,10 @@ impl Store {
         let path = &resolved(configured)?;
         make_directory(path)?;
         let lock = Lock::take(path)?;
-        let file = open_file(path)?;
-        lock::hold(&file, path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection =
-            Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        prepare(&connection)?;
+        // Edition 1 locked beside the link.
+        let link_lock = (path != configured).then(|| Lock::take(configured));
+        let link_lock = link_lock.transpose()?;
+        let (file, mut connection) = connect(path)?;
         let copy = migrate::run(&mut connection, path, now)?;
         let mode_was = tighten_once(&connection, path)?;
         let mut store = Self {
@@ -86,8 +87,10 @@ impl Store {
             mode_was,
             link: (path != configured).then(|| configured.to_owned()),
             connection,
-            _file: file,
+            parts: Parts::of(path),
+            file,
             lock,
+            _link_lock: link_lock,
         };
         store.begun = store
             .connection
@@ -123,11 +126,6 @@ impl Store {
     /// The symbolic link that the configuration names, if it does not name the database itself.
     pub fn link(&self) -> Option<&Path> {
         self.link.as_deref()
-    }
-
-    /// Whether the lock file that this store holds is still the one of that name.
-    pub fn has_its_lock(&self) -> bool {
-        self.lock.is_there()
     }
 
     /// Begins a transaction. What is not committed is undone.
@@ -179,7 +177,19 @@ impl Drop for Store {
     }
 }
 
-fn make_directory(path: &Path) -> Result<()> {
+/// Opens the database for writing: the file, which is made and locked, and SQLite's connection to it.
+pub(super) fn connect(path: &Path) -> Result<(File, Connection)> {
+    let file = open_file(path)?;
+    lock::hold(&file, path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, error))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    prepare(&connection)?;
+    Ok((file, connection))
+}
+
+pub(super) fn make_directory(path: &Path) -> Result<()> {
     let Some(directory) = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -255,6 +265,10 @@ fn open_file(path: &Path) -> Result<File> {
     own_files::open_or_create(path).map_err(|source| match source.kind() {
         io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
+        io::ErrorKind::IsADirectory => StoreError::File {
+            what: format!("open `{}`", path.display()),
+            source: source.kind().into(),
+        },
         _ => StoreError::File {
             what: format!("open `{}` for writing", path.display()),
             source,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::rounds::Rounds;
 use super::site::Sources;
+use crate::daemon::health::Health;
 use crate::domain::check::Micros;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
@@ -76,7 +77,9 @@ impl AllKnown {
 #[derive(Debug)]
 pub(super) struct Past {
     database: PathBuf,
-    reader: Option<Reader>,
+    health: Arc<Health>,
+    /// With how often the database had been written anew when it was opened.
+    reader: Option<(Reader, u64)>,
     known: AllKnown,
     nothing: Arc<Known>,
 }
@@ -89,6 +92,7 @@ impl Past {
         rounds.step(now);
         let past = Self {
             database: sources.database.clone(),
+            health: Arc::clone(&sources.health),
             reader: None,
             known,
             nothing: Arc::default(),
@@ -98,11 +102,13 @@ impl Past {
 
     /// The database, opened when it is first needed.
     pub(super) fn reader(&mut self) -> Result<&Reader, StoreError> {
+        let moves = self.health.database_moves();
         let reader = match self.reader.take() {
-            Some(reader) => reader,
-            None => Reader::open(&self.database)?,
+            Some((reader, opened)) if opened == moves => reader,
+            Some(_) | None => Reader::open(&self.health.database_at(&self.database))?,
         };
-        Ok(self.reader.insert(reader))
+        let (reader, _) = self.reader.insert((reader, moves));
+        Ok(reader)
     }
 
     /// What is known of one monitor.

@@ -45,7 +45,8 @@ const MONTH: Duration = Duration::from_secs(30 * 86_400);
 #[derive(Debug)]
 pub(super) struct Rounds {
     sources: Sources,
-    reader: Option<Reader>,
+    /// With how often the database had been written anew when it was opened.
+    reader: Option<(Reader, u64)>,
     known: AllKnown,
     /// The zone of the days in `known`.
     zone: Option<TimeZone>,
@@ -136,11 +137,14 @@ impl Rounds {
     }
 
     fn reader(&mut self) -> Result<&Reader, StoreError> {
+        let health = &self.sources.health;
+        let moves = health.database_moves();
         let reader = match self.reader.take() {
-            Some(reader) => reader,
-            None => Reader::open(&self.sources.database)?,
+            Some((reader, opened)) if opened == moves => reader,
+            Some(_) | None => Reader::open(&health.database_at(&self.sources.database))?,
         };
-        Ok(self.reader.insert(reader))
+        let (reader, _) = self.reader.insert((reader, moves));
+        Ok(reader)
     }
 
     fn read_incidents(&mut self, now: Timestamp) -> Result<(), StoreError> {

@@ -262,7 +262,11 @@ impl Scene {
                 "mail REDIRECT CHANGED {} to {}",
                 before.final_url, check.chain.final_url
             ),
-            News::Blind { .. } | News::Trouble { .. } | News::Report { .. } | News::Test => {
+            News::Blind { .. }
+            | News::Trouble { .. }
+            | News::Back { .. }
+            | News::Report { .. }
+            | News::Test => {
                 panic!("not of one monitor: {news:?}")
             }
         }

@@ -1,5 +1,7 @@
 //! BLIND, TROUBLE, TEST: mails about sitewatch itself.
 
+use std::time::Duration;
+
 use crate::domain::monitor::MonitorName;
 use crate::domain::notice::Stopped;
 use crate::domain::timestamp::Timestamp;
@@ -100,6 +102,17 @@ pub(super) fn trouble(what: &str, detail: &str, ctx: &Context) -> Doc {
         "sitewatch on {} itself needs a look: {what}.",
         ctx.host
     ));
+    doc.lead.push(detail.to_owned());
+    notes::delay(&mut doc, ctx);
+    doc.prose("More", "journalctl -u sitewatch --since -1h");
+    doc.footer = notes::footer(ctx, "");
+    doc
+}
+
+/// What was told as trouble is over.
+pub(super) fn back(what: &str, after: Duration, detail: &str, ctx: &Context) -> Doc {
+    let after = words::span(after);
+    let mut doc = about_us(Tone::Up, format!("\u{25b2} BACK {what} after {after}"), ctx);
     doc.lead.push(detail.to_owned());
     notes::delay(&mut doc, ctx);
     doc.prose("More", "journalctl -u sitewatch --since -1h");

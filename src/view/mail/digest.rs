@@ -216,7 +216,11 @@ fn row(notice: &Notice, all: &[Notice], ctx: &Context) -> (u8, Vec<Cell>) {
             "another chain".to_owned(),
             notice.decided_at,
         ),
-        News::Blind { .. } | News::Trouble { .. } | News::Report { .. } | News::Test => (
+        News::Blind { .. }
+        | News::Trouble { .. }
+        | News::Back { .. }
+        | News::Report { .. }
+        | News::Test => (
             4,
             notice.news.kind().as_str().to_owned(),
             Tone::Plain,

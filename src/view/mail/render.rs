@@ -79,6 +79,11 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
                 stopped,
             } => about_us::blind(*from, *to, *monitors, names, *stopped, ctx),
             News::Trouble { what, detail } => about_us::trouble(what, detail, ctx),
+            News::Back {
+                what,
+                after,
+                detail,
+            } => about_us::back(what, *after, detail, ctx),
             News::Report { from, to } => report::report(*from, *to, ctx),
             News::Test => about_us::test(ctx),
             // News of a monitor that says not of which: shown as a table of one.
@@ -142,6 +147,11 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             stopped,
         } => about_us::blind(*from, *to, *monitors, names, *stopped, ctx),
         News::Trouble { what, detail } => about_us::trouble(what, detail, ctx),
+        News::Back {
+            what,
+            after,
+            detail,
+        } => about_us::back(what, *after, detail, ctx),
         News::Report { from, to } => report::report(*from, *to, ctx),
         News::Test => about_us::test(ctx),
     }

@@ -65,6 +65,9 @@ fn single(notice: &Notice, host: &str, now: Timestamp) -> String {
         News::RedirectChanged { .. } => "REDIRECT CHANGED".to_owned(),
         News::Blind { from, to, .. } => format!("BLIND {}", Human(to.since(*from))),
         News::Trouble { what, .. } => format!("TROUBLE {}", text::line(what, 30)),
+        News::Back { what, after, .. } => {
+            format!("BACK {} after {}", text::line(what, 30), Human(*after))
+        }
         News::Report { from, to } => format!("REPORT {}", period(*from, *to)),
         News::Test => "TEST".to_owned(),
     };
@@ -117,9 +120,11 @@ impl Counts {
                 News::Degraded { .. } | News::CertificateExpiring { .. } => &mut counts.degraded,
                 News::Flapping { .. } => &mut counts.flapping,
                 News::RedirectChanged { .. } => &mut counts.redirect_changed,
-                News::Blind { .. } | News::Trouble { .. } | News::Report { .. } | News::Test => {
-                    &mut counts.other
-                }
+                News::Blind { .. }
+                | News::Trouble { .. }
+                | News::Back { .. }
+                | News::Report { .. }
+                | News::Test => &mut counts.other,
             };
             *count += 1;
         }

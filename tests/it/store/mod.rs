@@ -7,6 +7,7 @@ mod crash;
 mod history;
 mod keeping;
 mod modes;
+mod rescue;
 mod trouble;
 mod upgrade;
 
