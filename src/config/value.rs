@@ -14,6 +14,7 @@ use super::suggest::nearest;
 use crate::domain::address::Address;
 use crate::domain::expectation::{StatusSet, TextMatch};
 use crate::domain::monitor::{CronText, MonitorName};
+use crate::domain::name_server::NameServer;
 use crate::domain::span;
 use crate::domain::target::Method;
 use crate::policy::calendar::Cron;
@@ -343,16 +344,21 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Wrong> {
     })
 }
 
-pub(super) fn name_server(text: &str) -> Result<SocketAddr, Wrong> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(address, 53));
-    }
-    text.parse().map_err(|_| {
-        Wrong::new(
+pub(super) fn name_server(text: &str) -> Result<NameServer, Wrong> {
+    let Some(server) = NameServer::parse(text) else {
+        return Err(Wrong::new(
             format!("`{text}` is no address of a name server"),
-            "write an IP address with its port, like \"127.0.0.1:53\" or \"[::1]:53\"",
-        )
-    })
+            "write an IP address with its port, like \"127.0.0.1:53\", \"[::1]:53\" or \"[fe80::53%eth0]:53\"",
+        ));
+    };
+    if server.lacks_zone() {
+        let ip = server.address().ip();
+        return Err(Wrong::new(
+            format!("`{text}` is a link-local address without its interface"),
+            format!("write the interface that leads there, like \"[{ip}%eth0]:53\""),
+        ));
+    }
+    Ok(server)
 }
 
 pub(super) fn status_member(text: &str) -> Result<String, Wrong> {

@@ -7,6 +7,7 @@ pub mod failure_meaning;
 pub mod incident;
 pub mod mask;
 pub mod monitor;
+pub mod name_server;
 pub mod notice;
 pub mod probe;
 pub mod secret;

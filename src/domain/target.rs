@@ -1,6 +1,5 @@
 //! What one check requests, and over which way.
 
-use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::mask::Masks;
+use super::name_server::NameServer;
 use super::secret::Secret;
 
 /// The request of one monitor, its credentials and its limits. Built by the configuration only.
@@ -201,7 +201,7 @@ pub enum Proxy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsSettings {
     /// Name servers asked in turn; none: the system's.
-    pub servers: Vec<SocketAddr>,
+    pub servers: Vec<NameServer>,
     /// The whole lookup, all servers and tries.
     pub timeout: Duration,
     /// The resolver configuration of the system (`/etc/resolv.conf`); another file in tests.

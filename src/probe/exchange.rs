@@ -15,10 +15,10 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use super::connection::{
-    Attempts, Link, Paced, Reply, SendError, TunnelFault, connect, open_tunnel, send,
+    Attempts, Later, Link, Paced, Reply, SendError, TunnelFault, connect, open_tunnel, send,
 };
+use super::dns::{DnsFault, Resolver, Wanted};
 use super::request::proxy_login;
-use super::resolver::{DnsFault, Resolver};
 use crate::clock;
 use crate::domain::check::{Micros, Timings};
 use crate::domain::target::IpVersion;
@@ -171,6 +171,7 @@ pub(super) async fn exchange(
 async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Result<Link, Broken> {
     let (host, port) = route.first_stop();
     let mut literal;
+    let mut later = None;
     let attempts = match host {
         Some(Host::Ipv4(address)) => {
             literal = Attempts::new(vec![address.into()]);
@@ -183,17 +184,22 @@ async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Resu
         Some(Host::Domain(name)) => {
             let begun = clock::tick();
             trace.dns = Some((begun, None));
-            let found = resolver
-                .lookup(name, route.ip_version, route.public_only, route.deadline)
-                .await;
+            let wanted = Wanted {
+                ip_version: route.ip_version,
+                public_only: route.public_only,
+            };
+            let found = resolver.lookup(name, wanted, route.deadline).await;
             trace.dns = Some((begun, Some(clock::tick())));
-            trace.attempts = Attempts::new(found.map_err(Broken::Dns)?);
+            let found = found.map_err(Broken::Dns)?;
+            later = found.later;
+            trace.attempts = Attempts::new(found.now);
             &mut trace.attempts
         }
         None => return Err(Broken::Request("the URL has no host".to_owned())),
     };
     trace.connecting = Some(clock::tick());
-    let (tcp, peer) = connect(attempts, None, port, route.deadline)
+    let later = later.map(|later| -> Later<'_> { Box::pin(later.addresses()) });
+    let (tcp, peer) = connect(attempts, later, port, route.deadline)
         .await
         .map_err(Broken::Connect)?;
     trace.peer = Some(peer);

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use rustls::pki_types::ServerName;
 
 use super::connection::{Excess, TunnelFault};
+use super::dns::has_route;
 use super::exchange::{Broken, Exchange, Route};
-use super::resolver::has_route;
 use crate::domain::check::FailureKind;
 use crate::domain::failure_meaning::{AT_THE_PROXY, THE_PROXY};
 use crate::domain::text;

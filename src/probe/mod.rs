@@ -2,15 +2,13 @@
 
 mod body;
 mod connection;
+mod dns;
 mod exchange;
 mod fault;
-mod hosts;
 mod jar;
 mod known;
 mod prober;
 mod request;
-mod resolver;
 mod shared;
-mod system_dns;
 
 pub use prober::{ProbeSetupError, Prober};

@@ -202,10 +202,7 @@ impl Journey<'_> {
         {
             return Some(End::Refused {
                 kind: FailureKind::RedirectBlocked,
-                detail: super::resolver::blocked(
-                    request.url.host_str().unwrap_or_default(),
-                    address,
-                ),
+                detail: super::dns::blocked(request.url.host_str().unwrap_or_default(), address),
             });
         }
         None

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::dns::Resolver;
 use super::known::Known;
-use super::resolver::Resolver;
 use crate::domain::target::{ClientCertificate, DnsSettings};
 use crate::tls;
 

@@ -14,5 +14,5 @@ pub(super) use http1::{Reply, SendError, send};
 pub(super) use limits::{Excess, wire_bytes_max};
 pub(super) use paced::Paced;
 pub(super) use stream::Link;
-pub(super) use tcp::{Attempts, connect};
+pub(super) use tcp::{Attempts, Later, connect};
 pub(super) use tunnel::{TunnelFault, open as open_tunnel};

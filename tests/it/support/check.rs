@@ -74,7 +74,7 @@ pub fn nameless() -> Prober {
 /// A prober that asks these name servers.
 pub fn asking(servers: &[&NameServer]) -> Prober {
     Prober::new(&DnsSettings {
-        servers: servers.iter().map(|server| server.address).collect(),
+        servers: servers.iter().map(|server| server.address.into()).collect(),
         resolv_conf: PathBuf::from("/nonexistent"),
         hosts: PathBuf::from("/nonexistent"),
         timeout: Duration::from_secs(2),

@@ -1,11 +1,12 @@
 //! A name server that answers as its table says.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -14,65 +15,93 @@ use tokio::time::sleep;
 pub enum Says {
     /// These addresses, of either family.
     Addresses(Vec<IpAddr>),
-    /// These, after a while.
-    Late(Duration, Vec<IpAddr>),
+    /// This, after a while.
+    After(Duration, Box<Says>),
     /// There is no such name.
     NxDomain,
     /// RCODE 2.
     ServFail,
     /// RCODE 5.
     Refused,
+    /// Any other code.
+    Code(u8),
+    /// The truncation flag with these addresses.
+    Cut(Vec<IpAddr>),
+    /// The name is another name's alias.
+    Alias(&'static str),
+    /// Names of other servers.
+    Referral,
+    /// Datagrams that answer another question, then this.
+    Strays(usize, Box<Says>),
     /// Bytes that are no DNS.
     Garbage,
     /// Nothing.
     Silence,
 }
 
+impl Says {
+    /// These addresses, after a while.
+    pub fn late(after: Duration, addresses: Vec<IpAddr>) -> Self {
+        Self::After(after, Box::new(Self::Addresses(addresses)))
+    }
+}
+
+/// A question that came.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// In lower case.
+    pub name: String,
+    /// Whether addresses of IPv6 are wanted, else of IPv4.
+    pub six: bool,
+    pub edns: bool,
+    pub tcp: bool,
+    /// How many like this came before, over any transport.
+    pub earlier: usize,
+}
+
 /// A running name server on loopback.
 pub struct NameServer {
     pub address: SocketAddr,
-    asked: Arc<AtomicUsize>,
-    serving: JoinHandle<()>,
+    log: Arc<Mutex<Vec<Asked>>>,
+    open: Arc<AtomicUsize>,
+    serving: Vec<JoinHandle<()>>,
 }
 
 impl Drop for NameServer {
     fn drop(&mut self) {
-        self.serving.abort();
+        for serving in &self.serving {
+            serving.abort();
+        }
     }
 }
 
+type Table = dyn Fn(&Asked) -> Says + Send + Sync;
+
 impl NameServer {
     pub async fn start(table: impl Fn(&str) -> Says + Send + Sync + 'static) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a port on loopback");
-        let address = socket.local_addr().expect("a bound socket");
-        let socket = Arc::new(socket);
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
-        let serving = tokio::spawn(async move {
-            let mut buffer = [0; 1500];
-            while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
-                count.fetch_add(1, Ordering::Relaxed);
-                let query = buffer[..length].to_vec();
-                let Some((name, family, end)) = question(&query) else {
-                    continue;
-                };
-                let says = table(&name);
-                let socket = Arc::clone(&socket);
-                tokio::spawn(async move {
-                    if let Says::Late(after, _) = &says {
-                        sleep(*after).await;
-                    }
-                    if let Some(answer) = answer(&query, family, end, &says) {
-                        let _ = socket.send_to(&answer, peer).await;
-                    }
-                });
-            }
-        });
+        Self::scripted(move |asked| table(&asked.name)).await
+    }
+
+    /// Answers by all that the question has.
+    pub async fn scripted(table: impl Fn(&Asked) -> Says + Send + Sync + 'static) -> Self {
+        let (udp, tcp) = pair().await;
+        let address = udp.local_addr().expect("a bound socket");
+        let table: Arc<Table> = Arc::new(table);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let open = Arc::new(AtomicUsize::new(0));
+        let serving = vec![
+            tokio::spawn(serve_udp(
+                udp,
+                Arc::clone(&table),
+                Arc::clone(&log),
+                Arc::clone(&open),
+            )),
+            tokio::spawn(serve_tcp(tcp, table, Arc::clone(&log))),
+        ];
         Self {
             address,
-            asked,
+            log,
+            open,
             serving,
         }
     }
@@ -84,8 +113,124 @@ impl NameServer {
 
     /// How many questions came.
     pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+        self.log.lock().expect("no test panics within").len()
     }
+
+    /// The names that were asked for, in the order in which they first came.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for asked in self.log.lock().expect("no test panics within").iter() {
+            if !names.contains(&asked.name) {
+                names.push(asked.name.clone());
+            }
+        }
+        names
+    }
+
+    /// All questions.
+    pub fn log(&self) -> Vec<Asked> {
+        self.log.lock().expect("no test panics within").clone()
+    }
+
+    /// The most ports from which questions came that had no answer at the time.
+    pub fn ports(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// The same port for UDP and TCP.
+async fn pair() -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port on loopback");
+        let address = udp.local_addr().expect("a bound socket");
+        if let Ok(tcp) = TcpListener::bind(address).await {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for both UDP and TCP");
+}
+
+async fn serve_udp(
+    socket: UdpSocket,
+    table: Arc<Table>,
+    log: Arc<Mutex<Vec<Asked>>>,
+    open: Arc<AtomicUsize>,
+) {
+    let socket = Arc::new(socket);
+    let mut ports = std::collections::HashSet::new();
+    let mut buffer = [0; 1500];
+    while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
+        let query = buffer[..length].to_vec();
+        ports.insert(peer.port());
+        open.fetch_max(ports.len(), Ordering::Relaxed);
+        let Some((asked, end)) = noted(&query, false, &log) else {
+            continue;
+        };
+        let mut says = table(&asked);
+        let socket = Arc::clone(&socket);
+        tokio::spawn(async move {
+            loop {
+                match says {
+                    Says::After(wait, then) => {
+                        sleep(wait).await;
+                        says = *then;
+                    }
+                    Says::Strays(count, then) => {
+                        let mut stray = query.clone();
+                        stray[0] ^= 0xff;
+                        for _ in 0..count {
+                            let _ = socket.send_to(&stray, peer).await;
+                        }
+                        says = *then;
+                    }
+                    _ => break,
+                }
+            }
+            if let Some(answer) = answer(&query, asked.six, end, &says) {
+                let _ = socket.send_to(&answer, peer).await;
+            }
+        });
+    }
+}
+
+async fn serve_tcp(listener: TcpListener, table: Arc<Table>, log: Arc<Mutex<Vec<Asked>>>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let (table, log) = (Arc::clone(&table), Arc::clone(&log));
+        tokio::spawn(async move {
+            let length = stream.read_u16().await?;
+            let mut query = vec![0; usize::from(length)];
+            stream.read_exact(&mut query).await?;
+            let Some((asked, end)) = noted(&query, true, &log) else {
+                return Ok(());
+            };
+            let says = table(&asked);
+            if let Some(answer) = answer(&query, asked.six, end, &says) {
+                let length = u16::try_from(answer.len()).unwrap_or(u16::MAX);
+                stream.write_u16(length).await?;
+                stream.write_all(&answer).await?;
+            }
+            std::io::Result::Ok(())
+        });
+    }
+}
+
+/// Reads a question and enters it in the log.
+fn noted(query: &[u8], tcp: bool, log: &Mutex<Vec<Asked>>) -> Option<(Asked, usize)> {
+    let (name, family, end) = question(query)?;
+    let six = family == 28;
+    let mut log = log.lock().expect("no test panics within");
+    let like = |other: &&Asked| other.name == name && other.six == six;
+    let asked = Asked {
+        earlier: log.iter().filter(like).count(),
+        edns: query[11] != 0,
+        name,
+        six,
+        tcp,
+    };
+    log.push(asked.clone());
+    Some((asked, end))
 }
 
 /// Name in lower case, type, and where the question ends (RFC 1035 section 4.1.2).
@@ -106,13 +251,24 @@ fn question(query: &[u8]) -> Option<(String, u16, usize)> {
     Some((labels.join("."), family, at + 4))
 }
 
-fn answer(query: &[u8], family: u16, end: usize, says: &Says) -> Option<Vec<u8>> {
+fn answer(query: &[u8], six: bool, end: usize, says: &Says) -> Option<Vec<u8>> {
     let none = Vec::new();
+    let mut flags = [0x81, 0x80];
     let (code, addresses) = match says {
-        Says::Addresses(all) | Says::Late(_, all) => (0, all),
+        Says::Addresses(all) => (0, all),
+        Says::Cut(some) => {
+            flags[0] |= 2;
+            (0, some)
+        }
         Says::NxDomain => (3, &none),
         Says::ServFail => (2, &none),
         Says::Refused => (5, &none),
+        Says::Code(code) => (*code, &none),
+        Says::Alias(_) => (0, &none),
+        Says::Referral => {
+            flags[1] = 0;
+            (0, &none)
+        }
         Says::Garbage => {
             // The right id and nothing that fits behind it.
             return Some(
@@ -124,43 +280,42 @@ fn answer(query: &[u8], family: u16, end: usize, says: &Says) -> Option<Vec<u8>>
             );
         }
         Says::Silence => return None,
+        Says::After(..) | Says::Strays(..) => unreachable!("taken apart before"),
     };
-    let wanted: Vec<&IpAddr> = addresses
-        .iter()
-        .filter(|address| match family {
-            1 => address.is_ipv4(),
-            28 => address.is_ipv6(),
-            _ => false,
-        })
-        .collect();
-    let mut out = query[..2].to_vec();
-    out.extend([
-        0x81,
-        0x80 | code,
-        0,
-        1,
-        0,
-        u8::try_from(wanted.len()).ok()?,
-        0,
-        0,
-        0,
-        0,
-    ]);
-    out.extend(&query[12..end]);
-    for address in wanted {
-        out.extend([0xc0, 12]);
-        out.extend(family.to_be_bytes());
-        out.extend([0, 1, 0, 0, 0, 60]);
+    let mut records: Vec<(u16, Vec<u8>)> = Vec::new();
+    for address in addresses {
         match address {
-            IpAddr::V4(address) => {
-                out.extend([0, 4]);
-                out.extend(address.octets());
-            }
-            IpAddr::V6(address) => {
-                out.extend([0, 16]);
-                out.extend(address.octets());
-            }
+            IpAddr::V4(address) if !six => records.push((1, address.octets().to_vec())),
+            IpAddr::V6(address) if six => records.push((28, address.octets().to_vec())),
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
         }
+    }
+    if let Says::Alias(target) = says {
+        let mut data = Vec::new();
+        for label in target.split('.') {
+            data.push(u8::try_from(label.len()).ok()?);
+            data.extend(label.bytes());
+        }
+        data.push(0);
+        records.push((5, data));
+    }
+    let mut counts = [u16::try_from(records.len()).ok()?, 0];
+    if matches!(says, Says::Referral) {
+        records.push((2, vec![1, b'n', 0]));
+        counts = [0, 1];
+    }
+    let mut out = query[..2].to_vec();
+    out.extend([flags[0], flags[1] | code, 0, 1]);
+    out.extend(counts[0].to_be_bytes());
+    out.extend(counts[1].to_be_bytes());
+    out.extend([0, 0]);
+    out.extend(&query[12..end]);
+    for (kind, data) in records {
+        out.extend([0xc0, 12]);
+        out.extend(kind.to_be_bytes());
+        out.extend([0, 1, 0, 0, 0, 60]);
+        out.extend(u16::try_from(data.len()).ok()?.to_be_bytes());
+        out.extend(data);
     }
     Some(out)
 }

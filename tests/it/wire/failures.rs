@@ -258,7 +258,7 @@ async fn name_servers_failures_stay_apart() {
 async fn a_name_server_that_is_not_there() {
     let closed = closed_port().await;
     let prober = sitewatch::probe::Prober::new(&sitewatch::domain::target::DnsSettings {
-        servers: vec![([127, 0, 0, 1], closed).into()],
+        servers: vec![std::net::SocketAddr::from(([127, 0, 0, 1], closed)).into()],
         hosts: "/nonexistent".into(),
         ..Default::default()
     })

@@ -4,6 +4,7 @@ mod curl;
 mod failures;
 mod http;
 mod local;
+mod lookups;
 mod names;
 mod redirects;
 mod tls;

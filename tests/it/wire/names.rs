@@ -78,7 +78,7 @@ async fn the_static_table_comes_first_and_is_read_again() {
     let hosts = directory.path().join("hosts");
     std::fs::write(&hosts, "127.0.0.1 known.test\n").expect("a file");
     let prober = Prober::new(&DnsSettings {
-        servers: vec![no.address],
+        servers: vec![no.address.into()],
         hosts: hosts.clone(),
         ..DnsSettings::default()
     })

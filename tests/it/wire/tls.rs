@@ -264,7 +264,7 @@ async fn phases_show_where_the_time_went() {
     };
     let site = Site::slow_tls(server, ms(150), script).await;
     let dns =
-        NameServer::start(move |_| Says::Late(ms(100), vec![std::net::Ipv4Addr::LOCALHOST.into()]))
+        NameServer::start(move |_| Says::late(ms(100), vec![std::net::Ipv4Addr::LOCALHOST.into()]))
             .await;
     let mut target = target(&format!("https://site.test:{}/", site.port()));
     target.ca_pem = Some(root.pem.as_bytes().into());

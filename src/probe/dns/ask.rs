@@ -1,0 +1,290 @@
+//! One question to one name server: over UDP, over TCP where the answer is cut, without EDNS where that is not
+//! understood.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rustls::crypto::SecureRandom;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::message::{self, Family, Said, WireName};
+use crate::domain::name_server::NameServer;
+use crate::domain::text;
+use crate::probe::fault::is_local;
+
+/// A server that gives one alias at a time is asked for so many of them.
+const ALIASES_MAX: usize = 8;
+
+/// Datagrams that belong to no question of ours are passed over; a server that sends more only makes work.
+const STRAY_MAX: usize = 64;
+
+/// So many are read before other checks get their turn.
+const STRAY_AT_ONCE: usize = 8;
+
+/// A datagram is read up to this size, truncation flag or not: some servers send more than the 512 bytes of RFC 1035.
+const DATAGRAM_BYTES_MAX: usize = 4096;
+
+/// How long TCP is waited for after a cut answer. Firewalls that drop it are common, and what the cut answer held may
+/// do.
+const TCP_MAX: Duration = Duration::from_secs(2);
+
+/// Why a question has no addresses for its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// NXDOMAIN.
+    NoName,
+    /// The name exists, but not with an address of the wanted family.
+    NoAddress,
+    /// The server answered with an error or with nonsense.
+    Failed(String),
+    /// Nobody is there: the system said so at once.
+    Nobody(String),
+    /// No answer.
+    Silent,
+    /// This host cannot ask.
+    Local(String),
+}
+
+/// How a server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) edns: bool,
+    pub(super) tcp: bool,
+}
+
+/// Asks until there is an answer. Whoever waits says when to stop, and `again` when to repeat the datagram.
+pub(super) async fn ask(
+    server: NameServer,
+    name: WireName,
+    family: Family,
+    way: Way,
+    again: Arc<Notify>,
+) -> Result<Vec<IpAddr>, Trouble> {
+    let peer = peer(&server)?;
+    let mut name = name;
+    for _ in 0..=ALIASES_MAX {
+        let mut said = once(peer, &name, family, way, &again).await;
+        let may_be_about_edns = match &said {
+            Ok(Said::Code(_) | Said::Malformed) | Err(Trouble::Failed(_)) => way.edns,
+            Ok(_) | Err(_) => false,
+        };
+        if may_be_about_edns {
+            // RFC 6891 section 7, and servers older than it.
+            let without = Way { edns: false, ..way };
+            said = once(peer, &name, family, without, &again).await;
+        }
+        let failed = |what: &str| Err(Trouble::Failed(what.to_owned()));
+        return match said? {
+            Said::Addresses(all) => Ok(all),
+            Said::Alias(target) => {
+                name = target;
+                continue;
+            }
+            Said::NoName => Err(Trouble::NoName),
+            Said::NoAddress => Err(Trouble::NoAddress),
+            Said::Code(code) => Err(Trouble::Failed(message::code_name(code))),
+            Said::Malformed | Said::NotOurs => failed("an answer that is not DNS"),
+            Said::Truncated(_) => failed("an answer that is cut short, also over TCP"),
+            Said::Circle => failed("aliases (CNAME) that lead in a circle"),
+            Said::Referral => failed("it does not resolve names for us (no recursion)"),
+        };
+    }
+    Err(Trouble::Failed("too many aliases (CNAME)".to_owned()))
+}
+
+async fn once(
+    peer: SocketAddr,
+    name: &WireName,
+    family: Family,
+    way: Way,
+    again: &Notify,
+) -> Result<Said, Trouble> {
+    let id = id()?;
+    let question = message::question(id, name, family, way.edns);
+    let read = |bytes: &[u8]| message::read(bytes, id, name, family);
+    if way.tcp {
+        return over_tcp(peer, &question).await.map(|bytes| read(&bytes));
+    }
+    let partial = match over_udp(peer, &question, again, read).await? {
+        Said::Truncated(partial) => partial,
+        said => return Ok(said),
+    };
+    let why = match timeout(TCP_MAX, over_tcp(peer, &question)).await {
+        Ok(Ok(bytes)) => return Ok(read(&bytes)),
+        Ok(Err(Trouble::Local(why))) => return Err(Trouble::Local(why)),
+        Ok(Err(Trouble::Failed(why) | Trouble::Nobody(why))) => why,
+        Ok(Err(Trouble::NoName | Trouble::NoAddress | Trouble::Silent)) | Err(_) => {
+            "no answer".to_owned()
+        }
+    };
+    if partial.is_empty() {
+        let what = format!("its answer is cut short, and asked over TCP: {why}");
+        return Err(Trouble::Failed(what));
+    }
+    Ok(Said::Addresses(partial))
+}
+
+/// A number that nobody can guess, so that nobody else can answer.
+fn id() -> Result<u16, Trouble> {
+    static RANDOM: LazyLock<&'static dyn SecureRandom> =
+        LazyLock::new(|| rustls::crypto::ring::default_provider().secure_random);
+    let mut bytes = [0; 2];
+    match RANDOM.fill(&mut bytes) {
+        Ok(()) => Ok(u16::from_be_bytes(bytes)),
+        Err(_) => Err(Trouble::Local(
+            "the system gives no random numbers".to_owned(),
+        )),
+    }
+}
+
+/// The address to ask at, with the interface's number of this moment.
+fn peer(server: &NameServer) -> Result<SocketAddr, Trouble> {
+    let address = server.address();
+    let SocketAddr::V6(six) = address else {
+        return Ok(address);
+    };
+    let Some(zone) = server.zone() else {
+        if server.lacks_zone() {
+            return Err(Trouble::Local(format!(
+                "a link-local address needs its interface, like {}%eth0",
+                six.ip()
+            )));
+        }
+        return Ok(address);
+    };
+    let scope = match index(zone) {
+        Some(scope) => scope,
+        // Elsewhere the interface has no say.
+        None if !six.ip().is_unicast_link_local() => 0,
+        None => {
+            return Err(Trouble::Local(format!(
+                "this host has no interface `{}`",
+                text::line(zone, 32)
+            )));
+        }
+    };
+    Ok(SocketAddrV6::new(*six.ip(), six.port(), 0, scope).into())
+}
+
+/// The number of an interface given by its name or its number.
+fn index(zone: &str) -> Option<u32> {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .or_else(|_| std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)))
+        .ok()?;
+    match rustix::net::netdevice::name_to_index(&socket, zone) {
+        Ok(index) => Some(index),
+        Err(_) => zone.parse().ok().filter(|index| *index > 0),
+    }
+}
+
+async fn over_udp(
+    peer: SocketAddr,
+    question: &[u8],
+    again: &Notify,
+    read: impl Fn(&[u8]) -> Said,
+) -> Result<Said, Trouble> {
+    let any: IpAddr = match peer {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))
+        .await
+        .map_err(|io| of_system(&io))?;
+    socket.connect(peer).await.map_err(|io| of_system(&io))?;
+    socket.send(question).await.map_err(|io| of_system(&io))?;
+    let mut strays = 0;
+    loop {
+        tokio::select! {
+            ready = socket.readable() => {
+                ready.map_err(|io| of_system(&io))?;
+                if let Some(said) = receive(&socket, &mut strays, &read)? {
+                    return Ok(said);
+                }
+                tokio::task::yield_now().await;
+            }
+            () = again.notified() => {
+                socket.send(question).await.map_err(|io| of_system(&io))?;
+            }
+        }
+    }
+}
+
+/// Reads what has come. In a function of its own, so that the buffer is no part of a waiting check.
+fn receive(
+    socket: &UdpSocket,
+    strays: &mut usize,
+    read: impl Fn(&[u8]) -> Said,
+) -> Result<Option<Said>, Trouble> {
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    for _ in 0..STRAY_AT_ONCE {
+        let length = match socket.try_recv(&mut buffer) {
+            Ok(length) => length,
+            Err(io) if io.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(io) => return Err(of_system(&io)),
+        };
+        match read(&buffer[..length]) {
+            Said::NotOurs => *strays += 1,
+            said => return Ok(Some(said)),
+        }
+        if *strays > STRAY_MAX {
+            let what = "answers to questions that were not asked";
+            return Err(Trouble::Failed(what.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The answer over TCP, which its own length field bounds to 64 KiB.
+async fn over_tcp(peer: SocketAddr, question: &[u8]) -> Result<Vec<u8>, Trouble> {
+    let mut framed = Vec::with_capacity(question.len() + 2);
+    framed.extend(u16::try_from(question.len()).unwrap_or(0).to_be_bytes());
+    framed.extend(question);
+    let exchange = async {
+        let mut stream = TcpStream::connect(peer).await?;
+        stream.write_all(&framed).await?;
+        let length = stream.read_u16().await?;
+        let mut answer = Vec::new();
+        let mut body = stream.take(u64::from(length));
+        body.read_to_end(&mut answer).await?;
+        match answer.len() == usize::from(length) {
+            true => Ok(answer),
+            false => Err(io::Error::from(ErrorKind::UnexpectedEof)),
+        }
+    };
+    exchange.await.map_err(|io| match io.kind() {
+        ErrorKind::UnexpectedEof => {
+            Trouble::Failed("the connection was closed before the answer".to_owned())
+        }
+        _ => of_system(&io),
+    })
+}
+
+/// What the system said about asking.
+fn of_system(io: &io::Error) -> Trouble {
+    if is_local(io) {
+        let words = match io.kind() {
+            ErrorKind::NetworkUnreachable => "this host has no route to it".to_owned(),
+            _ => words(io),
+        };
+        return Trouble::Local(words);
+    }
+    match io.kind() {
+        ErrorKind::ConnectionRefused => Trouble::Nobody("nobody listens there".to_owned()),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            Trouble::Failed("the connection was reset".to_owned())
+        }
+        _ => Trouble::Nobody(words(io)),
+    }
+}
+
+/// What the system says, without its number.
+fn words(io: &io::Error) -> String {
+    let words = io.to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    text::line(words, 100).into_owned()
+}
