@@ -1,13 +1,15 @@
 //! `sitewatch import`: another tool's configuration as a monitors.toml.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
 use super::output::quoted;
-use crate::config::import;
+use crate::config::import::{self, Source};
+use crate::store::kuma;
 
 /// Arguments of `sitewatch import`.
 #[derive(Debug, clap::Args)]
@@ -15,10 +17,10 @@ pub struct Args {
     /// Where it comes from
     #[arg(value_name = "FORMAT")]
     pub format: Format,
-    /// The file; `-` reads standard input
+    /// The file or folder; `-` reads standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// For blackbox: the prometheus.yml with the targets
+    /// For blackbox: the prometheus.yml, or a list for file_sd, with the targets
     #[arg(long, value_name = "FILE")]
     pub targets: Option<PathBuf>,
 }
@@ -26,18 +28,36 @@ pub struct Args {
 /// Formats that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Gatus' config.yaml
+    /// Gatus' config.yaml, a folder of them, or a ConfigMap
     Gatus,
-    /// Uptime Kuma's JSON backup
+    /// Uptime Kuma's kuma.db (versions 1 and 2) or its JSON backup
     UptimeKuma,
     /// blackbox_exporter's blackbox.yml, or Prometheus' scrape configuration with its targets
     Blackbox,
+    /// Upptime's .upptimerc.yml
+    Upptime,
+    /// A table with a head line, as UptimeRobot, StatusCake and spreadsheets export it
+    Csv,
     /// One URL per line
     Urls,
+    /// A sitemap.xml
+    Sitemap,
+    /// The server names of nginx' configuration
+    Nginx,
+    /// The site addresses of a Caddyfile
+    Caddy,
+    /// The hosts of Traefik's rules: compose labels, dynamic configuration, Kubernetes resources
+    Traefik,
 }
 
 /// Larger files are no configuration.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Uptime Kuma keeps its heartbeats in the same file.
+const DATABASE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+/// A folder with more files is none of a tool's configuration.
+const FILES_MAX: usize = 2000;
+/// How a file of SQLite begins.
+const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
@@ -46,16 +66,37 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             "--targets belongs to `sitewatch import blackbox`".to_owned(),
         ));
     }
-    let text = read(&args.file)?;
-    let targets = args.targets.as_deref().map(read).transpose()?;
+    let refused = |error: &dyn std::fmt::Display| {
+        CliError::Usage(format!("{}: {error}", args.file.display()))
+    };
     let imported = match args.format {
-        Format::Gatus => import::gatus(&text),
-        Format::UptimeKuma => import::uptime_kuma(&text),
-        Format::Blackbox => import::blackbox(&text, targets.as_deref()),
-        Format::Urls => import::urls(&text),
+        Format::UptimeKuma => uptime_kuma(&args.file)?,
+        format => {
+            let sources = read_all(&args.file, format)?;
+            let targets = match &args.targets {
+                Some(targets) => read_all(targets, format)?,
+                None => Vec::new(),
+            };
+            let given = args.targets.as_deref().unwrap_or(&args.file);
+            let beside = Beside::of(given);
+            let beside = |pattern: &str| beside.read(pattern);
+            match format {
+                Format::Gatus => import::gatus(&sources),
+                Format::Blackbox => import::blackbox(&sources, &targets, &beside),
+                Format::Upptime => import::upptime(&sources),
+                Format::Csv => import::csv(&sources),
+                Format::Urls | Format::UptimeKuma => import::urls(&sources),
+                Format::Sitemap => import::sitemap(&sources),
+                Format::Nginx => import::nginx(&sources, &beside),
+                Format::Caddy => import::caddy(&sources),
+                Format::Traefik => import::traefik(&sources),
+            }
+            .map_err(|error| refused(&error))?
+        }
+    };
+    if imported.monitors > 0 {
+        context.out.write_str(&imported.toml)?;
     }
-    .map_err(|error| CliError::Usage(format!("{}: {error}", args.file.display())))?;
-    context.out.write_str(&imported.toml)?;
     let plural = if imported.monitors == 1 { "" } else { "s" };
     context
         .out
@@ -66,22 +107,176 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             context.out.note(&format!("  {}", quoted(line)));
         }
     }
-    Ok(Outcome::Fine)
+    if !imported.variables.is_empty() {
+        context.out.note(&format!(
+            "it needs these environment variables: {}",
+            quoted(&imported.variables.join(", "))
+        ));
+    }
+    Ok(match imported.monitors {
+        0 => Outcome::Bad,
+        _ => Outcome::Fine,
+    })
 }
 
-fn read(file: &Path) -> Result<String, CliError> {
-    let cannot = |why: &dyn std::fmt::Display| {
-        CliError::Usage(format!("cannot read `{}`: {why}", file.display()))
+/// An export, a database, or Uptime Kuma's data folder with one.
+fn uptime_kuma(file: &Path) -> Result<import::Imported, CliError> {
+    let refused =
+        |error: &dyn std::fmt::Display| CliError::Usage(format!("{}: {error}", file.display()));
+    let in_folder = file.join("kuma.db");
+    let path = if file.is_dir() { &in_folder } else { file };
+    let imported = if path != Path::new("-") && is_database(path)? {
+        let export = kuma::read(path).map_err(|error| refused(&error))?;
+        import::uptime_kuma_value(&export)
+    } else {
+        let bytes = read_bytes(path, DATABASE_BYTES_MAX.min(BYTES_MAX))?;
+        if bytes.starts_with(SQLITE) {
+            // SQLite reads files only.
+            let mut copy = tempfile::NamedTempFile::new().map_err(CliError::machine)?;
+            copy.write_all(&bytes).map_err(CliError::machine)?;
+            let export = kuma::read(copy.path()).map_err(|error| refused(&error))?;
+            import::uptime_kuma_value(&export)
+        } else {
+            import::uptime_kuma(&decoded(path, bytes)?)
+        }
     };
+    imported.map_err(|error| refused(&error))
+}
+
+fn cannot(file: &Path, why: &dyn std::fmt::Display) -> CliError {
+    CliError::Usage(format!("cannot read `{}`: {why}", file.display()))
+}
+
+fn is_database(file: &Path) -> Result<bool, CliError> {
+    let mut head = [0; SQLITE.len()];
+    let mut opened = std::fs::File::open(file).map_err(|error| cannot(file, &error))?;
+    let is_regular = opened.metadata().is_ok_and(|about| about.is_file());
+    Ok(is_regular && opened.read_exact(&mut head).is_ok() && head == *SQLITE)
+}
+
+/// The texts of a file, or of all files of a folder that are of the format, in name order.
+fn read_all(file: &Path, format: Format) -> Result<Vec<Source>, CliError> {
+    if file == Path::new("-") || !file.is_dir() {
+        return Ok(vec![source(file)?]);
+    }
+    let endings: &[&str] = match format {
+        Format::Gatus | Format::Blackbox | Format::Upptime => &["yaml", "yml", "json"],
+        Format::Traefik => &["yaml", "yml", "toml"],
+        Format::Nginx => &["conf", ""],
+        Format::Caddy => &["caddy", "caddyfile", "conf", ""],
+        Format::Csv => &["csv", "tsv", "txt"],
+        Format::Urls => &["txt", "list", "urls"],
+        Format::Sitemap => &["xml"],
+        Format::UptimeKuma => &["json"],
+    };
+    let mut paths = Vec::new();
+    walk(file, &mut paths, 0).map_err(|error| cannot(file, &error))?;
+    paths.retain(|path| {
+        let ending = path.extension().map_or_else(String::new, |ending| {
+            ending.to_string_lossy().to_ascii_lowercase()
+        });
+        endings.contains(&ending.as_str())
+    });
+    paths.sort();
+    paths.iter().map(|path| source(path)).collect()
+}
+
+/// Regular files below a folder; hidden ones (`..data` of a ConfigMap among them) are passed over.
+fn walk(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if is_hidden || found.len() >= FILES_MAX {
+            continue;
+        }
+        if path.is_dir() && depth < 8 {
+            walk(&path, found, depth + 1)?;
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn source(file: &Path) -> Result<Source, CliError> {
+    let bytes = read_bytes(file, BYTES_MAX)?;
+    Ok(Source {
+        name: file.display().to_string(),
+        text: decoded(file, bytes)?,
+    })
+}
+
+fn read_bytes(file: &Path, bytes_max: u64) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let result = match file == Path::new("-") {
-        true => std::io::stdin().take(BYTES_MAX + 1).read_to_end(&mut bytes),
+        true => std::io::stdin().take(bytes_max + 1).read_to_end(&mut bytes),
         false => std::fs::File::open(file)
-            .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)),
+            .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)),
     };
-    result.map_err(|error| cannot(&error))?;
-    if bytes.len() as u64 > BYTES_MAX {
-        return Err(cannot(&"it is larger than 64 MiB"));
+    result.map_err(|error| cannot(file, &error))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(cannot(file, &"it is larger than 64 MiB"));
     }
-    String::from_utf8(bytes).map_err(|_| cannot(&"it is not UTF-8"))
+    Ok(bytes)
+}
+
+/// A text in UTF-8, or in UTF-16 with its mark, as Windows' tools save it.
+fn decoded(file: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
+    let wide = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => Some(encoding_rs::UTF_16LE),
+        Some([0xfe, 0xff]) => Some(encoding_rs::UTF_16BE),
+        Some(_) | None => None,
+    };
+    if let Some(encoding) = wide {
+        return Ok(encoding.decode(&bytes).0.into_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| cannot(file, &"it is not UTF-8; save it as UTF-8"))
+}
+
+/// Files that a source names relative to where it lies.
+struct Beside {
+    folder: Option<PathBuf>,
+    files: RefCell<usize>,
+}
+
+impl Beside {
+    fn of(file: &Path) -> Self {
+        let folder = match file {
+            _ if file == Path::new("-") => None,
+            _ if file.is_dir() => Some(file.to_owned()),
+            _ => file.parent().map(Path::to_owned),
+        };
+        Self {
+            folder,
+            files: RefCell::new(0),
+        }
+    }
+
+    /// The files that a path or pattern names; those that cannot be read are none.
+    fn read(&self, pattern: &str) -> Vec<Source> {
+        let Some(folder) = &self.folder else {
+            return Vec::new();
+        };
+        let joined = folder.join(pattern);
+        let options = glob::MatchOptions {
+            require_literal_leading_dot: true,
+            require_literal_separator: true,
+            ..glob::MatchOptions::default()
+        };
+        let paths = joined
+            .to_str()
+            .and_then(|pattern| glob::glob_with(pattern, options).ok());
+        let mut found = Vec::new();
+        for path in paths.into_iter().flatten().flatten() {
+            let mut files = self.files.borrow_mut();
+            if *files >= FILES_MAX || !path.is_file() {
+                continue;
+            }
+            *files += 1;
+            found.extend(source(&path));
+        }
+        found
+    }
 }

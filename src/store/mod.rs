@@ -12,6 +12,7 @@ pub mod history;
 pub mod incidents;
 mod intern;
 mod journal;
+pub mod kuma;
 mod lock;
 mod meta;
 mod migrate;

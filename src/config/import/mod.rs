@@ -1,15 +1,25 @@
 //! Other tools' configurations to a `monitors.toml`.
 
 mod blackbox;
+mod documents;
 mod gatus;
+mod go_duration;
 mod kuma;
 mod page;
+mod served;
+mod sitemap;
 mod statuses;
+mod table;
+mod upptime;
 mod urls;
 mod yaml;
 
 pub use blackbox::blackbox;
 pub use gatus::gatus;
-pub use kuma::uptime_kuma;
-pub use page::{ImportError, Imported};
+pub use kuma::{uptime_kuma, uptime_kuma_value};
+pub use page::{Beside, ImportError, Imported, Source};
+pub use served::{caddy, nginx, traefik};
+pub use sitemap::sitemap;
+pub use table::csv;
+pub use upptime::upptime;
 pub use urls::urls;

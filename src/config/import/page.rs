@@ -14,10 +14,80 @@ use crate::domain::text;
 pub struct Imported {
     /// A valid `monitors.toml`.
     pub toml: String,
-    /// What could not be carried over: one sentence each, with the name of what it is about.
+    /// What could not be carried over: a sentence each, what matters most first.
     pub left_out: Vec<String>,
+    /// Environment variables that the file needs, sorted.
+    pub variables: Vec<String>,
     /// How many monitors it holds.
     pub monitors: usize,
+}
+
+/// A text to import from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// What it is called in messages: the file's path as given.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// Reads the files that a source names by a path or a pattern, relative to where the source lies.
+pub type Beside<'a> = &'a dyn Fn(&str) -> Vec<Source>;
+
+/// How much a loss matters; the first come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Something is not checked at all.
+    Unchecked,
+    /// An answer is judged otherwise, or a request made otherwise.
+    Verdict,
+    /// Other people are told, or at other times.
+    Told,
+    /// Everything else.
+    Detail,
+}
+
+/// Something that is not carried over, and for which monitors.
+#[derive(Debug)]
+struct Loss {
+    weight: Weight,
+    what: String,
+    about: Vec<String>,
+}
+
+/// So many monitors are named with a loss that they share.
+const NAMED_MAX: usize = 4;
+
+impl Loss {
+    fn line(&self) -> String {
+        // A monitor that is not checked is named in any case.
+        let named = match self.weight {
+            Weight::Unchecked => self.about.len(),
+            Weight::Verdict | Weight::Told | Weight::Detail => NAMED_MAX,
+        };
+        let shown: Vec<&str> = self.about.iter().take(named).map(String::as_str).collect();
+        match (self.about.len(), self.about.len().saturating_sub(named)) {
+            (0, _) => self.what.clone(),
+            (_, 0) => format!("{}: {}", self.what, shown.join(", ")),
+            (all, more) => format!(
+                "{} ({all} monitors): {} and {more} more",
+                self.what,
+                shown.join(", ")
+            ),
+        }
+    }
+}
+
+/// Who is told of a monitor's news.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Those of `[email].to`.
+    #[default]
+    Default,
+    /// Nobody, as in the source.
+    Nobody,
+    /// These addresses.
+    Only(Vec<String>),
 }
 
 /// Why nothing could be imported.
@@ -35,6 +105,7 @@ pub(super) struct Entry {
     url: String,
     comments: Vec<String>,
     keys: Vec<(&'static str, String)>,
+    told: Told,
 }
 
 impl Entry {
@@ -74,6 +145,7 @@ impl Entry {
     /// The interval, the timeout and the time between confirming checks, each made to fit.
     pub(super) fn timing(
         &mut self,
+        page: &mut Page,
         interval: Option<Duration>,
         timeout: Option<Duration>,
         retry_interval: Option<Duration>,
@@ -89,23 +161,33 @@ impl Entry {
                 continue;
             };
             if span > longest {
-                self.comment(format!(
-                    "{key} was {}, longer than the interval, and is cut to it",
-                    Written(span)
-                ));
+                let what = format!("a {key} of {}, cut to the interval", Written(span));
+                page.lose(Weight::Detail, what, &self.called());
             }
             self.span(key, span.min(longest));
         }
     }
 
+    /// Keeps the monitor, but does not check it: as it is here it would be down for ever.
+    pub(super) fn disable(&mut self, why: &str) {
+        self.set("enabled", "false");
+        self.comment(format!("disabled: {why}"));
+    }
+
+    /// Who is told of it.
+    pub(super) fn told(&mut self, told: Told) {
+        self.told = told;
+    }
+
     /// Request headers.
-    pub(super) fn headers(&mut self, headers: &[(String, String)], left_out: &mut Vec<String>) {
+    pub(super) fn headers(&mut self, page: &mut Page, headers: &[(String, String)]) {
         let mut seen: HashSet<String> = HashSet::new();
         let mut kept = Vec::new();
         for (name, header) in headers {
             let is_right = value::header_name(name).is_ok() && value::header_value(header).is_ok();
             if !is_right || !seen.insert(name.to_ascii_lowercase()) {
-                left_out.push(format!("{}: the header `{name}`", self.called()));
+                let what = format!("the header `{}`", text::line(name, 80));
+                page.lose(Weight::Verdict, what, &self.called());
                 continue;
             }
             kept.push(format!("{} = {}", quoted(name), quoted(header)));
@@ -142,7 +224,9 @@ pub(super) struct Page {
     entries: Vec<Entry>,
     windows: Vec<String>,
     names: HashSet<String>,
-    pub left_out: Vec<String>,
+    timezone: Option<String>,
+    alerts: Vec<&'static str>,
+    losses: Vec<Loss>,
 }
 
 impl Page {
@@ -153,20 +237,61 @@ impl Page {
         }
     }
 
+    /// Notes what is not carried over. The same loss of several monitors is one line.
+    pub(super) fn lose(&mut self, weight: Weight, what: impl Into<String>, about: &str) {
+        let what = what.into();
+        let known = self
+            .losses
+            .iter_mut()
+            .find(|loss| loss.weight == weight && loss.what == what);
+        match known {
+            Some(loss) => loss.about.push(about.to_owned()),
+            None => self.losses.push(Loss {
+                weight,
+                what,
+                about: vec![about.to_owned()],
+            }),
+        }
+    }
+
+    /// Notes what is not carried over and belongs to no monitor.
+    pub(super) fn lose_all(&mut self, weight: Weight, what: impl Into<String>) {
+        let what = what.into();
+        if !self.losses.iter().any(|loss| loss.what == what) {
+            self.losses.push(Loss {
+                weight,
+                what,
+                about: Vec::new(),
+            });
+        }
+    }
+
     /// Takes over where mails go, where it is complete.
     pub(super) fn email(&mut self, email: Email) {
-        let to: Vec<String> = email
-            .to
-            .into_iter()
-            .map(|address| address.trim().to_owned())
-            .filter(|address| is_address(address))
-            .collect();
+        let to = addresses(&email.to);
         if email.host.is_empty() || to.is_empty() || !is_address(&email.from) {
-            self.left_out
-                .push("the mail settings: host, sender or recipient is missing".to_owned());
+            self.lose_all(
+                Weight::Told,
+                "the mail settings: host, sender or recipient is missing",
+            );
             return;
         }
         self.email = Some(Email { to, ..email });
+    }
+
+    /// Whether mails go anywhere.
+    pub(super) fn has_email(&self) -> bool {
+        self.email.is_some()
+    }
+
+    /// A line of `[alerts]`.
+    pub(super) fn alerts(&mut self, line: &'static str) {
+        self.alerts.push(line);
+    }
+
+    /// The time zone of schedules and windows.
+    pub(super) fn timezone(&mut self, zone: &str) {
+        self.timezone = Some(zone.to_owned());
     }
 
     /// A `[[maintenance]]` entry, its keys as TOML.
@@ -182,8 +307,8 @@ impl Page {
             _ if has_names => None,
             Ok(url) => Some(url),
             Err(wrong) => {
-                self.left_out
-                    .push(format!("{}: {}", entry.called(), wrong.message));
+                let what = format!("not checked, {}", wrong.message);
+                self.lose(Weight::Unchecked, what, &entry.called());
                 return;
             }
         };
@@ -213,24 +338,30 @@ impl Page {
     }
 
     /// The file.
-    pub(super) fn finish(self) -> Imported {
+    pub(super) fn finish(mut self) -> Imported {
+        self.losses.sort_by_key(|loss| loss.weight);
+        let left_out: Vec<String> = self.losses.iter().map(Loss::line).collect();
         let mut out = String::new();
         // A string takes everything.
-        let _ = self.write(&mut out);
+        let _ = self.write(&mut out, &left_out);
         Imported {
+            variables: variables(&out),
             toml: out,
-            left_out: self.left_out,
+            left_out,
             monitors: self.entries.len(),
         }
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
+    fn write(&self, out: &mut String, left_out: &[String]) -> std::fmt::Result {
         writeln!(out, "# Made by `sitewatch import {}`.", self.source)?;
-        if !self.left_out.is_empty() {
+        if !left_out.is_empty() {
             writeln!(out, "# Not carried over:")?;
-            for line in &self.left_out {
+            for line in left_out {
                 writeln!(out, "# - {}", text::line(line, 400))?;
             }
+        }
+        if let Some(zone) = &self.timezone {
+            writeln!(out, "\n[daemon]\ntimezone = {}", quoted(zone))?;
         }
         match &self.email {
             Some(email) => write_email(out, email)?,
@@ -239,6 +370,9 @@ impl Page {
                  # [email]\n# host = \"smtp.example.com\"\n\
                  # from = \"Sitewatch <alerts@example.com>\"\n# to = [\"ops@example.com\"]\n",
             ),
+        }
+        if !self.alerts.is_empty() {
+            writeln!(out, "\n[alerts]\n{}", self.alerts.join("\n"))?;
         }
         for entry in &self.entries {
             writeln!(out)?;
@@ -253,12 +387,53 @@ impl Page {
             for (key, value) in &entry.keys {
                 writeln!(out, "{key} = {value}")?;
             }
+            self.write_told(out, &entry.told)?;
         }
         for window in &self.windows {
             writeln!(out, "\n[[maintenance]]\n{window}")?;
         }
         Ok(())
     }
+}
+
+impl Page {
+    fn write_told(&self, out: &mut String, told: &Told) -> std::fmt::Result {
+        let default = self.email.as_ref().map(|email| &email.to);
+        match told {
+            Told::Default => Ok(()),
+            Told::Nobody => writeln!(out, "to = []"),
+            Told::Only(to) if Some(to) == default => Ok(()),
+            Told::Only(to) if default.is_some() => writeln!(out, "to = {}", list(to)),
+            // An address is of no use without a mail server.
+            Told::Only(to) => writeln!(out, "# to = {}", list(to)),
+        }
+    }
+}
+
+/// Variables that a file needs: each `${NAME}` of a value, but not `$${NAME}`.
+fn variables(toml: &str) -> Vec<String> {
+    let mut found = std::collections::BTreeSet::new();
+    for line in toml.lines().filter(|line| !line.starts_with('#')) {
+        let plain = line.replace("$${", "");
+        for piece in plain.split("${").skip(1) {
+            if let Some((name, _)) = piece.split_once('}') {
+                found.insert(name.to_owned());
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The mail addresses in these texts, each of which may be a list separated by commas or semicolons.
+pub(super) fn addresses(texts: &[String]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for address in texts.iter().flat_map(|text| text.split([',', ';'])) {
+        let address = address.trim();
+        if is_address(address) && !found.iter().any(|known| known == address) {
+            found.push(address.to_owned());
+        }
+    }
+    found
 }
 
 fn is_address(text: &str) -> bool {

@@ -1,78 +1,227 @@
 //! YAML to the JSON values that the imports read.
+//!
+//! The parser is a port of libyaml, which go-yaml is one of too: what Gatus and Prometheus read, it reads. Documents
+//! are put together here, so that nesting, aliases and size are bounded before they cost anything.
 
+use std::collections::HashMap;
+
+use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
-use yaml_rust2::{Yaml, YamlLoader};
 
 use super::page::ImportError;
 
-/// Larger files are no configuration; aliases multiply what stands in them.
+/// Larger files are no configuration.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
-/// More aliases than this are a bomb, no configuration.
-const ALIASES_MAX: usize = 10_000;
+/// Configurations nest about ten levels deep; every level is a call on the stack.
+const DEPTH_MAX: usize = 64;
+/// Values of all documents together, each alias counted as a copy of what it stands for.
+const VALUES_MAX: usize = 500_000;
 
-/// The first document of a text.
-pub(super) fn parse(text: &str) -> Result<Value, ImportError> {
+/// The documents of a text, empty ones left out.
+///
+/// # Errors
+/// A sentence with the place, when the text is no YAML or exceeds a bound.
+pub(super) fn parse(text: &str) -> Result<Vec<Value>, ImportError> {
     if text.len() > BYTES_MAX {
-        return Err(ImportError::Format(format!(
-            "the file is larger than {BYTES_MAX} bytes"
-        )));
+        return Err(refused("the file is larger than 8 MiB".to_owned()));
     }
-    // Every alias is copied where it stands: nested ones would grow without bound.
-    if text.matches('*').count() > ALIASES_MAX {
-        return Err(ImportError::Format(
-            "the file has too many aliases".to_owned(),
-        ));
-    }
-    let documents = YamlLoader::load_from_str(text)
-        .map_err(|error| ImportError::Format(format!("this is no YAML: {error}")))?;
-    match documents.into_iter().next() {
-        Some(document) => Ok(json(document)),
-        None => Ok(Value::Null),
+    let mut parser = Parser::new();
+    parser.set_input(text.as_bytes());
+    let mut reader = Reader {
+        parser,
+        anchors: HashMap::new(),
+        values: 0,
+    };
+    let mut documents = Vec::new();
+    loop {
+        match reader.next()?.data {
+            EventData::StreamEnd => return Ok(documents),
+            EventData::DocumentStart { .. } => reader.anchors.clear(),
+            EventData::StreamStart { .. } | EventData::DocumentEnd { .. } => {}
+            other => {
+                let document = reader.value(other, 0)?;
+                if !document.is_null() {
+                    documents.push(document);
+                }
+            }
+        }
     }
 }
 
-fn json(yaml: Yaml) -> Value {
-    match yaml {
-        Yaml::Real(text) => match text.parse::<f64>().ok().and_then(Number::from_f64) {
-            Some(number) => Value::Number(number),
-            None => Value::String(text),
-        },
-        Yaml::Integer(number) => Value::from(number),
-        Yaml::String(text) => Value::String(text),
-        Yaml::Boolean(flag) => Value::Bool(flag),
-        Yaml::Array(items) => Value::Array(items.into_iter().map(json).collect()),
-        Yaml::Hash(hash) => {
-            let mut map = Map::new();
-            let mut merged: Vec<Value> = Vec::new();
-            for (key, value) in hash {
-                let key = match json(key) {
-                    Value::String(key) => key,
-                    other => other.to_string(),
-                };
-                match key == "<<" {
-                    true => merged.push(json(value)),
-                    false => {
-                        map.insert(key, json(value));
-                    }
-                }
-            }
-            for value in merged {
-                let tables = match value {
-                    Value::Array(tables) => tables,
-                    one => vec![one],
-                };
-                for table in tables {
-                    let Value::Object(table) = table else {
-                        continue;
-                    };
-                    for (key, value) in table {
-                        map.entry(key).or_insert(value);
-                    }
-                }
-            }
-            Value::Object(map)
+fn refused(why: String) -> ImportError {
+    ImportError::Format(why)
+}
+
+struct Reader<'a> {
+    parser: Parser<&'a [u8]>,
+    /// What each anchor stands for, with its number of values.
+    anchors: HashMap<String, (Value, usize)>,
+    values: usize,
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Result<Event, ImportError> {
+        self.parser.parse().map_err(|error| {
+            let mark = error.problem_mark().or_else(|| error.context_mark());
+            let place = mark.map_or_else(String::new, |mark| {
+                format!(" in line {}, column {}", mark.line + 1, mark.column + 1)
+            });
+            refused(format!(
+                "this is not valid YAML{place}: {}",
+                error.problem()
+            ))
+        })
+    }
+
+    fn count(&mut self, values: usize) -> Result<(), ImportError> {
+        self.values += values;
+        if self.values > VALUES_MAX {
+            let why = format!("the file holds more than {VALUES_MAX} values, aliases included");
+            return Err(refused(why));
         }
-        Yaml::Null | Yaml::BadValue | Yaml::Alias(_) => Value::Null,
+        Ok(())
+    }
+
+    fn value(&mut self, event: EventData, depth: usize) -> Result<Value, ImportError> {
+        if depth > DEPTH_MAX {
+            let why = format!("the file is nested more than {DEPTH_MAX} levels deep");
+            return Err(refused(why));
+        }
+        let before = self.values;
+        self.count(1)?;
+        let (anchor, value) = match event {
+            EventData::Alias { anchor } => {
+                let Some((value, size)) = self.anchors.get(&anchor).cloned() else {
+                    return Err(refused(format!("the alias `*{anchor}` has no anchor")));
+                };
+                self.count(size)?;
+                return Ok(value);
+            }
+            EventData::Scalar {
+                anchor,
+                tag,
+                value,
+                style,
+                ..
+            } => {
+                let is_plain = style == ScalarStyle::Plain && tag.is_none();
+                let value = if is_plain {
+                    plain(value)
+                } else {
+                    Value::String(value)
+                };
+                (anchor, value)
+            }
+            EventData::SequenceStart { anchor, .. } => {
+                let mut items = Vec::new();
+                loop {
+                    match self.next()?.data {
+                        EventData::SequenceEnd => break,
+                        event => items.push(self.value(event, depth + 1)?),
+                    }
+                }
+                (anchor, Value::Array(items))
+            }
+            EventData::MappingStart { anchor, .. } => (anchor, self.mapping(depth)?),
+            _ => (None, Value::Null),
+        };
+        if let Some(anchor) = anchor {
+            let size = self.values - before;
+            self.anchors.insert(anchor, (value.clone(), size));
+        }
+        Ok(value)
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Value, ImportError> {
+        let mut map = Map::new();
+        let mut merged = Vec::new();
+        loop {
+            let key = match self.next()?.data {
+                EventData::MappingEnd => break,
+                event => self.value(event, depth + 1)?,
+            };
+            let event = self.next()?.data;
+            let value = self.value(event, depth + 1)?;
+            match key {
+                Value::String(key) if key == "<<" => merged.push(value),
+                Value::String(key) => {
+                    map.insert(key, value);
+                }
+                other => {
+                    map.insert(other.to_string(), value);
+                }
+            }
+        }
+        for value in merged {
+            let tables = match value {
+                Value::Array(tables) => tables,
+                one => vec![one],
+            };
+            for table in tables {
+                let Value::Object(table) = table else {
+                    continue;
+                };
+                for (key, value) in table {
+                    map.entry(key).or_insert(value);
+                }
+            }
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+/// A plain scalar by YAML 1.2's core schema. `yes` and `no` stay texts; [`is_true`] knows them.
+fn plain(text: String) -> Value {
+    match text.as_str() {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    // A number that would come out otherwise (`01234`, twenty digits) keeps its digits as a text.
+    let keeps_digits = digits == "0" || !digits.starts_with('0') || digits.starts_with("0.");
+    if is_number && keeps_digits {
+        if let Ok(number) = text.parse::<i64>() {
+            return Value::from(number);
+        }
+        let has_point = digits.contains('.') || digits.contains(['e', 'E']);
+        if let Some(number) = text.parse().ok().and_then(Number::from_f64)
+            && has_point
+        {
+            return Value::Number(number);
+        }
+    }
+    Value::String(text)
+}
+
+/// A flag as tools write it: `true`, `1`, "yes", "on".
+pub(super) fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => {
+            let text = text.to_ascii_lowercase();
+            matches!(text.as_str(), "true" | "yes" | "on" | "y" | "1")
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+/// A flag that is there and says no.
+pub(super) fn is_false(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => !*flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => {
+            let text = text.to_ascii_lowercase();
+            matches!(text.as_str(), "false" | "no" | "off" | "n" | "0")
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
 
@@ -102,4 +251,67 @@ pub(super) fn pairs_of(value: &Value) -> Vec<(String, String)> {
     map.iter()
         .filter_map(|(key, value)| Some((key.clone(), text_of(value)?)))
         .collect()
+}
+
+/// The text under a key, unless it is empty.
+pub(super) fn text_at(item: &Value, key: &str) -> Option<String> {
+    item.get(key)
+        .and_then(text_of)
+        .filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> String {
+        match parse(text) {
+            Ok(documents) => serde_json::to_string(&documents).expect("JSON"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_go_yaml_reads_is_read() {
+        for (text, wanted) in [
+            ("a: [\n  x,\n  y\n]\nb: 1", r#"[{"a":["x","y"],"b":1}]"#),
+            ("l:\n  - t: [\n      x\n    ]\n", r#"[{"l":[{"t":["x"]}]}]"#),
+            ("{a: 1}\n---\n---\nb: ~\n", r#"[{"a":1},{"b":null}]"#),
+            (
+                "a: &x {b: 1}\nc: {<<: *x, d: 2}",
+                r#"[{"a":{"b":1},"c":{"b":1,"d":2}}]"#,
+            ),
+            (
+                "a: 01234\nb: 12345678901234567890\nc: 1.50\nd: .5\ne: 0\nf: '7'",
+                r#"[{"a":"01234","b":"12345678901234567890","c":1.5,"d":0.5,"e":0,"f":"7"}]"#,
+            ),
+            (
+                "a: yes\nb: True\nc: off",
+                r#"[{"a":"yes","b":true,"c":"off"}]"#,
+            ),
+            ("1: a\ntrue: b", r#"[{"1":"a","true":"b"}]"#),
+            ("", "[]"),
+            ("a: |\n  x\n  y\n", r#"[{"a":"x\ny\n"}]"#),
+        ] {
+            assert_eq!(one(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_it_may_cost_is_bounded() {
+        let deep = "[".repeat(100_000);
+        assert!(one(&deep).contains("64 levels"), "{}", one(&deep));
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..10 {
+            let before = format!("*a{}, ", level - 1).repeat(10);
+            bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+        }
+        assert!(one(&bomb).contains("500000 values"), "{}", one(&bomb));
+        assert!(one("a: *b").contains("`*b` has no anchor"));
+        assert!(
+            one("a: b: c").contains("line 1, column 5"),
+            "{}",
+            one("a: b: c")
+        );
+    }
 }

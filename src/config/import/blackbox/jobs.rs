@@ -1,0 +1,292 @@
+//! blackbox_exporter's modules, with the targets of a `prometheus.yml`.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::http;
+use super::relabel::{Labels, Relabelled, relabel};
+use crate::config::import::documents::documents;
+use crate::config::import::go_duration;
+use crate::config::import::page::{
+    Beside, Entry, ImportError, Imported, Page, Source, Weight, literal,
+};
+use crate::config::import::yaml::{self, pairs_of, text_at, text_of, texts_of};
+
+/// What the files are known by, inside a wrapper.
+const KEYS: [&str; 2] = ["modules", "scrape_configs"];
+
+/// The module that blackbox_exporter takes when none is named.
+const DEFAULT_MODULE: &str = "http_2xx";
+
+/// What Prometheus takes when no interval is written.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Reads the modules of blackbox_exporter and the targets that Prometheus gives them. Without modules (the sources are
+/// the `prometheus.yml` itself, or a list of targets) each target is checked with the defaults.
+///
+/// # Errors
+/// When a text is no YAML, or neither modules nor targets are there.
+pub fn blackbox(
+    sources: &[Source],
+    targets: &[Source],
+    beside: Beside<'_>,
+) -> Result<Imported, ImportError> {
+    let mut found = documents(sources, &KEYS)?;
+    found.append(&mut documents(targets, &KEYS)?);
+    let mut modules = serde_json::Map::new();
+    let mut jobs: Vec<(Value, Option<Value>)> = Vec::new();
+    for document in &found {
+        if let Some(Value::Object(own)) = document.get("modules") {
+            modules.extend(own.clone());
+        }
+        let interval = document.pointer("/global/scrape_interval").cloned();
+        let own = document.get("scrape_configs").and_then(Value::as_array);
+        jobs.extend(
+            own.into_iter()
+                .flatten()
+                .map(|job| (job.clone(), interval.clone())),
+        );
+    }
+    let raw: Vec<Value> = raw_documents(sources)
+        .chain(raw_documents(targets))
+        .collect();
+    jobs.extend(raw.iter().filter_map(probe_resource));
+    jobs.extend(raw.iter().filter_map(target_list));
+    if modules.is_empty() && jobs.is_empty() {
+        return Err(ImportError::Format(
+            "there are no `modules` and no `scrape_configs`: is this blackbox_exporter's file?"
+                .to_owned(),
+        ));
+    }
+    let mut import = Import {
+        page: Page::new("blackbox"),
+        modules,
+        used: Vec::new(),
+        beside,
+        has_targets: !jobs.is_empty(),
+    };
+    for (job, interval) in &jobs {
+        import.job(job, interval.as_ref());
+    }
+    Ok(import.finish())
+}
+
+fn raw_documents(sources: &[Source]) -> impl Iterator<Item = Value> {
+    sources
+        .iter()
+        .flat_map(|source| yaml::parse(&source.text).unwrap_or_default())
+}
+
+/// The Prometheus operator's `kind: Probe` as a scrape job.
+fn probe_resource(document: &Value) -> Option<(Value, Option<Value>)> {
+    if text_at(document, "kind").as_deref() != Some("Probe") {
+        return None;
+    }
+    let spec = document.get("spec")?;
+    let list = spec.pointer("/targets/staticConfig")?;
+    let name = document.pointer("/metadata/name").and_then(text_of);
+    let job = serde_json::json!({
+        "job_name": text_at(spec, "jobName").or(name),
+        "metrics_path": "/probe",
+        "params": { "module": text_at(spec, "module") },
+        "scrape_interval": spec.get("interval"),
+        "static_configs": [{ "targets": list.get("static"), "labels": list.get("labels") }],
+    });
+    Some((job, None))
+}
+
+/// A list of file_sd given by itself.
+fn target_list(document: &Value) -> Option<(Value, Option<Value>)> {
+    let groups = document.as_array()?;
+    if groups.is_empty() || !groups.iter().all(|group| group.get("targets").is_some()) {
+        return None;
+    }
+    let job = serde_json::json!({ "metrics_path": "/probe", "static_configs": groups });
+    Some((job, None))
+}
+
+struct Import<'a> {
+    page: Page,
+    modules: serde_json::Map<String, Value>,
+    used: Vec<String>,
+    beside: Beside<'a>,
+    has_targets: bool,
+}
+
+impl Import<'_> {
+    fn finish(mut self) -> Imported {
+        for (name, module) in &self.modules {
+            if self.used.contains(name) {
+                continue;
+            }
+            let prober = text_at(module, "prober").unwrap_or_default();
+            let hint = match self.has_targets {
+                true => "",
+                false => "; give them with --targets prometheus.yml",
+            };
+            let what = format!("the module `{name}` ({prober}) has no targets{hint}");
+            self.page.lose_all(Weight::Detail, what);
+        }
+        self.page.finish()
+    }
+
+    /// A job, if it asks blackbox_exporter; others (of snmp_exporter, say) have modules too.
+    fn job(&mut self, job: &Value, global: Option<&Value>) {
+        let path = text_at(job, "metrics_path").unwrap_or_default();
+        let named = job
+            .pointer("/params/module")
+            .map(texts_of)
+            .unwrap_or_default();
+        let is_known = named.iter().any(|name| self.modules.contains_key(name));
+        let is_probe = path.trim_end_matches('/').ends_with("/probe");
+        let asks_by_default = is_known && path.is_empty();
+        if !(is_probe || asks_by_default) {
+            return;
+        }
+        let job_name = text_at(job, "job_name").unwrap_or_default();
+        for extra in named.iter().skip(1) {
+            let what = format!(
+                "the module `{extra}` of the job `{job_name}`: blackbox_exporter takes the first of several"
+            );
+            self.used.push(extra.clone());
+            self.page.lose_all(Weight::Detail, what);
+        }
+        self.elsewhere(job, &job_name);
+        let interval = job
+            .get("scrape_interval")
+            .filter(|value| !value.is_null())
+            .or(global)
+            .and_then(text_of)
+            .and_then(|text| go_duration::parse(&text))
+            .unwrap_or(DEFAULT_INTERVAL);
+        for group in self.groups(job) {
+            let own = group.get("labels").map(pairs_of).unwrap_or_default();
+            for target in group.get("targets").map(texts_of).unwrap_or_default() {
+                self.target(job, &job_name, interval, &target, &own);
+            }
+        }
+    }
+
+    /// Targets that something else than this file knows.
+    fn elsewhere(&mut self, job: &Value, job_name: &str) {
+        let Value::Object(keys) = job else { return };
+        for key in keys.keys() {
+            if key.ends_with("_sd_configs") && key != "file_sd_configs" {
+                let what = format!("the targets of {key} in the job `{job_name}`");
+                self.page.lose_all(Weight::Unchecked, what);
+            }
+        }
+    }
+
+    /// Groups of targets with labels: those that stand here, and those of files.
+    fn groups(&mut self, job: &Value) -> Vec<Value> {
+        let list = |key: &str| job.get(key).and_then(Value::as_array).cloned();
+        let mut groups = list("static_configs").unwrap_or_default();
+        for config in list("file_sd_configs").unwrap_or_default() {
+            for pattern in config.get("files").map(texts_of).unwrap_or_default() {
+                let files = (self.beside)(&pattern);
+                if files.is_empty() {
+                    let what = format!("the targets of file_sd `{pattern}`, which is not here");
+                    self.page.lose_all(Weight::Unchecked, what);
+                }
+                for file in files {
+                    match yaml::parse(&file.text) {
+                        Ok(documents) => groups.extend(
+                            documents
+                                .into_iter()
+                                .filter_map(|document| document.as_array().cloned())
+                                .flatten(),
+                        ),
+                        Err(error) => self.page.lose_all(
+                            Weight::Unchecked,
+                            format!("the targets of `{}`: {error}", file.name),
+                        ),
+                    }
+                }
+            }
+        }
+        groups
+    }
+
+    fn target(
+        &mut self,
+        job: &Value,
+        job_name: &str,
+        interval: Duration,
+        target: &str,
+        own: &[(String, String)],
+    ) {
+        let mut labels: Labels = own.iter().cloned().collect();
+        labels.insert("job".to_owned(), job_name.to_owned());
+        labels.insert("__address__".to_owned(), target.to_owned());
+        if let Some(Value::Object(parameters)) = job.get("params") {
+            for (name, values) in parameters {
+                if let Some(first) = texts_of(values).into_iter().next() {
+                    labels.insert(format!("__param_{name}"), first);
+                }
+            }
+        }
+        let rules = job.get("relabel_configs").and_then(Value::as_array);
+        let labels = match relabel(labels, rules.map_or(&[], Vec::as_slice)) {
+            Relabelled::Kept(labels) => labels,
+            Relabelled::Dropped => return,
+            Relabelled::Unknown(action) => {
+                let what = format!("not checked (relabelling by `{action}`)");
+                self.page.lose(Weight::Unchecked, what, target);
+                return;
+            }
+        };
+        let asked = labels.get("__param_target").map_or(target, String::as_str);
+        let name = labels
+            .get("__param_module")
+            .map_or(DEFAULT_MODULE, String::as_str);
+        self.used.push(name.to_owned());
+        let module = self.modules.get(name).cloned();
+        let prober = module
+            .as_ref()
+            .and_then(|module| text_at(module, "prober"))
+            .unwrap_or_else(|| prober_by_name(name).to_owned());
+        if prober != "http" {
+            let what = format!("not checked ({prober}; only http and https are)");
+            self.page.lose(Weight::Unchecked, what, asked);
+            return;
+        }
+        if module.is_none() && !self.modules.is_empty() {
+            let what = format!("the module `{name}` is not defined; checked with the defaults");
+            self.page.lose(Weight::Verdict, what, asked);
+        }
+        let url = match asked.contains("://") {
+            true => literal(asked),
+            false => format!("http://{}", literal(asked)),
+        };
+        let mut entry = Entry::new(None, &url);
+        let mut tags = vec![literal(job_name)];
+        tags.extend(
+            own.iter()
+                .filter(|(label, _)| !label.starts_with("__"))
+                .map(|(label, value)| literal(&format!("{label}:{value}"))),
+        );
+        tags.retain(|tag| !tag.is_empty());
+        entry.texts("tags", &tags);
+        let timeout = module
+            .as_ref()
+            .and_then(|module| text_at(module, "timeout"))
+            .and_then(|text| go_duration::parse(&text));
+        entry.timing(&mut self.page, Some(interval), timeout, None);
+        if let Some(http) = module.as_ref().and_then(|module| module.get("http")) {
+            http::http(&mut self.page, &mut entry, http);
+        }
+        self.page.push(entry);
+    }
+}
+
+/// What a module that is not defined here is, by the names of blackbox_exporter's example file.
+fn prober_by_name(name: &str) -> &'static str {
+    match name {
+        "icmp" | "icmp_ttl5" | "ping" => "icmp",
+        "tcp_connect" | "tcp" | "ssh_banner" | "irc_banner" | "pop3s_banner" => "tcp",
+        "grpc" | "grpc_plain" => "grpc",
+        _ => "http",
+    }
+}

@@ -1,0 +1,7 @@
+//! Gatus.
+
+mod alerts;
+mod conditions;
+mod endpoints;
+
+pub use endpoints::gatus;

@@ -1,0 +1,8 @@
+//! Uptime Kuma.
+
+mod answer;
+mod export;
+mod request;
+mod telling;
+
+pub use export::{uptime_kuma, uptime_kuma_value};

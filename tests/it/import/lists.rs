@@ -1,0 +1,214 @@
+//! Lists: URLs, tables, sitemaps, Upptime.
+
+use super::*;
+
+fn monitors(imported: &Imported) -> Vec<String> {
+    loaded(imported)
+        .monitors
+        .iter()
+        .map(|monitor| format!("{} = {}", monitor.name, monitor.target.url_text()))
+        .collect()
+}
+
+#[test]
+fn urls() {
+    let imported = import::urls(&[source(
+        "# our sites\nhttps://example.com/\n\nexample.org\nhttps://shop.example.com/x Shop \"front\"\nnonsense\nhttps://example.com/\nftp://example.com/\n",
+    )])
+    .unwrap();
+    assert_eq!(
+        imported.toml,
+        r#"# Made by `sitewatch import urls`.
+# Not carried over:
+# - not checked, the scheme `ftp` cannot be checked: ftp://example.com/
+# - line 6: `nonsense` is not a URL
+# - line 7: https://example.com/ appears twice
+
+# Nobody is told of anything until this is filled in:
+# [email]
+# host = "smtp.example.com"
+# from = "Sitewatch <alerts@example.com>"
+# to = ["ops@example.com"]
+
+[[monitor]]
+url = "https://example.com/"
+
+# https:// is a guess
+[[monitor]]
+url = "https://example.org"
+
+[[monitor]]
+name = "Shop \"front"
+url = "https://shop.example.com/x"
+"#
+    );
+    assert_eq!(loaded(&imported).monitors.len(), 3);
+}
+
+#[test]
+fn urls_as_people_paste_them() {
+    let imported = import::urls(&[source(
+        "\u{feff}- https://a.example/\n* <https://b.example/>\n3. \"https://c.example/\", Third\n- [ ] [Fourth](https://d.example/)\nhttps://e.example/,Fifth\nmail@example.com\n",
+    )])
+    .unwrap();
+    assert_eq!(
+        monitors(&imported),
+        [
+            "a.example = https://a.example/",
+            "b.example = https://b.example/",
+            "Third = https://c.example/",
+            "Fourth = https://d.example/",
+            "Fifth = https://e.example/",
+        ]
+    );
+    assert_eq!(
+        imported.left_out,
+        ["line 6: `mail@example.com` is not a URL"]
+    );
+}
+
+#[test]
+fn sitemaps() {
+    let text = r#"<?xml version="1.0" encoding="UTF-8"?>
+<!-- <url><loc>https://no.example/</loc></url> -->
+<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
+<url><loc> https://a.example/?a=1&amp;b=2 </loc><image:image><image:loc>https://a.example/i.png</image:loc></image:image></url>
+<url><loc><![CDATA[https://a.example/two]]></loc><lastmod>2026-01-01</lastmod></url>
+<url><loc>https://a.example/two</loc></url>
+</urlset>"#;
+    for imported in [
+        import::sitemap(&[source(text)]),
+        import::urls(&[source(text)]),
+    ] {
+        let urls: Vec<String> = loaded(&imported.unwrap())
+            .monitors
+            .iter()
+            .map(|monitor| monitor.target.url_text().to_string())
+            .collect();
+        assert_eq!(
+            urls,
+            ["https://a.example/?a=1&b=2", "https://a.example/two"]
+        );
+    }
+    let index =
+        "<sitemapindex><sitemap><loc>https://a.example/s.xml</loc></sitemap></sitemapindex>";
+    let imported = import::sitemap(&[source(index)]).unwrap();
+    assert_eq!(imported.monitors, 0);
+    assert_eq!(
+        imported.left_out,
+        ["a list of other sitemaps, each to be imported by itself: https://a.example/s.xml"]
+    );
+    assert!(import::sitemap(&[source("<urlset><url></loc>")]).is_err());
+}
+
+#[test]
+fn tables_of_other_services_and_of_spreadsheets() {
+    let robot = "\u{feff}\"Friendly Name\",\"URL/IP\",\"Type\",\"Keyword Type\",\"Keyword Value\",\"Port\",\"Interval\",\"Status\"\n\"Shop, front\",\"https://shop.example/\",\"HTTP(s)\",\"\",\"\",\"\",\"300\",\"Up\"\n\"Key\",\"https://key.example/\",\"Keyword\",\"not exists\",\"Welcome\",\"\",\"60\",\"Paused\"\n\"Bad\",\"https://bad.example/\",\"Keyword\",\"exists\",\"Error\",\"\",\"60\",\"Up\"\n\"Box\",\"10.0.0.1\",\"Ping\",\"\",\"\",\"\",\"300\",\"Up\"\n";
+    let imported = import::csv(&[source(robot)]).unwrap();
+    assert_eq!(
+        imported.left_out,
+        ["not checked (ping; only http and https are): Box (10.0.0.1)"]
+    );
+    let config = loaded(&imported);
+    assert_eq!(
+        lines(&config),
+        [
+            "Shop, front | GET https://shop.example/ | 200-299 every 5m within 10s | down after 3, up after 2",
+            "Key | GET https://key.example/ | 200-299 every 1m within 10s | down after 3, up after 2",
+            "Bad | GET https://bad.example/ | 200-299 every 1m within 10s | down after 3, up after 2",
+        ]
+    );
+    assert!(!config.monitors[1].enabled);
+    assert_eq!(config.monitors[1].expectation.body_contains, ["Welcome"]);
+    assert_eq!(config.monitors[2].expectation.body_excludes, ["Error"]);
+
+    for (table, wanted) in [
+        (
+            "name;url;tags\nShop;https://a.example/;prod|web\n",
+            "Shop = https://a.example/",
+        ),
+        (
+            "url\tname\nhttps://a.example/\tShop\n",
+            "Shop = https://a.example/",
+        ),
+        (
+            "Website URL,Test Name,Check Rate,Paused\nhttps://a.example/,Shop,5 min,false\n",
+            "Shop = https://a.example/",
+        ),
+        ("Domain\na.example\n", "a.example = https://a.example/"),
+        (
+            "url\n\"https://a.example/\"\"x\"\n",
+            "a.example/%22x = https://a.example/%22x",
+        ),
+    ] {
+        assert_eq!(
+            monitors(&import::csv(&[source(table)]).unwrap()),
+            [wanted],
+            "{table}"
+        );
+    }
+    let imported = import::csv(&[source(
+        "url,expect_status,interval\nhttps://a.example/,\"200,2zz\",soon\n,200,\n",
+    )])
+    .unwrap();
+    assert_eq!(
+        imported.left_out,
+        [
+            "the status `2zz`: https://a.example/",
+            "line 2: `soon` is not a duration",
+            "line 3: there is no URL",
+        ]
+    );
+}
+
+#[test]
+fn upptime() {
+    let imported = import::upptime(&[source(
+        "
+owner: kim
+repo: status
+sites:
+  - name: Shop
+    url: https://shop.example/
+  - name: Api
+    url: https://api.example/$PATH_SECRET
+    method: POST
+    body: '{\"a\": \"$BODY_SECRET\"}'
+    headers:
+      - 'Authorization: Bearer $TOKEN_1'
+    expectedStatusCodes: [200, 201, 404]
+    maxResponseTime: 5000
+    __dangerous__insecure: true
+    __dangerous__body_down_if_text_missing: welcome
+    __dangerous__body_down: fatal
+  - name: Port
+    url: db.example
+    port: 5432
+    check: tcp-ping
+notifications:
+  - type: slack
+",
+    )])
+    .unwrap();
+    assert_eq!(
+        imported.left_out,
+        [
+            "not checked (tcp-ping; only http and https are): Port (db.example)",
+            "`notifications`: only mail is sent",
+        ]
+    );
+    assert_eq!(
+        imported.variables,
+        ["BODY_SECRET", "PATH_SECRET", "TOKEN_1"]
+    );
+    let config = loaded(&imported);
+    assert_eq!(
+        line(&config.monitors[0]),
+        "Shop | GET https://shop.example/ | 200-208, 226, 300-308 every 5m within 10s | down after 1, up after 1"
+    );
+    let api = &config.monitors[1];
+    assert!(!api.target.verify_tls);
+    assert_eq!(api.expectation.body_contains, ["welcome"]);
+    assert_eq!(api.expectation.body_excludes, ["fatal"]);
+    assert_eq!(api.target.headers[0].1.reveal(), "Bearer example.com");
+}

@@ -1,0 +1,212 @@
+//! Other tools' configurations, written after their documentation, and what becomes of them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod blackbox;
+mod gatus;
+mod kuma;
+mod lists;
+mod served;
+
+use std::path::Path;
+
+use sitewatch::config::import::{self, ImportError, Imported, Source};
+use sitewatch::config::{self, Config, Environment};
+use sitewatch::domain::monitor::Monitor;
+use sitewatch::domain::span::Written;
+
+/// A text as an import gets it.
+fn source(text: &str) -> Source {
+    Source {
+        name: "given".to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+/// Nothing lies beside the source.
+fn nothing(_: &str) -> Vec<Source> {
+    Vec::new()
+}
+
+/// Loads what an import wrote: it must be valid.
+fn loaded(imported: &Imported) -> Config {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("monitors.toml"), &imported.toml).unwrap();
+    let mut variables: std::collections::HashMap<String, String> = imported
+        .variables
+        .iter()
+        .map(|name| (name.clone(), "example.com".to_owned()))
+        .collect();
+    variables.insert("HOME".to_owned(), "/home/kim".to_owned());
+    let environment = Environment {
+        variables: variables.into_iter().collect(),
+        directory: directory.path().to_owned(),
+        is_root: false,
+    };
+    match config::load(Path::new("monitors.toml"), &environment) {
+        Ok(config) => config,
+        Err(errors) => panic!("{errors}\n{}", imported.toml),
+    }
+}
+
+/// One monitor as a line.
+fn line(monitor: &Monitor) -> String {
+    format!(
+        "{} | {} {} | {} every {} within {} | down after {}, up after {}",
+        monitor.name,
+        monitor.target.method.as_str(),
+        monitor.target.url_text(),
+        monitor.expectation.status,
+        Written(monitor.rules.interval),
+        Written(monitor.rules.timeout),
+        monitor.rules.failures_before_down,
+        monitor.rules.successes_before_up,
+    )
+}
+
+fn lines(config: &Config) -> Vec<String> {
+    config
+        .monitors
+        .iter()
+        .map(|monitor| line(monitor))
+        .collect()
+}
+
+/// What stands in the file below the first `[[monitor]]`, without comments: one line a key.
+fn keys(imported: &Imported) -> Vec<&str> {
+    let (_, monitors) = imported
+        .toml
+        .split_once("[[monitor]]\n")
+        .unwrap_or_default();
+    monitors
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
+}
+
+#[test]
+fn what_is_something_else_says_so() {
+    let none = import::blackbox(&[source("a: 1")], &[], &nothing);
+    let rows: [(&str, Result<Imported, ImportError>); 9] = [
+        (
+            "there are no `endpoints`: is this Gatus' config.yaml?",
+            import::gatus(&[source("a: 1")]),
+        ),
+        (
+            "there is no `monitorList`: is this Uptime Kuma's export? Its database, kuma.db, can be read as well",
+            import::uptime_kuma("{}"),
+        ),
+        (
+            "there are no `modules` and no `scrape_configs`: is this blackbox_exporter's file?",
+            none,
+        ),
+        (
+            "there are no `sites`: is this Upptime's .upptimerc.yml?",
+            import::upptime(&[source("a: 1")]),
+        ),
+        (
+            "the first line names no column `url`: the table needs a head line, as `name,url`",
+            import::csv(&[source("https://a.example/,Shop\n")]),
+        ),
+        (
+            "there is no `server` block: is this nginx' configuration?",
+            import::nginx(&[source("user www-data;")], &nothing),
+        ),
+        (
+            "there is no site address: is this a Caddyfile?",
+            import::caddy(&[source("# nothing")]),
+        ),
+        (
+            "there is no rule with a host, as Host(`example.com`): is this Traefik's configuration or a compose file with its labels?",
+            import::traefik(&[source("services: {}")]),
+        ),
+        (
+            "this is not valid YAML in line 1, column 5: mapping values are not allowed in this context",
+            import::gatus(&[source("a: b: c")]),
+        ),
+    ];
+    for (said, got) in rows {
+        assert_eq!(
+            got.err().map(|error| error.to_string()).as_deref(),
+            Some(said)
+        );
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(crate::support::cases::cases(256))]
+    #[test]
+    fn any_text_is_answered(text in "(\\PC|[\\[\\]\"':{}#&*<>,;$|`()\n -]){0,200}") {
+        let given = [source(&text)];
+        for imported in [
+            import::gatus(&given),
+            import::blackbox(&given, &given, &nothing),
+            import::uptime_kuma(&text),
+            import::upptime(&given),
+            import::csv(&[source(&format!("url,name\n{text}"))]),
+            import::urls(&given),
+            import::sitemap(&[source(&format!("<urlset><url><loc>{text}</loc></url></urlset>"))]),
+            import::nginx(&[source(&format!("server {{ server_name {text}; }}"))], &nothing),
+            import::caddy(&[source(&format!("{text} {{\n}}\n"))]),
+            import::traefik(&[source(&format!("rule: 'Host(`{text}`)'"))]),
+        ] {
+            // Whatever is written must load.
+            if let Ok(imported) = imported && imported.variables.is_empty() {
+                loaded(&imported);
+            }
+        }
+    }
+
+    #[test]
+    fn any_condition_of_gatus_is_answered(
+        left in "\\[(STATUS|BODY|RESPONSE_TIME|CONNECTED)\\](\\.[a-z]{1,3}|\\[[0-9]\\])?",
+        operator in "==|!=|<|<=|>|>=|\\|\\|",
+        right in "(any|pat)?\\(?[a-z0-9.,*'\"$ -]{0,12}\\)?",
+    ) {
+        let text = serde_json::json!({ "endpoints": [{
+            "name": "x", "url": "https://a.example/", "conditions": [format!("{left} {operator} {right}")],
+        }] });
+        let imported = import::gatus(&[source(&text.to_string())]).unwrap();
+        if imported.variables.is_empty() {
+            proptest::prop_assert_eq!(loaded(&imported).monitors.len(), 1);
+        }
+    }
+}
+
+/// Runs the command; exit status, standard output and standard error.
+fn command(format: &str, text: &str) -> (Option<i32>, String, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("given");
+    std::fs::write(&file, text).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+        .args(["import", format, "given"])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn the_command_says_what_is_lost_and_what_is_needed() {
+    let (status, out, said) = command(
+        "gatus",
+        "endpoints: [{name: a, url: 'https://${SHOP}/$PART'}, {name: b, url: 'icmp://b.example'}]",
+    );
+    assert_eq!(status, Some(0));
+    assert!(out.contains("url = \"https://${SHOP}/${PART}\""), "{out}");
+    assert_eq!(
+        said,
+        "1 monitor written\nwarning: not carried over:\n  not checked (icmp; only http and https are): b (icmp://b.example)\nit needs these environment variables: PART, SHOP\n"
+    );
+    let (status, out, said) = command("urls", "not a url\nnor this\n");
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    assert!(said.starts_with("0 monitors written\n"), "{said}");
+    let (status, out, _) = command("urls", "\u{feff}https://a.example/\n");
+    assert_eq!(status, Some(0));
+    assert!(out.contains("a.example"));
+}
