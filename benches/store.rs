@@ -288,7 +288,7 @@ fn saturated(bench: &mut Bench, path: &Path, rows: i64) {
             while !stop.load(Ordering::Relaxed) {
                 let until = Timestamp::from_ms(START + 400 * DAY);
                 reader
-                    .history(&limited(None), &mut |_, _| ControlFlow::Continue(()))
+                    .history(&limited(None), &mut |_, _, _| ControlFlow::Continue(()))
                     .unwrap();
                 reader
                     .report(&[MonitorId(1)], Timestamp::from_ms(START), until)
@@ -359,12 +359,15 @@ fn questions(bench: &Bench, path: &Path) {
     println!("questions, opening included:");
     asked(path, "history of one monitor, limit 50", |reader| {
         reader
-            .history(&limited(Some(one)), &mut |_, _| ControlFlow::Continue(()))
+            .history(
+                &limited(Some(one)),
+                &mut |_, _, _| ControlFlow::Continue(()),
+            )
             .unwrap();
     });
     asked(path, "history of all, limit 50", |reader| {
         reader
-            .history(&limited(None), &mut |_, _| ControlFlow::Continue(()))
+            .history(&limited(None), &mut |_, _, _| ControlFlow::Continue(()))
             .unwrap();
     });
     asked(path, "report of one monitor over 90 days", |reader| {

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, Request};
 use crate::daemon::{notifier, notifier_once};
+use crate::domain::incident::Beginnings;
 use crate::domain::settings::EmailSettings;
 use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
@@ -164,9 +165,11 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
             text::line(&pause.why, 500)
         ));
     }
+    let notices = queued.iter().flat_map(|queued| &queued.mail.parcel.notices);
+    let beginnings = reader.beginnings(notices.filter_map(|notice| notice.news.incident()))?;
     let rows: Vec<QueueRow> = queued
         .iter()
-        .map(|queued| row(queued, &host, pause.as_ref(), clock.now))
+        .map(|queued| row(queued, &host, pause.as_ref(), &beginnings, clock.now))
         .collect();
     if context.options.json {
         for row in &rows {
@@ -215,7 +218,13 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
 }
 
 /// One mail of the queue, as it is listed.
-pub fn row(queued: &Queued, host: &str, pause: Option<&Pause>, now: Timestamp) -> QueueRow {
+pub fn row(
+    queued: &Queued,
+    host: &str,
+    pause: Option<&Pause>,
+    beginnings: &Beginnings,
+    now: Timestamp,
+) -> QueueRow {
     let mail = &queued.mail;
     let about = mail
         .parcel
@@ -235,7 +244,7 @@ pub fn row(queued: &Queued, host: &str, pause: Option<&Pause>, now: Timestamp) -
             .map(|about| about.name.as_str().to_owned()),
         kind: mail.parcel.kind,
         to: mail.to.mailbox().to_owned(),
-        subject: render::subject(&mail.parcel, host, now),
+        subject: render::subject(&mail.parcel, host, now, beginnings),
         message_id: mail.message_id.clone(),
         queued_at: mail.row.queued_at,
         attempts: mail.row.attempts(),

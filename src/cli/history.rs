@@ -10,7 +10,7 @@ use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::StatusSet;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::period;
-use crate::store::history::HistoryQuery;
+use crate::store::history::{Dated, HistoryQuery};
 use crate::store::monitors::StoredMonitor;
 use crate::view::csv;
 use crate::view::history::HistoryTable;
@@ -50,6 +50,9 @@ pub struct Args {
     /// Only where the state, the status or the redirect chain changed
     #[arg(long)]
     pub changes: bool,
+    /// Also checks that were recorded while the clock was ahead: marked, and counted nowhere
+    #[arg(long)]
+    pub all: bool,
     /// Print CSV with a header, times in UTC
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
@@ -67,16 +70,15 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let mut sink = Sink::new(context, args, clock, query.monitors.len() != 1)?;
     let mut failed = None;
     if !nothing_recorded {
-        reader.history(
-            &query,
-            &mut |monitor, check| match sink.take(context, monitor, check) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
+        reader.history(&query, &mut |monitor, check, dated| match sink
+            .take(context, monitor, check, dated)
+        {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
     }
     if let Some(error) = failed {
         return Err(error);
@@ -100,7 +102,10 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
 /// Where rows go.
 enum Sink {
     Json,
-    Csv,
+    /// With or without a column for marks.
+    Csv {
+        marks: bool,
+    },
     Table(Box<HistoryTable>),
 }
 
@@ -115,8 +120,9 @@ impl Sink {
             return Ok(Self::Json);
         }
         if args.csv {
-            writeln!(context.out, "{}", csv::CHECK_HEADER)?;
-            return Ok(Self::Csv);
+            let clock = if args.all { ",clock" } else { "" };
+            writeln!(context.out, "{}{clock}", csv::CHECK_HEADER)?;
+            return Ok(Self::Csv { marks: args.all });
         }
         let table = HistoryTable::new(context.out.screen(), clock, with_names);
         Ok(Self::Table(Box::new(table)))
@@ -127,13 +133,25 @@ impl Sink {
         context: &mut Context,
         monitor: &StoredMonitor,
         check: Check,
+        dated: Dated,
     ) -> Result<(), CliError> {
         let (name, url) = (monitor.name.as_str(), monitor.url.as_str());
         let out = &mut context.out;
         match self {
-            Self::Json => json::line(&json::check(name, url, &check, Audience::Owner), out)?,
-            Self::Csv => csv::check(name, url, &check, out)?,
-            Self::Table(table) => table.push(name, url, check, out)?,
+            Self::Json => {
+                let object = match dated {
+                    Dated::Well => json::check(name, url, &check, Audience::Owner),
+                    Dated::Wrongly => {
+                        json::check_by_wrong_clock(name, url, &check, Audience::Owner)
+                    }
+                };
+                json::line(&object, out)?;
+            }
+            Self::Csv { marks: false } => csv::check(name, url, &check, out)?,
+            Self::Csv { marks: true } => {
+                csv::marked_check(name, url, &check, dated == Dated::Wrongly, out)?;
+            }
+            Self::Table(table) => table.push(name, url, check, dated == Dated::Wrongly, out)?,
         }
         Ok(())
     }
@@ -141,7 +159,7 @@ impl Sink {
     /// How many rows a table had.
     fn end(self, context: &mut Context) -> Result<u64, CliError> {
         match self {
-            Self::Json | Self::Csv => Ok(0),
+            Self::Json | Self::Csv { .. } => Ok(0),
             Self::Table(mut table) => {
                 table.end(&mut context.out)?;
                 Ok(table.rows())
@@ -168,6 +186,7 @@ fn query(args: &Args, clock: &Clock, json: bool) -> Result<HistoryQuery, CliErro
             .map(|text| statuses(text))
             .collect::<Result<_, _>>()?,
         changes: args.changes,
+        by_wrong_clock: args.all,
         limit: match args.limit {
             Some(0) => None,
             Some(limit) => Some(limit),

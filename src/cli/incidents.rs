@@ -32,6 +32,9 @@ pub struct Args {
     /// At most this many, the newest
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
+    /// Also those that were recorded while the clock was ahead: marked, and counted nowhere
+    #[arg(long)]
+    pub all: bool,
     /// Print CSV with a header, times in UTC
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
@@ -54,6 +57,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             since,
             until,
             limit: args.limit,
+            by_wrong_clock: args.all,
         };
         let listed = reader.incidents(&query)?;
         listed.into_iter().map(rows::incident).collect()

@@ -145,7 +145,7 @@ fn play(
             ..HistoryQuery::default()
         };
         let mut checks: Vec<(usize, Check)> = Vec::new();
-        reader.history(&query, &mut |stored, check| {
+        reader.history(&query, &mut |stored, check, _| {
             if let Some(place) = places.get(&stored.id) {
                 checks.push((*place, check));
             }

@@ -188,8 +188,7 @@ fn mark_outages(chart: &mut Chart, incidents: &[IncidentRow]) {
     for (bucket, end) in chart.buckets.iter_mut().zip(ends) {
         bucket.down = incidents.iter().any(|row| {
             let incident = &row.incident;
-            incident.key.opened_at < end
-                && incident.closed_at.is_none_or(|closed| closed > bucket.at)
+            incident.opened_at() < end && incident.closed_at.is_none_or(|closed| closed > bucket.at)
         });
     }
 }

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::domain::monitor::{CronText, MonitorId};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::calendar::Cron;
+use crate::policy::connectivity;
 
 /// The beat comes up to half a second late by design; this long without one it is not coming.
 const BEAT_MISSING: Duration = Duration::from_secs(5);
@@ -102,6 +103,20 @@ impl Diary {
         }
     }
 
+    /// The clock was set forward to `now`: moments of checks that it passed over nobody lived through, and nobody missed.
+    /// What else is due is done late.
+    pub fn pass_over_checks(&mut self, now: Timestamp) {
+        for entry in &mut self.entries {
+            let only_checks = entry
+                .duties
+                .iter()
+                .all(|duty| matches!(duty, Duty::Check(_)));
+            if only_checks && entry.next.is_some_and(|next| now.since(next) > TOO_LATE) {
+                entry.next = entry.cron.next_after(&self.zone, now);
+            }
+        }
+    }
+
     /// Everything whose moment has come by `now`. A clock that was set back makes all moments anew:
     /// what already ran may run again at its second coming, nothing waits for a time that passed.
     pub fn due(&mut self, now: Timestamp) -> Vec<Firing> {
@@ -156,6 +171,7 @@ pub async fn run(
     let mut beating = jobs.add(beat_job(beat.clone())?).await?;
     jobs.start().await?;
     let mut diary = Diary::new(&agenda.borrow_and_update(), clock::now());
+    let mut before = (clock::now(), clock::tick(), clock::slept());
     loop {
         tokio::select! {
             changed = agenda.changed() => {
@@ -170,7 +186,14 @@ pub async fn run(
                     jobs.remove(&beating).await?;
                     beating = jobs.add(beat_job(beat.clone())?).await?;
                 }
-                for firing in diary.due(clock::now()) {
+                let now = clock::now();
+                let passed = clock::tick().duration_since(before.1)
+                    + clock::slept().saturating_sub(before.2);
+                if connectivity::parted(before.0, now, passed).is_some_and(|by_ms| by_ms > 0) {
+                    diary.pass_over_checks(now);
+                }
+                before = (now, clock::tick(), clock::slept());
+                for firing in diary.due(now) {
                     fire(firing);
                 }
             }
@@ -262,6 +285,26 @@ mod tests {
         assert_eq!(firing.missed.map(|(_, count)| count), Some(MISSED_MAX));
         assert_eq!(firing.slot, at("2036-01-01T00:00:00Z"));
         assert_eq!(diary.due(at("2036-01-01T00:00:01Z")).len(), 1);
+    }
+
+    #[test]
+    fn nobody_missed_what_a_clock_set_forward_passed_over() {
+        let mut diary = Diary::new(
+            &agenda("UTC", "0 */5 * * * *", &[Duty::Check(MonitorId(1))]),
+            at("1970-01-01T00:00:00Z"),
+        );
+        let now = at("2026-01-01T01:03:30Z");
+        diary.pass_over_checks(now);
+        assert_eq!(diary.due(now), []);
+        let next = diary.due(at("2026-01-01T01:05:00Z"));
+        assert_eq!((next.len(), next[0].missed), (1, None));
+        // The report is late, not lost.
+        let mut diary = Diary::new(
+            &agenda("UTC", "0 0 8 * * *", &[Duty::Report]),
+            at("2026-01-01T07:00:00Z"),
+        );
+        diary.pass_over_checks(at("2026-01-01T09:00:00Z"));
+        assert_eq!(diary.due(at("2026-01-01T09:00:00Z")).len(), 1);
     }
 
     #[test]

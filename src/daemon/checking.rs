@@ -263,8 +263,9 @@ impl World for Live {
         }
     }
 
-    fn jumped(&self, _by_ms: i64) {
-        self.line().jumped(clock::now());
+    fn jumped(&self, by_ms: i64) {
+        self.line().jumped(by_ms, clock::now());
+        self.show_line();
     }
 }
 

@@ -26,6 +26,7 @@ pub mod orders;
 pub mod recorder;
 mod recorder_alarm;
 mod recorder_blind;
+mod recorder_clock;
 mod recorder_enroll;
 pub mod recorder_entry;
 pub mod recorder_files;

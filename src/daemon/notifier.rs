@@ -17,7 +17,7 @@ use super::notifier_trial::no_email;
 use super::notifier_urgent::{Urgent, Way};
 use super::recorder_entry::{Entry, Reply};
 use super::recorder_queue::Door;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::control::Answer;
 use crate::domain::address::Address;
@@ -25,6 +25,7 @@ use crate::domain::notice::{Letter as OutboxLetter, MailKind};
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::SmtpSetupError;
+use crate::policy::connectivity;
 use crate::policy::outbox::delivery::{Outcome, Settled};
 use crate::policy::outbox::pause::Pause;
 use crate::policy::outbox::row::{Holds, Lane, RowId, Waiting};
@@ -38,6 +39,9 @@ pub use super::notifier_trial::test_mail;
 
 /// The watchdog wants a sign of life, and a due time is met within this.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// After the clock was set the recorder first brings due times and ages into the new time: a mail must not be given up
+/// because the clock was set forward.
+const CLOCK_SETTLES: Duration = Duration::from_secs(2);
 /// A database that could not be read is tried again after this.
 const READ_RETRY: Duration = Duration::from_secs(5);
 
@@ -255,8 +259,15 @@ impl Notifier {
     async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
         let mut look = true;
         let mut wake_at: Option<Timestamp> = None;
+        let mut seen = (self.office.clock.now(), clock::tick());
         loop {
             let now = self.office.clock.now();
+            let tick = clock::tick();
+            if connectivity::parted(seen.0, now, tick.duration_since(seen.1)).is_some() {
+                look = false;
+                wake_at = Some(now.plus(CLOCK_SETTLES));
+            }
+            seen = (now, tick);
             if look || wake_at.is_some_and(|at| at <= now) {
                 wake_at = self.look().await;
                 look = false;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::board::{Board, Live};
 use crate::config::Config;
 use crate::domain::check::{Check, Verdict};
-use crate::domain::incident::IncidentKey;
+use crate::domain::incident::{Beginnings, IncidentKey};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notice::{MailKind, News};
 use crate::domain::timestamp::Timestamp;
@@ -75,8 +75,12 @@ impl Writer<'_> {
             .and_then(|notice| notice.about.as_ref())
             .map(|about| about.monitor);
         let live = monitor.and_then(|id| self.board.get(id));
+        let incidents = outgoing.parcel.notices.iter();
+        let beginnings = self
+            .reader
+            .beginnings(incidents.filter_map(|notice| notice.news.incident()))?;
         let history = match monitor {
-            Some(id) => known(self.history(id, &outgoing)),
+            Some(id) => known(self.history(id, &outgoing, &beginnings)),
             None => History::default(),
         };
         let report = match outgoing.parcel.notices.first().map(|notice| &notice.news) {
@@ -98,6 +102,7 @@ impl Writer<'_> {
             confirming: self.confirming(),
             acks: self.acks(&outgoing)?,
             report,
+            beginnings,
         };
         let mail = Mail {
             message_id: outgoing.message_id.clone(),
@@ -110,17 +115,22 @@ impl Writer<'_> {
         Ok(Letter::Ready(Box::new(outgoing), Box::new(mail)))
     }
 
-    fn history(&self, monitor: MonitorId, outgoing: &Outgoing) -> Result<History> {
+    fn history(
+        &self,
+        monitor: MonitorId,
+        outgoing: &Outgoing,
+        beginnings: &Beginnings,
+    ) -> Result<History> {
         let mut pasts = self.reader.newest(&[monitor], CHECKS_MAX)?;
         let past = pasts.remove(&monitor).unwrap_or_default();
         let first = &outgoing.parcel.notices[0];
         let incident = first.news.incident();
         let newest = past.newest;
-        let until = incident.map_or(self.now, |incident| incident.opened_at);
+        let until = incident.map_or(self.now, |incident| beginnings.of(incident));
         let usual = self.reader.usual(monitor, until)?;
-        let causes = causes(&newest, outgoing);
+        let causes = causes(&newest, outgoing, beginnings);
         let checks = match incident {
-            Some(incident) => around(newest, incident),
+            Some(incident) => around(newest, beginnings.of(incident)),
             None => newest.into_iter().take(8).collect(),
         };
         let next_reminder = matches!(first.news, News::Down { .. })
@@ -240,10 +250,10 @@ fn known(history: Result<History>) -> History {
 }
 
 /// The checks of an outage, newest first, with the good one before it.
-fn around(newest: Vec<Check>, incident: IncidentKey) -> Vec<Check> {
+fn around(newest: Vec<Check>, opened_at: Timestamp) -> Vec<Check> {
     let mut checks = Vec::new();
     for check in newest {
-        let before = check.at < incident.opened_at;
+        let before = check.at < opened_at;
         let good = check.verdict.is_good();
         if !before || good {
             checks.push(check);
@@ -256,7 +266,7 @@ fn around(newest: Vec<Check>, incident: IncidentKey) -> Vec<Check> {
 }
 
 /// What the failed checks of an ended outage said, most frequent first; nothing where not all of them are known.
-fn causes(newest: &[Check], outgoing: &Outgoing) -> Vec<(String, u32)> {
+fn causes(newest: &[Check], outgoing: &Outgoing, beginnings: &Beginnings) -> Vec<(String, u32)> {
     let Some((incident, closed_at, checks_failed)) =
         outgoing
             .parcel
@@ -276,7 +286,7 @@ fn causes(newest: &[Check], outgoing: &Outgoing) -> Vec<(String, u32)> {
     };
     let mut counted: Vec<(String, u32)> = Vec::new();
     for check in newest {
-        if check.at < incident.opened_at || check.at >= closed_at {
+        if check.at < beginnings.of(incident) || check.at >= closed_at {
             continue;
         }
         if let Verdict::Down(failure) = &check.verdict {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::board::Board;
 use super::events;
 use super::recorder_alarm::Alarm;
+use super::recorder_clock::ClockSeen;
 use super::recorder_enroll::origin;
 use super::recorder_entry::{Enrolled, Entry, Outcome, Turn, Upkeep, UpkeepWork};
 use super::recorder_files::Files;
@@ -46,6 +47,7 @@ pub struct Recorder {
     pub(super) slots: Vec<Slot>,
     pub(super) places: HashMap<MonitorId, usize>,
     pub(super) windows: Windows,
+    pub(super) clock: ClockSeen,
     /// Who wants a tick when.
     pub(super) wakes: BTreeSet<(Timestamp, usize)>,
     /// That we are offline, while we are.
@@ -95,6 +97,7 @@ impl Recorder {
     ) -> Result<(Self, Enrolled), StoreError> {
         let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
         let blind = blind::get(store.outbox())?;
+        let newest = store.newest_at()?;
         let mut recorder = Self {
             alarm: Alarm::default(),
             files: Files::at(store.path()),
@@ -104,6 +107,7 @@ impl Recorder {
             slots: Vec::new(),
             places: HashMap::new(),
             windows,
+            clock: ClockSeen::new(now),
             wakes: BTreeSet::new(),
             blind,
             staged: Staged::default(),
@@ -119,6 +123,7 @@ impl Recorder {
         };
         recorder.take_up_mails(now);
         let enrolled = recorder.enroll(config, now)?;
+        recorder.look_at_past(newest, now);
         recorder.take_up_blind_time(now);
         recorder.report(now);
         recorder.flush(now)?;
@@ -209,6 +214,7 @@ impl Recorder {
 
     /// Takes in what came, writes what should be written, and says what follows from it.
     pub fn work(&mut self, entries: impl IntoIterator<Item = Entry>, now: Timestamp) -> Outcome {
+        self.look_at_clock(now);
         self.tick(now);
         for entry in entries {
             self.stage(entry, now);

@@ -52,7 +52,7 @@ impl Recorder {
         self.line_changed(now);
     }
 
-    fn keep_blind(&mut self, kept: Option<Blind>, now: Timestamp) {
+    pub(super) fn keep_blind(&mut self, kept: Option<Blind>, now: Timestamp) {
         self.blind = kept;
         let write = Deed::Write(Box::new(move |batch| {
             blind::put(batch.outbox(), kept.as_ref())

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notice::About;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::clock_step::STEP_MIN;
 use crate::policy::memory::Memory;
 use crate::policy::parents::Parent;
 use crate::policy::window::Windows;
@@ -84,15 +85,18 @@ impl Slot {
 
     /// The moment under which a check is recorded that began at `clock_at` by the clock: later than any before.
     ///
-    /// While a clock that was ahead catches up, recorded time goes at half the speed of the clock: order and, within a
-    /// factor of two, lengths of outages stay true, and the lead is gone after twice its length.
+    /// While a clock that was ahead by less than a step (see [`STEP_MIN`]) catches up, recorded time goes at half the
+    /// speed of the clock: order and, within a factor of two, lengths of outages stay true, and the lead is gone after
+    /// twice its length. A clock that is further behind is not believed: recorded time goes on at the speed of life.
     pub(super) fn moment(&mut self, clock_at: Timestamp) -> Timestamp {
         let passed = self
             .clock_at
             .map_or(Duration::ZERO, |before| clock_at.since(before));
-        let earliest = self
-            .last_at
-            .plus((passed / 2).max(Duration::from_millis(1)));
+        let pace = match self.last_at.since(clock_at) > STEP_MIN {
+            true => passed,
+            false => passed / 2,
+        };
+        let earliest = self.last_at.plus(pace.max(Duration::from_millis(1)));
         self.clock_at = Some(clock_at);
         self.last_at = if clock_at > self.last_at {
             clock_at

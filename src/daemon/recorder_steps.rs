@@ -108,7 +108,11 @@ impl Recorder {
             return;
         };
         let slot = &mut self.slots[place];
-        let at = slot.moment(original.at);
+        let began = match &self.clock.newest {
+            Some(step) => step.begun(original.at, now),
+            None => original.at,
+        };
+        let at = slot.moment(began);
         let newest = slot.memory.recent.newest.as_ref();
         let mut check = Check::clone(&original);
         check.at = at;

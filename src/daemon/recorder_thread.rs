@@ -66,6 +66,7 @@ fn run(
     let mut states_at: Option<Instant> = None;
     let mut written_at = clock::tick();
     let mut looked_at = clock::tick();
+    let mut seen = Seen::now();
     loop {
         let now = clock::now();
         let due = recorder.wake_at().map(|at| at.since(now));
@@ -78,6 +79,7 @@ fn run(
         let entries = queue.take(wait);
         let (now, tick) = (clock::now(), clock::tick());
         let had_something = recorder.unwritten() > 0 || !entries.is_empty();
+        recorder.lived(seen.passed());
         let outcome = recorder.work(entries, now);
         if let Some(took) = recorder.take_commit_time() {
             health.note_commit(took);
@@ -124,6 +126,28 @@ fn run(
         if recorder.stopped() {
             return Ended::Stopped(Box::new(recorder.into_store()));
         }
+    }
+}
+
+/// When the clocks were last looked at.
+struct Seen {
+    tick: Instant,
+    slept: Duration,
+}
+
+impl Seen {
+    fn now() -> Self {
+        Self {
+            tick: clock::tick(),
+            slept: clock::slept(),
+        }
+    }
+
+    /// How much time passed since then, also where the machine slept.
+    fn passed(&mut self) -> Duration {
+        let before = std::mem::replace(self, Self::now());
+        let slept = self.slept.saturating_sub(before.slept);
+        self.tick.duration_since(before.tick) + slept
     }
 }
 

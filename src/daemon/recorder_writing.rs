@@ -15,7 +15,7 @@ impl Recorder {
     /// What the store says; then nothing was written and everything stays staged.
     pub fn flush(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let began = clock::tick();
-        let result = match self.write() {
+        let result = match self.write_clock_steps().and_then(|()| self.write()) {
             Err(error @ StoreError::Sql(_)) => {
                 tracing::error!(
                     "a transaction was refused, which is a fault of sitewatch: {error}"

@@ -142,7 +142,7 @@ pub trait World: Send + Sync + 'static {
     /// Slots passed without a check.
     fn missed(&self, missed: Vec<Missed>);
 
-    /// The machine slept, the clock was set (by so many milliseconds), or we were stopped.
+    /// The machine slept, or the clock was set by so many milliseconds.
     fn jumped(&self, by_ms: i64);
 }
 
@@ -261,13 +261,15 @@ impl<W: World> Scheduler<W> {
             return;
         }
         let by_ms = parted.unwrap_or(0);
+        let slept = after.slept.saturating_sub(before.slept);
+        let set_by = connectivity::parted(before.wall, after.wall, awake + slept);
         if parted.is_some() {
             tracing::warn!(
                 by_ms,
                 "the wall clock and the monotonic clock parted: the machine slept or the time was set; \
                  every due time is computed anew"
             );
-            self.world.jumped(by_ms);
+            self.world.jumped(set_by.unwrap_or(0));
         } else {
             tracing::warn!(
                 seconds = awake.as_secs(),
@@ -276,8 +278,7 @@ impl<W: World> Scheduler<W> {
         }
         let missed = self.timetable.rebase(after.wall);
         // What a clock passed over in one step nobody lived through: there was nothing to miss.
-        let slept = after.slept.saturating_sub(before.slept);
-        if connectivity::parted(before.wall, after.wall, awake + slept).is_none() {
+        if set_by.is_none() {
             self.note_missed(missed);
         }
     }

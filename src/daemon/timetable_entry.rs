@@ -10,6 +10,9 @@ use crate::policy::grid::{self, Grid};
 /// A monitor without a fresh check gets one within this time, where there are not too many of them.
 const FIRST_CHECK_WITHIN: Duration = Duration::from_secs(9);
 
+/// The moment of a cron monitor that passed longer ago than this is history.
+const TRIGGER_LASTS: Duration = Duration::from_secs(60);
+
 /// How much of that time each of several such monitors gets: 100 checks a second.
 const FIRST_CHECK_GAP: Duration = Duration::from_millis(10);
 
@@ -119,7 +122,13 @@ impl Entry {
 
     pub(super) fn rebase(&mut self, now: Timestamp, window: Duration) -> Option<Missed> {
         let missed = self.overrun_slots(now);
-        self.slot = self.grid.map(|grid| grid.next_after(now));
+        self.slot = match self.grid {
+            Some(grid) => Some(grid.next_after(now)),
+            // A moment of an expression comes once: it waits for its check.
+            None => self
+                .slot
+                .filter(|at| *at <= now && now.since(*at) <= TRIGGER_LASTS),
+        };
         self.last_started = self.last_started.filter(|at| *at <= now);
         let far = now.plus(self.monitor.rules.interval);
         self.not_before = self.not_before.filter(|at| *at > now && *at <= far);

@@ -63,6 +63,12 @@ impl<'de> Deserialize<'de> for IncidentKey {
 pub struct Incident {
     /// Monitor and first failed check.
     pub key: IncidentKey,
+    /// Its beginning, where the clock was set since it opened; none: as the key says.
+    #[serde(default)]
+    pub began_at: Option<Timestamp>,
+    /// Whether all of it was recorded while the clock was ahead: it counts nowhere.
+    #[serde(default)]
+    pub clock_is_wrong: bool,
     /// The start of the first good check after it, or the moment the monitor was removed or paused.
     pub closed_at: Option<Timestamp>,
     /// What its first failed check said.
@@ -75,6 +81,30 @@ pub struct Incident {
     pub acked_at: Option<Timestamp>,
     /// What was said with the newest acknowledgement, one line.
     pub ack_note: Option<Arc<str>>,
+}
+
+impl Incident {
+    /// The start of its first failed check, by the clock that counts.
+    pub fn opened_at(&self) -> Timestamp {
+        self.began_at.unwrap_or(self.key.opened_at)
+    }
+}
+
+/// The beginnings of incidents during which the clock was set. All others began when their keys say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beginnings(Vec<(IncidentKey, Timestamp)>);
+
+impl Beginnings {
+    /// One more.
+    pub fn add(&mut self, incident: IncidentKey, began_at: Timestamp) {
+        self.0.push((incident, began_at));
+    }
+
+    /// When an incident began.
+    pub fn of(&self, incident: IncidentKey) -> Timestamp {
+        let known = self.0.iter().find(|(key, _)| *key == incident);
+        known.map_or(incident.opened_at, |(_, began_at)| *began_at)
+    }
 }
 
 /// Status and failure of one failed check.

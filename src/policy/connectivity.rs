@@ -129,8 +129,13 @@ impl Line {
         }
     }
 
-    /// The machine slept or the clock was set: what was known is stale.
-    pub fn jumped(&mut self, now: Timestamp) {
+    /// The machine slept, or the clock was set by so many milliseconds: what was known is stale, and a blind time is
+    /// as long as it was.
+    pub fn jumped(&mut self, by_ms: i64, now: Timestamp) {
+        if let Some(blind) = &mut self.blind {
+            let moved = Timestamp::from_ms(blind.from.as_ms().saturating_add(by_ms));
+            blind.from = moved.min(now);
+        }
         self.guard_until = Some(now.plus(GUARD));
         self.reached_at = None;
         self.reached_here_at = None;
@@ -353,7 +358,7 @@ mod tests {
         let mut line = Line::new(at(0), None);
         assert_eq!(line.reached(here(), at(5)), None);
         assert_eq!(line.worth(&failed, at(6)), Worth::AskCanaries);
-        line.jumped(at(100));
+        line.jumped(0, at(100));
         assert!(matches!(line.worth(&failed, at(101)), Worth::Unknown(_)));
     }
 

@@ -152,6 +152,7 @@ impl<'a> Machine<'a> {
                 monitor: self.around.monitor,
                 opened_at: first_bad,
             },
+            began_at: None,
             up_since,
             cause,
             checks_failed: u32::from(count),
@@ -287,7 +288,7 @@ impl<'a> Machine<'a> {
         if let Some(outage) = status.outage() {
             self.effects.push(Effect::Close {
                 incident: Incident {
-                    closed_at: Some(self.now.max(outage.key.opened_at)),
+                    closed_at: Some(self.now.max(outage.opened_at())),
                     ..outage.incident()
                 },
                 ending,

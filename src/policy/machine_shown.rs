@@ -21,7 +21,7 @@ impl Machine<'_> {
             Status::Suspect { up_since: None, .. } => (ShownState::Pending, self.now, None),
             Status::Down(outage) | Status::Recovering { outage, .. } => {
                 let kind = outage.cause.failure.kind;
-                (ShownState::Down, outage.key.opened_at, Some(kind))
+                (ShownState::Down, outage.opened_at(), Some(kind))
             }
             Status::Up { .. } | Status::Suspect { .. } if blind => {
                 (ShownState::Unknown, at, Some(FailureKind::Local))

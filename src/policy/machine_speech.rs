@@ -65,7 +65,7 @@ impl Machine<'_> {
         let first_bad = match &kept.status {
             Status::Pending | Status::Up { .. } => None,
             Status::Suspect { first_bad, .. } => Some(*first_bad),
-            Status::Down(outage) | Status::Recovering { outage, .. } => Some(outage.key.opened_at),
+            Status::Down(outage) | Status::Recovering { outage, .. } => Some(outage.opened_at()),
         };
         let parent_failing = self.around.parents.iter().any(|parent| parent.failing);
         if parent_failing
@@ -150,10 +150,11 @@ impl Machine<'_> {
             return;
         };
         let check = Box::new(Check::clone(check));
+        let opened_at = outage.opened_at();
         match &mut outage.announcement {
             Announcement::Waiting { recount, .. } if recount.is_some_and(|n| n < needed) => {}
             Announcement::Waiting { held, .. }
-                if flapping && now.since(outage.key.opened_at) < flapping::DOWN_AFTER =>
+                if flapping && now.since(opened_at) < flapping::DOWN_AFTER =>
             {
                 *held = Some(Hold::Flapping);
             }

@@ -39,7 +39,7 @@ impl Memory {
         let known_at =
             first(|verdict| !matches!(verdict, Verdict::Unknown(_))).map(|check| check.at);
         let outage = kept.status.outage();
-        let good_before = outage.map_or(Timestamp::MAX, |outage| outage.key.opened_at);
+        let good_before = outage.map_or(Timestamp::MAX, Outage::opened_at);
         let mut window = Window::default();
         let counted = newest_first.iter().filter(|check| {
             kept.counted_after.is_none_or(|after| after < check.at)
@@ -176,6 +176,9 @@ impl Status {
 pub struct Outage {
     /// Monitor and first failed check.
     pub key: IncidentKey,
+    /// When the first failed check began, where the clock was set since; none: as the key says.
+    #[serde(default)]
+    pub began_at: Option<Timestamp>,
     /// Since when it had been up; none where it never was.
     pub up_since: Option<Timestamp>,
     /// What the first failed check said.
@@ -196,10 +199,17 @@ pub struct Outage {
 }
 
 impl Outage {
+    /// When the first failed check began, by the clock that counts.
+    pub fn opened_at(&self) -> Timestamp {
+        self.began_at.unwrap_or(self.key.opened_at)
+    }
+
     /// The incident as it is stored, still open.
     pub fn incident(&self) -> Incident {
         Incident {
             key: self.key,
+            began_at: self.began_at,
+            clock_is_wrong: false,
             closed_at: None,
             cause: self.cause.clone(),
             checks_failed: self.checks_failed,

@@ -4,6 +4,7 @@ mod assertion;
 mod bounded;
 pub mod calendar;
 pub mod certificate;
+pub mod clock_step;
 pub mod connectivity;
 mod content;
 pub mod drift;

@@ -205,10 +205,10 @@ pub fn wake_at(
         match outage.announcement {
             Announcement::Waiting { .. } => {
                 if kept.flap.is_on() {
-                    moments[2] = Some(outage.key.opened_at.plus(super::flapping::DOWN_AFTER));
+                    moments[2] = Some(outage.opened_at().plus(super::flapping::DOWN_AFTER));
                 }
                 if !around.parents.is_empty() {
-                    moments[3] = Some(parents::verify_until(outage.key.opened_at));
+                    moments[3] = Some(parents::verify_until(outage.opened_at()));
                 }
             }
             Announcement::Made { last, reminders } => {

@@ -158,12 +158,12 @@ impl Batch<'_> {
         self.connection()
             .prepare_cached(
                 "INSERT INTO incidents (monitor_id, opened_at, closed_at, kind, detail, status, checks_failed,
-                   maintenance, acked_at, ack_note)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                   maintenance, acked_at, ack_note, began_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                  ON CONFLICT (monitor_id, opened_at) DO UPDATE SET
                    closed_at = excluded.closed_at, checks_failed = excluded.checks_failed,
                    maintenance = excluded.maintenance, acked_at = excluded.acked_at,
-                   ack_note = excluded.ack_note",
+                   ack_note = excluded.ack_note, began_at = excluded.began_at",
             )?
             .execute((
                 incident.key.monitor.0,
@@ -176,6 +176,7 @@ impl Batch<'_> {
                 incident.maintenance,
                 incident.acked_at.map(Timestamp::as_ms),
                 incident.ack_note.as_deref(),
+                incident.began_at.map(Timestamp::as_ms),
             ))?;
         Ok(())
     }

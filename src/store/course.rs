@@ -31,6 +31,8 @@ pub struct Course {
     pub overlays: Overlays,
     /// Counts and latencies of the period.
     pub tally: Tally,
+    /// By place in [`Overlays::incidents`]: what the incident is called, which is when it opened by the clock of then.
+    keys: Vec<i64>,
     monitor: i64,
 }
 
@@ -60,7 +62,7 @@ impl Course {
 
     /// The incident of a place in [`Overlays::incidents`].
     pub fn incident(&self, place: usize) -> Option<IncidentKey> {
-        let (opened_at, _) = self.overlays.incidents.get(place)?;
+        let opened_at = self.keys.get(place)?;
         Some(IncidentKey {
             monitor: MonitorId(self.monitor),
             opened_at: Timestamp::from_ms(*opened_at),
@@ -184,6 +186,7 @@ fn frame(connection: &Connection, monitor: i64, from: i64, to: i64) -> Result<Co
         timeline: Timeline::default(),
         overlays: Overlays::default(),
         tally: Tally::default(),
+        keys: Vec::new(),
         monitor,
     };
     let Some(first) = first.filter(|first| *first < to) else {
@@ -191,13 +194,20 @@ fn frame(connection: &Connection, monitor: i64, from: i64, to: i64) -> Result<Co
     };
     let begin = from.max(first).max(forgotten_before(connection)?);
     course.begin = Some(Timestamp::from_ms(begin));
-    course.overlays.incidents = connection
+    let incidents = connection
         .prepare_cached(
-            "SELECT opened_at, closed_at FROM incidents
-             WHERE monitor_id = ?1 AND opened_at < ?3 AND (closed_at IS NULL OR closed_at > ?2) ORDER BY opened_at",
+            "SELECT coalesce(began_at, opened_at) AS began, closed_at, opened_at FROM incidents
+             WHERE monitor_id = ?1 AND began < ?3 AND (closed_at IS NULL OR closed_at > ?2) AND NOT clock_wrong
+             ORDER BY began",
         )?
-        .query_map((monitor, begin, to), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+        .query_map((monitor, begin, to), |row| {
+            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+        })?
+        .collect::<rusqlite::Result<Vec<((i64, Option<i64>), i64)>>>()?;
+    for (incident, key) in incidents {
+        course.overlays.incidents.push(incident);
+        course.keys.push(key);
+    }
     let mut statement = connection.prepare_cached(
         "SELECT kind, from_at, coalesce(to_at, ?3) FROM spans
          WHERE monitor_id = ?1 AND from_at < ?3 AND (to_at IS NULL OR to_at > ?2) ORDER BY from_at",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::{ControlFlow, RangeInclusive};
 
 use super::block::Row;
+use super::clock_step;
 use super::error::Result;
 use super::journal::{HOUR, Whose, hour_before, ledger_hour, unsettled};
 use super::monitors::StoredMonitor;
@@ -31,6 +32,17 @@ pub struct HistoryQuery {
     pub changes: bool,
     /// At most this many.
     pub limit: Option<u64>,
+    /// Also those that were recorded while the clock was ahead.
+    pub by_wrong_clock: bool,
+}
+
+/// By which clock a check was dated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dated {
+    /// By one that nobody knows to be wrong.
+    Well,
+    /// By one that was ahead and was set back since: it counts nowhere.
+    Wrongly,
 }
 
 impl HistoryQuery {
@@ -55,7 +67,7 @@ impl Reader {
     pub fn history(
         &self,
         query: &HistoryQuery,
-        each: &mut dyn FnMut(&StoredMonitor, Check) -> ControlFlow<()>,
+        each: &mut dyn FnMut(&StoredMonitor, Check, Dated) -> ControlFlow<()>,
     ) -> Result<()> {
         let whose = Whose::of(&query.monitors);
         let known: HashMap<i64, StoredMonitor> = self
@@ -90,7 +102,11 @@ impl Reader {
         loop {
             let settled = hour_before(self.connection(), hour)?;
             let unsettled = fresh.range(..hour).next_back().map(|(hour, _)| *hour);
-            let Some(next) = settled.max(unsettled) else {
+            let marked = match query.by_wrong_clock {
+                true => clock_step::marked_hour_before(self.connection(), hour)?,
+                false => None,
+            };
+            let Some(next) = settled.max(unsettled).max(marked) else {
                 break;
             };
             hour = next;
@@ -105,8 +121,24 @@ impl Reader {
             rows.sort_by_key(|(monitor, row)| (std::cmp::Reverse(row.at), *monitor));
             // A check that was settled between the reading of the journal and of the ledger is in both.
             rows.dedup_by_key(|(monitor, row)| (*monitor, row.at));
-            for (monitor, row) in rows {
-                if walk.step(monitor, row)?.is_break() {
+            let mut rows: Vec<(i64, Row, Dated)> = rows
+                .into_iter()
+                .map(|(monitor, row)| (monitor, row, Dated::Well))
+                .collect();
+            if marked == Some(hour) {
+                clock_step::marked_rows(self.connection(), &whose, hour, |monitor, row| {
+                    rows.push((monitor, row, Dated::Wrongly));
+                })?;
+                rows.sort_by_key(|(monitor, row, _)| (std::cmp::Reverse(row.at), *monitor));
+            }
+            for (monitor, row, dated) in rows {
+                let told = match dated {
+                    Dated::Well => walk.step(monitor, row)?,
+                    // It is no neighbour of any other check.
+                    Dated::Wrongly if query.wants(&row) => walk.say(monitor, &row, dated)?,
+                    Dated::Wrongly => ControlFlow::Continue(()),
+                };
+                if told.is_break() {
                     return Ok(());
                 }
             }
@@ -120,7 +152,7 @@ struct Walk<'a> {
     reader: &'a Reader,
     query: &'a HistoryQuery,
     known: &'a HashMap<i64, StoredMonitor>,
-    each: &'a mut dyn FnMut(&StoredMonitor, Check) -> ControlFlow<()>,
+    each: &'a mut dyn FnMut(&StoredMonitor, Check, Dated) -> ControlFlow<()>,
     left: u64,
     /// With `changes`: what cannot be told yet, since the check before it, or before a newer one, was not yet seen.
     waiting: BTreeMap<u64, (i64, Row, bool)>,
@@ -133,7 +165,7 @@ impl Walk<'_> {
     fn step(&mut self, monitor: i64, row: Row) -> Result<ControlFlow<()>> {
         if !self.query.changes {
             return if self.query.wants(&row) {
-                self.say(monitor, &row)
+                self.say(monitor, &row, Dated::Well)
             } else {
                 Ok(ControlFlow::Continue(()))
             };
@@ -180,7 +212,7 @@ impl Walk<'_> {
             .is_some_and(|(_, (.., certain))| *certain)
         {
             if let Some((_, (monitor, row, _))) = self.waiting.pop_first()
-                && self.say(monitor, &row)?.is_break()
+                && self.say(monitor, &row, Dated::Well)?.is_break()
             {
                 return Ok(ControlFlow::Break(()));
             }
@@ -191,20 +223,20 @@ impl Walk<'_> {
     /// What is left had no check before it.
     fn end(mut self) -> Result<()> {
         while let Some((_, (monitor, row, _))) = self.waiting.pop_first() {
-            if self.query.wants(&row) && self.say(monitor, &row)?.is_break() {
+            if self.query.wants(&row) && self.say(monitor, &row, Dated::Well)?.is_break() {
                 break;
             }
         }
         Ok(())
     }
 
-    fn say(&mut self, monitor: i64, row: &Row) -> Result<ControlFlow<()>> {
+    fn say(&mut self, monitor: i64, row: &Row, dated: Dated) -> Result<ControlFlow<()>> {
         let Some(whose) = self.known.get(&monitor) else {
             return Ok(ControlFlow::Continue(()));
         };
         let check = self.reader.resolver.check(self.reader.connection(), row)?;
         self.left -= 1;
-        let told = (self.each)(whose, check);
+        let told = (self.each)(whose, check, dated);
         Ok(if self.left == 0 {
             ControlFlow::Break(())
         } else {

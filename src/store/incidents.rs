@@ -9,7 +9,7 @@ use super::outbox::{self, Told};
 use super::reader::Reader;
 use super::writer::Store;
 use crate::domain::check::{Failure, FailureKind};
-use crate::domain::incident::{Cause, Incident, IncidentKey};
+use crate::domain::incident::{Beginnings, Cause, Incident, IncidentKey};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::timestamp::Timestamp;
 
@@ -26,6 +26,8 @@ pub struct IncidentQuery {
     pub until: Option<Timestamp>,
     /// At most this many, the newest.
     pub limit: Option<u32>,
+    /// Also those that were recorded while the clock was ahead, and count nowhere.
+    pub by_wrong_clock: bool,
 }
 
 /// An incident as it is listed.
@@ -54,6 +56,26 @@ impl Reader {
 }
 
 impl Reader {
+    /// Those of some incidents that began at another time than their keys say, since the clock was set.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn beginnings(&self, incidents: impl Iterator<Item = IncidentKey>) -> Result<Beginnings> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT began_at FROM incidents
+             WHERE monitor_id = ?1 AND opened_at = ?2 AND began_at IS NOT NULL",
+        )?;
+        let mut beginnings = Beginnings::default();
+        for incident in incidents {
+            let key = (incident.monitor.0, incident.opened_at.as_ms());
+            let began_at: Option<i64> = statement.query_row(key, |row| row.get(0)).optional()?;
+            if let Some(began_at) = began_at {
+                beginnings.add(incident, Timestamp::from_ms(began_at));
+            }
+        }
+        Ok(beginnings)
+    }
+
     /// When somebody took note of an outage, and what they said; none where nobody did.
     ///
     /// # Errors
@@ -93,7 +115,7 @@ impl Store {
 
 /// In the order in which [`incident`] reads them.
 pub(super) const COLUMNS: &str = "monitor_id, opened_at, closed_at, incidents.kind, incidents.detail, \
-     incidents.status, checks_failed, maintenance, acked_at, ack_note";
+     incidents.status, checks_failed, maintenance, acked_at, ack_note, began_at, clock_wrong";
 
 /// An incident from [`COLUMNS`].
 pub(super) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
@@ -118,6 +140,8 @@ pub(super) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
         maintenance: row.get(7)?,
         acked_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_ms),
         ack_note: row.get(9)?,
+        began_at: row.get::<_, Option<i64>>(10)?.map(Timestamp::from_ms),
+        clock_is_wrong: row.get(11)?,
     })
 }
 
@@ -126,13 +150,14 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         "SELECT {COLUMNS}, monitors.name, monitors.url, monitors.public
          FROM incidents JOIN monitors ON monitors.id = monitor_id
          WHERE (closed_at IS NULL OR NOT ?1) AND (?2 IS NULL OR closed_at IS NULL OR closed_at >= ?2)
-           AND (?3 IS NULL OR opened_at < ?3)
-         ORDER BY opened_at DESC, monitor_id"
+           AND (?3 IS NULL OR coalesce(began_at, opened_at) < ?3) AND (?4 OR NOT clock_wrong)
+         ORDER BY coalesce(began_at, opened_at) DESC, monitor_id"
     ))?;
     let mut rows = statement.query((
         query.open,
         query.since.map(Timestamp::as_ms),
         query.until.map(Timestamp::as_ms),
+        query.by_wrong_clock,
     ))?;
     let mut found = Vec::new();
     let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
@@ -144,15 +169,15 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         if !query.monitors.is_empty() && !query.monitors.contains(&incident.key.monitor) {
             continue;
         }
-        let Ok(name) = MonitorName::parse(&row.get::<_, String>(10)?) else {
+        let Ok(name) = MonitorName::parse(&row.get::<_, String>(12)?) else {
             continue;
         };
         found.push(ListedIncident {
             mails: outbox::mails_of(connection, incident.key)?,
             incident,
             name,
-            url: row.get(11)?,
-            public: row.get(12)?,
+            url: row.get(13)?,
+            public: row.get(14)?,
         });
     }
     Ok(found)

@@ -19,6 +19,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0002_ack_and_attempts",
         include_str!("../../migrations/0002_ack_and_attempts.sql"),
     ),
+    (
+        "0003_wrong_clock",
+        include_str!("../../migrations/0003_wrong_clock.sql"),
+    ),
 ];
 
 /// The format this program writes.

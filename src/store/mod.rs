@@ -5,6 +5,7 @@ pub mod batch;
 pub mod blind;
 mod block;
 mod chain;
+pub mod clock_step;
 pub mod course;
 pub mod damage;
 pub mod error;

@@ -20,9 +20,33 @@ pub const INCIDENT_HEADER: &str = "id,monitor,url,opened_at,closed_at,duration_s
 pub const REPORT_HEADER: &str = "monitor,url,from,to,uptime_percent,coverage_percent,outages,up_s,downtime_s,\
     longest_outage_s,mttr_s,degraded_s,maintenance_s,unknown_s,checks,p50_ms,p95_ms,p99_ms";
 
+/// Writes one check of a list that has one more column: whether it was recorded while the clock was ahead.
+pub fn marked_check(
+    monitor: &str,
+    url: &str,
+    check: &Check,
+    clock_is_wrong: bool,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let mut record = Record::of(out);
+    fill(&mut record, monitor, url, check)?;
+    record.text(if clock_is_wrong { "wrong" } else { "" })?;
+    record.end()
+}
+
 /// Writes one check. `redirects` holds `CODE URL` of each, separated by ` | `.
 pub fn check(monitor: &str, url: &str, check: &Check, out: &mut impl Write) -> fmt::Result {
     let mut record = Record::of(out);
+    fill(&mut record, monitor, url, check)?;
+    record.end()
+}
+
+fn fill<W: Write>(
+    record: &mut Record<'_, W>,
+    monitor: &str,
+    url: &str,
+    check: &Check,
+) -> fmt::Result {
     record.text(monitor)?;
     record.text(url)?;
     record.time(Some(check.at))?;
@@ -57,8 +81,7 @@ pub fn check(monitor: &str, url: &str, check: &Check, out: &mut impl Write) -> f
     let certificate = check.certificate.as_deref();
     record.time(certificate.map(|certificate| certificate.not_after))?;
     record.text(certificate.map_or("", |certificate| &certificate.subject))?;
-    record.text(certificate.map_or("", |certificate| &certificate.issuer))?;
-    record.end()
+    record.text(certificate.map_or("", |certificate| &certificate.issuer))
 }
 
 /// Writes one incident; an open one lasts until `now`.
@@ -68,12 +91,12 @@ pub fn incident(row: &IncidentRow, now: Timestamp, out: &mut impl Write) -> fmt:
     record.text(&incident.key.to_string())?;
     record.text(&row.monitor)?;
     record.text(&row.url)?;
-    record.time(Some(incident.key.opened_at))?;
+    record.time(Some(incident.opened_at()))?;
     record.time(incident.closed_at)?;
     let lasted = incident
         .closed_at
         .unwrap_or(now)
-        .since(incident.key.opened_at);
+        .since(incident.opened_at());
     record.seconds(u64::try_from(lasted.as_millis()).ok())?;
     record.text(incident.cause.failure.kind.as_str())?;
     record.shown(incident.cause.status)?;

@@ -25,7 +25,7 @@ pub struct HistoryTable {
     screen: Screen,
     clock: Clock,
     with_names: bool,
-    sample: Vec<(String, String, Check)>,
+    sample: Vec<(String, String, Check, bool)>,
     layout: Option<(Layout, Micros)>,
     strips: Strips,
     rows: u64,
@@ -50,24 +50,28 @@ impl HistoryTable {
         self.rows
     }
 
-    /// Takes one check, newest first.
+    /// Takes one check, newest first, and whether it was recorded while the clock was ahead.
     pub fn push(
         &mut self,
         monitor: &str,
         url: &str,
         check: Check,
+        clock_is_wrong: bool,
         out: &mut impl Write,
     ) -> fmt::Result {
         self.rows += 1;
         if !self.screen.is_terminal() {
-            return self.plain(monitor, url, &check, out);
+            return self.plain(monitor, url, &check, clock_is_wrong, out);
         }
         self.strips.push(monitor, &check);
         if let Some((layout, longest)) = &self.layout {
-            return layout.row(&self.cells(monitor, url, &check, *longest), out);
+            return layout.row(
+                &self.cells(monitor, url, &check, clock_is_wrong, *longest),
+                out,
+            );
         }
         self.sample
-            .push((monitor.to_owned(), url.to_owned(), check));
+            .push((monitor.to_owned(), url.to_owned(), check, clock_is_wrong));
         if self.sample.len() >= SAMPLE_ROWS {
             self.settle(out)?;
         }
@@ -92,11 +96,16 @@ impl HistoryTable {
 
     fn settle(&mut self, out: &mut impl Write) -> fmt::Result {
         let sample = std::mem::take(&mut self.sample);
-        let longest = sample.iter().map(|(.., check)| check.timings.total).max();
+        let longest = sample
+            .iter()
+            .map(|(.., check, _)| check.timings.total)
+            .max();
         let longest = longest.unwrap_or_default();
         let rows: Vec<Vec<Cell>> = sample
             .iter()
-            .map(|(monitor, url, check)| self.cells(monitor, url, check, longest))
+            .map(|(monitor, url, check, clock_is_wrong)| {
+                self.cells(monitor, url, check, *clock_is_wrong, longest)
+            })
             .collect();
         let layout = Layout::of(&self.columns(), &rows, self.screen);
         layout.heading(out)?;
@@ -120,7 +129,14 @@ impl HistoryTable {
         columns
     }
 
-    fn cells(&self, monitor: &str, url: &str, check: &Check, longest: Micros) -> Vec<Cell> {
+    fn cells(
+        &self,
+        monitor: &str,
+        url: &str,
+        check: &Check,
+        clock_is_wrong: bool,
+        longest: Micros,
+    ) -> Vec<Cell> {
         let state = check.verdict.state();
         let total = check.timings.total;
         let mut cells = vec![Cell::from(self.clock.civil(check.at))];
@@ -141,12 +157,19 @@ impl HistoryTable {
                 .into(),
             when::ms(total).into(),
             Cell::toned(bar, Tone::Accent),
-            what(url, check, self.screen).into(),
+            marked(what(url, check, self.screen), clock_is_wrong).into(),
         ]);
         cells
     }
 
-    fn plain(&self, monitor: &str, url: &str, check: &Check, out: &mut impl Write) -> fmt::Result {
+    fn plain(
+        &self,
+        monitor: &str,
+        url: &str,
+        check: &Check,
+        clock_is_wrong: bool,
+        out: &mut impl Write,
+    ) -> fmt::Result {
         writeln!(
             out,
             "{}\t{monitor}\t{}\t{}\t{:.1} ms\t{}",
@@ -156,8 +179,17 @@ impl HistoryTable {
                 .status
                 .map_or_else(|| "-".to_owned(), |status| status.to_string()),
             check.timings.total.as_ms(),
-            what(url, check, self.screen)
+            marked(what(url, check, self.screen), clock_is_wrong)
         )
+    }
+}
+
+/// With the mark of what was recorded while the clock was ahead.
+fn marked(what: String, clock_is_wrong: bool) -> String {
+    match (clock_is_wrong, what.is_empty()) {
+        (false, _) => what,
+        (true, true) => "clock?".to_owned(),
+        (true, false) => format!("clock? {what}"),
     }
 }
 
@@ -323,7 +355,13 @@ mod tests {
         let mut out = String::new();
         for (ago, status, ms) in [(0, 503, 1043), (60, 200, 180), (120, 200, 90)] {
             table
-                .push("shop", "http://shop/", check(ago, status, ms), &mut out)
+                .push(
+                    "shop",
+                    "http://shop/",
+                    check(ago, status, ms),
+                    false,
+                    &mut out,
+                )
                 .unwrap();
         }
         table.end(&mut out).unwrap();

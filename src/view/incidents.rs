@@ -44,7 +44,7 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     let lasted = incident
         .closed_at
         .unwrap_or(clock.now)
-        .since(incident.key.opened_at);
+        .since(incident.opened_at());
     let mut asides: Vec<String> = Vec::new();
     if incident.maintenance {
         asides.push("maintenance".to_owned());
@@ -60,7 +60,7 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     }
     vec![
         row.monitor.as_str().into(),
-        time(incident.key.opened_at).into(),
+        time(incident.opened_at()).into(),
         match incident.closed_at {
             Some(at) => time(at).into(),
             None => Cell::toned("still down", Tone::Bad),

@@ -44,6 +44,7 @@ pub fn check<'a>(
         monitor,
         url: shown_url(url, url, audience),
         at: Utc(check.at),
+        clock: clock(false),
         state: check.verdict.state().as_str(),
         status: check.status,
         failure: check
@@ -112,6 +113,24 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
     }
 }
 
+/// The mark of what was recorded while the clock was ahead; left out of everything else.
+fn clock(is_wrong: bool) -> Option<&'static str> {
+    is_wrong.then_some("wrong")
+}
+
+/// The same of a check that was recorded while the clock was ahead.
+pub fn check_by_wrong_clock<'a>(
+    monitor: &'a str,
+    url: &'a str,
+    check: &'a Check,
+    audience: Audience,
+) -> CheckObject<'a> {
+    CheckObject {
+        clock: clock(true),
+        ..self::check(monitor, url, check, audience)
+    }
+}
+
 /// An outage, as `incidents --json` prints it; an open one lasts until `now`.
 pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> IncidentObject<'_> {
     let incident = &row.incident;
@@ -120,9 +139,9 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
         id: incident.key.to_string(),
         monitor: &row.monitor,
         url: shown_url(&row.url, &row.url, audience),
-        opened_at: Utc(incident.key.opened_at),
+        opened_at: Utc(incident.opened_at()),
         closed_at: incident.closed_at.map(Utc),
-        duration_s: seconds_between(incident.key.opened_at, incident.closed_at.unwrap_or(now)),
+        duration_s: seconds_between(incident.opened_at(), incident.closed_at.unwrap_or(now)),
         cause: CauseObject {
             kind: failure.kind,
             status: incident.cause.status,
@@ -130,6 +149,7 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
         },
         checks_failed: incident.checks_failed,
         maintenance: incident.maintenance,
+        clock: clock(incident.clock_is_wrong),
         acked_at: incident.acked_at.map(Utc),
         ack_note: match audience {
             Audience::Owner => Some(incident.ack_note.as_deref()),
@@ -192,6 +212,8 @@ pub struct CheckObject<'a> {
     monitor: &'a str,
     url: Cow<'a, str>,
     at: Utc,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
     state: &'static str,
     status: Option<u16>,
     failure: Option<FailureObject<'a>>,
@@ -297,6 +319,8 @@ pub struct IncidentObject<'a> {
     cause: CauseObject<'a>,
     checks_failed: u32,
     maintenance: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
     acked_at: Option<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ack_note: Option<Option<&'a str>>,

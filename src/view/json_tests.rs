@@ -125,6 +125,8 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
                 monitor: MonitorId(3),
                 opened_at: AT,
             },
+            began_at: None,
+            clock_is_wrong: false,
             closed_at: None,
             cause: Cause {
                 failure: Failure {

@@ -150,9 +150,9 @@ fn outages(row: &ReportRow, incidents: &[IncidentRow], clock: &Clock) -> Markup 
                 @let incident = &row.incident;
                 @let end = incident.closed_at;
                 tr {
-                    td { (clock.civil(incident.key.opened_at)) }
+                    td { (clock.civil(incident.opened_at())) }
                     td { @match end { Some(at) => { (clock.civil(at)) } None => { "still down" } } }
-                    td.num { (Human(end.unwrap_or(clock.now).since(incident.key.opened_at))) }
+                    td.num { (Human(end.unwrap_or(clock.now).since(incident.opened_at()))) }
                     td { (incident.cause.failure.detail) @if incident.maintenance { " (maintenance)" } }
                     td.num { (incident.checks_failed) }
                 }

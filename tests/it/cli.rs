@@ -71,6 +71,8 @@ impl Place {
                     monitor: ids[0],
                     opened_at: at(3),
                 },
+                began_at: None,
+                clock_is_wrong: false,
                 closed_at: None,
                 cause: Cause {
                     failure: failure(503),

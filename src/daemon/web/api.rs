@@ -137,7 +137,7 @@ pub(super) fn checks(view: &View<'_>, past: &mut Past, name: &str, query: &str) 
         Err(what) => return Ok(wrong(&what)),
     };
     let mut found = Vec::new();
-    past.reader()?.history(&wanted, &mut |_, check| {
+    past.reader()?.history(&wanted, &mut |_, check, _| {
         found.push(check);
         ControlFlow::Continue(())
     })?;
@@ -154,6 +154,7 @@ fn history_query(view: &View<'_>, id: MonitorId, query: &str) -> Result<HistoryQ
     let query = Query::parse(query, &known)?;
     let zone = &view.config.daemon.timezone;
     Ok(HistoryQuery {
+        by_wrong_clock: false,
         monitors: vec![id],
         since: query.moment("since", zone, view.now)?,
         until: query.moment("until", zone, view.now)?,
@@ -199,6 +200,7 @@ fn incident_query(view: &View<'_>, query: &str) -> Result<Option<(IncidentQuery,
     }
     let limit = query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT);
     let wanted = IncidentQuery {
+        by_wrong_clock: false,
         monitors,
         open: query.is_set("open")?,
         since: query.moment("since", zone, view.now)?,

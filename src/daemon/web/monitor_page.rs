@@ -90,7 +90,7 @@ pub(super) fn gather(
 
 fn read(past: &mut Past, query: HistoryQuery) -> Result<Vec<Check>, StoreError> {
     let mut found = Vec::new();
-    past.reader()?.history(&query, &mut |_, check| {
+    past.reader()?.history(&query, &mut |_, check, _| {
         found.push(check);
         ControlFlow::Continue(())
     })?;

@@ -143,7 +143,7 @@ pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> Incident
     IncidentRow {
         id: incident.key.to_string(),
         monitor: listed.name.as_str().to_owned(),
-        opened_at: incident.key.opened_at,
+        opened_at: incident.opened_at(),
         closed_at: incident.closed_at,
         cause: cause_word(incident.cause.failure.kind, incident.cause.status),
         detail: view.detail(&incident.cause.failure, incident.cause.status),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::domain::check::{Check, Timings};
-use crate::domain::incident::IncidentKey;
+use crate::domain::incident::{Beginnings, IncidentKey};
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::timestamp::Timestamp;
 
@@ -35,6 +35,8 @@ pub struct Context<'a> {
     pub acks: Vec<Acked>,
     /// The periodic report's numbers.
     pub report: Vec<ReportRow>,
+    /// When the incidents of this mail began, where the clock was set since.
+    pub beginnings: Beginnings,
 }
 
 impl Context<'_> {
@@ -52,6 +54,7 @@ impl Context<'_> {
             confirming: 0,
             acks: Vec::new(),
             report: Vec::new(),
+            beginnings: Beginnings::default(),
         }
     }
 }

@@ -146,7 +146,9 @@ fn row(notice: &Notice, all: &[Notice], ctx: &Context) -> (u8, Vec<Cell>) {
         | News::StillDown {
             incident, cause, ..
         } => {
-            let ended = all.iter().find_map(|up| subject::was_down(notice, up));
+            let ended = all
+                .iter()
+                .find_map(|up| subject::was_down(notice, up, &ctx.beginnings));
             let what = words::cause_name(&cause.failure, cause.status);
             match ended {
                 Some(lasted) => (
@@ -154,12 +156,18 @@ fn row(notice: &Notice, all: &[Notice], ctx: &Context) -> (u8, Vec<Cell>) {
                     "WAS DOWN".to_owned(),
                     Tone::Up,
                     format!("{what}, {}", words::span(lasted)),
-                    incident.opened_at,
+                    ctx.beginnings.of(*incident),
                 ),
                 None => {
                     let still = matches!(notice.news, News::StillDown { .. });
                     let word = if still { "STILL DOWN" } else { "DOWN" };
-                    (0, word.to_owned(), Tone::Down, what, incident.opened_at)
+                    (
+                        0,
+                        word.to_owned(),
+                        Tone::Down,
+                        what,
+                        ctx.beginnings.of(*incident),
+                    )
                 }
             }
         }
@@ -176,7 +184,10 @@ fn row(notice: &Notice, all: &[Notice], ctx: &Context) -> (u8, Vec<Cell>) {
                 Some(since) => {
                     format!("after {} of flapping", words::span(closed_at.since(*since)))
                 }
-                None => format!("after {}", words::span(closed_at.since(incident.opened_at))),
+                None => format!(
+                    "after {}",
+                    words::span(closed_at.since(ctx.beginnings.of(*incident)))
+                ),
             },
             *closed_at,
         ),

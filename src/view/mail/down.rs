@@ -40,7 +40,7 @@ pub(super) fn about_one(tone: Tone, badge: String, about: &About) -> Doc {
 pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     let word = words::cause_word(&facts.cause.failure, facts.cause.status);
     let mut doc = about_one(Tone::Down, format!("\u{25bc} DOWN {word}"), about);
-    let opened_at = facts.incident.opened_at;
+    let opened_at = ctx.beginnings.of(facts.incident);
     let mut story = format!(
         "{} is DOWN since {}: {}.",
         about.name,
@@ -123,12 +123,13 @@ pub(super) fn still_down(
     next: Option<Timestamp>,
     ctx: &Context,
 ) -> Doc {
-    let lasted = words::span(ctx.now.since(incident.opened_at));
+    let opened_at = ctx.beginnings.of(incident);
+    let lasted = words::span(ctx.now.since(opened_at));
     let mut doc = about_one(Tone::Down, format!("\u{25bc} STILL DOWN {lasted}"), about);
     doc.lead.push(format!(
         "{} is STILL DOWN, for {lasted} now, since {}: {}. {} failed so far.",
         about.name,
-        words::moment(incident.opened_at, ctx),
+        words::moment(opened_at, ctx),
         words::cause_clause(cause),
         words::count(checks_failed.into(), "check", "checks"),
     ));

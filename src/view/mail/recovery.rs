@@ -23,8 +23,9 @@ pub(super) struct Up<'a> {
 }
 
 impl Up<'_> {
-    fn lasted(&self) -> String {
-        let began = self.flapping_since.unwrap_or(self.incident.opened_at);
+    fn lasted(&self, ctx: &Context) -> String {
+        let opened_at = ctx.beginnings.of(self.incident);
+        let began = self.flapping_since.unwrap_or(opened_at);
         words::span(self.closed_at.since(began))
     }
 
@@ -39,8 +40,8 @@ impl Up<'_> {
         }
         format!(
             "It was down for {}, from {} to {}, with {}: {}.",
-            self.lasted(),
-            words::clock_time(self.incident.opened_at, ctx),
+            self.lasted(ctx),
+            words::clock_time(ctx.beginnings.of(self.incident), ctx),
             words::clock_time(self.closed_at, ctx),
             words::count(self.checks_failed.into(), "failed check", "failed checks"),
             self.causes(ctx)
@@ -74,7 +75,7 @@ impl Up<'_> {
 pub(super) fn up(about: &About, facts: &Up, ctx: &Context) -> Doc {
     let mut doc = about_one(
         Tone::Up,
-        format!("\u{25b2} UP after {}", facts.lasted()),
+        format!("\u{25b2} UP after {}", facts.lasted(ctx)),
         about,
     );
     doc.lead.push(format!(
@@ -93,7 +94,7 @@ pub(super) fn up(about: &About, facts: &Up, ctx: &Context) -> Doc {
 pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -> Doc {
     let mut doc = about_one(
         Tone::Up,
-        format!("\u{25b2} WAS DOWN {}", facts.lasted()),
+        format!("\u{25b2} WAS DOWN {}", facts.lasted(ctx)),
         about,
     );
     doc.lead.push(format!(

@@ -1,5 +1,6 @@
 //! From the facts of a mail to its subject, text, HTML and fields.
 
+use crate::domain::incident::Beginnings;
 use crate::domain::incident::IncidentKey;
 use crate::domain::notice::{MailKind, News, Notice, Parcel};
 use crate::domain::text::line;
@@ -15,7 +16,7 @@ use super::{about_us, digest, down, html, report, subject as subjects, text};
 pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
     let doc = doc(parcel, ctx);
     Rendered {
-        subject: subject(parcel, &ctx.host, ctx.now),
+        subject: subject(parcel, &ctx.host, ctx.now, &ctx.beginnings),
         text: text::write(&doc),
         html: html::write(&doc),
         headers: headers(parcel, &ctx.host),
@@ -23,8 +24,8 @@ pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
 }
 
 /// The subject alone, for lists.
-pub fn subject(parcel: &Parcel, host: &str, now: Timestamp) -> String {
-    line(&subjects::of(parcel, host, now), 300).into_owned()
+pub fn subject(parcel: &Parcel, host: &str, now: Timestamp, beginnings: &Beginnings) -> String {
+    line(&subjects::of(parcel, host, now, beginnings), 300).into_owned()
 }
 
 fn doc(parcel: &Parcel, ctx: &Context) -> Doc {
@@ -36,7 +37,7 @@ fn doc(parcel: &Parcel, ctx: &Context) -> Doc {
         },
         up,
     ] = parcel.notices.as_slice()
-        && subjects::was_down(&parcel.notices[0], up).is_some()
+        && subjects::was_down(&parcel.notices[0], up, &ctx.beginnings).is_some()
         && let Some(facts) = up_facts(up)
     {
         return recovery::was_down(about, &facts, failed, ctx);

@@ -1,6 +1,7 @@
 //! Subjects: a stable interface. Everything variable stands in brackets, the monitor's name alone outside.
 
 use crate::domain::check::FailureKind;
+use crate::domain::incident::Beginnings;
 use crate::domain::monitor::MonitorName;
 use crate::domain::notice::{News, Notice, Parcel};
 use crate::domain::span::Human;
@@ -13,20 +14,24 @@ use super::words;
 const NAME_CHARS_MAX: usize = 60;
 
 /// The subject of a mail that leaves at `now` from `host`.
-pub fn of(parcel: &Parcel, host: &str, now: Timestamp) -> String {
+pub fn of(parcel: &Parcel, host: &str, now: Timestamp, beginnings: &Beginnings) -> String {
     if let [down, up] = parcel.notices.as_slice()
-        && let Some(lasted) = was_down(down, up)
+        && let Some(lasted) = was_down(down, up, beginnings)
     {
         return about(&format!("WAS DOWN {}", Human(lasted)), down, host);
     }
     match parcel.notices.as_slice() {
-        [one] => single(one, host, now),
+        [one] => single(one, host, now, beginnings),
         many => format!("[{}] sitewatch on {host}", Counts::of(many)),
     }
 }
 
 /// How long the outage lasted that these two tell the begin and the end of.
-pub(super) fn was_down(down: &Notice, up: &Notice) -> Option<std::time::Duration> {
+pub(super) fn was_down(
+    down: &Notice,
+    up: &Notice,
+    beginnings: &Beginnings,
+) -> Option<std::time::Duration> {
     match (&down.news, &up.news) {
         (
             News::Down { incident, .. } | News::StillDown { incident, .. },
@@ -35,18 +40,18 @@ pub(super) fn was_down(down: &Notice, up: &Notice) -> Option<std::time::Duration
                 closed_at,
                 ..
             },
-        ) if incident == ended => Some(closed_at.since(incident.opened_at)),
+        ) if incident == ended => Some(closed_at.since(beginnings.of(*incident))),
         _ => None,
     }
 }
 
-fn single(notice: &Notice, host: &str, now: Timestamp) -> String {
+fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) -> String {
     let word = match &notice.news {
         News::Down { cause, .. } => {
             format!("DOWN {}", words::cause_word(&cause.failure, cause.status))
         }
         News::StillDown { incident, .. } => {
-            format!("STILL DOWN {}", Human(now.since(incident.opened_at)))
+            format!("STILL DOWN {}", Human(now.since(beginnings.of(*incident))))
         }
         News::Up {
             incident,
@@ -54,7 +59,7 @@ fn single(notice: &Notice, host: &str, now: Timestamp) -> String {
             flapping_since,
             ..
         } => {
-            let began = flapping_since.unwrap_or(incident.opened_at);
+            let began = flapping_since.unwrap_or_else(|| beginnings.of(*incident));
             format!("UP after {}", Human(closed_at.since(began)))
         }
         News::Degraded { reason, .. } => format!("DEGRADED {reason}"),
@@ -134,12 +139,16 @@ impl Counts {
 
 /// Whether the end of this notice's outage is told as well.
 pub(super) fn ends_too(notices: &[Notice], down: &Notice) -> bool {
-    notices.iter().any(|up| was_down(down, up).is_some())
+    notices
+        .iter()
+        .any(|up| was_down(down, up, &Beginnings::default()).is_some())
 }
 
 /// Whether the begin of this notice's outage is told as well.
 pub(super) fn began_too(notices: &[Notice], up: &Notice) -> bool {
-    notices.iter().any(|down| was_down(down, up).is_some())
+    notices
+        .iter()
+        .any(|down| was_down(down, up, &Beginnings::default()).is_some())
 }
 
 /// `12 DOWN, 3 UP`

@@ -110,6 +110,8 @@ impl Life {
                         monitor,
                         opened_at: at(opened_at),
                     },
+                    began_at: None,
+                    clock_is_wrong: false,
                     closed_at: closed_at.map(at),
                     cause: Cause {
                         failure: check('D', 0).verdict.failure().unwrap().clone(),

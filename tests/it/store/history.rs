@@ -11,7 +11,7 @@ use super::{DAY, HOUR, MINUTE, Place, START, at, check, enroll, record, rich, se
 fn all(reader: &Reader, query: &HistoryQuery) -> Vec<(String, Check)> {
     let mut found = Vec::new();
     reader
-        .history(query, &mut |monitor, check| {
+        .history(query, &mut |monitor, check, _| {
             found.push((monitor.name.to_string(), check));
             ControlFlow::Continue(())
         })
@@ -157,7 +157,7 @@ fn a_pager_that_goes_away_ends_it() {
         .collect();
     record(&mut store, &checks);
     let mut seen = 0;
-    let mut one = |_: &_, _| {
+    let mut one = |_: &_, _, _| {
         seen += 1;
         ControlFlow::Break(())
     };

@@ -1,0 +1,178 @@
+//! What the recorder does when the clock was set: everything that goes on is dated by the new time, what was recorded ahead
+//! of it is put aside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::recorder::Recorder;
+use super::recorder_entry::Turn;
+use super::recorder_staged::Deed;
+use crate::domain::check::Check;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::clock_step::{ClockStep, STEP_MIN};
+use crate::policy::monitor::{self, Event};
+use crate::policy::window::Windows;
+use crate::store::blind::Blind;
+use crate::store::error::StoreError;
+
+/// What the recorder knows of the clock.
+#[derive(Debug)]
+pub(super) struct ClockSeen {
+    /// The start of the process, by the clock as it is now.
+    pub(super) era_from: Timestamp,
+    /// What the clock showed last.
+    pub(super) seen: Timestamp,
+    /// How much time passed since, where somebody measured it.
+    pub(super) lived: Option<Duration>,
+    /// The newest step: checks that were under way then come in later.
+    pub(super) newest: Option<ClockStep>,
+    /// Steps of which the database does not know yet.
+    pub(super) unwritten: Vec<ClockStep>,
+}
+
+impl ClockSeen {
+    pub(super) const fn new(now: Timestamp) -> Self {
+        Self {
+            era_from: now,
+            seen: now,
+            lived: None,
+            newest: None,
+            unwritten: Vec::new(),
+        }
+    }
+}
+
+impl Recorder {
+    /// Tells how much time passed since the last call, measured by a clock that nobody sets. A step back is noticed also
+    /// without it.
+    pub const fn lived(&mut self, passed: Duration) {
+        self.clock.lived = Some(passed);
+    }
+
+    /// Notices that the clock was set since the last look at it.
+    pub(super) fn look_at_clock(&mut self, now: Timestamp) {
+        let before = std::mem::replace(&mut self.clock.seen, now);
+        let lived = match self.clock.lived.take() {
+            Some(lived) => lived,
+            None => now.since(before),
+        };
+        let step = ClockStep::between(self.clock.era_from, before, now, lived);
+        if let Some(step) = step {
+            self.clock_was_set(step);
+        }
+    }
+
+    /// At the start: what a process before this one recorded may lie ahead.
+    pub(super) fn look_at_past(&mut self, newest: Option<Timestamp>, now: Timestamp) {
+        let Some(newest) = newest.filter(|newest| *newest > now.plus(STEP_MIN)) else {
+            return;
+        };
+        let step = ClockStep {
+            era_from: newest,
+            from: newest,
+            to: now,
+        };
+        if step.is_believed() {
+            self.clock_was_set(step);
+        }
+    }
+
+    /// Anchors everything at the new time.
+    fn clock_was_set(&mut self, step: ClockStep) {
+        let now = step.to;
+        tracing::warn!(
+            by_ms = step.by_ms(),
+            "the clock was set: what goes on is dated by the new time{}",
+            if step.is_back() && step.is_believed() {
+                "; what was recorded ahead of it is marked and counts nowhere (`sitewatch history --all` shows it)"
+            } else {
+                ""
+            }
+        );
+        // What was decided before belongs to the old time.
+        if !self.staged.is_empty() && self.flush(step.from).is_err() {
+            self.redate_staged(&step);
+        }
+        let believed = step.is_believed();
+        self.clock.era_from = match believed || !step.is_back() {
+            true => step.past(self.clock.era_from).min(now),
+            false => now,
+        };
+        self.windows = Windows::new(&self.config.maintenance, &self.config.daemon.timezone, now);
+        if step.is_back() && !believed {
+            // Recorded time goes on where it was.
+            self.clock.newest = None;
+            return;
+        }
+        self.clock.newest = Some(step);
+        self.clock.unwritten.push(step);
+        self.wakes.clear();
+        if let Some(blind) = self.blind {
+            let from = step.past(blind.from);
+            self.keep_blind(Some(Blind { from, ..blind }), now);
+        }
+        for slot in &mut self.slots {
+            slot.memory.clock_was_set(&step);
+            slot.last_at = step.past(slot.last_at);
+            slot.clock_at = None;
+            slot.wake_at = None;
+            slot.dirty = true;
+        }
+        for place in 0..self.slots.len() {
+            self.go_on(place, now);
+        }
+        self.staged.since.get_or_insert(now);
+        self.staged.urgent = true;
+    }
+
+    /// One monitor, in the new time.
+    fn go_on(&mut self, place: usize, now: Timestamp) {
+        let slot = &self.slots[place];
+        if let Some(outage) = slot.memory.kept.status.outage() {
+            let incident = outage.incident();
+            self.staged.deed(Deed::Incident(incident), now);
+        }
+        let _ = self.step(place, Event::Tick, now);
+        let slot = &self.slots[place];
+        if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
+            let (monitor, retry) = (slot.id, slot.monitor.rules.retry_interval);
+            let ended = slot.newest_ended().unwrap_or(now).min(now);
+            let at = ended.plus(retry).max(now);
+            self.turns.push(Turn::CheckAt { monitor, at });
+        }
+        for number in self.slots[place].windows().to_vec() {
+            self.note_window(place, number, now);
+        }
+    }
+
+    /// The database takes no writes: what waits for it is not recorded yet, and is dated by the new time at once.
+    fn redate_staged(&mut self, step: &ClockStep) {
+        for staged in &mut self.staged.checks {
+            let mut check = Check::clone(&staged.check);
+            check.at = step.past(check.at);
+            staged.check = Arc::new(check);
+        }
+        for deed in &mut self.staged.deeds {
+            if let Deed::Incident(incident) = deed {
+                let opened_at = step.past(incident.opened_at());
+                incident.began_at = (opened_at != incident.key.opened_at).then_some(opened_at);
+                incident.closed_at = incident.closed_at.map(|at| step.past(at));
+            }
+        }
+    }
+
+    /// Tells the database of steps that it does not know yet, before anything that was recorded after them.
+    pub(super) fn write_clock_steps(&mut self) -> Result<(), StoreError> {
+        while let Some(step) = self.clock.unwritten.first() {
+            match self.store.clock_was_set(step) {
+                Err(StoreError::Sql(error)) => {
+                    // A fault of ours must not keep everything else from being written.
+                    tracing::error!("what was recorded ahead could not be put aside: {error}");
+                }
+                written => written?,
+            }
+            self.clock.unwritten.remove(0);
+        }
+        Ok(())
+    }
+}
