@@ -296,7 +296,8 @@ fn mails_are_kept_as_long_as_their_incident() {
         store
             .outbox()
             .execute(
-                "INSERT INTO incidents VALUES (?1, ?2, ?3, 'status', '', 503, 3, 0, NULL, NULL)",
+                "INSERT INTO incidents (monitor_id, opened_at, closed_at, kind, detail, status, checks_failed, maintenance)
+                 VALUES (?1, ?2, ?3, 'status', '', 503, 3, 0)",
                 (ids[0].0, opened, closed),
             )
             .unwrap();
