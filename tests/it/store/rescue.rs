@@ -16,7 +16,7 @@ fn count(path: &Path) -> usize {
     let mut count = 0;
     Reader::open(path)
         .unwrap()
-        .history(&HistoryQuery::default(), &mut |_, _| {
+        .history(&HistoryQuery::default(), &mut |_, _, _| {
             count += 1;
             std::ops::ControlFlow::Continue(())
         })
