@@ -116,7 +116,7 @@ fn mark(
     connection: &Connection,
     monitor: i64,
     hour: i64,
-    rows: &mut Vec<Row>,
+    rows: &mut [Row],
     now: i64,
 ) -> Result<()> {
     rows.sort_by_key(|row| row.at);
