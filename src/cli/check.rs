@@ -14,6 +14,7 @@ use super::error::{CliError, Outcome, PluginState};
 use super::{output, place};
 use crate::clock;
 use crate::config::Config;
+use crate::daemon::judging::Judges;
 use crate::daemon::limits::make_room;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::{Expectation, StatusSet};
@@ -21,7 +22,7 @@ use crate::domain::mask::{self, Masks};
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::secret::Secret;
 use crate::domain::target::{Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target};
-use crate::policy::judge::{as_seen, judge};
+use crate::policy::judge::as_seen;
 use crate::probe::Prober;
 use crate::view::check::{self as view, CheckView};
 use crate::view::json::{self, Audience};
@@ -87,6 +88,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     };
     let begun = clock::tick();
     let mut report = Report::new(args, &plan, clock);
+    let judges = Arc::new(Judges::default());
     runtime.block_on(async {
         let mut running = JoinSet::new();
         let mut waiting = plan.sites.iter().cloned().enumerate();
@@ -94,18 +96,21 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             while running.len() < concurrent
                 && let Some((index, site)) = waiting.next()
             {
-                let prober = prober.clone();
+                let (prober, judges) = (prober.clone(), Arc::clone(&judges));
                 running.spawn(async move {
                     let probe = prober.run(&site.target, clock::now()).await;
-                    (
-                        index,
-                        as_seen(judge(&site.expectation, &site.target, probe)),
-                    )
+                    let judged = judges.judge(&site.expectation, &site.target, probe).await;
+                    (index, judged)
                 });
             }
             match running.join_next().await {
                 None => return Ok(()),
-                Some(Ok((index, check))) => report.take(context, &plan.sites[index], check)?,
+                Some(Ok((index, Ok((check, _))))) => {
+                    report.take(context, &plan.sites[index], as_seen(check))?;
+                }
+                Some(Ok((_, Err(broken)))) => {
+                    return Err(CliError::Machine(format!("a check broke off: {broken}")));
+                }
                 Some(Err(broken)) => {
                     return Err(CliError::Machine(format!("a check broke off: {broken}")));
                 }

@@ -10,6 +10,7 @@ use super::keys;
 use super::reading::Reading;
 use super::value::{self, Wrong};
 use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, StatusSet, TextMatch};
+use crate::domain::json::{Document, Kind};
 
 /// The keys that are read here.
 pub(super) const KEYS: [&str; 8] = [
@@ -267,85 +268,98 @@ fn test(reading: &mut Reading<'_>, found: Found<'_>) -> Option<JsonTest> {
             .parsed(found, "a regular expression", value::regex)
             .map(|pattern| JsonTest::Matches(pattern.it)),
         key => {
-            let number = match found.value {
-                DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-                    .ok()
-                    .and_then(|number| number.to_string().parse().ok()),
-                DeValue::Float(number) => number.as_str().parse().ok(),
-                _ => None,
-            };
-            let Some(number) = number.filter(|number: &f64| number.is_finite()) else {
+            let Some(number) = number(found.value) else {
                 reading.wrong_type(found, "a number", "write a number without quotes");
                 return None;
             };
             Some(match key {
-                "less_than" => JsonTest::LessThan(number),
-                _ => JsonTest::GreaterThan(number),
+                "less_than" => JsonTest::LessThan(number.into()),
+                _ => JsonTest::GreaterThan(number.into()),
             })
         }
     }
 }
 
+/// A TOML number as JSON writes it, with every digit; none for an infinite one and for what is no number.
+fn number(value: &DeValue<'_>) -> Option<String> {
+    let text = match value {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .ok()?
+            .to_string(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        _ => return None,
+    };
+    let text = text.trim_start_matches('+').replace('_', "");
+    let document = Document::parse(text.as_str(), 1).ok()?;
+    (document.root().kind() == Kind::Number).then(|| text.clone())
+}
+
 /// A TOML value as the JSON value that an answer is compared with.
-fn json_value(reading: &mut Reading<'_>, found: Found<'_>) -> Option<serde_json::Value> {
-    use serde_json::Value;
+fn json_value(reading: &mut Reading<'_>, found: Found<'_>) -> Option<Document<'static>> {
+    let mut text = String::new();
+    write_json(reading, found, &mut text)?;
+    Document::parse(text, usize::MAX).ok()
+}
+
+fn write_json(reading: &mut Reading<'_>, found: Found<'_>, out: &mut String) -> Option<()> {
     match found.value {
         DeValue::String(_) => {
             let text = reading.text(found, "a string")?;
-            Some(Value::String(text.value.into_owned()))
+            out.push_str(&Document::string(&text.value).to_string());
         }
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .ok()
-            .map(Value::from),
-        DeValue::Float(number) => {
-            let number = number.as_str().parse::<f64>().ok();
-            number
-                .and_then(serde_json::Number::from_f64)
-                .map(Value::Number)
-        }
-        DeValue::Boolean(flag) => Some(Value::Bool(*flag)),
-        DeValue::Array(array) => array
-            .iter()
-            .map(|item| {
+        DeValue::Boolean(flag) => out.push_str(&flag.to_string()),
+        DeValue::Array(array) => {
+            out.push('[');
+            for (at, item) in array.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
                 let inner = Found {
                     value: item.get_ref(),
                     place: place(found.place.file, item.span()),
                     ..found
                 };
-                json_value(reading, inner)
-            })
-            .collect::<Option<Vec<_>>>()
-            .map(Value::Array),
-        DeValue::Table(table) => table
-            .iter()
-            .map(|(name, item)| {
-                let inner = Found {
-                    value: item.get_ref(),
-                    place: place(found.place.file, item.span()),
-                    ..found
-                };
-                Some((name.get_ref().to_string(), json_value(reading, inner)?))
-            })
-            .collect::<Option<serde_json::Map<_, _>>>()
-            .map(Value::Object),
-        DeValue::Datetime(_) => None,
-    }
-    .or_else(|| {
-        if !matches!(found.value, DeValue::String(_)) {
-            let (message, help) = match found.value {
-                DeValue::Integer(_) => (
-                    "this whole number is too long to be compared".to_owned(),
-                    "write it as a decimal number, like 1.5e19",
-                ),
-                other => (
-                    format!("JSON cannot hold {}", described(other)),
-                    "write it in quotes",
-                ),
-            };
-            if !found.inherited {
-                reading.fault(Fault::new(found.place, message, help));
+                write_json(reading, inner, out)?;
             }
+            out.push(']');
         }
-        None
-    })
+        DeValue::Table(table) => {
+            out.push('{');
+            for (at, (name, item)) in table.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                let inner = Found {
+                    value: item.get_ref(),
+                    place: place(found.place.file, item.span()),
+                    ..found
+                };
+                out.push_str(&Document::string(name.get_ref()).to_string());
+                out.push(':');
+                write_json(reading, inner, out)?;
+            }
+            out.push('}');
+        }
+        other => match number(other) {
+            Some(number) => out.push_str(&number),
+            None => {
+                if !found.inherited {
+                    let (message, help) = match other {
+                        DeValue::Integer(_) => (
+                            "this whole number is too long to be compared".to_owned(),
+                            "write it in decimal digits",
+                        ),
+                        other => (
+                            format!("JSON cannot hold {}", described(other)),
+                            "write it in quotes",
+                        ),
+                    };
+                    reading.fault(Fault::new(found.place, message, help));
+                }
+                return None;
+            }
+        },
+    }
+    Some(())
 }

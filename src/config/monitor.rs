@@ -340,6 +340,16 @@ fn check_together(
             ),
         }
     }
+    if let Some(found) = table.get("expect_status")
+        && target.follow_redirects
+        && expectation.status.is_of_redirects()
+    {
+        reading.warn(
+            found.place,
+            "expect_status names redirects alone, and they are followed: write follow_redirects = false to make one the \
+             final answer",
+        );
+    }
     if let Some(found) = table.get("interval")
         && rules.interval < Duration::from_secs(5)
     {

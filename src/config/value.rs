@@ -7,20 +7,23 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use regex::Regex;
-use serde_json_path::JsonPath;
 use url::Url;
 
 use super::suggest::nearest;
 use crate::domain::address::Address;
 use crate::domain::expectation::{StatusSet, TextMatch};
+use crate::domain::json::JsonPath;
 use crate::domain::monitor::{CronText, MonitorName};
 use crate::domain::name_server::NameServer;
 use crate::domain::span;
 use crate::domain::target::Method;
+use crate::domain::text;
 use crate::policy::calendar::Cron;
 
 /// Longer patterns compile to more memory than a check should cost, in bytes of the compiled form.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
+/// A wrong path is shown to this length.
+const PATH_SHOWN_CHARS: usize = 200;
 /// More than this is no page but a download, in bytes.
 const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
@@ -311,19 +314,21 @@ pub(super) fn url_match(text: &str) -> Result<TextMatch, Wrong> {
 
 pub(super) fn json_path(text: &str) -> Result<JsonPath, Wrong> {
     JsonPath::parse(text).map_err(|error| {
+        let shown = text::middle(text, PATH_SHOWN_CHARS);
         if !text.starts_with('$') {
             return Wrong::new(
-                format!("the JSON path `{text}` does not begin with `$`"),
-                format!("did you mean \"$.{}\"?", text.trim_start_matches('.')),
+                format!("the JSON path `{shown}` does not begin with `$`"),
+                format!("did you mean \"$.{}\"?", shown.trim_start_matches('.')),
             );
         }
-        let at = error.position().saturating_sub(1).min(text.len());
+        let at = text.floor_char_boundary(error.at);
+        let before = text.get(..at).unwrap_or(text).chars().count();
         Wrong::new(
             format!(
-                "the JSON path `{text}` is wrong at character {}",
-                error.position()
+                "the JSON path `{shown}` is wrong at character {}",
+                before + 1
             ),
-            error.message().lines().next().unwrap_or_default(),
+            error.what,
         )
         .at(at..text.len())
     })

@@ -1,9 +1,10 @@
 //! Runs a future so that its panic is a value: one broken check is not the end of the daemon.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::Poll;
+
+use crate::domain::text;
 
 /// Runs a future to its end, or to the message of its panic. It is pinned by the caller: taken by value it would
 /// take its room twice.
@@ -16,15 +17,7 @@ pub(super) fn caught<T>(
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(panic) => Poll::Ready(Err(text(&*panic))),
+            Err(panic) => Poll::Ready(Err(text::of_panic(&*panic))),
         }
     })
-}
-
-fn text(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".to_owned())
 }

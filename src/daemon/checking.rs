@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::canary::Aviary;
 use super::caught::caught;
 use super::health::Health;
+use super::judging::Judges;
 use super::recorder_entry::Entry;
 use super::recorder_queue::Door;
 use super::scheduler::{Outcome, World};
@@ -20,7 +21,6 @@ use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, 
 use crate::domain::monitor::{Monitor, MonitorId};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::connectivity::{self, BlindTime, Canary, Line, Unfinished, Worth};
-use crate::policy::judge;
 use crate::probe::Prober;
 
 /// A failed check waits at most this long for the canaries.
@@ -35,6 +35,7 @@ pub struct Live {
     door: Door,
     line: Mutex<Line>,
     tools: RwLock<Tools>,
+    judges: Judges,
 }
 
 /// What a reload replaces.
@@ -61,6 +62,7 @@ impl Live {
             door,
             line: Mutex::new(Line::new(now, unfinished)),
             tools: RwLock::new(tools),
+            judges: Judges::default(),
         });
         live.show_line();
         tokio::spawn(beating(Arc::downgrade(&live)));
@@ -90,13 +92,23 @@ impl Live {
         let began = self.health.standstill.beat();
         let probing = pin!(async {
             let probe = tools.prober.run(&monitor.target, wall).await;
-            judge::judge(&monitor.expectation, &monitor.target, probe)
+            let judges = &self.judges;
+            judges
+                .judge(&monitor.expectation, &monitor.target, probe)
+                .await
         });
-        let probed = caught(probing).await;
+        let probed = caught(probing).await.flatten();
         let took = clock::tick().duration_since(tick);
-        let mut check = probed.unwrap_or_else(|panic| {
+        let told = |panic: &str| {
             self.health.panics.fetch_add(1, Relaxed);
             tracing::error!(monitor = %monitor.name, panic, "a check panicked; this is a bug");
+        };
+        let judged = probed.map(|(check, panic)| {
+            panic.iter().for_each(|panic| told(panic));
+            check
+        });
+        let mut check = judged.unwrap_or_else(|panic| {
+            told(&panic);
             let mut check = nothing_seen(monitor, wall, took);
             check.verdict =
                 local("the check ended in a fault of sitewatch itself; its log has more");

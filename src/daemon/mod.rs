@@ -12,6 +12,7 @@ pub mod events;
 pub mod fitness;
 pub mod health;
 pub mod heartbeat;
+pub mod judging;
 mod leash;
 pub mod limits;
 pub mod logging;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use regex::Regex;
-use serde_json_path::JsonPath;
+
+use super::json::{Document, JsonPath};
 
 /// Everything that is asserted of one answer, compiled.
 #[derive(Debug, Clone)]
@@ -62,15 +63,15 @@ pub struct JsonAssertion {
 #[derive(Debug, Clone)]
 pub enum JsonTest {
     /// Some node equals this value.
-    Equals(serde_json::Value),
+    Equals(Document<'static>),
     /// There is (true) or is not (false) a node.
     Exists(bool),
     /// Some node, as text, matches.
     Matches(Regex),
-    /// Some node is a number below this.
-    LessThan(f64),
-    /// Some node is a number above this.
-    GreaterThan(f64),
+    /// Some node is a number below this one, as JSON writes it.
+    LessThan(Box<str>),
+    /// Some node is a number above this one.
+    GreaterThan(Box<str>),
 }
 
 /// A set of HTTP statuses, kept as inclusive ranges within 100 to 999.
@@ -147,6 +148,16 @@ impl StatusSet {
             .any(|(low, high)| (*low..=*high).contains(&status))
     }
 
+    /// Whether nothing but redirects (and other 3xx) are in the set: none of them is a final answer where redirects are
+    /// followed.
+    pub fn is_of_redirects(&self) -> bool {
+        let is_within = |range: &(u16, u16)| range.0 >= 300 && range.1 <= 399;
+        self.0.iter().all(is_within)
+            && [301, 302, 303, 307, 308]
+                .iter()
+                .any(|status| self.contains(*status))
+    }
+
     /// The inclusive ranges, as written.
     pub fn ranges(&self) -> &[(u16, u16)] {
         &self.0
@@ -187,6 +198,18 @@ mod tests {
             (500, false),
         ] {
             assert_eq!(set.contains(status), inside, "{status}");
+        }
+        for (members, want) in [
+            (&["301"][..], true),
+            (&["3xx"], true),
+            (&["302", "307-308"], true),
+            (&["304"], false),
+            (&["300"], false),
+            (&["301", "200"], false),
+            (&["299-301"], false),
+        ] {
+            let set = StatusSet::parse(members.iter().copied()).unwrap();
+            assert_eq!(set.is_of_redirects(), want, "{members:?}");
         }
         assert_eq!(StatusSet::parse([]), Err(StatusSetError::Empty));
         assert_eq!(

@@ -5,6 +5,7 @@ pub mod check;
 pub mod expectation;
 pub mod failure_meaning;
 pub mod incident;
+pub mod json;
 pub mod mask;
 pub mod monitor;
 pub mod name_server;

@@ -81,7 +81,7 @@ pub struct Answer {
     pub body_bytes: u64,
     /// Whether the body went on past what was read.
     pub body_cut: bool,
-    /// Retry-After in seconds from now, clamped to a day (RFC 9110 section 10.2.3).
+    /// Retry-After in seconds from now (RFC 9110 section 10.2.3).
     pub retry_after_s: Option<u32>,
     /// Whether credentials or user-set headers were left out because the origin had changed.
     pub credentials_dropped: bool,

@@ -1,5 +1,6 @@
 //! Text that came from outside, made fit for a line of ours.
 
+use std::any::Any;
 use std::borrow::Cow;
 
 /// Whether a character must not reach a terminal, a header or a page as it is: C0 and C1 controls,
@@ -85,6 +86,15 @@ pub fn middle_bytes(text: &str, max_bytes: usize) -> Cow<'_, str> {
     let head = text.floor_char_boundary(keep.div_ceil(2));
     let tail = text.ceil_char_boundary(text.len() - keep / 2);
     Cow::Owned(format!("{}…{}", &text[..head], &text[tail..]))
+}
+
+/// The message of a panic.
+pub fn of_panic(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 #[cfg(test)]

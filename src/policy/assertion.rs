@@ -1,16 +1,19 @@
 //! Assertions on headers and bodies.
 
-use regex::Regex;
-use serde_json::Value;
+use std::ops::ControlFlow;
 
 use super::content::{Content, Tail};
 use crate::domain::check::FailureKind;
 use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, TextMatch};
+use crate::domain::json::{self, Document, Kind, Node, STEPS_MAX, Spent, Steps};
 use crate::domain::probe::Answer;
 use crate::domain::text;
 
 /// Values in a detail are cut to this many characters.
 const SHOWN_CHARS: usize = 120;
+
+/// A step pays for so many bytes of a number or text.
+const TEXT_BYTES_A_STEP: usize = 32;
 
 /// A value from outside or from the configuration, quoted in one safe line.
 fn quoted(value: &str) -> String {
@@ -62,8 +65,9 @@ pub(super) fn unmet_body(
     let undecided = |kind: FailureKind, what: String| {
         let (kind, why) = match content.tail() {
             Tail::Whole => return Some((kind, format!("{what} in the body"))),
-            Tail::Limit => (FailureKind::BodyTooLarge, "max_body ends there"),
-            Tail::Broken => (kind, "the body's content coding breaks off there"),
+            Tail::Limit => (FailureKind::BodyTooLarge, "max_body ends there".to_owned()),
+            Tail::Broken(why) => (FailureKind::BodyTruncated, why),
+            Tail::Refused(why) => (kind, why),
         };
         let detail = format!("{what} within the first {} bytes, and {why}", content.len());
         Some((kind, detail))
@@ -81,7 +85,7 @@ pub(super) fn unmet_body(
         }
     }
     for pattern in &expectation.body_matches {
-        if !pattern.is_match(content.text()) {
+        if !content.readings().any(|text| pattern.is_match(text)) {
             let what = format!(
                 "/{}/ matches nothing",
                 text::line(pattern.as_str(), SHOWN_CHARS)
@@ -101,91 +105,129 @@ pub(super) fn unmet_body(
     unmet_json(&expectation.json, content).map(|detail| (FailureKind::Json, detail))
 }
 
+/// One line about the first JSON assertion that no reading of the body meets.
 fn unmet_json(wanted: &[JsonAssertion], content: &Content) -> Option<String> {
     if wanted.is_empty() {
         return None;
     }
-    let text = content.text();
-    let value: Value = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
-        Ok(value) => value,
-        Err(error) => {
-            return Some(format!(
-                "the body is no JSON (line {}, column {}): it begins {}",
-                error.line(),
-                error.column(),
-                quoted(text.get(..text.floor_char_boundary(200)).unwrap_or(text))
-            ));
-        }
-    };
-    wanted.iter().find_map(|assertion| {
-        let nodes = assertion.path.query(&value).all();
-        let path = &assertion.path_text;
-        let shown = || match nodes.as_slice() {
-            [] => "is not there".to_owned(),
-            [one] => format!("is {}", quoted(&one.to_string())),
-            [first, more @ ..] => {
-                format!("is {} and {} more", quoted(&first.to_string()), more.len())
+    let mut first = None;
+    for text in content.readings() {
+        let document = match content.json(text) {
+            Ok(document) => document,
+            Err(fault) => {
+                first.get_or_insert_with(|| {
+                    let begins = text.get(..text.floor_char_boundary(200)).unwrap_or(text);
+                    let what = fault.told(text.trim_start_matches('\u{feff}'));
+                    format!("the body {what}: it begins {}", quoted(begins))
+                });
+                continue;
             }
         };
-        let (met, want) = match &assertion.test {
-            JsonTest::Equals(want) => (
-                nodes.iter().any(|node| is_equal(node, want)),
-                format!("not {}", quoted(&want.to_string())),
-            ),
-            JsonTest::Exists(true) => (!nodes.is_empty(), "and must be".to_owned()),
-            JsonTest::Exists(false) => (nodes.is_empty(), "and must not be there".to_owned()),
-            JsonTest::Matches(pattern) => (
-                nodes.iter().any(|node| matches(pattern, node)),
-                format!(
-                    "and does not match /{}/",
-                    text::line(pattern.as_str(), SHOWN_CHARS)
-                ),
-            ),
-            JsonTest::LessThan(limit) => (
-                numbers(&nodes).any(|number| number < *limit),
-                format!("not less than {limit}"),
-            ),
-            JsonTest::GreaterThan(limit) => (
-                numbers(&nodes).any(|number| number > *limit),
-                format!("not greater than {limit}"),
-            ),
+        match wanted
+            .iter()
+            .find_map(|assertion| unmet(assertion, &document))
+        {
+            None => return None,
+            Some(detail) => first.get_or_insert(detail),
         };
-        (!met).then(|| format!("{path} {}, {want}", shown()))
+    }
+    first
+}
+
+/// What a path led to, as far as a line tells it.
+#[derive(Default)]
+struct Seen {
+    first: Option<String>,
+    count: usize,
+    has_more: bool,
+}
+
+impl Seen {
+    fn note(&mut self, node: Node<'_>) {
+        self.count += 1;
+        if self.first.is_none() {
+            self.first = Some(quoted(&node.compact(4 * SHOWN_CHARS)));
+        }
+    }
+
+    fn told(&self) -> String {
+        match (&self.first, self.count, self.has_more) {
+            (None, ..) => "is not there".to_owned(),
+            (Some(first), 0 | 1, false) => format!("is {first}"),
+            (Some(first), 0 | 1, true) => format!("is {first} and more"),
+            (Some(first), count, false) => format!("is {first} and {} more", count - 1),
+            (Some(first), count, true) => format!("is {first} and {} or more", count - 1),
+        }
+    }
+}
+
+fn unmet(assertion: &JsonAssertion, document: &Document<'_>) -> Option<String> {
+    let path = &assertion.path_text;
+    let mut steps = Steps::new(STEPS_MAX);
+    let mut seen = Seen::default();
+    let mut is_met = false;
+    let walked = assertion
+        .path
+        .visit(document, &mut steps, &mut |node, steps| {
+            seen.note(node);
+            is_met = meets(&assertion.test, node, steps)?;
+            Ok(match is_met {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
+        });
+    let want = match &assertion.test {
+        JsonTest::Exists(false) if seen.count > 0 => {
+            seen.has_more = walked.is_err();
+            return Some(format!("{path} {}, and must not be there", seen.told()));
+        }
+        _ if is_met => return None,
+        _ if walked.is_err() => {
+            return Some(format!(
+                "{path} takes more than {STEPS_MAX} steps in this body; write a path that looks at less of it"
+            ));
+        }
+        JsonTest::Exists(false) => return None,
+        JsonTest::Equals(want) => format!("not {}", quoted(&want.root().compact(4 * SHOWN_CHARS))),
+        JsonTest::Exists(true) => "and must be".to_owned(),
+        JsonTest::Matches(pattern) => format!(
+            "and does not match /{}/",
+            text::line(pattern.as_str(), SHOWN_CHARS)
+        ),
+        JsonTest::LessThan(limit) => format!("not less than {}", text::line(limit, SHOWN_CHARS)),
+        JsonTest::GreaterThan(limit) => {
+            format!("not greater than {}", text::line(limit, SHOWN_CHARS))
+        }
+    };
+    Some(format!("{path} {}, {want}", seen.told()))
+}
+
+/// Whether one value decides the test; that there are none does for `exists = false`.
+fn meets(test: &JsonTest, node: Node<'_>, steps: &mut Steps) -> Result<bool, Spent> {
+    let is_number = node.kind() == Kind::Number;
+    steps.take(node.raw().len() / TEXT_BYTES_A_STEP)?;
+    Ok(match test {
+        JsonTest::Equals(want) => node.is_equal(want.root(), steps)?,
+        JsonTest::Exists(exists) => *exists,
+        JsonTest::Matches(pattern) => {
+            let text = match node.kind() {
+                Kind::String => node.string(),
+                Kind::Number | Kind::Bool(_) | Kind::Null => node.raw().into(),
+                Kind::Array | Kind::Object => node.compact(usize::MAX).into(),
+            };
+            steps.take(text.len())?;
+            pattern.is_match(&text)
+        }
+        JsonTest::LessThan(limit) => is_number && json::compare(node.raw(), limit).is_lt(),
+        JsonTest::GreaterThan(limit) => is_number && json::compare(node.raw(), limit).is_gt(),
     })
-}
-
-fn numbers<'a>(nodes: &'a [&Value]) -> impl Iterator<Item = f64> + 'a {
-    nodes.iter().filter_map(|node| node.as_f64())
-}
-
-fn matches(pattern: &Regex, node: &Value) -> bool {
-    match node {
-        Value::String(text) => pattern.is_match(text),
-        other => pattern.is_match(&other.to_string()),
-    }
-}
-
-/// Equal as JSON values: `1` is `1.0`.
-fn is_equal(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, a)| b.get(key).is_some_and(|b| is_equal(a, b)))
-        }
-        (a, b) => a == b,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use serde_json::json;
+    use regex::Regex;
 
     use super::*;
     use crate::domain::check::HttpVersion;
@@ -229,69 +271,75 @@ mod tests {
     }
 
     fn check_json(body: &str, path: &str, test: JsonTest, want: &str) {
-        let answer = answer(&[], body, false);
+        check_typed("application/json", body.as_bytes(), path, test, want);
+    }
+
+    fn check_typed(media: &str, body: &[u8], path: &str, test: JsonTest, want: &str) {
+        let mut answer = answer(&[("content-type", media)], "", false);
+        answer.body = body.to_vec();
         let wanted = vec![JsonAssertion {
             path_text: path.to_owned(),
-            path: serde_json_path::JsonPath::parse(path).unwrap(),
+            path: json::JsonPath::parse(path).unwrap(),
             test,
         }];
-        let content = Content::of(&answer, 1 << 20).unwrap();
+        let content = Content::of(&mut answer, 1 << 20);
         let got = unmet_json(&wanted, &content).unwrap_or_default();
-        assert_eq!(got, want);
+        let shown = String::from_utf8_lossy(&body[..body.len().min(200)]);
+        assert_eq!(got, want, "{shown} {path}");
+    }
+
+    fn equals(value: &str) -> JsonTest {
+        JsonTest::Equals(Document::parse(value.to_owned(), 100).unwrap())
+    }
+
+    fn matches(pattern: &str) -> JsonTest {
+        JsonTest::Matches(Regex::new(pattern).unwrap())
     }
 
     #[test]
     fn json_is_asked_by_path() {
         let body =
             r#"{"status": "ok", "load": 0.5, "nodes": [{"up": true}, {"up": false}], "n": 1}"#;
-        let equals = JsonTest::Equals;
-        check_json(body, "$.status", equals(json!("ok")), "");
-        check_json(
-            body,
-            "$.status",
-            equals(json!("bad")),
-            "$.status is `\"ok\"`, not `\"bad\"`",
-        );
-        check_json(body, "$.n", equals(json!(1.0)), "");
-        check_json(body, "$.nodes[*].up", equals(json!(false)), "");
-        check_json(
-            body,
-            "$.none",
-            equals(json!(1)),
-            "$.none is not there, not `1`",
-        );
-        check_json(body, "$.none", JsonTest::Exists(false), "");
-        check_json(
-            body,
-            "$.none",
-            JsonTest::Exists(true),
-            "$.none is not there, and must be",
-        );
-        check_json(
-            body,
-            "$.nodes[*].up",
-            JsonTest::Exists(false),
-            "$.nodes[*].up is `true` and 1 more, and must not be there",
-        );
-        check_json(body, "$.load", JsonTest::LessThan(1.0), "");
-        check_json(
-            body,
-            "$.load",
-            JsonTest::GreaterThan(1.0),
-            "$.load is `0.5`, not greater than 1",
-        );
-        check_json(
-            body,
-            "$.status",
-            JsonTest::Matches(Regex::new("^o").unwrap()),
-            "",
-        );
-        check_json(
-            body,
-            "$.n",
-            JsonTest::Matches(Regex::new("^1$").unwrap()),
-            "",
-        );
+        for (path, test, want) in [
+            ("$.status", equals("\"ok\""), ""),
+            (
+                "$.status",
+                equals("\"bad\""),
+                "$.status is `\"ok\"`, not `\"bad\"`",
+            ),
+            ("$.n", equals("1.0"), ""),
+            ("$.nodes[*].up", equals("false"), ""),
+            ("$.none", equals("1"), "$.none is not there, not `1`"),
+            ("$.none", JsonTest::Exists(false), ""),
+            (
+                "$.none",
+                JsonTest::Exists(true),
+                "$.none is not there, and must be",
+            ),
+            (
+                "$.nodes[*].up",
+                JsonTest::Exists(false),
+                "$.nodes[*].up is `true` and 1 more, and must not be there",
+            ),
+            ("$.load", JsonTest::LessThan("1.0".into()), ""),
+            (
+                "$.load",
+                JsonTest::GreaterThan("1".into()),
+                "$.load is `0.5`, not greater than 1",
+            ),
+            (
+                "$.status",
+                JsonTest::LessThan("1".into()),
+                "$.status is `\"ok\"`, not less than 1",
+            ),
+            ("$.status", matches("^o"), ""),
+            ("$.n", matches("^1$"), ""),
+            ("$.nodes[1]", matches("^\\{\"up\":false\\}$"), ""),
+            ("$.nodes", equals("[ {\"up\": true}, {\"up\":false} ]"), ""),
+            ("$", matches("^\\{\"load\":0.5,\"n\":1,\"nodes\""), ""),
+        ] {
+            check_json(body, path, test, want);
+        }
         check_json(
             "<html>",
             "$.a",
@@ -299,6 +347,141 @@ mod tests {
             "the body is no JSON (line 1, column 1): it begins `<html>`",
         );
         check_json("\u{feff}{\"a\": 1}", "$.a", JsonTest::Exists(true), "");
+        check_json(
+            "{\n \"a\": NaN}",
+            "$.a",
+            JsonTest::Exists(true),
+            "the body is no JSON (line 2, column 7): it begins `{ \"a\": NaN}`",
+        );
+    }
+
+    #[test]
+    fn numbers_keep_every_digit() {
+        let less = |limit: &str| JsonTest::LessThan(limit.into());
+        let more = |limit: &str| JsonTest::GreaterThan(limit.into());
+        for (number, test, is_met) in [
+            ("9007199254740993", equals("9007199254740992"), false),
+            ("9007199254740993", equals("9007199254740992.0"), false),
+            ("9007199254740993", equals("9007199254740993"), true),
+            ("9007199254740993", more("9007199254740992"), true),
+            ("9007199254740992", less("9007199254740993"), true),
+            (
+                "18446744073709551616",
+                equals("18446744073709551615"),
+                false,
+            ),
+            ("18446744073709551616", more("18446744073709551615"), true),
+            (
+                "123456789012345678901234567890",
+                matches("^123456789012345678901234567890$"),
+                true,
+            ),
+            ("1.10", matches("^1\\.10$"), true),
+            ("1e400", equals("1e400"), true),
+            ("1e400", more("1e308"), true),
+            ("-1e999", less("0"), true),
+            ("1.0", equals("1"), true),
+            ("0.1", equals("0.10"), true),
+        ] {
+            let body = format!("{{\"v\":{number}}}");
+            let shown = match &test {
+                JsonTest::Equals(want) => format!("$.v is `{number}`, not `{want}`"),
+                _ => String::new(),
+            };
+            check_json(&body, "$.v", test, if is_met { "" } else { &shown });
+        }
+    }
+
+    #[test]
+    fn json_that_browsers_read_is_json() {
+        let ok = || equals("\"ok\"");
+        let deep = |levels: usize| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            format!("{{\"a\":{open}{close},\"s\":\"ok\"}}")
+        };
+        for body in [
+            r#"{"s":"ok","t":"Sale \ud83d"}"#,
+            r#"{"t":"\ude00 \ud83d\ud83d\ude00","s":"ok"}"#,
+            r#"{"s":"ok","\ud800":1}"#,
+            r#"{"s":"ok","max":1e400,"min":-1e999}"#,
+            r#"{"s":"bad","s":"ok"}"#,
+            r#"{"s":"bad","\u0073":"ok"}"#,
+            r#"{"s":{"s":"bad"},"s":"ok"}"#,
+            "\r\n\t {\"s\" : \"ok\" } \n",
+            &deep(127),
+            &deep(128),
+            &deep(5000),
+            &deep(9_999),
+        ] {
+            check_json(body, "$.s", ok(), "");
+        }
+        check_json(
+            r#"{"t":"x\ud83d\u0041\ude00\ud83d\ude00"}"#,
+            "$.t",
+            equals("\"x\u{fffd}A\u{fffd}\u{1f600}\""),
+            "",
+        );
+        let too_deep = deep(200_000);
+        check_json(
+            &too_deep,
+            "$.s",
+            ok(),
+            &format!(
+                "the body is JSON nested deeper than 10000 levels: it begins {}",
+                quoted(&too_deep[..200])
+            ),
+        );
+    }
+
+    #[test]
+    fn a_path_that_never_ends_is_cut() {
+        let mut body = "1".to_owned();
+        for _ in 0..110 {
+            let others: String = (0..50).map(|n| format!(",\"k{n}\":1")).collect();
+            body = format!("{{\"a\":{body}{others}}}");
+        }
+        let want = "$..a..a..a..k1 takes more than 10000000 steps in this body; write a path that looks at less of it";
+        check_json(&body, "$..a..a..a..k1", equals("2"), want);
+        check_json(
+            &body,
+            "$..a..a..a..k1",
+            JsonTest::Exists(false),
+            "$..a..a..a..k1 is `1` and 62958 or more, and must not be there",
+        );
+        // What was found before decides.
+        check_json(&body, "$..a..a..a..k1", equals("1"), "");
+        check_json(
+            &body,
+            "$..k1",
+            equals("2"),
+            "$..k1 is `1` and 109 more, not `2`",
+        );
+    }
+
+    #[test]
+    fn a_wrong_charset_is_no_outage() {
+        let body = "{\"s\":\"\u{43e}\u{43a}\"}";
+        for media in [
+            "application/json",
+            "application/json; charset=windows-1251",
+            "application/json; charset=utf-16",
+        ] {
+            check_typed(
+                media,
+                body.as_bytes(),
+                "$.s",
+                equals("\"\u{43e}\u{43a}\""),
+                "",
+            );
+        }
+        let (coded, _, _) = encoding_rs::WINDOWS_1251.encode(body);
+        check_typed(
+            "application/json; charset=windows-1251",
+            &coded,
+            "$.s",
+            equals("\"\u{43e}\u{43a}\""),
+            "",
+        );
     }
 
     #[test]
@@ -342,8 +525,8 @@ mod tests {
         for (body, cut, change, want) in cases {
             let mut expectation = expectation();
             change(&mut expectation);
-            let answer = answer(&[], body, cut);
-            let content = Content::of(&answer, 1 << 20).unwrap();
+            let mut answer = answer(&[], body, cut);
+            let content = Content::of(&mut answer, 1 << 20);
             let got = unmet_body(&expectation, &content);
             assert_eq!(
                 got.map_or("", |(kind, _)| kind.as_str()),

@@ -1,19 +1,20 @@
 //! Turns what a probe saw into what it means.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::assertion;
 use super::bounded;
-use super::content::Content;
+use super::content::{self, Content};
 use super::protection;
 use crate::domain::check::{
     Certificate, Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
 };
-use crate::domain::expectation::{Expectation, TextMatch};
+use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::mask::{self, Masks};
-use crate::domain::probe::{Answer, End, Probe};
+use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::span::{Exact, Human};
 use crate::domain::status_code;
 use crate::domain::target::Target;
@@ -29,12 +30,28 @@ const SHOWN_CHARS: usize = 200;
 /// All of a detail: some of them list what several assertions met.
 const DETAIL_BYTES_MAX: usize = 4 * 1024;
 
+/// Patterns may look at so much where checks are started: a thousand states for each byte take two milliseconds.
+const SEARCHED_BYTES_MAX: usize = 2 * 1024;
+
+/// Texts may be searched for, and JSON be read, in so much there: at worst half a millisecond.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
 /// What is wrong, before masks are applied.
 type Found = (FailureKind, String);
 
 /// Judges one probe. Of several failures the first in this order counts: transport, redirect, status,
 /// final URL, header, body, JSON, slow, certificate expiring.
 pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check {
+    judge_or_fail(expectation, target, probe).0
+}
+
+/// As [`judge`], with the message of a panic where judging ended in one. The answer brought it about, so that it counts
+/// as the site's failure, like any other bad answer: of a site that always sends one somebody hears.
+pub fn judge_or_fail(
+    expectation: &Expectation,
+    target: &Target,
+    mut probe: Probe,
+) -> (Check, Option<String>) {
     let masks = &target.masks;
     let said = |(kind, detail): Found| Failure {
         kind,
@@ -42,49 +59,72 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
             .as_ref()
             .into(),
     };
-    let (final_url, remote_addr, answer, verdict) = match probe.end {
+    let (verdict, excerpt, panic) = match &mut probe.end {
         End::Answered(answer) => {
-            let verdict = match unmet(expectation, target, &answer) {
-                Some(found) => Verdict::Down(said(found)),
-                None => match reservation(
-                    expectation,
-                    &probe.timings,
-                    probe.certificate.as_ref(),
-                    probe.started,
-                ) {
-                    Some(found) => Verdict::Degraded(said(found)),
-                    None => Verdict::Up,
-                },
-            };
-            let remote_addr = answer.hop.remote_addr;
-            (answer.hop.url.clone(), remote_addr, Some(answer), verdict)
+            let judged = caught(|| {
+                let (unmet, content) = unmet(expectation, target, &probe.redirects, answer);
+                let excerpt = unmet
+                    .as_ref()
+                    .and_then(|_| excerpt(answer, content.as_ref(), masks));
+                (unmet, excerpt)
+            });
+            match judged {
+                Ok((Some(found), excerpt)) => (Verdict::Down(said(found)), excerpt, None),
+                Ok((None, _)) => {
+                    let (timings, certificate) = (&probe.timings, probe.certificate.as_ref());
+                    match reservation(expectation, timings, certificate, probe.started) {
+                        Some(found) => (Verdict::Degraded(said(found)), None, None),
+                        None => (Verdict::Up, None, None),
+                    }
+                }
+                Err(panic) => (
+                    Verdict::Down(said(unjudged(expectation))),
+                    None,
+                    Some(panic),
+                ),
+            }
         }
         End::Refused { kind, detail } => {
-            let last = probe.redirects.last();
-            let url = last.map(|hop| hop.url.clone()).unwrap_or_default();
-            let remote_addr = last.and_then(|hop| hop.remote_addr);
-            (url, remote_addr, None, Verdict::Down(said((kind, detail))))
+            let found = (*kind, std::mem::take(detail));
+            (Verdict::Down(said(found)), None, None)
         }
         End::Failed {
             kind,
             detail,
-            url,
-            remote_addr,
             header,
+            ..
         } => {
-            let failure = said((kind, detail));
+            let failure = said((*kind, std::mem::take(detail)));
             let verdict = match kind {
                 FailureKind::Local => Verdict::Unknown(failure),
                 _ => Verdict::Down(failure),
             };
-            (url, remote_addr, header.map(|header| *header), verdict)
+            match caught(|| excerpt(header.as_deref()?, None, masks)) {
+                Ok(excerpt) => (verdict, excerpt, None),
+                Err(panic) => (verdict, None, Some(panic)),
+            }
         }
     };
-    let last_redirect = probe.redirects.last().map(|hop| hop.status);
-    let excerpt = match (&answer, verdict.is_good()) {
-        (Some(answer), false) => excerpt(answer, masks),
-        _ => None,
+    (check(probe, verdict, excerpt), panic)
+}
+
+/// Puts together what was seen and what it means.
+fn check(probe: Probe, verdict: Verdict, excerpt: Option<Arc<str>>) -> Check {
+    let (final_url, remote_addr, answer) = match probe.end {
+        End::Answered(answer) => (answer.hop.url.clone(), answer.hop.remote_addr, Some(answer)),
+        End::Refused { .. } => {
+            let last = probe.redirects.last();
+            let url = last.map(|hop| hop.url.clone()).unwrap_or_default();
+            (url, last.and_then(|hop| hop.remote_addr), None)
+        }
+        End::Failed {
+            url,
+            remote_addr,
+            header,
+            ..
+        } => (url, remote_addr, header.map(|header| *header)),
     };
+    let last_redirect = probe.redirects.last().map(|hop| hop.status);
     Check {
         at: probe.started,
         verdict,
@@ -118,6 +158,64 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
     }
 }
 
+/// Runs what an answer could make panic.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // What it left half done is the body, which nobody looks at then.
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| text::of_panic(&*panic))
+}
+
+/// What is said of an answer that made us panic.
+fn unjudged(expectation: &Expectation) -> Found {
+    let kind = if !expectation.json.is_empty() {
+        FailureKind::Json
+    } else if expectation.reads_body() {
+        FailureKind::Body
+    } else {
+        FailureKind::Protocol
+    };
+    let detail = "sitewatch failed while it judged this answer, a fault of its own that the answer brings about; \
+                  its log says where";
+    (kind, detail.to_owned())
+}
+
+/// Whether judging a probe costs next to nothing, whatever the site sent: there is nothing to decode, and what is
+/// searched is short. Anything else is not for the thread that starts checks.
+pub fn is_light(expectation: &Expectation, probe: &Probe) -> bool {
+    let answer = match &probe.end {
+        End::Answered(answer) => answer,
+        // Only the excerpt is made.
+        End::Failed {
+            header: Some(answer),
+            ..
+        } => return content::codings(answer).is_empty(),
+        End::Refused { .. } | End::Failed { header: None, .. } => return true,
+    };
+    // What a pattern looks at counts more: at worst each byte meets each state of it.
+    let mut searched = 0;
+    if let Some(TextMatch::Pattern(_)) = &expectation.final_url {
+        searched += answer.hop.url.len();
+    }
+    if !expectation.headers.is_empty() {
+        let fields = &answer.headers;
+        searched += fields.iter().map(|(_, value)| value.len()).sum::<usize>();
+    }
+    let good_status = expectation.status.contains(answer.hop.status);
+    let plain = content::codings(answer).is_empty();
+    if !good_status || !expectation.reads_body() {
+        return plain && searched <= SEARCHED_BYTES_MAX;
+    }
+    let has_paths = !expectation.json.is_empty();
+    let light_paths = expectation.json.iter().all(|assertion| {
+        assertion.path.is_singular() && !matches!(assertion.test, JsonTest::Matches(_))
+    });
+    if !expectation.body_matches.is_empty() {
+        searched += answer.body.len() * expectation.body_matches.len();
+    }
+    let wanted = expectation.body_contains.len() + expectation.body_excludes.len();
+    let read = answer.body.len() * (wanted + usize::from(has_paths) + expectation.json.len());
+    plain && light_paths && searched <= SEARCHED_BYTES_MAX && read <= READ_BYTES_MAX
+}
+
 /// The same check for a person at a terminal, who wants to know what was seen: a fault of our own host
 /// is told as the failure it looks like from here, with its true cause in the detail.
 #[must_use]
@@ -140,10 +238,16 @@ pub fn as_seen(mut check: Check) -> Check {
     check
 }
 
-/// The first expectation that a complete answer does not meet.
-fn unmet(expectation: &Expectation, target: &Target, answer: &Answer) -> Option<Found> {
+/// The first expectation that a complete answer does not meet, and its body as far as it was read for that.
+fn unmet(
+    expectation: &Expectation,
+    target: &Target,
+    redirects: &[Hop],
+    answer: &mut Answer,
+) -> (Option<Found>, Option<Content>) {
     if !expectation.status.contains(answer.hop.status) {
-        return Some((FailureKind::Status, status_detail(expectation, answer)));
+        let detail = status_detail(expectation, redirects, answer);
+        return (Some((FailureKind::Status, detail)), None);
     }
     if let Some(want) = &expectation.final_url
         && !is_final_url(want, &answer.hop.url, &target.masks)
@@ -153,33 +257,33 @@ fn unmet(expectation: &Expectation, target: &Target, answer: &Answer) -> Option<
             text::middle(&mask::shown(&answer.hop.url), SHOWN_CHARS),
             assertion::shown_match(want)
         );
-        return Some((FailureKind::FinalUrl, detail));
+        return (Some((FailureKind::FinalUrl, detail)), None);
     }
     if let Some(detail) = assertion::unmet_header(&expectation.headers, answer) {
-        return Some((FailureKind::Header, detail));
+        return (Some((FailureKind::Header, detail)), None);
     }
     if !expectation.reads_body() {
-        return None;
+        return (None, None);
     }
     let max = usize::try_from(target.max_body).unwrap_or(usize::MAX);
-    match Content::of(answer, max) {
-        Ok(content) => assertion::unmet_body(expectation, &content),
-        Err(detail) => {
-            let kind = if expectation.json.is_empty() {
-                FailureKind::Body
-            } else {
-                FailureKind::Json
-            };
-            Some((kind, detail))
-        }
-    }
+    let content = Content::of(answer, max);
+    (assertion::unmet_body(expectation, &content), Some(content))
 }
 
-fn status_detail(expectation: &Expectation, answer: &Answer) -> String {
+fn status_detail(expectation: &Expectation, redirects: &[Hop], answer: &Answer) -> String {
     let status = answer.hop.status;
     let name = status_code::lookup(status).map_or("", |code| code.name);
     let space = if name.is_empty() { "" } else { " " };
     let mut detail = format!("{status}{space}{name}: expected {}", expectation.status);
+    let followed = redirects
+        .iter()
+        .find(|hop| expectation.status.contains(hop.status));
+    if let Some(hop) = followed {
+        detail.push_str(&format!(
+            "; a redirect with {} was followed, and follow_redirects = false makes it the final answer",
+            hop.status
+        ));
+    }
     if status == 401 && answer.credentials_dropped {
         detail.push_str(
             "; credentials and user-set headers were not sent, since a redirect led to another origin",
@@ -270,8 +374,8 @@ fn reservation(
     })
 }
 
-fn excerpt(answer: &Answer, masks: &Masks) -> Option<Arc<str>> {
-    let text = Content::excerpt(answer)?;
+fn excerpt(answer: &Answer, content: Option<&Content>, masks: &Masks) -> Option<Arc<str>> {
+    let text = content::excerpt(answer, content)?;
     let masked: Cow<'_, str> = masks.apply(&text);
     Some(masked.as_ref().into())
 }

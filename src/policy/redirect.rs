@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use sha2::{Digest, Sha256};
 use url::{Host, Url};
 
 use super::private::is_private;
@@ -209,31 +210,45 @@ pub fn private_literal(url: &Url) -> Option<IpAddr> {
     is_private(address).then_some(address)
 }
 
-/// The requests that a chain has behind it, to find one that comes again. A check without a redirect
-/// keeps none.
+/// The requests that a chain has behind it, to find one that comes again: a digest of each, since a site decides how
+/// long URL and cookies are. A check without a redirect keeps none.
 #[derive(Debug, Default)]
-pub struct Seen(Vec<(Method, Url, String)>);
+pub struct Seen(Vec<[u8; 16]>);
 
 impl Seen {
     /// Notes a request that was answered with a redirect.
-    pub fn note(&mut self, request: &Request, cookies: &str) {
-        let mut url = request.url.clone();
-        url.set_fragment(None);
-        self.0
-            .push((request.method.clone(), url, cookies.to_owned()));
+    pub fn note(&mut self, request: &Request, cookies: &[u8]) {
+        self.0.push(digest(request, cookies));
     }
 
     /// Whether the same method, URL (without fragment) and cookies came before.
-    pub fn holds(&self, request: &Request, cookies: &str) -> bool {
-        let same_url = |seen: &Url| {
-            let asked = request.url.as_str();
-            let fragment = request.url.fragment().map_or(0, |text| text.len() + 1);
-            seen.as_str() == &asked[..asked.len() - fragment]
-        };
-        self.0.iter().any(|(method, seen, jar)| {
-            *method == request.method && jar.as_str() == cookies && same_url(seen)
-        })
+    pub fn holds(&self, request: &Request, cookies: &[u8]) -> bool {
+        !self.0.is_empty() && self.0.contains(&digest(request, cookies))
     }
+}
+
+fn digest(request: &Request, cookies: &[u8]) -> [u8; 16] {
+    let url = request.url.as_str();
+    let fragment = request.url.fragment().map_or(0, |text| text.len() + 1);
+    let mut hash = Sha256::new();
+    for part in [request.method.as_str(), &url[..url.len() - fragment]] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    // In whatever order a site sets the same cookies.
+    let mut cookies: Vec<&[u8]> = cookies
+        .split(|byte| *byte == b';')
+        .map(<[u8]>::trim_ascii)
+        .collect();
+    cookies.sort_unstable();
+    for cookie in cookies {
+        hash.update(cookie);
+        hash.update(b";");
+    }
+    let whole: [u8; 32] = hash.finalize().into();
+    let mut first = [0; 16];
+    first.copy_from_slice(&whole[..16]);
+    first
 }
 
 #[cfg(test)]
@@ -314,6 +329,31 @@ mod tests {
         check(base, &[], "without a Location");
         check(base, &[b"/x", b"/x"], "http://example.com/x#frag");
         check(base, &[b"/x", b"/y"], "with 2 different Locations");
+    }
+
+    #[test]
+    fn a_request_that_comes_again_is_known() {
+        let request = |url: &str, method| Request {
+            url: Url::parse(url).unwrap(),
+            method,
+            keeps_body: false,
+            keeps_credentials: true,
+        };
+        let first = request("http://a.test/x#f", Method::Get);
+        let mut seen = Seen::default();
+        assert!(!seen.holds(&first, b"a=1; b=2"));
+        seen.note(&first, b"a=1; b=2");
+        for (url, method, cookies, want) in [
+            ("http://a.test/x", Method::Get, &b"a=1; b=2"[..], true),
+            ("http://a.test/x#g", Method::Get, b"b=2; a=1", true),
+            ("http://a.test/x", Method::Post, b"a=1; b=2", false),
+            ("http://a.test/y", Method::Get, b"a=1; b=2", false),
+            ("http://a.test/x", Method::Get, b"a=1; b=3", false),
+            ("http://a.test/x", Method::Get, b"", false),
+        ] {
+            let again = request(url, method);
+            assert_eq!(seen.holds(&again, cookies), want, "{url} {cookies:?}");
+        }
     }
 
     proptest! {

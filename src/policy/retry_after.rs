@@ -1,35 +1,34 @@
 //! Reads Retry-After (RFC 9110 section 10.2.3).
 
+use super::http_date;
 use crate::domain::timestamp::Timestamp;
 
-/// A wait longer than a day tells nothing that a monitor could use.
-const SECONDS_MAX: i64 = 86_400;
-
-/// Seconds from `now`, clamped to a day; a date that is past is 0, anything else than a count of
-/// seconds or an HTTP-date is none.
+/// Seconds from `now`, as many as were sent; a date that is past is 0, anything else than a count of seconds or an
+/// HTTP-date is none.
 pub fn parse(value: &str, now: Timestamp) -> Option<u32> {
     let value = value.trim();
     let seconds = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are more than a day.
-        value.parse().unwrap_or(SECONDS_MAX)
+        // More digits than fit are more than a century.
+        value.parse().unwrap_or(i64::MAX)
     } else {
-        date(value)?.as_seconds() - now.as_seconds()
+        // Rounded up: who comes back when it says comes back not too early.
+        let wait_ms = date(value)?.as_ms() - now.as_ms();
+        wait_ms.div_euclid(1000) + i64::from(wait_ms.rem_euclid(1000) > 0)
     };
-    u32::try_from(seconds.clamp(0, SECONDS_MAX)).ok()
+    u32::try_from(seconds.clamp(0, i64::from(u32::MAX))).ok()
 }
 
-/// IMF-fixdate, and the two obsolete forms a recipient must take (RFC 9110 section 5.6.7).
+/// An HTTP-date in any of its forms (RFC 9110 section 5.6.7), also where it is written a little differently; not one
+/// of another zone.
 fn date(value: &str) -> Option<Timestamp> {
-    let forms = [
-        "%a, %d %b %Y %H:%M:%S GMT",
-        "%A, %d-%b-%y %H:%M:%S GMT",
-        "%a %b %e %H:%M:%S %Y",
-    ];
-    forms.iter().find_map(|form| {
-        let civil = jiff::civil::DateTime::strptime(form, value).ok()?;
-        let utc = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        Some(Timestamp::from_jiff(utc.timestamp()))
-    })
+    let zone = value.rsplit([' ', ',']).next().unwrap_or_default();
+    let is_utc = ["GMT", "UTC", "Z", "+0000", "-0000"]
+        .iter()
+        .any(|utc| zone.eq_ignore_ascii_case(utc))
+        || zone
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b':');
+    is_utc.then(|| http_date::parse(value.as_bytes())).flatten()
 }
 
 #[cfg(test)]
@@ -43,8 +42,18 @@ mod tests {
         for (value, want) in [
             ("120", Some(120)),
             (" 0 ", Some(0)),
-            ("99999999999999999999", Some(86_400)),
-            ("100000", Some(86_400)),
+            ("99999999999999999999", Some(u32::MAX)),
+            ("100000", Some(100_000)),
+            ("86401", Some(86_401)),
+            ("0120", Some(120)),
+            ("Tue, 08 Nov 1994 08:49:37 GMT", Some(172_800)),
+            ("Sun, 6 Nov 1994 08:50:37 GMT", Some(60)),
+            ("sun, 06 nov 1994 08:50:37 gmt", Some(60)),
+            ("Mon, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 08:50:37 UTC", Some(60)),
+            ("Sun, 06 Nov 1994 08:50:37 +0200", None),
+            ("Sun, 06 Nov 1994 08:50:37 CET", None),
+            ("Fri, 31 Feb 1995 08:50:37 GMT", None),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
             ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
             ("Sun Nov  6 08:50:37 1994", Some(60)),

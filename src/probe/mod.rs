@@ -5,7 +5,6 @@ mod connection;
 mod dns;
 mod exchange;
 mod fault;
-mod jar;
 mod known;
 mod prober;
 mod request;

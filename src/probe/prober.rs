@@ -12,7 +12,6 @@ use super::body::{self, Body, Wanted};
 use super::connection::{Reply, wire_bytes_max};
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
 use super::fault::{self, Fault};
-use super::jar::Jar;
 use super::request::assemble;
 use super::shared::Shared;
 use crate::clock;
@@ -22,6 +21,7 @@ use crate::domain::span::Exact;
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{mask, text};
+use crate::policy::cookies::Jar;
 use crate::policy::private::is_private;
 use crate::policy::proxy::proxy_for;
 use crate::policy::redirect::{self, Next, Request, Seen};
@@ -123,9 +123,10 @@ impl Journey<'_> {
     async fn step(&mut self, request: &Request, from_public: &mut bool) -> Step {
         let target = self.target;
         let cookies = if target.cookies {
-            self.jar.header(&request.url)
+            let now = self.now();
+            self.jar.header(&request.url, now)
         } else {
-            String::new()
+            Vec::new()
         };
         if let Some(end) = self.refused_before(request, &cookies, *from_public) {
             return Step::Arrived(end);
@@ -182,7 +183,7 @@ impl Journey<'_> {
     fn refused_before(
         &mut self,
         request: &Request,
-        cookies: &str,
+        cookies: &[u8],
         from_public: bool,
     ) -> Option<End> {
         if self.seen.holds(request, cookies) {
@@ -256,8 +257,9 @@ impl Journey<'_> {
         let headers = &answer.head.headers;
         if self.target.cookies {
             let set = headers.get_all(SET_COOKIE).iter();
+            let now = self.now();
             self.jar
-                .keep(&request.url, set.map(|value| value.as_bytes()));
+                .keep(&request.url, set.map(|value| value.as_bytes()), now);
         }
         let locations: Vec<&[u8]> = headers
             .get_all(LOCATION)
@@ -359,7 +361,7 @@ impl Journey<'_> {
 
     fn answer(&self, request: &Request, answer: &Reply, hop: Hop, body: Body) -> Answer {
         let headers = &answer.head.headers;
-        let now = self.started.plus(self.begun.elapsed());
+        let now = self.now();
         let has_credentials = !self.target.headers.is_empty()
             || self.target.credentials != crate::domain::target::Credentials::None
             || self.target.client_certificate.is_some();
@@ -382,6 +384,11 @@ impl Journey<'_> {
             body_cut: body.cut,
             credentials_dropped: has_credentials && !request.keeps_credentials,
         }
+    }
+
+    /// What the clock showed at the start, moved on as time went by.
+    fn now(&self) -> Timestamp {
+        self.started.plus(self.begun.elapsed())
     }
 
     fn failed(&self, request: &Request, fault: Fault, remote: Option<SocketAddr>) -> End {

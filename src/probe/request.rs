@@ -23,7 +23,7 @@ pub(super) const OUR_USER_AGENT: &str = concat!("sitewatch/", env!("CARGO_PKG_VE
 pub(super) fn assemble(
     target: &Target,
     request: &Request,
-    jar: &str,
+    jar: &[u8],
     proxy: Option<&Url>,
 ) -> Result<hyper::Request<Full<Bytes>>, String> {
     let url = &request.url;
@@ -104,13 +104,13 @@ fn own_headers(target: &Target, request: &Request) -> HeaderMap {
     headers
 }
 
-fn add_cookies(headers: &mut HeaderMap, jar: &str) {
+fn add_cookies(headers: &mut HeaderMap, jar: &[u8]) {
     if jar.is_empty() {
         return;
     }
     let all = match headers.get(COOKIE) {
-        Some(own) => [own.as_bytes(), b"; ", jar.as_bytes()].concat(),
-        None => jar.as_bytes().to_vec(),
+        Some(own) => [own.as_bytes(), b"; ", jar].concat(),
+        None => jar.to_vec(),
     };
     if let Ok(value) = HeaderValue::from_bytes(&all) {
         headers.insert(COOKIE, value);

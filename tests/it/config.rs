@@ -398,6 +398,14 @@ url = "https://smtp.example.com/"
 verify_tls = false
 interval = "2s"
 to = []
+expect_status = [301, "308"]
+[[monitor]]
+url = "https://example.com/"
+expect_status = [301, 200]
+[[monitor]]
+url = "https://example.org/"
+expect_status = [301]
+follow_redirects = false
 "#,
     )
     .unwrap();
@@ -410,13 +418,14 @@ to = []
             "monitors.toml:8: a secret (`password`) stands in a file that everybody on this machine may read; write \"${NAME}\" or a file's name instead, or run `chmod 640 monitors.toml`",
             "monitors.toml:11: https://smtp.example.com/ is checked without looking at its certificate (`verify_tls = false`)",
             "monitors.toml:12: an interval under 5s is hard on the site that is checked",
+            "monitors.toml:14: expect_status names redirects alone, and they are followed: write follow_redirects = false to make one the final answer",
             "nobody is told of `smtp.example.com`: its `to` is empty",
             "`smtp.example.com` watches smtp.example.com, which is also the mail server: while it is down, no mail about it can leave",
         ]
     );
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     let config = config::load(Path::new("monitors.toml"), &environment).unwrap();
-    assert_eq!(config.warnings.len(), 5);
+    assert_eq!(config.warnings.len(), 6);
 }
 
 #[test]

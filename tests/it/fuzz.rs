@@ -9,6 +9,7 @@ use regex::Regex;
 use sitewatch::config::{self, Environment};
 use sitewatch::domain::check::{Check, HttpVersion, Timings};
 use sitewatch::domain::expectation::{JsonAssertion, JsonTest};
+use sitewatch::domain::json::JsonPath;
 use sitewatch::domain::probe::{Answer, End, Hop, Probe};
 use sitewatch::policy::judge::judge;
 use sitewatch::policy::redirect;
@@ -304,7 +305,7 @@ fn contents() {
     wanted.body_matches = vec![Regex::new("(?s).*").expect("a pattern")];
     wanted.json = vec![JsonAssertion {
         path_text: "$..a".into(),
-        path: serde_json_path::JsonPath::parse("$..a").expect("a path"),
+        path: JsonPath::parse("$..a").expect("a path"),
         test: JsonTest::Exists(true),
     }];
     let mut target = target("http://site.test/");

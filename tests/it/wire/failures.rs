@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::Regex;
 use sitewatch::domain::check::{Check, FailureKind};
 use sitewatch::domain::expectation::{JsonAssertion, JsonTest, TextMatch};
+use sitewatch::domain::json::{Document, JsonPath};
 use sitewatch::domain::target::ClientCertificate;
 use sitewatch::policy::judge::judge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -159,8 +160,8 @@ async fn provoke(kind: FailureKind) -> Option<Check> {
             let mut expectation = expectation();
             expectation.json = vec![JsonAssertion {
                 path_text: "$.status".into(),
-                path: serde_json_path::JsonPath::parse("$.status").expect("a path"),
-                test: JsonTest::Equals("ok".into()),
+                path: JsonPath::parse("$.status").expect("a path"),
+                test: JsonTest::Equals(Document::string("ok")),
             }];
             let mut target = target(&site.url("/"));
             target.wants_body = true;

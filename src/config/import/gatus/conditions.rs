@@ -10,6 +10,7 @@ use crate::config::import::go_duration;
 use crate::config::import::page::{Entry, Page, Weight, quoted};
 use crate::config::import::statuses::Statuses;
 use crate::config::import::yaml::texts_of;
+use crate::domain::json::JsonPath;
 
 /// A condition taken apart: what is looked at, how, and against what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -308,9 +309,7 @@ fn json(found: &mut Found, condition: Condition<'_>) -> bool {
 fn path_of(placeholder: &str) -> Option<String> {
     let rest = placeholder.strip_prefix("[BODY]")?;
     let path = format!("${rest}");
-    serde_json_path::JsonPath::parse(&path)
-        .is_ok()
-        .then_some(path)
+    JsonPath::parse(&path).is_ok().then_some(path)
 }
 
 /// The whole of a value as a text, whatever its type.
@@ -348,7 +347,7 @@ fn unlike(path: &str, right: &str) -> Option<String> {
 /// members.
 fn filter(found: &mut Found, test: &str, exists: bool) {
     let path = format!("$[?{test}]");
-    if serde_json_path::JsonPath::parse(&path).is_ok() {
+    if JsonPath::parse(&path).is_ok() {
         let path = quoted(&path);
         found
             .json

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::config::import::page::{Entry, Page, Weight, literal, quoted};
 use crate::config::import::yaml::{is_true, text_at, texts_of};
 use crate::domain::expectation::StatusSet;
+use crate::domain::json::JsonPath;
 
 pub(super) fn answer(page: &mut Page, entry: &mut Entry, item: &Value, kind: &str) {
     let called = entry.called();
@@ -61,7 +62,7 @@ fn json_query(page: &mut Page, entry: &mut Entry, item: &Value) {
 }
 
 fn test(path: &str, operator: &str, expected: &str) -> Option<String> {
-    let is_path = |path: &str| serde_json_path::JsonPath::parse(path).is_ok();
+    let is_path = |path: &str| JsonPath::parse(path).is_ok();
     if !is_path(path) {
         return None;
     }
