@@ -330,11 +330,23 @@ async fn a_bomb_is_bounded_and_a_broken_coding_is_named() {
     short.truncate(short.len() - 8);
     for (coding, body, want) in [
         ("gzip", bomb, "down body_too_large 200"),
-        ("gzip", b"no gzip at all".to_vec(), "down body 200"),
+        (
+            "gzip",
+            b"no gzip at all".to_vec(),
+            "down body_truncated 200",
+        ),
         // The framing is whole, the gzip inside is not: max_body has no part in it.
-        ("gzip", short, "down body 200"),
-        ("br", b"\xff\xff\xff\xff".to_vec(), "down body 200"),
-        ("zstd", b"no zstd at all".to_vec(), "down body 200"),
+        ("gzip", short, "down body_truncated 200"),
+        (
+            "br",
+            b"\xff\xff\xff\xff".to_vec(),
+            "down body_truncated 200",
+        ),
+        (
+            "zstd",
+            b"no zstd at all".to_vec(),
+            "down body_truncated 200",
+        ),
         ("rot13", b"uryyb".to_vec(), "down body 200"),
     ] {
         let mut bytes = format!(
