@@ -56,7 +56,8 @@ pub(in crate::policy) fn named(answer: &Answer) -> Vec<String> {
     codings
 }
 
-/// Takes the codings off, the last one first, to at most `max` bytes. `is_cut`: the body itself was not read to its end.
+/// Takes the codings off, the last one first, to at most `max` bytes. `is_cut`: the body itself was not read to its
+/// end.
 pub(super) fn decoded<'b>(
     codings: &[String],
     body: Cow<'b, [u8]>,
