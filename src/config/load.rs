@@ -11,6 +11,7 @@ use super::email;
 use super::environment::Environment;
 use super::fault::{ConfigErrors, Fault};
 use super::files;
+use super::fingerprint;
 use super::found::{Table, is_table_list, place};
 use super::keys;
 use super::links;
@@ -68,9 +69,17 @@ pub(super) fn load_with_sources(
 ) -> Result<(Config, Vec<Source>), ConfigErrors> {
     let mut outcome = read(file, environment, &mut |_| ());
     match (outcome.config.take(), outcome.faults.is_empty()) {
-        (Some(config), true) => Ok((config, outcome.sources)),
+        (Some(mut config), true) => {
+            config.fingerprint = fingerprint::of_sources(&outcome.sources);
+            Ok((config, outcome.sources))
+        }
         _ => Err(outcome.errors()),
     }
+}
+
+/// The texts of a configuration, also of one that is wrong.
+pub(super) fn sources(file: &Path, environment: &Environment) -> Vec<Source> {
+    read(file, environment, &mut |_| ()).sources
 }
 
 /// Loads what the reading commands need: the database, the zone and the names. Whatever is wrong
@@ -302,6 +311,7 @@ impl Loader<'_> {
         }
         let config = daemon.clone().map(|daemon| Config {
             file: self.file.clone(),
+            fingerprint: 0,
             daemon,
             history,
             dns,

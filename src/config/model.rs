@@ -19,6 +19,8 @@ use crate::domain::target::DnsSettings;
 pub struct Config {
     /// The file it came from.
     pub file: PathBuf,
+    /// Of the texts it was made of, see [`super::Watch`]; 0 where it was not loaded whole.
+    pub fingerprint: u64,
     /// `[daemon]`
     pub daemon: DaemonSettings,
     /// `[history]`

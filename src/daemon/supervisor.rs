@@ -10,6 +10,7 @@ use super::fitness;
 use super::recorder_entry::Entry;
 use super::running::Running;
 use crate::clock;
+use crate::config::Watch;
 use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::service;
@@ -19,6 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Checks have to be late for this long before it is mailed, and on time for as long before it is again.
 const LATE_FOR: Duration = Duration::from_secs(300);
+
+/// How often the files of the configuration are looked at.
+const CONFIGURATION_EVERY: Duration = Duration::from_secs(5);
 
 /// Looks after a running daemon.
 pub struct Supervisor(pub Arc<Running>);
@@ -30,6 +34,7 @@ impl Supervisor {
         let look_every = watchdog.map_or(LOOK_EVERY, |within| (within / 4).min(LOOK_EVERY));
         let mut shown = String::new();
         let mut lateness = Lateness::default();
+        tokio::spawn(watch_configuration(Arc::clone(&self.0)));
         loop {
             self.0.health.standstill.beat();
             let now = clock::now();
@@ -85,6 +90,32 @@ impl Supervisor {
             }),
             to: None,
         });
+    }
+}
+
+/// Keeps known whether the configuration on the disk is the one in force.
+async fn watch_configuration(running: Arc<Running>) {
+    let mut watch = Watch::default();
+    loop {
+        let (file, environment) = (running.file.clone(), running.environment.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let found = watch.fingerprint(&file, &environment);
+            (watch, found)
+        });
+        let Ok((again, found)) = looked.await else {
+            return;
+        };
+        watch = again;
+        let force = running.force();
+        let sentence = (found != force.config.fingerprint).then(|| {
+            let since = force.since.in_zone(&force.config.daemon.timezone);
+            format!(
+                "the configuration on the disk is another than the one loaded at {}; `sitewatch reload` loads it",
+                since.strftime("%H:%M")
+            )
+        });
+        running.health.set_config_changed(sentence);
+        tokio::time::sleep(CONFIGURATION_EVERY).await;
     }
 }
 

@@ -219,6 +219,24 @@ async fn a_database_that_cannot_be_written_again_is_told_by_everybody() {
     );
 }
 
+#[tokio::test]
+async fn a_configuration_that_is_not_loaded_is_said_and_not_mailed() {
+    let site = Site::start(200);
+    let house = House::new(&monitor("shop", site.port));
+    let _daemon = house.start().await;
+    let says = |house: &House| {
+        text(&house.ask(&["status"]).stdout).contains("the configuration on the disk is another")
+    };
+    sleep(Duration::from_secs(6)).await;
+    assert!(!says(&house));
+    let both = monitor("shop", site.port) + &monitor("blog", site.port);
+    house.configure("1s", &both);
+    house.until("it is said", || says(&house)).await;
+    assert!(house.ask(&["reload"]).status.success());
+    house.until("it is loaded", || !says(&house)).await;
+    assert!(house.mails().is_empty(), "{:?}", house.subjects());
+}
+
 /// Everything that the daemon makes, whatever the umask.
 #[tokio::test]
 async fn files_are_for_owner_and_group_whatever_the_umask() {

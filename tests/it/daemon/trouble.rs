@@ -151,3 +151,63 @@ async fn what_an_ack_says_is_shown_after_a_restart() {
     assert!(body.contains("Acknowledged"), "{body}");
     assert!(body.contains("Kim is on it"), "{body}");
 }
+
+/// A disk that takes no writes for long is told while it is so, and once.
+#[tokio::test]
+async fn a_disk_that_takes_no_writes_is_told_past_the_queue() {
+    let site = Site::start(200);
+    let house = House::new("");
+    // No check may be late: the mail is to be about the disk.
+    let shop = monitor("shop", site.port).trim_end().to_owned();
+    house.configure(
+        "1s",
+        &format!("{shop}\ninterval = \"5s\"\ntimeout = \"4s\"\n"),
+    );
+    let mut daemon = house.start().await;
+    house
+        .until("a check is recorded", || {
+            !house.ask(&["history", "--json"]).stdout.is_empty()
+        })
+        .await;
+    let other = Connection::open(house.path().join("sitewatch.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    site.answers(503);
+    house.until("the mail", || !house.mails().is_empty()).await;
+    let told = house.mails().remove(0);
+    assert!(
+        told.subject.starts_with("[TROUBLE disk] sitewatch on "),
+        "{}",
+        told.subject
+    );
+    assert!(told.text.contains("NO OTHER ALERT LEAVES"), "{}", told.text);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(house.mails().len(), 1, "{:?}", house.subjects());
+
+    other.execute_batch("ROLLBACK").unwrap();
+    house
+        .until("what waited", || house.mails().len() >= 3)
+        .await;
+    let mut subjects = house.subjects();
+    subjects.sort();
+    assert!(subjects[0].starts_with("[BACK disk after "), "{subjects:?}");
+    assert_eq!(subjects[1], "[DOWN 503] shop");
+    // It is noted with its Message-ID, and no later process sends it again.
+    let noted = || -> Vec<(String, String)> {
+        let mut rows = other
+            .prepare("SELECT message_id, state FROM outbox WHERE kind = 'trouble' ORDER BY id")
+            .unwrap();
+        let rows = rows
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    house
+        .until("it is noted", || {
+            noted().contains(&(told.message_id.clone(), "sent".to_owned()))
+        })
+        .await;
+    assert_eq!(noted().len(), 2, "{:?}", noted());
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
+    assert_eq!(house.mails().len(), 3, "{:?}", house.subjects());
+}

@@ -87,6 +87,7 @@ fn target(name: &str) -> Target {
 pub fn config(monitors: Vec<Monitor>) -> Config {
     Config {
         file: PathBuf::from("monitors.toml"),
+        fingerprint: 0,
         daemon: DaemonSettings {
             database: PathBuf::from("world.db"),
             control_socket: PathBuf::from("control.sock"),
