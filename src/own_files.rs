@@ -123,7 +123,12 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     for folder in missing.into_iter().rev() {
         match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
             Ok(()) => group_may_enter(folder)?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Made by somebody else in between is fine, a file in the way is not.
+                if !folder.is_dir() {
+                    return Err(io::ErrorKind::NotADirectory.into());
+                }
+            }
             Err(error) => return Err(error),
         }
     }
@@ -253,7 +258,8 @@ mod tests {
         std::os::unix::fs::symlink(&real, &linked).unwrap();
         make_folder(&linked.join("below")).unwrap();
         assert!(real.join("below").is_dir());
-        assert!(make_folder(&target.join("x")).is_err(), "below a file");
+        let below_a_file = make_folder(&target.join("x")).unwrap_err();
+        assert_eq!(below_a_file.kind(), io::ErrorKind::NotADirectory);
     }
 
     #[test]

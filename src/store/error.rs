@@ -181,6 +181,11 @@ impl StoreError {
 /// What somebody does who may not read a file.
 fn to_be_let_in(group: Option<&str>) -> String {
     match group {
+        Some("root") => {
+            "it belongs to the group root: give it and its folder another group (sudo chgrp) and add yourself to the \
+             group, or run the command with sudo"
+                .to_owned()
+        }
         Some(group) => format!(
             "add yourself to the group {group} (sudo adduser $USER {group}) and log in again, or run the command with \
              sudo"
