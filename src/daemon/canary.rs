@@ -7,16 +7,12 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use url::Url;
 
 use super::standstill::{Standstill, Stood};
 use crate::clock;
-use crate::domain::mask::Masks;
-use crate::domain::probe::End;
 use crate::domain::settings::Canaries;
-use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use crate::policy::connectivity::Canary;
-use crate::probe::Prober;
+use crate::probe::{Prober, Redirects};
 
 /// One round of questions takes at most this long: a failed check waits for at most two of them,
 /// below the 30 s that it may wait.
@@ -86,12 +82,12 @@ impl Aviary {
             Canaries::Urls(urls) => {
                 let mut asked = JoinSet::new();
                 for url in urls {
-                    let target = canary_target(url);
-                    let prober = Arc::clone(&self.prober);
-                    asked.spawn(async move {
-                        let probe = prober.run(&target, clock::now()).await;
-                        matches!(probe.end, End::Answered(_) | End::Refused { .. })
-                    });
+                    let (url, prober) = (url.clone(), Arc::clone(&self.prober));
+                    // Any answer at all will do, so the first one is enough and its status is all the same. But
+                    // whoever answers in the name of another is a captive portal: that is no line.
+                    asked.spawn(
+                        async move { prober.ask(&url, Redirects::Answer, ROUND).await.is_ok() },
+                    );
                 }
                 while let Some(answer) = asked.join_next().await {
                     if matches!(answer, Ok(true)) {
@@ -102,33 +98,4 @@ impl Aviary {
             }
         }
     }
-}
-
-/// Any answer at all will do, so the first one is enough and its status is all the same.
-fn canary_target(url: &Url) -> Target {
-    Target::new(
-        url,
-        Manner {
-            method: Method::Get,
-            headers: Vec::new(),
-            body: None,
-            credentials: Credentials::None,
-            follow_redirects: false,
-            max_redirects: 0,
-            allow_downgrade: true,
-            allow_private_redirect: true,
-            cookies: false,
-            timeout: ROUND,
-            max_body: 4096,
-            wants_body: false,
-            ip_version: IpVersion::Any,
-            ca_pem: None,
-            client_certificate: None,
-            files: None,
-            // Whoever answers in the name of another is a captive portal: that is no line.
-            verify_tls: true,
-            proxy: Proxy::None,
-            masks: Masks::default(),
-        },
-    )
 }

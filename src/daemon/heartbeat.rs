@@ -11,11 +11,9 @@ use super::fitness;
 use super::health::Health;
 use super::standstill::Stood;
 use crate::clock;
-use crate::domain::mask::{self, Masks};
-use crate::domain::probe::End;
+use crate::domain::mask;
 use crate::domain::settings::HeartbeatSettings;
-use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
-use crate::probe::Prober;
+use crate::probe::{Prober, Redirects};
 
 /// A ping that is not answered within this time failed; the next one comes anyway.
 const PING_WITHIN: Duration = Duration::from_secs(10);
@@ -90,11 +88,11 @@ async fn pulse(settings: &HeartbeatSettings, prober: &Arc<Prober>, health: &Heal
 /// One request; whether it was heard: answered by a status below 400.
 async fn ping(url: &Url, prober: &Arc<Prober>, health: &Health) -> bool {
     let began = health.standstill.beat();
-    let probe = prober.run(&target(url), clock::now()).await;
-    let trouble = match probe.end {
-        End::Answered(answer) if answer.hop.status < 400 => None,
-        End::Answered(answer) => Some(format!("it answered {}", answer.hop.status)),
-        End::Refused { detail, .. } | End::Failed { detail, .. } => Some(detail.to_string()),
+    let trouble = match prober.ask(url, Redirects::Follow, PING_WITHIN).await {
+        // A redirect that leads nowhere is no answer.
+        Ok(status @ (301..=303 | 307 | 308 | 400..)) => Some(format!("it answered {status}")),
+        Ok(_) => None,
+        Err(why) => Some(why),
     };
     if trouble.is_some() && health.standstill.since(began) != Stood::No {
         // Nobody listened to the answer; the next ping tells.
@@ -117,33 +115,6 @@ fn note(url: &str, trouble: Option<String>, health: &Health) -> bool {
         health.set_heartbeat_trouble(trouble);
     }
     heard
-}
-
-fn target(url: &Url) -> Target {
-    Target::new(
-        url,
-        Manner {
-            method: Method::Get,
-            headers: Vec::new(),
-            body: None,
-            credentials: Credentials::None,
-            follow_redirects: true,
-            max_redirects: 5,
-            allow_downgrade: false,
-            allow_private_redirect: true,
-            cookies: false,
-            timeout: PING_WITHIN,
-            max_body: 4096,
-            wants_body: false,
-            ip_version: IpVersion::Any,
-            ca_pem: None,
-            client_certificate: None,
-            files: None,
-            verify_tls: true,
-            proxy: Proxy::None,
-            masks: Masks::default(),
-        },
-    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustls::pki_types::ServerName;
 
 use super::connection::{Excess, TunnelFault};
-use super::dns::has_route;
+use super::dns::{DnsFault, has_route};
 use super::exchange::{Broken, Exchange, Route};
 use crate::domain::check::FailureKind;
 use crate::domain::failure_meaning::{AT_THE_PROXY, THE_PROXY};
@@ -41,6 +41,7 @@ struct Found<'a> {
     io: Option<&'a io::Error>,
     tls: Option<&'a rustls::Error>,
     excess: Option<Excess>,
+    dns: Option<&'a DnsFault>,
 }
 
 fn dig<'a>(error: &'a (dyn Error + 'static)) -> Found<'a> {
@@ -54,6 +55,8 @@ fn dig<'a>(error: &'a (dyn Error + 'static)) -> Found<'a> {
             found.tls.get_or_insert(tls);
         } else if let Some(excess) = error.downcast_ref::<Excess>() {
             found.excess = Some(*excess);
+        } else if let Some(dns) = error.downcast_ref::<DnsFault>() {
+            found.dns = Some(dns);
         } else if let Some(io) = error.downcast_ref::<io::Error>() {
             // The innermost one has the system's code.
             if found.io.is_none_or(|known| known.raw_os_error().is_none()) {
@@ -308,6 +311,17 @@ fn of_answer(error: &hyper::Error) -> Fault {
         FailureKind::ClosedEarly,
         "the connection was closed before the answer's header was complete".to_owned(),
     )
+}
+
+/// Why a request that is no check was not answered.
+pub(super) fn of_errand(error: &reqwest::Error) -> String {
+    let found = dig(error);
+    match (found.dns, found.tls, found.io) {
+        (Some(dns), ..) => dns.detail.clone(),
+        (None, Some(tls), _) => format!("TLS handshake failed: {}", words::handshake(tls)),
+        (None, None, Some(io)) => connection_fault(io, &[]).1,
+        (None, None, None) => "the connection was closed, or the answer is no HTTP".to_owned(),
+    }
 }
 
 /// How a body broke.

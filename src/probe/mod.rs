@@ -3,6 +3,7 @@
 mod body;
 mod connection;
 mod dns;
+mod errand;
 mod exchange;
 mod fault;
 mod known;
@@ -10,4 +11,5 @@ mod prober;
 mod request;
 mod shared;
 
+pub use errand::Redirects;
 pub use prober::{ProbeSetupError, Prober};

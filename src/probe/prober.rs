@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -10,6 +11,7 @@ use url::Url;
 
 use super::body::{self, Body, Wanted};
 use super::connection::{Reply, wire_bytes_max};
+use super::errand::Redirects;
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
 use super::fault::{self, Fault};
 use super::request::assemble;
@@ -52,6 +54,19 @@ impl Prober {
         Shared::new(dns)
             .map(|shared| Self(Arc::new(shared)))
             .map_err(ProbeSetupError::Tls)
+    }
+
+    /// Asks for a URL without checking it: the status of whoever answers in time.
+    ///
+    /// # Errors
+    /// Why nobody did, in one line.
+    pub async fn ask(
+        &self,
+        url: &Url,
+        redirects: Redirects,
+        within: Duration,
+    ) -> Result<u16, String> {
+        self.0.errands.get(url, redirects, within).await
     }
 
     /// Runs one check within the target's timeout. Never fails: whatever goes wrong is what it saw.

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::dns::Resolver;
+use super::errand::Errands;
 use super::known::Known;
 use crate::domain::target::{ClientCertificate, DnsSettings};
 use crate::tls;
@@ -41,6 +42,7 @@ impl Hash for Pem {
 pub(super) struct Shared {
     basis: tls::Basis,
     pub(super) resolver: Resolver,
+    pub(super) errands: Errands,
     plain: Arc<tls::Kind>,
     others: Mutex<HashMap<Key, Arc<tls::Kind>>>,
     /// Certificates of earlier checks.
@@ -53,9 +55,12 @@ impl Shared {
     pub(super) fn new(dns: &DnsSettings) -> Result<Self, String> {
         let basis = tls::Basis::load();
         let plain = tls::Kind::new(&basis, None, None, ALPN)?;
+        let resolver = Resolver::new(dns);
+        let errands = Errands::new(&basis, &resolver)?;
         Ok(Self {
             basis,
-            resolver: Resolver::new(dns),
+            resolver,
+            errands,
             plain: Arc::new(plain),
             others: Mutex::new(HashMap::new()),
             known: Known::default(),

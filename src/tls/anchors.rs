@@ -8,7 +8,7 @@ use webpki::anchor_from_trusted_cert;
 
 /// The trust anchors of this system.
 #[derive(Debug, Clone)]
-pub struct SystemAnchors(Arc<[TrustAnchor<'static>]>);
+pub struct SystemAnchors(pub(super) Arc<[TrustAnchor<'static>]>);
 
 impl SystemAnchors {
     /// The system's own, or Mozilla's built in where it has none.

@@ -90,6 +90,25 @@ impl Kind {
     }
 }
 
+/// A configuration for whoever brings no host of his own to [`Kind::handshake`]: rustls verifies for the host that it is
+/// given.
+///
+/// # Errors
+/// When the cryptography has no version of TLS.
+pub fn verifying_config(basis: &Basis) -> Result<ClientConfig, String> {
+    let roots = rustls::RootCertStore {
+        roots: basis.anchors.0.to_vec(),
+    };
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&basis.provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// A configuration with full handshakes only, without a session store.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ mod verify;
 pub mod words;
 
 pub use anchors::{SystemAnchors, Trust};
-pub use config::{Basis, Handshake, Kind, client_config};
+pub use config::{Basis, Handshake, Kind, client_config, verifying_config};
 pub use provider::provider;
 pub use recorder::{Recorder, Seen};
 pub use verify::{Fault, Parts, Path, verify};

@@ -3,6 +3,7 @@
 //! that long at each subject, each time elsewhere. A run tells its seed; `SITEWATCH_FUZZ_SEED` repeats it.
 
 use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use regex::Regex;
@@ -11,6 +12,7 @@ use sitewatch::domain::check::{Check, HttpVersion, Timings};
 use sitewatch::domain::expectation::{JsonAssertion, JsonTest};
 use sitewatch::domain::json::JsonPath;
 use sitewatch::domain::probe::{Answer, End, Hop, Probe};
+use sitewatch::domain::target::{Method, Proxy};
 use sitewatch::policy::judge::judge;
 use sitewatch::policy::redirect;
 use sitewatch::tls::certificate;
@@ -20,6 +22,7 @@ use url::Url;
 
 use crate::support::check::{check_with, expectation, nameless, target};
 use crate::support::pki::Pair;
+use crate::support::raw::{Raw, end_in_order, read_head};
 use crate::support::site::{Act, Site};
 
 /// Of runs that nobody asked for.
@@ -220,6 +223,113 @@ async fn responses() {
         target.max_body = 4096;
         let check = check_with(&prober, target, &wanted).await;
         holds(&check, 4096);
+    }
+}
+
+/// A server whose next connection gets these pieces; the first so many of them before it reads anything.
+#[derive(Debug, Clone, Default)]
+struct Pieces {
+    pieces: Vec<Vec<u8>>,
+    at_accept: usize,
+    is_orderly: bool,
+}
+
+impl Pieces {
+    fn of(bytes: &[u8], dice: &mut Dice) -> Self {
+        let mut pieces = Vec::new();
+        let mut rest = bytes;
+        let finest = *dice.pick(&[1, 3, 100, 100_000]);
+        while !rest.is_empty() {
+            let (piece, more) = rest.split_at(rest.len().min(1 + dice.below(finest)));
+            // Crumbs without end prove nothing and take long.
+            if pieces.len() > 300 {
+                pieces.push(rest.to_vec());
+                break;
+            }
+            pieces.push(piece.to_vec());
+            rest = more;
+        }
+        Self {
+            at_accept: *dice.pick(&[0, 0, 1, pieces.len()]),
+            is_orderly: dice.below(2) == 0,
+            pieces,
+        }
+    }
+
+    fn serve(next: &Arc<Mutex<Self>>) -> Raw {
+        let next = Arc::clone(next);
+        Raw::start(move |mut stream| {
+            let this = next.lock().expect("no panic while locked").clone();
+            let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
+            for (place, piece) in this.pieces.iter().enumerate() {
+                if place == this.at_accept {
+                    read_head(&mut stream);
+                }
+                let _ = stream.write_all(piece);
+            }
+            if this.is_orderly {
+                end_in_order(stream);
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn streams() {
+    let mut run = Run::new();
+    let mut corpus = answers();
+    let hints = "HTTP/1.1 103 X\r\nLink: </a>\r\n\r\n".repeat(90);
+    corpus.push(format!("{hints}HTTP/1.1 204 No\r\n\r\n").into_bytes());
+    let many = "X-Many: 1\r\n".repeat(150);
+    corpus.push(format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 5\r\n\r\nhello").into_bytes());
+    corpus.push("1\r\nx\r\n".repeat(2000).into_bytes());
+    let prober = nameless();
+    let next = Arc::new(Mutex::new(Pieces::default()));
+    let site = Pieces::serve(&next);
+    let body: Arc<[u8]> = vec![b'x'; 1 << 20].into();
+    while run.goes_on() {
+        let bytes = run.dice.mutate(&corpus);
+        *next.lock().expect("no panic while locked") = Pieces::of(&bytes, &mut run.dice);
+        let mut target = target(&site.url());
+        target.timeout = Duration::from_millis(150);
+        target.max_body = 4096;
+        if run.dice.below(4) == 0 {
+            target.method = Method::Post;
+            target.body = Some(Arc::clone(&body));
+        }
+        let check = check_with(&prober, target, &expectation()).await;
+        holds(&check, 4096);
+        let total = check.timings.total.as_duration();
+        assert!(total < Duration::from_millis(1500), "{total:?}");
+    }
+}
+
+#[tokio::test]
+async fn tunnels() {
+    let mut run = Run::new();
+    let corpus: Vec<Vec<u8>> = [
+        "HTTP/1.1 200 Connection established\r\n\r\n\x16\x03\x03",
+        "HTTP/1.0 403 Forbidden\r\nContent-Length: 6\r\n\r\ndenied",
+        "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\n\n",
+        "<html>portal</html>",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    let prober = nameless();
+    let next = Arc::new(Mutex::new(Pieces::default()));
+    let proxy = Pieces::serve(&next);
+    while run.goes_on() {
+        let bytes = run.dice.mutate(&corpus);
+        *next.lock().expect("no panic while locked") = Pieces::of(&bytes, &mut run.dice);
+        let mut target = target("https://site.test/");
+        target.timeout = Duration::from_millis(150);
+        target.proxy = Proxy::Through(Url::parse(&proxy.url()).expect("a URL"));
+        let check = check_with(&prober, target, &expectation()).await;
+        holds(&check, 0);
+        assert!(!check.verdict.is_good(), "{:?}", check.verdict);
+        let total = check.timings.total.as_duration();
+        assert!(total < Duration::from_millis(1500), "{total:?}");
     }
 }
 

@@ -4,4 +4,5 @@ pub mod cases;
 pub mod check;
 pub mod dns;
 pub mod pki;
+pub mod raw;
 pub mod site;

@@ -7,5 +7,7 @@ mod http;
 mod local;
 mod lookups;
 mod names;
+mod proxies;
 mod redirects;
+mod stream;
 mod tls;

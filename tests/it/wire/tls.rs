@@ -290,6 +290,47 @@ async fn phases_show_where_the_time_went() {
 }
 
 #[tokio::test]
+async fn a_label_may_begin_or_end_with_a_hyphen() {
+    let root = Pair::authority("Test Root", None, -100, 3650);
+    let good = Pair::leaf(&["*.site.test"], Some(&root), -1, 90);
+    let expired = Pair::leaf(&["*.site.test"], Some(&root), -90, -2);
+    let other = Pair::leaf(&["other.test"], Some(&root), -1, 90);
+    let stranger = Pair::leaf(&["other.test"], None, -1, 90);
+    let dns = NameServer::loopback().await;
+    for (leaf, want) in [
+        (&good, "up 200"),
+        (&expired, "down tls_expired"),
+        (&other, "down tls_handshake"),
+        (&stranger, "down tls_handshake"),
+    ] {
+        let site = Site::tls(leaf.server(&[]), |request| {
+            answer(200, "", request.header("host").unwrap_or_default())
+        })
+        .await;
+        for host in ["shop-.site.test", "-shop.site.test", "SHOP-.site.test."] {
+            let mut target = target(&format!("https://{host}:{}/", site.port()));
+            target.ca_pem = Some(root.pem.as_bytes().into());
+            let check = check_with(&asking(&[&dns]), target.clone(), &expectation()).await;
+            let said = summary(&check);
+            assert_eq!(verdict(&check), want, "{host}: {said}");
+            assert_eq!(
+                said.contains("hyphen"),
+                want == "down tls_handshake",
+                "{said}"
+            );
+            target.verify_tls = false;
+            let check = check_with(&asking(&[&dns]), target, &expectation()).await;
+            assert_eq!(verdict(&check), "up 200", "{host}: {}", summary(&check));
+        }
+    }
+    let no = NameServer::start(|_| Says::NxDomain).await;
+    let target = target("https://shop-.site.test/");
+    let check = check_with(&asking(&[&no]), target, &expectation()).await;
+    assert_eq!(verdict(&check), "down dns_not_found");
+    assert!(no.asked() > 0);
+}
+
+#[tokio::test]
 async fn proxies() {
     let (root, server) = good_site();
     let site = Site::tls(server, |_| answer(200, "", "hello")).await;
