@@ -6,14 +6,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::environment::Environment;
 use super::fault::Fault;
 use super::found::{Placed, Table};
 use super::reading::Reading;
 use super::source::Place;
+use crate::domain::certificates;
 use crate::domain::secret::Secret;
 
 /// A password or a token is one line.
@@ -190,22 +191,11 @@ impl Reading<'_> {
             place,
             inherited,
         } = self.content(table, key, PEM_BYTES_MAX)?;
-        let mut count = 0;
-        let mut broken = None;
-        for certificate in CertificateDer::pem_slice_iter(&bytes) {
-            match certificate {
-                Ok(_) => count += 1,
-                Err(error) => broken = Some(error.to_string()),
-            }
-        }
-        if count > 0 && broken.is_none() {
-            return Some(bytes);
-        }
+        let why = match certificates::of_file(&bytes) {
+            Ok(_) => return Some(bytes),
+            Err(why) => why,
+        };
         if !inherited {
-            let why = match broken {
-                Some(_) => "is damaged: a PEM section cannot be read",
-                None => "holds no certificate in PEM",
-            };
             self.fault(Fault::new(
                 place,
                 format!("`{}` {why}", path.display()),

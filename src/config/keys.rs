@@ -298,7 +298,7 @@ pub const EMAIL: Section = Section {
             "ca_file",
             Kind::Path,
             Unset("the system's trust anchors only"),
-            "An extra trust anchor for the mail server, PEM.",
+            "An extra trust anchor for the mail server, or its certificate itself; PEM or DER.",
         ),
         key(
             "username",
@@ -653,7 +653,7 @@ const MONITOR_KEYS: &[Key] = &[
         "ca_file",
         Kind::Path,
         Value("\"\""),
-        "An extra trust anchor, PEM.",
+        "An extra trust anchor, or the site's certificate itself; PEM or DER.",
     ),
     key(
         "client_certificate",

@@ -1,6 +1,7 @@
 //! Vocabulary: plain values without clock or I/O.
 
 pub mod address;
+pub mod certificates;
 pub mod check;
 pub mod expectation;
 pub mod failure_meaning;

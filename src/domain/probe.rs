@@ -1,6 +1,7 @@
 //! What a probe saw on the wire, before anybody judged it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{Certificate, FailureKind, HttpVersion, Timings};
@@ -19,10 +20,28 @@ pub struct Probe {
     pub end: End,
     /// The certificate of the last https hop that showed one.
     pub certificate: Option<Certificate>,
+    /// The trusted root of that certificate's path, where it ends before all else in it.
+    pub root: Option<Arc<RootEnd>>,
     /// A certificate fault that `verify_tls = false` let pass, or an address family that failed while
     /// another worked: facts beside the verdict, one line each.
     pub remarks: Vec<String>,
 }
+
+/// When a trusted root ends. It counts as trusted after that, as RFC 5280 section 6.1 has it, but other clients refuse it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RootEnd {
+    /// Whose it is, one safe line.
+    pub subject: Box<str>,
+    /// The beginning of its lifetime.
+    pub not_before: Timestamp,
+    /// The end of it.
+    pub not_after: Timestamp,
+    /// As of [`Certificate`].
+    pub fingerprint: u64,
+}
+
+/// How a detail of `certificate_expiring` begins that is about a trusted root.
+pub const ROOT: &str = "the root ";
 
 /// One answer and the way to it.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX time).
 ///
-/// Bounded to what [`jiff::Timestamp`] holds (years -9999 to 9999); arithmetic saturates there.
+/// Bounded to the years -9999 to 9999; arithmetic saturates there. [`jiff::Timestamp`] holds all but the last 26 hours
+/// of them, in which certificates without an end have their last moment (RFC 5280 section 4.1.2.5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "i64", into = "i64")]
 pub struct Timestamp(
@@ -27,7 +28,9 @@ impl Timestamp {
     pub const MAX: Self = Self::from_ms(i64::MAX);
 
     const MIN_MS: i64 = -377_705_023_201_000;
-    const MAX_MS: i64 = 253_402_207_200_000;
+    const MAX_MS: i64 = 253_402_300_799_999;
+    /// The last that [`jiff::Timestamp`] holds.
+    const CALENDAR_MAX_MS: i64 = 253_402_207_200_000;
 
     /// From milliseconds since the epoch, clamped to [`Self::MIN`] and [`Self::MAX`].
     pub const fn from_ms(ms: i64) -> Self {
@@ -74,10 +77,15 @@ impl Timestamp {
         )
     }
 
-    /// The same moment for calendar arithmetic.
+    /// The same moment for calendar arithmetic; the last of the calendar where this one is [endless](Self::is_endless).
     pub fn to_jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(self.as_ms())
+        jiff::Timestamp::from_millisecond(self.as_ms().min(Self::CALENDAR_MAX_MS))
             .expect("from_ms clamps to the range of jiff::Timestamp")
+    }
+
+    /// Whether it stands for no end at all.
+    pub const fn is_endless(self) -> bool {
+        self.as_ms() >= Self::CALENDAR_MAX_MS
     }
 
     /// From a calendar moment, cut to milliseconds.
@@ -112,7 +120,14 @@ impl fmt::Debug for Timestamp {
 /// RFC 3339 in UTC with milliseconds: the form of all JSON.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.to_jiff())
+        if !self.is_endless() {
+            return write!(f, "{:.3}", self.to_jiff());
+        }
+        let since = jiff::SignedDuration::from_millis(self.as_ms());
+        let civil = jiff::civil::date(1970, 1, 1)
+            .at(0, 0, 0, 0)
+            .saturating_add(since);
+        write!(f, "{civil:.3}Z")
     }
 }
 
@@ -130,6 +145,13 @@ mod tests {
             Timestamp::from_ms(0).to_string(),
             "1970-01-01T00:00:00.000Z"
         );
+        for (seconds, text) in [
+            (253_402_207_199, "9999-12-30T21:59:59.000Z"),
+            (253_402_207_200, "9999-12-30T22:00:00.000Z"),
+            (253_402_300_799, "9999-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(Timestamp::from_ms(seconds * 1000).to_string(), text);
+        }
     }
 
     #[test]

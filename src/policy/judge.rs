@@ -14,7 +14,7 @@ use crate::domain::check::{
 };
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::mask::{self, Masks};
-use crate::domain::probe::{Answer, End, Hop, Probe};
+use crate::domain::probe::{Answer, End, Hop, Probe, ROOT, RootEnd};
 use crate::domain::span::{Exact, Human};
 use crate::domain::status_code;
 use crate::domain::target::Target;
@@ -59,6 +59,12 @@ pub fn judge_or_fail(
             .as_ref()
             .into(),
     };
+    let (certificate, root) = ends_first(
+        expectation,
+        probe.certificate.take(),
+        probe.root.as_deref(),
+        probe.started,
+    );
     let (verdict, excerpt, panic) = match &mut probe.end {
         End::Answered(answer) => {
             let judged = caught(|| {
@@ -71,8 +77,8 @@ pub fn judge_or_fail(
             match judged {
                 Ok((Some(found), excerpt)) => (Verdict::Down(said(found)), excerpt, None),
                 Ok((None, _)) => {
-                    let (timings, certificate) = (&probe.timings, probe.certificate.as_ref());
-                    match reservation(expectation, timings, certificate, probe.started) {
+                    let (timings, certificate) = (&probe.timings, certificate.as_ref());
+                    match reservation(expectation, timings, certificate, root, probe.started) {
                         Some(found) => (Verdict::Degraded(said(found)), None, None),
                         None => (Verdict::Up, None, None),
                     }
@@ -105,6 +111,7 @@ pub fn judge_or_fail(
             }
         }
     };
+    probe.certificate = certificate;
     (check(probe, verdict, excerpt), panic)
 }
 
@@ -329,11 +336,50 @@ fn is_final_url(want: &TextMatch, url: &str, masks: &Masks) -> bool {
     }
 }
 
+/// Whether an expiry step that counts for this lifetime is passed.
+fn is_step_passed(
+    expectation: &Expectation,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let left = not_after.since(now);
+    let lifetime = not_after.since(not_before);
+    expectation
+        .certificate_expiry
+        .iter()
+        .any(|step| *step <= lifetime / LIFETIME_PARTS && left <= *step)
+}
+
+/// The certificate, with the dates of its root where that alone is worth a warning, and then the root's name.
+fn ends_first<'a>(
+    expectation: &Expectation,
+    certificate: Option<Certificate>,
+    root: Option<&'a RootEnd>,
+    now: Timestamp,
+) -> (Option<Certificate>, Option<&'a str>) {
+    match (certificate, root) {
+        (Some(certificate), Some(root))
+            if is_step_passed(expectation, root.not_before, root.not_after, now) =>
+        {
+            let dated = Certificate {
+                not_before: root.not_before,
+                not_after: root.not_after,
+                fingerprint: root.fingerprint,
+                ..certificate
+            };
+            (Some(dated), Some(&*root.subject))
+        }
+        (certificate, _) => (certificate, None),
+    }
+}
+
 /// What is to be said of an answer that met every expectation.
 fn reservation(
     expectation: &Expectation,
     timings: &Timings,
     certificate: Option<&Certificate>,
+    root: Option<&str>,
     now: Timestamp,
 ) -> Option<Found> {
     if let Some(limit) = expectation.degraded_after
@@ -356,20 +402,32 @@ fn reservation(
     }
     let certificate = certificate?;
     let left = certificate.not_after.since(now);
-    let lifetime = certificate.not_after.since(certificate.not_before);
-    // One that has ended and got here was let pass on purpose.
-    let ends_soon = !left.is_zero()
-        && expectation
-            .certificate_expiry
-            .iter()
-            .any(|step| *step <= lifetime / LIFETIME_PARTS && left <= *step);
-    ends_soon.then(|| {
-        let detail = format!(
-            "the certificate {} ends in {}, on {}",
-            certificate.subject,
-            Human(left),
-            certificate.not_after
+    // One that has ended and got here was let pass on purpose. A root counts on, but not with other clients.
+    let ends_soon = (!left.is_zero() || root.is_some())
+        && is_step_passed(
+            expectation,
+            certificate.not_before,
+            certificate.not_after,
+            now,
         );
+    ends_soon.then(|| {
+        let end = certificate.not_after;
+        let detail = match root {
+            None => format!(
+                "the certificate {} ends in {}, on {end}",
+                certificate.subject,
+                Human(left)
+            ),
+            Some(root) if left.is_zero() => format!(
+                "{ROOT}{root}, which alone makes the certificate trusted here, ended {} ago, on {end}; other \
+                 clients refuse it",
+                Human(now.since(end))
+            ),
+            Some(root) => format!(
+                "{ROOT}{root}, which alone makes the certificate trusted here, ends in {}, on {end}",
+                Human(left)
+            ),
+        };
         (FailureKind::CertificateExpiring, detail)
     })
 }

@@ -263,11 +263,11 @@ fn of_answer(error: &hyper::Error) -> Fault {
             // With TLS 1.3 a server refuses a client only after the client's handshake is done.
             rustls::Error::AlertReceived(_) => (
                 FailureKind::TlsHandshake,
-                format!("TLS handshake failed: {}", words::handshake(tls)),
+                format!("TLS handshake failed: {}", words::later(tls)),
             ),
             _ => (
                 FailureKind::Protocol,
-                format!("broken TLS: {}", words::handshake(tls)),
+                format!("broken TLS: {}", words::later(tls)),
             ),
         };
     }
@@ -343,7 +343,7 @@ pub(super) fn of_body(error: &hyper::Error, length_told: bool) -> BodyFault {
         (None, Some(io::ErrorKind::UnexpectedEof)) if !length_told => return BodyFault::UncleanEnd,
         (Some(tls), _) if !matches!(tls, rustls::Error::AlertReceived(_)) => (
             FailureKind::Protocol,
-            format!("broken TLS: {}", words::handshake(tls)),
+            format!("broken TLS: {}", words::later(tls)),
         ),
         (None, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) => (
             FailureKind::Protocol,

@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use crate::domain::check::Certificate;
 use crate::tls::certificate;
 
-/// Paths remembered; at 3 KiB each 12 MiB. Beyond, the memory starts anew.
+/// Paths remembered; at 3 KiB each 12 MiB. Beyond, all are forgotten.
 const PATHS_MAX: usize = 4096;
 
 /// What was read of verified paths, by all their bytes.

@@ -18,7 +18,7 @@ use super::request::assemble;
 use super::shared::Shared;
 use crate::clock;
 use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
-use crate::domain::probe::{Answer, End, Hop, Probe};
+use crate::domain::probe::{Answer, End, Hop, Probe, RootEnd};
 use crate::domain::span::Exact;
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
@@ -82,6 +82,7 @@ impl Prober {
             timings: Timings::default(),
             redirects: Vec::new(),
             certificate: None,
+            root: None,
             remarks: Vec::new(),
             jar: Jar::default(),
             seen: Seen::default(),
@@ -94,6 +95,7 @@ impl Prober {
             redirects: journey.redirects,
             end,
             certificate: journey.certificate,
+            root: journey.root,
             remarks: journey.remarks,
         }
     }
@@ -111,6 +113,7 @@ struct Journey<'a> {
     timings: Timings,
     redirects: Vec<Hop>,
     certificate: Option<Certificate>,
+    root: Option<Arc<RootEnd>>,
     remarks: Vec<String>,
     jar: Jar,
     seen: Seen,
@@ -243,6 +246,9 @@ impl Journey<'_> {
                 None => self.shared.known.read(&seen.certificates),
                 Some(_) => certificate::read(&seen.certificates, false),
             };
+            let end = read.as_ref().map(|certificate| certificate.not_after);
+            let is_first = |root: &&Arc<RootEnd>| end.is_some_and(|end| root.not_after < end);
+            self.root = seen.anchor.as_ref().filter(is_first).cloned();
             self.certificate = read.map(|certificate| Certificate {
                 subject: self.masked(certificate.subject),
                 issuer: self.masked(certificate.issuer),

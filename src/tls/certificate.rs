@@ -7,6 +7,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 use crate::domain::check::Certificate;
+use crate::domain::probe::RootEnd;
 use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
 
@@ -92,21 +93,44 @@ pub(super) fn check_dates(der: &[u8], now: UnixTime) -> Result<(), webpki::Error
     Ok(())
 }
 
-/// Whether one of a certificate's DNS names is this one, a wildcard for its first label included.
+/// When a certificate ends, as that of an anchor.
+pub(super) fn end(der: &[u8]) -> Option<RootEnd> {
+    let cert = parse(der)?;
+    Some(RootEnd {
+        subject: name(cert.subject()).into(),
+        not_before: not_before(&cert),
+        not_after: not_after(&cert),
+        fingerprint: fingerprint(der),
+    })
+}
+
+/// Whether a certificate's common name is this host, a wildcard for its first label included.
+pub(super) fn has_common_name(der: &[u8], host: &str) -> bool {
+    parse(der).is_some_and(|cert| {
+        let mut names = cert.subject().iter_common_name();
+        names.any(|name| name.as_str().is_ok_and(|name| stands_for(name, host)))
+    })
+}
+
+/// Whether a name of a certificate is this host, a wildcard for its first label included.
+fn stands_for(name: &str, host: &str) -> bool {
+    match (name.strip_prefix("*."), host.split_once('.')) {
+        (Some(domain), Some((label, parent))) => {
+            !label.is_empty() && parent.contains('.') && domain.eq_ignore_ascii_case(parent)
+        }
+        (Some(_), None) => false,
+        (None, _) => name.eq_ignore_ascii_case(host),
+    }
+}
+
+/// Whether one of a certificate's DNS names is this host.
 pub fn is_for(der: &[u8], host: &str) -> bool {
     let Some(cert) = parse(der) else { return false };
     let Ok(Some(names)) = cert.subject_alternative_name() else {
         return false;
     };
-    let parent = host.split_once('.').map(|(_, parent)| parent);
     names.value.general_names.iter().any(|name| match name {
-        GeneralName::DNSName(name) => match (name.strip_prefix("*."), parent) {
-            (Some(domain), Some(parent)) => {
-                parent.contains('.') && domain.eq_ignore_ascii_case(parent)
-            }
-            (Some(_), None) => false,
-            (None, _) => name.eq_ignore_ascii_case(host),
-        },
+        GeneralName::DNSName(name) => stands_for(name, host),
         _ => false,
     })
 }

@@ -14,6 +14,7 @@ use super::anchors::{SystemAnchors, Trust};
 use super::provider::provider;
 use super::recorder::Recorder;
 use super::verify::server_name;
+use crate::domain::certificates;
 use crate::domain::target::ClientCertificate;
 
 /// What all connections share. Loading it reads the system's trust store: once per process is enough.
@@ -97,7 +98,7 @@ impl Kind {
 /// When the cryptography has no version of TLS.
 pub fn verifying_config(basis: &Basis) -> Result<ClientConfig, String> {
     let roots = rustls::RootCertStore {
-        roots: basis.anchors.0.to_vec(),
+        roots: basis.anchors.0.list.clone(),
     };
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&basis.provider))
         .with_safe_default_protocol_versions()
@@ -107,6 +108,18 @@ pub fn verifying_config(basis: &Basis) -> Result<ClientConfig, String> {
     config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Why a client certificate and its key cannot be used.
+fn unusable(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(_) => {
+            "the client certificate does not belong to its key".to_owned()
+        }
+        _ => "the client certificate's key is of no kind that can be used: RSA (2048 bits and more), ECDSA on P-256, \
+              P-384 or P-521, or Ed25519, without a password"
+            .to_owned(),
+    }
 }
 
 /// A configuration with full handshakes only, without a session store.
@@ -127,14 +140,16 @@ pub fn client_config(
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = CertificateDer::pem_slice_iter(&identity.chain_pem)
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| format!("the client certificate is no PEM: {error}"))?;
+            let chain = certificates::of_file(&identity.chain_pem)
+                .map_err(|error| format!("the client certificate's file {error}"))?
+                .into_iter()
+                .map(CertificateDer::from)
+                .collect();
             let key = PrivateKeyDer::from_pem_slice(identity.key_pem.reveal().as_bytes())
-                .map_err(|error| format!("the client certificate's key is no PEM: {error}"))?;
+                .map_err(|_| "the client certificate's key is no private key in PEM".to_owned())?;
             builder
                 .with_client_auth_cert(chain, key)
-                .map_err(|error| format!("the client certificate is of no use: {error}"))?
+                .map_err(|error| unusable(&error))?
         }
     };
     config.resumption = Resumption::disabled();

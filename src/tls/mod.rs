@@ -1,10 +1,16 @@
 //! TLS for sites and mail servers alike: trust, verification, and the words for what goes wrong.
 
+mod alerts;
 mod anchors;
 pub mod certificate;
 mod config;
+mod der;
+mod p521;
 mod provider;
 mod recorder;
+mod select;
+mod signatures;
+mod signed;
 mod verify;
 pub mod words;
 

@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use super::anchors::Trust;
+use super::signed::{Signed, schemes};
 use super::verify::{Fault, Parts, verify};
+use crate::domain::probe::RootEnd;
 
 /// What a connection showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Seen {
     /// The verified path, or, where there is a fault, all that the server sent; leaf first. Empty before the server
     /// showed any.
     pub certificates: Vec<CertificateDer<'static>>,
+    /// When the anchor of the verified path ends, where that is known.
+    pub anchor: Option<Arc<RootEnd>>,
     /// What is wrong with them, also where that is let pass.
     pub fault: Option<Fault>,
 }
@@ -85,9 +89,7 @@ impl ServerCertVerifier for Recorder {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        let outcome = verify_tls12_signature(message, leaf, signature, algorithms);
-        or_let_pass(outcome, self.must_hold)
+        Signed::Tls12.check(&self.provider, self.must_hold, message, leaf, signature)
     }
 
     fn verify_tls13_signature(
@@ -96,15 +98,11 @@ impl ServerCertVerifier for Recorder {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        let outcome = verify_tls13_signature(message, leaf, signature, algorithms);
-        or_let_pass(outcome, self.must_hold)
+        Signed::Tls13.check(&self.provider, self.must_hold, message, leaf, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        schemes(&self.provider, self.must_hold)
     }
 }
 
@@ -123,23 +121,13 @@ fn look(
     match verify(parts, &chain, host, now) {
         Ok(path) => Seen {
             certificates: path.certificates,
+            anchor: path.anchor,
             fault: None,
         },
         Err(fault) => Seen {
             certificates: chain.into_iter().map(CertificateDer::into_owned).collect(),
+            anchor: None,
             fault: Some(fault),
         },
-    }
-}
-
-/// Without verification a certificate that cannot even be read is let pass: whoever sits between could have shown
-/// one of his own.
-fn or_let_pass(
-    outcome: Result<HandshakeSignatureValid, rustls::Error>,
-    must_hold: bool,
-) -> Result<HandshakeSignatureValid, rustls::Error> {
-    match outcome {
-        Err(_) if !must_hold => Ok(HandshakeSignatureValid::assertion()),
-        outcome => outcome,
     }
 }

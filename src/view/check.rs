@@ -320,6 +320,7 @@ fn certificate_line(
     let days = when::days_left(certificate.not_after, clock.now);
     let date = clock.date(certificate.not_after);
     let left = match days {
+        _ if certificate.not_after.is_endless() => "no end".to_owned(),
         ..0 => format!("ended {date}"),
         0 => format!("ends today, {date}"),
         1 => format!("1 day left, until {date}"),

@@ -453,6 +453,7 @@ fn contents() {
             redirects: Vec::new(),
             end: End::Answered(answer),
             certificate: None,
+            root: None,
             remarks: Vec::new(),
         };
         holds(&judge(&wanted, &target, probe), 65_536);

@@ -283,11 +283,10 @@ pub(super) fn times(doc: &mut Doc, check: &Check, ctx: &Context) {
         doc.prose(
             "Certificate",
             format!(
-                "{} by {}, {} (until {})",
+                "{} by {}, {}",
                 words::common_name(&certificate.subject),
                 words::common_name(&certificate.issuer),
-                words::certificate_left(certificate, ctx.now),
-                words::date(certificate.not_after, ctx)
+                words::certificate_end(certificate, ctx)
             ),
         );
     }

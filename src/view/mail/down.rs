@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::check::{Chain, Check, FailureKind, Verdict};
 use crate::domain::incident::{Cause, IncidentKey};
 use crate::domain::notice::About;
+use crate::domain::probe::ROOT;
 use crate::domain::span::Written;
 use crate::domain::timestamp::Timestamp;
 
@@ -208,12 +209,29 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
             )
         },
     );
-    doc.lead.push(format!(
-        "{} is up, but {ends}. After that browsers refuse it, and so does this monitor. \
-         This is the warning of {} before.",
-        about.name,
-        Written(step)
-    ));
+    let root = check
+        .verdict
+        .failure()
+        .map(|failure| &*failure.detail)
+        .filter(|detail| detail.starts_with(ROOT));
+    doc.lead.push(match root {
+        None => format!(
+            "{} is up, but {ends}. After that browsers refuse it, and so does this monitor. \
+             This is the warning of {} before.",
+            about.name,
+            Written(step)
+        ),
+        Some(root) => {
+            let mut lead = format!(
+                "{} is up, but {root}. This monitor goes on trusting a root that has ended; most other clients do not.",
+                about.name
+            );
+            if check.certificate.as_ref().is_some_and(|ends| ends.not_after > ctx.now) {
+                lead.push_str(&format!(" This is the warning of {} before.", Written(step)));
+            }
+            lead
+        }
+    });
     notes::delay(&mut doc, ctx);
     if let Some(certificate) = &check.certificate {
         doc.prose("Certificate", certificate.subject.clone());
@@ -230,8 +248,13 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
     doc.prose("Address", diagnosis::address(check.chain.remote_addr));
     doc.prose(
         "Look at",
-        "the renewal (ACME timer, its log and its permission to reload the server); \
-         whether the renewed certificate is the one that is served",
+        if root.is_some() {
+            "a new root of this authority: on the clients, in ca_file of the monitor, and as the issuer of the \
+             server's certificate"
+        } else {
+            "the renewal (ACME timer, its log and its permission to reload the server); \
+             whether the renewed certificate is the one that is served"
+        },
     );
     notes::note(&mut doc, ctx);
     notes::more(&mut doc, about, "1d");

@@ -143,9 +143,20 @@ pub(super) fn shown(text: &str) -> String {
     mask::shown(text).into_owned()
 }
 
+/// `61 days left (until 2027-01-22)`.
+pub(super) fn certificate_end(certificate: &Certificate, ctx: &Context) -> String {
+    let left = certificate_left(certificate, ctx.now);
+    if certificate.not_after.is_endless() {
+        return left;
+    }
+    format!("{left} (until {})", date(certificate.not_after, ctx))
+}
+
 /// `61 days left`, or how long it has been over.
 pub(super) fn certificate_left(certificate: &Certificate, now: Timestamp) -> String {
-    if certificate.not_after > now {
+    if certificate.not_after.is_endless() {
+        "no end".to_owned()
+    } else if certificate.not_after > now {
         let left = certificate.not_after.since(now);
         match left.as_secs() / 86_400 {
             0 => format!("{} left", span(left)),

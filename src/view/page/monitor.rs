@@ -193,9 +193,9 @@ fn certificate(frame: &Frame, seen: &CertificateRow) -> Markup {
             h2 id="certificate" { "Certificate" }
             dl.facts {
                 dt { "Valid until" }
-                dd { (words::minute(frame, seen.not_after)) ", "
+                dd { @if seen.not_after.is_endless() { "no end" } @else { (words::minute(frame, seen.not_after)) ", "
                     @if ended { strong { "ended " (Human(frame.now.since(seen.not_after))) " ago" } }
-                    @else { (Human(seen.not_after.since(frame.now))) " left" } }
+                    @else { (Human(seen.not_after.since(frame.now))) " left" } } }
                 dt { "Subject" } dd { (seen.subject) }
                 dt { "Issuer" } dd { (seen.issuer) }
             }

@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod check;
 pub mod dns;
+pub mod forge;
 pub mod pki;
 pub mod raw;
 pub mod site;

@@ -1,5 +1,6 @@
 //! The prober and the judge against scripted servers.
 
+mod certificates;
 mod content;
 mod curl;
 mod failures;
