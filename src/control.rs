@@ -168,6 +168,9 @@ pub struct DaemonStatus {
     /// Why no mail leaves, while the mail server refuses all of it.
     #[serde(default)]
     pub mail_pause: Option<String>,
+    /// What keeps single mails, or all of them for a moment, a sentence each.
+    #[serde(default)]
+    pub mail_rests: Vec<String>,
     /// That we are offline, while we are.
     #[serde(default)]
     pub blind: Option<String>,

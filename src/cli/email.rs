@@ -15,8 +15,9 @@ use crate::domain::settings::EmailSettings;
 use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
+use crate::policy::memory::Hold;
 use crate::policy::outbox::pause::Pause;
-use crate::policy::outbox::row::Tries;
+use crate::policy::outbox::row::{Held, Tries};
 use crate::store::error::StoreError;
 use crate::store::outbox::{self, Queued};
 use crate::store::outbox_attempt;
@@ -24,7 +25,7 @@ use crate::store::reader::Reader;
 use crate::store::writer::Store;
 use crate::view::json;
 use crate::view::mail::render;
-use crate::view::record::QueueRow;
+use crate::view::record::{QueueHold, QueueRow};
 use crate::view::screen::Tone;
 use crate::view::table::{self, Cell, Column, Fit};
 
@@ -94,7 +95,16 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
     }
     let (sent, left) = (emptied.sent, emptied.left);
     let mails = if sent == 1 { "mail" } else { "mails" };
-    writeln!(context.out, "{sent} {mails} sent, {left} left in the queue")?;
+    let dropped = match emptied.dropped {
+        0 => String::new(),
+        many => {
+            format!(", {many} dropped since their outage is over and their recipient was told so")
+        }
+    };
+    writeln!(
+        context.out,
+        "{sent} {mails} sent{dropped}, {left} left in the queue"
+    )?;
     Ok(if left == 0 {
         Outcome::Fine
     } else {
@@ -205,8 +215,8 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
             clock.short(row.queued_at).into(),
             row.attempts.to_string().into(),
             match (row.held, row.next_attempt_at) {
-                (Some(why), _) => format!("after the {why}"),
-                (None, Some(at)) => clock.short(at),
+                (_, Some(at)) => clock.short(at),
+                (Some(held), None) => format!("after the {}", held.by),
                 (None, None) => "-".to_owned(),
             }
             .into(),
@@ -235,8 +245,28 @@ pub fn row(
         Tries::None => mail.row.waits_since(),
         Tries::Failed { next_at, .. } => next_at,
     };
-    let paused = pause.map_or(Timestamp::MIN, |pause| pause.until);
-    let held = mail.row.held.filter(|_| mail.row.is_held());
+    let paused = pause.filter(|pause| pause.rests(now));
+    let due_at = due_at.max(paused.map_or(Timestamp::MIN, |pause| pause.until));
+    let silenced = mail.row.held.filter(|_| mail.row.is_held());
+    let held = match (silenced, mail.row.rests_until()) {
+        _ if queued.failed => None,
+        (Some(Held { why, .. }), _) => Some(QueueHold {
+            by: match why {
+                Hold::Maintenance => "window",
+                Hold::Mute | Hold::Parent | Hold::Flapping | Hold::Offline => why.as_str(),
+            },
+            until: None,
+        }),
+        (None, _) if paused.is_some() => Some(QueueHold {
+            by: "transport",
+            until: Some(due_at),
+        }),
+        (None, Some(until)) if until > now => Some(QueueHold {
+            by: "recipient",
+            until: Some(due_at),
+        }),
+        (None, _) => None,
+    };
     QueueRow {
         id: mail.row.id.0,
         monitor: about
@@ -248,8 +278,8 @@ pub fn row(
         message_id: mail.message_id.clone(),
         queued_at: mail.row.queued_at,
         attempts: mail.row.attempts(),
-        next_attempt_at: (!queued.failed && held.is_none()).then_some(due_at.max(paused)),
-        held: held.map(|held| held.why.as_str()),
+        next_attempt_at: (!queued.failed && silenced.is_none()).then_some(due_at),
+        held,
         last_error: mail
             .last_error
             .as_deref()

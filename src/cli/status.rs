@@ -228,6 +228,7 @@ impl Daemon {
                 parts.extend(status.blind.clone());
                 parts.extend(status.heartbeat.clone());
                 parts.extend(status.mail_pause.clone());
+                parts.extend(status.mail_rests.iter().cloned());
                 parts.extend(status.troubles.iter().cloned());
                 match status.log_lines_lost {
                     0 => {}

@@ -17,7 +17,7 @@ use crate::domain::settings::{EmailSettings, MailTransport, SmtpServer, SmtpTls}
 pub(super) fn email(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<EmailSettings> {
     let from = table
         .get("from")
-        .and_then(|found| reading.parsed(found, "a mail address", value::address));
+        .and_then(|found| reading.parsed(found, "a mail address", value::only_address));
     if table.get("from").is_none() {
         reading.missing(
             table,
@@ -26,7 +26,7 @@ pub(super) fn email(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Emai
         );
     }
     let to = reading.addresses(table, "to");
-    let reply_to = reading.some_parsed(table, "reply_to", "a mail address", value::address);
+    let reply_to = reading.some_parsed(table, "reply_to", "a mail address", value::only_address);
     let timeout = reading
         .span_from(table, "timeout", Duration::from_secs(1))
         .map_or(Duration::from_secs(120), |span| span.it);

@@ -126,8 +126,14 @@ pub(super) fn zone(text: &str) -> Result<TimeZone, Wrong> {
     })
 }
 
+/// A member of a list of addresses.
 pub(super) fn address(text: &str) -> Result<Address, Wrong> {
-    Address::parse(text).map_err(|error| Wrong::sentence(&error.to_string()))
+    Address::parse(text).map_err(|error| Wrong::new(error.message(), error.advice()))
+}
+
+/// The one address of a key.
+pub(super) fn only_address(text: &str) -> Result<Address, Wrong> {
+    Address::parse(text).map_err(|error| Wrong::new(error.message(), error.advice_for_one()))
 }
 
 pub(super) fn name(text: &str) -> Result<MonitorName, Wrong> {

@@ -70,7 +70,13 @@ pub fn troubles(health: &Health) -> Vec<String> {
         troubles.push(format!("a mail has been waiting for {}", Human(waits)));
     }
     if refused.is_some_and(|ago| ago < REFUSED_FOR) {
-        troubles.push("a mail was refused for good within the last hour".to_owned());
+        troubles.push(match health.mail_troubles().refused {
+            Some((to, why)) => format!(
+                "a mail to {to} was refused for good within the last hour ({why}); \
+                 `sitewatch email retry` tries it again"
+            ),
+            None => "a mail was refused for good within the last hour".to_owned(),
+        });
     }
     for part in Part::ALL {
         let silent = health.silent_for(part);
@@ -99,6 +105,38 @@ pub fn pause(health: &Health, now: Timestamp) -> Option<String> {
             "now".to_owned()
         }
     ))
+}
+
+/// What keeps single mails, or all of them for a moment, a sentence each. None of it is a trouble of the daemon until
+/// a mail has really waited too long.
+pub fn rests(health: &Health, now: Timestamp) -> Vec<String> {
+    let troubles = health.mail_troubles();
+    let when = |until: Timestamp| {
+        if until > now {
+            format!("in {}", Human(until.since(now)))
+        } else {
+            "now".to_owned()
+        }
+    };
+    let mut sentences = Vec::new();
+    if let Some(rest) = &troubles.rest {
+        sentences.push(format!(
+            "mail waits for {}: {}; tried again {}",
+            Human(now.since(rest.since)),
+            rest.why,
+            when(rest.until)
+        ));
+    }
+    sentences.extend(troubles.resting.iter().map(|resting| {
+        format!(
+            "mail to {} rests for {}: {}; tried again {} and by `sitewatch email retry`",
+            resting.to,
+            Human(now.since(resting.since)),
+            resting.why,
+            when(resting.until)
+        )
+    }));
+    sentences
 }
 
 /// That we are offline, while we are, for a person. It is no trouble of ours.

@@ -11,6 +11,8 @@ use super::recorder_files::FilesTrouble;
 use crate::domain::monitor::MonitorName;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::pause::Pause;
+use crate::policy::outbox::rest::Rest;
+use crate::store::outbox::Resting;
 
 use super::standstill::Standstill;
 
@@ -97,12 +99,24 @@ pub struct Health {
     mail: Mutex<MailAges>,
     heartbeat_trouble: Mutex<Option<String>>,
     mail_pause: Mutex<Option<Pause>>,
+    mail_troubles: Mutex<MailTroubles>,
     states: Mutex<States>,
     /// With when it was over, by the clock that neither steps nor stands still.
     files: Mutex<Option<(FilesTrouble, Duration)>>,
     config_changed: Mutex<Option<String>>,
     database: Mutex<Option<PathBuf>>,
     moves: AtomicU64,
+}
+
+/// What keeps single mails, or all of them for a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailTroubles {
+    /// The server is not to be had for a moment.
+    pub rest: Option<Rest>,
+    /// The newest refusal for good: recipient, and why.
+    pub refused: Option<(String, String)>,
+    /// Recipients for whom the server refuses us.
+    pub resting: Vec<Resting>,
 }
 
 /// How many monitors are in which state, as the recorder last saw them.
@@ -222,6 +236,7 @@ impl Health {
             mail: Mutex::default(),
             heartbeat_trouble: Mutex::default(),
             mail_pause: Mutex::default(),
+            mail_troubles: Mutex::default(),
             states: Mutex::default(),
             files: Mutex::default(),
             config_changed: Mutex::default(),
@@ -406,6 +421,32 @@ impl Health {
     pub fn database_at(&self, configured: &Path) -> PathBuf {
         let moved = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         moved.clone().unwrap_or_else(|| configured.to_owned())
+    }
+
+    /// The notifier tells whether the server is not to be had for a moment.
+    pub fn set_mail_rest(&self, rest: Option<&Rest>) {
+        let mut troubles = self.lock_mail_troubles();
+        if troubles.rest.as_ref() != rest {
+            troubles.rest = rest.cloned();
+        }
+    }
+
+    /// The notifier tells of the newest refusal for good and of the recipients that rest.
+    pub fn set_mail_refusals(&self, refused: Option<(String, String)>, resting: Vec<Resting>) {
+        let mut troubles = self.lock_mail_troubles();
+        troubles.refused = refused;
+        troubles.resting = resting;
+    }
+
+    /// What keeps single mails, or all of them for a moment.
+    pub fn mail_troubles(&self) -> MailTroubles {
+        self.lock_mail_troubles().clone()
+    }
+
+    fn lock_mail_troubles(&self) -> std::sync::MutexGuard<'_, MailTroubles> {
+        self.mail_troubles
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The recorder tells how many monitors are in which state.

@@ -17,6 +17,7 @@ mod leash;
 pub mod limits;
 pub mod logging;
 pub mod notifier;
+mod notifier_conversation;
 pub mod notifier_desk;
 pub mod notifier_letter;
 pub mod notifier_once;

@@ -1,35 +1,37 @@
 //! Sends what the outbox holds: looks when it is woken or something is due, sends, has the outcome written.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{self, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::blocking;
 use super::board::Board;
 use super::events::{MAIL_FAILED, MAIL_SENT};
 use super::health::{Health, Part};
+use super::notifier_conversation::{CameTo, Conversation, Delivery, Office};
 use super::notifier_desk::{Desk, Task};
-use super::notifier_letter::{Letter, Writer};
+use super::notifier_once::retry_lines;
 use super::notifier_trial::no_email;
 use super::notifier_urgent::{Urgent, Way};
-use super::recorder_entry::{Entry, Reply};
+use super::recorder_entry::Entry;
 use super::recorder_queue::Door;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::control::Answer;
 use crate::domain::address::Address;
-use crate::domain::notice::{Letter as OutboxLetter, MailKind};
+use crate::domain::notice::Letter as OutboxLetter;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
-use crate::mail::smtp::SmtpSetupError;
+use crate::mail::smtp::{Line, SmtpSetupError};
 use crate::policy::connectivity;
 use crate::policy::outbox::delivery::{Outcome, Settled};
 use crate::policy::outbox::pause::Pause;
-use crate::policy::outbox::row::{Holds, Lane, RowId, Waiting};
-use crate::store::error::StoreError;
+use crate::policy::outbox::row::{Lane, RowId, Waiting};
 use crate::store::reader::Reader;
 use crate::store::{outbox, outbox_attempt};
 
@@ -42,6 +44,8 @@ const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// After the clock was set the recorder first brings due times and ages into the new time: a mail must not be given up
 /// because the clock was set forward.
 const CLOCK_SETTLES: Duration = Duration::from_secs(2);
+/// A connection stays open for so long after its last mail: news comes in bursts, and servers count connections.
+const IDLE_MAX: Duration = Duration::from_secs(2);
 /// A database that could not be read is tried again after this.
 const READ_RETRY: Duration = Duration::from_secs(5);
 
@@ -103,10 +107,11 @@ impl Handle {
     }
 }
 
-/// Starts the notifier on the current runtime.
+/// Starts the notifier on a thread of its own: what a mail server costs (TLS, answers) never holds the thread that
+/// starts checks. The task ends with the notifier.
 ///
 /// # Errors
-/// When the way out cannot be set up.
+/// When mail cannot be set up, or there is no thread for it.
 pub fn start(
     config: Arc<Config>,
     board: Board,
@@ -114,10 +119,26 @@ pub fn start(
     health: Arc<Health>,
 ) -> Result<(Handle, JoinHandle<()>), SetupError> {
     let mailer = mailer(&config)?;
-    Ok(start_by(Clock::Wall, mailer, config, board, door, health))
+    let (handle, notifier, messages) = prepare(Clock::Wall, mailer, config, board, door, health);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (tell, has_ended) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name("mail".to_owned())
+        .spawn(move || {
+            runtime.block_on(notifier.run(messages));
+            // A name lookup that hangs must not keep the process.
+            runtime.shutdown_background();
+            drop(tell);
+        })?;
+    let ended = tokio::spawn(async move {
+        let _ = has_ended.await;
+    });
+    Ok((handle, ended))
 }
 
-/// Starts the notifier with this way out, in this time.
+/// Starts the notifier with this mailer, in this time, on the current runtime.
 pub fn start_by(
     clock: Clock,
     mailer: Option<Arc<Mailer>>,
@@ -126,7 +147,20 @@ pub fn start_by(
     door: Door,
     health: Arc<Health>,
 ) -> (Handle, JoinHandle<()>) {
+    let (handle, notifier, messages) = prepare(clock, mailer, config, board, door, health);
+    (handle, tokio::spawn(notifier.run(messages)))
+}
+
+fn prepare(
+    clock: Clock,
+    mailer: Option<Arc<Mailer>>,
+    config: Arc<Config>,
+    board: Board,
+    door: Door,
+    health: Arc<Health>,
+) -> (Handle, Notifier, mpsc::UnboundedReceiver<Message>) {
     let (sender, messages) = mpsc::unbounded_channel();
+    let (deliveries, delivered) = mpsc::unbounded_channel();
     let pause = pause_left(&config);
     let notifier = Notifier {
         office: Arc::new(Office {
@@ -142,10 +176,15 @@ pub fn start_by(
         door,
         health,
         desk: Desk::new(pause),
-        deliveries: JoinSet::new(),
+        conversations: JoinSet::new(),
+        under_way: HashMap::new(),
+        idle: Vec::new(),
+        deliveries,
+        delivered,
+        stopping: Arc::default(),
         urgent: Urgent::default(),
     };
-    (Handle(sender), tokio::spawn(notifier.run(messages)))
+    (Handle(sender), notifier, messages)
 }
 
 /// The name of this host, as mails call it.
@@ -174,39 +213,6 @@ fn mailer(config: &Config) -> Result<Option<Arc<Mailer>>, SetupError> {
         .transpose()
 }
 
-/// What letters are written with, on a thread of their own, since they read the database.
-struct Office {
-    clock: Clock,
-    board: Board,
-    host: String,
-    started_at: Timestamp,
-    health: Arc<Health>,
-    /// With how often the database had been written anew when it was opened.
-    reader: Mutex<Option<(Reader, u64)>>,
-}
-
-impl Office {
-    fn read<T>(
-        &self,
-        config: &Config,
-        query: impl FnOnce(&Reader) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let moves = self.health.database_moves();
-        let open = match reader.take() {
-            Some((open, opened)) if opened == moves => open,
-            Some(_) | None => Reader::open(&self.health.database_at(&config.daemon.database))?,
-        };
-        let (open, _) = reader.insert((open, moves));
-        let result = query(open);
-        if result.is_err() {
-            // Opened anew the next time: the file may have been replaced.
-            *reader = None;
-        }
-        result
-    }
-}
-
 struct Notifier {
     office: Arc<Office>,
     config: Arc<Config>,
@@ -214,45 +220,26 @@ struct Notifier {
     door: Door,
     health: Arc<Health>,
     desk: Desk,
-    deliveries: JoinSet<Delivery>,
+    conversations: JoinSet<Line>,
+    /// The mails of each conversation.
+    under_way: HashMap<task::Id, Talk>,
+    /// Connections that wait for another mail.
+    idle: Vec<Idle>,
+    deliveries: mpsc::UnboundedSender<Delivery>,
+    delivered: mpsc::UnboundedReceiver<Delivery>,
+    stopping: Arc<AtomicBool>,
     urgent: Urgent,
 }
 
-/// How one mail fared.
-struct Delivery {
-    to: Address,
-    row: Waiting,
-    monitor: Option<String>,
-    came_to: CameTo,
+struct Talk {
+    mails: Vec<(String, RowId)>,
+    mailer: Arc<Mailer>,
 }
 
-enum CameTo {
-    Outcome(Outcome),
-    Void,
-    Gone,
-}
-
-fn not_written(why: &str) -> CameTo {
-    CameTo::Outcome(Outcome::Temporary {
-        holds: Holds::Mail,
-        error: format!("the mail could not be written: {why}"),
-    })
-}
-
-/// Writes down that the message of a row goes now, and waits until that is safe.
-async fn noted(door: &Door, row: RowId, clock: Clock) -> Result<(), String> {
-    let now = clock.now();
-    let (tell, told) = oneshot::channel();
-    door.push(Entry::WriteAndTell(
-        Box::new(move |batch| Ok(outbox_attempt::begin(batch.outbox(), row, now)?)),
-        Reply::with(move |written| {
-            let _ = tell.send(written);
-        }),
-    ));
-    match told.await {
-        Ok(written) => written.map_err(|error| error.to_string()),
-        Err(_) => Err("the recorder has stopped".to_owned()),
-    }
+struct Idle {
+    line: Line,
+    mailer: Arc<Mailer>,
+    since: Instant,
 }
 
 impl Notifier {
@@ -274,6 +261,7 @@ impl Notifier {
             }
             self.urgent_step(now);
             self.health.beat(Part::Notifier);
+            self.close_idle(Instant::now());
             tokio::select! {
                 message = messages.recv() => match message {
                     None => return,
@@ -294,10 +282,12 @@ impl Notifier {
                         return;
                     }
                 },
-                Some(delivery) = self.deliveries.join_next(), if !self.deliveries.is_empty() => {
-                    if let Ok(delivery) = delivery {
-                        self.delivered(delivery);
-                    }
+                Some(delivery) = self.delivered.recv() => {
+                    self.delivered(delivery);
+                    look = true;
+                }
+                Some(ended) = self.conversations.join_next_with_id(), if !self.conversations.is_empty() => {
+                    self.conversation_ended(ended);
                     look = true;
                 }
                 Some((item, outcome)) = self.urgent.next() => {
@@ -352,10 +342,11 @@ impl Notifier {
         let silenced = self.office.board.silenced();
         let (tasks, wake_at) = self.desk.next(&self.config.alerts, &lanes, &silenced, now);
         self.health.set_mail_pause(self.desk.pause());
+        self.health.set_mail_rest(self.desk.rest());
         for task in tasks {
             match task {
                 Task::Write(work) => self.door.push(Entry::Write(work)),
-                Task::Deliver(row) => self.deliver(&lanes, row),
+                Task::Deliver(rows) => self.deliver(&lanes, rows),
             }
         }
         wake_at
@@ -365,62 +356,90 @@ impl Notifier {
         self.health.mails_waiting.store(outbox.waiting, Relaxed);
         self.health
             .note_mail(outbox.oldest_queued_at, outbox.newest_failed_at, now);
+        self.health
+            .set_mail_refusals(outbox.newest_failed.clone(), outbox.resting.clone());
     }
 
-    fn deliver(&mut self, lanes: &[Lane], row: Waiting) {
-        let lane = lanes
-            .iter()
-            .find(|lane| lane.waiting.iter().any(|waiting| waiting.id == row.id));
-        let (Some(lane), Some(mailer)) = (lane, &self.mailer) else {
+    fn deliver(&mut self, lanes: &[Lane], rows: Vec<Waiting>) {
+        let recipient = |row: &Waiting| {
+            lanes
+                .iter()
+                .find(|lane| lane.waiting.iter().any(|waiting| waiting.id == row.id))
+                .map(|lane| lane.to.clone())
+        };
+        let mails: Vec<(Address, Waiting)> = rows
+            .into_iter()
+            .filter_map(|row| recipient(&row).map(|to| (to, row)))
+            .collect();
+        let Some(mailer) = self.mailer.clone() else {
             return;
         };
-        let (to, mailer) = (lane.to.clone(), Arc::clone(mailer));
-        let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
-        let trouble = self.desk.trouble().map(|(at, why)| (at, why.to_owned()));
-        let door = self.door.clone();
-        self.deliveries.spawn(async move {
-            let id = row.id;
-            let clock = office.clock;
-            let written = blocking::run(move || {
-                office.read(&config, |reader| {
-                    let writer = Writer {
-                        reader,
-                        board: &office.board,
-                        config: &config,
-                        host: &office.host,
-                        started_at: office.started_at,
-                        trouble: trouble.as_ref().map(|(at, why)| (*at, why.as_str())),
-                        now: office.clock.now(),
-                    };
-                    writer.write(id)
-                })
-            })
-            .await;
-            let mut monitor = None;
-            let came_to = match written {
-                Ok(Ok(Letter::Ready(outgoing, mail))) => {
-                    // A digest is about many, and about none of them more than about the others.
-                    let alone = outgoing.parcel.kind != MailKind::Digest;
-                    monitor = outgoing.parcel.notices[0]
-                        .about
-                        .as_ref()
-                        .filter(|_| alone)
-                        .map(|about| about.name.as_str().to_owned());
-                    CameTo::Outcome(mailer.send(&mail, &to, noted(&door, id, clock)).await)
-                }
-                Ok(Ok(Letter::Void)) => CameTo::Void,
-                Ok(Ok(Letter::Gone)) => CameTo::Gone,
-                // It is tried again like one that the server put off, not in a tight loop.
-                Ok(Err(error)) => not_written(&error.to_string()),
-                Err(_) => not_written("a fault of sitewatch"),
-            };
-            Delivery {
-                to,
-                row,
-                monitor,
-                came_to,
+        let own = self
+            .idle
+            .iter()
+            .position(|idle| Arc::ptr_eq(&idle.mailer, &mailer));
+        let line = own.map_or_else(Line::default, |place| self.idle.swap_remove(place).line);
+        let keys = mails
+            .iter()
+            .map(|(to, row)| (to.mailbox().to_owned(), row.id))
+            .collect();
+        let conversation = Conversation {
+            office: Arc::clone(&self.office),
+            config: Arc::clone(&self.config),
+            mailer: Arc::clone(&mailer),
+            door: self.door.clone(),
+            trouble: self.desk.trouble().map(|(at, why)| (at, why.to_owned())),
+            mails,
+            line,
+            deliveries: self.deliveries.clone(),
+            stopping: Arc::clone(&self.stopping),
+        };
+        let task = self.conversations.spawn(conversation.hold());
+        let talk = Talk {
+            mails: keys,
+            mailer,
+        };
+        self.under_way.insert(task.id(), talk);
+    }
+
+    fn conversation_ended(&mut self, ended: Result<(task::Id, Line), task::JoinError>) {
+        // What it told before its end comes first.
+        while let Ok(delivery) = self.delivered.try_recv() {
+            self.delivered(delivery);
+        }
+        let (id, line) = match ended {
+            Ok((id, line)) => (id, Some(line)),
+            Err(error) => {
+                tracing::error!("a fault of sitewatch ended a conversation with the mail server");
+                (error.id(), None)
             }
-        });
+        };
+        let Some(Talk { mails, mailer }) = self.under_way.remove(&id) else {
+            return;
+        };
+        let mails = mails.iter().map(|(mailbox, row)| (mailbox.as_str(), *row));
+        self.desk.conversation_ended(mails);
+        if let Some(line) = line.filter(Line::is_open) {
+            let since = Instant::now();
+            self.idle.push(Idle {
+                line,
+                mailer,
+                since,
+            });
+        }
+    }
+
+    /// Takes leave of servers to which nothing more is to be said.
+    fn close_idle(&mut self, now: Instant) {
+        let is_over = |idle: &mut Idle| now.duration_since(idle.since) >= IDLE_MAX;
+        for idle in self.idle.extract_if(.., is_over) {
+            tokio::spawn(async move {
+                let Idle {
+                    mut line, mailer, ..
+                } = idle;
+                mailer.close(&mut line).await;
+            });
+        }
     }
 
     fn delivered(&mut self, delivery: Delivery) {
@@ -471,6 +490,11 @@ impl Notifier {
                     "NO MAIL LEAVES until this is mended: {error}; tried again in 15 minutes, \
                      at a reload and by `sitewatch email retry`");
             }
+            (Settled::Later { error, .. }, Outcome::Rest(_)) => {
+                tracing::error!(target: MAIL_FAILED, monitor, to,
+                    "mail to {to} rests until this is mended: {error}; tried again in 15 minutes \
+                     and by `sitewatch email retry`");
+            }
             (Settled::Later { at, error, .. }, _) => {
                 let next_attempt_at = at.to_string();
                 tracing::warn!(target: MAIL_FAILED, monitor, to, next_attempt_at,
@@ -487,7 +511,11 @@ impl Notifier {
             }
         }
         self.config = config;
-        self.desk.wake_up(self.office.clock.now());
+        let now = self.office.clock.now();
+        self.desk.wake_up(now);
+        self.door.push(Entry::Write(Box::new(move |batch| {
+            Ok(outbox_attempt::end_rests(batch.outbox(), now)?)
+        })));
     }
 
     fn retry(&mut self, reply: oneshot::Sender<Answer>) {
@@ -499,10 +527,10 @@ impl Notifier {
         self.desk.wake_up(now);
         let mut reply = Some(reply);
         self.door.push(Entry::Write(Box::new(move |batch| {
-            let (waiting, failed) = outbox::retry(batch.outbox(), now)?;
+            let retried = outbox::retry(batch.outbox(), now)?;
             if let Some(reply) = reply.take() {
                 let _ = reply.send(Answer::Done {
-                    lines: vec![retry_line(waiting, failed)],
+                    lines: retry_lines(&retried),
                 });
             }
             Ok(())
@@ -522,30 +550,31 @@ impl Notifier {
         });
     }
 
-    /// Lets deliveries end, at most until then, and hands in what came of them.
+    /// Lets mails on their way end, at most until then, and hands in what came of them. No further one is begun.
     async fn finish(&mut self, until: Instant) {
-        while !self.deliveries.is_empty() {
-            let next = tokio::time::timeout_at(until, self.deliveries.join_next());
-            match next.await {
-                Ok(Some(Ok(delivery))) => self.delivered(delivery),
-                Ok(Some(Err(_))) => {}
+        self.stopping.store(true, Relaxed);
+        while !self.conversations.is_empty() {
+            let next = self.conversations.join_next_with_id();
+            match tokio::time::timeout_at(until, next).await {
+                Ok(Some(ended)) => self.conversation_ended(ended),
                 Ok(None) | Err(_) => break,
             }
         }
-        let left = self.deliveries.len();
+        while let Ok(delivery) = self.delivered.try_recv() {
+            self.delivered(delivery);
+        }
+        let left = self.conversations.len();
         if left > 0 {
             tracing::warn!(
                 "{left} mails were on their way at the end: they are sent again at the next start"
             );
         }
-        self.deliveries.abort_all();
-    }
-}
-
-/// What `email retry` did.
-fn retry_line(waiting: usize, failed: usize) -> String {
-    match waiting + failed {
-        0 => "nothing had to be hurried".to_owned(),
-        _ => format!("tried now: {waiting} waiting and {failed} failed mails"),
+        self.conversations.abort_all();
+        for Idle {
+            mut line, mailer, ..
+        } in self.idle.drain(..)
+        {
+            mailer.close(&mut line).await;
+        }
     }
 }

@@ -13,20 +13,31 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::delivery::{self, Outcome, Settled};
 use crate::policy::outbox::pause::Pause;
 use crate::policy::outbox::plan::{Deed, Silenced, plan};
-use crate::policy::outbox::row::{Lane, RowId, Waiting};
+use crate::policy::outbox::rest::Rest;
+use crate::policy::outbox::row::{Holds, Lane, RowId, Waiting};
 use crate::store::batch::Batch;
 use crate::store::error::StoreError;
 use crate::store::{outbox, outbox_attempt};
 
 /// So many conversations with the mail server at once; each recipient has one at a time.
 const CONVERSATIONS_MAX: usize = 4;
+/// So many mails that are due at once share one conversation before another is begun beside it: servers count
+/// connections, and each mail waits for those before it.
+const MAILS_OF_CONVERSATION_MAX: usize = 25;
 
 /// Something for the notifier to do.
 pub enum Task {
     /// Have this written.
     Write(WriteWork),
-    /// Put this mail on its way; then [`Desk::delivered`].
-    Deliver(Waiting),
+    /// Put these mails on their way over one connection, in order, each to another recipient; then
+    /// [`Desk::delivered`] for each and [`Desk::conversation_ended`].
+    Deliver(Vec<Waiting>),
+}
+
+/// The first thing to do for a lane.
+enum First<'a> {
+    Write(WriteWork),
+    Due(&'a Waiting),
 }
 
 /// What of a row changes when something about it is written.
@@ -41,6 +52,10 @@ fn look(row: &Waiting) -> Look {
 pub struct Desk {
     /// The server refused something that only a person can mend.
     pause: Option<Pause>,
+    /// The server is not to be had for a moment.
+    rest: Option<Rest>,
+    /// Conversations under way.
+    conversations: usize,
     /// By mailbox: mails on their way.
     on_the_way: HashMap<String, RowId>,
     /// By mailbox: what its rows looked like when something about them was handed out to be written.
@@ -71,7 +86,15 @@ impl Desk {
         if let Some(pause) = self.pause.as_ref().filter(|pause| pause.rests(now)) {
             return (tasks, Some(pause.until));
         }
+        if let Some(rest) = self.rest.as_ref().filter(|rest| rest.rests(now)) {
+            let mut rows = lanes.iter().flat_map(|lane| &lane.waiting);
+            let ends_at = rest.ends_at(rows.any(|row| row.attempts() == 0 && !row.is_held()));
+            if ends_at > now {
+                return (tasks, Some(ends_at));
+            }
+        }
         let mut wake_at: Option<Timestamp> = None;
+        let mut due: Vec<(&str, &Waiting)> = Vec::new();
         for lane in lanes {
             let mailbox = lane.to.mailbox();
             if self.on_the_way.contains_key(mailbox) || self.unwritten.contains_key(mailbox) {
@@ -79,16 +102,42 @@ impl Desk {
             }
             let plan = plan(settings, lane, silenced, now);
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
-            let Some(task) = self.first(lane, plan.deeds, now) else {
-                continue;
-            };
-            tasks.push(task);
+            match self.first(lane, plan.deeds, now) {
+                Some(First::Write(work)) => tasks.push(Task::Write(work)),
+                Some(First::Due(row)) => due.push((mailbox, row)),
+                None => {}
+            }
         }
+        tasks.extend(self.conversations(due));
         (tasks, wake_at)
     }
 
+    /// Puts as many of the due mails on their way as may be.
+    fn conversations(&mut self, mut due: Vec<(&str, &Waiting)>) -> Vec<Task> {
+        // One that the server itself put off before does not stand before the others.
+        due.sort_by_key(|(_, row)| (row.was_put_off(), row.attempts()));
+        // After a pause one mail goes first, to see whether it is mended; after a rest one connection.
+        let (places, mails) = match (&self.pause, &self.rest) {
+            (Some(_), _) => (1, 1),
+            (None, Some(_)) => (1, MAILS_OF_CONVERSATION_MAX),
+            (None, None) => (CONVERSATIONS_MAX, MAILS_OF_CONVERSATION_MAX),
+        };
+        let free = places.saturating_sub(self.conversations);
+        let mut tasks = Vec::new();
+        for rows in due.chunks(mails).take(free) {
+            self.conversations += 1;
+            for (mailbox, row) in rows {
+                self.on_the_way.insert((*mailbox).to_owned(), row.id);
+            }
+            tasks.push(Task::Deliver(
+                rows.iter().map(|(_, row)| (*row).clone()).collect(),
+            ));
+        }
+        tasks
+    }
+
     /// The first thing to do for a lane; the next comes when this one is written.
-    fn first(&mut self, lane: &Lane, deeds: Vec<Deed>, now: Timestamp) -> Option<Task> {
+    fn first<'a>(&mut self, lane: &'a Lane, deeds: Vec<Deed>, now: Timestamp) -> Option<First<'a>> {
         let (superseded, rest): (Vec<Deed>, Vec<Deed>) = deeds
             .into_iter()
             .partition(|deed| matches!(deed, Deed::Supersede(_)));
@@ -113,18 +162,8 @@ impl Desk {
         }
         match rest.into_iter().next()? {
             Deed::Send(row) => {
-                // After a pause one mail goes first, to see whether it is mended.
-                let most = if self.pause.is_some() {
-                    1
-                } else {
-                    CONVERSATIONS_MAX
-                };
-                if self.on_the_way.len() >= most {
-                    return None;
-                }
                 let waiting = lane.waiting.iter().find(|waiting| waiting.id == row)?;
-                self.on_the_way.insert(lane.to.mailbox().to_owned(), row);
-                Some(Task::Deliver(waiting.clone()))
+                Some(First::Due(waiting))
             }
             Deed::Merge { down, up } => {
                 Some(self.form(lane, MailKind::WasDown, vec![down, up], now))
@@ -140,7 +179,13 @@ impl Desk {
         }
     }
 
-    fn form(&mut self, lane: &Lane, kind: MailKind, members: Vec<RowId>, now: Timestamp) -> Task {
+    fn form<'a>(
+        &mut self,
+        lane: &Lane,
+        kind: MailKind,
+        members: Vec<RowId>,
+        now: Timestamp,
+    ) -> First<'a> {
         self.write(lane, move |batch| {
             // Members that wait no more make it void; the next look plans anew.
             outbox::form(batch.outbox(), kind, &members, now)?;
@@ -148,15 +193,15 @@ impl Desk {
         })
     }
 
-    fn write(
+    fn write<'a>(
         &mut self,
         lane: &Lane,
         work: impl FnMut(&mut Batch<'_>) -> Result<(), StoreError> + Send + 'static,
-    ) -> Task {
+    ) -> First<'a> {
         let look = lane.waiting.iter().map(look);
         self.unwritten
             .insert(lane.to.mailbox().to_owned(), look.collect());
-        Task::Write(Box::new(work))
+        First::Write(Box::new(work))
     }
 
     /// A mail that was on its way has an outcome: what to write of it.
@@ -170,14 +215,29 @@ impl Desk {
         self.on_the_way.remove(mailbox);
         match outcome {
             Outcome::Accepted(_) | Outcome::Permanent(_) => {}
-            Outcome::Pause(error) | Outcome::Temporary { error, .. } | Outcome::Unknown(error) => {
+            Outcome::Rest(error)
+            | Outcome::Pause(error)
+            | Outcome::Temporary { error, .. }
+            | Outcome::Unknown(error) => {
                 self.trouble = Some((now, error.clone()));
             }
         }
         let pause = Pause::after(self.pause.as_ref(), outcome, now);
         let pause_changed = pause != self.pause;
         self.pause.clone_from(&pause);
-        let settled = delivery::settle(row, outcome, seed(row.id, mailbox), now);
+        let seed = seed(row.id, mailbox);
+        self.rest = Rest::after(self.rest.as_ref(), outcome, seed, now);
+        let mut settled = delivery::settle(row, outcome, seed, now);
+        if let Settled::Later {
+            at,
+            holds: Holds::Transport,
+            ..
+        } = &mut settled
+            && let Some(rest) = &self.rest
+        {
+            // It waits for the server, not for a time of its own.
+            *at = rest.until;
+        }
         self.unwritten
             .insert(mailbox.to_owned(), HashSet::from([look(row)]));
         let (id, written) = (row.id, settled.clone());
@@ -200,7 +260,17 @@ impl Desk {
         Box::new(move |batch| Ok(outbox::supersede(batch.outbox(), id, now)?))
     }
 
-    /// A mail that was to go on its way does not wait any more.
+    /// A conversation is over. Which of its mails nothing was heard of is due again.
+    pub fn conversation_ended<'a>(&mut self, mails: impl IntoIterator<Item = (&'a str, RowId)>) {
+        self.conversations = self.conversations.saturating_sub(1);
+        for (mailbox, row) in mails {
+            if self.on_the_way.get(mailbox) == Some(&row) {
+                self.on_the_way.remove(mailbox);
+            }
+        }
+    }
+
+    /// A mail that was to go on its way does not wait any more, or was not tried.
     pub fn gone(&mut self, mailbox: &str) {
         self.on_the_way.remove(mailbox);
     }
@@ -208,11 +278,17 @@ impl Desk {
     /// A person or a new configuration wants it tried again at once.
     pub fn wake_up(&mut self, now: Timestamp) {
         self.pause = self.pause.take().map(|pause| pause.ended(now));
+        self.rest = None;
     }
 
     /// Why no mail leaves, while none does.
     pub const fn pause(&self) -> Option<&Pause> {
         self.pause.as_ref()
+    }
+
+    /// Why nothing is tried for a moment.
+    pub const fn rest(&self) -> Option<&Rest> {
+        self.rest.as_ref()
     }
 
     /// How many mails are on their way.

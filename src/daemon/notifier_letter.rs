@@ -230,7 +230,7 @@ impl Writer<'_> {
         }
         let why = match (failed_here, &outgoing.last_error, trouble) {
             (Some(Holds::Mail), Some(error), _) => format!("the mail server put it off ({error})"),
-            (Some(Holds::Recipient | Holds::Transport), Some(error), _) => {
+            (Some(Holds::Recipient | Holds::Refused | Holds::Transport), Some(error), _) => {
                 format!("it could not be delivered before ({error})")
             }
             (_, _, Some((_, error))) => format!("mail could not be delivered before ({error})"),

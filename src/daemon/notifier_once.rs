@@ -8,11 +8,13 @@ use crate::clock;
 use crate::config::Config;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
+use crate::mail::smtp::Line;
 use crate::policy::monitor::Hold;
 use crate::policy::outbox::delivery::{Outcome, Settled};
 use crate::policy::outbox::plan::Silenced;
 use crate::policy::window::Windows;
 use crate::store::error::StoreError;
+use crate::store::outbox::Retried;
 use crate::store::reader::Reader;
 use crate::store::writer::Store;
 use crate::store::{outbox, outbox_attempt};
@@ -27,6 +29,8 @@ pub struct Emptied {
     pub lines: Vec<String>,
     /// How many left.
     pub sent: usize,
+    /// How many nobody needs any more: their outage is over, and their recipient knows.
+    pub dropped: usize,
     /// How many are still there.
     pub left: usize,
 }
@@ -45,7 +49,7 @@ pub async fn empty(
     let batch = store.batch()?;
     // Before what was given up is revived: an attempt cut short counts as one.
     outbox_attempt::recover(batch.outbox(), started_at)?;
-    outbox::retry(batch.outbox(), started_at)?;
+    let retried = outbox::retry(batch.outbox(), started_at)?;
     batch.commit()?;
     let reader = Reader::open(store.path())?;
     let board = Board::default();
@@ -53,6 +57,7 @@ pub async fn empty(
     let mut desk = Desk::new(outbox_attempt::pause(store.outbox())?);
     desk.wake_up(started_at);
     let mut emptied = Emptied::default();
+    let mut line = Line::default();
     // Nothing is waited for: there is no company to come.
     let mut settings = config.alerts.clone();
     settings.group_wait = std::time::Duration::ZERO;
@@ -64,19 +69,25 @@ pub async fn empty(
         if tasks.is_empty() {
             break;
         }
+        let mut rows = Vec::new();
         for task in tasks {
-            let row = match task {
-                Task::Write(work) => {
-                    write(store, work)?;
-                    continue;
+            match task {
+                Task::Write(work) => write(store, work)?,
+                Task::Deliver(mails) => {
+                    desk.conversation_ended([]);
+                    rows.extend(mails);
                 }
-                Task::Deliver(row) => row,
-            };
+            }
+        }
+        for row in rows {
             let Some(lane) = lanes.iter().find(|lane| lane.waiting.contains(&row)) else {
                 continue;
             };
             let mailbox = lane.to.mailbox();
-            if desk.pause().is_some_and(|pause| pause.rests(now)) {
+            let now = clock::now();
+            let is_kept = desk.pause().is_some_and(|pause| pause.rests(now))
+                || desk.rest().is_some_and(|rest| rest.rests(now));
+            if is_kept {
                 desk.gone(mailbox);
                 continue;
             }
@@ -104,7 +115,7 @@ pub async fn empty(
                         });
                         write(store, begin).map_err(|error| error.to_string())
                     };
-                    let outcome = mailer.send(&mail, &lane.to, noted).await;
+                    let outcome = mailer.send_over(&mut line, &mail, &lane.to, noted).await;
                     let (settled, work) = desk.delivered(mailbox, &row, &outcome, clock::now());
                     write(store, work)?;
                     emptied.sent += usize::from(settled == Settled::Sent);
@@ -116,6 +127,8 @@ pub async fn empty(
             }
         }
     }
+    mailer.close(&mut line).await;
+    emptied.dropped = retried.dropped;
     let health = outbox::health(store.outbox())?;
     emptied.left = usize::try_from(health.waiting + health.failed).unwrap_or(usize::MAX);
     Ok(emptied)
@@ -157,7 +170,36 @@ pub fn said(outcome: &Outcome) -> String {
         Outcome::Accepted(answer) => format!("accepted: {answer}"),
         Outcome::Temporary { error, .. } => format!("not now: {error}"),
         Outcome::Permanent(error) => format!("refused: {error}"),
+        Outcome::Rest(error) => format!("refused, until it is mended: {error}"),
         Outcome::Pause(error) => format!("no mail can leave: {error}"),
         Outcome::Unknown(error) => format!("may have arrived: {error}"),
     }
+}
+
+/// What `email retry` did, a line each.
+pub(super) fn retry_lines(retried: &Retried) -> Vec<String> {
+    let Retried {
+        waiting,
+        failed,
+        dropped,
+    } = *retried;
+    let mut lines = Vec::new();
+    if waiting + failed > 0 {
+        lines.push(format!(
+            "tried now: {waiting} waiting and {failed} failed mails"
+        ));
+    }
+    match dropped {
+        0 => {}
+        1 => lines.push(
+            "1 failed mail is dropped: its outage is over, and its recipient was told so".to_owned(),
+        ),
+        many => lines.push(format!(
+            "{many} failed mails are dropped: their outages are over, and their recipients were told so"
+        )),
+    }
+    if lines.is_empty() {
+        lines.push("no mail waits and none has failed".to_owned());
+    }
+    lines
 }

@@ -9,6 +9,7 @@ use crate::control::Answer;
 use crate::domain::address::Address;
 use crate::domain::notice::{MailKind, News, Notice, Parcel};
 use crate::mail::mailer::{Mail, Mailer};
+use crate::mail::smtp::Line;
 use crate::policy::outbox::delivery::Outcome;
 use crate::policy::outbox::message_id;
 use crate::view::mail::context::Context;
@@ -59,12 +60,16 @@ pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &s
     };
     let mut lines = vec![format!("by {}", mailer.describe())];
     let mut all_well = true;
+    let mut connection = Line::default();
     for to in &addresses {
-        let outcome = mailer.send(&mail, to, ready(Ok(()))).await;
+        let outcome = mailer
+            .send_over(&mut connection, &mail, to, ready(Ok(())))
+            .await;
         let well = matches!(outcome, Outcome::Accepted(_));
         all_well &= well;
         lines.push(format!("{}: {}", to.mailbox(), said(&outcome)));
     }
+    mailer.close(&mut connection).await;
     if all_well {
         Answer::Done { lines }
     } else {

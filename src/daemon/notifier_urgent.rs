@@ -151,7 +151,7 @@ impl Urgent {
                     "mail trouble given up: {error}");
                 note(way.door, &item, Some(error), now);
             }
-            Outcome::Temporary { error, .. } | Outcome::Pause(error) => {
+            Outcome::Temporary { error, .. } | Outcome::Rest(error) | Outcome::Pause(error) => {
                 let doublings = item.tries.min(10);
                 let wait = (AGAIN_AFTER * 2_u32.pow(doublings)).min(AGAIN_AFTER_MAX);
                 item.tries += 1;

@@ -325,6 +325,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         mails_waiting: health.mails_waiting.load(Relaxed),
         mails: force.config.email.is_some(),
         mail_pause: fitness::pause(health, now).filter(|_| force.config.email.is_some()),
+        mail_rests: fitness::rests(health, now),
         blind: fitness::blind(health, now),
         log_lines_lost: logging::lost(),
         heartbeat: fitness::heartbeat(health),

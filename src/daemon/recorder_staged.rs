@@ -140,10 +140,16 @@ impl Deed {
                 to,
                 configured,
             } => {
-                let to = match to {
-                    Recipients::Configured => configured.clone(),
-                    Recipients::Told(incidents) => told(batch, incidents)?,
-                    Recipients::Untold(incident) => batch.untold(*incident)?,
+                // An UP is queued for everybody who was written to, and kept from those whom nothing reached.
+                let (to, reached) = match to {
+                    Recipients::Configured => (configured.clone(), None),
+                    Recipients::Told(incidents) => (
+                        of_all(incidents, |incident| batch.addressed(incident))?,
+                        Some(of_all(incidents, |incident| batch.told(incident))?),
+                    ),
+                    Recipients::Untold(incident) => {
+                        (batch.untold(*incident)?, Some(batch.told(*incident)?))
+                    }
                 };
                 if to.is_empty() {
                     return Ok(());
@@ -153,7 +159,12 @@ impl Deed {
                     notice: notice.as_ref().clone(),
                     to,
                 };
-                batch.enqueue(&letter, letter.notice.decided_at)
+                let now = letter.notice.decided_at;
+                batch.enqueue(&letter, now)?;
+                match reached {
+                    Some(reached) => batch.keep_up_from(&letter, &reached, now),
+                    None => Ok(()),
+                }
             }
             Self::DropWaiting { incident, why, at } => {
                 for dropped in outbox::drop_waiting(batch.outbox(), incident.monitor, why, *at)? {
@@ -183,17 +194,20 @@ impl Deed {
     }
 }
 
-/// Everybody who was told of one of these incidents, each once.
-fn told(batch: &Batch<'_>, incidents: &[IncidentKey]) -> Result<Vec<Address>, StoreError> {
-    let mut everybody: Vec<Address> = Vec::new();
+/// The recipients of all of these incidents, each once.
+fn of_all(
+    incidents: &[IncidentKey],
+    recipients: impl Fn(IncidentKey) -> Result<Vec<Address>, StoreError>,
+) -> Result<Vec<Address>, StoreError> {
+    let mut all: Vec<Address> = Vec::new();
     for incident in incidents {
-        for one in batch.told(*incident)? {
-            if !everybody.contains(&one) {
-                everybody.push(one);
+        for one in recipients(*incident)? {
+            if !all.contains(&one) {
+                all.push(one);
             }
         }
     }
-    Ok(everybody)
+    Ok(all)
 }
 
 /// The Message-ID of a decision: deciding it again after a crash makes the same one.

@@ -43,6 +43,7 @@ use crate::probe::{ProbeSetupError, Prober};
 use crate::service;
 use crate::store::damage;
 use crate::store::error::StoreError;
+use crate::store::outbox_attempt;
 use crate::store::writer::Store;
 
 /// While the database is migrated or checked, systemd is asked for this much more time ..
@@ -215,7 +216,7 @@ struct Opened {
 
 fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
     let path = &config.daemon.database;
-    let store = Store::open(path, now)?;
+    let mut store = Store::open(path, now)?;
     if let Some(mode) = store.mode_was() {
         tracing::warn!(
             "everybody could read {} (mode {mode:04o}, by an earlier version); it is 0640 from now on: who reads the \
@@ -234,6 +235,9 @@ fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
     if size <= LOOKED_THROUGH_MAX {
         store.check_quickly()?;
     }
+    let batch = store.batch()?;
+    outbox_attempt::due_at_start(batch.outbox(), now)?;
+    batch.commit()?;
     let database_id = store.database_id().to_owned();
     let (recorder, enrolled) = Recorder::open(store, Arc::clone(config), now)?;
     Ok(Opened {

@@ -9,8 +9,8 @@ use crate::view::mail::rendered::Rendered;
 
 use super::directory::Directory;
 use super::memory::Memory;
-use super::message;
-use super::smtp::{Smtp, SmtpSetupError};
+use super::message::{self, MessageError};
+use super::smtp::{Envelope, Line, Smtp, SmtpSetupError};
 
 /// A mail with the addresses and ids of its row.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,26 +92,69 @@ impl Mailer {
         }
     }
 
-    /// Delivers a mail to one recipient. Answers within the configured timeout. `noted` is awaited before the
-    /// message goes: where it fails, nothing is sent. A directory, which has each mail once whatever happens,
-    /// does not ask for it.
+    /// Delivers a mail to one recipient, over a connection of its own. Answers within the configured timeout. `noted`
+    /// is awaited before the message goes: where it fails, nothing is sent. A directory, which has each mail once
+    /// whatever happens, does not ask for it.
     pub async fn send(
         &self,
         mail: &Mail,
         to: &Address,
         noted: impl Future<Output = Result<(), String>>,
     ) -> Outcome {
-        let bytes = match message::bytes(&self.sender, mail, to) {
-            Ok(bytes) => bytes,
-            Err(error) => return Outcome::Permanent(error.to_string()),
+        let mut line = Line::default();
+        let outcome = self.send_over(&mut line, mail, to, noted).await;
+        self.close(&mut line).await;
+        outcome
+    }
+
+    /// The same over a connection that is opened where it is not, and stays open for the next mail.
+    pub async fn send_over(
+        &self,
+        line: &mut Line,
+        mail: &Mail,
+        to: &Address,
+        noted: impl Future<Output = Result<(), String>>,
+    ) -> Outcome {
+        let unfit = |address: &Address| {
+            let error = MessageError::Address(address.mailbox().to_owned());
+            Outcome::Permanent(error.to_string())
         };
+        let Some(from_wire) = self.sender.from.wire() else {
+            return unfit(&self.sender.from);
+        };
+        let Some(to_wire) = to.wire() else {
+            return unfit(to);
+        };
+        let message = |is_utf8| message::bytes(&self.sender, mail, to, is_utf8);
         match &self.transport {
-            Transport::Smtp(smtp) => smtp.send(&self.sender.from, to, &bytes, noted).await,
-            Transport::Directory(directory) => directory.write(mail, &bytes).await,
+            Transport::Smtp(smtp) => {
+                let bytes = match message(from_wire.needs_utf8() || to_wire.needs_utf8()) {
+                    Ok(bytes) => bytes,
+                    Err(error) => return Outcome::Permanent(error.to_string()),
+                };
+                let envelope = Envelope {
+                    from: &from_wire,
+                    to: &to_wire,
+                    bytes: &bytes,
+                };
+                smtp.send(line, &envelope, noted).await
+            }
+            // A file is no transport: it shows all addresses as they are.
+            Transport::Directory(directory) => match message(true) {
+                Ok(bytes) => directory.write(mail, &bytes).await,
+                Err(error) => Outcome::Permanent(error.to_string()),
+            },
             Transport::Memory(memory) => match noted.await {
                 Ok(()) => memory.take(mail, to),
                 Err(error) => not_noted(&error),
             },
+        }
+    }
+
+    /// Takes leave of the server where a connection is open.
+    pub async fn close(&self, line: &mut Line) {
+        if let Transport::Smtp(smtp) = &self.transport {
+            smtp.close(line).await;
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{self, HeaderName, HeaderValue, Headers};
+use lettre::message::{Mailbox, Mailboxes, MultiPart};
 
-use crate::domain::address::Address;
+use crate::domain::address::{Address, Wire};
 use crate::domain::text;
 
 use super::mailer::{Mail, Sender};
@@ -16,76 +16,88 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Why no message could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// An address that our configuration takes and the mail library does not.
-    #[error("`{0}` cannot be used as a mail address")]
+    /// An address that no mail server takes; a version before let it pass.
+    #[error("`{0}` is not an address that mail servers take; correct it in the configuration")]
     Address(String),
-    /// The library refused to build it.
-    #[error("failed to build the message: {0}")]
-    Build(#[from] lettre::error::Error),
 }
 
-/// The address as mail servers take it: an international domain in its ASCII form.
+/// The address as lettre writes it into commands.
+pub fn lettre_address(wire: &Wire) -> lettre::Address {
+    // lettre's own rules know no quotes that dots need and no tag of IPv6; `Address::parse` is stricter elsewhere.
+    lettre::Address::new_dangerous(&wire.local, &wire.domain)
+}
+
+/// The address in a header field, where it may stand there: without SMTPUTF8 only ASCII may.
+fn named(address: &Address, is_utf8: bool) -> Option<Mailbox> {
+    let wire = address.wire()?;
+    (is_utf8 || !wire.needs_utf8())
+        .then(|| Mailbox::new(address.name().map(str::to_owned), lettre_address(&wire)))
+}
+
+/// The whole message: multipart/alternative, text first. `is_utf8` says whether this copy goes with SMTPUTF8 (RFC
+/// 6531): else it is pure ASCII, and recipients whose address is not are left out of its `To`.
 ///
 /// # Errors
-/// When the mail library does not take the address.
-pub fn mailbox(address: &Address) -> Result<lettre::Address, MessageError> {
-    let wrong = || MessageError::Address(address.mailbox().to_owned());
-    let (local, domain) = address.mailbox().rsplit_once('@').ok_or_else(wrong)?;
-    let domain = if domain.is_ascii() {
-        domain.to_owned()
-    } else {
-        url::Host::parse(domain).map_err(|_| wrong())?.to_string()
+/// When the sender's or the recipient's address cannot be used.
+pub fn bytes(
+    sender: &Sender,
+    mail: &Mail,
+    to: &Address,
+    is_utf8: bool,
+) -> Result<Vec<u8>, MessageError> {
+    let own = |address: &Address| {
+        named(address, is_utf8).ok_or_else(|| MessageError::Address(address.mailbox().to_owned()))
     };
-    lettre::Address::new(local, domain).map_err(|_| wrong())
-}
-
-fn named(address: &Address) -> Result<Mailbox, MessageError> {
-    Ok(Mailbox::new(
-        address.name().map(str::to_owned),
-        mailbox(address)?,
-    ))
-}
-
-/// The whole message: multipart/alternative, text first.
-///
-/// # Errors
-/// When an address cannot be used.
-pub fn bytes(sender: &Sender, mail: &Mail, to: &Address) -> Result<Vec<u8>, MessageError> {
-    let date = u64::try_from(mail.date.as_seconds())
-        .unwrap_or(0)
-        .min(LAST_SECOND);
-    let mut builder = lettre::Message::builder()
-        .from(named(&sender.from)?)
-        .subject(text::line(&mail.rendered.subject, 400).into_owned())
-        .date(SystemTime::UNIX_EPOCH + Duration::from_secs(date))
-        .message_id(Some(format!("<{}>", mail.message_id)));
     // An address of another recipient that cannot be used must not keep this one from its mail.
     let mut everybody: Vec<Mailbox> = mail
         .everybody
         .iter()
-        .filter_map(|address| named(address).ok())
+        .filter_map(|address| named(address, is_utf8))
         .collect();
     if everybody.is_empty() {
-        everybody.push(named(to)?);
+        everybody.push(own(to)?);
     }
-    for one in everybody {
-        builder = builder.to(one);
-    }
-    if let Some(reply_to) = &sender.reply_to {
-        builder = builder.reply_to(named(reply_to)?);
+    let date = u64::try_from(mail.date.as_seconds())
+        .unwrap_or(0)
+        .min(LAST_SECOND);
+    // Field by field: lettre's builder reads addresses back by rules that know no quotes.
+    let mut fields = Headers::new();
+    fields.set(header::From::from(Mailboxes::from(own(&sender.from)?)));
+    fields.set(header::Subject::from(
+        text::line(&mail.rendered.subject, 400).into_owned(),
+    ));
+    fields.set(header::Date::from(
+        SystemTime::UNIX_EPOCH + Duration::from_secs(date),
+    ));
+    fields.set(header::MessageId::from(format!("<{}>", mail.message_id)));
+    fields.set(header::To::from(Mailboxes::from(everybody)));
+    if let Some(reply_to) = sender.reply_to.as_ref().and_then(|a| named(a, is_utf8)) {
+        fields.set(header::ReplyTo::from(Mailboxes::from(reply_to)));
     }
     if !mail.thread_roots.is_empty() {
         let roots = mail.thread_roots.iter().map(|root| format!("<{root}>"));
         let roots = roots.collect::<Vec<_>>().join(" ");
-        builder = builder.in_reply_to(roots.clone()).references(roots);
+        fields.set(header::InReplyTo::from(roots.clone()));
+        fields.set(header::References::from(roots));
     }
-    builder = field(builder, "Auto-Submitted", "auto-generated");
+    field(&mut fields, "Auto-Submitted", "auto-generated");
     // A bounce (NDR) is the only sign of a wrong address: it is not suppressed.
-    builder = field(
-        builder,
+    field(
+        &mut fields,
         "X-Auto-Response-Suppress",
         "OOF, AutoReply, RN, NRN, DR",
     );
+    let repeated = own_fields(&mut fields, mail);
+    fields.set(header::MIME_VERSION_1_0);
+    let body =
+        MultiPart::alternative_plain_html(mail.rendered.text.clone(), mail.rendered.html.clone());
+    let mut bytes = format!("{repeated}{fields}").into_bytes();
+    bytes.extend(body.formatted());
+    Ok(bytes)
+}
+
+/// Adds what the mail's kind says of itself; answers the fields that come more than once.
+fn own_fields(fields: &mut Headers, mail: &Mail) -> String {
     let mut repeated = String::new();
     let mut names: Vec<&str> = Vec::new();
     for (name, value) in &mail.rendered.headers {
@@ -100,24 +112,118 @@ pub fn bytes(sender: &Sender, mail: &Mail, to: &Address) -> Result<Vec<u8>, Mess
             repeated.push_str(&format!("{name}: {id}\r\n"));
         } else {
             names.push(name);
-            builder = field(builder, name, value);
+            field(fields, name, value);
         }
     }
-    let message = builder.multipart(MultiPart::alternative_plain_html(
-        mail.rendered.text.clone(),
-        mail.rendered.html.clone(),
-    ))?;
-    let mut bytes = repeated.into_bytes();
-    bytes.extend(message.formatted());
-    Ok(bytes)
+    repeated
 }
 
-fn field(
-    builder: lettre::message::MessageBuilder,
-    name: &'static str,
-    value: &str,
-) -> lettre::message::MessageBuilder {
+fn field(fields: &mut Headers, name: &'static str, value: &str) {
     let name = HeaderName::new_from_ascii_str(name);
     let value = text::line(value, 400).into_owned();
-    builder.raw_header(HeaderValue::new(name, value))
+    fields.insert_raw(HeaderValue::new(name, value));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::timestamp::Timestamp;
+    use crate::view::mail::rendered::Rendered;
+
+    fn mail(everybody: Vec<Address>) -> Mail {
+        Mail {
+            message_id: "0123@example.com".into(),
+            thread_roots: Vec::new(),
+            everybody,
+            queued_at: Timestamp::from_ms(0),
+            date: Timestamp::from_ms(1_795_377_600_000),
+            rendered: Rendered {
+                subject: "[DOWN 503] B\u{fc}ro".into(),
+                text: "\u{fc}".into(),
+                html: "<p>\u{fc}</p>".into(),
+                headers: vec![("X-Sitewatch-Monitor", "B\u{fc}ro".into())],
+            },
+        }
+    }
+
+    fn address(text: &str) -> Address {
+        Address::parse(text).unwrap()
+    }
+
+    fn copy(from: &str, reply_to: &str, everybody: &[&str], to: &str) -> String {
+        let sender = Sender {
+            from: address(from),
+            reply_to: Some(address(reply_to)),
+        };
+        let mail = mail(everybody.iter().map(|text| address(text)).collect());
+        let to = address(to);
+        let is_utf8 = [&sender.from, &to]
+            .iter()
+            .any(|address| address.wire().unwrap().needs_utf8());
+        String::from_utf8(bytes(&sender, &mail, &to, is_utf8).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn each_copy_is_ascii_unless_its_own_envelope_is_not() {
+        let to = [
+            "Ops <ops@x.org>",
+            "J\u{f6}rg <j\u{f6}rg@x.org>",
+            "dev@b\u{fc}cher.example",
+        ];
+        let plain = copy("alerts@x.org", "j\u{f6}rg@x.org", &to, "ops@x.org");
+        assert!(plain.is_ascii(), "{plain}");
+        assert!(
+            plain.contains("\r\nTo: Ops <ops@x.org>, dev@xn--bcher-kva.example\r\n"),
+            "{plain}"
+        );
+        assert!(!plain.contains("Reply-To"), "{plain}");
+        assert!(
+            plain.contains("\r\nMessage-ID: <0123@example.com>\r\n"),
+            "{plain}"
+        );
+        let special = copy("alerts@x.org", "ops@x.org", &to, "j\u{f6}rg@x.org");
+        assert!(special.contains("<j\u{f6}rg@x.org>"), "{special}");
+        assert!(
+            special.contains("\r\nMessage-ID: <0123@example.com>\r\n"),
+            "{special}"
+        );
+        let sender = copy("m\u{fc}ller@x.org", "ops@x.org", &to, "ops@x.org");
+        assert!(sender.contains("m\u{fc}ller@x.org"), "{sender}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Whatever `Address::parse` takes stands whole in the message and reads back as that address.
+        #[test]
+        fn every_address_that_is_taken_can_be_mailed_to(
+            text in prop_oneof![
+                "([A-Za-z \"<>,;@.]{0,8} ?)?<?[a-z0-9.+\"'\u{f6}@ -]{1,12}@[a-z0-9.\u{fc}\\[\\]:-]{1,14}>?",
+                "\"[ -~]{1,12}\"@[a-z]{1,5}\\.org",
+                "[ -~\u{e4}\u{4e2d}]{0,20} <[!-~]{1,10}@[a-z]{1,5}\\.org>",
+            ]
+        ) {
+            if let Ok(to) = Address::parse(&text) {
+                let again = Address::parse(&to.to_string()).unwrap();
+                prop_assert_eq!((again.name(), again.mailbox()), (to.name(), to.mailbox()));
+                let wire = to.wire().unwrap();
+                let sender = Sender { from: to.clone(), reply_to: Some(to.clone()) };
+                let bytes = bytes(&sender, &mail(vec![to.clone()]), &to, wire.needs_utf8()).unwrap();
+                let message = String::from_utf8(bytes).unwrap();
+                prop_assert!(wire.needs_utf8() || message.is_ascii());
+                let unfolded = message.replace("\r\n ", " ").replace("\r\n\t", " ");
+                let whole = format!("{}@{}", wire.local, wire.domain);
+                for field in ["\r\nTo: ", "From: ", "\r\nReply-To: "] {
+                    let (_, rest) = unfolded.split_once(field).unwrap();
+                    let value = rest.split("\r\n").next().unwrap();
+                    prop_assert!(value.contains(&whole), "{} in {}", whole, value);
+                }
+                let rcpt = lettre::transport::smtp::commands::Rcpt::new(lettre_address(&wire), vec![]);
+                prop_assert_eq!(rcpt.to_string(), format!("RCPT TO:<{whole}>\r\n"));
+                prop_assert!(whole.len() <= 254 && !whole.contains(['\r', '\n']));
+            }
+        }
+    }
 }

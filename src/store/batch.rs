@@ -9,6 +9,7 @@ use super::block::pack_micros;
 use super::error::Result;
 use super::intern::Interner;
 use super::outbox;
+use super::outbox_told;
 use crate::domain::address::Address;
 use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
@@ -229,20 +230,36 @@ impl Batch<'_> {
         Ok(outbox::enqueue(self.outbox(), letter, now)?)
     }
 
-    /// For whom a mail of an incident was queued: those a recovery is told to.
+    /// The recipients of mails of an incident, those included that such a mail did not reach.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn addressed(&self, incident: IncidentKey) -> Result<Vec<Address>> {
+        Ok(outbox_told::addressed(self.outbox(), incident)?)
+    }
+
+    /// The recipients whom a mail of an incident has reached, may have reached, or can still reach.
     ///
     /// # Errors
     /// As SQLite's.
     pub fn told(&self, incident: IncidentKey) -> Result<Vec<Address>> {
-        Ok(outbox::told(self.outbox(), incident)?)
+        Ok(outbox_told::told(self.outbox(), incident)?)
     }
 
-    /// For whom a mail of an incident still waits.
+    /// The recipients for whom the first mail of an incident still waits, or was refused.
     ///
     /// # Errors
     /// As SQLite's.
     pub fn untold(&self, incident: IncidentKey) -> Result<Vec<Address>> {
-        Ok(outbox::untold(self.outbox(), incident)?)
+        Ok(outbox_told::untold(self.outbox(), incident)?)
+    }
+
+    /// Keeps an UP from recipients other than these.
+    ///
+    /// # Errors
+    /// As SQLite's.
+    pub fn keep_up_from(&self, letter: &Letter, but: &[Address], now: Timestamp) -> Result<()> {
+        Ok(outbox_told::keep_up_from(self.outbox(), letter, but, now)?)
     }
 
     /// The transaction, for the functions of [`super::outbox`].

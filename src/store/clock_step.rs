@@ -374,8 +374,9 @@ fn move_mails(connection: &Connection, step: &ClockStep) -> Result<()> {
 }
 
 /// Moments of a mail that have passed.
-const MAIL_PAST: [&str; 5] = [
+const MAIL_PAST: [&str; 6] = [
     "queued_at",
+    "first_attempt_at",
     "last_attempt_at",
     "begun_at",
     "released_at",

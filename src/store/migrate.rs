@@ -23,6 +23,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0003_wrong_clock",
         include_str!("../../migrations/0003_wrong_clock.sql"),
     ),
+    (
+        "0004_first_attempt",
+        include_str!("../../migrations/0004_first_attempt.sql"),
+    ),
 ];
 
 /// The format this program writes.

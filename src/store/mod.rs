@@ -21,6 +21,7 @@ pub mod monitors;
 pub mod outbox;
 pub mod outbox_attempt;
 mod outbox_row;
+pub mod outbox_told;
 pub mod reader;
 pub mod recent;
 pub mod report;

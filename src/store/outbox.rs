@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::outbox_row::{
     WAITING, address, complete, count, kind, moment, outgoing_row, to_json, waiting,
 };
+use super::outbox_told::{KEPT_UP, fail_bare_ups};
 use crate::domain::address::Address;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
@@ -57,8 +58,32 @@ pub struct Told {
     pub sent_at: Option<Timestamp>,
 }
 
-/// How the outbox is doing, for the heartbeat, `/metrics` and the unit's status.
+/// A recipient for whom the server refuses us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resting {
+    /// The bare address.
+    pub to: String,
+    /// Since when its oldest mail is tried.
+    pub since: Timestamp,
+    /// When it is tried next.
+    pub until: Timestamp,
+    /// What the server said last.
+    pub why: String,
+}
+
+/// What `email retry` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retried {
+    /// Mails that waited and are due now.
+    pub waiting: usize,
+    /// Mails that had failed and wait again.
+    pub failed: usize,
+    /// Mails that had failed and that nobody needs any more.
+    pub dropped: usize,
+}
+
+/// How the outbox is doing, for the heartbeat, `/metrics` and the unit's status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
     /// Mails that wait.
     pub waiting: u64,
@@ -68,7 +93,14 @@ pub struct Health {
     pub failed: u64,
     /// When the newest of them was given up.
     pub newest_failed_at: Option<Timestamp>,
+    /// Its recipient, and why.
+    pub newest_failed: Option<(String, String)>,
+    /// Recipients for whom the server refuses us; the first of them.
+    pub resting: Vec<Resting>,
 }
+
+/// So many resting recipients are named.
+const RESTING_MAX: u32 = 20;
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -99,38 +131,6 @@ pub fn enqueue(db: &Connection, letter: &Letter, now: Timestamp) -> Result<()> {
         })?;
     }
     Ok(())
-}
-
-/// For whom a DOWN, a reminder or a digest of an outage was queued: those whom its recovery is told.
-///
-/// # Errors
-/// What SQLite answers.
-pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
-    let queued = "kind IN ('down', 'still_down', 'flapping') AND state <> 'dropped'";
-    recipients(db, incident, queued)
-}
-
-/// For whom a DOWN or a reminder of an outage still waits as a mail of its own.
-///
-/// # Errors
-/// What SQLite answers.
-pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
-    let waits = "kind IN ('down', 'still_down') AND state = 'waiting' AND carrier_id IS NULL";
-    recipients(db, incident, waits)
-}
-
-/// Whom those mails of an outage are for of which `which` is true, each mailbox once.
-fn recipients(db: &Connection, incident: IncidentKey, which: &'static str) -> Result<Vec<Address>> {
-    let mut select = db.prepare_cached(&format!(
-        "SELECT recipient FROM outbox
-         WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND {which}
-         GROUP BY mailbox ORDER BY min(id)"
-    ))?;
-    let rows = select.query_map(
-        params![incident.monitor.0, incident.opened_at.as_ms()],
-        |row| address(row, 0),
-    )?;
-    rows.collect()
 }
 
 /// Drops what waits about a monitor that is removed, disabled or paused, and answers what was dropped.
@@ -258,13 +258,16 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
             db.prepare_cached(
                 "UPDATE outbox
                  SET state = :state, done_at = :now, last_attempt_at = :now,
-                     last_error = coalesce(:error, last_error),
+                     first_attempt_at = coalesce(first_attempt_at, :now), last_error = coalesce(:error, last_error),
                      attempts = attempts + (carrier_id IS NULL), begun_at = NULL
                  WHERE (id = :row OR carrier_id = :row) AND state = 'waiting'",
             )?
             .execute(named_params! {
                 ":row": row.0, ":state": state, ":error": error, ":now": now.as_ms(),
             })?;
+            if state == "failed" {
+                fail_bare_ups(db, row, now)?;
+            }
         }
         Settled::Later {
             at,
@@ -275,7 +278,7 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
             db.prepare_cached(
                 "UPDATE outbox
                  SET attempts = attempts + 1, unknown_outcomes = unknown_outcomes + :unknown,
-                     last_attempt_at = :now, next_attempt_at = :at, holds = :holds, last_error = :error,
+                     first_attempt_at = coalesce(first_attempt_at, :now), last_attempt_at = :now, next_attempt_at = :at, holds = :holds, last_error = :error,
                      begun_at = NULL
                  WHERE id = :row AND state = 'waiting'",
             )?
@@ -288,18 +291,18 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
     Ok(())
 }
 
-/// Makes everything that waits due now, and what was given up wait again: `email retry`. Answers how many of each.
+/// Makes everything that waits due now, and what was given up wait again: `email retry`.
 ///
 /// # Errors
 /// What SQLite answers.
-pub fn retry(db: &Connection, now: Timestamp) -> Result<(usize, usize)> {
-    let due = db.execute(
+pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
+    let waiting = db.execute(
         "UPDATE outbox SET next_attempt_at = ?1
          WHERE state = 'waiting' AND carrier_id IS NULL AND next_attempt_at > ?1",
         [now.as_ms()],
     )?;
-    // Whoever knows already that it is over needs no DOWN after it.
-    db.execute(
+    // Who knows already that it is over needs no DOWN after it.
+    let dropped = db.execute(
         "UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
          WHERE state = 'failed' AND kind IN ('down', 'still_down', 'flapping')
                AND EXISTS (SELECT 1 FROM outbox AS up
@@ -313,14 +316,29 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<(usize, usize)> {
          WHERE state = 'failed' AND carrier_id IN (SELECT id FROM outbox WHERE state = 'failed')",
         [],
     )?;
-    let revived = db.execute(
-        "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = 0, unknown_outcomes = 0,
-                next_attempt_at = ?1, holds = NULL, released_at = CASE WHEN held IS NULL THEN NULL ELSE ?1 END,
-                queued_at = ?1
-         WHERE state = 'failed' AND carrier_id IS NULL",
+    db.execute(
+        &format!(
+            "UPDATE outbox SET state = 'waiting', done_at = NULL, next_attempt_at = ?1, queued_at = ?1, last_error = NULL
+             WHERE {KEPT_UP} AND carrier_id IS NULL
+                   AND EXISTS (SELECT 1 FROM outbox AS refused
+                               WHERE refused.monitor_id = outbox.monitor_id AND refused.mailbox = outbox.mailbox
+                                     AND refused.state = 'failed' AND refused.id < outbox.id
+                                     AND refused.kind IN ('down', 'still_down', 'flapping'))"
+        ),
         [now.as_ms()],
     )?;
-    Ok((due, revived))
+    let failed = db.execute(
+        "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = 0, unknown_outcomes = 0,
+                next_attempt_at = ?1, first_attempt_at = NULL, holds = NULL, released_at = CASE WHEN held IS NULL THEN NULL ELSE ?1 END,
+                queued_at = ?1
+         WHERE state = 'failed' AND carrier_id IS NULL AND NOT (kind = 'up' AND attempts = 0)",
+        [now.as_ms()],
+    )?;
+    Ok(Retried {
+        waiting,
+        failed,
+        dropped,
+    })
 }
 
 /// Everything that waits, per recipient.
@@ -344,10 +362,10 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
     ))?;
     let rows = select.query_map([], |row| {
         let waiting = Waiting {
-            follows: row.get(15)?,
+            follows: row.get(16)?,
             ..waiting(row)?
         };
-        Ok((waiting, address(row, 13)?, moment(row, 14)?))
+        Ok((waiting, address(row, 14)?, moment(row, 15)?))
     })?;
     let mut lanes: Vec<Lane> = Vec::new();
     for row in rows {
@@ -402,9 +420,9 @@ pub fn outgoing(db: &Connection, row: RowId) -> Result<Option<Outgoing>> {
 pub fn queue(db: &Connection) -> Result<Vec<Queued>> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {WAITING}, recipient, message_id, notice, last_error, state = 'failed' FROM outbox
-         WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL ORDER BY id"
+         WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL AND NOT {KEPT_UP} ORDER BY id"
     ))?;
-    let rows = select.query_map([], |row| Ok((outgoing_row(row)?, row.get::<_, bool>(17)?)))?;
+    let rows = select.query_map([], |row| Ok((outgoing_row(row)?, row.get::<_, bool>(18)?)))?;
     let rows: Vec<_> = rows.collect::<Result<_>>()?;
     rows.into_iter()
         .map(|(mail, failed)| {
@@ -421,12 +439,13 @@ pub fn queue(db: &Connection) -> Result<Vec<Queued>> {
 /// # Errors
 /// What SQLite answers.
 pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
+    // An UP that is kept beside its refused DOWN is none that anybody gets.
     let mut select = db.prepare_cached(
         "SELECT row.kind, row.recipient, coalesce(carrier.message_id, row.message_id), row.queued_at,
                 CASE row.state WHEN 'sent' THEN row.done_at END
          FROM outbox AS row LEFT JOIN outbox AS carrier ON carrier.id = row.carrier_id
          WHERE row.monitor_id = ?1 AND row.incident_opened_at = ?2 AND row.state <> 'dropped'
-               AND row.kind <> 'was_down'
+               AND row.kind <> 'was_down' AND NOT (row.kind = 'up' AND row.state = 'failed' AND row.attempts = 0)
          ORDER BY row.id",
     )?;
     let rows = select.query_map(
@@ -475,6 +494,7 @@ pub fn told_since(db: &Connection, since: Timestamp) -> Result<Vec<ToldOf>> {
          FROM outbox AS row LEFT JOIN outbox AS carrier ON carrier.id = row.carrier_id
          WHERE row.monitor_id IS NOT NULL AND row.queued_at >= ?1 AND row.state <> 'dropped'
                AND row.kind NOT IN ('was_down', 'digest')
+               AND NOT (row.kind = 'up' AND row.state = 'failed' AND row.attempts = 0)
          ORDER BY row.id",
     )?;
     let rows = select.query_map([since.as_ms()], |row| {
@@ -497,20 +517,49 @@ pub fn told_since(db: &Connection, since: Timestamp) -> Result<Vec<ToldOf>> {
 /// # Errors
 /// What SQLite answers.
 pub fn health(db: &Connection) -> Result<Health> {
-    db.prepare_cached(
-        "SELECT count(*) FILTER (WHERE state = 'waiting'),
-                min(coalesce(released_at, queued_at))
-                    FILTER (WHERE state = 'waiting' AND (held IS NULL OR released_at IS NOT NULL)),
-                count(*) FILTER (WHERE state = 'failed'),
-                max(done_at) FILTER (WHERE state = 'failed')
-         FROM outbox WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL",
-    )?
-    .query_row([], |row| {
-        Ok(Health {
-            waiting: count(row, 0)?,
-            oldest_queued_at: moment(row, 1)?,
-            failed: count(row, 2)?,
-            newest_failed_at: moment(row, 3)?,
-        })
-    })
+    let mut health = db
+        .prepare_cached(&format!(
+            "SELECT count(*) FILTER (WHERE state = 'waiting'),
+                    min(coalesce(released_at, queued_at))
+                        FILTER (WHERE state = 'waiting' AND (held IS NULL OR released_at IS NOT NULL)),
+                    count(*) FILTER (WHERE state = 'failed'),
+                    max(done_at) FILTER (WHERE state = 'failed')
+             FROM outbox WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL AND NOT {KEPT_UP}",
+        ))?
+        .query_row([], |row| {
+            Ok(Health {
+                waiting: count(row, 0)?,
+                oldest_queued_at: moment(row, 1)?,
+                failed: count(row, 2)?,
+                newest_failed_at: moment(row, 3)?,
+                ..Health::default()
+            })
+        })?;
+    if health.failed > 0 {
+        health.newest_failed = db
+            .prepare_cached(
+                "SELECT mailbox, coalesce(last_error, '') FROM outbox
+                 WHERE state = 'failed' AND carrier_id IS NULL ORDER BY done_at DESC, id LIMIT 1",
+            )?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+    }
+    if health.waiting > 0 {
+        let mut select = db.prepare_cached(
+            "SELECT mailbox, min(coalesce(first_attempt_at, queued_at)), max(next_attempt_at),
+                    max(last_attempt_at), last_error
+             FROM outbox WHERE state = 'waiting' AND carrier_id IS NULL AND holds = 'refused'
+             GROUP BY mailbox ORDER BY mailbox LIMIT ?1",
+        )?;
+        let rows = select.query_map([RESTING_MAX], |row| {
+            Ok(Resting {
+                to: row.get(0)?,
+                since: Timestamp::from_ms(row.get(1)?),
+                until: Timestamp::from_ms(row.get(2)?),
+                why: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+            })
+        })?;
+        health.resting = rows.collect::<Result<_>>()?;
+    }
+    Ok(health)
 }

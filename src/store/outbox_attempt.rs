@@ -40,7 +40,7 @@ pub fn recover(db: &Connection, now: Timestamp) -> Result<Vec<(Waiting, Address,
         "SELECT {WAITING}, recipient FROM outbox WHERE state = 'waiting' AND begun_at IS NOT NULL ORDER BY id"
     ))?;
     let begun: Vec<(Waiting, Address)> = select
-        .query_map([], |row| Ok((waiting(row)?, address(row, 13)?)))?
+        .query_map([], |row| Ok((waiting(row)?, address(row, 14)?)))?
         .collect::<Result<_>>()?;
     let ended = Outcome::Unknown("sitewatch ended while it was on its way".to_owned());
     let mut recovered = Vec::new();
@@ -78,6 +78,38 @@ pub fn note_past_queue(
             .query_row((&letter.message_id, to.mailbox()), |row| row.get(0))?;
         settle(db, RowId(row), &settled, now)?;
     }
+    Ok(())
+}
+
+/// A process that was still refused this recently does not ask at once when it is started again: servers lock out who
+/// asks too often.
+const STARTS_APART_MS: i64 = 60_000;
+
+/// At the start of a process: what was put off is due at once; where the server refused us, a minute after that.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn due_at_start(db: &Connection, now: Timestamp) -> Result<()> {
+    db.execute(
+        "UPDATE outbox
+         SET next_attempt_at = CASE holds WHEN 'refused'
+                 THEN min(next_attempt_at, max(?1, coalesce(last_attempt_at, ?1) + ?2)) ELSE ?1 END
+         WHERE state = 'waiting' AND carrier_id IS NULL AND attempts > 0 AND next_attempt_at > ?1",
+        [now.as_ms(), STARTS_APART_MS],
+    )?;
+    Ok(())
+}
+
+/// Another configuration is in force: where the server refused us it is asked again.
+///
+/// # Errors
+/// What SQLite answers.
+pub fn end_rests(db: &Connection, now: Timestamp) -> Result<()> {
+    db.execute(
+        "UPDATE outbox SET next_attempt_at = ?1
+         WHERE state = 'waiting' AND carrier_id IS NULL AND holds = 'refused' AND next_attempt_at > ?1",
+        [now.as_ms()],
+    )?;
     Ok(())
 }
 

@@ -21,7 +21,7 @@ const THREADS_MAX: usize = 20;
 /// The columns that [`waiting`] reads, in its order.
 pub(super) const WAITING: &str =
     "id, kind, monitor_id, incident_opened_at, queued_at, attempts, unknown_outcomes,
-                       last_attempt_at, next_attempt_at, holds, mailbox, held, released_at";
+                       last_attempt_at, next_attempt_at, holds, mailbox, held, released_at, first_attempt_at";
 
 pub(super) fn waiting(row: &Row) -> Result<Waiting> {
     let monitor: Option<i64> = row.get(2)?;
@@ -35,6 +35,7 @@ pub(super) fn waiting(row: &Row) -> Result<Waiting> {
         count => Tries::Failed {
             count,
             unknown: row.get(6)?,
+            first_at: moment(row, 13)?.unwrap_or(queued_at),
             last_at: moment(row, 7)?.unwrap_or(queued_at),
             next_at: moment(row, 8)?.unwrap_or(queued_at),
             holds: holds
@@ -66,21 +67,21 @@ pub(super) fn waiting(row: &Row) -> Result<Waiting> {
 
 pub(super) fn outgoing_row(row: &Row) -> Result<Outgoing> {
     let waiting = waiting(row)?;
-    let notice: Option<String> = row.get(15)?;
+    let notice: Option<String> = row.get(16)?;
     Ok(Outgoing {
-        to: address(row, 13)?,
+        to: address(row, 14)?,
         everybody: Vec::new(),
-        message_id: row.get(14)?,
+        message_id: row.get(15)?,
         thread_roots: Vec::new(),
         parcel: Parcel {
             kind: waiting.kind,
             notices: notice
-                .map(|json| from_json(&json, 15))
+                .map(|json| from_json(&json, 16))
                 .transpose()?
                 .into_iter()
                 .collect(),
         },
-        last_error: row.get(16)?,
+        last_error: row.get(17)?,
         row: waiting,
     })
 }
@@ -154,7 +155,7 @@ pub(super) fn moment(row: &Row, index: usize) -> Result<Option<Timestamp>> {
 }
 
 pub(super) fn address(row: &Row, index: usize) -> Result<Address> {
-    Address::parse(&row.get::<_, String>(index)?).map_err(|error| damaged(index, error))
+    Address::restored(&row.get::<_, String>(index)?).map_err(|error| damaged(index, error))
 }
 
 pub(super) fn kind(row: &Row, index: usize) -> Result<MailKind> {

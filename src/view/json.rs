@@ -201,7 +201,10 @@ pub fn queued_mail(row: &QueueRow) -> QueueObject<'_> {
         attempts: row.attempts,
         next_attempt_at: row.next_attempt_at.map(Utc),
         last_error: row.last_error.as_deref(),
-        held: row.held,
+        held: row.held.map(|held| HeldObject {
+            by: held.by,
+            until: held.until.map(Utc),
+        }),
         state: if row.failed { "failed" } else { "waiting" },
     }
 }
@@ -397,8 +400,14 @@ pub struct QueueObject<'a> {
     attempts: u32,
     next_attempt_at: Option<Utc>,
     last_error: Option<&'a str>,
-    held: Option<&'static str>,
+    held: Option<HeldObject>,
     state: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct HeldObject {
+    by: &'static str,
+    until: Option<Utc>,
 }
 
 /// A moment as text.

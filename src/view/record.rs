@@ -135,10 +135,19 @@ pub struct QueueRow {
     pub next_attempt_at: Option<Timestamp>,
     /// What the server said last, one safe line.
     pub last_error: Option<String>,
-    /// Why it is held back, while it is: `maintenance` or `mute`.
-    pub held: Option<&'static str>,
+    /// What holds it back, while something does.
+    pub held: Option<QueueHold>,
     /// Refused for good: kept until `email retry`.
     pub failed: bool,
+}
+
+/// What holds a mail of the queue back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueHold {
+    /// `window`, `mute`, `transport` or `recipient`.
+    pub by: &'static str,
+    /// Until when, where that is known.
+    pub until: Option<Timestamp>,
 }
 
 /// A percentage of two times: cut to 3 decimals, never rounded up, so that 100 means all of it.

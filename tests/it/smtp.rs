@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+mod answers;
+mod fuzz;
 mod outbox;
 mod server;
+mod sharing;
+mod starttls;
 mod steps;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::row::{Holds, Waiting};
+use super::row::{Holds, Tries, Waiting};
 use crate::domain::timestamp::Timestamp;
 
 /// A mail that could not leave for this long is given up (RFC 5321 section 4.5.4.1: at least 4 to 5 days).
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(5 * 86_400);
 /// The first delay after a temporary refusal; each next is twice as long.
-pub const BACKOFF_FIRST: Duration = Duration::from_secs(30);
+pub const BACKOFF_FIRST: Duration = Duration::from_secs(5);
 /// No delay is longer than this (RFC 5321 section 4.5.4.1: half an hour), jitter apart.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30 * 60);
 /// A refusal that only a person can mend rests the whole transport for this long.
@@ -28,8 +28,10 @@ pub enum Outcome {
         /// One line for a person.
         error: String,
     },
-    /// A 5xx answer to RCPT or DATA: this recipient will not get this mail.
+    /// A 5xx answer to RCPT, to DATA or its end about the recipient or the message: this recipient will not get it.
     Permanent(String),
+    /// A 5xx answer there about us: nothing reaches this recipient until somebody mends it.
+    Rest(String),
     /// A 5xx answer anywhere else, or TLS that cannot be had: nothing will leave until somebody mends it.
     Pause(String),
     /// The connection ended after the end of DATA without an answer.
@@ -64,7 +66,11 @@ pub enum Settled {
 pub fn settle(row: &Waiting, outcome: &Outcome, seed: u64, now: Timestamp) -> Settled {
     let attempts = row.attempts().saturating_add(1);
     let next_at = now.plus(backoff(attempts, seed));
-    let too_old = now.since(row.waits_since()) >= GIVE_UP_AFTER;
+    let first_at = match row.tries {
+        Tries::None => now,
+        Tries::Failed { first_at, .. } => first_at,
+    };
+    let too_old = now.since(first_at) >= GIVE_UP_AFTER;
     match outcome {
         Outcome::Accepted(_) => Settled::Sent,
         Outcome::Permanent(error) => Settled::Failed {
@@ -88,7 +94,13 @@ pub fn settle(row: &Waiting, outcome: &Outcome, seed: u64, now: Timestamp) -> Se
             unknown: true,
             error: error.clone(),
         },
-        // The mail is not at fault, however old it is: it waits until the transport is mended.
+        // The mail is not at fault, however old it is: it waits until that is mended.
+        Outcome::Rest(error) => Settled::Later {
+            at: now.plus(PAUSE),
+            holds: Holds::Refused,
+            unknown: false,
+            error: error.clone(),
+        },
         Outcome::Pause(error) => Settled::Later {
             at: now.plus(PAUSE),
             holds: Holds::Transport,
@@ -116,7 +128,7 @@ pub fn backoff(attempts: u32, seed: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::{RowId, Tries};
+    use super::super::row::RowId;
     use super::*;
     use crate::domain::notice::MailKind;
 
@@ -138,6 +150,7 @@ mod tests {
         Tries::Failed {
             count,
             unknown,
+            first_at: Timestamp::from_ms(0),
             last_at: Timestamp::from_ms(0),
             next_at: Timestamp::from_ms(0),
             holds: Holds::Recipient,
@@ -147,7 +160,7 @@ mod tests {
     #[test]
     fn delays_grow_to_half_an_hour_with_jitter() {
         let mut before = Duration::ZERO;
-        for attempts in 1..=7 {
+        for attempts in 1..=9 {
             let delay = backoff(attempts, 42);
             assert!(delay > before, "{attempts}: {delay:?} after {before:?}");
             before = delay;
@@ -187,6 +200,21 @@ mod tests {
             settle(&row(tried(300, 0)), &temporary, 1, late),
             Settled::Failed {
                 error: "given up after 5 days: 451 later".into()
+            }
+        );
+        // Held back for days before its first try, it has its five days from there.
+        assert!(matches!(
+            settle(&row(Tries::None), &temporary, 1, late),
+            Settled::Later { .. }
+        ));
+        let rest = Outcome::Rest("554 5.7.1 no".into());
+        assert_eq!(
+            settle(&row(tried(300, 0)), &rest, 1, late),
+            Settled::Later {
+                at: late.plus(PAUSE),
+                holds: Holds::Refused,
+                unknown: false,
+                error: "554 5.7.1 no".into()
             }
         );
         let pause = Outcome::Pause("535 no".into());

@@ -5,5 +5,7 @@ mod held;
 pub mod message_id;
 pub mod pause;
 pub mod plan;
+pub mod refusal;
 pub mod rehearsal;
+pub mod rest;
 pub mod row;

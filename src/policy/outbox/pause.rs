@@ -38,12 +38,14 @@ impl Pause {
             // The server spoke of the mail or of its recipient: the way there is open.
             Outcome::Accepted(_)
             | Outcome::Permanent(_)
+            | Outcome::Rest(_)
             | Outcome::Unknown(_)
             | Outcome::Temporary {
-                holds: Holds::Mail, ..
+                holds: Holds::Mail | Holds::Recipient | Holds::Refused,
+                ..
             } => None,
             Outcome::Temporary {
-                holds: Holds::Recipient | Holds::Transport,
+                holds: Holds::Transport,
                 ..
             } => before.cloned(),
         }
@@ -85,7 +87,7 @@ mod tests {
         let second = Pause::after(Some(&first), &refused, at(900)).unwrap();
         assert_eq!((second.since, second.until), (at(0), at(1800)));
         let network = Outcome::Temporary {
-            holds: Holds::Recipient,
+            holds: Holds::Transport,
             error: "connection refused".into(),
         };
         let still = Pause::after(Some(&second), &network, at(1800)).unwrap();

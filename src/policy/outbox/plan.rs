@@ -14,7 +14,7 @@ use crate::policy::memory::Hold;
 
 /// While a recipient is backed off, a new mail may try at once when the last try is this long ago:
 /// an alert does not wait half an hour for a server that is back since long.
-const FRESH_TRY: Duration = Duration::from_secs(60);
+pub(super) const FRESH_TRY: Duration = Duration::from_secs(60);
 
 /// One thing to do with rows of a lane; done in order, and stopped at the first that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +182,11 @@ fn group_ready_at(
 fn backed_off_until(rows: &[&Waiting], now: Timestamp) -> Option<Timestamp> {
     let mut until: Option<Timestamp> = None;
     let mut last = Timestamp::MIN;
+    // A refusal of us does not go away by news.
+    let rests_until = rows
+        .iter()
+        .filter_map(|row| later(row.rests_until()?, now))
+        .max();
     for row in rows {
         if let Tries::Failed {
             holds: Holds::Recipient,
@@ -203,6 +208,7 @@ fn backed_off_until(rows: &[&Waiting], now: Timestamp) -> Option<Timestamp> {
                 until
             }
         })
+        .max(rests_until)
         .filter(|until| *until > now)
 }
 
@@ -313,7 +319,8 @@ mod tests {
     }
 
     /// One row a word: `7:down/a@0` is row 7, a DOWN of monitor a, queued at second 0; `!450` tried, put off for
-    /// the recipient until 450, last tried half-way; `~450` the message put off; `?450` the outcome unknown.
+    /// the recipient until 450, last tried half-way; `~450` the message put off; `?450` the outcome unknown;
+    /// `#450` the recipient rests until then.
     /// A `still_down+` is the first that its recipient hears.
     fn lane(words: &str) -> Lane {
         let waiting = words
@@ -326,7 +333,7 @@ mod tests {
                     None => (false, kind),
                 };
                 let (monitor, rest) = rest.split_once('@').unwrap();
-                let tried = rest.find(['!', '~', '?']);
+                let tried = rest.find(['!', '~', '?', '#']);
                 let (queued, tries) = match tried {
                     None => (rest, Tries::None),
                     Some(cut) => {
@@ -336,12 +343,13 @@ mod tests {
                         let tries = Tries::Failed {
                             count: 1,
                             unknown: u32::from(mark == "?"),
+                            first_at: at(queued_at),
                             last_at: at((queued_at + until) / 2),
                             next_at: at(until),
-                            holds: if mark == "~" {
-                                Holds::Mail
-                            } else {
-                                Holds::Recipient
+                            holds: match mark {
+                                "~" => Holds::Mail,
+                                "#" => Holds::Refused,
+                                _ => Holds::Recipient,
                             },
                         };
                         (&rest[..cut], tries)
@@ -590,6 +598,14 @@ mod tests {
         ]
         .into();
         assert_eq!(planned(&digest, &both), "hold 1 mute");
+    }
+
+    #[test]
+    fn a_recipient_that_rests_waits_for_all_of_it_whatever_is_new() {
+        check("1:down/a@0#900", 100, "wake 900");
+        check("1:down/a@0#900 2:down/b@100", 800, "wake 900");
+        check("1:down/a@0#900 2:up/a@100", 899, "wake 900");
+        check("1:down/a@0#900 2:up/a@100", 900, "merge 1+2");
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub enum Tries {
         count: u32,
         /// How many of them ended after the end of DATA without an answer: it may have arrived.
         unknown: u32,
+        /// When first: what is given up is given up some days after it.
+        first_at: Timestamp,
         /// When last.
         last_at: Timestamp,
         /// When the next is due.
@@ -68,6 +70,8 @@ pub enum Tries {
 pub enum Holds {
     /// The server or the recipient said later: everything to this recipient waits.
     Recipient,
+    /// The server refused us when it was told of the recipient: everything to this recipient rests until that is mended.
+    Refused,
     /// This message was put off: only it, and what comes after it about the same monitor, waits.
     Mail,
     /// No mail can leave at all: nothing waits for the time of this row, everything for the transport.
@@ -79,6 +83,7 @@ impl Holds {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Recipient => "recipient",
+            Self::Refused => "refused",
             Self::Mail => "mail",
             Self::Transport => "transport",
         }
@@ -88,6 +93,7 @@ impl Holds {
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "recipient" => Some(Self::Recipient),
+            "refused" => Some(Self::Refused),
             "mail" => Some(Self::Mail),
             "transport" => Some(Self::Transport),
             _ => None,
@@ -131,6 +137,26 @@ impl Waiting {
                 ..
             })
         )
+    }
+
+    /// Until when it rests because the server refused us for this recipient.
+    pub const fn rests_until(&self) -> Option<Timestamp> {
+        match self.tries {
+            Tries::Failed {
+                holds: Holds::Refused,
+                next_at,
+                ..
+            } => Some(next_at),
+            Tries::None | Tries::Failed { .. } => None,
+        }
+    }
+
+    /// Whether the server put off it, or its recipient, when it was tried last.
+    pub const fn was_put_off(&self) -> bool {
+        match self.tries {
+            Tries::Failed { holds, .. } => !matches!(holds, Holds::Transport),
+            Tries::None => false,
+        }
     }
 
     /// How often it was tried.

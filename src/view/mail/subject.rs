@@ -4,7 +4,6 @@ use crate::domain::check::FailureKind;
 use crate::domain::incident::Beginnings;
 use crate::domain::monitor::MonitorName;
 use crate::domain::notice::{News, Notice, Parcel};
-use crate::domain::span::Human;
 use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
 
@@ -18,7 +17,7 @@ pub fn of(parcel: &Parcel, host: &str, now: Timestamp, beginnings: &Beginnings) 
     if let [down, up] = parcel.notices.as_slice()
         && let Some(lasted) = was_down(down, up, beginnings)
     {
-        return about(&format!("WAS DOWN {}", Human(lasted)), down, host);
+        return about(&format!("WAS DOWN {}", words::span(lasted)), down, host);
     }
     match parcel.notices.as_slice() {
         [one] => single(one, host, now, beginnings),
@@ -51,7 +50,10 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
             format!("DOWN {}", words::cause_word(&cause.failure, cause.status))
         }
         News::StillDown { incident, .. } => {
-            format!("STILL DOWN {}", Human(now.since(beginnings.of(*incident))))
+            format!(
+                "STILL DOWN {}",
+                words::span(now.since(beginnings.of(*incident)))
+            )
         }
         News::Up {
             incident,
@@ -60,7 +62,7 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
             ..
         } => {
             let began = flapping_since.unwrap_or_else(|| beginnings.of(*incident));
-            format!("UP after {}", Human(closed_at.since(began)))
+            format!("UP after {}", words::span(closed_at.since(began)))
         }
         News::Degraded { reason, .. } => format!("DEGRADED {reason}"),
         News::CertificateExpiring { .. } => {
@@ -68,10 +70,14 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
         }
         News::Flapping { .. } => "FLAPPING".to_owned(),
         News::RedirectChanged { .. } => "REDIRECT CHANGED".to_owned(),
-        News::Blind { from, to, .. } => format!("BLIND {}", Human(to.since(*from))),
+        News::Blind { from, to, .. } => format!("BLIND {}", words::span(to.since(*from))),
         News::Trouble { what, .. } => format!("TROUBLE {}", text::line(what, 30)),
         News::Back { what, after, .. } => {
-            format!("BACK {} after {}", text::line(what, 30), Human(*after))
+            format!(
+                "BACK {} after {}",
+                text::line(what, 30),
+                words::span(*after)
+            )
         }
         News::Report { from, to } => format!("REPORT {}", period(*from, *to)),
         News::Test => "TEST".to_owned(),

@@ -39,6 +39,10 @@ pub(super) fn date(at: Timestamp, ctx: &Context) -> String {
 
 /// A length of time in words.
 pub(super) fn span(duration: Duration) -> String {
+    // As the timings of checks are spelt in the same mail.
+    if duration.as_secs() == 0 && duration.as_millis() > 0 {
+        return format!("{} ms", duration.as_millis());
+    }
     Human(duration).to_string()
 }
 

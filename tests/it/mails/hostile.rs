@@ -207,7 +207,7 @@ fn check_mail(parcel: &Parcel, words: &[String]) -> Result<(), TestCaseError> {
         from: address("Sitewatch <alerts@example.com>"),
         reply_to: None,
     };
-    let bytes = message::bytes(&sender, &mail, &ops).unwrap();
+    let bytes = message::bytes(&sender, &mail, &ops, false).unwrap();
     prop_assert!(bytes.is_ascii());
     let parsed = mail_parser::MessageParser::default().parse(&bytes).unwrap();
     for header in parsed.headers() {

@@ -15,24 +15,24 @@ use sitewatch::domain::settings::SmtpTls;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::Mailer;
 use sitewatch::policy::outbox::delivery::{Outcome, Settled};
-use sitewatch::policy::outbox::row::Holds;
+use sitewatch::policy::outbox::row::{Holds, Tries};
 use sitewatch::store::writer::Store;
 use sitewatch::store::{outbox, outbox_attempt};
 
 use super::server::{Act, At, Script, Server};
 use super::steps::{PATIENT, address, settings};
 
-struct Post {
+pub struct Post {
     _directory: tempfile::TempDir,
-    store: Store,
+    pub store: Store,
     config: Config,
-    server: Server,
+    pub server: Server,
     mailer: Mailer,
     begun: Timestamp,
 }
 
 impl Post {
-    async fn new(faults: Vec<(At, Option<&'static str>, usize, Act)>) -> Self {
+    pub async fn new(faults: Vec<(At, Option<&'static str>, usize, Act)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("monitors.toml");
         let text = "[daemon]\ndatabase = \"test.db\"\n\
@@ -61,7 +61,7 @@ impl Post {
         }
     }
 
-    fn queue(&mut self, letters: &[Letter]) {
+    pub fn queue(&mut self, letters: &[Letter]) {
         let batch = self.store.batch().unwrap();
         for letter in letters {
             outbox::enqueue(batch.outbox(), letter, self.begun).unwrap();
@@ -69,13 +69,13 @@ impl Post {
         batch.commit().unwrap();
     }
 
-    async fn send(&mut self) -> Emptied {
+    pub async fn send(&mut self) -> Emptied {
         empty(&mut self.store, &self.config, &self.mailer, "mon1")
             .await
             .unwrap()
     }
 
-    fn states(&self) -> Vec<String> {
+    pub fn states(&self) -> Vec<String> {
         let mut select = self
             .store
             .outbox()
@@ -85,7 +85,7 @@ impl Post {
         rows.map(Result::unwrap).collect()
     }
 
-    fn came(&self) -> Vec<String> {
+    pub fn came(&self) -> Vec<String> {
         let shown = |name: &str, message: &super::server::Message| {
             message.field(name).unwrap_or("-").to_owned()
         };
@@ -128,7 +128,7 @@ fn cause() -> Cause {
     }
 }
 
-fn letter(post: &Post, monitor: i64, up: bool, to: &[&str]) -> Letter {
+pub fn letter(post: &Post, monitor: i64, up: bool, to: &[&str]) -> Letter {
     let opened_at = post.begun.minus(Duration::from_secs(120));
     let incident = IncidentKey {
         monitor: MonitorId(monitor),
@@ -461,4 +461,34 @@ async fn a_pause_is_remembered_until_the_server_speaks_of_mails_again() {
     assert!(second.tried_at >= first.tried_at && second.rests(second.tried_at));
     assert_eq!(post.send().await.sent, 1);
     assert_eq!(outbox_attempt::pause(post.store.outbox()).unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_was_put_off_is_due_at_a_start() {
+    let mut post = Post::new(Vec::new()).await;
+    post.queue(&[letter(&post, 1, false, &[OPS, BOSS])]);
+    let lanes = outbox::lanes(post.store.outbox()).unwrap();
+    let batch = post.store.batch().unwrap();
+    for (lane, holds) in lanes.iter().zip([Holds::Recipient, Holds::Refused]) {
+        let later = Settled::Later {
+            at: post.begun.plus(Duration::from_secs(900)),
+            holds,
+            unknown: false,
+            error: "later".into(),
+        };
+        outbox::settle(batch.outbox(), lane.waiting[0].id, &later, post.begun).unwrap();
+    }
+    let start = post.begun.plus(Duration::from_secs(10));
+    outbox_attempt::due_at_start(batch.outbox(), start).unwrap();
+    batch.commit().unwrap();
+    let due: Vec<u64> = outbox::lanes(post.store.outbox())
+        .unwrap()
+        .iter()
+        .map(|lane| match lane.waiting[0].tries {
+            Tries::Failed { next_at, .. } => next_at.since(post.begun).as_secs(),
+            Tries::None => 0,
+        })
+        .collect();
+    // Where the server refused us it is asked at most once a minute, however often the daemon starts.
+    assert_eq!(due, [10, 60]);
 }

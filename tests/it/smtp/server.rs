@@ -1,7 +1,9 @@
 //! A mail server that does what its script says.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -14,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 pub enum At {
     Greeting,
     Ehlo,
+    Helo,
+    Rset,
     StartTls,
     Auth,
     Mail,
@@ -31,6 +35,12 @@ pub enum Act {
     Hang,
     /// The connection closed without an answer.
     Cut,
+    /// These bytes instead of the usual answer, as they are.
+    Raw(&'static [u8]),
+    /// These bytes, then those again and again until the client has enough.
+    Flood(&'static [u8], &'static [u8]),
+    /// This byte again and again, one each 20 ms.
+    Drip(u8),
 }
 
 /// How the server speaks, and what goes wrong.
@@ -39,6 +49,8 @@ pub struct Script {
     pub tls: Option<Arc<ServerConfig>>,
     pub implicit: bool,
     pub auth: bool,
+    /// Further lines of EHLO.
+    pub features: &'static [&'static str],
     /// What happens where, to which recipient (all where there is none), on how many of the first occasions.
     pub faults: Vec<(At, Option<&'static str>, usize, Act)>,
 }
@@ -62,6 +74,8 @@ impl Message {
 pub struct Server {
     pub address: SocketAddr,
     came: Arc<Mutex<Vec<Message>>>,
+    heard: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -78,15 +92,21 @@ impl Server {
         let came: Arc<Mutex<Vec<Message>>> = Arc::default();
         let faults = Arc::new(Mutex::new(script.faults.clone()));
         let kept = Arc::clone(&came);
+        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let (hears, counts) = (Arc::clone(&heard), Arc::clone(&connections));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counts.fetch_add(1, Relaxed);
                 let (script, kept) = (script.clone(), Arc::clone(&kept));
+                let heard = Arc::clone(&hears);
                 let faults = Arc::clone(&faults);
                 tokio::spawn(async move {
                     let talk = Talk {
                         script,
                         kept,
                         faults,
+                        heard,
                     };
                     talk.begin(stream).await;
                 });
@@ -95,8 +115,20 @@ impl Server {
         Self {
             address,
             came,
+            heard,
+            connections,
             task,
         }
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
+    }
+
+    /// Every command, in order.
+    pub fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
     }
 
     pub fn came(&self) -> Vec<Message> {
@@ -110,6 +142,7 @@ struct Talk {
     script: Script,
     kept: Arc<Mutex<Vec<Message>>>,
     faults: Arc<Mutex<Faults>>,
+    heard: Arc<Mutex<Vec<String>>>,
 }
 
 /// Whether a conversation goes on.
@@ -165,6 +198,7 @@ impl Talk {
                 return None;
             }
             let line = line.trim_end();
+            self.heard.lock().unwrap().push(line.to_owned());
             let verb = line.split([' ', ':']).next().unwrap_or("").to_uppercase();
             let next = match verb.as_str() {
                 "EHLO" => {
@@ -175,10 +209,19 @@ impl Talk {
                     if self.script.auth {
                         features.push("250-AUTH PLAIN LOGIN");
                     }
+                    let more: Vec<String> = self
+                        .script
+                        .features
+                        .iter()
+                        .map(|feature| format!("250-{feature}"))
+                        .collect();
+                    features.extend(more.iter().map(String::as_str));
                     features.push("250 8BITMIME");
                     self.answer(&mut stream, At::Ehlo, "", &features.join("\r\n"))
                         .await
                 }
+                "HELO" => self.answer(&mut stream, At::Helo, "", "250 mx.test").await,
+                "RSET" => self.answer(&mut stream, At::Rset, "", "250 ok").await,
                 "STARTTLS" => match self.answer(&mut stream, At::StartTls, "", "220 go").await {
                     Next::On => Next::Tls,
                     other => other,
@@ -268,6 +311,23 @@ impl Talk {
             Some(Act::Say(line)) => line,
             Some(Act::Hang) => std::future::pending().await,
             Some(Act::Cut) => return Next::Over,
+            Some(Act::Raw(bytes)) => {
+                let wrote = stream.write_all(bytes).await.is_ok() && stream.flush().await.is_ok();
+                return if wrote { Next::On } else { Next::Over };
+            }
+            Some(Act::Flood(first, again)) => {
+                let mut wrote = stream.write_all(first).await;
+                while wrote.is_ok() {
+                    wrote = stream.write_all(again).await;
+                }
+                return Next::Over;
+            }
+            Some(Act::Drip(byte)) => {
+                while stream.write_all(&[byte]).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                return Next::Over;
+            }
         };
         let said = stream.write_all(format!("{line}\r\n").as_bytes()).await;
         match (said, line.as_bytes()[0]) {

@@ -58,27 +58,28 @@ pub fn mail() -> Mail {
     }
 }
 
-fn word(outcome: &Outcome) -> &'static str {
+pub fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Accepted(_) => "accepted",
         Outcome::Temporary {
-            holds: Holds::Recipient,
+            holds: Holds::Recipient | Holds::Refused,
             ..
-        } => "later, all of it",
+        } => "later, this recipient",
         Outcome::Temporary {
             holds: Holds::Mail, ..
         } => "later, this one",
         Outcome::Temporary {
             holds: Holds::Transport,
             ..
-        } => "later, whatever it is",
+        } => "later, all of it",
         Outcome::Permanent(_) => "permanent",
+        Outcome::Rest(_) => "rest",
         Outcome::Pause(_) => "pause",
         Outcome::Unknown(_) => "unknown",
     }
 }
 
-async fn send(
+pub async fn send(
     script: Script,
     tls: SmtpTls,
     timeout: Duration,
@@ -96,6 +97,30 @@ async fn send(
     (outcome, server.came().len())
 }
 
+/// A send to whatever listens at a port.
+pub async fn to_port(port: u16, tls: SmtpTls, timeout: Duration) -> Outcome {
+    let server = SmtpServer {
+        host: "localhost".into(),
+        port,
+        tls,
+        ca_pem: None,
+        login: None,
+        masks: Masks::default(),
+    };
+    let settings = EmailSettings {
+        transport: MailTransport::Smtp(server),
+        from: address("alerts@example.com"),
+        to: Vec::new(),
+        reply_to: None,
+        timeout,
+        body_excerpt: true,
+    };
+    let mailer = Mailer::new(&settings).unwrap();
+    mailer
+        .send(&mail(), &address("ops@example.com"), ready(Ok(())))
+        .await
+}
+
 async fn plain(at: At, act: Act) -> (Outcome, usize) {
     let script = Script {
         faults: vec![(at, None, 9, act)],
@@ -110,20 +135,42 @@ async fn each_refusal_is_known_by_its_step() {
     for (at, said, want) in [
         (Greeting, "554 no service", "pause"),
         (Greeting, "421 too busy", "later, all of it"),
+        (Greeting, "250 hello", "later, all of it"),
         (Ehlo, "550 go away", "pause"),
         (Ehlo, "421 later", "later, all of it"),
+        (Ehlo, "451 later", "later, all of it"),
         (Mail, "550 not from you", "pause"),
         (Mail, "530 5.7.0 authenticate first", "pause"),
+        (Mail, "550 5.1.1 even so", "pause"),
         (Mail, "451 later", "later, all of it"),
+        (Mail, "421 later", "later, all of it"),
         (Rcpt, "550 5.1.1 no such user", "permanent"),
-        (Rcpt, "530 5.7.0 authenticate first", "pause"),
-        (Rcpt, "450 4.2.0 greylisted", "later, all of it"),
-        (Rcpt, "421 later", "later, all of it"),
-        (Data, "554 no valid recipients", "permanent"),
+        (Rcpt, "550", "permanent"),
+        (Rcpt, "553 no such user", "permanent"),
+        (Rcpt, "550 5.2.1 disabled", "permanent"),
+        (Rcpt, "554 5.4.1 unknown here", "permanent"),
+        (Rcpt, "550-5.1.1 no\r\n550 5.1.1 such user", "permanent"),
+        (Rcpt, "550 5.7.1 sender rejected", "rest"),
+        (Rcpt, "550 5.4.5 daily limit", "rest"),
+        (Rcpt, "550 5.1.8 bad sender", "rest"),
+        (Rcpt, "554 5.7.1 relay access denied", "rest"),
+        (Rcpt, "504 5.5.2 helo rejected", "rest"),
+        (Rcpt, "530 5.7.0 authenticate first", "rest"),
+        (Rcpt, "554 no", "rest"),
+        (Rcpt, "535 no", "rest"),
+        (Rcpt, "450 4.2.0 greylisted", "later, this recipient"),
+        (Rcpt, "421 later", "later, this recipient"),
+        (Data, "554 5.1.1 no valid recipients", "permanent"),
+        (Data, "554 no valid recipients", "rest"),
         (Data, "451 later", "later, this one"),
-        (End, "554 5.7.1 looks like spam", "permanent"),
+        (End, "554 5.7.1 looks like spam", "rest"),
+        (End, "552 too big", "permanent"),
+        (End, "554 5.6.0 broken", "permanent"),
+        (End, "550 5.3.4 too big", "permanent"),
+        (End, "554 5.3.0 no", "rest"),
         (End, "451 4.3.0 filter is busy", "later, this one"),
-        (End, "421 closing", "later, all of it"),
+        (End, "421 closing", "later, this recipient"),
+        (End, "354 more", "unknown"),
     ] {
         let (outcome, _) = plain(at, Act::Say(said)).await;
         assert_eq!(word(&outcome), want, "{said} at {at:?}: {outcome:?}");
@@ -159,8 +206,8 @@ async fn a_cut_connection_is_known_by_its_step() {
         (Greeting, "later, all of it", 0),
         (Ehlo, "later, all of it", 0),
         (Mail, "later, all of it", 0),
-        (Rcpt, "later, all of it", 0),
-        (Data, "later, all of it", 0),
+        (Rcpt, "later, this recipient", 0),
+        (Data, "later, this recipient", 0),
         (End, "unknown", 1),
     ] {
         let (outcome, arrived) = plain(at, Act::Cut).await;
@@ -179,8 +226,8 @@ async fn a_server_that_hangs_is_left_in_time() {
         (Greeting, "later, all of it"),
         (Ehlo, "later, all of it"),
         (Mail, "later, all of it"),
-        (Rcpt, "later, all of it"),
-        (Data, "later, all of it"),
+        (Rcpt, "later, this recipient"),
+        (Data, "later, this recipient"),
         (End, "unknown"),
     ] {
         let script = Script {

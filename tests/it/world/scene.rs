@@ -367,7 +367,10 @@ impl World {
         };
         let arrives = match outcome {
             Outcome::Accepted(_) | Outcome::Unknown(_) => true,
-            Outcome::Temporary { .. } | Outcome::Permanent(_) | Outcome::Pause(_) => false,
+            Outcome::Temporary { .. }
+            | Outcome::Permanent(_)
+            | Outcome::Rest(_)
+            | Outcome::Pause(_) => false,
         };
         if arrives {
             self.delivered.push(Delivered {
