@@ -52,17 +52,25 @@ pub struct Running {
 impl Running {
     /// Writes a configuration and starts the daemon on core 1; returns once it says that it is ready.
     pub fn start(target: &Target, root: &Path, load: &Load) -> Self {
+        Self::start_with(target, root, load, "")
+    }
+
+    /// The same with more lines at the end of the configuration.
+    pub fn start_with(target: &Target, root: &Path, load: &Load, more: &str) -> Self {
         let directory = root.join(format!("run-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).expect("the directory is writable");
         let file = directory.join("monitors.toml");
-        std::fs::write(&file, configuration(target, root, load)).expect("written");
+        let text = configuration(target, root, load) + more;
+        std::fs::write(&file, text).expect("written");
         let notify = directory.join("notify");
         let socket = UnixDatagram::bind(&notify).expect("a socket");
         socket
             .set_read_timeout(Some(Duration::from_secs(120)))
             .expect("a socket option");
-        let binary = PathBuf::from(env!("CARGO_BIN_EXE_sitewatch"));
+        // Another build can be named, to compare.
+        let other = std::env::var_os("SITEWATCH").map(PathBuf::from);
+        let binary = other.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sitewatch")));
         let arguments = ["run", "--config", file.to_str().expect("a plain name")];
         let variables = [
             ("NOTIFY_SOCKET", notify.to_str().expect("a plain name")),
@@ -120,6 +128,12 @@ impl Running {
             .filter_map(|file| file.ok()?.metadata().ok())
             .filter(std::fs::Metadata::is_file);
         sizes.map(|file| file.len()).sum::<u64>() as f64 / 1_048_576.0
+    }
+
+    /// Stops it cleanly; its database stays.
+    pub fn stop_and_keep(self) -> PathBuf {
+        self.process.stop();
+        self.directory.join("sitewatch.db")
     }
 
     /// Stops it cleanly and clears up.

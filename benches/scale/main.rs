@@ -8,9 +8,10 @@
 //! cargo bench --bench scale -- late         # lateness and evenness in detail, half of the sites dead
 //! cargo bench --bench scale -- past [MINUTES]  # too much for a core, 8 minutes unless told, then 3 of calm
 //! cargo bench --bench scale -- soak [SECONDS]  # 500 checks a second, an hour unless told
+//! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, an hour for all kinds
 //! ```
 //!
-//! The last two are not among all tables.
+//! The last three are not among all tables.
 //!
 //! The target runs on core 0 and the monitor on core 1 (`taskset`), so figures are per core. Everything is loopback
 //! and bounded in count and time. Absolute figures depend on the machine: the ratios are what to compare.
@@ -23,6 +24,7 @@
 
 mod bare;
 mod daemon;
+mod hostile;
 mod past;
 mod process;
 mod soak;
@@ -41,13 +43,19 @@ fn main() -> ExitCode {
         // Roles that this program plays in processes of their own, so that each one's CPU is counted apart.
         Some("target") => target::run(&arguments[1..]),
         Some("bare") => bare::run(&arguments[1..]),
+        Some("hostile-peers") => hostile::run(),
         Some("cpu") => table::cpu(),
         Some("size") => table::size(),
         Some("late") => table::late(),
         Some("past") => past::past(length().unwrap_or(past::MINUTES)),
         Some("soak") => soak::soak(length().unwrap_or(soak::SECONDS)),
+        Some("hostile") => {
+            let rounds = arguments.get(2).and_then(|word| word.parse().ok());
+            let words = arguments.get(1).map(String::as_str);
+            hostile::hostile(words, rounds.unwrap_or(hostile::ROUNDS));
+        }
         Some(word) if word != "all" => {
-            eprintln!("no table `{word}`; there are: cpu, size, late, past, soak, all");
+            eprintln!("no table `{word}`; there are: cpu, size, late, past, soak, hostile, all");
             return ExitCode::from(2);
         }
         Some(_) | None => {
