@@ -261,7 +261,7 @@ impl Notifier {
             }
             self.urgent_step(now);
             self.health.beat(Part::Notifier);
-            self.close_idle(Instant::now());
+            self.close_idle(clock::tick());
             tokio::select! {
                 message = messages.recv() => match message {
                     None => return,
@@ -420,7 +420,7 @@ impl Notifier {
         let mails = mails.iter().map(|(mailbox, row)| (mailbox.as_str(), *row));
         self.desk.conversation_ended(mails);
         if let Some(line) = line.filter(Line::is_open) {
-            let since = Instant::now();
+            let since = clock::tick();
             self.idle.push(Idle {
                 line,
                 mailer,

@@ -278,7 +278,8 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
             db.prepare_cached(
                 "UPDATE outbox
                  SET attempts = attempts + 1, unknown_outcomes = unknown_outcomes + :unknown,
-                     first_attempt_at = coalesce(first_attempt_at, :now), last_attempt_at = :now, next_attempt_at = :at, holds = :holds, last_error = :error,
+                     first_attempt_at = coalesce(first_attempt_at, :now),
+                     last_attempt_at = :now, next_attempt_at = :at, holds = :holds, last_error = :error,
                      begun_at = NULL
                  WHERE id = :row AND state = 'waiting'",
             )?
@@ -329,7 +330,8 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
     )?;
     let failed = db.execute(
         "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = 0, unknown_outcomes = 0,
-                next_attempt_at = ?1, first_attempt_at = NULL, holds = NULL, released_at = CASE WHEN held IS NULL THEN NULL ELSE ?1 END,
+                next_attempt_at = ?1, first_attempt_at = NULL, holds = NULL,
+                released_at = CASE WHEN held IS NULL THEN NULL ELSE ?1 END,
                 queued_at = ?1
          WHERE state = 'failed' AND carrier_id IS NULL AND NOT (kind = 'up' AND attempts = 0)",
         [now.as_ms()],

@@ -45,8 +45,8 @@ pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
     recipients(db, incident, waits)
 }
 
-/// Keeps the UP of a letter from recipients whom nothing of its incidents has reached: it waits beside the refused DOWN,
-/// and `email retry` sends both as one.
+/// Keeps the UP of a letter from recipients whom nothing of its incidents has reached: it waits beside the refused
+/// DOWN, and `email retry` sends both as one.
 ///
 /// # Errors
 /// What SQLite answers.

@@ -95,7 +95,7 @@ impl Channel {
         if self.reader.is_empty() {
             return Ok(None);
         }
-        match self.reader.next()? {
+        match self.reader.take()? {
             Some(reply) if reply.code == 421 => Ok(Some(reply)),
             Some(_) | None => Err(Broken::Unasked),
         }
@@ -108,7 +108,7 @@ impl Channel {
     pub async fn reply(&mut self) -> Result<Reply, Broken> {
         let mut chunk = [0; CHUNK_BYTES];
         loop {
-            if let Some(reply) = self.reader.next()? {
+            if let Some(reply) = self.reader.take()? {
                 return Ok(reply);
             }
             match self.stream.read(&mut chunk).await? {

@@ -99,7 +99,7 @@ impl ReplyReader {
     ///
     /// # Errors
     /// When it is over the bounds, or not an answer.
-    pub fn next(&mut self) -> Result<Option<Reply>, ReplyFault> {
+    pub fn take(&mut self) -> Result<Option<Reply>, ReplyFault> {
         loop {
             let found = self.bytes[self.looked..].iter().position(|b| *b == b'\n');
             let Some(offset) = found else {
@@ -191,13 +191,13 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Option<Reply>, ReplyFault> {
         let mut whole = ReplyReader::default();
         whole.feed(bytes);
-        let at_once = whole.next();
+        let at_once = whole.take();
         // However it is cut, it means the same.
         let mut by_bytes = ReplyReader::default();
         let mut outcome = Ok(None);
         for byte in bytes {
             by_bytes.feed(&[*byte]);
-            outcome = by_bytes.next();
+            outcome = by_bytes.take();
             if !matches!(outcome, Ok(None)) {
                 break;
             }
@@ -282,11 +282,11 @@ mod tests {
     fn what_is_left_over_shows() {
         let mut reader = ReplyReader::default();
         reader.feed(b"220 go\r\n250-e");
-        assert_eq!(reader.next().unwrap().unwrap().code, 220);
+        assert_eq!(reader.take().unwrap().unwrap().code, 220);
         assert!(!reader.is_empty());
         let mut reader = ReplyReader::default();
         reader.feed(b"220 go\r\n");
-        reader.next().unwrap();
+        reader.take().unwrap();
         assert!(reader.is_empty());
     }
 }

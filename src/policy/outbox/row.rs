@@ -70,7 +70,8 @@ pub enum Tries {
 pub enum Holds {
     /// The server or the recipient said later: everything to this recipient waits.
     Recipient,
-    /// The server refused us when it was told of the recipient: everything to this recipient rests until that is mended.
+    /// The server refused us when it was told of the recipient: everything to this recipient rests until somebody
+    /// mends that.
     Refused,
     /// This message was put off: only it, and what comes after it about the same monitor, waits.
     Mail,

@@ -1,7 +1,8 @@
 //! Answers as servers really give them, and as nobody should: the digits decide, and nothing is without a bound.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use sitewatch::clock;
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::settings::{SmtpServer, SmtpTls};
 use sitewatch::policy::outbox::delivery::Outcome;
@@ -118,7 +119,7 @@ async fn no_answer_costs_more_than_its_bound() {
             (b"", lines),
             (b"250-x\r\n", lines),
         ] {
-            let begun = Instant::now();
+            let begun = clock::tick();
             let flooding = Script {
                 auth: true,
                 ..script(at, Act::Flood(first, again))
