@@ -54,7 +54,7 @@ fn main() {
             return;
         }
         for (name, address, secure, aim) in
-            [("plain", plain, false, 1.5), ("TLS", tls, true, 1.2)]
+            [("plain", plain, false, 1.2), ("TLS", tls, true, 1.05)]
         {
             let ours = Ours::new(address, secure, &pki);
             let bare = Bare::new(address, secure, &pki);
