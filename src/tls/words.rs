@@ -280,10 +280,15 @@ fn bad_signature(sent: &[CertificateDer<'_>]) -> String {
             );
         }
     }
-    let issuer = sent
-        .first()
-        .and_then(|der| parse(der))
-        .map_or_else(|| "its issuer".to_owned(), |leaf| name(leaf.issuer()));
+    let leaf = sent.first().and_then(|der| parse(der));
+    if leaf
+        .as_ref()
+        .is_some_and(|leaf| leaf.subject() == leaf.issuer())
+    {
+        return "the certificate is self-signed (one that is trusted has the same name and another key)"
+            .to_owned();
+    }
+    let issuer = leaf.map_or_else(|| "its issuer".to_owned(), |leaf| name(leaf.issuer()));
     format!(
         "the certificate is not trusted: a signature is not by the authority that it names (the trusted {issuer} has \
          another key, or the certificate was changed)"

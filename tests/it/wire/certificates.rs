@@ -110,6 +110,19 @@ fn signatures_that_other_clients_check() {
     }
 }
 
+/// As where a device made itself a new certificate and the ca_file has the old one.
+#[test]
+fn self_signed_under_the_name_of_a_trusted_one() {
+    let trusted = Plan::authority("a.test").forge(&Key::p256(1), None);
+    let own = Plan::server("a.test").forge(&Key::p256(2), None);
+    check(
+        &[&trusted],
+        &[&own],
+        "a.test",
+        "tls_untrusted: the certificate is self-signed .. the same name and another key",
+    );
+}
+
 #[test]
 fn keys_for_rsa_pss() {
     use rustls::pki_types::alg_id;
