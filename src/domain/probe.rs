@@ -27,7 +27,8 @@ pub struct Probe {
     pub remarks: Vec<String>,
 }
 
-/// When a trusted root ends. It counts as trusted after that, as RFC 5280 section 6.1 has it, but other clients refuse it.
+/// When a trusted root ends. It counts as trusted after that, as RFC 5280 section 6.1 has it, but other clients
+/// refuse it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RootEnd {
     /// Whose it is, one safe line.

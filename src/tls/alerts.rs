@@ -62,8 +62,8 @@ fn of_alert(alert: Alert) -> String {
         Alert::NoApplicationProtocol => "the server does not speak HTTP/1.1 over TLS",
         Alert::HandshakeFailure => {
             "the server finds no algorithms in common (alert handshake_failure), or wants a client certificate. \
-             sitewatch lacks RSA key exchange, DHE and ciphers with CBC, so other clients may get in: the server should \
-             offer ECDHE with AES-GCM, or TLS 1.3"
+             sitewatch lacks RSA key exchange, DHE and ciphers with CBC, so other clients may get in: the server \
+             should offer ECDHE with AES-GCM, or TLS 1.3"
         }
         Alert::InsufficientSecurity => {
             "the server wants stronger algorithms than are offered (alert insufficient_security)"

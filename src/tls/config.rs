@@ -91,8 +91,8 @@ impl Kind {
     }
 }
 
-/// A configuration for whoever brings no host of his own to [`Kind::handshake`]: rustls verifies for the host that it is
-/// given.
+/// A configuration for clients that bring no host of their own to [`Kind::handshake`]: rustls verifies for the host
+/// that it is given.
 ///
 /// # Errors
 /// When the cryptography has no version of TLS.
