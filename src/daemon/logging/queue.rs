@@ -250,24 +250,32 @@ mod tests {
         assert_eq!(&heard, b"one\ntwo\nthree\n");
     }
 
+    /// A queue whose thread is held up by a full pipe.
+    fn held_up() -> (io::PipeReader, Queue) {
+        let (reader, writer) = io::pipe().unwrap();
+        let queue = Queue::start(Outlet::Pipe(writer)).unwrap();
+        // More than a pipe holds.
+        queue.push(&[b'x'; 100_000]);
+        let begun = clock::tick();
+        while !queue.0.lock().is_writing {
+            assert!(begun.elapsed() < PATIENCE);
+        }
+        (reader, queue)
+    }
+
     #[test]
     fn a_reader_that_sleeps_costs_lines_and_no_time() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let queue = Queue::start(Outlet::Pipe(writer)).unwrap();
+        let (mut reader, queue) = held_up();
         let line = [b'x'; 1000];
-        let before = clock::tick();
-        // The writer may take a whole queue before it gets stuck: what is lost counts once it stays.
-        let stuck = || {
-            while queue.0.lock().lost < 1000 {
-                queue.push(&line);
-            }
-            queue.flush(Duration::from_millis(50));
-            queue.0.lock().lost >= 1000
-        };
-        while !stuck() {
-            assert!(before.elapsed() < PATIENCE);
+        for _ in 0..5000 {
+            queue.push(&line);
         }
-        assert!(queue.0.lock().waiting.bytes.len() <= BYTES_MAX);
+        queue.flush(Duration::from_millis(50));
+        {
+            let state = queue.0.lock();
+            assert_eq!(state.waiting.ends.len(), BYTES_MAX / 1000);
+            assert_eq!(state.lost, 5000 - BYTES_MAX as u64 / 1000);
+        }
         thread::Builder::new()
             .spawn(move || io::copy(&mut reader, &mut io::sink()))
             .unwrap();
@@ -277,14 +285,12 @@ mod tests {
 
     #[test]
     fn many_small_lines_are_bounded_too() {
-        let (_reader, writer) = io::pipe().unwrap();
-        let queue = Queue::start(Outlet::Pipe(writer)).unwrap();
-        let before = clock::tick();
-        while queue.0.lock().lost == 0 {
-            assert!(before.elapsed() < PATIENCE);
-            queue.push(b"0123456789\n");
+        let (_reader, queue) = held_up();
+        for _ in 0..=LINES_MAX {
+            queue.push(b"x\n");
         }
-        assert!(queue.0.lock().waiting.ends.len() <= LINES_MAX);
+        let state = queue.0.lock();
+        assert_eq!((state.waiting.ends.len(), state.lost), (LINES_MAX, 1));
     }
 
     #[test]
