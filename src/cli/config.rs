@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::output::quoted;
 use crate::config::show::ShowError;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Included};
 use crate::domain::settings::{MailTransport, SmtpTls};
 
 /// Arguments of `sitewatch config`.
@@ -81,6 +82,27 @@ fn check(context: &mut Context) -> Result<Outcome, CliError> {
     Ok(Outcome::Fine)
 }
 
+/// `include   monitors.d/*.toml: 2 files (monitors.d/shop.toml, monitors.d/web.toml)`
+fn write_included(out: &mut String, included: &Included) -> std::fmt::Result {
+    let Included { pattern, files } = included;
+    let pattern = quoted(pattern);
+    let count = match files.len() {
+        0 => return writeln!(out, "include   {pattern}: no file"),
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
+    // What came by `${NAME}` is shown by its name.
+    if pattern.contains("${") {
+        return writeln!(out, "include   {pattern}: {count}");
+    }
+    let shown = files.iter().take(NAMES_SHOWN_MAX);
+    let mut names: Vec<String> = shown.map(|file| quoted(&file.to_string_lossy())).collect();
+    if files.len() > NAMES_SHOWN_MAX {
+        names.push(format!("and {} more", files.len() - NAMES_SHOWN_MAX));
+    }
+    writeln!(out, "include   {pattern}: {count} ({})", names.join(", "))
+}
+
 /// What a valid configuration does, in a few lines: how many, by which way, who is told of what.
 fn summary(config: &Config) -> Result<String, std::fmt::Error> {
     let plural = |count: usize, word: &str| match count {
@@ -110,6 +132,9 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
         )?;
     }
     writeln!(out)?;
+    for included in &config.included {
+        write_included(&mut out, included)?;
+    }
     writeln!(out, "database  {}", config.daemon.database.display())?;
     let Some(email) = &config.email else {
         writeln!(out, "mail      none")?;

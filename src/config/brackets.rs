@@ -10,6 +10,12 @@ use super::fault::Fault;
 use super::found::place;
 use super::pieces::{after_line, after_string};
 use super::reading::Reading;
+use super::syntax::{SYNTAX_ERRORS_MAX, without_wrong_lines};
+
+/// No value of ours stands in more brackets.
+const DEPTH_MAX: usize = 32;
+/// A bracket that closes this many lines later belongs to something else.
+const LINES_LOOKED_AT: usize = 1000;
 
 /// A `key = value` that does not end where its writer thought.
 struct Broken {
@@ -25,8 +31,8 @@ struct Broken {
 pub(super) fn mended(reading: &mut Reading<'_>, file: u32, text: Arc<str>) -> Arc<str> {
     let broken = broken(&text);
     // Only the parser knows what is right.
-    if broken.is_empty() || DeTable::parse_recoverable(&text).1.is_empty() {
-        return text;
+    if broken.is_empty() || DeTable::parse(&text).is_ok() {
+        return without_wrong_lines(reading, file, text);
     }
     let mut bytes = text.as_bytes().to_vec();
     for one in &broken {
@@ -50,13 +56,15 @@ pub(super) fn mended(reading: &mut Reading<'_>, file: u32, text: Arc<str>) -> Ar
             format!("close it with `{}`", one.close),
         ));
     }
-    mended.into()
+    without_wrong_lines(reading, file, mended.into())
 }
 
 fn broken(text: &str) -> Vec<Broken> {
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+    while found.len() < SYNTAX_ERRORS_MAX
+        && let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty())
+    {
         match rest.trim_start_matches([' ', '\t']).as_bytes().first() {
             Some(b'[' | b'#' | b'\n' | b'\r') => at = after_line(text, at),
             _ => {
@@ -100,6 +108,8 @@ fn entry(text: &str, from: usize) -> (usize, Option<(usize, String)>) {
                 at += text[at..].find('\n').unwrap_or(bytes.len() - at);
                 continue;
             }
+            // The parser refuses it, and says so better.
+            b'[' | b'{' if stack.len() >= DEPTH_MAX => return (bytes.len(), None),
             b'[' | b'{' => stack.push(at),
             b']' | b'}' => {
                 let pair = if byte == b']' { b'[' } else { b'{' };
@@ -134,7 +144,10 @@ fn closers(bytes: &[u8], open: &[usize]) -> String {
 
 /// Whether a line inside brackets can only be meant as the begin of something else.
 fn begins_anew(text: &str, line_start: usize, inside: Option<u8>, last: u8) -> bool {
-    let lines = || text.get(line_start..).unwrap_or("").lines().map(str::trim);
+    let lines = || {
+        let rest = text.get(line_start..).unwrap_or("").lines();
+        rest.take(LINES_LOOKED_AT).map(str::trim)
+    };
     let Some(line) = lines().next() else {
         return false;
     };

@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use super::environment::Environment;
 
+/// Nothing goes on beyond this: more than any text may have.
+const EXPANDED_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// A string with its names replaced, and the values that came from outside.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Expanded<'a> {
@@ -43,7 +46,10 @@ pub(super) fn expand<'a>(
     let (mut values, mut errors) = (Vec::new(), Vec::new());
     let mut has_names = false;
     let mut from = 0;
-    while let Some(found) = raw[from..].find("${") {
+    // What is put in may be long and its name stand often; the caller refuses what is too long.
+    while out.len() <= EXPANDED_BYTES_MAX
+        && let Some(found) = raw[from..].find("${")
+    {
         let open = from + found;
         if raw[from..open].ends_with('$') {
             out.push_str(&raw[from..open - 1]);

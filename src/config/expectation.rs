@@ -97,6 +97,9 @@ fn statuses(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<StatusSet> {
     }
 }
 
+/// nginx and Apache take about 100 fields; each name is compared with those before it.
+const HEADERS_MAX: usize = 200;
+
 /// The entries of a table of headers in the order in which they were written, names checked.
 pub(super) fn header_entries<'t>(
     reading: &mut Reading<'_>,
@@ -110,6 +113,12 @@ pub(super) fn header_entries<'t>(
         reading.wrong_type(found, "a table", "write { Name = \"value\" }");
         return Vec::new();
     };
+    if entries.len() > HEADERS_MAX {
+        let message = format!("`{key}` has {} entries", entries.len());
+        let label = format!("servers take about 100; at most {HEADERS_MAX} are read");
+        reading.fault(Fault::new(found.place, message, label));
+        return Vec::new();
+    }
     let file = found.place.file;
     let mut headers: Vec<(String, Found<'t>)> = Vec::with_capacity(entries.len());
     let mut in_order: Vec<_> = entries.iter().collect();

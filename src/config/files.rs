@@ -1,12 +1,13 @@
 //! The files that a configuration names: passwords, certificates, bodies.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::PrivateKeyDer;
+use rustix::fs::{Mode, OFlags};
 use rustls::pki_types::pem::PemObject as _;
 
 use super::environment::Environment;
@@ -16,6 +17,7 @@ use super::reading::Reading;
 use super::source::Place;
 use crate::domain::certificates;
 use crate::domain::secret::Secret;
+use crate::domain::text;
 
 /// A password or a token is one line.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -24,12 +26,33 @@ const PEM_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A request body is sent with every check.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Reads a file of at most `max` bytes.
-pub(super) fn read(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+/// What is shown of where a link leads.
+const LINK_CHARS_MAX: usize = 200;
+
+/// Whether a pipe is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pipes {
+    /// `--config /dev/stdin` and `--config <(..)`. A FIFO in a folder is still refused: it may wait for ever.
+    Read,
+    /// Only regular files.
+    Refused,
+}
+
+/// Reads a file of at most `max` bytes. Nothing but a file is opened, so that nothing is waited for.
+pub(super) fn read(path: &Path, max: u64, pipes: Pipes) -> Result<Vec<u8>, String> {
     let open = || -> io::Result<Result<Vec<u8>, String>> {
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Ok(Err("it is a directory".to_owned()));
+        // Opening some devices does something by itself.
+        if let Err(why) = may_be_read(path, &std::fs::metadata(path)?, pipes) {
+            return Ok(Err(why));
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        let metadata = file.metadata()?;
+        if let Err(why) = may_be_read(path, &metadata, pipes) {
+            return Ok(Err(why));
+        }
+        if metadata.file_type().is_fifo() {
+            rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
         }
         let mut bytes = Vec::new();
         file.take(max + 1).read_to_end(&mut bytes)?;
@@ -38,7 +61,34 @@ pub(super) fn read(path: &Path, max: u64) -> Result<Vec<u8>, String> {
         }
         Ok(Ok(bytes))
     };
-    open().unwrap_or_else(|error| Err(reason(&error)))
+    open().unwrap_or_else(|error| match std::fs::read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => Err(format!(
+            "it is a link to `{}`, which is not there",
+            text::line(&target.to_string_lossy(), LINK_CHARS_MAX)
+        )),
+        Ok(_) | Err(_) => Err(reason(&error)),
+    })
+}
+
+/// Why something is no file to read.
+fn may_be_read(path: &Path, metadata: &Metadata, pipes: Pipes) -> Result<(), String> {
+    let kind = metadata.file_type();
+    let is_own_descriptor = path.starts_with("/dev") || path.starts_with("/proc");
+    let is_null = kind.is_char_device() && path == Path::new("/dev/null");
+    let what = if kind.is_file() || is_null {
+        return Ok(());
+    } else if kind.is_fifo() && pipes == Pipes::Read && is_own_descriptor {
+        return Ok(());
+    } else if kind.is_dir() {
+        return Err("it is a directory".to_owned());
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    Err(format!("it is {what}, and a regular file is needed"))
 }
 
 /// Why the system refuses, without its error number.
@@ -104,7 +154,7 @@ impl Reading<'_> {
         let content = self
             .contents
             .entry(path.clone())
-            .or_insert_with(|| read(&path, max).map(Arc::from))
+            .or_insert_with(|| read(&path, max, Pipes::Refused).map(Arc::from))
             .clone();
         match content {
             Ok(bytes) => Some(Placed {
@@ -297,7 +347,7 @@ fn stored_credential(stores: [&Path; 3]) -> Option<(PathBuf, Result<Secret, Stri
 }
 
 fn credential(path: PathBuf) -> (PathBuf, Result<Secret, String>) {
-    let secret = read(&path, SECRET_BYTES_MAX)
+    let secret = read(&path, SECRET_BYTES_MAX, Pipes::Refused)
         .map_err(|why| format!("cannot be read: {why}"))
         .and_then(|bytes| secret(&bytes));
     (path, secret)

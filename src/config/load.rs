@@ -10,18 +10,20 @@ use super::brackets::mended;
 use super::email;
 use super::environment::Environment;
 use super::fault::{ConfigErrors, Fault};
-use super::files;
+use super::files::{self, Pipes};
 use super::fingerprint;
-use super::found::{Table, is_table_list, place};
+use super::found::{is_table_list, place};
+use super::include::{self, Found, Included};
 use super::keys;
 use super::links;
 use super::maintenance;
 use super::model::{Config, DaemonSettings};
 use super::monitor;
+use super::paths;
 use super::pieces::pieces;
 use super::reading::Reading;
 use super::sections::{self, section};
-use super::source::{Place, Source};
+use super::source::Source;
 use super::suggest::nearest;
 use super::syntax::parse;
 use super::warnings;
@@ -30,10 +32,9 @@ use crate::domain::mask::Masks;
 use crate::domain::monitor::MonitorName;
 use crate::domain::settings::{AlertSettings, Canaries, MailTransport};
 
-/// Larger files are something else.
-const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
-/// More included files than this are a wrong pattern.
-const FILES_MAX: usize = 10_000;
+/// All files together; 100 000 monitors take 20 MB. Reading takes many times as much memory, which is that of a
+/// running daemon.
+const FILES_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What the reading commands need of a configuration, also of one that has faults elsewhere.
 #[derive(Debug, Clone)]
@@ -62,12 +63,27 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErro
     load_with_sources(file, environment).map(|(config, _)| config)
 }
 
+/// As [`load`], for a daemon that runs: a pipe can be read only once.
+///
+/// # Errors
+/// As [`load`]'s.
+pub fn load_again(file: &Path, environment: &Environment) -> Result<Config, ConfigErrors> {
+    let mut outcome = read(file, environment, Pipes::Refused, &mut |_| ());
+    match (outcome.config.take(), outcome.faults.is_empty()) {
+        (Some(mut config), true) => {
+            config.fingerprint = fingerprint::of_sources(&outcome.sources);
+            Ok(config)
+        }
+        _ => Err(outcome.errors()),
+    }
+}
+
 /// As [`load`], with the texts it was made of.
 pub(super) fn load_with_sources(
     file: &Path,
     environment: &Environment,
 ) -> Result<(Config, Vec<Source>), ConfigErrors> {
-    let mut outcome = read(file, environment, &mut |_| ());
+    let mut outcome = read(file, environment, Pipes::Read, &mut |_| ());
     match (outcome.config.take(), outcome.faults.is_empty()) {
         (Some(mut config), true) => {
             config.fingerprint = fingerprint::of_sources(&outcome.sources);
@@ -100,7 +116,7 @@ pub fn load_brief_telling(
     environment: &Environment,
     told: &mut dyn FnMut(&Path),
 ) -> Result<Brief, ConfigErrors> {
-    let mut outcome = read(file, environment, told);
+    let mut outcome = read(file, environment, Pipes::Read, told);
     let Some(daemon) = outcome.daemon.take() else {
         return Err(outcome.errors());
     };
@@ -155,8 +171,13 @@ impl Outcome {
     }
 }
 
-fn read(file: &Path, environment: &Environment, told: &mut dyn FnMut(&Path)) -> Outcome {
-    let source = match read_source(file, 0, environment) {
+fn read(
+    file: &Path,
+    environment: &Environment,
+    pipes: Pipes,
+    told: &mut dyn FnMut(&Path),
+) -> Outcome {
+    let source = match read_source(file, 0, environment, FILES_BYTES_MAX, pipes) {
         Ok(source) => source,
         Err(refused) => {
             let (sources, fault) = *refused;
@@ -164,6 +185,7 @@ fn read(file: &Path, environment: &Environment, told: &mut dyn FnMut(&Path)) -> 
         }
     };
     let mut reading = Reading::new(environment);
+    let bytes_left = FILES_BYTES_MAX.saturating_sub(source.text.len() as u64);
     reading.sources = pieces(source);
     let text = match reading.sources.first() {
         Some(first) => Arc::clone(&first.text),
@@ -174,6 +196,8 @@ fn read(file: &Path, environment: &Environment, told: &mut dyn FnMut(&Path)) -> 
     let loader = Loader {
         reading,
         file: file.to_owned(),
+        bytes_left,
+        included: Vec::new(),
         named: Vec::new(),
         nameless: 0,
         monitors: Vec::new(),
@@ -188,6 +212,8 @@ fn read_source(
     path: &Path,
     index: u32,
     environment: &Environment,
+    bytes_max: u64,
+    pipes: Pipes,
 ) -> Result<Source, Box<(Vec<Source>, Fault)>> {
     let full = files::resolve(&environment.directory, &path.to_string_lossy());
     // Below the root directory everything would be relative.
@@ -195,8 +221,11 @@ fn read_source(
         Ok(below) if environment.directory.parent().is_some() => below.display().to_string(),
         _ => path.display().to_string(),
     };
-    let bytes = files::read(&full, FILE_BYTES_MAX).map_err(|why| {
-        let help = if why.starts_with("there is no") {
+    let bytes = files::read(&full, bytes_max, pipes).map_err(|why| {
+        let help = if why.starts_with("there is no")
+            && index == 0
+            && paths::has_none_here(environment)
+        {
             "`sitewatch config example > monitors.toml` writes one to begin with"
         } else if why.contains("permission denied") {
             "run the command with sudo; for the packaged service members of its group may read it: \
@@ -226,6 +255,10 @@ fn read_source(
 struct Loader<'e> {
     reading: Reading<'e>,
     file: PathBuf,
+    /// What further files may hold.
+    bytes_left: u64,
+    /// What `include` found.
+    included: Vec<Included>,
     /// The names of all entries, also of those that are wrong.
     named: Vec<monitor::Named>,
     /// How many entries have no name that could be told.
@@ -324,6 +357,7 @@ impl Loader<'_> {
             monitors,
             maintenance: self.windows.into_iter().map(|draft| draft.window).collect(),
             masks,
+            included: self.included,
             warnings: warnings::sentences(&self.reading),
         });
         Outcome {
@@ -369,10 +403,16 @@ impl Loader<'_> {
             let root = parse(&mut self.reading, index, &text);
             self.read_file(index, &root, &template, zone);
         }
-        for (path, named_at) in self.included(root) {
+        let (found, included) = include::included(&mut self.reading, root);
+        self.included = included;
+        for Found { path, named_at } in found {
             let index = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
-            match read_source(&path, index, self.reading.environment) {
-                Ok(source) => self.read_included(pieces(source), &template, zone),
+            let environment = self.reading.environment;
+            match read_source(&path, index, environment, self.bytes_left, Pipes::Refused) {
+                Ok(source) => {
+                    self.bytes_left = self.bytes_left.saturating_sub(source.text.len() as u64);
+                    self.read_included(pieces(source), &template, zone);
+                }
                 Err(refused) => {
                     let (sources, mut fault) = *refused;
                     self.reading.sources.extend(sources);
@@ -429,83 +469,6 @@ impl Loader<'_> {
             self.windows.extend(draft);
             self.window_secrets.append(&mut self.reading.came_by_name);
         }
-    }
-
-    /// The files that `include` names, in name order, each once, with the place of its pattern.
-    fn included(&mut self, root: &DeTable<'_>) -> Vec<(PathBuf, Place)> {
-        let table = Table {
-            own: root,
-            keys: keys::TOP,
-            called: "the file",
-            header: place(0, 0..0),
-            fallback: None,
-        };
-        let Some(found) = table.get("include") else {
-            return Vec::new();
-        };
-        let Some(items) = self.reading.items(found, "a list") else {
-            return Vec::new();
-        };
-        let directory = self.reading.directory_of(0).to_owned();
-        let main = self.reading.sources.first().map(|main| main.path.clone());
-        let mut paths: Vec<(PathBuf, Place)> = Vec::new();
-        for item in items {
-            let Some(text) = self.reading.text(item, "a path") else {
-                continue;
-            };
-            let escaped = glob::Pattern::escape(&directory.to_string_lossy());
-            let pattern = match Path::new(text.value.as_ref()).is_absolute() {
-                true => text.value.to_string(),
-                false => format!("{escaped}/{}", text.value),
-            };
-            let matched = match glob::glob(&pattern) {
-                Ok(matched) => matched,
-                Err(error) => {
-                    self.reading.fault(Fault::new(
-                        item.place,
-                        format!("`{}` is no path with wildcards", text.raw),
-                        error.msg,
-                    ));
-                    continue;
-                }
-            };
-            let mut any = false;
-            for path in matched {
-                any = true;
-                match path {
-                    Ok(path) => paths.push((path, item.place)),
-                    Err(error) => self.reading.fault(Fault::new(
-                        item.place,
-                        format!(
-                            "cannot read `{}`: {}",
-                            error.path().display(),
-                            files::reason(error.error())
-                        ),
-                        "",
-                    )),
-                }
-            }
-            let has_wildcard = text.value.contains(['*', '?', '[']);
-            if !any && !has_wildcard {
-                self.reading.fault(Fault::new(
-                    item.place,
-                    format!("cannot read `{}`: there is no such file", text.raw),
-                    "relative paths are relative to this file",
-                ));
-            }
-        }
-        paths.sort_by(|a, b| a.0.cmp(&b.0));
-        paths.dedup_by(|a, b| a.0 == b.0);
-        paths.retain(|(path, _)| Some(path) != main.as_ref());
-        if paths.len() > FILES_MAX {
-            self.reading.fault(Fault::new(
-                found.place,
-                format!("`include` names {} files", paths.len()),
-                format!("at most {FILES_MAX} are read"),
-            ));
-            paths.truncate(FILES_MAX);
-        }
-        paths
     }
 }
 
@@ -617,6 +580,118 @@ mod tests {
     fn nothing_at_all_is_valid() {
         let config = loaded("", &[]).unwrap();
         assert!(config.monitors.is_empty() && config.email.is_none());
+    }
+
+    #[test]
+    fn nothing_that_stands_in_a_file_takes_long_or_ends_the_process() {
+        // As deep as the stack of a reload's thread is small.
+        let n = 66_000;
+        let monitor = "[[monitor]]\nurl = \"https://a.example/\"\n";
+        let of_monitor = |text: String| format!("{monitor}{text}\n");
+        let repeated = |text: &str| text.repeat(n);
+        let pattern = |text: String| of_monitor(format!("body_matches = [\"{text}\"]"));
+        for (text, want) in [
+            (
+                of_monitor(format!("tags = {}{}", repeated("["), repeated("]"))),
+                "too deep",
+            ),
+            (of_monitor(format!("tags = {}", repeated("["))), "too deep"),
+            (
+                of_monitor(format!("headers = {}", repeated("{a="))),
+                "too deep",
+            ),
+            (
+                of_monitor(format!("headers{} = 1", repeated(".a"))),
+                "too deep",
+            ),
+            (
+                of_monitor(format!("[monitor{}]", repeated(".a"))),
+                "too deep",
+            ),
+            (
+                of_monitor(format!("tags = {}{}", repeated("["), repeated("}"))),
+                "too deep",
+            ),
+            (
+                of_monitor(format!("{} = 1", repeated("x"))),
+                "a key has 66000 bytes",
+            ),
+            (
+                of_monitor(format!("note = \"{}\"", repeated("x"))),
+                "`note` has 66000 bytes",
+            ),
+            (pattern("(".repeat(4000)), "regular expression"),
+            (
+                pattern("a?".repeat(3000)),
+                "the regular expression has 6000 bytes",
+            ),
+            (
+                of_monitor(format!("schedule = \"{}0 * * * * *\"", "0,".repeat(1000))),
+                "the cron expression has 2011 bytes",
+            ),
+            (
+                format!("[daemon]\nlog = \"{}\"\n", "a=info,".repeat(1000)),
+                "the log filter has 7000 bytes",
+            ),
+            (
+                monitor.replace("example/", &"x".repeat(40_000)),
+                "the URL has 40010 bytes",
+            ),
+            ("=\n".repeat(n * 2 + 1), "error"),
+            (
+                format!("{monitor}tags = [\"a\n").repeat(2000),
+                "the quote is not closed",
+            ),
+            (format!("{monitor}note = \"\"\"a\n").repeat(2000), "error"),
+            (
+                of_monitor(format!("note = \"{}\"", "${HOME}".repeat(9000))),
+                "gives more than 65536 bytes",
+            ),
+            (
+                of_monitor(format!(
+                    "headers = {{ {} }}",
+                    (0..300)
+                        .map(|i| format!("a{i} = \"b\""))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                )),
+                "`headers` has 300 entries",
+            ),
+        ] {
+            let reading = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+            let read = reading.spawn(move || loaded(&text, &[]).err().unwrap_or_default());
+            let said = read.unwrap().join().unwrap();
+            assert!(
+                said.contains(want),
+                "{want}: {}",
+                &said[..said.len().min(300)]
+            );
+            assert!(said.len() < 200_000, "{want}: {}", said.len());
+        }
+    }
+
+    #[test]
+    fn a_large_file_with_a_wrong_line_is_read_but_for_that_line() {
+        let mut text = "[daemon]\ndatabase = \"/data/x.db\"\nlog = info\n".to_owned();
+        // Nobody can tell where it may be cut.
+        text.push_str("[email]\nhost = \n");
+        for index in 0..10_000 {
+            text.push_str(&format!(
+                "[[monitor]]\nurl = \"https://a{index}.example/\"\n"
+            ));
+        }
+        let said = loaded(&text, &[]).unwrap_err();
+        assert!(said.contains("monitors.toml:3:7"), "{said}");
+        assert!(said.contains("a value is missing"), "{said}");
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        let environment = Environment {
+            directory: directory.path().to_owned(),
+            ..Environment::default()
+        };
+        let brief = load_brief(Path::new("monitors.toml"), &environment).unwrap();
+        assert_eq!(brief.database, Path::new("/data/x.db"));
+        assert_eq!(brief.monitors.len(), 10_000);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod files;
 mod fingerprint;
 mod found;
 pub mod import;
+mod include;
 pub mod keys;
 mod links;
 mod load;
@@ -40,7 +41,8 @@ pub use diff::{Diff, diff};
 pub use environment::Environment;
 pub use fault::ConfigErrors;
 pub use fingerprint::Watch;
-pub use load::{Brief, load, load_brief, load_brief_telling};
+pub use include::Included;
+pub use load::{Brief, load, load_again, load_brief, load_brief_telling};
 pub use model::Config;
 pub use paths::{Located, NotFound, locate};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::include::Included;
 use crate::domain::mask::Masks;
 use crate::domain::monitor::Monitor;
 use crate::domain::settings::{
@@ -47,6 +48,8 @@ pub struct Config {
     pub masks: Masks,
     /// What is valid and still deserves a word: one sentence each.
     pub warnings: Vec<String>,
+    /// What each pattern of `include` found.
+    pub included: Vec<Included>,
 }
 
 /// `[daemon]`

@@ -50,12 +50,16 @@ impl std::fmt::Display for NotFound {
             writeln!(f, "  {}", path.display())?;
         }
         if let Some(warning) = &self.warning {
-            writeln!(f, "{warning}")?;
+            write!(f, "{warning}")?;
         }
-        write!(
-            f,
-            "`sitewatch config example > monitors.toml` writes one to begin with"
-        )
+        // Where a file is passed over it would be overwritten.
+        match self.warning {
+            Some(_) => Ok(()),
+            None => write!(
+                f,
+                "`sitewatch config example > monitors.toml` writes one to begin with"
+            ),
+        }
     }
 }
 
@@ -110,6 +114,12 @@ pub fn locate(named: Option<&Path>, environment: &Environment) -> Result<Located
         looked_at.push(candidate);
     }
     Err(NotFound { looked_at, warning })
+}
+
+/// Whether following the advice to write a `monitors.toml` here destroys nothing.
+pub(super) fn has_none_here(environment: &Environment) -> bool {
+    std::fs::symlink_metadata(environment.directory.join("monitors.toml"))
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// Whether the file in use is the machine's.

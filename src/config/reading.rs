@@ -1,7 +1,7 @@
 //! Reads values out of a parsed file and collects everything that is wrong with them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,13 @@ use super::suggest::nearest;
 use super::value::{self, Wrong};
 use super::wording::{either, elsewhere, expand_fault};
 use crate::domain::address::Address;
+
+/// A longer text is no value of a person: it would be parsed, compared and shown.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// A request's body is only sent.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Longer keys are not suggested nor shown whole.
+const KEY_BYTES_MAX: usize = 1024;
 
 /// So many faults get a suggestion.
 const SUGGESTIONS_MAX: usize = 500;
@@ -94,12 +101,13 @@ impl<'e> Reading<'e> {
             .iter()
             .filter_map(|fault| fault.place)
             .collect();
-        let broken: Vec<Option<(u32, usize)>> = broken_places.iter().map(line_of).collect();
+        let broken: HashSet<Option<(u32, usize)>> = broken_places.iter().map(line_of).collect();
+        let broken_files: HashSet<u32> = broken_places.iter().map(|place| place.file).collect();
         self.faults.retain(|fault| {
             let Some(place) = fault.place else {
                 return true;
             };
-            let same_file = broken_places.iter().any(|other| other.file == place.file);
+            let same_file = broken_files.contains(&place.file);
             let on_broken_line = std::iter::once(&place)
                 .chain(fault.others.iter().map(|(place, _)| place))
                 .any(|place| broken.contains(&line_of(place)));
@@ -137,6 +145,11 @@ impl<'e> Reading<'e> {
                 continue;
             }
             let names = table.keys.iter().map(|key| key.name);
+            if name.len() > KEY_BYTES_MAX {
+                let message = format!("a key has {} bytes", name.len());
+                self.fault(Fault::new(at, message, "no key is that long"));
+                continue;
+            }
             let near = match self.may_suggest() {
                 true => nearest(name, names),
                 false => None,
@@ -181,6 +194,19 @@ impl<'e> Reading<'e> {
             self.wrong_type(found, wanted, label);
             return None;
         };
+        let bytes_max = match found.key {
+            "body" => BODY_BYTES_MAX,
+            _ => TEXT_BYTES_MAX,
+        };
+        if raw.len() > bytes_max {
+            let message = format!("`{}` has {} bytes", found.key, raw.len());
+            let label = match found.key {
+                "body" => format!("at most {bytes_max} are read; name a `body_file`"),
+                _ => format!("at most {bytes_max} are read"),
+            };
+            self.value_fault(found.inherited, Fault::new(found.place, message, label));
+            return None;
+        }
         let in_quotes = (found.place.end - found.place.start) as usize == raw.len() + 2;
         let as_written = Text {
             value: Cow::Borrowed(raw.as_ref()),
@@ -191,6 +217,12 @@ impl<'e> Reading<'e> {
             verbatim: in_quotes,
         };
         match expand(raw, self.environment) {
+            Ok(expanded) if expanded.text.len() > bytes_max => {
+                let message = format!("`{}` gives more than {bytes_max} bytes", found.key);
+                let label = "look at the value of the variable";
+                self.value_fault(found.inherited, Fault::new(found.place, message, label));
+                None
+            }
             Ok(expanded) => {
                 let came_by_name = expanded.has_names;
                 self.came_by_name.extend(expanded.values);

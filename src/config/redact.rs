@@ -34,6 +34,9 @@ const SENSITIVE_WHOLE: [&str; 9] = [
     "bearer",
 ];
 
+/// More is not shown of a sentence, and looking through it takes more than linear time, in bytes.
+const SENTENCE_BYTES_MAX: usize = 4 * 1024;
+
 /// Whether a key (of a table, of headers, of a query) holds a secret; a misspelt `passwrod` does too.
 pub(super) fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -86,7 +89,16 @@ pub(super) fn secret_goes_on(before: &str, line: &str) -> usize {
 
 /// A sentence without userinfo and sensitive query values of the URLs in it.
 pub(super) fn sentence(text: &str) -> Cow<'_, str> {
-    starred(text, &apart(urls(text)))
+    let Some(head) = text.get(..text.floor_char_boundary(SENTENCE_BYTES_MAX)) else {
+        return Cow::Borrowed("");
+    };
+    if head.len() == text.len() {
+        return starred(text, &apart(urls(text)));
+    }
+    // Of a URL that is cut it cannot be told where its password ends.
+    let whole = head.rfind(ends_url).unwrap_or(0);
+    let head = head.get(..whole).unwrap_or("");
+    Cow::Owned(format!("{}…", starred(head, &apart(urls(head)))))
 }
 
 /// The text with stars at these ranges.

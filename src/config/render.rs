@@ -13,6 +13,8 @@ use crate::domain::text;
 
 /// A line longer than this is cut around the marked word, in columns.
 const LINE_COLUMNS_MAX: usize = 160;
+/// In a longer line secrets are not looked for, so nothing of it is shown.
+const LINE_BYTES_MAX: usize = 16 * 1024;
 /// What is kept before the marked word of such a line.
 const LEAD_COLUMNS: usize = 60;
 
@@ -104,6 +106,24 @@ fn block(
         let (start, raw) = source.line(mark.line);
         let first = (mark.place.start.saturating_sub(start)) as usize;
         let last = (mark.place.end.saturating_sub(start)) as usize;
+        if raw.len() > LINE_BYTES_MAX {
+            if shown != Some(mark.line) {
+                let number = mark.number;
+                writeln!(out, "{number:>gutter$} | … (a line of {} bytes)", raw.len())?;
+            }
+            shown = Some(mark.line);
+            match mark.label {
+                "" => {}
+                label => writeln!(
+                    out,
+                    "{:gutter$} | {} {}",
+                    "",
+                    mark.sign,
+                    text::line(label, 500)
+                )?,
+            }
+            continue;
+        }
         let hidden = redact::secret_goes_on(source.text.get(..start as usize).unwrap_or(""), raw);
         let line = shown_line(raw, first..last, hidden);
         if shown != Some(mark.line) {

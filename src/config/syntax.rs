@@ -1,5 +1,7 @@
 //! Syntax errors in our words: what TOML's parser says, made to teach.
 
+use std::sync::Arc;
+
 use toml::de::DeTable;
 
 use super::fault::Fault;
@@ -10,17 +12,34 @@ use super::source::Place;
 use super::twice::{Twice, twice};
 
 /// More syntax errors than this of one file are noise that the first ones caused.
-const SYNTAX_ERRORS_MAX: usize = 50;
+pub(super) const SYNTAX_ERRORS_MAX: usize = 50;
+
+/// In a larger text not all errors are asked for at once: each takes hundreds of bytes, and two bytes are enough for one.
+const RECOVERED_BYTES_MAX: usize = 256 * 1024;
+/// So many of them are found, one after the other.
+const LARGE_ERRORS_MAX: usize = 10;
+/// A large text is parsed again for each of its first errors, but not more of it than this in all.
+const REPEATED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Parses a file; all its syntax errors are reported, and what could be read is given back.
 pub(super) fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> DeTable<'t> {
-    let (root, errors) = DeTable::parse_recoverable(text);
+    let (root, errors) = match text.len() > RECOVERED_BYTES_MAX {
+        // What is wrong was taken out before, or there is too much of it.
+        true => match DeTable::parse(text) {
+            Ok(root) => (root.into_inner(), Vec::new()),
+            Err(error) => (DeTable::new(), vec![error]),
+        },
+        false => {
+            let (root, errors) = DeTable::parse_recoverable(text);
+            (root.into_inner(), errors)
+        }
+    };
     let mut headers_twice = Vec::new();
     for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
         let span = error.span().unwrap_or(0..0);
         let mut fault = fault(error.message(), place(file, span.clone()), text);
         if is_duplicate(error.message()) {
-            let Twice { first, header } = twice(root.get_ref(), text, &span);
+            let Twice { first, header } = twice(&root, text, &span);
             // Where a whole section stands twice, its keys need not be named as well.
             if headers_twice.contains(&header) {
                 continue;
@@ -36,7 +55,42 @@ pub(super) fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> 
         }
         reading.syntax_faults.push(fault);
     }
-    root.into_inner()
+    root
+}
+
+/// A large text without the lines that are wrong, each of which is a fault; at most as many as are reported.
+pub(super) fn without_wrong_lines(
+    reading: &mut Reading<'_>,
+    file: u32,
+    text: Arc<str>,
+) -> Arc<str> {
+    if text.len() <= RECOVERED_BYTES_MAX {
+        return text;
+    }
+    let tries = (REPEATED_BYTES_MAX / text.len()).clamp(1, LARGE_ERRORS_MAX);
+    let mut text = text;
+    for _ in 0..tries {
+        let Err(error) = DeTable::parse(&text) else {
+            break;
+        };
+        let Some(span) = error.span().filter(|span| span.start < text.len()) else {
+            break;
+        };
+        let fault = fault(error.message(), place(file, span.clone()), &text);
+        reading.syntax_faults.push(fault);
+        let start = text.get(..span.start).and_then(|before| before.rfind('\n'));
+        let start = start.map_or(0, |line_break| line_break + 1);
+        let mut bytes = text.as_bytes().to_vec();
+        let line = bytes.iter_mut().skip(start);
+        for byte in line.take_while(|byte| !matches!(**byte, b'\n' | b'\r')) {
+            *byte = b' ';
+        }
+        let Ok(next) = String::from_utf8(bytes) else {
+            break;
+        };
+        text = next.into();
+    }
+    text
 }
 
 /// Whether the parser says that something stands twice.
@@ -93,6 +147,10 @@ fn fault(message: &str, at: Place, text: &str) -> Fault {
         ("invalid literal string", _) => {
             ("the quote is not closed", "close it with `'`".to_owned())
         }
+        ("cannot recurse further; max recursion depth met" | "recursion limit", _) => (
+            "tables and lists stand in each other too deep",
+            "sitewatch has no key that needs more than three levels".to_owned(),
+        ),
         ("unclosed array table", _) => ("`[[` is not closed", "close it with `]]`".to_owned()),
         ("unclosed table", _) => ("`[` is not closed", "close it with `]`".to_owned()),
         (what, Some("nothing") | None) => (what, String::new()),

@@ -20,6 +20,14 @@ use crate::domain::target::Method;
 use crate::domain::text;
 use crate::policy::calendar::Cron;
 
+/// A longer pattern is no pattern of a person; reading one takes more than linear time.
+const PATTERN_BYTES_MAX: usize = 4 * 1024;
+/// All 60 seconds, minutes and 24 hours written out take 400.
+const CRON_BYTES_MAX: usize = 1024;
+/// Filters of a log name a handful of modules.
+const LOG_FILTER_BYTES_MAX: usize = 4 * 1024;
+/// Browsers and servers stop at 8 KiB or before; the probe stops following at this.
+const URL_BYTES_MAX: usize = 32 * 1024;
 /// Longer patterns compile to more memory than a check should cost, in bytes of the compiled form.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
 /// A wrong path is shown to this length.
@@ -101,6 +109,7 @@ pub(super) fn size(text: &str) -> Result<u64, Wrong> {
 }
 
 pub(super) fn cron(text: &str) -> Result<CronText, Wrong> {
+    short_enough(text, CRON_BYTES_MAX, "the cron expression")?;
     match Cron::parse(text) {
         Ok(_) => Ok(CronText(text.into())),
         Err(error) => {
@@ -147,6 +156,7 @@ pub(super) fn url(text: &str) -> Result<Url, Wrong> {
 
 /// A URL that says where; whoever left out the scheme of a name is told the usual one.
 fn absolute(text: &str, usual: &str) -> Result<Url, Wrong> {
+    short_enough(text, URL_BYTES_MAX, "the URL")?;
     if text.is_empty() {
         return Err(Wrong::new(
             "the URL is empty",
@@ -254,6 +264,7 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
 }
 
 pub(super) fn regex(pattern: &str) -> Result<Regex, Wrong> {
+    short_enough(pattern, PATTERN_BYTES_MAX, "the regular expression")?;
     if let Err(error) = regex_syntax::Parser::new().parse(pattern) {
         let (kind, start, end) = match &error {
             regex_syntax::Error::Parse(error) => (
@@ -287,6 +298,17 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, Wrong> {
                 "repeat less",
             )
         })
+}
+
+/// Refuses a text that is too long for its parser.
+fn short_enough(text: &str, max: usize, what: &str) -> Result<(), Wrong> {
+    match text.len() {
+        bytes if bytes <= max => Ok(()),
+        bytes => Err(Wrong::new(
+            format!("{what} has {bytes} bytes"),
+            format!("at most {max} are read"),
+        )),
+    }
 }
 
 /// The pattern of `/pattern/`, where a text is one.
@@ -381,6 +403,7 @@ pub(super) fn status_member(text: &str) -> Result<String, Wrong> {
 
 pub(super) fn log_filter(text: &str) -> Result<String, Wrong> {
     const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    short_enough(text, LOG_FILTER_BYTES_MAX, "the log filter")?;
     let plain = |word: &str| word.bytes().all(|b| b.is_ascii_alphabetic());
     let mut from = 0;
     for directive in text.split(',') {

@@ -67,7 +67,7 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     let old = running.force().config;
     let (file, environment) = (running.file.clone(), running.environment.clone());
     // A hundred thousand entries take a second to read: not on the thread that checks.
-    let reading = blocking::run(move || config::load(&file, &environment));
+    let reading = blocking::run(move || config::load_again(&file, &environment));
     let Ok(read) = timeout(READ_WITHIN, reading).await else {
         let why = format!(
             "the files of the configuration were not read within {}",

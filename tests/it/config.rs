@@ -564,3 +564,161 @@ fn what_is_valid_loses_no_monitor() {
     }
     assert!(valid > 20, "only {valid} were valid");
 }
+
+/// What `include` of a folder with one odd thing in it gives.
+fn included(make: impl FnOnce(&Path)) -> Result<config::Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("d");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(
+        folder.join("web.toml"),
+        "[[monitor]]\nurl = \"https://a.example/\"\n",
+    )
+    .unwrap();
+    make(&folder);
+    let text = "include = [\"d/*.toml\"]\n";
+    std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+    config::load(Path::new("monitors.toml"), &environment(directory.path())).map_err(|errors| {
+        errors
+            .to_string()
+            .replace(&directory.path().display().to_string(), "/dir")
+    })
+}
+
+fn fifo(path: &Path) {
+    let mode = rustix::fs::Mode::from(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
+}
+
+#[test]
+fn what_lies_in_the_folder_by_accident_does_no_harm() {
+    let link = |to: &'static str, name: &'static str| {
+        move |folder: &Path| std::os::unix::fs::symlink(to, folder.join(name)).unwrap()
+    };
+    let fine: [Box<dyn FnOnce(&Path)>; 6] = [
+        Box::new(link("root@host.4242:1700000000", ".#web.toml")),
+        Box::new(link("web.toml", "z.toml")),
+        Box::new(link("../monitors.toml", "self.toml")),
+        Box::new(|folder| std::fs::create_dir(folder.join("old.toml")).unwrap()),
+        Box::new(|folder| std::fs::write(folder.join("._web.toml"), b"\0\x05Mac OS X").unwrap()),
+        Box::new(|folder| std::fs::write(folder.join("web.toml~"), "wrong").unwrap()),
+    ];
+    for make in fine {
+        let config = included(make).unwrap();
+        assert_eq!(config.monitors.len(), 1);
+        assert_eq!(config.included[0].pattern, "d/*.toml");
+        assert!(config.included[0].files.contains(&"d/web.toml".into()));
+    }
+    for (make, want) in [
+        (
+            Box::new(link("nowhere", "x.toml")) as Box<dyn FnOnce(&Path)>,
+            "cannot read `d/x.toml`: it is a link to `nowhere`, which is not there\n",
+        ),
+        (
+            Box::new(|folder: &Path| fifo(&folder.join("x.toml"))),
+            "cannot read `d/x.toml`: it is a pipe, and a regular file is needed\n",
+        ),
+        (
+            Box::new(|folder: &Path| {
+                drop(std::os::unix::net::UnixListener::bind(folder.join("x.toml")).unwrap());
+            }),
+            "cannot read `d/x.toml`: it is a socket, and a regular file is needed\n",
+        ),
+    ] {
+        let said = included(make).unwrap_err();
+        assert!(said.contains(want), "{said}");
+        assert!(!said.contains("config example"), "{said}");
+    }
+}
+
+#[test]
+fn a_pattern_that_finds_nothing_is_a_warning() {
+    let config = included(|folder| std::fs::remove_file(folder.join("web.toml")).unwrap()).unwrap();
+    assert_eq!(
+        config.warnings[0],
+        "monitors.toml:1: `d/*.toml` finds no file"
+    );
+    assert_eq!(config.included[0].files.len(), 0);
+}
+
+#[test]
+fn only_files_are_read_and_nothing_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fifo(&path("fifo"));
+    let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+    let monitor = "[[monitor]]\nurl = \"https://a.example/\"\n";
+    let email = "[email]\nhost = \"localhost\"\nfrom = \"a@b.example\"\nto = [\"a@b.example\"]\n";
+    for (key, kind) in [
+        ("fifo", "a pipe"),
+        ("socket", "a socket"),
+        ("/dev/zero", "a device"),
+    ] {
+        for text in [
+            format!("{email}username = \"u\"\npassword_file = \"{key}\"\n"),
+            format!("{email}ca_file = \"{key}\"\n"),
+            format!("[web]\nlisten = \"127.0.0.1:1\"\ntoken_file = \"{key}\"\n"),
+            format!("{monitor}ca_file = \"{key}\"\n"),
+            format!("{monitor}body_file = \"{key}\"\n"),
+            format!("{monitor}bearer_token_file = \"{key}\"\n"),
+            format!("{monitor}basic_auth = {{ username = \"u\", password_file = \"{key}\" }}\n"),
+            format!(
+                "{monitor}client_certificate = {{ cert_file = \"{key}\", key_file = \"{key}\" }}\n"
+            ),
+            format!("include = [\"{key}\"]\n"),
+        ] {
+            std::fs::write(path("monitors.toml"), &text).unwrap();
+            let loaded = config::load(Path::new("monitors.toml"), &environment(directory.path()));
+            let said = loaded.unwrap_err().to_string();
+            let want = format!("it is {kind}, and a regular file is needed");
+            assert!(said.contains(&want), "{text}{said}");
+        }
+    }
+    for name in ["fifo", "socket"] {
+        let said = config::load(Path::new(name), &environment(directory.path()))
+            .unwrap_err()
+            .to_string();
+        assert!(said.contains("a regular file is needed"), "{said}");
+    }
+    let null = Path::new("/dev/null");
+    assert!(config::load(null, &environment(directory.path())).is_ok());
+    assert!(config::load_again(null, &environment(directory.path())).is_ok());
+}
+
+#[test]
+fn a_pipe_is_read_once_and_not_by_a_daemon_that_runs() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+    let directory = tempfile::tempdir().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer
+        .write_all(b"[[monitor]]\nurl = \"https://a.example/\"\n")
+        .unwrap();
+    drop(writer);
+    let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+    let environment = environment(directory.path());
+    let again = config::load_again(Path::new(&path), &environment).unwrap_err();
+    assert!(again.to_string().contains("it is a pipe"), "{again}");
+    let config = config::load(Path::new(&path), &environment).unwrap();
+    assert_eq!(config.monitors.len(), 1);
+}
+
+#[test]
+fn the_advice_to_write_a_file_never_costs_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let environment = environment(directory.path());
+    let said = |name: &str| {
+        config::load(Path::new(name), &environment)
+            .unwrap_err()
+            .to_string()
+    };
+    let advice = "`sitewatch config example > monitors.toml` writes one to begin with";
+    assert!(said("other.toml").contains(advice));
+    std::fs::write(
+        directory.path().join("monitors.toml"),
+        "include = [\"none.toml\"]\n",
+    )
+    .unwrap();
+    assert!(!said("other.toml").contains(advice));
+    assert!(!said("monitors.toml").contains(advice));
+}

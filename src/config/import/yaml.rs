@@ -16,6 +16,8 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 const DEPTH_MAX: usize = 64;
 /// Values of all documents together, each alias counted as a copy of what it stands for.
 const VALUES_MAX: usize = 500_000;
+/// Bytes of all texts, counted likewise: a long one may be repeated often.
+const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The documents of a text, empty ones left out.
 ///
@@ -31,6 +33,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Value>, ImportError> {
         parser,
         anchors: HashMap::new(),
         values: 0,
+        bytes: 0,
     };
     let mut documents = Vec::new();
     loop {
@@ -54,9 +57,10 @@ fn refused(why: String) -> ImportError {
 
 struct Reader<'a> {
     parser: Parser<&'a [u8]>,
-    /// What each anchor stands for, with its number of values.
-    anchors: HashMap<String, (Value, usize)>,
+    /// What each anchor stands for, with its number of values and the bytes of its texts.
+    anchors: HashMap<String, (Value, usize, usize)>,
     values: usize,
+    bytes: usize,
 }
 
 impl Reader<'_> {
@@ -82,20 +86,33 @@ impl Reader<'_> {
         Ok(())
     }
 
+    fn count_text(&mut self, bytes: usize) -> Result<(), ImportError> {
+        self.bytes += bytes;
+        if self.bytes > TEXT_BYTES_MAX {
+            let why = "the file holds more than 64 MiB of text, aliases included";
+            return Err(refused(why.to_owned()));
+        }
+        Ok(())
+    }
+
     fn value(&mut self, event: EventData, depth: usize) -> Result<Value, ImportError> {
         if depth > DEPTH_MAX {
             let why = format!("the file is nested more than {DEPTH_MAX} levels deep");
             return Err(refused(why));
         }
-        let before = self.values;
+        let before = (self.values, self.bytes);
         self.count(1)?;
         let (anchor, value) = match event {
             EventData::Alias { anchor } => {
-                let Some((value, size)) = self.anchors.get(&anchor).cloned() else {
+                let Some((_, size, bytes)) = self.anchors.get(&anchor) else {
                     return Err(refused(format!("the alias `*{anchor}` has no anchor")));
                 };
+                let (size, bytes) = (*size, *bytes);
+                // Paid before it is copied.
                 self.count(size)?;
-                return Ok(value);
+                self.count_text(bytes)?;
+                let again = self.anchors.get(&anchor);
+                return Ok(again.map_or(Value::Null, |(value, _, _)| value.clone()));
             }
             EventData::Scalar {
                 anchor,
@@ -104,6 +121,7 @@ impl Reader<'_> {
                 style,
                 ..
             } => {
+                self.count_text(value.len())?;
                 let is_plain = style == ScalarStyle::Plain && tag.is_none();
                 let value = if is_plain {
                     plain(value)
@@ -126,8 +144,9 @@ impl Reader<'_> {
             _ => (None, Value::Null),
         };
         if let Some(anchor) = anchor {
-            let size = self.values - before;
-            self.anchors.insert(anchor, (value.clone(), size));
+            let (size, bytes) = (self.values - before.0, self.bytes - before.1);
+            self.count_text(bytes)?;
+            self.anchors.insert(anchor, (value.clone(), size, bytes));
         }
         Ok(value)
     }
@@ -295,6 +314,13 @@ mod tests {
         ] {
             assert_eq!(one(text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_long_text_is_not_repeated_without_end() {
+        let text = format!("a: &a {}\nb: [{}]", "x".repeat(100_000), "*a, ".repeat(1000));
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains("more than 64 MiB of text"), "{error}");
     }
 
     #[test]

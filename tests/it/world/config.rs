@@ -129,5 +129,6 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         monitors: monitors.into_iter().map(Arc::new).collect(),
         maintenance: Vec::new(),
         warnings: Vec::new(),
+        included: Vec::new(),
     }
 }
