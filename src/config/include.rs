@@ -159,7 +159,7 @@ impl Looking {
             None => (directory.to_owned(), pattern),
         };
         let mut paths = vec![start];
-        let parts = relative
+        let mut parts = relative
             .split('/')
             .filter(|part| !matches!(*part, "" | "."));
         for part in parts.clone() {
@@ -169,7 +169,7 @@ impl Looking {
             }
             paths = next;
         }
-        if is_wild(parts.last().unwrap_or("")) {
+        if is_wild(parts.next_back().unwrap_or("")) {
             paths.retain(|path| !path.is_dir());
         }
         paths.sort();

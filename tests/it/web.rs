@@ -1,5 +1,7 @@
 //! The web server over a real database: what readers with and without the token get.
 
+mod crowd;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -109,9 +111,14 @@ fn raw(address: SocketAddr, request: &str) -> Answer {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With further monitors.
+    fn with(monitors: &str) -> Self {
         let directory = TempDir::new().expect("a directory");
         let file = directory.path().join("monitors.toml");
-        std::fs::write(&file, CONFIG).expect("written");
+        std::fs::write(&file, format!("{CONFIG}{monitors}")).expect("written");
         std::fs::write(directory.path().join("token"), format!("{TOKEN}\n")).expect("written");
         let environment = Environment {
             directory: directory.path().to_owned(),

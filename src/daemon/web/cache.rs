@@ -8,12 +8,16 @@ use tokio::time::Instant;
 use super::reply::Reply;
 use crate::view::json::Audience;
 
+/// What is remembered takes at most this much beside the newest answer, in bytes.
+const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Where no new answer can be made, one of this age is better than none.
+const STALE: Duration = Duration::from_secs(60);
 /// How long an answer is given again.
 const LIFETIME: Duration = Duration::from_secs(1);
 /// Different questions that are remembered at a time; names and filters come from outside.
 const ENTRIES_MAX: usize = 32;
 
-/// What was asked: path with query, host where it matters, and by whom.
+/// What was asked, without what the route passes over: two questions with one answer are one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Question {
     pub(super) target: String,
@@ -36,15 +40,28 @@ impl Cache {
             .map(|(_, reply)| reply)
     }
 
-    /// Remembers an answer; forgets the old ones, and the oldest where there are too many.
-    pub(super) fn put(&mut self, question: Question, reply: Reply, now: Instant) -> &mut Reply {
+    /// An answer that is no longer young.
+    pub(super) fn stale(&mut self, question: &Question, now: Instant) -> Option<&mut Reply> {
         self.entries
-            .retain(|_, (made, _)| now.duration_since(*made) < LIFETIME);
-        if self.entries.len() >= ENTRIES_MAX {
+            .get_mut(question)
+            .filter(|(made, _)| now.duration_since(*made) < STALE)
+            .map(|(_, reply)| reply)
+    }
+
+    /// Remembers an answer; forgets the oldest where there are too many or too large ones.
+    pub(super) fn put(&mut self, question: Question, reply: Reply, now: Instant) -> &mut Reply {
+        self.entries.remove(&question);
+        self.entries
+            .retain(|_, (made, _)| now.duration_since(*made) < STALE);
+        let kept = |entries: &HashMap<Question, (Instant, Reply)>| -> usize {
+            entries.values().map(|(_, reply)| reply.bytes()).sum()
+        };
+        while self.entries.len() >= ENTRIES_MAX || kept(&self.entries) > KEPT_BYTES_MAX {
             let oldest = self.entries.iter().min_by_key(|(_, (made, _))| *made);
-            if let Some(oldest) = oldest.map(|(question, _)| question.clone()) {
-                self.entries.remove(&oldest);
-            }
+            let Some(oldest) = oldest.map(|(question, _)| question.clone()) else {
+                break;
+            };
+            self.entries.remove(&oldest);
         }
         let entry = self.entries.entry(question).insert_entry((now, reply));
         &mut entry.into_mut().1

@@ -2,8 +2,11 @@
 
 mod access;
 mod api;
+mod budget;
 mod cache;
 mod charts;
+mod connections;
+mod desk;
 mod host;
 mod monitor_page;
 mod numbers;

@@ -4,11 +4,12 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use sha2::{Digest, Sha256};
+
+use super::budget::Budget;
 
 /// Smaller answers gain nothing from being packed.
 const PACK_FROM_BYTES: usize = 1400;
@@ -39,6 +40,8 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
     /// The body packed, made when the first client that takes it asks.
     packed: Option<Bytes>,
+    /// Where its bytes are counted, once they are.
+    budget: Option<Budget>,
     tag: HeaderValue,
 }
 
@@ -58,10 +61,24 @@ impl Reply {
             keep,
             body,
             packed: None,
+            budget: None,
             // Weak: the packed form has the same tag.
             tag: HeaderValue::from_str(&format!("W/\"{hex}\""))
                 .expect("hexadecimal digits in quotes are a valid field value"),
         }
+    }
+
+    /// The same, its bytes counted for as long as anybody holds them.
+    #[must_use]
+    pub(super) fn counted(mut self, budget: &Budget) -> Self {
+        self.body = budget.hold(self.body);
+        self.budget = Some(budget.clone());
+        self
+    }
+
+    /// What it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len() + self.packed.as_ref().map_or(0, Bytes::len)
     }
 
     /// The same with another status.
@@ -76,6 +93,12 @@ impl Reply {
         Self::new("text/plain; charset=utf-8", Keep::Never, text).with_status(status)
     }
 
+    /// Too much is under way.
+    pub(super) fn later() -> Self {
+        let text = "Too many readers at the moment. Try again in some seconds.\n";
+        Self::text(StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+
     /// A fault as a JSON object.
     pub(super) fn fault(status: StatusCode, what: &str) -> Self {
         let body = serde_json::json!({ "error": what }).to_string();
@@ -83,11 +106,7 @@ impl Reply {
     }
 
     /// The response to one request.
-    pub(super) fn response(
-        &mut self,
-        request: &HeaderMap,
-        head_only: bool,
-    ) -> Response<Full<Bytes>> {
+    pub(super) fn response(&mut self, request: &HeaderMap, head_only: bool) -> Response<Bytes> {
         let unchanged = self.status == StatusCode::OK && matches_tag(request, &self.tag);
         let packed = !unchanged && self.body.len() >= PACK_FROM_BYTES && takes_gzip(request);
         let body = if packed {
@@ -101,7 +120,7 @@ impl Reply {
         } else {
             body
         };
-        let mut response = Response::new(Full::new(sent));
+        let mut response = Response::new(sent);
         *response.status_mut() = if unchanged {
             StatusCode::NOT_MODIFIED
         } else {
@@ -135,6 +154,9 @@ impl Reply {
             HeaderName::from_static("cross-origin-resource-policy"),
             elsewhere,
         );
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            set(header::RETRY_AFTER, "5");
+        }
         if !unchanged {
             set(header::CONTENT_TYPE, self.media_type);
             if packed {
@@ -153,7 +175,10 @@ impl Reply {
             .get_or_insert_with(|| {
                 let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
                 match packer.write_all(&self.body).and_then(|()| packer.finish()) {
-                    Ok(packed) => packed.into(),
+                    Ok(packed) => match &self.budget {
+                        Some(budget) => budget.hold(packed.into()),
+                        None => packed.into(),
+                    },
                     // A Vec takes all writes.
                     Err(_) => Bytes::new(),
                 }

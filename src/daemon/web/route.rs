@@ -4,6 +4,9 @@ use percent_encoding::percent_decode_str;
 
 use crate::view::page::assets::{self, Asset};
 
+/// Whether the daemon lives.
+pub(super) const HEALTH_PATH: &str = "/healthz";
+
 /// What is asked for. A monitor is named as the path had it, decoded.
 #[derive(Debug, Clone)]
 pub(super) enum Route {
@@ -41,7 +44,7 @@ pub(super) fn parse(path: &str) -> Option<Route> {
     Some(match path {
         "/" => Route::Overview,
         "/metrics" => Route::Metrics,
-        "/healthz" => Route::Health,
+        HEALTH_PATH => Route::Health,
         "/api/v1/monitors" => Route::Monitors,
         "/api/v1/incidents" => Route::Incidents,
         "/feed.atom" => Route::Feed,

@@ -3,30 +3,39 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use super::host;
+use super::connections::{Answering, Connections, Place, Seen};
+use super::desk::{Desk, Question};
 use super::past::Past;
 use super::reply::Reply;
 use super::rounds::Rounds;
-use super::site::{Asked, Site, Sources};
+use super::route::HEALTH_PATH;
+use super::site::{Site, Sources};
+use super::{host, numbers};
 use crate::clock;
+use crate::daemon::health::Health;
 
-/// Connections at a time; further ones wait in the kernel's queue until one ends.
-const CONNECTIONS_MAX: usize = 512;
+/// While every place is taken by a reader that reads, a further connection waits in the kernel's queue for this long.
+const ROOM_REST: Duration = Duration::from_millis(20);
+/// What the kernel keeps of an answer for one reader, in bytes.
+const SEND_BUFFER: usize = 128 * 1024;
+/// An answer is handed over in parts of this size, in bytes.
+const PART_BYTES: usize = 64 * 1024;
 /// A header, or the next request on a connection that is kept, must be there after this.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// All of a header; browsers send one or two kilobytes.
@@ -65,20 +74,20 @@ impl WebServer {
             .enable_all()
             .build()?;
         let (stop, stopped) = watch::channel(false);
+        let (reading, others, server) = with_threads(sources)?;
         let thread = std::thread::Builder::new()
             .name("web".to_owned())
             .spawn(move || {
                 step_back();
-                let (past, rounds) = Past::begin(&sources, clock::now());
-                let reading = read_on(rounds);
-                let site = Rc::new(Site::new(sources, past));
                 let tasks = tokio::task::LocalSet::new();
-                let served = tasks.run_until(serve(listener, site, stopped));
+                let served = tasks.run_until(serve(listener, Rc::new(server), stopped));
                 if let Err(error) = runtime.block_on(served) {
                     tracing::error!("web: failed to listen on {address}: {error}");
                 }
-                if let Some((stop, thread)) = reading {
-                    drop(stop);
+                // With them the last desk goes, and its thread ends.
+                drop(tasks);
+                drop(reading);
+                for thread in others {
                     // A panic in it was logged where it happened.
                     let _ = thread.join();
                 }
@@ -124,53 +133,57 @@ fn step_back() {
     }
 }
 
-/// Reads the past on a thread of its own until the sender is dropped.
-fn read_on(rounds: Rounds) -> Option<(mpsc::Sender<()>, JoinHandle<()>)> {
+/// Reads the past and makes pages, each on a thread of its own; the first ends with the sender.
+fn with_threads(sources: Sources) -> io::Result<(mpsc::Sender<()>, Vec<JoinHandle<()>>, Server)> {
+    let health = Arc::clone(&sources.health);
     let (stop, stopped) = mpsc::channel();
-    let thread = std::thread::Builder::new()
+    let (begun, rounds) = mpsc::channel::<Rounds>();
+    let (desk, making) = Desk::start(move || {
+        step_back();
+        let (past, rounds) = Past::begin(&sources, clock::now());
+        // Its thread may not have come to be; then the server does not either.
+        let _ = begun.send(rounds);
+        Site::new(sources, past)
+    })?;
+    let reading = std::thread::Builder::new()
         .name("web-past".to_owned())
         .spawn(move || {
             step_back();
-            rounds.run(&stopped);
-        });
-    match thread {
-        Ok(thread) => Some((stop, thread)),
-        Err(error) => {
-            tracing::error!(
-                "web: no thread to read the past with, pages stay as they are: {error}"
-            );
-            None
-        }
-    }
+            if let Ok(rounds) = rounds.recv() {
+                rounds.run(&stopped);
+            }
+        })?;
+    Ok((stop, vec![making, reading], Server { desk, health }))
 }
 
 async fn serve(
     listener: StdListener,
-    site: Rc<Site>,
+    server: Rc<Server>,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let places = Rc::new(Semaphore::new(CONNECTIONS_MAX));
-    let whole = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    let connections = Connections::default();
     loop {
-        let place = Rc::clone(&places);
         let next = async {
-            let free = place.acquire().await.map_err(io::Error::other)?;
-            let (stream, _) = listener.accept().await?;
-            free.forget();
-            Ok::<_, io::Error>(stream)
+            while !connections.make_room(clock::tick()) {
+                tokio::time::sleep(ROOM_REST).await;
+            }
+            listener.accept().await
         };
-        let stream = tokio::select! {
+        let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
-            stream = next => stream,
+            accepted = next => accepted,
         };
-        match stream {
-            Ok(stream) => {
-                let (site, stopped) = (Rc::clone(&site), stopped.clone());
-                let places = Rc::clone(&places);
+        match accepted {
+            Ok((stream, from)) => {
+                let (server, stopped) = (Rc::clone(&server), stopped.clone());
+                let (place, ended) = connections.enter(from.ip(), clock::tick());
                 tokio::task::spawn_local(async move {
-                    let _place = Place(places);
-                    connection(stream, site, stopped).await;
+                    tokio::select! {
+                        () = connection(stream, place, server, stopped) => {}
+                        // The place is needed for another.
+                        _ = ended => {}
+                    }
                 });
             }
             Err(error) => {
@@ -181,24 +194,33 @@ async fn serve(
     }
     drop(listener);
     // All places free: the last answer has left.
-    let _ = tokio::time::timeout(STOP_TIME, places.acquire_many(whole)).await;
+    let all_gone = async {
+        while connections.len() > 0 {
+            tokio::time::sleep(ROOM_REST).await;
+        }
+    };
+    let _ = tokio::time::timeout(STOP_TIME, all_gone).await;
     Ok(())
 }
 
-/// Gives the place back, also when its task panics.
-struct Place(Rc<Semaphore>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
-    }
-}
-
-async fn connection(stream: TcpStream, site: Rc<Site>, mut stopped: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    place: Rc<Place>,
+    server: Rc<Server>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let local = stream.local_addr().ok();
+    // What waits in the kernel for readers that do not read is memory as well.
+    if let Err(error) = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER) {
+        tracing::debug!("web: a connection keeps its send buffer: {error}");
+    }
+    let seen = Seen::new(stream, Rc::clone(&place));
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = answer(&site, &request, local);
-        async move { Ok::<_, Infallible>(response) }
+        let (server, answering) = (Rc::clone(&server), place.answer());
+        async move {
+            let response = server.answer(request, local).await;
+            Ok::<_, Infallible>(response.map(|bytes| Body::new(bytes, answering)))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -206,7 +228,7 @@ async fn connection(stream: TcpStream, site: Rc<Site>, mut stopped: watch::Recei
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(seen), service);
     tokio::pin!(served);
     // What goes wrong on a connection is the reader's affair.
     tokio::select! {
@@ -218,35 +240,89 @@ async fn connection(stream: TcpStream, site: Rc<Site>, mut stopped: watch::Recei
     let _ = tokio::time::timeout(LAST_ANSWER_TIME, served).await;
 }
 
-fn answer(
-    site: &Site,
-    request: &Request<Incoming>,
-    local: Option<SocketAddr>,
-) -> Response<Full<Bytes>> {
-    let head_only = match *request.method() {
-        Method::GET => false,
-        Method::HEAD => true,
-        _ => {
-            let text = "Only GET and HEAD are answered here.\n";
-            let mut reply = Reply::text(StatusCode::METHOD_NOT_ALLOWED, text);
-            let mut response = reply.response(request.headers(), false);
-            let allowed = HeaderValue::from_static("GET, HEAD");
-            response.headers_mut().insert(ALLOW, allowed);
-            return response;
+/// An answer on its way.
+struct Body {
+    bytes: Bytes,
+    /// Says when it is gone.
+    _answering: Answering,
+}
+
+impl Body {
+    const fn new(bytes: Bytes, answering: Answering) -> Self {
+        Self {
+            bytes,
+            _answering: answering,
         }
-    };
-    if !host::is_named_rightly(request.headers(), request.version() >= Version::HTTP_11) {
-        let text = "A request names its host, once: send one valid Host header.\n";
-        let mut reply = Reply::text(StatusCode::BAD_REQUEST, text);
-        return reply.response(request.headers(), head_only);
     }
-    let asked = Asked {
-        path: request.uri().path(),
-        query: request.uri().query().unwrap_or(""),
-        headers: request.headers(),
-        local,
-        now: clock::now(),
-        tick: clock::tick(),
-    };
-    site.answer(&asked, |reply| reply.response(request.headers(), head_only))
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.bytes.is_empty() {
+            return Poll::Ready(None);
+        }
+        // In parts, so that the answer counts as under way until its last part is.
+        let part = self.bytes.len().min(PART_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.bytes.split_to(part)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64)
+    }
+}
+
+/// What the connections know.
+struct Server {
+    desk: Desk,
+    health: Arc<Health>,
+}
+
+impl Server {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        local: Option<SocketAddr>,
+    ) -> Response<Bytes> {
+        let head_only = match *request.method() {
+            Method::GET => false,
+            Method::HEAD => true,
+            _ => {
+                let text = "Only GET and HEAD are answered here.\n";
+                let mut reply = Reply::text(StatusCode::METHOD_NOT_ALLOWED, text);
+                let mut response = reply.response(request.headers(), false);
+                let allowed = HeaderValue::from_static("GET, HEAD");
+                response.headers_mut().insert(ALLOW, allowed);
+                return response;
+            }
+        };
+        if !host::is_named_rightly(request.headers(), request.version() >= Version::HTTP_11) {
+            let text = "A request names its host, once: send one valid Host header.\n";
+            let mut reply = Reply::text(StatusCode::BAD_REQUEST, text);
+            return reply.response(request.headers(), head_only);
+        }
+        // Whether we live is answered also while a page is being made.
+        if request.uri().path() == HEALTH_PATH {
+            let mut reply = numbers::health(&self.health);
+            return reply.response(request.headers(), head_only);
+        }
+        let (parts, _) = request.into_parts();
+        let question = Question {
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or("").to_owned(),
+            headers: parts.headers,
+            head_only,
+            local,
+        };
+        self.desk.answer(question).await
+    }
 }

@@ -10,8 +10,10 @@ use hyper::header::{HeaderMap, HeaderName};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::cache::{Cache, Question};
 use super::past::Past;
+use super::query::Query;
 use super::reply::{Keep, Reply};
 use super::route::{self, Route};
 use super::view::View;
@@ -52,12 +54,13 @@ pub(super) struct Asked<'a> {
     pub(super) tick: Instant,
 }
 
-/// Everything the server knows; lives on its thread.
+/// Everything that pages are made of; lives on the thread that makes them.
 #[derive(Debug)]
 pub(super) struct Site {
     sources: Sources,
     cache: RefCell<Cache>,
     past: RefCell<Past>,
+    budget: Budget,
 }
 
 impl Site {
@@ -66,6 +69,7 @@ impl Site {
             sources,
             cache: RefCell::default(),
             past: RefCell::new(past),
+            budget: Budget::default(),
         }
     }
 
@@ -99,7 +103,7 @@ impl Site {
             ));
         }
         let question = Question {
-            target: format!("{}?{}", asked.path, asked.query),
+            target: target(&route, asked.query),
             base: match route {
                 Route::Feed => base(asked),
                 _ => String::new(),
@@ -110,7 +114,14 @@ impl Site {
         if let Some(reply) = cache.get(&question, asked.tick) {
             return give(reply);
         }
+        if self.budget.is_spent() {
+            return match cache.stale(&question, asked.tick) {
+                Some(reply) => give(reply),
+                None => give(&mut Reply::later()),
+            };
+        }
         let reply = self.make(&route, &question, &config, asked);
+        let reply = reply.counted(&self.budget);
         give(cache.put(question, reply, asked.tick))
     }
 
@@ -146,6 +157,31 @@ impl Site {
             let text = "the database cannot be read at the moment";
             Reply::fault(StatusCode::SERVICE_UNAVAILABLE, text)
         })
+    }
+}
+
+/// What of a question decides the answer: the rest would only make each question another.
+fn target(route: &Route, query: &str) -> String {
+    let own = |keys: &[&str]| {
+        let query = Query::lenient(query);
+        let pairs = keys
+            .iter()
+            .map(|key| query.last(key).unwrap_or_default().to_owned());
+        pairs.collect::<Vec<String>>()
+    };
+    match route {
+        Route::Overview => format!("{route:?} {:?}", own(&["tag", "page"])),
+        Route::Badge(_) => format!("{route:?} {:?}", own(&["show", "period", "label"])),
+        // They refuse what they do not know.
+        Route::Monitors | Route::MonitorObject(_) | Route::Checks(_) | Route::Incidents => {
+            format!("{route:?} {query}")
+        }
+        Route::Monitor(_)
+        | Route::Metrics
+        | Route::Health
+        | Route::Feed
+        | Route::Robots
+        | Route::Asset(_) => format!("{route:?}"),
     }
 }
 
