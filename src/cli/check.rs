@@ -371,6 +371,7 @@ fn of_url(text: &str) -> Result<Site, CliError> {
     } else {
         Credentials::Basic {
             username: decode(url.username()),
+            is_hidden: true,
             password: Secret::new(password.clone().unwrap_or_default()),
         }
     };

@@ -292,7 +292,7 @@ fn complete(
         order.push((index.unwrap_or(usize::MAX), at));
         let monitor = index.and_then(configured).map(|monitor| &**monitor);
         if let Some(monitor) = monitor {
-            row.tags = monitor.tags.to_vec();
+            row.tags = monitor.tags_shown();
             row.note = monitor.note.to_string();
             row.enabled = monitor.enabled;
             if daemon_runs && monitor.enabled && !row.flags.paused {
@@ -330,7 +330,7 @@ fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
         uptime_percent_24h: None,
         uptime_percent_30d: None,
         latency_24h: Vec::new(),
-        tags: monitor.tags.to_vec(),
+        tags: monitor.tags_shown(),
         note: monitor.note.to_string(),
     })
 }

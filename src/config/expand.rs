@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::environment::Environment;
+use crate::domain::mask::STARS;
 
 /// Nothing goes on beyond this: more than any text may have.
 const EXPANDED_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -28,6 +29,30 @@ pub(super) enum ExpandError {
     Unclosed(Range<usize>),
     /// What stands between is no name.
     NoName(String, Range<usize>),
+}
+
+/// The text with stars for what `${NAME}` stands for: for texts that are only shown.
+pub(super) fn starred(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(open) = rest.find("${") {
+        let (before, named) = rest.split_at(open);
+        let close = named.find('}').map_or(named.len(), |close| close + 1);
+        match before.strip_suffix('$') {
+            Some(before) => {
+                out.push_str(before);
+                out.push_str("${");
+                rest = named.get(2..).unwrap_or("");
+            }
+            None => {
+                out.push_str(before);
+                out.push_str(STARS);
+                rest = named.get(close..).unwrap_or("");
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Replaces every `${NAME}`.
@@ -99,6 +124,12 @@ pub(super) fn expand<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_only_shown_has_stars() {
+        assert_eq!(starred("a ${B}c$${D}${E}"), "a ***c${D}***");
+        assert_eq!(starred("plain $x }"), "plain $x }");
+    }
 
     #[test]
     fn replaces_names() {

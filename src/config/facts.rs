@@ -65,7 +65,9 @@ pub(super) fn of_target(target: &Target) -> Vec<Fact> {
     let header_names = joined(target.headers.iter().map(|(name, _)| name));
     let (credentials, credentials_shown) = match &target.credentials {
         Credentials::None => (String::new(), "none".to_owned()),
-        Credentials::Basic { username, password } => (
+        Credentials::Basic {
+            username, password, ..
+        } => (
             format!("{username}:{}", password.reveal()),
             "a user name and a password".to_owned(),
         ),

@@ -75,9 +75,8 @@ fn may_be_read(path: &Path, metadata: &Metadata, pipes: Pipes) -> Result<(), Str
     let kind = metadata.file_type();
     let is_own_descriptor = path.starts_with("/dev") || path.starts_with("/proc");
     let is_null = kind.is_char_device() && path == Path::new("/dev/null");
-    let what = if kind.is_file() || is_null {
-        return Ok(());
-    } else if kind.is_fifo() && pipes == Pipes::Read && is_own_descriptor {
+    let is_own_pipe = kind.is_fifo() && pipes == Pipes::Read && is_own_descriptor;
+    let what = if kind.is_file() || is_null || is_own_pipe {
         return Ok(());
     } else if kind.is_dir() {
         return Err("it is a directory".to_owned());

@@ -95,7 +95,7 @@ pub(super) fn load_with_sources(
 
 /// The texts of a configuration, also of one that is wrong.
 pub(super) fn sources(file: &Path, environment: &Environment) -> Vec<Source> {
-    read(file, environment, &mut |_| ()).sources
+    read(file, environment, Pipes::Refused, &mut |_| ()).sources
 }
 
 /// Loads what the reading commands need: the database, the zone and the names. Whatever is wrong
@@ -338,6 +338,7 @@ impl Loader<'_> {
             .collect();
         self.reading.warn_of_literal_secrets();
         warnings::of_unverified_by_default(&mut self.reading);
+        warnings::of_hurry(&mut self.reading);
         warnings::of_silence(&mut self.reading, email.is_some(), &monitors);
         if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
             warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);

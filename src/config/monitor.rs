@@ -1,5 +1,6 @@
 //! `[[monitor]]` and `[defaults]`: text to monitors.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -122,8 +123,8 @@ impl Common {
             tags,
             depends_on: depends_on.iter().map(|name| name.it.clone()).collect(),
             note: reading
-                .some_text(table, "note")
-                .map_or_else(|| "".into(), |text| text.value.into()),
+                .words(table, "note")
+                .map_or_else(|| "".into(), Into::into),
             enabled: reading.flag(table, "enabled", true),
             public: reading.flag(table, "public", true),
             renamed_from: None,
@@ -286,6 +287,10 @@ fn draft(
     check_together(reading, table, &target, &expectation, &rules);
     url?;
     let mut labels = common.labels;
+    // A password may also be written out in it.
+    if let Cow::Owned(note) = target.masks.apply(&labels.note) {
+        Arc::make_mut(&mut labels).note = note.into();
+    }
     if let Some(renamed_from) = &renamed_from {
         Arc::make_mut(&mut labels).renamed_from = Some(renamed_from.it.clone());
     }
@@ -353,10 +358,7 @@ fn check_together(
     if let Some(found) = table.get("interval")
         && rules.interval < Duration::from_secs(5)
     {
-        reading.warn(
-            found.place,
-            "an interval under 5s is hard on the site that is checked",
-        );
+        reading.hurried.push(found.place);
     }
     if let Some(found) = table.own("degraded_after")
         && expectation

@@ -9,7 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::environment::Environment;
-use super::expand::expand;
+use super::expand::{self, expand};
 use super::fault::Fault;
 use super::found::{Found, Placed, Table, Text, described, is_table_list, place};
 use super::keys::{self, Key};
@@ -19,6 +19,7 @@ use super::suggest::nearest;
 use super::value::{self, Wrong};
 use super::wording::{either, elsewhere, expand_fault};
 use crate::domain::address::Address;
+use crate::domain::text;
 
 /// A longer text is no value of a person: it would be parsed, compared and shown.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -44,6 +45,8 @@ pub(super) struct Reading<'e> {
     pub warnings: Vec<(Option<Place>, String)>,
     /// Where `[defaults]` turns verification off, once for each monitor that this concerns.
     pub unverified: Vec<Place>,
+    /// Where an interval is short, once for each monitor that has it.
+    pub hurried: Vec<Place>,
     /// What came by `${NAME}` since it was last taken.
     pub came_by_name: Vec<String>,
     /// Where secrets stand in clear.
@@ -61,6 +64,7 @@ impl<'e> Reading<'e> {
             syntax_faults: Vec::new(),
             warnings: Vec::new(),
             unverified: Vec::new(),
+            hurried: Vec::new(),
             came_by_name: Vec::new(),
             literal_secrets: Vec::new(),
             contents: HashMap::new(),
@@ -285,6 +289,21 @@ impl<'e> Reading<'e> {
     ) -> Option<Text<'t>> {
         let text = self.text(table.get(key)?, "a string")?;
         (!text.value.is_empty()).then_some(text)
+    }
+
+    /// A text that is only shown to people: what came by `${NAME}` is stars in it, and nothing turns its direction.
+    pub(super) fn words(&mut self, table: &Table<'_>, key: &'static str) -> Option<String> {
+        let text = self.some_text(table, key)?;
+        let words = match text.came_by_name {
+            true => expand::starred(text.raw),
+            false => text.value.into_owned(),
+        };
+        let plain = text::block(&words);
+        if plain != words && !text.inherited {
+            let message = format!("`{key}` has control characters, which are left out");
+            self.warn(text.place, message);
+        }
+        Some(plain)
     }
 
     /// A meaningful string; an empty one counts as absent.

@@ -153,6 +153,15 @@ struct ShownLine {
     marked: usize,
 }
 
+/// Whether nobody sees that a character is there.
+const fn is_invisible(c: char) -> bool {
+    text::is_unsafe(c)
+        || matches!(
+            c,
+            '\u{a0}' | '\u{ad}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+        )
+}
+
 fn shown_line(raw: &str, marked: Range<usize>, hidden: usize) -> ShownLine {
     let mut secrets = redact::secrets_of_line(raw);
     if hidden > 0 {
@@ -164,7 +173,13 @@ fn shown_line(raw: &str, marked: Range<usize>, hidden: usize) -> ShownLine {
         match secrets.iter().find(|range| range.contains(&at)) {
             Some(range) if range.start == at => pieces.extend(STARS.chars().map(|star| (at, star))),
             Some(_) => {}
-            None if c == '\t' || text::is_unsafe(c) => pieces.push((at, ' ')),
+            None if c == '\t' => pieces.push((at, ' ')),
+            // What cannot be seen is shown where it is marked, and takes its place else.
+            None if is_invisible(c) && marked.contains(&at) => {
+                let code = format!("<U+{:04X}>", u32::from(c));
+                pieces.extend(code.chars().map(|c| (at, c)));
+            }
+            None if text::is_unsafe(c) => pieces.push((at, ' ')),
             None => pieces.push((at, c)),
         }
     }

@@ -19,6 +19,7 @@ use crate::domain::settings::{
     ReportSettings, Retention, WebSettings,
 };
 use crate::domain::target::DnsSettings;
+use crate::domain::text;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -78,6 +79,9 @@ pub(super) fn section<'t>(
     }
 }
 
+/// `sun_path` holds 107 bytes; the socket is made as `NAME.PID` and renamed, and a process number has up to 7 digits.
+const SOCKET_BYTES_MAX: usize = 107 - 8;
+
 /// `[daemon]`; none of it where the database has no place.
 pub(super) fn daemon(
     reading: &mut Reading<'_>,
@@ -116,6 +120,18 @@ pub(super) fn daemon(
     let database = database?;
     let control_socket =
         socket.unwrap_or_else(|| paths::default_socket(file, &database, environment));
+    // A relative one counts from the working directory of the daemon.
+    let socket_bytes = control_socket.as_os_str().len();
+    if socket_bytes > SOCKET_BYTES_MAX {
+        let message = format!("the path of the control socket has {socket_bytes} bytes");
+        let label =
+            format!("the system takes at most {SOCKET_BYTES_MAX}; set a shorter `control_socket`");
+        let fault = match table.get("control_socket") {
+            Some(found) => Fault::new(found.place, message, label),
+            None => Fault::nowhere(message, format!("{label} in [daemon]")),
+        };
+        reading.fault(fault);
+    }
     Some(DaemonSettings {
         database,
         control_socket,
@@ -138,7 +154,22 @@ fn time_zone(reading: &mut Reading<'_>, table: &Table<'_>) -> TimeZone {
     let by_variable = reading
         .environment
         .get("TZ")
-        .and_then(|name| TimeZone::get(name.trim_start_matches(':')).ok());
+        .map(|name| name.trim_start_matches(':'))
+        .filter(|name| !name.is_empty())
+        .map(|name| (name, TimeZone::get(name)));
+    // `TZ=CET-1CEST,M3.5.0,M10.5.0` and `/a/file` are read by the system's own way.
+    if let Some((name, Err(_))) = &by_variable
+        && TimeZone::posix(name).is_err()
+        && !name.starts_with('/')
+    {
+        let message = format!(
+            "$TZ is `{}`, which is no time zone; the machine's is used, or UTC",
+            text::line(name, 100)
+        );
+        reading.warnings.push((None, message));
+    }
+    let by_variable =
+        by_variable.and_then(|(name, zone)| zone.or_else(|_| TimeZone::posix(name)).ok());
     by_variable
         .or_else(|| TimeZone::try_system().ok())
         .unwrap_or(TimeZone::UTC)
@@ -177,8 +208,8 @@ pub(super) fn dns(reading: &mut Reading<'_>, table: &Table<'_>) -> DnsSettings {
 pub(super) fn web(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<WebSettings> {
     let listen = reading.some_parsed(table, "listen", "an address with a port", value::listen);
     let title = reading
-        .some_text(table, "title")
-        .map_or_else(|| "Status".to_owned(), |title| title.value.into_owned());
+        .words(table, "title")
+        .unwrap_or_else(|| "Status".to_owned());
     let token = reading.secret_file(table, "token_file");
     let listen = listen?;
     if !listen.it.ip().is_loopback() {

@@ -10,6 +10,7 @@ use super::reading::Reading;
 use super::redact;
 use super::source::Place;
 use super::twice::{Twice, twice};
+use crate::domain::text::is_unsafe;
 
 /// More syntax errors than this of one file are noise that the first ones caused.
 pub(super) const SYNTAX_ERRORS_MAX: usize = 50;
@@ -139,6 +140,12 @@ fn fault(message: &str, at: Place, text: &str) -> Fault {
             "no" => ("`no` is no value", "write false".to_owned()),
             _ => ("a text stands in quotes", in_quotes(found, at, text)),
         },
+        ("invalid unquoted key", _) if found.chars().any(|c| c.is_whitespace() || is_unsafe(c)) => {
+            (
+                "a character that cannot be seen stands in a key",
+                "take it out; a space that was copied from a page is often another one".to_owned(),
+            )
+        }
         ("missing escaped value", _) => (
             "a backslash stands before what it does not go with",
             "write `\\\\` for a backslash, or put the text in single quotes".to_owned(),

@@ -263,8 +263,10 @@ fn basic_auth(
         }
         None => return None,
     };
+    let username = username?;
     Some(Credentials::Basic {
-        username: username?.value.into_owned(),
+        is_hidden: username.came_by_name,
+        username: username.value.into_owned(),
         password,
     })
 }
@@ -277,6 +279,7 @@ fn of_userinfo(url: &Url) -> Credentials {
     };
     Credentials::Basic {
         username: plain(url.username()),
+        is_hidden: true,
         password: Secret::new(plain(url.password().unwrap_or_default())),
     }
 }
@@ -285,7 +288,9 @@ fn of_userinfo(url: &Url) -> Credentials {
 fn note_secrets(credentials: &Credentials, secrets: &mut Vec<String>) {
     match credentials {
         Credentials::None => {}
-        Credentials::Basic { username, password } => {
+        Credentials::Basic {
+            username, password, ..
+        } => {
             secrets.push(password.reveal().to_owned());
             secrets.push(base64(
                 format!("{username}:{}", password.reveal()).as_bytes(),

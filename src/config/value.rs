@@ -13,7 +13,7 @@ use super::suggest::nearest;
 use crate::domain::address::Address;
 use crate::domain::expectation::{StatusSet, TextMatch};
 use crate::domain::json::JsonPath;
-use crate::domain::monitor::{CronText, MonitorName};
+use crate::domain::monitor::{CronText, MonitorName, NameError};
 use crate::domain::name_server::NameServer;
 use crate::domain::span;
 use crate::domain::target::Method;
@@ -146,8 +146,13 @@ pub(super) fn only_address(text: &str) -> Result<Address, Wrong> {
 }
 
 pub(super) fn name(text: &str) -> Result<MonitorName, Wrong> {
-    MonitorName::parse(text)
-        .map_err(|error| Wrong::new(error.to_string(), "a name is shown in mails and tables"))
+    MonitorName::parse(text).map_err(|error| {
+        let wrong = Wrong::new(error.to_string(), "a name is shown in mails and tables");
+        match (error, text::first_unsafe(text)) {
+            (NameError::Control, Some((at, c))) => wrong.at(at..at + c.len_utf8()),
+            _ => wrong,
+        }
+    })
 }
 
 pub(super) fn url(text: &str) -> Result<Url, Wrong> {
@@ -165,12 +170,19 @@ fn absolute(text: &str, usual: &str) -> Result<Url, Wrong> {
     }
     if let Some((at, c)) = text
         .char_indices()
-        .find(|(_, c)| c.is_whitespace() || c.is_control())
+        .find(|(_, c)| c.is_whitespace() || c.is_control() || text::is_unsafe(*c))
     {
-        return Err(Wrong::new(
-            format!("the URL `{}` has white space in it", text.trim()),
-            "write %20 for a space",
-        )
+        let code = u32::from(c);
+        return Err(match c {
+            ' ' | '\t' | '\n' | '\r' => Wrong::new(
+                format!("the URL `{}` has white space in it", text.trim()),
+                "write %20 for a space",
+            ),
+            _ => Wrong::new(
+                "the URL has a character in it that cannot be seen",
+                format!("take out U+{code:04X}, which is often copied along"),
+            ),
+        }
         .at(at..at + c.len_utf8()));
     }
     let Some((scheme, rest)) = text.split_once("://") else {

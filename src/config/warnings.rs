@@ -53,6 +53,20 @@ pub(super) fn of_unverified_by_default(reading: &mut Reading<'_>) {
     reading.warn(place, format!("{who} (`verify_tls = false`)"));
 }
 
+/// Says how many monitors ask often, in one line.
+pub(super) fn of_hurry(reading: &mut Reading<'_>) {
+    let Some(place) = reading.hurried.first().copied() else {
+        return;
+    };
+    let message = match reading.hurried.len() {
+        1 => "an interval under 5s is hard on the site that is checked".to_owned(),
+        count => {
+            format!("{count} monitors have an interval under 5s, which is hard on their sites")
+        }
+    };
+    reading.warn(place, message);
+}
+
 /// News about the mail server cannot go through it.
 pub(super) fn of_watched_mail_server(
     reading: &mut Reading<'_>,

@@ -25,6 +25,7 @@ pub mod notifier_report;
 mod notifier_trial;
 mod notifier_urgent;
 pub mod orders;
+mod rechecks;
 pub mod recorder;
 mod recorder_alarm;
 mod recorder_blind;

@@ -36,6 +36,12 @@ const RECHECKED_WITHIN: Duration = Duration::from_secs(120);
 /// A note is a line beside a state, not a diary.
 const ACK_NOTE_CHARS_MAX: usize = 300;
 
+/// So many unknown names are compared with those that are known.
+const SUGGESTED_MAX: usize = 3;
+
+/// No monitor has a longer name.
+const NAME_CHARS_MAX: usize = 200;
+
 /// Within this edit distance a name was probably meant.
 const NEAR: usize = 3;
 
@@ -142,6 +148,11 @@ fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorNam
                     (Some(false), _) => {
                         wrong.push(format!("`{name}` is disabled in the configuration"));
                     }
+                    // Each costs a look at all names.
+                    _ if wrong.len() >= SUGGESTED_MAX => wrong.push(format!(
+                        "no monitor `{}`",
+                        text::line(name.as_str(), NAME_CHARS_MAX)
+                    )),
                     _ => wrong.push(unknown(name, enabled.keys().copied())),
                 }
             }
@@ -155,7 +166,8 @@ fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorNam
 }
 
 fn unknown<'a>(name: &MonitorName, known: impl Iterator<Item = &'a MonitorName>) -> String {
-    let lower = name.as_str().to_lowercase();
+    let name = text::line(name.as_str(), NAME_CHARS_MAX);
+    let lower = name.to_lowercase();
     // Of a short name less may be wrong: `a` is not what `zz` was to be.
     let near = NEAR.min(lower.chars().count() / 2);
     let nearest = known
@@ -247,6 +259,13 @@ async fn recheck(running: &Running, which: &Which) -> Answer {
         Ok(chosen) => chosen,
         Err(answer) => return answer,
     };
+    let monitors = running.force().config.monitors.len();
+    if let Err(wait) = running.take_rechecks(chosen.len(), monitors) {
+        return failed(format!(
+            "too many rechecks: all monitors may be rechecked once a minute; try again in {}",
+            Human(wait)
+        ));
+    }
     let tell_each = chosen.len() <= RECHECKS_TOLD;
     let now = clock::now();
     let mut asked = Vec::new();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -15,10 +16,12 @@ use super::fitness;
 use super::health::Health;
 use super::limits;
 use super::notifier;
+use super::rechecks::Rechecks;
 use super::recorder_entry::Enrolled;
 use super::recorder_queue::Door;
 use super::scheduler::{Command, Handle};
 use super::timetable::Planned;
+use crate::clock;
 use crate::config::{Config, Environment};
 use crate::domain::monitor::{CronText, Monitor, MonitorId, MonitorName, Schedule};
 use crate::domain::settings::HeartbeatSettings;
@@ -65,6 +68,7 @@ pub struct Running {
     pub reloading: tokio::sync::Mutex<()>,
     force: RwLock<Force>,
     refused: Mutex<Option<String>>,
+    rechecks: Mutex<Rechecks>,
 }
 
 /// What is in force.
@@ -150,6 +154,7 @@ impl Running {
             reloading: tokio::sync::Mutex::new(()),
             force: RwLock::new(force),
             refused: Mutex::new(None),
+            rechecks: Mutex::default(),
         }
     }
 
@@ -168,6 +173,15 @@ impl Running {
     /// A refused reload stays in the unit's status until one is accepted.
     pub fn set_refused(&self, line: Option<String>) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = line;
+    }
+
+    /// Takes so many rechecks of all `monitors`.
+    ///
+    /// # Errors
+    /// After what time they can be had.
+    pub(super) fn take_rechecks(&self, wanted: usize, monitors: usize) -> Result<(), Duration> {
+        let mut rechecks = self.rechecks.lock().unwrap_or_else(PoisonError::into_inner);
+        rechecks.take(wanted, monitors, clock::tick())
     }
 
     /// The unit's status.

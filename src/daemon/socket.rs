@@ -1,5 +1,6 @@
 //! The control socket's server side: who may come is decided by its mode, what is asked elsewhere.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::events;
@@ -22,8 +23,11 @@ const MODE: u32 = 0o660;
 /// The kernel's `sun_path` with its final zero.
 const PATH_BYTES_MAX: usize = 107;
 
-/// People and a reload script; more at once is a mistake.
+/// Orders that are carried out at a time: people and a reload script; more is a mistake, and waits.
 const CONNECTIONS_MAX: usize = 32;
+
+/// Connections that have asked nothing yet. Beyond it the oldest goes: our commands ask at once.
+const SILENT_MAX: usize = 64;
 
 /// A request is one short line; whoever takes longer is not one of our commands.
 const LINE_WITHIN: Duration = Duration::from_secs(10);
@@ -130,18 +134,22 @@ impl ControlSocket {
     /// Serves until it is dropped.
     pub async fn serve(self, handler: Arc<impl Handler>) {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        // Those that have asked nothing yet, the oldest first: each ends when its sender is dropped.
+        let mut silent: VecDeque<oneshot::Sender<()>> = VecDeque::new();
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let handler = Arc::clone(&handler);
+                    silent.retain(|one| !one.is_closed());
+                    if silent.len() >= SILENT_MAX {
+                        silent.pop_front();
+                    }
+                    let (end, ended) = oneshot::channel();
+                    silent.push_back(end);
+                    let (handler, places) = (Arc::clone(&handler), Arc::clone(&places));
                     tokio::spawn(async move {
-                        if let Err(error) = converse(stream, &*handler).await {
+                        if let Err(error) = converse(stream, ended, &places, &*handler).await {
                             tracing::debug!(%error, "a control connection broke");
                         }
-                        drop(place);
                     });
                 }
                 Err(error) => {
@@ -183,7 +191,12 @@ fn make_way(path: &Path) -> Result<(), SocketError> {
     }
 }
 
-async fn converse(stream: UnixStream, handler: &impl Handler) -> io::Result<()> {
+async fn converse(
+    stream: UnixStream,
+    ended: oneshot::Receiver<()>,
+    places: &Semaphore,
+    handler: &impl Handler,
+) -> io::Result<()> {
     let peer = stream.peer_cred().map(|credentials| Peer {
         uid: credentials.uid(),
         pid: credentials.pid(),
@@ -191,10 +204,17 @@ async fn converse(stream: UnixStream, handler: &impl Handler) -> io::Result<()> 
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
     let mut reader = BufReader::new(reader.take(REQUEST_BYTES_MAX as u64));
-    timeout(LINE_WITHIN, reader.read_until(b'\n', &mut line)).await??;
+    tokio::select! {
+        read = timeout(LINE_WITHIN, reader.read_until(b'\n', &mut line)) => { read??; }
+        // Another wants to be heard.
+        _ = ended => return Ok(()),
+    }
     if line.is_empty() {
         return Ok(());
     }
+    let Ok(_place) = places.acquire().await else {
+        return Ok(());
+    };
     let answer = match serde_json::from_slice::<Request>(&line) {
         Ok(request) if line.ends_with(b"\n") => {
             log_order(&request, peer);
@@ -268,6 +288,24 @@ mod tests {
         server.abort();
         assert!(server.await.unwrap_err().is_cancelled());
         assert!(!path.exists(), "it tidies up");
+    }
+
+    #[tokio::test]
+    async fn clients_that_say_nothing_hold_nobody_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let server = tokio::spawn(ControlSocket::bind(&path).unwrap().serve(Arc::new(Echo)));
+        let mut silent = Vec::new();
+        for _ in 0..3 * SILENT_MAX {
+            let mut stream = UnixStream::connect(&path).await.unwrap();
+            // The oldest may have gone already.
+            let _ = stream.write_all(b"{\"command\":").await;
+            silent.push(stream);
+        }
+        let answer = asked(&path, b"{\"command\":\"reload\"}\n");
+        let answer = timeout(LINE_WITHIN / 2, answer).await.unwrap();
+        assert!(answer.contains("\"done\""), "{answer}");
+        server.abort();
     }
 
     #[tokio::test]

@@ -43,7 +43,7 @@ impl MonitorName {
         if name.is_empty() {
             return Err(NameError::Empty);
         }
-        if name.chars().any(super::text::is_unsafe) {
+        if super::text::first_unsafe(name).is_some() {
             return Err(NameError::Control);
         }
         match name.chars().count() {
@@ -169,6 +169,15 @@ impl Monitor {
     pub fn url_shown(&self) -> String {
         let url = mask::without_userinfo(&self.target.url());
         self.target.masks.apply(&url).into_owned()
+    }
+
+    /// Its tags as they may be shown.
+    pub fn tags_shown(&self) -> Vec<String> {
+        let masks = self.masks();
+        self.tags
+            .iter()
+            .map(|tag| masks.apply(tag).into_owned())
+            .collect()
     }
 
     /// The secrets that must not leave this process.

@@ -141,6 +141,8 @@ pub enum Credentials {
     Basic {
         /// The user's name.
         username: String,
+        /// Whether the name is not shown either: it came by `${NAME}` or as userinfo.
+        is_hidden: bool,
         /// The password.
         password: Secret,
     },

@@ -18,10 +18,59 @@ pub const fn is_unsafe(c: char) -> bool {
     )
 }
 
+/// Joins letters of Persian and Indic scripts, or parts of an emoji.
+const fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// What a joiner may stand beside: a letter outside of ASCII with its marks, or a part of an emoji.
+fn is_joined(c: Option<char>) -> bool {
+    c.is_some_and(|c| {
+        let is_mark = matches!(c, '\u{300}'..='\u{36f}' | '\u{fe00}'..='\u{fe0f}');
+        let is_emoji = matches!(c, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}');
+        !c.is_ascii() && (c.is_alphanumeric() || is_mark || is_emoji || is_sign_of_script(c))
+    })
+}
+
+/// Vowel signs and viramas, which are no letters of their own.
+const fn is_sign_of_script(c: char) -> bool {
+    matches!(c, '\u{591}'..='\u{5c7}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}')
+}
+
+/// The first character that must not be shown, with its byte. A joiner between two letters or parts of an emoji is
+/// orthography.
+pub fn first_unsafe(text: &str) -> Option<(usize, char)> {
+    let mut before = None;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let after = chars.peek().map(|(_, c)| *c);
+        if is_unsafe(c) && !(is_joiner(c) && is_joined(before) && is_joined(after)) {
+            return Some((at, c));
+        }
+        before = Some(c);
+    }
+    None
+}
+
+/// A text of several lines without the characters that must not be shown.
+pub fn block(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, c)) = first_unsafe(rest) {
+        out.push_str(&rest[..at]);
+        if matches!(c, '\n' | '\t') {
+            out.push(c);
+        }
+        rest = &rest[at + c.len_utf8()..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// One line of at most `max_chars` characters: unsafe characters become spaces, runs of white space
 /// one space, the ends are trimmed, and what was cut shows as `…`.
 pub fn line(text: &str, max_chars: usize) -> Cow<'_, str> {
-    let clean = !text.chars().any(is_unsafe)
+    let clean = first_unsafe(text).is_none()
         && !text.contains("  ")
         && text.trim().len() == text.len()
         && text.chars().count() <= max_chars;
@@ -31,8 +80,12 @@ pub fn line(text: &str, max_chars: usize) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len().min(max_chars * 4));
     let mut count = 0;
     let mut gap = false;
-    for c in text.chars() {
-        if is_unsafe(c) || c.is_whitespace() {
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let is_orthography = is_joiner(c) && is_joined(before) && is_joined(chars.peek().copied());
+        before = Some(c);
+        if is_unsafe(c) && !is_orthography || c.is_whitespace() {
             gap = count > 0;
             continue;
         }
@@ -111,6 +164,36 @@ mod tests {
             }
         }
         assert_eq!(middle_bytes("abcdefghij", 7), "ab…ij");
+    }
+
+    #[test]
+    fn joiners_stand_between_letters_and_parts_of_an_emoji() {
+        let family = "👨\u{200d}👩\u{200d}👧 Family";
+        for name in [
+            "خانه\u{200c}ها",
+            family,
+            "क्\u{200d}ष",
+            "🏳\u{fe0f}\u{200d}🌈",
+            "👩🏽\u{200d}💻",
+        ] {
+            assert_eq!(first_unsafe(name), None, "{name}");
+            assert_eq!(line(name, 40), name);
+            assert_eq!(line(&format!(" {name}\n"), 40), name);
+            assert_eq!(block(name), name);
+        }
+        for (name, at) in [
+            ("a\u{200d}b", 1),
+            ("\u{200c}خ", 0),
+            ("خ\u{200c}", 2),
+            ("خ\u{200c}\u{200c}خ", 2),
+            ("خ\u{202e}خ", 2),
+            ("خ\u{200b}خ", 2),
+            ("خ\u{200f}خ", 2),
+            ("x\u{feff}", 1),
+        ] {
+            assert_eq!(first_unsafe(name).map(|(at, _)| at), Some(at), "{name}");
+        }
+        assert_eq!(block("- a\n\t- b\u{202e}\r\u{1b}[1m"), "- a\n\t- b[1m");
     }
 
     #[test]

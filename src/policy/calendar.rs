@@ -206,6 +206,14 @@ impl Cron {
             return Err(CronError::Fields(words.len()));
         }
         for (field, (start, word)) in FIELDS.into_iter().zip(&words) {
+            if field == Field::DayOfWeek && word.eq_ignore_ascii_case("L") {
+                return Err(CronError::Field {
+                    field,
+                    text: (*word).to_owned(),
+                    why: "needs a day before it, as in `FriL` for the last Friday".to_owned(),
+                    at: *start..start + word.len(),
+                });
+            }
             check_field(field, word).map_err(|why| CronError::Field {
                 field,
                 text: (*word).to_owned(),
@@ -975,6 +983,13 @@ mod tests {
                 "the day of month field `1,,2` is empty in one place; it takes 1 to 31, `*`, `1-7`, `L` (the last) or `15W` (a working day)",
             ),
             ("0 0 0 31 2 *", "no date ever matches this expression"),
+            (
+                "0 0 0 * * L",
+                &format!(
+                    "the day of week field `L` needs a day before it, as in `FriL` for the last Friday; it takes {}",
+                    Field::DayOfWeek.expects()
+                ),
+            ),
         ] {
             assert_eq!(
                 Cron::parse(text).unwrap_err().to_string(),

@@ -151,7 +151,9 @@ fn describes_content(name: &HeaderName) -> bool {
 fn authorization(credentials: &Credentials) -> Option<HeaderValue> {
     let value = match credentials {
         Credentials::None => return None,
-        Credentials::Basic { username, password } => {
+        Credentials::Basic {
+            username, password, ..
+        } => {
             let pair = format!("{username}:{}", password.reveal());
             format!("Basic {}", base64(pair.as_bytes()))
         }

@@ -533,12 +533,9 @@ tags = ["${SECRET}"]
     };
     let diff = config::diff(&load("hunter21"), &load("hunter22")).to_string();
     assert!(!diff.contains("hunter2"), "{diff}");
-    for key in [
-        "note changed",
-        "json changed",
-        "[web] title changed",
-        "[email] host changed",
-    ] {
+    // What is only shown is the same stars in both.
+    assert!(!diff.contains("note") && !diff.contains("title"), "{diff}");
+    for key in ["json changed", "[email] host changed"] {
         assert!(diff.contains(key), "{diff}");
     }
 }
@@ -564,6 +561,9 @@ fn what_is_valid_loses_no_monitor() {
     }
     assert!(valid > 20, "only {valid} were valid");
 }
+
+/// Puts something into a folder.
+type Make = Box<dyn FnOnce(&Path)>;
 
 /// What `include` of a folder with one odd thing in it gives.
 fn included(make: impl FnOnce(&Path)) -> Result<config::Config, String> {
@@ -595,7 +595,7 @@ fn what_lies_in_the_folder_by_accident_does_no_harm() {
     let link = |to: &'static str, name: &'static str| {
         move |folder: &Path| std::os::unix::fs::symlink(to, folder.join(name)).unwrap()
     };
-    let fine: [Box<dyn FnOnce(&Path)>; 6] = [
+    let fine: [Make; 6] = [
         Box::new(link("root@host.4242:1700000000", ".#web.toml")),
         Box::new(link("web.toml", "z.toml")),
         Box::new(link("../monitors.toml", "self.toml")),
@@ -611,7 +611,7 @@ fn what_lies_in_the_folder_by_accident_does_no_harm() {
     }
     for (make, want) in [
         (
-            Box::new(link("nowhere", "x.toml")) as Box<dyn FnOnce(&Path)>,
+            Box::new(link("nowhere", "x.toml")) as Make,
             "cannot read `d/x.toml`: it is a link to `nowhere`, which is not there\n",
         ),
         (

@@ -318,7 +318,11 @@ mod tests {
 
     #[test]
     fn a_long_text_is_not_repeated_without_end() {
-        let text = format!("a: &a {}\nb: [{}]", "x".repeat(100_000), "*a, ".repeat(1000));
+        let text = format!(
+            "a: &a {}\nb: [{}]",
+            "x".repeat(100_000),
+            "*a, ".repeat(1000)
+        );
         let error = parse(&text).unwrap_err().to_string();
         assert!(error.contains("more than 64 MiB of text"), "{error}");
     }

@@ -122,7 +122,7 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
         uptime_percent_24h: known.percent_24h,
         uptime_percent_30d: known.percent_30d,
         latency_24h: Vec::new(),
-        tags: live.monitor.tags.to_vec(),
+        tags: live.monitor.tags_shown(),
         note: live.monitor.note.to_string(),
     }
 }

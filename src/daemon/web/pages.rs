@@ -121,7 +121,7 @@ pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
     MonitorRow {
         name: live.monitor.name.as_str().to_owned(),
         url: view.url(&live.monitor.url_shown(), true).into_owned(),
-        tags: live.monitor.tags.to_vec(),
+        tags: live.monitor.tags_shown(),
         state,
         since: (state != State::Pending).then_some(live.shown.since),
         cause,

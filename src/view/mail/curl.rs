@@ -52,8 +52,16 @@ pub(super) fn words(monitor: &Monitor) -> Vec<String> {
     }
     match &target.credentials {
         Credentials::None => {}
-        Credentials::Basic { username, .. } => {
-            add(&["-u", &format!("{}:{}", masked(username), mask::STARS)]);
+        Credentials::Basic {
+            username,
+            is_hidden,
+            ..
+        } => {
+            let username = match is_hidden {
+                true => mask::STARS.to_owned(),
+                false => masked(username),
+            };
+            add(&["-u", &format!("{username}:{}", mask::STARS)]);
         }
         Credentials::Bearer(_) => {
             add(&["-H", &format!("Authorization: Bearer {}", mask::STARS)]);

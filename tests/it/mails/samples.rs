@@ -82,6 +82,7 @@ pub fn shop() -> Monitor {
                 headers: vec![("X-Api-Key".into(), Secret::new("s3cr3t-value"))],
                 body: None,
                 credentials: Credentials::Basic {
+                    is_hidden: false,
                     username: "kim".into(),
                     password: Secret::new("hunter22"),
                 },

@@ -238,6 +238,7 @@ async fn credentials_stay_with_their_origin_for_good() {
         ("User-Agent".into(), Secret::new("mine")),
     ];
     target.credentials = Credentials::Basic {
+        is_hidden: false,
         username: "u".into(),
         password: Secret::new("p"),
     };
