@@ -4,8 +4,15 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::environment::Environment;
+use super::found::Table;
+use super::reading::Reading;
 use crate::domain::mask::STARS;
+use crate::domain::text;
 
+/// A longer text is no value of a person: it would be parsed, compared and shown.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// A request's body is only sent.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Nothing goes on beyond this: more than any text may have.
 const EXPANDED_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -53,6 +60,43 @@ pub(super) fn starred(raw: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// A text that is only shown to people: what came by `${NAME}` is stars in it, and nothing turns its direction.
+pub(super) fn words(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    key: &'static str,
+) -> Option<String> {
+    let text = reading.some_text(table, key)?;
+    let words = match text.came_by_name {
+        true => starred(text.raw),
+        false => text.value.into_owned(),
+    };
+    let plain = text::block(&words);
+    if plain != words && !text.inherited {
+        let message = format!("`{key}` has control characters, which are left out");
+        reading.warn(text.place, message);
+    }
+    Some(plain)
+}
+
+/// How long the text of a key may be, in bytes.
+pub(super) fn bytes_max(key: &str) -> usize {
+    match key {
+        "body" => BODY_BYTES_MAX,
+        _ => TEXT_BYTES_MAX,
+    }
+}
+
+/// What is wrong with a text of so many bytes, and what to do.
+pub(super) fn too_long(key: &str, bytes: usize) -> (String, String) {
+    let most = format!("at most {} are read", bytes_max(key));
+    let label = match key {
+        "body" => format!("{most}; name a `body_file`"),
+        _ => most,
+    };
+    (format!("`{key}` has {bytes} bytes"), label)
 }
 
 /// Replaces every `${NAME}`.

@@ -25,7 +25,7 @@ use super::reading::Reading;
 use super::sections::{self, section};
 use super::source::Source;
 use super::suggest::nearest;
-use super::syntax::parse;
+use super::syntax::{forget_consequences, parse};
 use super::warnings;
 use super::wording::instead_of_included;
 use crate::domain::mask::Masks;
@@ -315,7 +315,7 @@ impl Loader<'_> {
         secrets.append(&mut self.window_secrets);
         let masks = Masks::new(secrets);
 
-        self.reading.forget_consequences();
+        forget_consequences(&mut self.reading);
         links::check(
             &mut self.reading,
             links::Links {
@@ -325,7 +325,7 @@ impl Loader<'_> {
                 windows: &self.windows,
             },
         );
-        self.reading.forget_consequences();
+        forget_consequences(&mut self.reading);
         let syntax_faults = std::mem::take(&mut self.reading.syntax_faults);
         for fault in syntax_faults {
             self.reading.fault(fault);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
+use super::expand;
 use super::expectation;
 use super::fault::Fault;
 use super::found::{Placed, Table, place};
@@ -122,9 +123,7 @@ impl Common {
         let labels = Labels {
             tags,
             depends_on: depends_on.iter().map(|name| name.it.clone()).collect(),
-            note: reading
-                .words(table, "note")
-                .map_or_else(|| "".into(), Into::into),
+            note: expand::words(reading, table, "note").map_or_else(|| "".into(), Into::into),
             enabled: reading.flag(table, "enabled", true),
             public: reading.flag(table, "public", true),
             renamed_from: None,

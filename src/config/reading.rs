@@ -1,7 +1,7 @@
 //! Reads values out of a parsed file and collects everything that is wrong with them.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,7 @@ use super::suggest::nearest;
 use super::value::{self, Wrong};
 use super::wording::{either, elsewhere, expand_fault};
 use crate::domain::address::Address;
-use crate::domain::text;
 
-/// A longer text is no value of a person: it would be parsed, compared and shown.
-const TEXT_BYTES_MAX: usize = 64 * 1024;
-/// A request's body is only sent.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Longer keys are not suggested nor shown whole.
 const KEY_BYTES_MAX: usize = 1024;
 
@@ -88,35 +83,6 @@ impl<'e> Reading<'e> {
         if !inherited {
             self.fault(fault);
         }
-    }
-
-    /// Takes out what is only said because the syntax is wrong there: of the same line, and that something is
-    /// missing or stands outside of a section.
-    pub(super) fn forget_consequences(&mut self) {
-        if self.syntax_faults.is_empty() {
-            return;
-        }
-        let line_of = |place: &Place| {
-            let source = self.sources.get(place.file as usize)?;
-            Some((place.file, source.line_of(place.start)))
-        };
-        let broken_places: Vec<Place> = self
-            .syntax_faults
-            .iter()
-            .filter_map(|fault| fault.place)
-            .collect();
-        let broken: HashSet<Option<(u32, usize)>> = broken_places.iter().map(line_of).collect();
-        let broken_files: HashSet<u32> = broken_places.iter().map(|place| place.file).collect();
-        self.faults.retain(|fault| {
-            let Some(place) = fault.place else {
-                return true;
-            };
-            let same_file = broken_files.contains(&place.file);
-            let on_broken_line = std::iter::once(&place)
-                .chain(fault.others.iter().map(|(place, _)| place))
-                .any(|place| broken.contains(&line_of(place)));
-            !(on_broken_line || same_file && fault.follows_from_syntax)
-        });
     }
 
     pub(super) fn warn(&mut self, place: Place, message: impl Into<String>) {
@@ -198,16 +164,9 @@ impl<'e> Reading<'e> {
             self.wrong_type(found, wanted, label);
             return None;
         };
-        let bytes_max = match found.key {
-            "body" => BODY_BYTES_MAX,
-            _ => TEXT_BYTES_MAX,
-        };
+        let bytes_max = expand::bytes_max(found.key);
         if raw.len() > bytes_max {
-            let message = format!("`{}` has {} bytes", found.key, raw.len());
-            let label = match found.key {
-                "body" => format!("at most {bytes_max} are read; name a `body_file`"),
-                _ => format!("at most {bytes_max} are read"),
-            };
+            let (message, label) = expand::too_long(found.key, raw.len());
             self.value_fault(found.inherited, Fault::new(found.place, message, label));
             return None;
         }
@@ -289,21 +248,6 @@ impl<'e> Reading<'e> {
     ) -> Option<Text<'t>> {
         let text = self.text(table.get(key)?, "a string")?;
         (!text.value.is_empty()).then_some(text)
-    }
-
-    /// A text that is only shown to people: what came by `${NAME}` is stars in it, and nothing turns its direction.
-    pub(super) fn words(&mut self, table: &Table<'_>, key: &'static str) -> Option<String> {
-        let text = self.some_text(table, key)?;
-        let words = match text.came_by_name {
-            true => expand::starred(text.raw),
-            false => text.value.into_owned(),
-        };
-        let plain = text::block(&words);
-        if plain != words && !text.inherited {
-            let message = format!("`{key}` has control characters, which are left out");
-            self.warn(text.place, message);
-        }
-        Some(plain)
     }
 
     /// A meaningful string; an empty one counts as absent.

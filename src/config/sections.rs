@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
+use super::expand;
 use super::fault::Fault;
 use super::found::{Placed, Table, is_table_list, place};
 use super::keys::{self, Section};
@@ -207,9 +208,7 @@ pub(super) fn dns(reading: &mut Reading<'_>, table: &Table<'_>) -> DnsSettings {
 /// `[web]`, where it listens.
 pub(super) fn web(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<WebSettings> {
     let listen = reading.some_parsed(table, "listen", "an address with a port", value::listen);
-    let title = reading
-        .words(table, "title")
-        .unwrap_or_else(|| "Status".to_owned());
+    let title = expand::words(reading, table, "title").unwrap_or_else(|| "Status".to_owned());
     let token = reading.secret_file(table, "token_file");
     let listen = listen?;
     if !listen.it.ip().is_loopback() {

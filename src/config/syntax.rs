@@ -1,5 +1,6 @@
 //! Syntax errors in our words: what TOML's parser says, made to teach.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use toml::de::DeTable;
@@ -15,7 +16,8 @@ use crate::domain::text::is_unsafe;
 /// More syntax errors than this of one file are noise that the first ones caused.
 pub(super) const SYNTAX_ERRORS_MAX: usize = 50;
 
-/// In a larger text not all errors are asked for at once: each takes hundreds of bytes, and two bytes are enough for one.
+/// In a larger text not all errors are asked for at once: each takes hundreds of bytes, and two bytes are enough to
+/// make one.
 const RECOVERED_BYTES_MAX: usize = 256 * 1024;
 /// So many of them are found, one after the other.
 const LARGE_ERRORS_MAX: usize = 10;
@@ -92,6 +94,35 @@ pub(super) fn without_wrong_lines(
         text = next.into();
     }
     text
+}
+
+/// Takes out what is only said because the syntax is wrong there: of the same line, and that something is
+/// missing or stands outside of a section.
+pub(super) fn forget_consequences(reading: &mut Reading<'_>) {
+    if reading.syntax_faults.is_empty() {
+        return;
+    }
+    let line_of = |place: &Place| {
+        let source = reading.sources.get(place.file as usize)?;
+        Some((place.file, source.line_of(place.start)))
+    };
+    let broken_places: Vec<Place> = reading
+        .syntax_faults
+        .iter()
+        .filter_map(|fault| fault.place)
+        .collect();
+    let broken: HashSet<Option<(u32, usize)>> = broken_places.iter().map(line_of).collect();
+    let broken_files: HashSet<u32> = broken_places.iter().map(|place| place.file).collect();
+    reading.faults.retain(|fault| {
+        let Some(place) = fault.place else {
+            return true;
+        };
+        let same_file = broken_files.contains(&place.file);
+        let on_broken_line = std::iter::once(&place)
+            .chain(fault.others.iter().map(|(place, _)| place))
+            .any(|place| broken.contains(&line_of(place)));
+        !(on_broken_line || same_file && fault.follows_from_syntax)
+    });
 }
 
 /// Whether the parser says that something stands twice.

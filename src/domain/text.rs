@@ -34,7 +34,14 @@ fn is_joined(c: Option<char>) -> bool {
 
 /// Vowel signs and viramas, which are no letters of their own.
 const fn is_sign_of_script(c: char) -> bool {
-    matches!(c, '\u{591}'..='\u{5c7}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}')
+    matches!(
+        c,
+        '\u{591}'..='\u{5c7}'
+            | '\u{610}'..='\u{61a}'
+            | '\u{64b}'..='\u{65f}'
+            | '\u{900}'..='\u{dff}'
+            | '\u{1000}'..='\u{109f}'
+    )
 }
 
 /// The first character that must not be shown, with its byte. A joiner between two letters or parts of an emoji is
