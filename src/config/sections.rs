@@ -80,8 +80,8 @@ pub(super) fn section<'t>(
     }
 }
 
-/// `sun_path` holds 107 bytes; the socket is made as `NAME.PID` and renamed, and a process number has up to 7 digits.
-const SOCKET_BYTES_MAX: usize = 107 - 8;
+/// The kernel's `sun_path` with its final zero.
+const SOCKET_BYTES_MAX: usize = 107;
 
 /// `[daemon]`; none of it where the database has no place.
 pub(super) fn daemon(
@@ -121,7 +121,6 @@ pub(super) fn daemon(
     let database = database?;
     let control_socket =
         socket.unwrap_or_else(|| paths::default_socket(file, &database, environment));
-    // A relative one counts from the working directory of the daemon.
     let socket_bytes = control_socket.as_os_str().len();
     if socket_bytes > SOCKET_BYTES_MAX {
         let message = format!("the path of the control socket has {socket_bytes} bytes");

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,7 +104,7 @@ impl ControlSocket {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}", std::process::id()));
         let made_as = path.with_file_name(name);
-        if made_as.as_os_str().len() > PATH_BYTES_MAX {
+        if path.as_os_str().len() > PATH_BYTES_MAX {
             return Err(SocketError::Long {
                 path: path.to_owned(),
             });
@@ -114,7 +115,7 @@ impl ControlSocket {
         make_way(path)?;
         // Left behind by a process of the same number that was killed right here.
         let _ = fs::remove_file(&made_as);
-        let listener = UnixListener::bind(&made_as).map_err(io_error)?;
+        let listener = listen(&made_as).map_err(io_error)?;
         let moved = fs::set_permissions(&made_as, fs::Permissions::from_mode(MODE))
             .and_then(|()| fs::rename(&made_as, path))
             .and_then(|()| fs::symlink_metadata(path));
@@ -170,6 +171,19 @@ impl Drop for ControlSocket {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Listens at a path that may be longer than the kernel takes: then by way of its folder.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return UnixListener::bind(path);
+    };
+    if path.as_os_str().len() <= PATH_BYTES_MAX || parent.as_os_str().is_empty() {
+        return UnixListener::bind(path);
+    }
+    let folder = fs::File::open(parent)?;
+    let by_folder = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+    UnixListener::bind(by_folder.join(name))
 }
 
 /// Refuses a living daemon's place and what is no socket; a dead socket is renamed over.
@@ -288,6 +302,22 @@ mod tests {
         server.abort();
         assert!(server.await.unwrap_err().is_cancelled());
         assert!(!path.exists(), "it tidies up");
+    }
+
+    #[tokio::test]
+    async fn the_longest_path_that_can_be_connected_to_can_be_listened_at() {
+        let directory = tempfile::tempdir().unwrap();
+        let room = PATH_BYTES_MAX - directory.path().as_os_str().len() - "/".len();
+        let path = directory.path().join("x".repeat(room));
+        let server = tokio::spawn(ControlSocket::bind(&path).unwrap().serve(Arc::new(Echo)));
+        let answer = asked(&path, b"{\"command\":\"reload\"}\n").await;
+        assert!(answer.contains("\"done\""), "{answer}");
+        server.abort();
+        let longer = directory.path().join("x".repeat(room + 1));
+        assert!(matches!(
+            ControlSocket::bind(&longer),
+            Err(SocketError::Long { .. })
+        ));
     }
 
     #[tokio::test]
