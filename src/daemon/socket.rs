@@ -103,7 +103,10 @@ impl ControlSocket {
         // Made under another name, so that nobody meets it before its mode is right.
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}", std::process::id()));
-        let made_as = path.with_file_name(name);
+        let mut made_as = path.with_file_name(name);
+        if made_as.as_os_str().len() > PATH_BYTES_MAX {
+            made_as = path.with_file_name(format!(".{}.sock", std::process::id()));
+        }
         if path.as_os_str().len() > PATH_BYTES_MAX {
             return Err(SocketError::Long {
                 path: path.to_owned(),
