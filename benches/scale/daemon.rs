@@ -68,7 +68,10 @@ impl Running {
         socket
             .set_read_timeout(Some(Duration::from_secs(120)))
             .expect("a socket option");
-        // Another build can be named, to compare.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "another build can be named, to compare"
+        )]
         let other = std::env::var_os("SITEWATCH").map(PathBuf::from);
         let binary = other.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sitewatch")));
         let arguments = ["run", "--config", file.to_str().expect("a plain name")];

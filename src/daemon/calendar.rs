@@ -103,7 +103,7 @@ impl Diary {
         }
     }
 
-    /// The clock was set forward to `now`: moments of checks that it passed over nobody lived through, and nobody missed.
+    /// The clock was set forward to `now`. Nobody lived through the moments that it passed over: no check was missed.
     /// What else is due is done late.
     pub fn pass_over_checks(&mut self, now: Timestamp) {
         for entry in &mut self.entries {

@@ -1,4 +1,4 @@
-//! What the recorder does when the clock was set: everything that goes on is dated by the new time, what was recorded ahead
+//! What the recorder does when the clock was set: what goes on is dated by the new time, what was recorded ahead
 //! of it is put aside.
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl ClockSeen {
 }
 
 impl Recorder {
-    /// Tells how much time passed since the last call, measured by a clock that nobody sets. A step back is noticed also
+    /// How much time passed since the last call, by a clock that nobody sets. A step back is noticed also
     /// without it.
     pub const fn lived(&mut self, passed: Duration) {
         self.clock.lived = Some(passed);

@@ -1,4 +1,4 @@
-//! What a set clock means for what is remembered: moments keep their distance from now, measured by the monotonic clock.
+//! What a set clock means for what is remembered: moments keep their distance from now, by the monotonic clock.
 
 use std::sync::Arc;
 use std::time::Duration;

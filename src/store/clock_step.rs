@@ -200,7 +200,7 @@ fn put_ledger_aside(connection: &Connection, now: i64) -> Result<()> {
     Ok(())
 }
 
-/// Roll-ups of the time ahead go, that of the running hour is made from what is left of it. The running day is summed up
+/// Roll-ups of the time ahead go; that of the running hour is made from what is left. The running day is summed up
 /// when it is over.
 fn forget_rollups(connection: &Connection, now: i64) -> Result<()> {
     let hour = now.div_euclid(HOUR);
