@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use sitewatch::domain::check::Check;
 use sitewatch::domain::failure_meaning;
