@@ -10,6 +10,9 @@ const NAME_BYTES_MAX: usize = 255;
 /// A label has at most this many (the same section).
 const LABEL_BYTES_MAX: usize = 63;
 
+/// A name jumps at most so often: each label may be somewhere else, but a jump to a jump leads nowhere new.
+const JUMPS_MAX: usize = 128;
+
 /// More records of one answer are not read. An address list of a hundred is already a curiosity.
 const RECORDS_MAX: usize = 256;
 
@@ -74,6 +77,7 @@ impl WireName {
     fn read(message: &[u8], mut at: usize) -> Option<(Self, usize)> {
         let mut bytes = Vec::with_capacity(32);
         let mut end = None;
+        let mut jumps = 0;
         loop {
             let length = usize::from(*message.get(at)?);
             match length {
@@ -86,7 +90,8 @@ impl WireName {
                     let to = (length & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
                     end.get_or_insert(at + 2);
                     // Back only, so a circle passes a label each time and ends when the name is too long.
-                    if to >= at {
+                    jumps += 1;
+                    if to >= at || jumps > JUMPS_MAX {
                         return None;
                     }
                     at = to;
@@ -431,6 +436,21 @@ mod tests {
                 said(&bent);
             }
         }
+    }
+
+    #[test]
+    fn a_name_jumps_only_so_often() {
+        // A root, then pointers each to the one before.
+        let chain = |jumps: usize| {
+            let mut bytes = vec![0];
+            for jump in 0..jumps {
+                let to = u16::try_from((2 * jump).saturating_sub(1)).unwrap();
+                bytes.extend((0xc000 | to).to_be_bytes());
+            }
+            WireName::read(&bytes, bytes.len() - 2).map(|(_, end)| end == bytes.len())
+        };
+        assert_eq!(chain(JUMPS_MAX), Some(true));
+        assert_eq!(chain(JUMPS_MAX + 1), None);
     }
 
     #[test]
