@@ -230,13 +230,15 @@ pub(super) struct Rewritten {
 }
 
 /// Rewrites a certificate for webpki: as version 3, with the extensions that it decides by. A server's own certificate
-/// loses its basic constraints: browsers take the certificate of an authority there. None where its outline cannot be
-/// read.
+/// loses its basic constraints: browsers take the certificate of an authority there. None where its outline or one of
+/// its extensions cannot be read: a constraint may stand in it or behind it.
 pub(super) fn rewrite(der: &[u8], is_leaf: bool) -> Option<Rewritten> {
     let outline = Outline::read(der)?;
     let mut kept: Vec<&[u8]> = Vec::new();
     let mut unknown = None;
+    let mut read_bytes = 0;
     for extension in outline.extensions() {
+        read_bytes += extension.whole.len();
         let decides = extension
             .standard()
             .is_some_and(|number| DECIDING.contains(&number));
@@ -245,6 +247,9 @@ pub(super) fn rewrite(der: &[u8], is_leaf: bool) -> Option<Rewritten> {
         } else if extension.critical && extension.is_unknown() {
             unknown.get_or_insert_with(|| dotted(extension.oid));
         }
+    }
+    if read_bytes != outline.extensions.len() {
+        return None;
     }
     let extensions = element(EXTENSIONS, &[&element(SEQUENCE, &kept)]);
     let tbs = element(
@@ -310,6 +315,26 @@ mod tests {
         assert_eq!(dotted(b"\x88\x37\x03"), "2.999.3");
         assert_eq!(dotted(b""), "");
         assert_eq!(dotted(&[0xff; 60]), "");
+    }
+
+    #[test]
+    fn what_hides_an_extension_is_not_rewritten() {
+        let certificate = |extensions: &[&[u8]]| {
+            let empty = element(SEQUENCE, &[]);
+            let all = element(EXTENSIONS, &[&element(SEQUENCE, extensions)]);
+            let mut parts: Vec<&[u8]> = vec![&VERSION_3, &[2, 1, 1]];
+            parts.extend([empty.as_slice(); 5]);
+            parts.push(&all);
+            let tbs = element(SEQUENCE, &parts);
+            element(SEQUENCE, &[&tbs, &empty, &[BIT_STRING, 1, 0]])
+        };
+        let constraints = element(SEQUENCE, &[b"\x06\x03\x55\x1d\x1e", b"\x04\x00"]);
+        let kept = rewrite(&certificate(&[&constraints]), false).unwrap();
+        assert!(kept.der.windows(3).any(|it| it == b"\x55\x1d\x1e"));
+        for broken in [&b"\x30\x00"[..], b"\x04\x00", b"\x30\x84\x00\x00\x00\x00"] {
+            let hidden = certificate(&[broken, &constraints]);
+            assert!(rewrite(&hidden, false).is_none(), "{broken:?}");
+        }
     }
 
     #[test]
