@@ -215,7 +215,8 @@ fn order(left: &Value<'_>, right: &Value<'_>, steps: &mut Steps) -> Weighed<Opti
         }
         (Value::Count(_), Value::Node(_)) | (Value::Node(_), Value::Count(_)) => None,
         (Value::Node(a), Value::Node(b)) => {
-            steps.walk(a.raw().len().min(b.raw().len()) / BYTES_A_STEP)?;
+            // Escapes are resolved to the end of both, and digits are read to it.
+            steps.walk(a.raw().len().max(b.raw().len()) / BYTES_A_STEP)?;
             match (a.kind(), b.kind()) {
                 (Kind::Number, Kind::Number) => Some(number::compare(a.raw(), b.raw())),
                 (Kind::String, Kind::String) => Some(a.string().cmp(&b.string())),
@@ -236,7 +237,7 @@ impl Node<'_> {
     pub fn is_equal(self, other: Node<'_>, steps: &mut Steps) -> Result<bool, Spent> {
         let mut open = vec![(self, other)];
         while let Some((a, b)) = open.pop() {
-            steps.take(1 + a.raw().len().min(b.raw().len()) / BYTES_A_STEP)?;
+            steps.take(1 + a.raw().len().max(b.raw().len()) / BYTES_A_STEP)?;
             let is_equal = match (a.kind(), b.kind()) {
                 (Kind::Number, Kind::Number) => number::compare(a.raw(), b.raw()).is_eq(),
                 (Kind::String, Kind::String) => a.raw() == b.raw() || a.string() == b.string(),
@@ -253,9 +254,13 @@ impl Node<'_> {
                 }
                 (Kind::Object, Kind::Object) => {
                     let mut count = 0;
-                    for left in a.members().filter(|it| !it.is_shadowed) {
+                    for left in a.members() {
+                        steps.take(1)?;
+                        let Some(key) = left.key.filter(|_| !left.is_shadowed) else {
+                            continue;
+                        };
                         count += 1;
-                        let Some(key) = left.key else { continue };
+                        steps.take(key.raw().len() / BYTES_A_STEP)?;
                         let name = key.string();
                         let mut found = None;
                         for right in b.members() {

@@ -175,14 +175,16 @@ impl<'d, 's> Run<'d, 's> {
                 true => at >= first && at < last,
                 false => at <= first && at > last,
             };
-            if is_within && (at - first) % step == 0 {
-                places.push(member.value);
+            if !is_within || (at - first) % step != 0 {
+                continue;
+            }
+            match step > 0 {
+                true => visit(self, member.value)?,
+                false => places.push(member.value),
             }
         }
-        if step < 0 {
-            places.reverse();
-        }
-        places.into_iter().try_for_each(|value| visit(self, value))
+        let mut backwards = places.into_iter().rev();
+        backwards.try_for_each(|value| visit(self, value))
     }
 }
 
