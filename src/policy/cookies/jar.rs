@@ -235,6 +235,10 @@ mod tests {
             let own = format!("http://{suffix}/");
             check(&own, &line, &own, "t=1");
             check(&own, &line, &host, "");
+            // The final dot of a name makes no other one of it.
+            let dotted = format!("http://a.{suffix}./");
+            let line = format!("t=1; Domain={suffix}.");
+            check(&dotted, &line, &format!("http://victim.{suffix}./"), "");
         }
         check(
             "http://localhost/",

@@ -184,15 +184,17 @@ fn domain_of(wanted: Option<&[u8]>, host: Host<&str>, text: &str) -> Option<(Str
     let Some(wanted) = wanted else {
         return Some((text.to_owned(), true));
     };
+    // `co.uk.` is `co.uk`, and is not below it.
+    let is_suffix = |name: &str| is_public_suffix(name.trim_end_matches('.'));
     let wanted = Host::parse(std::str::from_utf8(wanted).ok()?)
         .ok()?
         .to_string();
     if wanted == text {
         let is_name = matches!(host, Host::Domain(_));
-        return Some((wanted, !is_name || is_public_suffix(text)));
+        return Some((wanted, !is_name || is_suffix(text)));
     }
     let is_allowed =
-        matches!(host, Host::Domain(_)) && is_below(text, &wanted) && !is_public_suffix(&wanted);
+        matches!(host, Host::Domain(_)) && is_below(text, &wanted) && !is_suffix(&wanted);
     is_allowed.then_some((wanted, false))
 }
 
