@@ -102,7 +102,12 @@ pub(super) fn unmet_body(
             return undecided(FailureKind::Json, "the JSON does not end".to_owned());
         }
     }
-    unmet_json(&expectation.json, content).map(|detail| (FailureKind::Json, detail))
+    let detail = unmet_json(&expectation.json, content)?;
+    // Only reading it as text told whether that has room.
+    if content.tail() != Tail::Whole {
+        return undecided(FailureKind::Json, "the JSON does not end".to_owned());
+    }
+    Some((FailureKind::Json, detail))
 }
 
 /// One line about the first JSON assertion that no reading of the body meets.
@@ -294,6 +299,27 @@ mod tests {
 
     fn matches(pattern: &str) -> JsonTest {
         JsonTest::Matches(Regex::new(pattern).unwrap())
+    }
+
+    #[test]
+    fn json_that_becomes_too_long_as_text_is_too_large() {
+        let headers = [("content-type", "application/json; charset=windows-1252")];
+        let mut answer = answer(&headers, "", false);
+        // Each byte within the quotes becomes three.
+        answer.body = vec![0x80; 15 << 20];
+        answer.body[0] = b'"';
+        answer.body.push(b'"');
+        let content = Content::of(&mut answer, 0);
+        let wanted = Expectation {
+            json: vec![JsonAssertion {
+                path_text: "$".to_owned(),
+                path: json::JsonPath::parse("$").unwrap(),
+                test: JsonTest::Exists(true),
+            }],
+            ..expectation()
+        };
+        let (kind, detail) = unmet_body(&wanted, &content).unwrap();
+        assert_eq!(kind, FailureKind::BodyTooLarge, "{detail}");
     }
 
     #[test]
