@@ -161,7 +161,7 @@ impl Smtp {
                 line.0 = None;
             }
         };
-        match tokio::time::timeout(self.timeout, conversation).await {
+        let outcome = match tokio::time::timeout(self.timeout, conversation).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 let text = format!(
@@ -171,7 +171,16 @@ impl Smtp {
                 );
                 step.get().late(self.said(&text))
             }
+        };
+        // Outside the time of the mail: a slow goodbye must not make an accepted mail one that may have arrived.
+        if line
+            .0
+            .as_ref()
+            .is_some_and(|open| open.mails >= MAILS_PER_CONNECTION_MAX)
+        {
+            self.close(line).await;
         }
+        outcome
     }
 
     /// Takes leave where a connection is open.
@@ -210,11 +219,7 @@ impl Smtp {
         if is_usable {
             open.is_begun = sent.is_err();
             open.mails += 1;
-            let is_full = open.mails >= MAILS_PER_CONNECTION_MAX;
             line.0 = Some(open);
-            if is_full {
-                self.close(line).await;
-            }
         }
         sent
     }
