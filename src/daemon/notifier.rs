@@ -570,6 +570,10 @@ impl Notifier {
             );
         }
         self.conversations.abort_all();
+        let now = self.office.clock.now();
+        if let Some((urgent, way)) = self.urgent_way() {
+            urgent.finish(&way, until, now).await;
+        }
         for Idle {
             mut line, mailer, ..
         } in self.idle.drain(..)

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use super::events::{MAIL_FAILED, MAIL_SENT};
 use super::health::Health;
@@ -75,13 +76,7 @@ impl Urgent {
         let mut waiting = Vec::new();
         for item in std::mem::take(&mut self.items) {
             if item.tries > 0 && takes_writes {
-                let letter = Letter {
-                    to: vec![item.to],
-                    ..(*item.letter).clone()
-                };
-                way.door.push(Entry::Write(Box::new(move |batch| {
-                    batch.enqueue(&letter, letter.notice.decided_at)
-                })));
+                queue(way.door, &item);
             } else if item.next_at <= now {
                 self.deliver(item, way, now);
             } else {
@@ -89,6 +84,18 @@ impl Urgent {
             }
         }
         self.items.append(&mut waiting);
+    }
+
+    /// At the end: lets what is on its way end, at most until then; the rest is queued for the next start.
+    pub(super) async fn finish(&mut self, way: &Way<'_>, until: Instant, now: Timestamp) {
+        while let Ok(Some(ended)) = timeout_at(until, self.deliveries.join_next()).await {
+            if let Ok((item, outcome)) = ended {
+                self.delivered(UrgentItem(item), outcome, way, now);
+            }
+        }
+        for item in self.items.drain(..) {
+            queue(way.door, &item);
+        }
     }
 
     fn deliver(&mut self, item: Item, way: &Way<'_>, now: Timestamp) {
@@ -167,6 +174,17 @@ impl Urgent {
 /// A delivery that ended.
 #[derive(Debug)]
 pub(super) struct UrgentItem(Item);
+
+/// Hands a mail to the outbox, where it waits like any other.
+fn queue(door: &Door, item: &Item) {
+    let letter = Letter {
+        to: vec![item.to.clone()],
+        ..(*item.letter).clone()
+    };
+    door.push(Entry::Write(Box::new(move |batch| {
+        batch.enqueue(&letter, letter.notice.decided_at)
+    })));
+}
 
 /// Has it written down what became of a mail; that is done once the database takes writes.
 fn note(door: &Door, item: &Item, error: Option<String>, now: Timestamp) {
