@@ -312,11 +312,7 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
                                  AND up.mailbox = outbox.mailbox AND up.kind = 'up' AND up.state = 'sent')",
         [now.as_ms()],
     )?;
-    db.execute(
-        "UPDATE outbox SET state = 'waiting', done_at = NULL
-         WHERE state = 'failed' AND carrier_id IN (SELECT id FROM outbox WHERE state = 'failed')",
-        [],
-    )?;
+    // Before the refused mails themselves wait again, those that a digest carries too.
     db.execute(
         &format!(
             "UPDATE outbox SET state = 'waiting', done_at = NULL, next_attempt_at = ?1, queued_at = ?1, last_error = NULL
@@ -328,8 +324,15 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
         ),
         [now.as_ms()],
     )?;
+    db.execute(
+        "UPDATE outbox SET state = 'waiting', done_at = NULL
+         WHERE state = 'failed' AND carrier_id IN (SELECT id FROM outbox WHERE state = 'failed')",
+        [],
+    )?;
+    // The number of tries differs from the one before the last try: the desk, which may not have seen yet that the refusal
+    // was written, waits for a row that looks otherwise.
     let failed = db.execute(
-        "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = 0, unknown_outcomes = 0,
+        "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = (attempts = 1), unknown_outcomes = 0,
                 next_attempt_at = ?1, first_attempt_at = NULL, holds = NULL,
                 released_at = CASE WHEN held IS NULL THEN NULL ELSE ?1 END,
                 queued_at = ?1

@@ -208,3 +208,28 @@ async fn an_up_behind_a_down_that_is_refused_at_last_is_not_sent() {
         post.came()
     );
 }
+
+#[tokio::test]
+async fn an_up_kept_beside_the_refused_digest_of_its_down_is_sent_after_it() {
+    let mut post = Post::new(vec![(
+        At::Rcpt,
+        None,
+        1,
+        Act::Say("550 5.1.1 no such user"),
+    )])
+    .await;
+    let to = ["a@example.com"];
+    let downs: Vec<_> = (1..=4).map(|n| letter(&post, n, false, &to)).collect();
+    post.queue(&downs);
+    post.send().await;
+    assert!(post.came().is_empty(), "{:?}", post.came());
+    let up = letter(&post, 1, true, &to);
+    let batch = post.store.batch().unwrap();
+    outbox::enqueue(batch.outbox(), &up, up.notice.decided_at).unwrap();
+    outbox_told::keep_up_from(batch.outbox(), &up, &[], up.notice.decided_at).unwrap();
+    batch.commit().unwrap();
+    post.send().await;
+    let came = post.came();
+    assert_eq!(came.len(), 2, "{came:?}");
+    assert!(came[1].contains("[UP after "), "{came:?}");
+}
