@@ -151,7 +151,9 @@ impl Smtp {
                 };
                 // A server may close a connection between two mails, or have enough of it: a new one is asked.
                 let is_used_up = match step.get() {
-                    Step::Reset | Step::Sender => is_of_transport(&failed.outcome),
+                    // Whatever it has against RSET, a new connection does without.
+                    Step::Reset => true,
+                    Step::Sender => is_of_transport(&failed.outcome),
                     Step::Recipient => failed.is_goodbye,
                     _ => false,
                 };
