@@ -302,14 +302,17 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
          WHERE state = 'waiting' AND carrier_id IS NULL AND next_attempt_at > ?1",
         [now.as_ms()],
     )?;
-    // Who knows already that it is over needs no DOWN after it.
+    // Who knows already that it is over, or is told so right now, needs no DOWN after it.
     let dropped = db.execute(
         "UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
          WHERE state = 'failed' AND kind IN ('down', 'still_down', 'flapping')
                AND EXISTS (SELECT 1 FROM outbox AS up
                            WHERE up.monitor_id = outbox.monitor_id
                                  AND up.incident_opened_at = outbox.incident_opened_at
-                                 AND up.mailbox = outbox.mailbox AND up.kind = 'up' AND up.state = 'sent')",
+                                 AND up.mailbox = outbox.mailbox AND up.kind = 'up'
+                                 AND (up.state = 'sent' OR up.state = 'waiting' AND coalesce(up.begun_at,
+                                      (SELECT begun_at FROM outbox AS carrier WHERE carrier.id = up.carrier_id))
+                                      IS NOT NULL))",
         [now.as_ms()],
     )?;
     // Before the refused mails themselves wait again, those that a digest carries too.

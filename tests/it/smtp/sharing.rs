@@ -233,3 +233,46 @@ async fn an_up_kept_beside_the_refused_digest_of_its_down_is_sent_after_it() {
     assert_eq!(came.len(), 2, "{came:?}");
     assert!(came[1].contains("[UP after "), "{came:?}");
 }
+
+#[tokio::test]
+async fn a_server_without_rset_is_asked_over_a_new_connection() {
+    let post = three(vec![
+        (
+            At::Rcpt,
+            Some(THREE[0]),
+            1,
+            Act::Say("550 5.1.1 no such user"),
+        ),
+        (At::Rset, None, 9, Act::Say("502 5.5.1 not implemented")),
+    ])
+    .await;
+    assert_eq!(to_of(&post.came()), THREE[1..]);
+    assert_eq!(post.server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_down_is_not_sent_after_an_up_that_is_on_its_way() {
+    let mut post = Post::new(vec![(
+        At::Rcpt,
+        None,
+        1,
+        Act::Say("550 5.1.1 no such user"),
+    )])
+    .await;
+    let to = ["a@example.com"];
+    post.queue(&[letter(&post, 1, false, &to)]);
+    post.send().await;
+    post.queue(&[letter(&post, 1, true, &to)]);
+    let batch = post.store.batch().unwrap();
+    batch
+        .outbox()
+        .execute("UPDATE outbox SET begun_at = 1 WHERE kind = 'up'", [])
+        .unwrap();
+    let retried = outbox::retry(batch.outbox(), sitewatch::clock::now()).unwrap();
+    batch.commit().unwrap();
+    assert_eq!((retried.failed, retried.dropped), (0, 1));
+    assert_eq!(
+        post.states(),
+        ["down a@example.com dropped", "up a@example.com waiting"]
+    );
+}
