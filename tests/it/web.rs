@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sitewatch::clock;
 use sitewatch::config::environment::Environment;
-use sitewatch::config::load;
+use sitewatch::config::{Config, load};
 use sitewatch::daemon::health::Health;
 use sitewatch::daemon::recorder::Recorder;
 use sitewatch::daemon::recorder_entry::Entry;
@@ -65,7 +65,8 @@ end = 2100-01-01T00:00:00Z
 struct Fixture {
     server: WebServer,
     recorder: Recorder,
-    _directory: TempDir,
+    config: watch::Sender<Arc<Config>>,
+    directory: TempDir,
 }
 
 struct Answer {
@@ -109,6 +110,15 @@ fn raw(address: SocketAddr, request: &str) -> Answer {
     }
 }
 
+fn loaded(directory: &TempDir) -> Arc<Config> {
+    let environment = Environment {
+        directory: directory.path().to_owned(),
+        ..Environment::default()
+    };
+    let file = directory.path().join("monitors.toml");
+    Arc::new(load(&file, &environment).expect("the file is valid"))
+}
+
 impl Fixture {
     fn new() -> Self {
         Self::with("")
@@ -120,11 +130,7 @@ impl Fixture {
         let file = directory.path().join("monitors.toml");
         std::fs::write(&file, format!("{CONFIG}{monitors}")).expect("written");
         std::fs::write(directory.path().join("token"), format!("{TOKEN}\n")).expect("written");
-        let environment = Environment {
-            directory: directory.path().to_owned(),
-            ..Environment::default()
-        };
-        let config = Arc::new(load(&file, &environment).expect("the file is valid"));
+        let config = loaded(&directory);
         let now = clock::now();
         let store = Store::open(&config.daemon.database, now).expect("a new database");
         let database_id = store.database_id().to_owned();
@@ -152,7 +158,7 @@ impl Fixture {
         }
         let _ = recorder.work(entries, now);
         recorder.flush(now).expect("the database takes it");
-        let (_, config) = watch::channel(config);
+        let (sender, config) = watch::channel(config);
         let database = config.borrow().daemon.database.clone();
         let sources = Sources {
             board,
@@ -165,7 +171,8 @@ impl Fixture {
         Self {
             server: WebServer::start(listen, sources).expect("a free port"),
             recorder,
-            _directory: directory,
+            config: sender,
+            directory,
         }
     }
 
@@ -338,6 +345,17 @@ fn without_the_token_what_is_private_does_not_exist() {
         "a window of backoffice monitors only"
     );
     assert!(page.contains("1 of 2 sites is down"), "{page}");
+}
+
+#[test]
+fn no_answer_of_the_old_configuration_is_given_after_a_reload() {
+    let fixture = Fixture::new();
+    assert!(fixture.get("/").body.contains("Our &lt;sites&gt;"));
+    let file = fixture.directory.path().join("monitors.toml");
+    std::fs::write(file, CONFIG.replace("Our <sites>", "Renamed")).expect("written");
+    fixture.config.send_replace(loaded(&fixture.directory));
+    let page = fixture.get("/").body;
+    assert!(page.contains("Renamed"), "{page}");
 }
 
 #[test]

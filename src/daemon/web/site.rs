@@ -61,11 +61,15 @@ pub(super) struct Site {
     cache: RefCell<Cache>,
     past: RefCell<Past>,
     budget: Budget,
+    /// The configuration that the kept answers were made by.
+    made_by: RefCell<Arc<Config>>,
 }
 
 impl Site {
     pub(super) fn new(sources: Sources, past: Past) -> Self {
+        let made_by = RefCell::new(Arc::clone(&sources.config.borrow()));
         Self {
+            made_by,
             sources,
             cache: RefCell::default(),
             past: RefCell::new(past),
@@ -111,6 +115,13 @@ impl Site {
             audience,
         };
         let mut cache = self.cache.borrow_mut();
+        // A reload may have hidden a monitor.
+        let mut made_by = self.made_by.borrow_mut();
+        if !Arc::ptr_eq(&made_by, &config) {
+            *cache = Cache::default();
+            *made_by = Arc::clone(&config);
+        }
+        drop(made_by);
         if let Some(reply) = cache.get(&question, asked.tick) {
             return give(reply);
         }
