@@ -103,7 +103,7 @@ fn open(path: &Path, how: OFlags) -> io::Result<File> {
         // The umask may have taken the group's bit.
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
     } else if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     Ok(file)
 }

@@ -355,7 +355,12 @@ fn of_monitor(monitor: &Monitor) -> Site {
 
 /// A site that no configuration knows: every key at its default.
 fn of_url(text: &str) -> Result<Site, CliError> {
-    let wrong = |why: &str| CliError::Usage(format!("`{}` is no URL: {why}", output::quoted(text)));
+    let wrong = |why: &str| {
+        CliError::Usage(format!(
+            "`{}` is not a valid URL: {why}",
+            output::quoted(text)
+        ))
+    };
     let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err(wrong("the host is missing"));

@@ -29,7 +29,7 @@ pub struct Selection {
 /// Arguments of `sitewatch mute`.
 #[derive(Debug, clap::Args)]
 pub struct MuteArgs {
-    /// Whom
+    /// The monitors
     #[command(flatten)]
     pub selection: Selection,
     /// For how long
@@ -40,7 +40,7 @@ pub struct MuteArgs {
 /// Arguments of `sitewatch ack`.
 #[derive(Debug, clap::Args)]
 pub struct AckArgs {
-    /// Whom
+    /// The monitors
     #[command(flatten)]
     pub selection: Selection,
     /// For how long [default: until it is up again]
@@ -110,7 +110,7 @@ fn which(selection: &Selection) -> Result<Which, CliError> {
         .map(|name| {
             MonitorName::parse(name).map_err(|error| {
                 let shown = text::line(name, 200);
-                CliError::Usage(format!("`{shown}` is no monitor: {error}"))
+                CliError::Usage(format!("`{shown}` is not a monitor's name: {error}"))
             })
         })
         .collect();
@@ -204,7 +204,7 @@ mod tests {
         let error = which(&selection(&["a\u{1b}[31m"])).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`a [31m` is no monitor: a monitor's name must not contain control characters"
+            "`a [31m` is not a monitor's name: a monitor's name must not contain control characters"
         );
     }
 

@@ -55,7 +55,7 @@ fn subjects_of(text: &str) -> Result<Vec<Subject>, CliError> {
     let text = output::quoted(text);
     if text.parse::<u64>().is_ok() {
         return Err(CliError::Usage(format!(
-            "{text} is no HTTP status: a code has three digits, from 100 to 599 (some servers send up to 999)"
+            "{text} is not an HTTP status: a code has three digits, from 100 to 599 (some servers send up to 999)"
         )));
     }
     let near = FailureKind::ALL
@@ -65,7 +65,7 @@ fn subjects_of(text: &str) -> Result<Vec<Subject>, CliError> {
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, kind)| format!("; did you mean `{kind}`?"));
     Err(CliError::Usage(format!(
-        "`{text}` is no status (503), class (4xx), failure kind (tls_expired) or part of a status's name{}",
+        "`{text}` is not a status (503), class (4xx), failure kind (tls_expired) or part of a status's name{}",
         near.unwrap_or_default()
     )))
 }

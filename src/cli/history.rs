@@ -224,7 +224,7 @@ fn state(word: &str) -> Result<CheckState, CliError> {
         .find(|state| state.as_str() == lower)
         .ok_or_else(|| {
             CliError::Usage(format!(
-                "--state: `{}` is no state; a check is up, degraded, down or unknown",
+                "--state: `{}` is not a state; a check is up, degraded, down or unknown",
                 output::quoted(word)
             ))
         })

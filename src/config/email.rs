@@ -97,7 +97,7 @@ fn transport(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<MailTranspo
             .unwrap_or_default();
         reading.fault(Fault::new(
             host_place,
-            format!("`{host}` is no host name"),
+            format!("`{host}` is not a valid host name"),
             format!("write \"{fixed}\"; the port has its own key"),
         ));
         return None;

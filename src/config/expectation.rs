@@ -138,7 +138,7 @@ pub(super) fn header_entries<'t>(
             _ => match text.bytes().all(value::is_token_byte) && !text.is_empty() {
                 true => Ok(text.to_owned()),
                 false => Err(Wrong::new(
-                    format!("`{text}` is no header name"),
+                    format!("`{text}` is not a valid header name"),
                     "letters, digits and `-`, without a colon",
                 )),
             },

@@ -307,7 +307,7 @@ impl Reading<'_> {
 
 /// The secret in a file: its text without the line break at the end.
 pub(super) fn secret(bytes: &[u8]) -> Result<Secret, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is no text (UTF-8)".to_owned())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.trim_end_matches(['\n', '\r']);
     match text {

@@ -150,7 +150,7 @@ impl Looking {
     fn find(&mut self, directory: &Path, pattern: &str) -> Result<Vec<PathBuf>, NotFound> {
         if let Err(error) = Pattern::new(pattern) {
             return Err(NotFound {
-                message: "{} is no path with wildcards".to_owned(),
+                message: "{} is not a valid path with wildcards".to_owned(),
                 label: error.msg.to_owned(),
             });
         }
@@ -332,8 +332,8 @@ mod tests {
         ] {
             assert_eq!(found(top, pattern), want, "{pattern}");
         }
-        assert!(found(top, "d/[").starts_with("{} is no path with wildcards: "));
-        assert!(found(top, "a**").starts_with("{} is no path with wildcards: "));
+        assert!(found(top, "d/[").starts_with("{} is not a valid path with wildcards: "));
+        assert!(found(top, "a**").starts_with("{} is not a valid path with wildcards: "));
     }
 
     #[test]

@@ -439,7 +439,12 @@ pub const REPORT: Section = Section {
             Unset("off"),
             "When it is sent (cron, seconds first); it covers the time since the last one.",
         ),
-        key("to", Kind::Addresses, Unset("[email].to"), "To whom."),
+        key(
+            "to",
+            Kind::Addresses,
+            Unset("[email].to"),
+            "Who gets the mails.",
+        ),
     ],
 };
 
@@ -701,7 +706,7 @@ const MONITOR_KEYS: &[Key] = &[
         "to",
         Kind::Addresses,
         Unset("[email].to"),
-        "To whom its mails go; an empty list is silence by choice.",
+        "Who gets its mails; an empty list is silence by choice.",
     ),
     key(
         "note",
@@ -713,7 +718,7 @@ const MONITOR_KEYS: &[Key] = &[
         "public",
         Kind::Bool,
         Value("true"),
-        "false: it does not exist for whoever has no token.",
+        "false: it does not exist for readers without the token.",
     ),
     key(
         "renamed_from",
@@ -802,13 +807,13 @@ pub const MAINTENANCE: Section = Section {
             "monitors",
             Kind::Names,
             Unset("all monitors, where there are no tags either"),
-            "Whom it covers, by name.",
+            "The monitors that it covers, by name.",
         ),
         key(
             "tags",
             Kind::Texts,
             Unset("all monitors, where there are no names either"),
-            "Whom it covers, by tag.",
+            "The monitors that it covers, by tag.",
         ),
         key(
             "start",

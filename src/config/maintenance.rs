@@ -189,7 +189,7 @@ fn moment(reading: &mut Reading<'_>, found: Found<'_>, zone: &TimeZone) -> Optio
         None => {
             reading.fault(Fault::new(
                 found.place,
-                format!("`{datetime}` is no date"),
+                format!("`{datetime}` is not a valid date"),
                 "write it like 2026-12-01T02:00:00Z",
             ));
             None

@@ -163,7 +163,7 @@ fn time_zone(reading: &mut Reading<'_>, table: &Table<'_>) -> TimeZone {
         && !name.starts_with('/')
     {
         let message = format!(
-            "$TZ is `{}`, which is no time zone; the machine's is used, or UTC",
+            "$TZ is `{}`, which is not a valid time zone; the machine's is used, or UTC",
             text::line(name, 100)
         );
         reading.warnings.push((None, message));

@@ -167,13 +167,13 @@ fn fault(message: &str, at: Place, text: &str) -> Fault {
             ("a value is missing", "write one behind the `=`".to_owned())
         }
         ("string values must be quoted", _) => match found {
-            "yes" => ("`yes` is no value", "write true".to_owned()),
-            "no" => ("`no` is no value", "write false".to_owned()),
+            "yes" => ("`yes` is not a valid value", "write true".to_owned()),
+            "no" => ("`no` is not a valid value", "write false".to_owned()),
             _ => ("a text stands in quotes", in_quotes(found, at, text)),
         },
         ("invalid unquoted key", _) if found.chars().any(|c| c.is_whitespace() || is_unsafe(c)) => {
             (
-                "a character that cannot be seen stands in a key",
+                "a key has a character that cannot be seen",
                 "take it out; a space that was copied from a page is often another one".to_owned(),
             )
         }
@@ -186,7 +186,7 @@ fn fault(message: &str, at: Place, text: &str) -> Fault {
             ("the quote is not closed", "close it with `'`".to_owned())
         }
         ("cannot recurse further; max recursion depth met" | "recursion limit", _) => (
-            "tables and lists stand in each other too deep",
+            "tables and lists are nested too deep",
             "sitewatch has no key that needs more than three levels".to_owned(),
         ),
         ("unclosed array table", _) => ("`[[` is not closed", "close it with `]]`".to_owned()),

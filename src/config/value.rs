@@ -70,14 +70,18 @@ impl Wrong {
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
-    span::parse(text)
-        .map_err(|error| Wrong::new(format!("`{text}` is no duration"), error.to_string()))
+    span::parse(text).map_err(|error| {
+        Wrong::new(
+            format!("`{text}` is not a valid duration"),
+            error.to_string(),
+        )
+    })
 }
 
 pub(super) fn size(text: &str) -> Result<u64, Wrong> {
     let wrong = || {
         Wrong::new(
-            format!("`{text}` is no size"),
+            format!("`{text}` is not a valid size"),
             "write it like \"512KiB\", \"1MiB\" or \"2MB\"",
         )
     };
@@ -131,7 +135,7 @@ pub(super) fn zone(text: &str) -> Result<TimeZone, Wrong> {
             Some(name) => format!("did you mean \"{name}\"?"),
             None => "write \"system\" or an IANA name like \"Europe/Berlin\"".to_owned(),
         };
-        Wrong::new(format!("`{text}` is no time zone"), label)
+        Wrong::new(format!("`{text}` is not a valid time zone"), label)
     })
 }
 
@@ -218,7 +222,7 @@ fn absolute(text: &str, usual: &str) -> Result<Url, Wrong> {
     }
     Url::parse(text).map_err(|error| {
         Wrong::new(
-            format!("`{text}` is no URL: {error}"),
+            format!("`{text}` is not a valid URL: {error}"),
             "write it like \"https://example.com/\"",
         )
     })
@@ -229,7 +233,7 @@ pub(super) fn method(text: &str) -> Result<Method, Wrong> {
     let upper = text.to_ascii_uppercase();
     if !is_token {
         return Err(Wrong::new(
-            format!("`{text}` is no HTTP method"),
+            format!("`{text}` is not a valid HTTP method"),
             "write \"GET\", \"HEAD\", \"POST\" or another method in capitals",
         ));
     }
@@ -385,14 +389,17 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, Wrong> {
                 None => "write it like \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned(),
             },
         };
-        Wrong::new(format!("`{text}` is no address with a port"), label)
+        Wrong::new(
+            format!("`{text}` is not a valid address with a port"),
+            label,
+        )
     })
 }
 
 pub(super) fn name_server(text: &str) -> Result<NameServer, Wrong> {
     let Some(server) = NameServer::parse(text) else {
         return Err(Wrong::new(
-            format!("`{text}` is no address of a name server"),
+            format!("`{text}` is not a valid address of a name server"),
             "write an IP address with its port, like \"127.0.0.1:53\", \"[::1]:53\" or \"[fe80::53%eth0]:53\"",
         ));
     };
@@ -431,8 +438,10 @@ pub(super) fn log_filter(text: &str) -> Result<String, Wrong> {
                 None => "write error, warn, info, debug or trace".to_owned(),
             };
             let start = from + directive.rfind(level).unwrap_or(0);
-            return Err(Wrong::new(format!("`{level}` is no log level"), label)
-                .at(start..start + level.len()));
+            return Err(
+                Wrong::new(format!("`{level}` is not a valid log level"), label)
+                    .at(start..start + level.len()),
+            );
         }
         from += directive.len() + 1;
     }
@@ -441,7 +450,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, Wrong> {
         .map(|_| text.to_owned())
         .map_err(|_| {
             Wrong::new(
-                format!("`{text}` is no log filter"),
+                format!("`{text}` is not a valid log filter"),
                 "write \"info\" or \"warn,sitewatch::mail=debug\"",
             )
         })
@@ -467,7 +476,7 @@ pub(super) fn proxy(text: &str) -> Result<Url, Wrong> {
 pub(super) fn header_name(text: &str) -> Result<String, Wrong> {
     if text.is_empty() || !text.bytes().all(is_token_byte) {
         return Err(Wrong::new(
-            format!("`{text}` is no header name"),
+            format!("`{text}` is not a valid header name"),
             "letters, digits and `-`, without a colon",
         ));
     }

@@ -182,7 +182,7 @@ pub async fn run(
             }
             beaten = tokio::time::timeout(BEAT_MISSING, beats.recv()) => {
                 if beaten.is_err() {
-                    tracing::debug!("the calendar's beat stayed away; it is set up anew");
+                    tracing::debug!("the calendar's beat stayed away; it is set up again");
                     jobs.remove(&beating).await?;
                     beating = jobs.add(beat_job(beat.clone())?).await?;
                 }

@@ -143,7 +143,7 @@ impl Recorder {
                 Ok(()) => ("The lock was made again.".to_owned(), true),
                 Err(StoreError::Locked { pid, .. }) => (
                     format!(
-                        "Another sitewatch (process {pid}) holds the lock by now: two of them watch the same sites \
+                        "Another sitewatch (process {pid}) holds the lock now: two of them watch the same sites \
                          and mail twice. Stop one of them."
                     ),
                     false,
@@ -164,7 +164,7 @@ impl Recorder {
             let (said, is_well) = match rescued {
                 Ok(place) if place == home => (
                     format!(
-                        "Everything that was recorded has been written to {} again: nothing is lost. To begin anew, \
+                        "Everything that was recorded has been written to {} again: nothing is lost. To start afresh, \
                          stop sitewatch first, then remove the file.",
                         home.display()
                     ),

@@ -102,7 +102,7 @@ pub enum RunError {
     #[error("cannot {0}")]
     Probe(#[from] ProbeSetupError),
     /// The way out for mail.
-    #[error("cannot set up the way out for mail: {0}")]
+    #[error("cannot set up mail: {0}")]
     Mail(#[from] notifier::SetupError),
     /// The status page.
     #[error(
@@ -219,8 +219,8 @@ fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
     let mut store = Store::open(path, now)?;
     if let Some(mode) = store.mode_was() {
         tracing::warn!(
-            "everybody could read {} (mode {mode:04o}, by an earlier version); it is 0640 from now on: who reads the \
-             history without sudo has to be in its group",
+            "everybody could read {} (mode {mode:04o}, by an earlier version); it is 0640 from now on: to read the \
+             history without sudo, join its group",
             store.path().display()
         );
     }

@@ -49,7 +49,7 @@ pub enum SocketError {
         path: PathBuf,
     },
     /// Something else has the name.
-    #[error("make the control socket {}: there is a file of that name that is no socket; remove it or set another [daemon].control_socket", path.display())]
+    #[error("make the control socket {}: there is a file of that name that is not a socket; remove it or set another [daemon].control_socket", path.display())]
     Occupied {
         /// The path.
         path: PathBuf,

@@ -110,7 +110,7 @@ async fn watch_configuration(running: Arc<Running>) {
         let sentence = (found != force.config.fingerprint).then(|| {
             let since = force.since.in_zone(&force.config.daemon.timezone);
             format!(
-                "the configuration on the disk is another than the one loaded at {}; `sitewatch reload` loads it",
+                "the configuration on the disk is not the one loaded at {}; `sitewatch reload` loads it",
                 since.strftime("%H:%M")
             )
         });

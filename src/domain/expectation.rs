@@ -82,7 +82,9 @@ pub struct StatusSet(Vec<(u16, u16)>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StatusSetError {
     /// Not a code, class or range.
-    #[error("`{0}` is no status; write a code (200), a class (\"2xx\") or a range (\"200-204\")")]
+    #[error(
+        "`{0}` is not a valid status; write a code (200), a class (\"2xx\") or a range (\"200-204\")"
+    )]
     Form(String),
     /// Outside 100 to 599.
     #[error("status {0} does not exist; codes go from 100 to 599")]

@@ -62,7 +62,7 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
         K::DnsNotFound => (
             "name not found",
             Site,
-            "The name has no address: the domain has ended, was misspelt or lost its record.",
+            "The name has no address: the domain has expired, was misspelt or lost its record.",
             "the domain's registration and its zone; ip_version of the monitor, if only one family has a record",
         ),
         K::DnsTimeout => (
@@ -104,8 +104,8 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
         K::TlsExpired => (
             "certificate expired",
             Site,
-            "A certificate of the chain has ended. Browsers show a warning instead of the site.",
-            "the renewal (certbot, ACME client) and whether the server was reloaded after it; an intermediate that has ended",
+            "A certificate of the chain has expired. Browsers show a warning instead of the site.",
+            "the renewal (certbot, ACME client) and whether the server was reloaded after it; an intermediate that has expired",
         ),
         K::TlsNotYetValid => (
             "certificate not yet valid",

@@ -29,7 +29,7 @@ impl fmt::Display for IncidentKey {
 
 /// The text is not an incident's id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no incident id")]
+#[error("`{0}` is not a valid incident id")]
 pub struct IncidentKeyError(String);
 
 impl FromStr for IncidentKey {

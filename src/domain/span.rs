@@ -13,7 +13,7 @@ pub enum SpanError {
     #[error("the unit is missing after `{0}`; write \"{0}s\" for seconds")]
     NoUnit(String),
     /// A unit that is not known.
-    #[error("`{0}` is no unit of time; use ms, s, m, h, d or w")]
+    #[error("`{0}` is not a unit of time; use ms, s, m, h, d or w")]
     Unit(String),
     /// No number where one is needed.
     #[error(

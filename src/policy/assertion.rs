@@ -370,14 +370,14 @@ mod tests {
             "<html>",
             "$.a",
             JsonTest::Exists(true),
-            "the body is no JSON (line 1, column 1): it begins `<html>`",
+            "the body is not JSON (line 1, column 1): it begins `<html>`",
         );
         check_json("\u{feff}{\"a\": 1}", "$.a", JsonTest::Exists(true), "");
         check_json(
             "{\n \"a\": NaN}",
             "$.a",
             JsonTest::Exists(true),
-            "the body is no JSON (line 2, column 7): it begins `{ \"a\": NaN}`",
+            "the body is not JSON (line 2, column 7): it begins `{ \"a\": NaN}`",
         );
     }
 

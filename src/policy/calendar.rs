@@ -443,7 +443,7 @@ fn value(field: Field, word: &str) -> Result<u16, String> {
     match word.parse::<u16>() {
         Ok(number) if (low..=high).contains(&number) => Ok(number),
         Ok(_) => Err(format!("has {word}, which is outside {low} to {high}")),
-        Err(_) => Err(format!("has `{word}`, which is no value of it")),
+        Err(_) => Err(format!("has `{word}`, which is not a valid value")),
     }
 }
 
@@ -972,7 +972,7 @@ mod tests {
             ),
             (
                 "0 0 8 * * Monday",
-                "the day of week field `Monday` has `Monday`, which is no value of it; it takes 0 to 7, Sun to Sat, `*`, `Mon-Fri`, `Mon#1` (the first) or `FriL` (the last)",
+                "the day of week field `Monday` has `Monday`, which is not a valid value; it takes 0 to 7, Sun to Sat, `*`, `Mon-Fri`, `Mon#1` (the first) or `FriL` (the last)",
             ),
             (
                 "0 */0 * * * *",

@@ -180,7 +180,7 @@ fn unjudged(expectation: &Expectation) -> Found {
     } else {
         FailureKind::Protocol
     };
-    let detail = "sitewatch failed while it judged this answer, a fault of its own that the answer brings about; \
+    let detail = "sitewatch failed while it judged this answer: a fault of its own that the answer triggers; \
                   its log says where";
     (kind, detail.to_owned())
 }
@@ -419,7 +419,7 @@ fn reservation(
                 Human(left)
             ),
             Some(root) if left.is_zero() => format!(
-                "{ROOT}{root}, which alone makes the certificate trusted here, ended {} ago, on {end}; other \
+                "{ROOT}{root}, which alone makes the certificate trusted here, expired {} ago, on {end}; other \
                  clients refuse it",
                 Human(now.since(end))
             ),

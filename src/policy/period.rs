@@ -21,7 +21,7 @@ pub struct Period {
 pub enum PeriodError {
     /// Not in a form that is known.
     #[error(
-        "`{0}` is no time; write 7d (ago), today, yesterday, 2026, 2026-10, 2026-10-01, 2026-10-01T08:00 or 2026-10-01T08:00:00Z"
+        "`{0}` is not a valid time; write 7d (ago), today, yesterday, 2026, 2026-10, 2026-10-01, 2026-10-01T08:00 or 2026-10-01T08:00:00Z"
     )]
     Form(String),
     /// The begin is not before the end.

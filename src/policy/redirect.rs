@@ -145,9 +145,12 @@ pub fn destination(base: &Url, locations: &[&[u8]]) -> Result<Url, String> {
     let reference = with_two_slashes(&written);
     let quoted =
         || text::middle(&text::line(&mask::shown(&written), 2000), SHOWN_CHARS).into_owned();
-    let mut url = base
-        .join(&reference)
-        .map_err(|error| format!("with a Location that is no URL ({error}): `{}`", quoted()))?;
+    let mut url = base.join(&reference).map_err(|error| {
+        format!(
+            "with a Location that is not a valid URL ({error}): `{}`",
+            quoted()
+        )
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("leads out of HTTP: `{}`", quoted()));
     }
@@ -292,7 +295,7 @@ mod tests {
             ("/\t\\//other.example", "http://other.example/#frag"),
             (
                 "////",
-                "with a Location that is no URL (empty host): `////`",
+                "with a Location that is not a valid URL (empty host): `////`",
             ),
             ("http://u:p@other.example/", "http://other.example/#frag"),
             ("./././x/..", "http://example.com/a/#frag"),
@@ -312,15 +315,15 @@ mod tests {
             ),
             (
                 "http://exa mple.com/",
-                "with a Location that is no URL (invalid international domain name): `http://exa mple.com/`",
+                "with a Location that is not a valid URL (invalid international domain name): `http://exa mple.com/`",
             ),
             (
                 "http://[::1/",
-                "with a Location that is no URL (invalid IPv6 address): `http://[::1/`",
+                "with a Location that is not a valid URL (invalid IPv6 address): `http://[::1/`",
             ),
             (
                 "http://example.com:99999/?token=abc",
-                "with a Location that is no URL (invalid port number): `http://example.com:99999/?token=***`",
+                "with a Location that is not a valid URL (invalid port number): `http://example.com:99999/?token=***`",
             ),
         ] {
             check(base, &[location.as_bytes()], want);

@@ -222,7 +222,7 @@ fn of_handshake(io: &io::Error, exchange: &Exchange, route: &Route<'_>) -> Fault
     let shown = exchange.seen.certificates.first();
     if is_unspeakable(host) && !shown.is_some_and(|leaf| is_theirs(leaf)) {
         let detail = format!(
-            "our TLS library takes no name like `{}` (a label begins or ends with a hyphen), and without the name \
+            "the TLS library does not accept a name like `{}` (a label begins or ends with a hyphen), and without the name \
              the server does not serve it: {detail}; browsers and curl may reach the site",
             text::middle(host, 100)
         );
@@ -320,7 +320,7 @@ pub(super) fn of_errand(error: &reqwest::Error) -> String {
         (Some(dns), ..) => dns.detail.clone(),
         (None, Some(tls), _) => format!("TLS handshake failed: {}", words::handshake(tls)),
         (None, None, Some(io)) => connection_fault(io, &[]).1,
-        (None, None, None) => "the connection was closed, or the answer is no HTTP".to_owned(),
+        (None, None, None) => "the connection was closed, or the answer is not HTTP".to_owned(),
     }
 }
 

@@ -77,7 +77,9 @@ fn uri(url: &Url, whole: bool) -> Result<Uri, String> {
 
 fn unfit(url: &Url) -> String {
     let bytes = url.as_str().len();
-    format!("its URL of {bytes} bytes is too long, or has a character that no request line takes")
+    format!(
+        "its URL of {bytes} bytes is too long, or has a character that cannot stand in a request line"
+    )
 }
 
 /// The headers that the target sets, and its credentials, as far as this origin gets them.

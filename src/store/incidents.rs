@@ -130,7 +130,7 @@ pub(super) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
         cause: Cause {
             failure: Failure {
                 kind: FailureKind::parse(&kind).ok_or_else(|| {
-                    StoreError::Damaged(format!("`{kind}` is no kind of failure"))
+                    StoreError::Damaged(format!("`{kind}` is not a kind of failure"))
                 })?,
                 detail,
             },

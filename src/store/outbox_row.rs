@@ -181,5 +181,5 @@ pub(super) fn damaged(
 
 /// A kind of mail that this version does not know.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no kind of mail")]
+#[error("`{0}` is not a kind of mail")]
 struct UnknownKind(String);

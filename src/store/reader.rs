@@ -71,7 +71,7 @@ impl Reader {
             0 => {
                 return Err(StoreError::Foreign {
                     path: path.to_owned(),
-                    what: "it is no database of sitewatch".to_owned(),
+                    what: "it is not a database of sitewatch".to_owned(),
                 });
             }
             older if older < migrate::newest() => {

@@ -195,7 +195,7 @@ impl Resolver {
         let (kind, detail) = found.ok_or_else(|| lost("failure", id))?;
         let failure = Failure {
             kind: FailureKind::parse(&kind)
-                .ok_or_else(|| StoreError::Damaged(format!("`{kind}` is no kind of failure")))?,
+                .ok_or_else(|| StoreError::Damaged(format!("`{kind}` is not a kind of failure")))?,
             detail: detail.into(),
         };
         remember(&self.failures, id, failure.clone());

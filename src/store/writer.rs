@@ -226,7 +226,7 @@ pub(super) fn resolved(path: &Path) -> Result<PathBuf> {
         // What may not be read is told when it is opened.
         None | Some(true) => Ok(real),
         Some(false) => Err(link(
-            "which is no database of sitewatch; remove the link, or write another path as [daemon].database",
+            "which is not a database of sitewatch; remove the link, or write another path as [daemon].database",
         )),
     }
 }
@@ -258,7 +258,7 @@ fn open_file(path: &Path) -> Result<File> {
             return Err(StoreError::Link {
                 target: std::fs::read_link(&part).unwrap_or_default(),
                 path: part,
-                why: "which no sitewatch made; remove the link",
+                why: "which sitewatch did not make; remove the link",
             });
         }
     }

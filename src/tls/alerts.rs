@@ -20,8 +20,8 @@ pub fn handshake(error: &Error) -> String {
         Error::DecryptError => "what the server sent cannot be decrypted",
         Error::PeerSentOversizedRecord => "the server sends more at once than TLS allows",
         Error::NoApplicationProtocol => "the server does not speak HTTP/1.1 over TLS",
-        Error::UnsupportedNameType => "the host is nothing that TLS could ask for",
-        Error::FailedToGetRandomBytes => "this host gives no random numbers",
+        Error::UnsupportedNameType => "the host is not a name that TLS can ask for",
+        Error::FailedToGetRandomBytes => "this host has no random numbers",
         Error::FailedToGetCurrentTime => "this host does not know the time",
         Error::General(ours) if ours.starts_with(SHORT_KEY) => return ours.clone(),
         Error::InconsistentKeys(_) => "the client certificate does not belong to its key",
@@ -195,7 +195,7 @@ const fn of_misdeed(misdeed: &PeerMisbehaved) -> &'static str {
         | PeerMisbehaved::TooManyRenegotiationRequests => {
             "the server repeats messages of TLS without end"
         }
-        PeerMisbehaved::InvalidKeyShare => "the server's part of the key exchange is no valid one",
+        PeerMisbehaved::InvalidKeyShare => "the server's part of the key exchange is not valid",
         _ => "the server does not keep to the rules of TLS",
     }
 }

@@ -145,8 +145,9 @@ pub fn client_config(
                 .into_iter()
                 .map(CertificateDer::from)
                 .collect();
-            let key = PrivateKeyDer::from_pem_slice(identity.key_pem.reveal().as_bytes())
-                .map_err(|_| "the client certificate's key is no private key in PEM".to_owned())?;
+            let key = PrivateKeyDer::from_pem_slice(identity.key_pem.reveal().as_bytes()).map_err(
+                |_| "the client certificate's key is not a private key in PEM".to_owned(),
+            )?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| unusable(&error))?

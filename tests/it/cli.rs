@@ -353,7 +353,7 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
     place.check(
         "history --state broken",
         "",
-        "error: --state: `broken` is no state; a check is up, degraded, down or unknown\n",
+        "error: --state: `broken` is not a state; a check is up, degraded, down or unknown\n",
         2,
     );
     place.check(
@@ -640,7 +640,7 @@ fn codes_are_explained_without_any_set_up() {
     place.check(
         "explain 42",
         "",
-        "error: 42 is no HTTP status: a code has three digits, from 100 to 599 (some servers send up to 999)\n",
+        "error: 42 is not an HTTP status: a code has three digits, from 100 to 599 (some servers send up to 999)\n",
         2,
     );
     for code in ["0200", "+200", "1000"] {

@@ -233,7 +233,7 @@ impl Parser<'_> {
         let number = number.filter(|number| *number <= INTEGER_MAX);
         let (Some(number), true) = (number, is_plain) else {
             self.at = from;
-            return self.wrong("this is no whole number of a path");
+            return self.wrong("this is not a whole number of a path");
         };
         self.at += length;
         Ok(Some(if is_negative { -number } else { number }))
@@ -440,7 +440,7 @@ impl Parser<'_> {
     fn literal(&self, text: String) -> Parsed<Term> {
         match Document::parse(text, 1) {
             Ok(literal) => Ok(Term::Literal(literal)),
-            Err(_) => self.wrong("this is no number"),
+            Err(_) => self.wrong("this is not a number"),
         }
     }
 

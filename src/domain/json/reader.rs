@@ -30,7 +30,7 @@ impl JsonFault {
                 let line = before.matches('\n').count() + 1;
                 let column = before.rsplit('\n').next().unwrap_or_default();
                 format!(
-                    "is no JSON (line {line}, column {})",
+                    "is not JSON (line {line}, column {})",
                     column.chars().count() + 1
                 )
             }

@@ -17,7 +17,7 @@ codes! {
         "The request was taken for an attack or came too often."
         "the interval; the shop's bot protection";
     440 "Login Time-out", "Microsoft IIS", Request:
-        "The session has ended and a new log-in is needed."
+        "The session has expired and a new log-in is needed."
         "the monitor's credentials; watch a page that needs none";
     444 "No Response", "nginx", Protection:
         "nginx was told to close the connection without an answer, mostly for unknown host names and robots. Clients see a closed connection (closed_early); the code stands in nginx's log."
@@ -50,7 +50,7 @@ codes! {
         "Plain HTTP came to a port that speaks TLS; sent to clients as 400."
         "the monitor's url: https instead of http; a redirect with the wrong scheme or port";
     498 "Invalid Token", "Esri", Request:
-        "The token has ended or is wrong."
+        "The token has expired or is wrong."
         "bearer_token_file or the headers of the monitor";
     499 "Client Closed Request", "nginx; with Esri: token required", Gateway:
         "nginx notes it when the client leaves before the answer is ready: the application took longer than the client's patience."
@@ -77,7 +77,7 @@ codes! {
         "Cloudflare is well; TLS between Cloudflare and the origin failed. The certificate that visitors see is not concerned."
         "the origin's certificate, port 443 and cipher settings; Cloudflare's SSL mode";
     526 "Invalid SSL Certificate", "Cloudflare", Gateway:
-        "Cloudflare is well; the origin's certificate has ended, is for another name or comes from an unknown issuer. The one that visitors see is not concerned."
+        "Cloudflare is well; the origin's certificate has expired, is for another name or comes from an unknown issuer. The one that visitors see is not concerned."
         "the origin's certificate; Cloudflare's SSL mode (strict)";
     527 "Railgun Error", "Cloudflare (retired)", Gateway:
         "Cloudflare's Railgun lost its connection to the origin."

@@ -137,7 +137,7 @@ fn id() -> Result<u16, Trouble> {
     match RANDOM.fill(&mut bytes) {
         Ok(()) => Ok(u16::from_be_bytes(bytes)),
         Err(_) => Err(Trouble::Local(
-            "the system gives no random numbers".to_owned(),
+            "the system has no random numbers".to_owned(),
         )),
     }
 }

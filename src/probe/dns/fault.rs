@@ -43,7 +43,7 @@ pub(super) fn no_place(host: &str) -> DnsFault {
 pub(super) fn unaskable(host: &str) -> DnsFault {
     DnsFault {
         kind: FailureKind::DnsNotFound,
-        detail: format!("{}: no name that DNS could hold", quoted(host)),
+        detail: format!("{}: not a name that DNS can hold", quoted(host)),
     }
 }
 

@@ -107,7 +107,10 @@ impl ResolvConf {
             "options" => words.for_each(|word| self.option(word)),
             "sortlist" | "family" | "lookup" => {}
             _ => self.pass_over(
-                format!("`{}` is no word of this file", text::line(keyword, 40)),
+                format!(
+                    "`{}` is not a keyword of this file",
+                    text::line(keyword, 40)
+                ),
                 false,
             ),
         }
@@ -125,7 +128,7 @@ impl ResolvConf {
         };
         match server {
             None => self.pass_over(
-                format!("nameserver `{}` is no IP address", text::line(word, 60)),
+                format!("nameserver `{}` is not an IP address", text::line(word, 60)),
                 true,
             ),
             Some(server) if self.servers.contains(&server) => {}
@@ -156,7 +159,10 @@ impl ResolvConf {
                 Some(domain) if list.contains(&domain) => {}
                 Some(domain) => list.push(domain),
                 None => {
-                    let what = format!("search domain `{}` is no domain", text::line(word, 60));
+                    let what = format!(
+                        "search domain `{}` is not a valid domain",
+                        text::line(word, 60)
+                    );
                     self.pass_over(what, true);
                 }
             }
@@ -270,23 +276,23 @@ mod tests {
     fn one_bad_word_discards_nothing_else() {
         check(
             "nameserver 10.0.0.1\nsearch corp..example lan\n",
-            "10.0.0.1:53 [lan] search domain `corp..example` is no domain",
+            "10.0.0.1:53 [lan] search domain `corp..example` is not a valid domain",
         );
         check(
             "nameserver 10.0.0.300\nnameserver 10.0.0.1 # router\n",
-            "10.0.0.1:53 unset nameserver `10.0.0.300` is no IP address",
+            "10.0.0.1:53 unset nameserver `10.0.0.300` is not an IP address",
         );
         check(
             "nameserver\nnameservers 10.0.0.9\nnameserver 10.0.0.1 10.0.0.2\n",
-            "10.0.0.1:53 unset a `nameserver` without an address, `nameservers` is no word of this file",
+            "10.0.0.1:53 unset a `nameserver` without an address, `nameservers` is not a keyword of this file",
         );
         check(
             "nameserver 10.0.0.1:5353\nnameserver [::1]:5353\nnameserver ::1",
-            "[::1]:5353 [::1]:53 unset nameserver `10.0.0.1:5353` is no IP address",
+            "[::1]:5353 [::1]:53 unset nameserver `10.0.0.1:5353` is not an IP address",
         );
         check(
             b"nameserver 10.0.0.1\nsearch b\xfcro.example good.example\n",
-            "10.0.0.1:53 [good.example] search domain `b\u{fffd}ro.example` is no domain",
+            "10.0.0.1:53 [good.example] search domain `b\u{fffd}ro.example` is not a valid domain",
         );
         check(
             "nameserver fe80::53%eth0\nnameserver fe80::1%3\n",
@@ -312,7 +318,7 @@ mod tests {
         check("search a.test\nsearch\ndomain \n", "[a.test]");
         check("search .\n", "[]");
         check("search a.test .\n", "[a.test]");
-        check("search --\n", "[] search domain `--` is no domain");
+        check("search --\n", "[] search domain `--` is not a valid domain");
         check("search a.test # home b.test\n", "[a.test]");
         check(
             "search _tcp.a.test xn--bro-hoa.example\n",
@@ -320,7 +326,10 @@ mod tests {
         );
         check(
             format!("search {}\n", "a".repeat(64)),
-            &format!("[] search domain `{}…` is no domain", "a".repeat(59)),
+            &format!(
+                "[] search domain `{}…` is not a valid domain",
+                "a".repeat(59)
+            ),
         );
         let many: Vec<String> = (0..20).map(|number| format!("d{number}")).collect();
         let read = ResolvConf::parse(format!("search {}", many.join(" ")).as_bytes());

@@ -223,7 +223,7 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
         ),
         Some(root) => {
             let mut lead = format!(
-                "{} is up, but {root}. This monitor goes on trusting a root that has ended; most other clients do not.",
+                "{} is up, but {root}. This monitor goes on trusting a root that has expired; most other clients do not.",
                 about.name
             );
             if check.certificate.as_ref().is_some_and(|ends| ends.not_after > ctx.now) {

@@ -225,7 +225,8 @@ async fn a_configuration_that_is_not_loaded_is_said_and_not_mailed() {
     let house = House::new(&monitor("shop", site.port));
     let _daemon = house.start().await;
     let says = |house: &House| {
-        text(&house.ask(&["status"]).stdout).contains("the configuration on the disk is another")
+        text(&house.ask(&["status"]).stdout)
+            .contains("the configuration on the disk is not the one")
     };
     sleep(Duration::from_secs(6)).await;
     assert!(!says(&house));

@@ -767,7 +767,7 @@ async fn a_root_that_ends_is_said() {
     assert_eq!(verdict, "degraded certificate_expiring 200", "{detail}");
     assert!(
         detail.starts_with(
-            "the root CN=Old Root, which alone makes the certificate trusted here, ended "
+            "the root CN=Old Root, which alone makes the certificate trusted here, expired "
         ),
         "{detail}"
     );

@@ -110,7 +110,7 @@ async fn json_is_judged_as_browsers_read_it() {
             r#"{"s":"no","n":NaN}"#,
             "$.s",
             "\"no\"",
-            "down json 200: the body is no JSON (line 1, column 15): it begins `{\"s\":\"no\",\"n\":NaN}`",
+            "down json 200: the body is not JSON (line 1, column 15): it begins `{\"s\":\"no\",\"n\":NaN}`",
         ),
     ] {
         let text = judged("Content-Type: application/json\r\n", body.as_bytes(), |e| {

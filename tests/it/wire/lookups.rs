@@ -435,10 +435,13 @@ async fn what_of_the_file_could_not_be_read_is_a_hint() {
     assert_eq!(got, "up 200");
     let (got, _) = seen("site.test", rest, |_| Says::ServFail).await;
     assert!(
-        got.contains("nameserver `10.0.0.300` is no IP address"),
+        got.contains("nameserver `10.0.0.300` is not an IP address"),
         "{got}"
     );
-    assert!(got.contains("`corp..example` is no domain"), "{got}");
+    assert!(
+        got.contains("`corp..example` is not a valid domain"),
+        "{got}"
+    );
     assert!(
         !got.contains("retrans") && !got.contains("nonsense"),
         "{got}"
