@@ -289,7 +289,7 @@ fn test(reading: &mut Reading<'_>, found: Found<'_>) -> Option<JsonTest> {
     }
 }
 
-/// A TOML number as JSON writes it, with every digit; none for an infinite one and for what is no number.
+/// A TOML number as JSON writes it, with every digit; `None` if it is infinite or is not a number.
 fn number(value: &DeValue<'_>) -> Option<String> {
     let text = match value {
         DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),

@@ -44,7 +44,7 @@ impl Aviary {
         matches!(self.canaries, Canaries::None)
     }
 
-    /// What they say now, or said within the last seconds; none where the process stood still meanwhile, so that
+    /// The canaries' answer, from now or from the last seconds; `None` if the process stood still meanwhile, since then
     /// their silence proves nothing.
     pub async fn ask(&self, standstill: &Standstill) -> Option<Canary> {
         if self.is_empty() {
@@ -83,8 +83,8 @@ impl Aviary {
                 let mut asked = JoinSet::new();
                 for url in urls {
                     let (url, prober) = (url.clone(), Arc::clone(&self.prober));
-                    // Any answer at all will do, so the first one is enough and its status is all the same. But
-                    // whoever answers in the name of another is a captive portal: that is no line.
+                    // Any answer will do, so the first one is enough and its status does not matter. But a server
+                    // that answers in the name of another is a captive portal, which proves no working line.
                     asked.spawn(
                         async move { prober.ask(&url, Redirects::Answer, ROUND).await.is_ok() },
                     );

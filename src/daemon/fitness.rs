@@ -26,7 +26,7 @@ const SILENT_AT_MOST: Duration = Duration::from_secs(60);
 /// did it may come back.
 const FILES_REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
-/// Whoever looks at `status` within this time reads of it.
+/// `status` shows a trouble with files until this long after it is over.
 const FILES_SHOWN_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// What is worth knowing of the daemon and is no trouble, a sentence each.

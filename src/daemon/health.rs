@@ -115,7 +115,7 @@ pub struct MailTroubles {
     pub rest: Option<Rest>,
     /// The newest refusal for good: recipient, and why.
     pub refused: Option<(String, String)>,
-    /// Recipients for whom the server refuses us.
+    /// Recipients whose mail the server refuses because of the sender.
     pub resting: Vec<Resting>,
 }
 
@@ -406,13 +406,13 @@ impl Health {
         known.clone()
     }
 
-    /// The database was written anew, at this place: whoever reads it opens it again.
+    /// Records that the database was rewritten, at `place`, so that its readers open it again.
     pub fn database_moved(&self, place: &Path) {
         *self.database.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.to_owned());
         self.moves.fetch_add(1, Release);
     }
 
-    /// How often it was written anew.
+    /// How often the database was rewritten.
     pub fn database_moves(&self) -> u64 {
         self.moves.load(Acquire)
     }

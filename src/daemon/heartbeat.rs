@@ -101,8 +101,8 @@ async fn ping(url: &Url, prober: &Arc<Prober>, health: &Health) -> bool {
     note(&mask::without_userinfo(url), trouble, health)
 }
 
-/// Keeps what became of a ping for whoever asks, and logs it where that is news. A ping comes every minute, and one
-/// that is never heard must not fill the log. Answers whether it was heard.
+/// Keeps the result of a ping, and logs it if it has changed. A ping comes every minute, so a heartbeat that is never
+/// heard must not fill the log. Returns whether the ping was heard.
 fn note(url: &str, trouble: Option<String>, health: &Health) -> bool {
     let heard = trouble.is_none();
     let trouble = trouble.map(|why| format!("{url}: {why}"));

@@ -31,7 +31,7 @@ pub(super) struct Office {
     pub(super) host: String,
     pub(super) started_at: Timestamp,
     pub(super) health: Arc<Health>,
-    /// With how often the database had been written anew when it was opened.
+    /// The reader, and how often the database had been rewritten when the reader opened it.
     pub(super) reader: Mutex<Option<(Reader, u64)>>,
 }
 
@@ -50,7 +50,7 @@ impl Office {
         let (open, _) = reader.insert((open, moves));
         let result = query(open);
         if result.is_err() {
-            // Opened anew the next time: the file may have been replaced.
+            // The next query opens the database again: the file may have been replaced.
             *reader = None;
         }
         result

@@ -1,4 +1,5 @@
-//! The recorder looks after its files: what is removed or replaced under the running daemon is told, and written anew.
+//! The recorder watches its files. If one is removed or replaced under the running daemon, the recorder reports it and
+//! writes the file again.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,14 +25,15 @@ pub struct FilesTrouble {
 pub(super) struct Files {
     /// Where the database belongs.
     home: PathBuf,
-    /// Whether something was amiss at the last look: whoever removes several files is let finish.
+    /// Whether the last look found something wrong. The first such look only waits, so that somebody who is removing
+    /// several files can finish.
     is_suspected: bool,
     /// When a rescue failed last.
     failed_at: Option<Timestamp>,
     /// What was said last, while it lasts.
     open: Option<Open>,
     trouble: Option<FilesTrouble>,
-    /// How often the database was written anew.
+    /// How often the database was rewritten.
     rescues: u64,
 }
 
@@ -74,9 +76,9 @@ impl Recorder {
         self.store.path()
     }
 
-    /// Looks whether all files are where they were; to be called about every second. `alive` is called while a large
-    /// database is copied. The last look before the end waits for nothing. Answers whether the database was written
-    /// anew, so that whoever reads it has to open it again.
+    /// Checks whether all files are where they were; call it about every second. It calls `alive` while it copies a
+    /// large database. The last look before the end waits for nothing. Returns whether it rewrote the database; then
+    /// the readers of the database must open it again.
     pub fn look_after_files(
         &mut self,
         is_last: bool,

@@ -140,7 +140,8 @@ impl Deed {
                 to,
                 configured,
             } => {
-                // An UP is queued for everybody who was written to, and kept from those whom nothing reached.
+                // An UP is queued for every recipient of the incident's mails, then kept from recipients that no mail
+                // reached.
                 let (to, reached) = match to {
                     Recipients::Configured => (configured.clone(), None),
                     Recipients::Told(incidents) => (

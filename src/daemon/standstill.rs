@@ -62,8 +62,8 @@ impl Standstill {
     }
 
     /// The time since the start without standstills that are over: what is late by this clock is late by a fault of
-    /// ours. Whoever judges the daemon by it on the runtime beats first; from another thread a runtime that hangs is
-    /// to be seen.
+    /// ours. A caller on the runtime beats before it judges the daemon by this time. A caller on another thread does
+    /// not, so that it sees a runtime that hangs.
     pub fn lived(&self) -> Duration {
         let stood = Duration::from_millis(self.stood_ms.load(Relaxed));
         self.elapsed().saturating_sub(stood)
@@ -125,7 +125,7 @@ mod tests {
         }
         let under_way = standstill.beat();
         pass(2001).await;
-        // Whoever runs first after waking up sees it, also where the beat itself comes later.
+        // The first task after the wake-up sees the standstill, even if the beat itself comes later.
         let after = standstill.beat();
         assert_eq!(standstill.since(under_way), Stood::Still);
         assert_eq!(standstill.since(after), Stood::No);

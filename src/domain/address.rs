@@ -123,7 +123,7 @@ impl Address {
     /// [`Address::wire`] answers for it.
     ///
     /// # Errors
-    /// When it is no address, more than one, or too long for mail servers.
+    /// If the text is not a mail address, holds more than one, or is too long for mail servers.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         parse_one(text).map_err(|error| match several(text) {
             Some(parts) => AddressError::Several {

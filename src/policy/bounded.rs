@@ -1,4 +1,4 @@
-//! What of a site's own texts is kept of one check: all of what honest sites send, a bounded part of anything else.
+//! Limits the site's own texts that one check keeps: all of what honest sites send, a bounded part of anything else.
 
 use crate::domain::check::{Chain, Redirect};
 use crate::domain::text;

@@ -402,7 +402,8 @@ fn reservation(
     }
     let certificate = certificate?;
     let left = certificate.not_after.since(now);
-    // One that has ended and got here was let pass on purpose. A root counts on, but not with other clients.
+    // An expired certificate that gets here was accepted on purpose, so it needs no warning. An expired root does:
+    // sitewatch still accepts it, but other clients do not.
     let ends_soon = (!left.is_zero() || root.is_some())
         && is_step_passed(
             expectation,

@@ -56,10 +56,10 @@ impl Prober {
             .map_err(ProbeSetupError::Tls)
     }
 
-    /// Asks for a URL without checking it: the status of whoever answers in time.
+    /// Asks for a URL without checking it. Returns the status of an answer that comes in time.
     ///
     /// # Errors
-    /// Why nobody did, in one line.
+    /// Why no answer came, in one line.
     pub async fn ask(
         &self,
         url: &Url,

@@ -238,7 +238,7 @@ impl Batch<'_> {
         Ok(outbox_told::addressed(self.outbox(), incident)?)
     }
 
-    /// The recipients whom a mail of an incident has reached, may have reached, or can still reach.
+    /// The recipients that a mail of an incident has reached, may have reached, or can still reach.
     ///
     /// # Errors
     /// As SQLite's.
@@ -246,7 +246,7 @@ impl Batch<'_> {
         Ok(outbox_told::told(self.outbox(), incident)?)
     }
 
-    /// The recipients for whom the first mail of an incident still waits, or was refused.
+    /// The recipients whose first mail of an incident still waits, or was refused.
     ///
     /// # Errors
     /// As SQLite's.

@@ -58,7 +58,7 @@ pub struct Told {
     pub sent_at: Option<Timestamp>,
 }
 
-/// A recipient for whom the server refuses us.
+/// A recipient whose mail the server refuses because of the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resting {
     /// The bare address.
@@ -95,7 +95,7 @@ pub struct Health {
     pub newest_failed_at: Option<Timestamp>,
     /// Its recipient, and why.
     pub newest_failed: Option<(String, String)>,
-    /// Recipients for whom the server refuses us; the first of them.
+    /// The first recipients whose mail the server refuses because of the sender.
     pub resting: Vec<Resting>,
 }
 

@@ -20,7 +20,7 @@ pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>>
     recipients(db, incident, queued)
 }
 
-/// The recipients whom such a mail has reached, may have reached, or can still reach.
+/// The recipients that such a mail has reached, may have reached, or can still reach.
 ///
 /// # Errors
 /// What SQLite answers.
@@ -34,8 +34,8 @@ const REACHES: &str = "(state IN ('sent', 'waiting') OR state = 'failed' AND coa
     (SELECT carrier.unknown_outcomes FROM outbox AS carrier WHERE carrier.id = outbox.carrier_id),
     unknown_outcomes) > 0)";
 
-/// The recipients whom no mail of an incident has reached, and for whom a DOWN or a reminder of it waits as a mail of
-/// its own, or was refused.
+/// The recipients that no mail of an incident has reached, and whose DOWN or reminder of it waits as a separate mail,
+/// or was refused.
 ///
 /// # Errors
 /// What SQLite answers.
@@ -45,7 +45,7 @@ pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
     recipients(db, incident, waits)
 }
 
-/// Keeps the UP of a letter from recipients whom nothing of its incidents has reached: it waits beside the refused
+/// Keeps the UP of a letter from recipients that no mail of its incidents has reached. The UP waits beside the refused
 /// DOWN, and `email retry` sends both as one.
 ///
 /// # Errors

@@ -205,8 +205,8 @@ pub(super) fn make_directory(path: &Path) -> Result<()> {
     })
 }
 
-/// The database itself where its path is a link. Edition 1 followed links, and its databases go on working; a new one
-/// is made through none, since whoever made the link would choose what is written.
+/// The path of the database itself, also if `path` is a link. Edition 1 followed links, and its databases still work.
+/// No new database is made through a link, since the maker of the link would choose what is written.
 pub(super) fn resolved(path: &Path) -> Result<PathBuf> {
     if !own_files::is_link(path) {
         return Ok(path.to_owned());

@@ -14,8 +14,8 @@ use crate::domain::timestamp::Timestamp;
 /// A subject or issuer is shown up to this many characters.
 pub(super) const NAME_CHARS_MAX: usize = 200;
 
-/// What is worth remembering of a path, leaf first: `verified` says whether the ends of its
-/// intermediates count too. None where the leaf cannot be read.
+/// What is worth remembering of a path, leaf first; `None` if the leaf cannot be read. `verified` says whether the
+/// ends of its intermediates count too.
 pub fn read(path: &[impl AsRef<[u8]>], verified: bool) -> Option<Certificate> {
     let leaf_der = path.first()?.as_ref();
     let leaf = parse(leaf_der)?;

@@ -125,7 +125,7 @@ fn unusable(error: &rustls::Error) -> String {
 /// A configuration with full handshakes only, without a session store.
 ///
 /// # Errors
-/// One line that says what of the client certificate is of no use.
+/// One line that says which part of the client certificate is unusable.
 pub fn client_config(
     provider: &Arc<CryptoProvider>,
     verifier: Arc<dyn ServerCertVerifier>,

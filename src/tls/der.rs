@@ -135,7 +135,7 @@ impl Extension<'_> {
 }
 
 impl<'a> Outline<'a> {
-    /// None where even the outline cannot be read, or something stands behind it.
+    /// `None` if even the outline cannot be read, or if bytes follow it.
     pub(super) fn read(mut der: &'a [u8]) -> Option<Self> {
         let mut whole = take_tagged(&mut der, SEQUENCE)?.content;
         if !der.is_empty() {
@@ -230,8 +230,8 @@ pub(super) struct Rewritten {
 }
 
 /// Rewrites a certificate for webpki: as version 3, with the extensions that it decides by. A server's own certificate
-/// loses its basic constraints: browsers take the certificate of an authority there. None where its outline or one of
-/// its extensions cannot be read: a constraint may stand in it or behind it.
+/// loses its basic constraints: browsers take the certificate of an authority there. `None` if the outline or an
+/// extension cannot be read: a constraint may stand in it or behind it.
 pub(super) fn rewrite(der: &[u8], is_leaf: bool) -> Option<Rewritten> {
     let outline = Outline::read(der)?;
     let mut kept: Vec<&[u8]> = Vec::new();

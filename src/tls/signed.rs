@@ -22,8 +22,8 @@ pub(super) enum Signed {
 }
 
 impl Signed {
-    /// Checks a signature by the key of a certificate. Without `must_hold` everything is let pass: whoever sits between
-    /// could have shown a certificate of his own.
+    /// Checks a signature by the key of a certificate. Without `must_hold` it accepts every signature: somebody in
+    /// between could have shown a certificate of their own.
     pub(super) fn check(
         self,
         provider: &CryptoProvider,

@@ -308,7 +308,7 @@ pub(super) fn bare(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// The host in rustls's words. None where rustls takes no such name, as of a label that ends with a hyphen.
+/// The host as rustls's type; `None` if rustls refuses the name, as it does if a label ends with a hyphen.
 pub(super) fn server_name(host: &str) -> Option<ServerName<'static>> {
     let host = bare(host);
     if let Ok(address) = host.parse::<IpAddr>() {

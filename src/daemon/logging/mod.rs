@@ -1,4 +1,4 @@
-//! The log: written by a thread of its own, so that whoever reads it can hold nothing up.
+//! The log. A separate thread writes it, so that a slow reader of the log delays nothing.
 
 mod journal;
 mod queue;

@@ -1,4 +1,4 @@
-//! Lines on their way to a log that may be slow, or that nobody reads: they wait here, and whoever writes one does not.
+//! Lines for a log that may be slow, or that nobody reads. The lines wait here, so that their writers need not wait.
 
 use std::io::{self, Write};
 use std::mem;

@@ -257,7 +257,7 @@ mod tests {
                 .try_recv()
                 .is_err_and(|error| error == oneshot::error::TryRecvError::Empty)
         );
-        // Whoever is answered is not silent.
+        // A connection that is being answered is not silent.
         let answering = kept[1].0.answer();
         let _more = connections.enter(address(1), clock::tick());
         assert!(

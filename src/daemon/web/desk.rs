@@ -57,7 +57,7 @@ impl Desk {
                 let site = site();
                 for (question, reply) in asked {
                     count.fetch_sub(1, Relaxed);
-                    // Whoever has gone needs no answer.
+                    // A caller that has gone needs no answer.
                     if !reply.is_closed() {
                         let _ = reply.send(made(&site, &question));
                     }

@@ -78,7 +78,7 @@ impl AllKnown {
 pub(super) struct Past {
     database: PathBuf,
     health: Arc<Health>,
-    /// With how often the database had been written anew when it was opened.
+    /// The reader, and how often the database had been rewritten when the reader opened it.
     reader: Option<(Reader, u64)>,
     known: AllKnown,
     nothing: Arc<Known>,

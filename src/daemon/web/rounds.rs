@@ -45,7 +45,7 @@ const MONTH: Duration = Duration::from_secs(30 * 86_400);
 #[derive(Debug)]
 pub(super) struct Rounds {
     sources: Sources,
-    /// With how often the database had been written anew when it was opened.
+    /// The reader, and how often the database had been rewritten when the reader opened it.
     reader: Option<(Reader, u64)>,
     known: AllKnown,
     /// The zone of the days in `known`.

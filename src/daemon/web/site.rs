@@ -171,7 +171,7 @@ impl Site {
     }
 }
 
-/// What of a question decides the answer: the rest would only make each question another.
+/// The parts of a question that decide its answer. The other parts would only make equal questions differ.
 fn target(route: &Route, query: &str) -> String {
     let own = |keys: &[&str]| {
         let query = Query::lenient(query);

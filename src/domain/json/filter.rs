@@ -201,7 +201,7 @@ fn compare(
     })
 }
 
-/// How two values stand to each other; none where they are different and in no order.
+/// The order of two values; `None` if they differ and have no order.
 fn order(left: &Value<'_>, right: &Value<'_>, steps: &mut Steps) -> Weighed<Option<Ordering>> {
     ControlFlow::Continue(match (left, right) {
         (Value::Nothing, Value::Nothing) => Some(Ordering::Equal),

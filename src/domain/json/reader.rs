@@ -76,7 +76,7 @@ impl<'t> Reader<'t> {
             if self.begin_value()? {
                 continue;
             }
-            // A value has ended; what is around it goes on or ends as well.
+            // A value is complete. The array or object around it continues, or is complete too.
             loop {
                 self.space();
                 let Some(&around) = self.open.last() else {

@@ -25,7 +25,7 @@ use crate::tls::{Basis, Kind, Seen};
 const MAILS_PER_CONNECTION_MAX: u32 = 50;
 /// How long a polite goodbye may take; what matters is decided before.
 const QUIT_MAX: Duration = Duration::from_secs(1);
-/// What of a server's answer is kept.
+/// At most this many characters of a server's answer are kept.
 const ANSWER_CHARS_MAX: usize = 300;
 
 /// Why the transport cannot be set up.

@@ -20,7 +20,7 @@ const ZSTD_WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// The largest window of brotli (RFC 7932 section 9.1), which is reserved whole.
 const BROTLI_WINDOW_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Streams of gzip or zstd one after the other in a body. Each is set up anew, which costs more than its bytes do.
+/// The most gzip or zstd streams in one body. Setting up the decoder for a stream costs more than its bytes do.
 const STREAMS_MAX: usize = 4096;
 
 /// Room for decoded bytes grows by this much at least.

@@ -13,8 +13,8 @@ const EXCERPT_BYTES: usize = 4 * 1024;
 /// An excerpt has at most this many characters.
 const EXCERPT_CHARS: usize = 500;
 
-/// The first words of a body: without markup, one safe line. None where there is nothing to read. `content`: what an
-/// assertion read of it.
+/// The first words of a body, without markup, as one safe line; `None` if there is nothing to read. `content` is what
+/// an assertion read of the body.
 pub(in crate::policy) fn excerpt(answer: &Answer, content: Option<&Content>) -> Option<String> {
     let first = match content {
         Some(content) => content.first(EXCERPT_BYTES).to_vec(),

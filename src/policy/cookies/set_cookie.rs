@@ -28,7 +28,7 @@ pub(super) struct Cookie {
 }
 
 impl Cookie {
-    /// What an answer from `url` sets by one line; none where a browser would pass it over.
+    /// The cookie that one line of an answer from `url` sets; `None` if a browser would ignore the line.
     pub(super) fn parse(line: &[u8], url: &Url, now: Timestamp) -> Option<Self> {
         let is_control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
         if line.iter().any(is_control) {
@@ -116,7 +116,7 @@ fn pair(part: &[u8]) -> Result<(&[u8], &[u8]), &[u8]> {
     }
 }
 
-/// What of the attributes counts; of several the last.
+/// The attributes that count. If one is repeated, the last one counts.
 #[derive(Default)]
 struct Attributes<'l> {
     domain: Option<&'l [u8]>,
@@ -163,7 +163,7 @@ impl<'l> Attributes<'l> {
 /// Browsers keep a cookie 400 days at most.
 const MAX_AGE_SECONDS_MAX: u64 = 400 * 86_400;
 
-/// The seconds of a Max-Age, at least 0; none where it is no number.
+/// The seconds of a Max-Age, at least 0; `None` if it is not a number.
 fn seconds(value: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match value.strip_prefix(b"-") {
         Some(rest) => (true, rest),
@@ -179,7 +179,7 @@ fn seconds(value: &[u8]) -> Option<i64> {
     Some(if is_negative { 0 } else { number })
 }
 
-/// For whom a cookie of `host` is, and whether for it alone; none where it must not be set.
+/// The domain that gets a cookie of `host`, and whether it alone gets it; `None` if `host` must not set the cookie.
 fn domain_of(wanted: Option<&[u8]>, host: Host<&str>, text: &str) -> Option<(String, bool)> {
     let Some(wanted) = wanted else {
         return Some((text.to_owned(), true));

@@ -7,7 +7,7 @@
 pub struct Enhanced {
     /// 1 addressing, 2 mailbox, 3 mail system, 4 network, 5 protocol, 6 content, 7 policy.
     pub subject: u16,
-    /// What of the subject.
+    /// The detail within the subject.
     pub detail: u16,
 }
 

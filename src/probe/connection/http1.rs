@@ -159,7 +159,7 @@ impl Reply {
     }
 }
 
-/// A connection that is driven by whoever waits for something of it; afterwards what remains of it.
+/// A connection, or what remains of it after its end. Its callers drive it while they wait for it.
 struct Wire(
     Option<Connection<TokioIo<Guarded>, Full<Bytes>>>,
     Option<Remains>,

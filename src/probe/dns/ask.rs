@@ -57,7 +57,7 @@ pub(super) struct Way {
     pub(super) tcp: bool,
 }
 
-/// Asks until there is an answer. Whoever waits says when to stop, and `again` when to repeat the datagram.
+/// Asks until there is an answer. The caller decides when to stop, and `again` says when to repeat the datagram.
 pub(super) async fn ask(
     server: NameServer,
     name: WireName,

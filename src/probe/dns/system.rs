@@ -64,7 +64,7 @@ pub(super) enum Source {
     /// resolv.conf.
     File {
         path: String,
-        /// What of it could not be read and may be why a lookup fails.
+        /// The parts of the file that could not be read and may be why a lookup fails.
         passed_over: Vec<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! The daemon whose files are taken away, or are read by whom they should not.
+//! The daemon when its files are removed, or when the wrong users can read them.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -132,7 +132,7 @@ async fn a_database_that_is_replaced_is_left_and_the_daemon_writes_beside_it() {
                 .any(|subject| subject.starts_with("[UP "))
         })
         .await;
-    // Whoever removes the stranger gets the database back.
+    // After somebody removes the replacement, the database returns to its place.
     fs::remove_file(&database).unwrap();
     house
         .until("the end of the trouble", || {

@@ -210,7 +210,7 @@ async fn a_mail_is_sent_only_where_a_server_took_it() {
         let serving = async {
             let (stream, _) = listener.accept().await.unwrap();
             speak(stream, Dice(seed), &took).await;
-            // Whoever comes again within one send is hung up on.
+            // The server hangs up on a client that connects again within one send.
             loop {
                 let _ = listener.accept().await;
             }

@@ -1,4 +1,4 @@
-//! Files that are removed or replaced under an open store: what was recorded is written anew.
+//! Files that are removed or replaced under an open store: the store writes again what was recorded.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -574,7 +574,7 @@ fn the_anchor_that_ends_last_counts() {
         assert_eq!(anchor_year(&[&old], &sent), "2026");
         assert_eq!(anchor_year(&[&other], &sent), "2090");
     }
-    // The root itself is trusted, and one that has ended signed it, too.
+    // The root itself is trusted, and an expired root has signed it, too.
     let root_crossed = Plan::authority("Other Root").forge(&Key::p256(5), Some(&old));
     let leaf = Plan::server("a.test").forge(&Key::p256(2), Some(&other));
     assert_eq!(
@@ -591,7 +591,7 @@ fn the_anchor_that_ends_last_counts() {
     assert_eq!(anchor_year(&[&ended, &renewed], &[&leaf, &middle]), "2090");
 }
 
-/// Path building is exponential in certificates of one name; whoever sends them must not hold the checks up.
+/// Path building is exponential in certificates of one name. A server that sends them must not delay the checks.
 #[test]
 fn a_hostile_chain_costs_little() {
     let root = Plan::authority("Root").forge(&Key::p256(1), None);
