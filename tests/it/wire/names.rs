@@ -53,7 +53,7 @@ async fn what_is_no_host_name_by_the_book_is_asked_for() {
     let check = check_with(&asking(&[&dns]), target("https://a..test/"), &expectation()).await;
     assert_eq!(verdict(&check), "down dns_not_found");
     let said = summary(&check);
-    assert!(said.contains("`a..test`: no name that DNS"), "{said}");
+    assert!(said.contains("`a..test`: not a name that DNS"), "{said}");
 }
 
 #[tokio::test]
