@@ -18,10 +18,12 @@ use crate::clock;
 
 /// Connections at a time. One that is beyond goes in place of one that does nothing.
 const CONNECTIONS_MAX: usize = 512;
-/// Connections that have not sent a whole request. Beyond it the oldest goes: a reader sends its header at once.
+/// Connections that have sent no whole request for [`SILENT_AFTER`]. Beyond it the oldest goes.
 const SILENT_MAX: usize = 256;
 /// The same of one address; a proxy in front has one for all its readers.
 const SILENT_OF_ONE_MAX: usize = 128;
+/// A reader sends its header at once. Whole crowds come in the same moment, and what they sent may not be read yet.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
 /// A reader that takes nothing for this long gives its place to one that waits for it.
 const IDLE: Duration = Duration::from_millis(400);
 
@@ -81,7 +83,8 @@ impl Connections {
         now: Instant,
     ) -> (Rc<Place>, oneshot::Receiver<()>) {
         let mut all = self.0.borrow_mut();
-        let is_silent = |open: &Open| open.answers == 0;
+        let is_silent =
+            |open: &Open| open.answers == 0 && now.duration_since(open.active_at) >= SILENT_AFTER;
         let of_one = |open: &Open| is_silent(open) && open.address == address;
         for (too_many, whose) in [
             (all.count(of_one) >= SILENT_OF_ONE_MAX, true),
@@ -243,8 +246,11 @@ mod tests {
         for index in 0..=SILENT_OF_ONE_MAX {
             tokio::time::advance(Duration::from_millis(1)).await;
             kept.push(connections.enter(address(1), clock::tick()));
-            assert_eq!(connections.len(), (index + 1).min(SILENT_OF_ONE_MAX));
+            assert_eq!(connections.len(), index + 1, "a crowd may come at once");
         }
+        tokio::time::advance(SILENT_AFTER).await;
+        kept.push(connections.enter(address(1), clock::tick()));
+        assert_eq!(connections.len(), SILENT_OF_ONE_MAX + 1);
         assert!(
             kept[0]
                 .1
@@ -268,7 +274,7 @@ mod tests {
         );
         drop(answering);
         drop(kept);
-        assert_eq!(connections.len(), 1);
+        assert_eq!(connections.len(), 1, "the last one");
     }
 
     #[tokio::test(start_paused = true)]
