@@ -332,8 +332,8 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
          WHERE state = 'failed' AND carrier_id IN (SELECT id FROM outbox WHERE state = 'failed')",
         [],
     )?;
-    // The number of tries differs from the one before the last try: the desk, which may not have seen yet that the refusal
-    // was written, waits for a row that looks otherwise.
+    // The number of tries differs from the one before the last try: the desk may not have seen yet that the refusal
+    // was written, and waits for a row that looks different.
     let failed = db.execute(
         "UPDATE outbox SET state = 'waiting', done_at = NULL, attempts = (attempts = 1), unknown_outcomes = 0,
                 next_attempt_at = ?1, first_attempt_at = NULL, holds = NULL,
