@@ -131,7 +131,7 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     let get = |names: &[&str]| heads.get(record, names);
     let Some(written) = get(URL) else {
         if record.iter().any(|value| !value.is_empty()) {
-            page.lose_all(Weight::Detail, format!("line {line}: there is no URL"));
+            page.lose_all(Weight::Detail, format!("line {line}: the URL is missing"));
         }
         return;
     };

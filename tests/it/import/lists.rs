@@ -156,7 +156,7 @@ fn tables_of_other_services_and_of_spreadsheets() {
         [
             "the status `2zz`: https://a.example/",
             "line 2: `soon` is not a duration",
-            "line 3: there is no URL",
+            "line 3: the URL is missing",
         ]
     );
 }
