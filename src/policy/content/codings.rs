@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use encoding_rs::Encoding;
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -49,11 +50,26 @@ pub(in crate::policy) fn named(answer: &Answer) -> Vec<String> {
                 value
                     .split(',')
                     .map(|coding| coding.trim().to_owned())
-                    .filter(|coding| !coding.is_empty() && coding != "identity"),
+                    .filter(|coding| !coding.is_empty() && !changes_nothing(coding)),
             );
         }
     }
     codings
+}
+
+/// Whether a word that stands as a content coding leaves the body as it is. Only `identity` is a coding (RFC 9110
+/// section 8.4.1); servers also write charsets and transfer encodings there, and browsers pass over them.
+fn changes_nothing(word: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "identity",
+        "none",
+        "binary",
+        "8bit",
+        "7bit",
+        "chunked",
+        "aws-chunked",
+    ];
+    WORDS.contains(&word) || Encoding::for_label(word.as_bytes()).is_some()
 }
 
 /// Takes the codings off, the last one first, to at most `max` bytes. `is_cut`: the body itself was not read to its
@@ -86,10 +102,18 @@ pub(super) fn decoded<'b>(
             "deflate" => deflate(&bytes, &mut out),
             "br" => brotli(&bytes, &mut out),
             "zstd" => zstd(&bytes, &mut out),
-            other => Err(Stop::Refused(format!(
-                "the body's content coding `{}` is unknown",
-                text::line(other, 40)
-            ))),
+            other => {
+                // Browsers show such a body as it came, which is what it mostly is.
+                let why = format!(
+                    "the body's content coding `{}` is unknown",
+                    text::line(other, 40)
+                );
+                let tail = match tail {
+                    Tail::Whole | Tail::Limit => Tail::Refused(why),
+                    earlier => earlier,
+                };
+                return (bytes, tail);
+            }
         };
         // The first coding that did not end well is why the next ones could not.
         tail = match (tail, stop) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
-use super::codings::decoded;
+use super::codings::{decoded, named};
 use super::*;
 use crate::domain::check::HttpVersion;
 use crate::domain::probe::{Answer, Hop};
@@ -188,11 +188,6 @@ fn what_breaks_off_gives_what_it_has() {
 fn what_is_not_taken_off_is_told() {
     for (codings, body, want) in [
         (
-            "foo",
-            b"hello".to_vec(),
-            "the body's content coding `foo` is unknown",
-        ),
-        (
             "gzip gzip gzip gzip",
             b"hello".to_vec(),
             "the body has 4 content codings, more than the 3 that are taken off",
@@ -240,6 +235,38 @@ fn what_is_not_taken_off_is_told() {
             (0, format!("refused: {want}")),
             "{codings}"
         );
+    }
+}
+
+#[test]
+fn an_unknown_coding_leaves_the_body_as_it_came() {
+    let unknown =
+        |coding: &str| format!("refused: the body's content coding `{coding}` is unknown");
+    check("foo", b"hello", "hello", &unknown("foo"));
+    check("compress", b"hello", "hello", &unknown("compress"));
+    check("foo gzip", &gzip(b"hello"), "hello", &unknown("foo"));
+    check("gzip foo", b"hello", "hello", &unknown("foo"));
+}
+
+#[test]
+fn words_that_are_not_codings_are_passed_over() {
+    for value in [
+        "identity",
+        "none",
+        "UTF-8",
+        "iso-8859-1",
+        "8bit",
+        "binary",
+        "aws-chunked",
+        "",
+        " , ",
+    ] {
+        let mut answer = answer("text/plain", b"");
+        for value in [value, "gzip, none"] {
+            let field = "content-encoding".to_owned();
+            answer.headers.push((field, value.as_bytes().to_vec()));
+        }
+        assert_eq!(named(&answer), ["gzip"], "{value}");
     }
 }
 
