@@ -11,6 +11,7 @@ use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 
 use super::limits::FIELDS_MAX;
+use super::paced::give_way;
 use super::stream::{Guarded, Link};
 
 /// After so many pieces of a body it is the others' turn: a piece may be one byte.
@@ -129,7 +130,7 @@ impl Reply {
     ) -> Poll<Result<Option<Bytes>, hyper::Error>> {
         if self.turn_pieces >= TURN_PIECES {
             self.turn_pieces = 0;
-            context.waker().wake_by_ref();
+            give_way(context);
             return Poll::Pending;
         }
         loop {

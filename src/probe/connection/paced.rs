@@ -1,23 +1,30 @@
 //! A TCP connection that nobody's bytes can hold the thread with.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use hyper::body::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 
 use super::limits::Excess;
 
-/// After so many bytes it is the others' turn. What is made of them above (TLS records, header fields, chunks) takes a
-/// fraction of a millisecond.
+/// After so many bytes it is the others' turn, and no more are read at once. What is made of them above (TLS records,
+/// header fields, chunks) takes a fraction of a millisecond.
 const TURN_BYTES: usize = 16 * 1024;
+
+/// Gives way to all others. A task that only wakes itself comes again before the runtime has looked at sockets and
+/// timers, which it does after 61 turns of such tasks; this one waits until it has.
+pub(super) fn give_way(context: &mut Context<'_>) {
+    // Its waker is kept by the runtime from here on.
+    let _ = pin!(tokio::task::yield_now()).poll(context);
+}
 
 /// A connection that pauses after [`TURN_BYTES`] and counts all bytes that come.
 #[derive(Debug)]
 pub(in crate::probe) struct Paced {
-    tcp: TcpStream,
+    tcp: Take<TcpStream>,
     /// What was read too far, to be read again.
     before: Bytes,
     /// Since the last pause.
@@ -27,9 +34,9 @@ pub(in crate::probe) struct Paced {
 
 impl Paced {
     /// At most so many bytes may come.
-    pub(in crate::probe) const fn new(tcp: TcpStream, most: u64) -> Self {
+    pub(in crate::probe) fn new(tcp: TcpStream, most: u64) -> Self {
         Self {
-            tcp,
+            tcp: tcp.take(0),
             before: Bytes::new(),
             turn_bytes: 0,
             left: most,
@@ -56,9 +63,12 @@ impl AsyncRead for Paced {
         }
         if self.turn_bytes >= TURN_BYTES {
             self.turn_bytes = 0;
-            context.waker().wake_by_ref();
+            give_way(context);
             return Poll::Pending;
         }
+        // hyper's buffer grows to 400 KiB, and a socket may hold as much.
+        let room = TURN_BYTES - self.turn_bytes;
+        self.tcp.set_limit(room as u64);
         let start = buffer.filled().len();
         let polled = Pin::new(&mut self.tcp).poll_read(context, buffer);
         match &polled {
@@ -83,7 +93,7 @@ impl AsyncWrite for Paced {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(context, bytes)
+        Pin::new(self.tcp.get_mut()).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -91,15 +101,15 @@ impl AsyncWrite for Paced {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(context, pieces)
+        Pin::new(self.tcp.get_mut()).poll_write_vectored(context, pieces)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.tcp.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(context)
+        Pin::new(self.tcp.get_mut()).poll_flush(context)
     }
 
     /// The end of the connection, a moment later, says the same.
