@@ -5,6 +5,7 @@ mod anchors;
 pub mod certificate;
 mod config;
 mod der;
+mod effort;
 mod p521;
 mod provider;
 mod recorder;

@@ -15,8 +15,14 @@ const OF_ONE_NAME_MAX: usize = 4;
 /// Authorities above one another in a path, as webpki has it.
 const DEPTH_MAX: usize = 6;
 
-/// Certificates that are handed on.
-const CHOSEN_MAX: usize = 12;
+/// Certificates that are handed on: a path of six, or one of three with two for each name.
+const CHOSEN_MAX: usize = 8;
+
+/// What they take together. All are read again at each step of each way; an intermediate certificate has 1 to 2 KiB.
+const CHOSEN_BYTES_MAX: usize = 24 * 1024;
+
+/// Of those that an authority issued to itself (a new key signed by the old one). Their order doubles the ways.
+const SELF_ISSUED_MAX: usize = 2;
 
 /// The certificates that lead upwards from the leaf by their names; of those of one name first the ones whose key is
 /// the one that the certificate below names.
@@ -24,11 +30,12 @@ pub(super) fn select<'a>(
     leaf: &[u8],
     sent: &'a [CertificateDer<'a>],
 ) -> Vec<&'a CertificateDer<'a>> {
-    if sent.len() <= ALL_UP_TO {
+    let all_bytes: usize = sent.iter().map(|der| der.len()).sum();
+    if sent.len() <= ALL_UP_TO && all_bytes <= CHOSEN_BYTES_MAX {
         return sent.iter().collect();
     }
     let Some(leaf) = Outline::read(leaf) else {
-        return sent.iter().take(ALL_UP_TO).collect();
+        return Vec::new();
     };
     let outlines: Vec<(&CertificateDer<'_>, Outline<'_>)> = sent
         .iter()
@@ -36,6 +43,7 @@ pub(super) fn select<'a>(
         .collect();
     let mut chosen: Vec<&CertificateDer<'_>> = Vec::new();
     let mut names_done: Vec<&[u8]> = Vec::new();
+    let (mut bytes_left, mut self_issued_left) = (CHOSEN_BYTES_MAX, SELF_ISSUED_MAX);
     let mut level = vec![leaf];
     for _ in 0..DEPTH_MAX {
         let mut above = Vec::new();
@@ -55,10 +63,20 @@ pub(super) fn select<'a>(
                 _ => 1,
             });
             for (der, outline) in issuers.into_iter().take(OF_ONE_NAME_MAX) {
-                if chosen.len() < CHOSEN_MAX && !chosen.contains(der) {
-                    chosen.push(der);
-                    above.push(*outline);
+                let is_self_issued = outline.issuer == outline.subject;
+                // One that leads back to where we were makes circles.
+                let leads_on = match is_self_issued {
+                    true => self_issued_left > 0,
+                    false => !names_done.contains(&outline.issuer),
+                };
+                let has_room = chosen.len() < CHOSEN_MAX && der.len() <= bytes_left;
+                if !leads_on || !has_room || chosen.contains(der) {
+                    continue;
                 }
+                self_issued_left -= usize::from(is_self_issued);
+                bytes_left -= der.len();
+                chosen.push(der);
+                above.push(*outline);
             }
         }
         level = above;

@@ -14,6 +14,7 @@ use webpki::{EndEntityCert, KeyUsage};
 use super::anchors::{Anchors, Trust};
 use super::certificate;
 use super::der::{Outline, Rewritten, rewrite};
+use super::effort::Effort;
 use super::select::select;
 use crate::domain::probe::RootEnd;
 use crate::domain::timestamp::Timestamp;
@@ -24,6 +25,8 @@ const HORIZON: std::time::Duration = std::time::Duration::from_secs(400 * 86_400
 
 /// Paths that are looked for where the anchor of one ends soon.
 const PATHS_MAX: usize = 4;
+
+type Algorithm<'a> = &'a dyn SignatureVerificationAlgorithm;
 
 /// What a verification goes by.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +94,10 @@ pub fn verify(
         return Err(Fault::Webpki(webpki::Error::BadDer));
     };
     let sent = select(leaf, sent);
-    let path = match path(parts, leaf, &sent, now) {
+    let effort = Effort::new();
+    let counted = effort.of(parts.algorithms.all);
+    let algorithms: Vec<Algorithm<'_>> = counted.iter().map(|one| one as Algorithm<'_>).collect();
+    let path = match path(parts.trust, &algorithms, leaf, &sent, now) {
         Ok(path) => path,
         Err(_) if parts.trust.names(leaf) => {
             certificate::check_dates(leaf, now)?;
@@ -99,6 +105,9 @@ pub fn verify(
                 certificates: vec![leaf.clone().into_owned()],
                 anchor: None,
             }
+        }
+        Err(_) if effort.is_spent() => {
+            return Err(webpki::Error::MaximumSignatureChecksExceeded.into());
         }
         Err(fault) => return Err(fault),
     };
@@ -108,19 +117,20 @@ pub fn verify(
 
 /// The path whose anchor ends last.
 fn path(
-    parts: Parts<'_>,
+    trust: &Trust,
+    algorithms: &[Algorithm<'_>],
     leaf: &CertificateDer<'_>,
     sent: &[&CertificateDer<'_>],
     now: UnixTime,
 ) -> Result<Path, Fault> {
     let find = |anchors: &Anchors| {
         let plain: Vec<CertificateDer<'_>> = sent.iter().map(|der| borrowed(der)).collect();
-        match plain_path(parts.algorithms.all, anchors, leaf, &plain, now) {
+        match plain_path(algorithms, anchors, leaf, &plain, now) {
             Ok(path) => Ok(path),
-            Err(error) => rewritten_path(parts, anchors, leaf, &plain, now, error),
+            Err(error) => rewritten_path(algorithms, anchors, leaf, &plain, now, error),
         }
     };
-    let mut best = find(&parts.trust.anchors)?;
+    let mut best = find(&trust.anchors)?;
     let now_ms = i64::try_from(now.as_secs().saturating_mul(1000)).unwrap_or(i64::MAX);
     let horizon = Timestamp::from_ms(now_ms).plus(HORIZON);
     for _ in 1..PATHS_MAX {
@@ -130,7 +140,7 @@ fn path(
         if end > horizon {
             break;
         }
-        match find(&parts.trust.anchors.later_than(end)) {
+        match find(&trust.anchors.later_than(end)) {
             Ok(better) => best = better,
             Err(_) => break,
         }
@@ -144,7 +154,7 @@ fn borrowed<'a>(der: &'a CertificateDer<'_>) -> CertificateDer<'a> {
 
 /// A path as webpki finds it.
 fn plain_path(
-    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    algorithms: &[Algorithm<'_>],
     anchors: &Anchors,
     leaf: &CertificateDer<'_>,
     sent: &[CertificateDer<'_>],
@@ -181,7 +191,7 @@ fn end_of(anchors: &Anchors, found: &TrustAnchor<'_>) -> Option<Arc<RootEnd>> {
 
 /// Another attempt with the certificates that webpki does not read, or does not take, in a form that it does.
 fn rewritten_path(
-    parts: Parts<'_>,
+    algorithms: &[Algorithm<'_>],
     anchors: &Anchors,
     leaf: &CertificateDer<'_>,
     sent: &[CertificateDer<'_>],
@@ -213,18 +223,16 @@ fn rewritten_path(
             changes.push((der, rewritten));
         }
     }
-    let through: Vec<Through<'_>> = parts
-        .algorithms
-        .all
+    let through: Vec<Through<'_>> = algorithms
         .iter()
         .map(|algorithm| Through {
             algorithm: *algorithm,
             changes: &changes,
         })
         .collect();
-    let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = through
+    let algorithms: Vec<Algorithm<'_>> = through
         .iter()
-        .map(|through| through as &dyn SignatureVerificationAlgorithm)
+        .map(|through| through as Algorithm<'_>)
         .collect();
     let mut path = plain_path(&algorithms, anchors, &readable_leaf, &readable_sent, now)?;
     for certificate in &mut path.certificates {
@@ -242,7 +250,7 @@ fn rewritten_path(
 /// Checks the signature of a rewritten certificate over what was signed.
 #[derive(Debug)]
 struct Through<'a> {
-    algorithm: &'static dyn SignatureVerificationAlgorithm,
+    algorithm: Algorithm<'a>,
     changes: &'a [(&'a CertificateDer<'a>, Rewritten)],
 }
 
