@@ -31,11 +31,16 @@ pub(super) fn expectation(
     certificate_expiry: &[Duration],
 ) -> Option<Expectation> {
     let status = statuses(reading, table);
-    let final_url = reading.some_parsed(table, "expect_final_url", "a URL", value::url_match);
+    let patterns = reading.patterns.clone();
+    let final_url = reading.some_parsed(table, "expect_final_url", "a URL", |text| {
+        patterns.url_match(text)
+    });
     let headers = header_matches(reading, table);
     let body_contains = reading.texts(table, "body_contains");
     let body_excludes = reading.texts(table, "body_excludes");
-    let body_matches = reading.list(table, "body_matches", "a regular expression", value::regex);
+    let body_matches = reading.list(table, "body_matches", "a regular expression", |text| {
+        patterns.regex(text)
+    });
     let json = json(reading, table);
     let degraded_after =
         reading.span_or(table, "degraded_after", "off", Some(Duration::from_secs(2)));
@@ -173,10 +178,11 @@ pub(super) fn header_entries<'t>(
 }
 
 fn header_matches(reading: &mut Reading<'_>, table: &Table<'_>) -> Vec<(String, TextMatch)> {
+    let patterns = reading.patterns.clone();
     header_entries(reading, table, "expect_headers")
         .into_iter()
         .filter_map(|(name, entry)| {
-            let value = reading.parsed(entry, "a string", value::text_match)?;
+            let value = reading.parsed(entry, "a string", |text| patterns.text_match(text))?;
             Some((name, value.it))
         })
         .collect()
@@ -208,10 +214,11 @@ fn assertion(
     fn mark(found: Found<'_>, inherited: bool) -> Found<'_> {
         Found { inherited, ..found }
     }
+    let patterns = reading.patterns.clone();
     let path = match entry.get("path") {
         Some(found) => reading
             .parsed(mark(found, inherited), "a JSON path", |text| {
-                value::json_path(text).map(|path| (text.to_owned(), path))
+                patterns.json_path(text).map(|path| (text.to_owned(), path))
             })
             .map(|path| path.it),
         None => {
@@ -264,6 +271,7 @@ fn assertion(
 }
 
 fn test(reading: &mut Reading<'_>, found: Found<'_>) -> Option<JsonTest> {
+    let patterns = reading.patterns.clone();
     match found.key {
         "equals" => json_value(reading, found).map(JsonTest::Equals),
         "exists" => match found.value {
@@ -274,7 +282,7 @@ fn test(reading: &mut Reading<'_>, found: Found<'_>) -> Option<JsonTest> {
             }
         },
         "matches" => reading
-            .parsed(found, "a regular expression", value::regex)
+            .parsed(found, "a regular expression", |text| patterns.regex(text))
             .map(|pattern| JsonTest::Matches(pattern.it)),
         key => {
             let Some(number) = number(found.value) else {

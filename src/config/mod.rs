@@ -20,6 +20,7 @@ mod maintenance;
 pub mod model;
 mod monitor;
 pub mod paths;
+mod patterns;
 mod pieces;
 mod reading;
 mod redact;

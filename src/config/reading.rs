@@ -13,6 +13,7 @@ use super::expand::{self, expand};
 use super::fault::Fault;
 use super::found::{Found, Placed, Table, Text, described, is_table_list, place};
 use super::keys::{self, Key};
+use super::patterns::Patterns;
 use super::redact;
 use super::source::{Place, Source};
 use super::suggest::nearest;
@@ -48,6 +49,8 @@ pub(super) struct Reading<'e> {
     pub literal_secrets: Vec<(Place, &'static str)>,
     /// Files that were read for their content, since many monitors may share one.
     pub(super) contents: HashMap<PathBuf, Result<Arc<[u8]>, String>>,
+    /// Patterns that were compiled, since many monitors may share one.
+    pub(super) patterns: Patterns,
 }
 
 impl<'e> Reading<'e> {
@@ -63,6 +66,7 @@ impl<'e> Reading<'e> {
             came_by_name: Vec::new(),
             literal_secrets: Vec::new(),
             contents: HashMap::new(),
+            patterns: Patterns::default(),
         }
     }
 

@@ -11,10 +11,11 @@ use url::Url;
 
 use super::suggest::nearest;
 use crate::domain::address::Address;
-use crate::domain::expectation::{StatusSet, TextMatch};
+use crate::domain::expectation::StatusSet;
 use crate::domain::json::JsonPath;
 use crate::domain::monitor::{CronText, MonitorName, NameError};
 use crate::domain::name_server::NameServer;
+use crate::domain::pattern_size::compiled_bytes;
 use crate::domain::span;
 use crate::domain::target::Method;
 use crate::domain::text;
@@ -279,9 +280,16 @@ pub(super) const fn is_token_byte(byte: u8) -> bool {
         )
 }
 
-pub(super) fn regex(pattern: &str) -> Result<Regex, Wrong> {
-    short_enough(pattern, PATTERN_BYTES_MAX, "the regular expression")?;
-    if let Err(error) = regex_syntax::Parser::new().parse(pattern) {
+/// A regular expression that can be read.
+pub(super) struct Pattern<'t> {
+    text: &'t str,
+    /// About what it takes when it is compiled.
+    pub compiled_bytes: u64,
+}
+
+pub(super) fn pattern(text: &str) -> Result<Pattern<'_>, Wrong> {
+    short_enough(text, PATTERN_BYTES_MAX, "the regular expression")?;
+    let parsed = regex_syntax::Parser::new().parse(text).map_err(|error| {
         let (kind, start, end) = match &error {
             regex_syntax::Error::Parse(error) => (
                 error.kind().to_string(),
@@ -293,27 +301,44 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, Wrong> {
                 error.span().start.offset,
                 error.span().end.offset,
             ),
-            _ => ("it cannot be read".to_owned(), 0, pattern.len()),
+            _ => ("it cannot be read".to_owned(), 0, text.len()),
         };
-        let at = pattern
-            .get(..start)
-            .map_or(0, |before| before.chars().count())
-            + 1;
-        return Err(Wrong::new(
-            format!("the regular expression `{pattern}` is wrong at character {at}"),
+        let before = text.get(..start).map_or(0, |before| before.chars().count());
+        Wrong::new(
+            format!(
+                "the regular expression `{text}` is wrong at character {}",
+                before + 1
+            ),
             kind.lines().next().unwrap_or_default(),
         )
-        .at(start..end));
+        .at(start..end)
+    })?;
+    Ok(Pattern {
+        text,
+        compiled_bytes: compiled_bytes(&parsed),
+    })
+}
+
+/// A regular expression, compiled.
+pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
+    pattern(text)?.compile()
+}
+
+impl Pattern<'_> {
+    pub(super) fn compile(&self) -> Result<Regex, Wrong> {
+        regex::RegexBuilder::new(self.text)
+            .size_limit(REGEX_BYTES_MAX)
+            .build()
+            .map_err(|_| {
+                Wrong::new(
+                    format!(
+                        "the regular expression `{}` is too large when compiled",
+                        self.text
+                    ),
+                    "repeat less",
+                )
+            })
     }
-    regex::RegexBuilder::new(pattern)
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
-        .map_err(|_| {
-            Wrong::new(
-                format!("the regular expression `{pattern}` is too large when compiled"),
-                "repeat less",
-            )
-        })
 }
 
 /// Refuses a text that is too long for its parser.
@@ -332,28 +357,12 @@ pub(super) fn slashed(text: &str) -> Option<&str> {
     text.strip_prefix('/')?.strip_suffix('/')
 }
 
-pub(super) fn text_match(text: &str) -> Result<TextMatch, Wrong> {
-    match slashed(text) {
-        Some(pattern) => regex(pattern).map(TextMatch::Pattern).map_err(|mut wrong| {
-            wrong.part = wrong.part.map(|part| part.start + 1..part.end + 1);
-            wrong
-        }),
-        None => Ok(TextMatch::Exact(text.to_owned())),
-    }
-}
-
-/// An exact URL in the form that browsers give it, or a pattern.
-pub(super) fn url_match(text: &str) -> Result<TextMatch, Wrong> {
-    match slashed(text) {
-        Some(_) => text_match(text),
-        None => match url(text) {
-            Ok(url) => Ok(TextMatch::Exact(url.into())),
-            Err(wrong) => Err(Wrong {
-                label: format!("{}, or a pattern like \"/example\\\\.com/\"", wrong.label),
-                ..wrong
-            }),
-        },
-    }
+/// A URL in the form that browsers give it.
+pub(super) fn exact_url(text: &str) -> Result<String, Wrong> {
+    url(text).map(String::from).map_err(|wrong| Wrong {
+        label: format!("{}, or a pattern like \"/example\\\\.com/\"", wrong.label),
+        ..wrong
+    })
 }
 
 pub(super) fn json_path(text: &str) -> Result<JsonPath, Wrong> {

@@ -1,5 +1,6 @@
 //! What a site's answer must be to count as good.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -20,7 +21,7 @@ pub struct Expectation {
     /// None may occur in the body.
     pub body_excludes: Vec<String>,
     /// All must match the body.
-    pub body_matches: Vec<Regex>,
+    pub body_matches: Vec<Arc<Regex>>,
     /// What the body must hold as JSON.
     pub json: Vec<JsonAssertion>,
     /// A total above this is `degraded`; none: never.
@@ -45,7 +46,7 @@ pub enum TextMatch {
     /// Equal to the byte.
     Exact(String),
     /// Found anywhere unless anchored.
-    Pattern(Regex),
+    Pattern(Arc<Regex>),
 }
 
 /// One assertion on a JSON body (RFC 9535).
@@ -67,7 +68,7 @@ pub enum JsonTest {
     /// There is (true) or is not (false) a node.
     Exists(bool),
     /// Some node, as text, matches.
-    Matches(Regex),
+    Matches(Arc<Regex>),
     /// Some node is a number below this one, as JSON writes it.
     LessThan(Box<str>),
     /// Some node is a number above this one.

@@ -11,6 +11,7 @@ pub mod mask;
 pub mod monitor;
 pub mod name_server;
 pub mod notice;
+pub mod pattern_size;
 pub mod probe;
 pub mod secret;
 pub mod settings;

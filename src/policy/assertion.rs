@@ -230,6 +230,7 @@ fn meets(test: &JsonTest, node: Node<'_>, steps: &mut Steps) -> Result<bool, Spe
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use regex::Regex;
@@ -255,6 +256,7 @@ mod tests {
                 .collect(),
             body: body.as_bytes().to_vec(),
             body_bytes: body.len() as u64,
+            place: None,
             body_cut: cut,
             retry_after_s: None,
             credentials_dropped: false,
@@ -298,7 +300,7 @@ mod tests {
     }
 
     fn matches(pattern: &str) -> JsonTest {
-        JsonTest::Matches(Regex::new(pattern).unwrap())
+        JsonTest::Matches(Arc::new(Regex::new(pattern).unwrap()))
     }
 
     #[test]

@@ -1,12 +1,22 @@
 //! A path into a JSON document, parsed (RFC 9535).
 
+use std::sync::Arc;
+
 use regex::Regex;
 
 use super::document::Document;
 
 /// A JSON path. It selects any number of values.
 #[derive(Debug, Clone)]
-pub struct JsonPath(pub(super) Vec<Segment>);
+pub struct JsonPath(pub(super) Arc<Shared>);
+
+/// What monitors that say the same share of a path.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) segments: Vec<Segment>,
+    /// What its patterns take when they are compiled.
+    pub(super) patterns_bytes: u64,
+}
 
 /// One step of a path.
 #[derive(Debug, Clone)]
@@ -93,7 +103,12 @@ pub(super) enum Operand {
 impl JsonPath {
     /// Whether it selects one value at most, so that it is found within a few steps for each segment.
     pub fn is_singular(&self) -> bool {
-        is_singular(&self.0)
+        is_singular(&self.0.segments)
+    }
+
+    /// About how many bytes its patterns take when they are compiled.
+    pub fn patterns_bytes(&self) -> u64 {
+        self.0.patterns_bytes
     }
 }
 

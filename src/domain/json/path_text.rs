@@ -1,9 +1,12 @@
 //! Reads the text of a JSON path (RFC 9535 section 2), within bounds of its length and depth.
 
+use std::sync::Arc;
+
 use super::document::Document;
 use super::path::{
-    Comparison, JsonPath, Operand, Pattern, Query, Segment, Selector, Test, pattern,
+    Comparison, JsonPath, Operand, Pattern, Query, Segment, Selector, Shared, Test, pattern,
 };
+use crate::domain::pattern_size::compiled_bytes;
 
 /// Longer than any path that a person writes.
 const PATH_BYTES_MAX: usize = 2048;
@@ -14,7 +17,7 @@ const DEPTH_MAX: usize = 24;
 /// Numbers in a path are exact in every language (RFC 9535 section 2.1).
 const INTEGER_MAX: i64 = (1 << 53) - 1;
 
-/// A pattern in a path may compile to this much.
+/// The patterns in a path may compile to this much together.
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
 /// Why a text is no JSON path.
@@ -42,11 +45,15 @@ impl JsonPath {
             text,
             at: 0,
             depth: 0,
+            patterns_bytes: 0,
         };
         parser.must(b'$', "a path begins with `$`")?;
         let segments = parser.segments()?;
         match parser.at == text.len() {
-            true => Ok(Self(segments)),
+            true => Ok(Self(Arc::new(Shared {
+                segments,
+                patterns_bytes: parser.patterns_bytes,
+            }))),
             false => parser.wrong("write `.name`, `[...]` or `..` here"),
         }
     }
@@ -66,6 +73,7 @@ struct Parser<'t> {
     text: &'t str,
     at: usize,
     depth: usize,
+    patterns_bytes: u64,
 }
 
 type Parsed<T> = Result<T, PathError>;
@@ -73,6 +81,18 @@ type Parsed<T> = Result<T, PathError>;
 impl Parser<'_> {
     const fn wrong<T>(&self, what: &'static str) -> Parsed<T> {
         Err(PathError { at: self.at, what })
+    }
+
+    /// Counts a pattern before it is compiled. One that cannot be read costs nothing.
+    fn charge(&mut self, pattern: &str) -> Parsed<()> {
+        let bytes = regex_syntax::parse(pattern).map_or(0, |pattern| compiled_bytes(&pattern));
+        self.patterns_bytes = self.patterns_bytes.saturating_add(bytes);
+        match self.patterns_bytes <= PATTERN_BYTES_MAX as u64 {
+            true => Ok(()),
+            false => {
+                self.wrong("the patterns of this path are too large when compiled; repeat less")
+            }
+        }
     }
 
     fn rest(&self) -> &str {
@@ -487,11 +507,11 @@ impl Parser<'_> {
                     let second = parser.term()?;
                     let whole = name == "match";
                     let pattern = match parser.comparable(second, from)? {
-                        Operand::Literal(literal) => Pattern::Written(pattern(
-                            &literal.root().string(),
-                            whole,
-                            PATTERN_BYTES_MAX,
-                        )),
+                        Operand::Literal(literal) => {
+                            let text = literal.root().string();
+                            parser.charge(&text)?;
+                            Pattern::Written(pattern(&text, whole, PATTERN_BYTES_MAX))
+                        }
                         found => Pattern::Found(found),
                     };
                     Term::Logical(Test::Matches {

@@ -40,15 +40,13 @@ impl JsonPath {
             steps,
             pattern: None,
         };
-        let walked = run.segments(
-            &self.0,
-            root,
-            &mut |run, node| match visit(node, run.steps) {
-                Ok(ControlFlow::Continue(())) => Walk::Continue(()),
-                Ok(ControlFlow::Break(())) => Walk::Break(Ok(())),
-                Err(spent) => Walk::Break(Err(spent)),
-            },
-        );
+        let walked = run.segments(&self.0.segments, root, &mut |run, node| match visit(
+            node, run.steps,
+        ) {
+            Ok(ControlFlow::Continue(())) => Walk::Continue(()),
+            Ok(ControlFlow::Break(())) => Walk::Break(Ok(())),
+            Err(spent) => Walk::Break(Err(spent)),
+        });
         match walked {
             Walk::Continue(()) | Walk::Break(Ok(())) => Ok(()),
             Walk::Break(Err(spent)) => Err(spent),

@@ -1,6 +1,7 @@
 //! What a body says, over the wire: codings that break off, JSON as browsers read it, charsets, cookies.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -60,7 +61,7 @@ async fn a_coding_that_breaks_off_is_a_truncated_body_for_every_assertion() {
             "down body_truncated",
         ),
         (
-            |e| e.body_matches = vec![Regex::new("no+where").expect("a pattern")],
+            |e| e.body_matches = vec![Arc::new(Regex::new("no+where").expect("a pattern"))],
             "down body_truncated",
         ),
         (|e| e.json = vec![json("$.a", "1")], "down body_truncated"),

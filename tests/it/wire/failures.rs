@@ -1,5 +1,6 @@
 //! Every kind of failure once, so that none is forgotten and none falls into another.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -149,7 +150,7 @@ async fn provoke(kind: FailureKind) -> Option<Check> {
         }
         K::Header => {
             of_body(|want| {
-                let json = TextMatch::Pattern(Regex::new("json").expect("a pattern"));
+                let json = TextMatch::Pattern(Arc::new(Regex::new("json").expect("a pattern")));
                 want.headers = vec![("Content-Type".into(), json)];
             })
             .await

@@ -1,5 +1,6 @@
 //! HTTP on the wire: statuses, framing, hostile headers, bodies without measure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -305,7 +306,7 @@ async fn assertions_see_decoded_text() {
         let site = Site::plain(move |_| vec![Act::Send(bytes.clone())]).await;
         let mut expectation = expectation();
         expectation.body_contains = vec!["caf\u{e9}".into()];
-        expectation.body_matches = vec![pattern.clone()];
+        expectation.body_matches = vec![Arc::new(pattern.clone())];
         expectation.body_excludes = vec!["closed".into()];
         let mut target = target(&site.url("/"));
         target.wants_body = true;
