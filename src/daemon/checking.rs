@@ -62,7 +62,7 @@ impl Live {
             door,
             line: Mutex::new(Line::new(now, unfinished)),
             tools: RwLock::new(tools),
-            judges: Judges::default(),
+            judges: Judges::behind_checks(),
         });
         live.show_line();
         tokio::spawn(beating(Arc::downgrade(&live)));

@@ -1,5 +1,6 @@
 //! Wiring: the only place that spawns.
 
+mod background;
 mod blocking;
 pub mod board;
 pub mod calendar;

@@ -195,6 +195,7 @@ fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
 }
 
 fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError> {
+    spare_memory::keep_in_bounds();
     service::status("opening the database");
     let config = Arc::new(start.config.clone());
     let opened = patiently(|| open(&config, clock::now()))??;

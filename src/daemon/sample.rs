@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::check::{Check, Timings, Verdict};
+use crate::domain::check::{Check, HttpVersion, Timings, Verdict};
 use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::mask::Masks;
 use crate::domain::monitor::{CronText, Monitor, MonitorName, Rules, Schedule};
+use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use crate::domain::timestamp::Timestamp;
 
@@ -93,4 +94,39 @@ pub(super) fn check() -> Check {
         excerpt: None,
         remarks: Box::default(),
     }
+}
+
+/// An answer of 1 MiB that is searched, as it comes from a site.
+pub(super) fn heavy_answer() -> (Arc<Expectation>, Target, Probe) {
+    let monitor = monitor("heavy", Duration::from_secs(60));
+    let expectation = Expectation {
+        body_excludes: vec!["b".to_owned()],
+        ..(*monitor.expectation).clone()
+    };
+    let probe = Probe {
+        started: Timestamp::from_ms(1_795_377_600_000),
+        timings: Timings::default(),
+        redirects: Vec::new(),
+        end: End::Answered(Answer {
+            hop: Hop {
+                url: "http://192.0.2.1/".to_owned(),
+                status: 200,
+                location: None,
+                remote_addr: None,
+                took: Duration::ZERO,
+            },
+            http_version: HttpVersion::Http11,
+            headers: Vec::new(),
+            body: vec![b'a'; 1 << 20],
+            place: None,
+            body_bytes: 1 << 20,
+            body_cut: false,
+            retry_after_s: None,
+            credentials_dropped: false,
+        }),
+        certificate: None,
+        root: None,
+        remarks: Vec::new(),
+    };
+    (Arc::new(expectation), monitor.target, probe)
 }

@@ -1,5 +1,6 @@
 //! What a probe saw on the wire, before anybody judged it.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +98,8 @@ pub struct Answer {
     pub headers: Vec<(String, Vec<u8>)>,
     /// What of the body is kept: all that was read where an assertion needs it, else its first bytes.
     pub body: Vec<u8>,
+    /// Is given back when the answer is dropped: its share of the room for bodies.
+    pub place: Option<Arc<dyn Any + Send + Sync>>,
     /// How many bytes of the body arrived, after de-chunking and before decoding.
     pub body_bytes: u64,
     /// Whether the body went on past what was read.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::assertion;
 use super::bounded;
+pub use super::content::release;
 use super::content::{self, Content};
 use super::protection;
 use crate::domain::check::{
@@ -84,7 +85,7 @@ pub fn judge_or_fail(
                     }
                 }
                 Err(panic) => (
-                    Verdict::Down(said(unjudged(expectation))),
+                    Verdict::Down(said(panicked(expectation))),
                     None,
                     Some(panic),
                 ),
@@ -112,7 +113,29 @@ pub fn judge_or_fail(
         }
     };
     probe.certificate = certificate;
+    if let Some(body) = body_of(&mut probe) {
+        content::release(body);
+    }
     (check(probe, verdict, excerpt), panic)
+}
+
+/// Takes out what is left of an answer's body.
+pub fn body_of(probe: &mut Probe) -> Option<Vec<u8>> {
+    let answer = match &mut probe.end {
+        End::Answered(answer) => answer,
+        End::Failed { header, .. } => header.as_deref_mut()?,
+        End::Refused { .. } => return None,
+    };
+    Some(std::mem::take(&mut answer.body))
+}
+
+/// A check whose answer nobody came to judge, for a reason that is ours.
+pub fn unjudged(probe: Probe, why: &str) -> Check {
+    let verdict = Verdict::Unknown(Failure {
+        kind: FailureKind::Local,
+        detail: why.into(),
+    });
+    check(probe, verdict, None)
 }
 
 /// Puts together what was seen and what it means.
@@ -172,7 +195,7 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// What is said of an answer that made us panic.
-fn unjudged(expectation: &Expectation) -> Found {
+fn panicked(expectation: &Expectation) -> Found {
     let kind = if !expectation.json.is_empty() {
         FailureKind::Json
     } else if expectation.reads_body() {
@@ -194,7 +217,7 @@ pub fn is_light(expectation: &Expectation, probe: &Probe) -> bool {
         End::Failed {
             header: Some(answer),
             ..
-        } => return content::codings(answer).is_empty(),
+        } => return content::codings(answer).is_empty() && answer.body.len() <= READ_BYTES_MAX,
         End::Refused { .. } | End::Failed { header: None, .. } => return true,
     };
     // What a pattern looks at counts more: at worst each byte meets each state of it.
@@ -207,7 +230,8 @@ pub fn is_light(expectation: &Expectation, probe: &Probe) -> bool {
         searched += fields.iter().map(|(_, value)| value.len()).sum::<usize>();
     }
     let good_status = expectation.status.contains(answer.hop.status);
-    let plain = content::codings(answer).is_empty();
+    // What is large is given back in pieces, which takes a while.
+    let plain = content::codings(answer).is_empty() && answer.body.len() <= READ_BYTES_MAX;
     if !good_status || !expectation.reads_body() {
         return plain && searched <= SEARCHED_BYTES_MAX;
     }
@@ -231,6 +255,7 @@ pub fn as_seen(mut check: Check) -> Check {
         && failure.kind == FailureKind::Local
     {
         let kind = match check.timings {
+            Timings { body: Some(_), .. } => FailureKind::TimeoutBody,
             Timings {
                 connect: Some(_), ..
             } => FailureKind::ConnectUnreachable,

@@ -1,6 +1,7 @@
 //! Reads a body as far as it is wanted, within the deadline.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use reqwest::header::TRANSFER_ENCODING;
 use tokio::time::Sleep;
@@ -8,7 +9,10 @@ use tokio::time::Sleep;
 use super::connection::Reply;
 use super::exchange::within;
 use super::fault::{self, BodyFault, Fault};
+use super::room::{self, FREE_BYTES, Place, Room};
+use crate::clock;
 use crate::domain::check::FailureKind;
+use crate::domain::span::Human;
 
 /// What is kept of a body that no assertion reads: enough for the excerpt and for a protection
 /// layer's signs.
@@ -28,6 +32,10 @@ pub(super) struct Body {
     pub(super) cut: bool,
     /// Whether TLS ended without its closing message.
     pub(super) unclean_end: bool,
+    /// Its share of the room for bodies, where it needs one.
+    pub(super) place: Option<Place>,
+    /// How long it waited for that, which is not its site's time.
+    pub(super) waited: Duration,
 }
 
 /// How much of a body is wanted.
@@ -44,7 +52,8 @@ pub(super) struct Wanted {
 pub(super) async fn read(
     answer: &mut Reply,
     wanted: Wanted,
-    alarm: Pin<&mut Sleep>,
+    room: &Room,
+    mut alarm: Pin<&mut Sleep>,
     timeout: &str,
 ) -> (Body, Option<Fault>) {
     let mut body = Body::default();
@@ -56,11 +65,25 @@ pub(super) async fn read(
     }
     let length_told =
         answer.content_length().is_some() || answer.head.headers.contains_key(TRANSFER_ENCODING);
-    let read = within(alarm, fill(&mut body, answer, wanted)).await;
+    let read = loop {
+        let filled = within(alarm.as_mut(), fill(&mut body, answer, wanted)).await;
+        let Some(Ok(Filled::NeedsRoom)) = filled else {
+            break filled;
+        };
+        if !wait_for_room(&mut body, answer.content_length(), wanted.max, room).await {
+            let fault = format!(
+                "other bodies took all the room that there is for them, for {}",
+                Human(room::WAIT_MAX)
+            );
+            return (body, Some((FailureKind::Local, fault)));
+        }
+        let deadline = alarm.deadline() + body.waited;
+        alarm.as_mut().reset(deadline);
+    };
     // A body that is exactly as long as the limit was read whole as far as anyone asked.
     let full = body.length >= wanted.max;
     let fault = match read {
-        Some(Ok(())) => None,
+        Some(Ok(Filled::End | Filled::NeedsRoom)) => None,
         _ if full => {
             body.cut = true;
             None
@@ -85,7 +108,23 @@ pub(super) async fn read(
     (body, fault)
 }
 
-async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<(), hyper::Error> {
+/// Why reading stopped.
+enum Filled {
+    /// There is no more, or no more is wanted.
+    End,
+    /// The body is longer than what each may have without asking.
+    NeedsRoom,
+}
+
+/// Asks for room for all that may come. False if there was none.
+async fn wait_for_room(body: &mut Body, announced: Option<u64>, max: u64, room: &Room) -> bool {
+    let begun = clock::tick();
+    body.place = room.take(announced.unwrap_or(max).min(max)).await;
+    body.waited = begun.elapsed();
+    body.place.is_some()
+}
+
+async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<Filled, hyper::Error> {
     let announced = answer.content_length();
     while let Some(piece) = answer.chunk().await? {
         let room = usize::try_from(wanted.max - body.length).unwrap_or(usize::MAX);
@@ -107,6 +146,9 @@ async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<(),
             body.cut = announced > Some(wanted.max);
             break;
         }
+        if body.bytes.len() > FREE_BYTES && body.place.is_none() {
+            return Ok(Filled::NeedsRoom);
+        }
     }
-    Ok(())
+    Ok(Filled::End)
 }

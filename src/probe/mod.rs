@@ -9,6 +9,7 @@ mod fault;
 mod known;
 mod prober;
 mod request;
+mod room;
 mod shared;
 
 pub use errand::Redirects;

@@ -86,9 +86,11 @@ impl Prober {
             remarks: Vec::new(),
             jar: Jar::default(),
             seen: Seen::default(),
+            waited: Duration::ZERO,
         };
         let end = journey.walk().await;
-        journey.timings.total = Micros::of(begun.elapsed());
+        let took = begun.elapsed().saturating_sub(journey.waited);
+        journey.timings.total = Micros::of(took);
         Probe {
             started,
             timings: journey.timings,
@@ -117,6 +119,8 @@ struct Journey<'a> {
     remarks: Vec<String>,
     jar: Jar,
     seen: Seen,
+    /// For room for the body: not the site's time.
+    waited: Duration,
 }
 
 /// Where a step led.
@@ -350,9 +354,11 @@ impl Journey<'_> {
             (Body::default(), None)
         } else {
             let timeout = Exact(target.timeout).to_string();
-            body::read(&mut answer, wanted, self.alarm.as_mut(), &timeout).await
+            let room = &self.shared.room;
+            body::read(&mut answer, wanted, room, self.alarm.as_mut(), &timeout).await
         };
-        let ended = clock::tick();
+        self.waited = body.waited;
+        let ended = clock::tick() - self.waited;
         add(
             &mut self.timings.body,
             ended.saturating_duration_since(exchange.header_at),
@@ -401,6 +407,7 @@ impl Journey<'_> {
                 .and_then(|value| value.to_str().ok())
                 .and_then(|value| retry_after::parse(value, now)),
             body: body.bytes,
+            place: body.place,
             body_bytes: body.length,
             body_cut: body.cut,
             credentials_dropped: has_credentials && !request.keeps_credentials,

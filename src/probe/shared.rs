@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::dns::Resolver;
 use super::errand::Errands;
 use super::known::Known;
+use super::room::Room;
 use crate::domain::target::{ClientCertificate, DnsSettings};
 use crate::tls;
 
@@ -47,6 +48,8 @@ pub(super) struct Shared {
     others: Mutex<HashMap<Key, Arc<tls::Kind>>>,
     /// Certificates of earlier checks.
     pub(super) known: Known,
+    /// For the bodies of checks under way.
+    pub(super) room: Room,
 }
 
 impl Shared {
@@ -64,6 +67,7 @@ impl Shared {
             plain: Arc::new(plain),
             others: Mutex::new(HashMap::new()),
             known: Known::default(),
+            room: Room::default(),
         })
     }
 

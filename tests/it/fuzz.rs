@@ -412,7 +412,7 @@ fn contents() {
     ];
     let mut wanted = expectation();
     wanted.body_excludes = vec!["nothing of this kind".into()];
-    wanted.body_matches = vec![Regex::new("(?s).*").expect("a pattern")];
+    wanted.body_matches = vec![Arc::new(Regex::new("(?s).*").expect("a pattern"))];
     wanted.json = vec![JsonAssertion {
         path_text: "$..a".into(),
         path: JsonPath::parse("$..a").expect("a path"),
@@ -443,6 +443,7 @@ fn contents() {
             ],
             body_bytes: body.len().min(65_536) as u64,
             body,
+            place: None,
             body_cut: false,
             retry_after_s: None,
             credentials_dropped: false,

@@ -7,6 +7,7 @@ use encoding_rs::{Encoding, UTF_8};
 
 use super::charset;
 use super::codings::{self, Tail};
+use super::release::release;
 use crate::domain::json::{Document, JsonFault};
 use crate::domain::probe::Answer;
 
@@ -39,6 +40,15 @@ enum Text {
         text: String,
         is_cut: bool,
     },
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        release(std::mem::take(&mut self.bytes));
+        if let Some(Text::Decoded { text, .. }) = self.text.take() {
+            release(text.into_bytes());
+        }
+    }
 }
 
 impl Content {

@@ -8,6 +8,7 @@ use encoding_rs::Encoding;
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::release::release;
 use crate::domain::probe::Answer;
 use crate::domain::text;
 
@@ -130,7 +131,9 @@ pub(super) fn decoded<'b>(
             (Tail::Limit, Ok(()) | Err(Stop::End)) => Tail::Limit,
             (earlier @ (Tail::Broken(_) | Tail::Refused(_)), _) => earlier,
         };
-        bytes = Cow::Owned(out.bytes);
+        if let Cow::Owned(coded) = std::mem::replace(&mut bytes, Cow::Owned(out.bytes)) {
+            release(coded);
+        }
         if bytes.is_empty() {
             break;
         }

@@ -4,10 +4,12 @@ mod body;
 mod charset;
 mod codings;
 mod excerpt;
+mod release;
 
 pub(super) use body::Content;
 pub(super) use codings::{Tail, named as codings};
 pub(super) use excerpt::excerpt;
+pub use release::release;
 
 #[cfg(test)]
 mod tests;

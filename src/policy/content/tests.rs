@@ -303,6 +303,7 @@ fn answer(content_type: &str, body: &[u8]) -> Answer {
         headers: vec![("content-type".into(), content_type.as_bytes().to_vec())],
         body: body.to_vec(),
         body_bytes: body.len() as u64,
+        place: None,
         body_cut: false,
         retry_after_s: None,
         credentials_dropped: false,
