@@ -11,8 +11,8 @@ use super::value::{self, Wrong};
 use crate::domain::expectation::TextMatch;
 use crate::domain::json::JsonPath;
 
-/// Patterns up to here are what people write, and count for nothing: what a configuration may have of them is bounded by
-/// the size of its files.
+/// Patterns up to here are what people write, and count for nothing: how many there are is bounded by the size of the
+/// files.
 const SMALL_BYTES: u64 = 8 * 1024;
 
 /// All larger ones of a configuration, compiled. Compiling them takes a second and three times as much memory; during a

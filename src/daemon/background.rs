@@ -3,8 +3,8 @@
 /// Where the system takes no notice of [`step_back`]'s first wish.
 const NICE: i32 = 19;
 
-/// Lets this thread work only while nobody else wants its processor. Less polite threads are not enough: one of them may
-/// go on for some milliseconds before the thread that starts checks gets its turn.
+/// Lets this thread work only while nobody else wants its processor. To be nice is not enough: such a thread may go on
+/// for some milliseconds before the thread that starts checks gets its turn.
 pub(super) fn step_back() {
     // 0 is this thread alone. Being less polite is no reason to give up, and a sandbox may forbid it.
     let _ = rustix::process::setpriority_process(None, NICE);

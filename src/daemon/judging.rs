@@ -31,15 +31,15 @@ const THREADS: usize = 2;
 /// So many of them may be those of sites that were expensive last time.
 const EXPENSIVE_AT_ONCE: usize = 1;
 
-/// An answer that took more of the processor than this was expensive. A page of 1 MiB that is decoded and searched for a
-/// few words takes a tenth of it.
+/// An answer that took more of the processor than this was expensive. A page of 1 MiB that is decoded and searched for
+/// a few words takes a tenth of it.
 const EXPENSIVE_FROM: Duration = Duration::from_millis(100);
 
 /// Expensive sites that are remembered; beyond, all are forgotten and found out again.
 const EXPENSIVE_KEPT_MAX: usize = 10_000;
 
-/// An answer of the daemon waits at most this long for a place. The check is `unknown` then: neither its site nor another
-/// one is told about for a fault that is ours.
+/// An answer of the daemon waits at most this long for a place. Then its check is `unknown`: its site is not to blame
+/// for what others cost.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Paths of a configuration go as deep as they are long; this is reserved, and used as far as one goes.

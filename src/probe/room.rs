@@ -1,7 +1,7 @@
 //! Room for bodies: how many bytes of them are held at once, from the first piece until they are judged.
 //!
-//! A site decides how large its body is, and a hundred of them may come together. What has no room waits before it reads
-//! on, and that wait is not its site's time.
+//! A site decides how large its body is, and a hundred of them may come together. What has no room waits before it is
+//! read on, and that wait is not its site's time.
 
 use std::any::Any;
 use std::sync::Arc;
