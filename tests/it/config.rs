@@ -1,10 +1,6 @@
 //! The configuration from outside: what is said of wrong files, what the example holds, what never panics.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a person asks by the environment to write expectations anew"
-)]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,9 +8,11 @@ use std::path::Path;
 use sitewatch::config::{self, Environment, keys};
 use sitewatch::domain::settings::MailTransport;
 
+use crate::support::golden;
+
 /// Files with what is wrong in them and the whole of what is said about it.
 ///
-/// `SITEWATCH_BLESS=1 cargo test --test it config` writes the second part anew; read the difference before it is kept.
+/// `SITEWATCH_BLESS=1 cargo test` rewrites the second part.
 const WRONG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/config_wrong.txt");
 
 fn environment(directory: &Path) -> Environment {
@@ -65,7 +63,7 @@ fn every_wrong_file_is_explained() {
     let table = std::fs::read_to_string(WRONG).unwrap();
     let cases: Vec<&str> = table.split("=== ").skip(1).collect();
     assert!(cases.len() >= 80, "only {} cases", cases.len());
-    let bless = std::env::var_os("SITEWATCH_BLESS").is_some();
+    let bless = golden::blesses();
     let mut blessed = String::new();
     for case in cases {
         let (title, rest) = case.split_once('\n').unwrap();
@@ -75,12 +73,32 @@ fn every_wrong_file_is_explained() {
         if bless {
             writeln!(blessed, "=== {title}\n{text}---\n{said}").unwrap();
         } else {
-            assert_eq!(said, want.trim_end_matches('\n'), "{title}");
+            let want = want.trim_end_matches('\n');
+            assert_eq!(said, want, "{title}; {}", golden::HOW);
         }
     }
     if bless {
         std::fs::write(WRONG, blessed).unwrap();
     }
+}
+
+#[test]
+fn the_page_about_alerts_names_the_defaults() {
+    let page = include_str!("../../docs/alerts.md");
+    let (_, block) = page.split_once("```toml\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let alerts = |text: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        let loaded = config::load(Path::new("monitors.toml"), &environment(directory.path()));
+        loaded.unwrap().alerts
+    };
+    assert_eq!(alerts(block), alerts(""));
+    let given = block.lines().filter(|line| line.contains(" = ")).count();
+    let section = keys::SECTIONS
+        .iter()
+        .find(|section| section.name == "alerts");
+    assert_eq!(given, section.unwrap().keys.len(), "each key of [alerts]");
 }
 
 /// A line of the example that holds a key, with or without its `#`.

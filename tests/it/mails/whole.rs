@@ -1,21 +1,14 @@
 //! Each mail compared as a whole with the file of its name.
-//!
-//! Where one differs, what came stands in `mails/` of the target directory's `tmp`: look at it, and copy it here.
-
-use std::fs;
-use std::path::Path;
 
 use sitewatch::view::mail::render::render;
 use unicode_width::UnicodeWidthStr;
 
 use super::samples;
+use crate::support::golden::Golden;
 
 #[test]
 fn every_mail_is_as_it_was() {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/mails");
-    let came = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mails");
-    fs::create_dir_all(&came).unwrap();
-    let mut different = Vec::new();
+    let mut golden = Golden::folder("mails");
     for (name, parcel, context) in samples::all() {
         let mail = render(&parcel, &context.context());
         let mut text = format!("Subject: {}\n", mail.subject);
@@ -24,16 +17,8 @@ fn every_mail_is_as_it_was() {
         }
         text.push('\n');
         text.push_str(&mail.text);
-        for (file, now) in [
-            (format!("{name}.txt"), &text),
-            (format!("{name}.html"), &mail.html),
-        ] {
-            let before = fs::read_to_string(kept.join(&file)).unwrap_or_default();
-            if before != **now {
-                fs::write(came.join(&file), now).unwrap();
-                different.push(file);
-            }
-        }
+        golden.file(&format!("{name}.txt"), &text);
+        golden.file(&format!("{name}.html"), &mail.html);
         for line in mail.text.lines() {
             assert!(line.width() <= 78, "{name}: {line}");
         }
@@ -43,9 +28,5 @@ fn every_mail_is_as_it_was() {
             mail.html.len()
         );
     }
-    assert!(
-        different.is_empty(),
-        "{different:?} differ; see {}",
-        came.display()
-    );
+    golden.end(&[".txt", ".html"]);
 }

@@ -4,6 +4,7 @@ pub mod cases;
 pub mod check;
 pub mod dns;
 pub mod forge;
+pub mod golden;
 pub mod pki;
 pub mod raw;
 pub mod site;
