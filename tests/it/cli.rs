@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod json;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -17,6 +19,7 @@ use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::store::monitors::MonitorFacts;
 use sitewatch::store::writer::Store;
 
+use crate::support::schema;
 use crate::support::site::{Site, answer, closed_port, redirect};
 
 /// 2026-11-22T12:00:00Z
@@ -104,8 +107,10 @@ impl Place {
                 .unwrap()
                 .replace(&here, "HERE")
         };
+        let stdout = text(&output.stdout);
+        schema::assert_output(arguments, &stdout);
         Ran {
-            stdout: text(&output.stdout),
+            stdout,
             stderr: text(&output.stderr),
             code: output.status.code().unwrap(),
         }

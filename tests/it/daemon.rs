@@ -20,6 +20,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
+use crate::support::schema;
+
 /// Longer than anything takes on a busy machine; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -116,7 +118,9 @@ impl House {
     }
 
     fn ask(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        let output = self.command(arguments).output().unwrap();
+        schema::assert_output(arguments, &String::from_utf8_lossy(&output.stdout));
+        output
     }
 
     /// Starts the daemon and waits until it takes orders.

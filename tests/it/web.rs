@@ -25,6 +25,8 @@ use sitewatch::store::writer::Store;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::support::schema;
+
 const TOKEN: &str = "open-sesame";
 
 const CONFIG: &str = r#"
@@ -180,7 +182,9 @@ impl Fixture {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: status.example\r\nConnection: close\r\n{headers}\r\n"
         );
-        raw(self.server.address(), &request)
+        let answer = raw(self.server.address(), &request);
+        schema::assert_answer(path, answer.status, &answer.body);
+        answer
     }
 
     fn get(&self, path: &str) -> Answer {

@@ -7,4 +7,5 @@ pub mod forge;
 pub mod golden;
 pub mod pki;
 pub mod raw;
+pub mod schema;
 pub mod site;
