@@ -330,7 +330,7 @@ fn named(
     )))
 }
 
-/// Whoever has no configuration and writes `check example.com` meant the site.
+/// Without a configuration, `check example.com` means the site.
 fn hint_at_urls(args: &Args, error: CliError) -> CliError {
     match (args.sites.first(), error) {
         (Some(site), CliError::NoConfiguration { missing, .. }) => {

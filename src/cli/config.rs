@@ -103,7 +103,7 @@ fn write_included(out: &mut String, included: &Included) -> std::fmt::Result {
     writeln!(out, "include   {pattern}: {count} ({})", names.join(", "))
 }
 
-/// What a valid configuration does, in a few lines: how many, by which way, who is told of what.
+/// What a valid configuration does, in a few lines: how many monitors, how mail is sent, who gets which mails.
 fn summary(config: &Config) -> Result<String, std::fmt::Error> {
     let plural = |count: usize, word: &str| match count {
         1 => format!("1 {word}"),

@@ -53,7 +53,7 @@ pub struct AckArgs {
 
 /// `sitewatch reload`
 pub fn reload(context: &mut Context, _args: &ReloadArgs) -> Result<Outcome, CliError> {
-    // What the daemon refuses is its configuration, told with places and carets.
+    // The daemon refuses a wrong configuration with places and carets.
     ask(context, &Request::Reload, CliError::Configuration)
 }
 

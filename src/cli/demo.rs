@@ -63,7 +63,7 @@ pub fn clear_up(file: &Path) {
         name.is_some_and(|name| name.starts_with(DIRECTORY_PREFIX))
     };
     if let Some(directory) = file.parent().filter(is_ours) {
-        // Nobody is there who could be told that it stays.
+        // If it cannot be removed, nobody is there to be told.
         let _ = fs::remove_dir_all(directory);
     }
 }
@@ -442,7 +442,7 @@ impl Daemon {
         })
     }
 
-    /// What it said, once it has ended.
+    /// Its output, after its end.
     fn has_ended(&mut self) -> Option<String> {
         match self.child.try_wait() {
             Ok(None) => None,
@@ -490,7 +490,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Both fail only where it has ended and was waited for.
+        // Both fail only if the process has been waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

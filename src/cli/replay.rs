@@ -233,7 +233,7 @@ fn is_same(was: &ReplayRow, would: &ReplayRow) -> bool {
         && (was.opened_at.is_some() || near())
 }
 
-/// Whose, what, and of which outage.
+/// The monitor, the kind of mail, and the outage.
 type Alert = (MonitorId, MailKind, Option<Timestamp>);
 
 /// The alerts that were decided then, and how many mails they left in.

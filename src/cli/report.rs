@@ -166,7 +166,7 @@ fn losses(found: &Losses) -> Vec<Loss> {
     losses.collect()
 }
 
-/// What a piece counts as, seen with the one before it; none where nothing was lost.
+/// What a piece counts as, given the one before it; `None` if nothing was lost.
 fn class(piece: &Piece, before: Option<&Piece>) -> Option<LossClass> {
     let resumed =
         || before.is_some_and(|one| one.class == Class::Unwatched && one.to == piece.from);

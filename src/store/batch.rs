@@ -18,7 +18,7 @@ use crate::domain::notice::Letter;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::memory::Kept;
 
-/// An open transaction; dropped without [`Batch::commit`] it never happened.
+/// An open transaction. If it is dropped without [`Batch::commit`], nothing of it is stored.
 #[derive(Debug)]
 pub struct Batch<'a> {
     pub(super) transaction: Option<Transaction<'a>>,
@@ -29,7 +29,7 @@ pub struct Batch<'a> {
     pub(super) begun_before: Vec<(MonitorId, Option<Timestamp>)>,
 }
 
-/// A time that counts otherwise than the checks in it say.
+/// A time that counts differently from the checks in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SpanKind {
     /// A maintenance window, as it was.
@@ -60,10 +60,10 @@ impl SpanKind {
 }
 
 impl Batch<'_> {
-    /// Appends a check. It speaks for the time until the next one, at most for twice `interval`.
+    /// Appends a check. It counts for the time until the next one, at most for twice `interval`.
     ///
     /// # Errors
-    /// As SQLite's; the batch is then good for nothing and must be dropped.
+    /// If SQLite fails; the batch must then be dropped.
     pub fn record(&mut self, monitor: MonitorId, check: &Check, interval: Duration) -> Result<()> {
         let interval_ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX / 4);
         let transaction = self
@@ -122,7 +122,7 @@ impl Batch<'_> {
     /// Counts slots that were due from `at` on and did not run.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn missed(&mut self, monitor: MonitorId, at: Timestamp, slots: u32) -> Result<()> {
         self.connection()
             .prepare_cached(
@@ -136,7 +136,7 @@ impl Batch<'_> {
     /// Stores what the alert machine remembers of a monitor.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn put_memory(&mut self, monitor: MonitorId, kept: &Kept) -> Result<()> {
         self.connection()
             .prepare_cached(
@@ -154,7 +154,7 @@ impl Batch<'_> {
     /// Stores an incident as it is now: opened, gone on, acknowledged or closed.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn put_incident(&mut self, incident: &Incident) -> Result<()> {
         self.connection()
             .prepare_cached(
@@ -183,10 +183,10 @@ impl Batch<'_> {
     }
 
     /// Stores a maintenance window, a pause or a removal of a monitor; again with its end once that is known.
-    /// The key is monitor, kind and beginning, so that saying it twice is no harm.
+    /// The key is monitor, kind and beginning, so that storing it twice changes nothing.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn put_span(
         &mut self,
         monitor: MonitorId,
@@ -208,10 +208,10 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Ends whatever of a kind is not over yet; nothing happens where there is none.
+    /// Ends the open span of a kind, if there is one.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn end_spans(&mut self, monitor: MonitorId, kind: SpanKind, at: Timestamp) -> Result<()> {
         self.connection()
             .prepare_cached(
@@ -225,7 +225,7 @@ impl Batch<'_> {
     /// Queues a letter: a row for each recipient. Queueing it again changes nothing.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn enqueue(&mut self, letter: &Letter, now: Timestamp) -> Result<()> {
         Ok(outbox::enqueue(self.outbox(), letter, now)?)
     }
@@ -233,7 +233,7 @@ impl Batch<'_> {
     /// The recipients of mails of an incident, those included that such a mail did not reach.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn addressed(&self, incident: IncidentKey) -> Result<Vec<Address>> {
         Ok(outbox_told::addressed(self.outbox(), incident)?)
     }
@@ -241,7 +241,7 @@ impl Batch<'_> {
     /// The recipients that a mail of an incident has reached, may have reached, or can still reach.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn told(&self, incident: IncidentKey) -> Result<Vec<Address>> {
         Ok(outbox_told::told(self.outbox(), incident)?)
     }
@@ -249,7 +249,7 @@ impl Batch<'_> {
     /// The recipients whose first mail of an incident still waits, or was refused.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn untold(&self, incident: IncidentKey) -> Result<Vec<Address>> {
         Ok(outbox_told::untold(self.outbox(), incident)?)
     }
@@ -257,7 +257,7 @@ impl Batch<'_> {
     /// Keeps an UP from recipients other than these.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn keep_up_from(&self, letter: &Letter, but: &[Address], now: Timestamp) -> Result<()> {
         Ok(outbox_told::keep_up_from(self.outbox(), letter, but, now)?)
     }
@@ -267,10 +267,10 @@ impl Batch<'_> {
         self.connection()
     }
 
-    /// Makes it so: afterwards neither a crash nor a power cut undoes it.
+    /// Commits. Afterwards neither a crash nor a power cut undoes it.
     ///
     /// # Errors
-    /// As SQLite's; then nothing of it happened.
+    /// If SQLite fails; then nothing of it is stored.
     pub fn commit(mut self) -> Result<()> {
         let transaction = self
             .transaction

@@ -1,4 +1,4 @@
-//! That we are offline: what must be known after a crash, so that the mail about it is sent once we see again.
+//! The current offline time. It is stored, so that its mail is sent afterwards even if the process crashes meanwhile.
 
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -8,34 +8,34 @@ use super::meta;
 use crate::domain::notice::Stopped;
 use crate::domain::timestamp::Timestamp;
 
-/// Where it stands in `meta`.
+/// The key in `meta`.
 const KEY: &str = "blind";
 
-/// A blind time that is not over.
+/// An offline time that is not over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blind {
     /// The start of the first check that the canaries excused.
     pub from: Timestamp,
-    /// Whether nobody looked for a part of it.
+    /// The part of it in which sitewatch did not run, if there is one.
     #[serde(default)]
     pub stopped: Option<Stopped>,
 }
 
-/// Writes that we are blind, or that we see again.
+/// Stores the offline time, or removes it when it is over.
 ///
 /// # Errors
-/// As SQLite's.
+/// If SQLite fails.
 pub fn put(db: &Connection, blind: Option<&Blind>) -> Result<()> {
     let json = blind.map(serde_json::to_string).transpose()?;
     Ok(meta::put(db, KEY, json.as_deref())?)
 }
 
-/// The blind time that is not over, if there is one.
+/// The offline time that is not over, if there is one.
 ///
 /// # Errors
-/// As SQLite's.
+/// If SQLite fails.
 pub fn get(db: &Connection) -> Result<Option<Blind>> {
     let json: Option<String> = meta::get(db, KEY)?;
-    // What another version wrote otherwise is worth one mail less, not a refusal to work.
+    // If another version wrote it in another form, one mail is lost; that is better than not to start.
     Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
 }

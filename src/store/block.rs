@@ -29,15 +29,15 @@ pub(super) struct Context {
     pub(super) status: u16,
     /// 0 for none.
     pub(super) failure: i64,
-    /// The way.
+    /// The number of the redirect chain.
     pub(super) chain: i64,
-    /// The addresses on the way.
+    /// The number of the addresses that the chain met.
     pub(super) peers: i64,
     /// 0 for none.
     pub(super) certificate: i64,
     /// Retry-After plus one; 0 for none.
     pub(super) retry_after: u64,
-    /// The check speaks for at most twice this.
+    /// The interval: the check counts for at most twice this.
     pub(super) interval_ms: i64,
 }
 
@@ -143,7 +143,7 @@ fn put_context(out: &mut Vec<u8>, context: &Context) {
 /// Unpacks a block; `start` as it was given to [`pack`].
 ///
 /// # Errors
-/// When the bytes are no block.
+/// If the bytes are not a block.
 pub(super) fn unpack(start: i64, bytes: &[u8]) -> Result<Vec<Row>> {
     let (contexts, count, mut rest) = head(bytes)?;
     let mut rows: Vec<Row> = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
@@ -241,7 +241,7 @@ pub(super) fn pack_micros(micros: impl Iterator<Item = u32>) -> Vec<u8> {
     out
 }
 
-/// The other way.
+/// The reverse of [`pack_micros`].
 pub(super) fn unpack_micros(bytes: &[u8]) -> Result<Vec<u32>> {
     let mut rest = Bytes(bytes);
     let mut micros = Vec::new();

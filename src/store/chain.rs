@@ -1,4 +1,4 @@
-//! A redirect chain as it is stored: the way alone, without the addresses, which change more often.
+//! A redirect chain as it is stored: URLs and codes, without the addresses, which change more often.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// How many times a way can be cut shorter.
+    /// How many times a chain can be cut shorter.
     pub(super) const CUTS: u32 = 4;
 
     pub(super) fn of(chain: &Chain) -> Self {
@@ -30,8 +30,8 @@ impl Way {
         serde_json::to_string(self).expect("texts and numbers are always JSON")
     }
 
-    /// The same way with less of its URLs: first without queries and fragments, then without paths, then without hosts;
-    /// at last without its redirects, so that all ways are one.
+    /// The same chain with shorter URLs: first without queries and fragments, then without paths, then without hosts;
+    /// at last without its redirects, so that all chains are equal.
     #[must_use]
     pub(super) fn cut(&self, level: u32) -> Self {
         if level >= Self::CUTS {
@@ -69,7 +69,7 @@ fn without_query(url: &str) -> Option<&str> {
     url.find(['?', '#']).map(|end| &url[..end])
 }
 
-/// A number that is the same for ways with the same codes and the same URLs but for query and fragment.
+/// A number that is equal for chains with the same codes and the same URLs (without query and fragment).
 pub(super) fn shape(way: &Way) -> i64 {
     // FNV-1a: stored, so it must be the same in every build.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;

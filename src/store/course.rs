@@ -21,7 +21,7 @@ use crate::policy::uptime::{Account, Overlays, Piece, account, pieces};
 #[derive(Debug, Clone)]
 pub struct Course {
     /// Where the account begins: the monitor's first check, or the beginning of the period if that is later.
-    /// None where the monitor has no check before the end of the period.
+    /// `None` if the monitor has no check before the end of the period.
     pub begin: Option<Timestamp>,
     /// The end of the period.
     pub end: Timestamp,
@@ -76,7 +76,7 @@ impl Reader {
     /// are kept, later to the hour; times are always exact.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn courses(
         &self,
         monitors: &[MonitorId],

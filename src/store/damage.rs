@@ -1,4 +1,4 @@
-//! A damaged file: found, named, put aside.
+//! Finds damage in the database and sets a damaged file aside.
 
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ fn answer(connection: &Connection, pragma: &str) -> Result<()> {
 }
 
 /// Renames a damaged database, with its log, to `PATH.damaged-SECONDS`, so that [`Store::open`] makes a new one.
-/// Answers the new name. The store that found the damage must have been dropped.
+/// Returns the new name. The store that found the damage must have been dropped.
 ///
 /// # Errors
 /// The files cannot be renamed.

@@ -1,4 +1,4 @@
-//! What can go wrong with the database, told so that one can act on it.
+//! What can go wrong with the database, in sentences that say what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ pub enum StoreError {
     Locked {
         /// The database.
         path: PathBuf,
-        /// Who holds it; `?` where that cannot be told.
+        /// The process that holds it; `?` if it is unknown.
         pid: String,
     },
     /// Written by a later version of this program.
@@ -178,7 +178,7 @@ impl StoreError {
     }
 }
 
-/// What somebody does who may not read a file.
+/// The advice for a user who may not read a file.
 fn to_be_let_in(group: Option<&str>) -> String {
     match group {
         Some("root") => {
@@ -215,5 +215,5 @@ impl From<serde_json::Error> for StoreError {
     }
 }
 
-/// What the store answers with.
+/// The result of the store's functions.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -17,15 +17,15 @@ use crate::domain::timestamp::Timestamp;
 /// Which checks are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryQuery {
-    /// Of these monitors; of all where there is none.
+    /// Of these monitors; of all if empty.
     pub monitors: Vec<MonitorId>,
     /// Not older than this.
     pub since: Option<Timestamp>,
     /// Older than this.
     pub until: Option<Timestamp>,
-    /// With one of these verdicts; with any where there is none.
+    /// With one of these verdicts; with any if empty.
     pub states: Vec<CheckState>,
-    /// With a status in one of these; with any or none where there is none.
+    /// With a status in one of these ranges; if empty, with any status or without one.
     pub statuses: Vec<RangeInclusive<u16>>,
     /// Only those whose verdict, status or chain (codes, and URLs without query and fragment) differs from the
     /// check before it; a monitor's first check counts.
@@ -36,12 +36,12 @@ pub struct HistoryQuery {
     pub by_wrong_clock: bool,
 }
 
-/// By which clock a check was dated.
+/// Whether the clock that dated a check was right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dated {
-    /// By one that nobody knows to be wrong.
+    /// As far as is known, it was.
     Well,
-    /// By one that was ahead and was set back since: it counts nowhere.
+    /// It was ahead and was set back afterwards: the check counts nowhere.
     Wrongly,
 }
 
@@ -63,7 +63,7 @@ impl Reader {
     /// No transaction lasts longer than one hour's reading, so that a pager left open does not hold the database.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn history(
         &self,
         query: &HistoryQuery,
@@ -147,14 +147,14 @@ impl Reader {
     }
 }
 
-/// The way back through time.
+/// Reads backwards in time.
 struct Walk<'a> {
     reader: &'a Reader,
     query: &'a HistoryQuery,
     known: &'a HashMap<i64, StoredMonitor>,
     each: &'a mut dyn FnMut(&StoredMonitor, Check, Dated) -> ControlFlow<()>,
     left: u64,
-    /// With `changes`: what cannot be told yet, since the check before it, or before a newer one, was not yet seen.
+    /// With `changes`: checks that wait for the check before them, which decides whether they are a change.
     waiting: BTreeMap<u64, (i64, Row, bool)>,
     /// By monitor the place in `waiting` of the check after the one to come.
     successor: HashMap<i64, u64>,

@@ -16,7 +16,7 @@ use crate::domain::timestamp::Timestamp;
 /// Which incidents are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct IncidentQuery {
-    /// Of these monitors; of all where there is none.
+    /// Of these monitors; of all if empty.
     pub monitors: Vec<MonitorId>,
     /// Only those that are not over.
     pub open: bool,
@@ -39,9 +39,9 @@ pub struct ListedIncident {
     pub name: MonitorName,
     /// Its monitor's URL as it may be shown.
     pub url: String,
-    /// Whether its monitor exists for whoever has no token.
+    /// Whether its monitor is shown to readers without the token.
     pub public: bool,
-    /// What was queued for whom, oldest first.
+    /// Its mails, one for each recipient, oldest first.
     pub mails: Vec<Told>,
 }
 
@@ -49,17 +49,17 @@ impl Reader {
     /// Incidents, newest first.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn incidents(&self, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
         self.together(|reader| list(reader.connection(), query))
     }
 }
 
 impl Reader {
-    /// Those of some incidents that began at another time than their keys say, since the clock was set.
+    /// The beginnings of those incidents whose key holds another time, since the clock was set.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn beginnings(&self, incidents: impl Iterator<Item = IncidentKey>) -> Result<Beginnings> {
         let mut statement = self.connection().prepare_cached(
             "SELECT began_at FROM incidents
@@ -76,10 +76,10 @@ impl Reader {
         Ok(beginnings)
     }
 
-    /// When somebody took note of an outage, and what they said; none where nobody did.
+    /// When an outage was acknowledged, and the note; `None` if it was not.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn acked(&self, incident: IncidentKey) -> Result<Option<(Timestamp, Option<Arc<str>>)>> {
         let found = self
             .connection()
@@ -99,7 +99,7 @@ impl Store {
     /// The incidents that are not over.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn open_incidents(&self) -> Result<Vec<Incident>> {
         let mut statement = self.connection().prepare_cached(&format!(
             "SELECT {COLUMNS} FROM incidents WHERE closed_at IS NULL ORDER BY monitor_id, opened_at"

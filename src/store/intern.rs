@@ -39,7 +39,7 @@ struct Known {
     chains: Recent<Arc<Chain>>,
     /// The chains whose addresses they are.
     peers: Recent<Arc<Chain>>,
-    /// What a plain site that is up has none of.
+    /// Values that a plain site that is up does not have.
     rare: Option<Box<Rare>>,
     budget: Budget,
 }
@@ -234,7 +234,7 @@ impl Known {
         let mut find = connection.prepare_cached("SELECT id FROM peers WHERE addresses = ?1")?;
         let mut found = find.query_row([&text], |row| row.get(0)).optional()?;
         if found.is_none() && self.budget.peers >= NEW_A_DAY {
-            // Only the address that gave the verdict, and beyond that none.
+            // Only the address that gave the verdict; then none.
             let none = chain.redirects.iter().map(|_| None);
             let end = (self.budget.peers < 2 * NEW_A_DAY).then_some(chain.remote_addr);
             text = addresses(none.chain([end.flatten()]));

@@ -1,5 +1,5 @@
-//! One daemon a database: a lock file beside it names who holds it. The database itself is locked as well, so that
-//! nobody slips in where the lock file was removed.
+//! Only one daemon uses a database. A lock file beside the database names the process that holds it. The database
+//! itself is locked too, so that a second daemon is kept away even if the lock file was removed.
 
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Seek, Write};
@@ -17,7 +17,7 @@ use crate::own_files::{self, FILE_MODE, Identity};
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Where somebody replaces the lock file again and again, it is given up after so many.
+/// If somebody replaces the lock file again and again, taking it is given up after so many tries.
 const REPLACED_MAX: u32 = 20;
 
 /// `/proc/locks` has a line a lock; a busy server has some hundred.
@@ -40,7 +40,7 @@ pub(super) fn path_of(database: &Path) -> PathBuf {
 }
 
 impl Lock {
-    /// Takes the lock, or says who has it.
+    /// Takes the lock, or returns its holder.
     pub(super) fn take(database: &Path) -> Result<Self> {
         let path = path_of(database);
         let fail = |source| StoreError::Directory {
@@ -76,7 +76,7 @@ impl Lock {
         Err(fail(io::Error::other("another program keeps replacing it")))
     }
 
-    /// The database that it is the lock of.
+    /// The database that is locked.
     pub(super) fn database(&self) -> &Path {
         &self.database
     }
@@ -89,7 +89,7 @@ impl Lock {
     /// Whether the file of that name is still the one that is held.
     pub(super) fn is_there(&self) -> bool {
         let held = Identity::of(&self.file).ok();
-        // What cannot be looked at is not known to be gone.
+        // A file that cannot be examined may still be there.
         Identity::at(&self.path).map_or(true, |found| found.is_some() && found == held)
     }
 }
@@ -112,7 +112,7 @@ fn give_way(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the lock was had, or somebody else has it.
+/// Takes the lock; `false` if somebody else has it.
 fn locked(file: &File) -> io::Result<bool> {
     let mut tries = 0..TRIES;
     loop {

@@ -13,7 +13,7 @@ pub(super) const MODE_SET: &str = "mode_set";
 /// The value of a key; none also where another version wrote it in a way that is not understood.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub(super) fn get<T: FromStr>(db: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     let text: Option<String> = db
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
@@ -25,7 +25,7 @@ pub(super) fn get<T: FromStr>(db: &Connection, key: &str) -> rusqlite::Result<Op
 /// Writes the value of a key, or takes it away.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub(super) fn put(db: &Connection, key: &str, value: Option<&str>) -> rusqlite::Result<()> {
     match value {
         None => db

@@ -19,7 +19,7 @@ pub struct MonitorFacts {
     pub url: String,
     /// The time between two checks; of a cron monitor as in `Rules::interval`.
     pub interval: Duration,
-    /// Whether it exists for whoever has no token.
+    /// Whether it is shown to readers without the token.
     pub public: bool,
     /// The name it had before.
     pub renamed_from: Option<MonitorName>,
@@ -36,7 +36,7 @@ pub struct StoredMonitor {
     pub url: String,
     /// The time between two checks, when it was last in a configuration.
     pub interval: Duration,
-    /// Whether it exists for whoever has no token.
+    /// Whether it is shown to readers without the token.
     pub public: bool,
     /// When it left the configuration.
     pub removed_at: Option<Timestamp>,
@@ -58,7 +58,7 @@ impl Store {
     /// renamed ones, and marks those that are not among them as removed. Nothing is ever deleted by it.
     ///
     /// # Errors
-    /// As SQLite's; then nothing changed.
+    /// If SQLite fails; then nothing changed.
     pub fn enroll(&mut self, facts: &[MonitorFacts], now: Timestamp) -> Result<Enrolled> {
         let transaction = self
             .connection
@@ -101,7 +101,7 @@ impl Store {
     /// All monitors, removed ones included, by name.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn monitors(&self) -> Result<Vec<StoredMonitor>> {
         all(self.connection())
     }
@@ -111,7 +111,7 @@ impl Reader {
     /// All monitors, removed ones included, by name.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn monitors(&self) -> Result<Vec<StoredMonitor>> {
         all(self.connection())
     }

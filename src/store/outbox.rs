@@ -22,13 +22,13 @@ pub struct Outgoing {
     pub row: Waiting,
     /// Its recipient.
     pub to: Address,
-    /// Everybody who has a row with this Message-ID, in order: the `To` of the mail.
+    /// All recipients with a row of this Message-ID, in order: the `To` of the mail.
     pub everybody: Vec<Address>,
     /// Without angle brackets.
     pub message_id: String,
     /// The Message-IDs of the first mails that this recipient got of the same outages.
     pub thread_roots: Vec<String>,
-    /// What to say.
+    /// What the mail says.
     pub parcel: Parcel,
     /// What the last try answered.
     pub last_error: Option<String>,
@@ -48,7 +48,7 @@ pub struct Queued {
 pub struct Told {
     /// What kind of mail; the one that carried it, where one did.
     pub kind: MailKind,
-    /// To whom.
+    /// The recipient.
     pub to: Address,
     /// Without angle brackets.
     pub message_id: String,
@@ -87,7 +87,7 @@ pub struct Retried {
 pub struct Health {
     /// Mails that wait.
     pub waiting: u64,
-    /// When the oldest of them was queued, or a mute or window ceased to hold it; what is held does not count.
+    /// When the oldest of them was queued, or when the mute or window that held it ended. Held mails do not count.
     pub oldest_queued_at: Option<Timestamp>,
     /// Mails that were given up and are kept.
     pub failed: u64,
@@ -99,7 +99,7 @@ pub struct Health {
     pub resting: Vec<Resting>,
 }
 
-/// So many resting recipients are named.
+/// At most this many resting recipients are named.
 const RESTING_MAX: u32 = 20;
 
 type Result<T> = rusqlite::Result<T>;
@@ -107,7 +107,7 @@ type Result<T> = rusqlite::Result<T>;
 /// Queues a letter: one row per recipient. Queueing the same letter again changes nothing.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn enqueue(db: &Connection, letter: &Letter, now: Timestamp) -> Result<()> {
     let notice = to_json(&letter.notice)?;
     let incident = letter.notice.news.incident();
@@ -138,7 +138,7 @@ pub fn enqueue(db: &Connection, letter: &Letter, now: Timestamp) -> Result<()> {
 /// A mail that may have arrived, or that a formed digest already tells, stays as it is.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn drop_waiting(
     db: &Connection,
     monitor: MonitorId,
@@ -159,7 +159,7 @@ pub fn drop_waiting(
 /// Drops one row that a newer one made pointless.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn supersede(db: &Connection, row: RowId, now: Timestamp) -> Result<()> {
     db.prepare_cached(
         "UPDATE outbox SET state = 'dropped', done_at = ?2, last_error = 'superseded by a newer mail'
@@ -171,10 +171,10 @@ pub fn supersede(db: &Connection, row: RowId, now: Timestamp) -> Result<()> {
 
 /// Forms a mail that tells several rows of one recipient, before its first attempt: a digest, or a WAS DOWN.
 ///
-/// Answers none when a member is not waiting any more; then nothing was changed.
+/// Returns `None` if a member no longer waits; then nothing was changed.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn form(
     db: &Connection,
     kind: MailKind,
@@ -247,7 +247,7 @@ pub fn form(
 /// Writes what an attempt made of a row, and of the rows it carries.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) -> Result<()> {
     match settled {
         Settled::Sent | Settled::Failed { .. } => {
@@ -295,14 +295,14 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
 /// Makes everything that waits due now, and what was given up wait again: `email retry`.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
     let waiting = db.execute(
         "UPDATE outbox SET next_attempt_at = ?1
          WHERE state = 'waiting' AND carrier_id IS NULL AND next_attempt_at > ?1",
         [now.as_ms()],
     )?;
-    // Who knows already that it is over, or is told so right now, needs no DOWN after it.
+    // A recipient who knows that it is over, or is told so right now, needs no DOWN afterwards.
     let dropped = db.execute(
         "UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
          WHERE state = 'failed' AND kind IN ('down', 'still_down', 'flapping')
@@ -352,7 +352,7 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
 /// Everything that waits, per recipient.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {WAITING}, recipient,
@@ -393,7 +393,7 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
     Ok(lanes)
 }
 
-/// The monitors whose trouble a digest tells; not those whose outage it tells the end of.
+/// The monitors whose trouble a digest reports, without those whose recovery it reports.
 fn told_by(db: &Connection, digest: RowId) -> Result<Vec<MonitorId>> {
     let mut select = db.prepare_cached(
         "SELECT DISTINCT monitor_id FROM outbox AS member
@@ -406,10 +406,10 @@ fn told_by(db: &Connection, digest: RowId) -> Result<Vec<MonitorId>> {
     rows.collect()
 }
 
-/// A waiting row with everything that its mail needs; none when it does not wait any more.
+/// A waiting row with everything that its mail needs; `None` if it no longer waits.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn outgoing(db: &Connection, row: RowId) -> Result<Option<Outgoing>> {
     let found = db
         .prepare_cached(&format!(
@@ -424,7 +424,7 @@ pub fn outgoing(db: &Connection, row: RowId) -> Result<Option<Outgoing>> {
 /// What waits and what was given up, oldest first.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn queue(db: &Connection) -> Result<Vec<Queued>> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {WAITING}, recipient, message_id, notice, last_error, state = 'failed' FROM outbox
@@ -442,12 +442,12 @@ pub fn queue(db: &Connection) -> Result<Vec<Queued>> {
         .collect()
 }
 
-/// The mails of an outage, in order; a row that was told by a digest shows the digest's Message-ID.
+/// The mails of an outage, in order; a row that a digest carries shows the digest's Message-ID.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
-    // An UP that is kept beside its refused DOWN is none that anybody gets.
+    // An UP that is kept beside its refused DOWN is not a mail that anybody gets.
     let mut select = db.prepare_cached(
         "SELECT row.kind, row.recipient, coalesce(carrier.message_id, row.message_id), row.queued_at,
                 CASE row.state WHEN 'sent' THEN row.done_at END
@@ -474,7 +474,7 @@ pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
 /// A mail about a monitor as it was decided, to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToldOf {
-    /// Whose news.
+    /// The monitor that it is about.
     pub monitor: MonitorId,
     /// What was decided.
     pub kind: MailKind,
@@ -484,16 +484,16 @@ pub struct ToldOf {
     pub queued_at: Timestamp,
     /// When it, or what carried it, was accepted.
     pub sent_at: Option<Timestamp>,
-    /// Of what left.
+    /// The Message-ID of the mail that left.
     pub message_id: String,
-    /// What carried it, where something did.
+    /// The kind of the mail that carried it, if another one did.
     pub carried_by: Option<MailKind>,
 }
 
 /// All mails about monitors that were decided from `since` on and not dropped, in order.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn told_since(db: &Connection, since: Timestamp) -> Result<Vec<ToldOf>> {
     let mut select = db.prepare_cached(
         "SELECT row.monitor_id, row.kind, row.incident_opened_at, row.queued_at,
@@ -523,7 +523,7 @@ pub fn told_since(db: &Connection, since: Timestamp) -> Result<Vec<ToldOf>> {
 /// How the outbox is doing.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn health(db: &Connection) -> Result<Health> {
     let mut health = db
         .prepare_cached(&format!(

@@ -1,4 +1,4 @@
-//! What is noted of mails between their decision and their end: tries under way, holds, the pause of the way out.
+//! What is stored about mails while they wait: tries under way, holds, the pause of the transport.
 
 use rusqlite::{Connection, params};
 
@@ -16,14 +16,14 @@ use crate::policy::outbox::row::{RowId, Waiting};
 
 type Result<T> = rusqlite::Result<T>;
 
-/// Where the pause of the way out stands in `meta`.
+/// The key of the transport's pause in `meta`.
 const PAUSE_KEY: &str = "mail_pause";
 
 /// Notes that the message of a row goes to the server now. Until its outcome is written nobody knows whether it
 /// arrived.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn begin(db: &Connection, row: RowId, now: Timestamp) -> Result<()> {
     db.prepare_cached("UPDATE outbox SET begun_at = ?2 WHERE id = ?1 AND state = 'waiting'")?
         .execute(params![row.0, now.as_ms()])?;
@@ -34,7 +34,7 @@ pub fn begin(db: &Connection, row: RowId, now: Timestamp) -> Result<()> {
 /// Answers what became of each.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn recover(db: &Connection, now: Timestamp) -> Result<Vec<(Waiting, Address, Settled)>> {
     let mut select = db.prepare(&format!(
         "SELECT {WAITING}, recipient FROM outbox WHERE state = 'waiting' AND begun_at IS NOT NULL ORDER BY id"
@@ -59,7 +59,7 @@ pub fn recover(db: &Connection, now: Timestamp) -> Result<Vec<(Waiting, Address,
 /// Notes of a letter that was just queued that it left before it could be queued, or why it never will.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn note_past_queue(
     db: &Connection,
     letter: &Letter,
@@ -88,7 +88,7 @@ const STARTS_APART_MS: i64 = 60_000;
 /// At the start of a process: what was put off is due at once; where the server refused us, a minute after that.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn due_at_start(db: &Connection, now: Timestamp) -> Result<()> {
     db.execute(
         "UPDATE outbox
@@ -103,7 +103,7 @@ pub fn due_at_start(db: &Connection, now: Timestamp) -> Result<()> {
 /// Another configuration is in force: where the server refused us it is asked again.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn end_rests(db: &Connection, now: Timestamp) -> Result<()> {
     db.execute(
         "UPDATE outbox SET next_attempt_at = ?1
@@ -116,7 +116,7 @@ pub fn end_rests(db: &Connection, now: Timestamp) -> Result<()> {
 /// Marks rows as held by a mute or a window.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn hold(db: &Connection, rows: &[RowId], why: Hold) -> Result<()> {
     let mut update = db.prepare_cached(
         "UPDATE outbox SET held = ?2, released_at = NULL WHERE id = ?1 AND state = 'waiting'",
@@ -130,7 +130,7 @@ pub fn hold(db: &Connection, rows: &[RowId], why: Hold) -> Result<()> {
 /// Marks rows as held no longer: from now on they are late only by what keeps them otherwise.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn release(db: &Connection, rows: &[RowId], now: Timestamp) -> Result<()> {
     let mut update = db.prepare_cached(
         "UPDATE outbox SET released_at = ?2 WHERE id = ?1 AND held IS NOT NULL AND released_at IS NULL",
@@ -144,7 +144,7 @@ pub fn release(db: &Connection, rows: &[RowId], now: Timestamp) -> Result<()> {
 /// The monitors that were muted by order when their state was last written, and until when.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn mutes(db: &Connection) -> Result<Vec<(MonitorId, Timestamp)>> {
     let mut select = db.prepare(
         "SELECT monitor_id, json_extract(kept, '$.muted_until') FROM states
@@ -159,7 +159,7 @@ pub fn mutes(db: &Connection) -> Result<Vec<(MonitorId, Timestamp)>> {
 /// Writes that no mail leaves, or that it does again.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn put_pause(db: &Connection, pause: Option<&Pause>) -> Result<()> {
     let json = pause
         .map(serde_json::to_string)
@@ -171,7 +171,7 @@ pub fn put_pause(db: &Connection, pause: Option<&Pause>) -> Result<()> {
 /// Why no mail leaves, if none does.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn pause(db: &Connection) -> Result<Option<Pause>> {
     let json: Option<String> = meta::get(db, PAUSE_KEY)?;
     // What another version wrote otherwise is worth one try of the server, not a refusal to work.

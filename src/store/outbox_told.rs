@@ -1,4 +1,4 @@
-//! Who has heard of an incident, and who is told its end: an UP goes to nobody else.
+//! Which recipients got a mail of an incident. Only they get its UP.
 
 use rusqlite::{Connection, named_params, params};
 
@@ -14,7 +14,7 @@ type Result<T> = rusqlite::Result<T>;
 /// The recipients of a DOWN, a reminder or a FLAPPING of an incident, those included that did not get it.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
     let queued = "kind IN ('down', 'still_down', 'flapping') AND state <> 'dropped'";
     recipients(db, incident, queued)
@@ -23,7 +23,7 @@ pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>>
 /// The recipients that such a mail has reached, may have reached, or can still reach.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
     let told = format!("kind IN ('down', 'still_down', 'flapping') AND {REACHES}");
     recipients(db, incident, &told)
@@ -38,7 +38,7 @@ const REACHES: &str = "(state IN ('sent', 'waiting') OR state = 'failed' AND coa
 /// or was refused.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
     let waits = "kind IN ('down', 'still_down') AND carrier_id IS NULL
                  AND (state = 'waiting' OR state = 'failed' AND unknown_outcomes = 0)";
@@ -49,7 +49,7 @@ pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
 /// DOWN, and `email retry` sends both as one.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn keep_up_from(
     db: &Connection,
     letter: &Letter,
@@ -72,12 +72,12 @@ const KEEP_UP: &str = "UPDATE outbox SET state = 'failed', last_error = 'not sen
     WHERE message_id = :message_id AND mailbox = :mailbox AND state = 'waiting' AND kind = 'up'
           AND carrier_id IS NULL AND unknown_outcomes = 0";
 
-/// An UP that is kept beside its refused DOWN. Nobody is told of it: it is no mail of its own.
+/// The state of an UP that is kept beside its refused DOWN: it is not a separate mail.
 pub(super) const KEPT_UP: &str =
     "(outbox.kind = 'up' AND outbox.state = 'failed' AND outbox.attempts = 0)";
 
-/// A mail was refused for good: an UP that waits behind it, and behind nothing else that its recipient has heard or can
-/// hear of the same, fails with it.
+/// After a mail was refused for good: fails the UP that waits behind it, unless another mail of the same incident has
+/// reached the recipient or still can.
 pub(super) fn fail_bare_ups(db: &Connection, refused: RowId, now: Timestamp) -> Result<()> {
     let mut select = db.prepare_cached(&format!(
         "SELECT DISTINCT up.message_id, up.mailbox FROM outbox AS refused, outbox AS up

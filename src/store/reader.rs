@@ -96,7 +96,7 @@ impl Reader {
     }
 
     /// The process of the daemon that runs on this database, as text (`?` where its number cannot be read);
-    /// none where no daemon runs.
+    /// `None` if no daemon runs.
     pub fn daemon(&self) -> Option<String> {
         lock::holder(&self.path)
     }
@@ -120,7 +120,7 @@ impl Reader {
     /// When the daemon last proved that the database takes writes.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn probed_at(&self) -> Result<Option<Timestamp>> {
         Ok(meta::get(&self.connection, meta::PROBED_AT)?.map(Timestamp::from_ms))
     }

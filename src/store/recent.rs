@@ -18,7 +18,7 @@ const HOURS_BACK: i64 = 48;
 /// What is stored of a monitor's past.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
-    /// What the alert machine kept; none for a monitor that was never judged.
+    /// What the alert machine stored; `None` for a monitor that was never judged.
     pub kept: Option<Kept>,
     /// The newest checks, newest first.
     pub newest: Vec<Check>,
@@ -32,7 +32,7 @@ impl Store {
     /// What is remembered of every monitor, with its newest `count` checks.
     ///
     /// # Errors
-    /// As SQLite's, or a stored value that cannot be read.
+    /// If SQLite fails, or if a stored value cannot be read.
     pub fn load(&self, count: usize) -> Result<HashMap<MonitorId, Past>> {
         let mut pasts = newest(self.connection(), &self.resolver, &Whose::All, count)?;
         let mut statement = self
@@ -49,11 +49,11 @@ impl Store {
 }
 
 impl Reader {
-    /// The newest `count` checks of some monitors (of all where none is named), with the newest good and the newest
+    /// The newest `count` checks of some monitors (of all if none is named), with the newest good and the newest
     /// failed one of each. Monitors without a check are missing.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn newest(&self, monitors: &[MonitorId], count: usize) -> Result<HashMap<MonitorId, Past>> {
         self.together(|reader| {
             newest(

@@ -16,11 +16,11 @@ use crate::policy::uptime::{Account, Class, Piece};
 pub struct ReportRow {
     /// Which monitor.
     pub monitor: StoredMonitor,
-    /// The period's beginning, not before the monitor's first check; its end where nothing of it is recorded.
+    /// The period's beginning, not before the monitor's first check; the period's end if nothing is recorded.
     pub from: Timestamp,
     /// The period's end.
     pub to: Timestamp,
-    /// How the time went. All zero where the monitor had no check before the end of the period.
+    /// How the time went. All zero if the monitor had no check before the end of the period.
     pub account: Account,
     /// Checks and latencies.
     pub tally: Tally,
@@ -47,7 +47,7 @@ impl Reader {
     /// named), by name.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn report(
         &self,
         monitors: &[MonitorId],
@@ -68,10 +68,10 @@ impl Reader {
         })
     }
 
-    /// The incidents and gaps that make up what a period of one monitor lost; none where there is no such monitor.
+    /// The incidents and gaps that make up what a period of one monitor lost; `None` if there is no such monitor.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn losses(
         &self,
         monitor: MonitorId,

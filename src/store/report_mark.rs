@@ -7,18 +7,18 @@ use crate::domain::timestamp::Timestamp;
 
 const KEY: &str = "reported_until";
 
-/// The end of the period of the last report; none where none was mailed.
+/// The end of the period of the last report; `None` if none was mailed.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn reported_until(db: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     Ok(meta::get(db, KEY)?.map(Timestamp::from_ms))
 }
 
-/// Notes it, or forgets it.
+/// Stores the end of the period of a report, or removes it.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub fn put_reported_until(db: &Connection, at: Option<Timestamp>) -> rusqlite::Result<()> {
     meta::put(db, KEY, at.map(|at| at.as_ms().to_string()).as_deref())
 }

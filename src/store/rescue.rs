@@ -1,4 +1,5 @@
-//! Files that are taken away from under the running daemon: seen, and what is known written to a new place.
+//! Notices that files of the database were removed or replaced while the daemon runs, and writes everything to a new
+//! place.
 
 use std::fmt;
 use std::io;
@@ -128,7 +129,7 @@ impl Store {
     }
 
     /// Writes everything that was committed to a new file and goes on with that: at `home`, where the database belongs,
-    /// if nobody else's file is there, else beside it. Answers where. `alive` is called while it copies.
+    /// if nobody else's file is there, else beside it. Returns the place. `alive` is called while it copies.
     ///
     /// # Errors
     /// The copy cannot be written; then the store goes on with the files that it has open.

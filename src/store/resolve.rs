@@ -16,10 +16,10 @@ use crate::domain::check::{
 };
 use crate::domain::timestamp::Timestamp;
 
-/// More than that many values of a sort are forgotten and looked up anew.
+/// Beyond this many values of a sort the cache is emptied.
 const CACHED_MAX: usize = 50_000;
 
-/// What was looked up once.
+/// A cache of looked-up values.
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
     ways: RefCell<HashMap<i64, (Arc<Way>, i64)>>,
@@ -93,7 +93,7 @@ impl Resolver {
         })
     }
 
-    /// The check of a row without its way and its certificate: what a line of a table shows.
+    /// The check of a row without its redirect chain and its certificate, which a line of a table does not show.
     pub(super) fn outline(&self, connection: &Connection, row: &Row) -> Result<Check> {
         let context = &row.context;
         let verdict = match state_of(context.state) {

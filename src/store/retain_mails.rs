@@ -13,12 +13,12 @@ pub(super) const WORDS_KEPT: Duration = Duration::from_secs(90 * 86_400);
 const ROWS_A_STEP: i64 = 500;
 
 /// Does one step of forgetting mails that ended before `before`. What belongs to an incident that is kept stays,
-/// without its words: who was told what and when is a part of the incident. Answers how many rows changed.
+/// without its text: recipients and times are part of the incident. Returns how many rows changed.
 ///
 /// # Errors
-/// What SQLite answers.
+/// If SQLite fails.
 pub(super) fn forget_before(db: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
-    // Whom a mail that still waits refers to stays whole, and a digest for as long as one of its members.
+    // A mail that a waiting one refers to stays whole, and so does a digest while one of its members waits.
     let deleted = db
         .prepare_cached(
             "DELETE FROM outbox WHERE id IN (

@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another one counted.
+    /// Adds the counts of another one.
     pub(super) fn merge(&mut self, other: &Self) {
         for (sum, more) in self.checks.iter_mut().zip(other.checks) {
             *sum += more;
@@ -115,7 +115,7 @@ fn read(row: &SqlRow<'_>, first: usize, start: i64) -> Result<Rollup> {
     })
 }
 
-/// The roll-up of an hour; none where nothing happened in it.
+/// The roll-up of an hour; `None` if nothing happened in it.
 pub(super) fn hour(connection: &Connection, monitor: i64, hour: i64) -> Result<Option<Rollup>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM rollup_hour WHERE hour = ?1 AND monitor_id = ?2"
@@ -145,7 +145,7 @@ pub(super) fn days(
     Ok(())
 }
 
-/// Stores the roll-up of an hour, or takes it away where nothing happened.
+/// Stores the roll-up of an hour, or deletes it if nothing happened.
 pub(super) fn put_hour(
     connection: &Connection,
     monitor: i64,
@@ -219,7 +219,7 @@ fn put(
     Ok(())
 }
 
-/// The packed checks of a settled hour, unpacked; none where there are none, or no longer.
+/// The checks of a settled hour; `None` if there are none, or no longer.
 pub(super) fn block(connection: &Connection, monitor: i64, hour: i64) -> Result<Vec<Row>> {
     let bytes: Option<Vec<u8>> = connection
         .prepare_cached("SELECT checks FROM ledger WHERE id = ?1")?

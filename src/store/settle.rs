@@ -27,7 +27,7 @@ pub const JOURNAL_ROWS_MAX: u64 = 2_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Step {
-    /// Call again, after others had their turn.
+    /// There is more to do: call again, after other work.
     More,
     /// Finished.
     Done,
@@ -60,7 +60,7 @@ impl Store {
     /// How many checks are not settled, at most.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn journal_rows(&self) -> Result<u64> {
         let first: Option<i64> =
             self.connection
@@ -68,11 +68,11 @@ impl Store {
         Ok(first.map_or(0, |first| (self.next_seq - first).unsigned_abs()))
     }
 
-    /// Does one step of settling the hours that are over, or, when the journal is too long, all there is.
+    /// Does one step of settling the hours that are over, or the whole journal if it is too long.
     /// Called until it is done, with other work in between, once an hour.
     ///
     /// # Errors
-    /// As SQLite's. The step did not happen then; the next call begins anew.
+    /// If SQLite fails. The step is then undone; the next call repeats it.
     pub fn settle(&mut self, now: Timestamp) -> Result<Step> {
         let Some(mut settling) = self.settling.take() else {
             self.settling = Some(self.begin_settling(now)?);
@@ -291,7 +291,7 @@ struct Hours<'a> {
 }
 
 impl Hours<'_> {
-    /// Answers which hours changed.
+    /// Returns the hours that changed.
     fn settle(
         connection: &Connection,
         monitor: i64,
@@ -384,7 +384,7 @@ impl Hours<'_> {
     }
 }
 
-/// The newest settled check before an hour, as far as one can still be heard in it.
+/// The newest settled check before an hour, if it still counts in that hour.
 pub(super) fn last_word_before(
     connection: &Connection,
     monitor: i64,

@@ -27,11 +27,11 @@ const CLOSE_ROWS: usize = 2;
 pub struct StatusRow {
     /// Which.
     pub monitor: StoredMonitor,
-    /// What the alert machine shows of it; none where it was never judged.
+    /// What the alert machine shows of it; `None` if it was never judged.
     pub shown: Option<Shown>,
     /// Its newest check.
     pub newest: Option<StoredCheck>,
-    /// Uptime in per cent of the last 24 hours; none where nothing was observed.
+    /// Uptime in per cent of the last 24 hours; `None` if nothing was observed.
     pub day: Option<f64>,
     /// Of the last 30 days.
     pub month: Option<f64>,
@@ -54,7 +54,7 @@ impl Reader {
     /// The whole check.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn resolve(&self, check: &StoredCheck) -> Result<Check> {
         self.resolver.check(self.connection(), &check.0)
     }
@@ -62,7 +62,7 @@ impl Reader {
     /// The check without its way and its certificate: enough for a line of a table, at a fraction of the look-ups.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn outline(&self, check: &StoredCheck) -> Result<Check> {
         self.resolver.outline(self.connection(), &check.0)
     }
@@ -70,7 +70,7 @@ impl Reader {
     /// Some monitors (all that are in the configuration where none is named), by name.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn status(&self, monitors: &[MonitorId], now: Timestamp) -> Result<Vec<StatusRow>> {
         self.together(|reader| {
             let whose = Whose::of(monitors);
@@ -224,7 +224,7 @@ impl Reader {
     /// When the newest check of all began.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn newest_at(&self) -> Result<Option<Timestamp>> {
         let journal: Option<i64> = self
             .connection()

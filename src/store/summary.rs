@@ -20,7 +20,7 @@ pub(super) fn to_text(account: &Account) -> String {
     serde_json::to_string(&times).expect("numbers are always JSON")
 }
 
-/// The other way; what else an account has is not kept.
+/// The reverse: the times, without the rest of an account.
 pub(super) fn from_text(text: &str) -> Result<Account> {
     let [up_ms, degraded_ms, down_ms, maintenance_ms, unknown_ms]: [i64; 5] =
         serde_json::from_str(text)?;

@@ -1,4 +1,4 @@
-//! What is usual for a monitor: phase times, counts over time, the chains it went.
+//! What is usual for a monitor: phase times, counts over time, redirect chains.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::domain::check::{Chain, Check, Micros, Timings};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 
-/// A time during which good checks went the same way.
+/// A time during which good checks followed the same redirect chain.
 #[derive(Debug, Clone)]
 pub struct Spell {
     /// The first check of it.
@@ -22,15 +22,15 @@ pub struct Spell {
     pub to: Timestamp,
     /// How many there were.
     pub checks: u64,
-    /// The way, as the last one went.
+    /// The chain of the last one.
     pub chain: Arc<Chain>,
 }
 
 impl Reader {
-    /// The medians of each phase over the good checks of the day before `now`; none where there was none.
+    /// The medians of each phase over the good checks of the day before `now`; `None` if there was none.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn usual(&self, monitor: MonitorId, now: Timestamp) -> Result<Option<Timings>> {
         let rows = self.together(|reader| {
             let (from, to) = (now.as_ms() - DAY, now.as_ms());
@@ -57,7 +57,7 @@ impl Reader {
     /// All checks of a monitor from `from` up to but not including `to`, oldest first.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn checks(&self, monitor: MonitorId, from: Timestamp, to: Timestamp) -> Result<Vec<Check>> {
         self.together(|reader| {
             let connection = reader.connection();
@@ -68,11 +68,11 @@ impl Reader {
         })
     }
 
-    /// The ways that good checks went from `from` to `to`, oldest first; ways are the same where codes and URLs without
-    /// query and fragment are.
+    /// The redirect chains of good checks from `from` to `to`, oldest first. Chains are the same if their codes and
+    /// their URLs without query and fragment are.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn ways(&self, monitor: MonitorId, from: Timestamp, to: Timestamp) -> Result<Vec<Spell>> {
         self.together(|reader| {
             let connection = reader.connection();
@@ -103,11 +103,11 @@ impl Reader {
         })
     }
 
-    /// Counts and latencies between neighbours of `edges`, which must be in order, for some monitors (all where none is
+    /// Counts and latencies between neighbours of `edges`, which must be in order, for some monitors (all if none is
     /// named). Fast where the edges are whole hours or UTC days.
     ///
     /// # Errors
-    /// As SQLite's.
+    /// If SQLite fails.
     pub fn tallies(
         &self,
         monitors: &[MonitorId],

@@ -1,4 +1,4 @@
-//! One check for a person: verdict, the way there hop by hop, where the time went, what to do.
+//! One check for a person: verdict, redirect chain hop by hop, where the time went, what to do.
 
 use std::fmt::{self, Write};
 
@@ -154,7 +154,7 @@ fn headline(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::
     writeln!(out, "{space}{rest}")
 }
 
-/// One line of the way there.
+/// One hop of the chain.
 struct HopLine {
     status: Option<u16>,
     url: String,
@@ -351,7 +351,7 @@ pub fn common_name(name: &str) -> &str {
         .unwrap_or(if name.is_empty() { "nobody" } else { name })
 }
 
-/// What the verdict means and what to do next; none where there is nothing to add.
+/// What the verdict means and what to do next; empty if there is nothing to add.
 fn hint(view: &CheckView<'_>) -> Option<String> {
     let check = view.check;
     let Some(failure) = check.verdict.failure() else {

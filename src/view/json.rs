@@ -17,7 +17,7 @@ use crate::domain::{failure_meaning, mask, status_code};
 pub enum Audience {
     /// The owner: everything.
     Owner,
-    /// Whoever has no token: URLs without userinfo and query, no addresses, no mails, no note.
+    /// A reader without the token: URLs without userinfo and query, no addresses, no mails, no note.
     Public,
 }
 
@@ -78,14 +78,14 @@ pub fn check<'a>(
     }
 }
 
-/// How a monitor stands, as `status --json` prints it.
+/// The current state of a monitor, as `status --json` prints it.
 pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
     StatusObject {
         monitor: &row.monitor,
         url: shown_url(&row.url, &row.url, audience),
         state: row.state.as_str(),
         since: row.since.map(Utc),
-        // Whose parent is down would tell of one that may be hidden.
+        // `parent_down` would reveal a monitor that may be hidden.
         flags: row
             .flags
             .words()
@@ -118,7 +118,7 @@ fn clock(is_wrong: bool) -> Option<&'static str> {
     is_wrong.then_some("wrong")
 }
 
-/// The same of a check that was recorded while the clock was ahead.
+/// A check that was recorded while the clock was ahead.
 pub fn check_by_wrong_clock<'a>(
     monitor: &'a str,
     url: &'a str,
@@ -228,7 +228,7 @@ pub struct CheckObject<'a> {
     body_bytes: u64,
     retry_after_s: Option<u32>,
     certificate: Option<CertificateObject<'a>>,
-    /// Told as they are seen; history does not record them.
+    /// Of a check made now; history does not record them.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     remarks: &'a [String],
 }

@@ -7,16 +7,16 @@ use crate::domain::check::Check;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::monitor::{Flags, ShownState};
 
-/// One monitor as it stands.
+/// The current state of one monitor.
 #[derive(Debug, Clone)]
 pub struct MonitorMetrics<'a> {
     /// The label of all its series.
     pub name: &'a str,
     /// Only in the info series, so that a changed URL does not begin new series everywhere.
     pub url: Cow<'a, str>,
-    /// How it stands.
+    /// Its state.
     pub state: ShownState,
-    /// What stands beside it.
+    /// The flags beside the state.
     pub flags: Flags,
     /// The newest check.
     pub check: Option<&'a Check>,

@@ -1,4 +1,4 @@
-//! What commands, pages and the API show of monitors, as plain values that whoever reads the database fills in.
+//! What commands, pages and the API show of monitors, as plain values. The code that reads the database fills them in.
 
 use crate::domain::check::{Check, FailureKind, Micros};
 use crate::domain::incident::{Incident, IncidentKey};
@@ -6,7 +6,7 @@ use crate::domain::notice::MailKind;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::memory::{Flags, ShownState};
 
-/// How one monitor stands.
+/// The current state of one monitor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusRow {
     /// The monitor's name.
@@ -17,27 +17,27 @@ pub struct StatusRow {
     pub enabled: bool,
     /// The state that is shown.
     pub state: ShownState,
-    /// Since when; none where it was never seen.
+    /// Since when; `None` if it was never checked.
     pub since: Option<Timestamp>,
     /// Why it is not simply up.
     pub reason: Option<FailureKind>,
-    /// What stands beside the state.
+    /// The flags beside the state.
     pub flags: Flags,
     /// The open incident.
     pub incident: Option<IncidentKey>,
-    /// What was said when it was acknowledged.
+    /// The note of its acknowledgement.
     pub ack_note: Option<String>,
     /// The newest check.
     pub last_check: Option<Check>,
     /// When the next one is due.
     pub next_check_at: Option<Timestamp>,
-    /// Of the last 24 hours, cut to 3 decimals; none where nothing was observed.
+    /// Of the last 24 hours, cut to 3 decimals; `None` if nothing was observed.
     pub uptime_percent_24h: Option<f64>,
     /// Of the last 30 days.
     pub uptime_percent_30d: Option<f64>,
-    /// The median total of each of the last 24 hours, oldest first; none where nothing was measured.
+    /// The median total of each of the last 24 hours, oldest first; `None` if nothing was measured.
     pub latency_24h: Vec<Option<Micros>>,
-    /// Words to select by.
+    /// The tags.
     pub tags: Vec<String>,
     /// The runbook link, the owner.
     pub note: String,
@@ -61,7 +61,7 @@ pub struct IncidentRow {
 pub struct MailRow {
     /// What it said.
     pub kind: MailKind,
-    /// To whom.
+    /// The recipient.
     pub to: String,
     /// Without angle brackets.
     pub message_id: String,
@@ -82,7 +82,7 @@ pub struct ReportRow {
     pub from: Timestamp,
     /// End of the period.
     pub to: Timestamp,
-    /// (up + degraded) / (up + degraded + down), cut to 3 decimals; none where nothing was observed.
+    /// (up + degraded) / (up + degraded + down), cut to 3 decimals; `None` if nothing was observed.
     pub uptime_percent: Option<f64>,
     /// 1 - unknown / period, cut to 3 decimals.
     pub coverage_percent: Option<f64>,
@@ -117,11 +117,11 @@ pub struct ReportRow {
 pub struct QueueRow {
     /// Its number in the queue.
     pub id: i64,
-    /// Whose news; none for news about many or about us.
+    /// The monitor; `None` if the mail is about several, or about sitewatch.
     pub monitor: Option<String>,
     /// What it says.
     pub kind: MailKind,
-    /// To whom.
+    /// The recipient.
     pub to: String,
     /// The subject it would leave with now.
     pub subject: String,
@@ -131,7 +131,7 @@ pub struct QueueRow {
     pub queued_at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
-    /// When it is tried next; none where it was refused for good.
+    /// When it is tried next; `None` if it was refused for good.
     pub next_attempt_at: Option<Timestamp>,
     /// What the server said last, one safe line.
     pub last_error: Option<String>,
@@ -146,7 +146,7 @@ pub struct QueueRow {
 pub struct QueueHold {
     /// `window`, `mute`, `transport` or `recipient`.
     pub by: &'static str,
-    /// Until when, where that is known.
+    /// Until when, if that is known.
     pub until: Option<Timestamp>,
 }
 

@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 /// One alert on either side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayRow {
-    /// Whose.
+    /// The monitor's name.
     pub monitor: String,
     /// What it says.
     pub kind: MailKind,
@@ -32,7 +32,7 @@ pub struct ReplayRow {
 pub struct Leaving {
     /// When it was decided.
     pub decided_at: Timestamp,
-    /// When its mail left; none: it waits.
+    /// When its mail left; `None` if it waits.
     pub sent_at: Option<Timestamp>,
     /// What tells it together with others: a digest, a WAS DOWN; and of how many.
     pub within: Option<(MailKind, usize)>,
@@ -61,7 +61,7 @@ impl ReplayRow {
 pub struct Mails {
     /// By the other configuration.
     pub would: usize,
-    /// Then.
+    /// At that time.
     pub was: usize,
 }
 

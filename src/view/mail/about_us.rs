@@ -109,7 +109,7 @@ pub(super) fn trouble(what: &str, detail: &str, ctx: &Context) -> Doc {
     doc
 }
 
-/// What was told as trouble is over.
+/// A trouble that was mailed is over.
 pub(super) fn back(what: &str, after: Duration, detail: &str, ctx: &Context) -> Doc {
     let after = words::span(after);
     let mut doc = about_us(Tone::Up, format!("\u{25b2} BACK {what} after {after}"), ctx);

@@ -103,14 +103,14 @@ pub struct OtherDown {
     pub since: Timestamp,
 }
 
-/// Somebody took note of an outage.
+/// The acknowledgement of an outage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acked {
     /// Of which.
     pub incident: IncidentKey,
     /// When.
     pub at: Timestamp,
-    /// What they said, if anything.
+    /// The note, if there is one.
     pub note: Option<Arc<str>>,
 }
 
@@ -119,7 +119,7 @@ pub struct Acked {
 pub struct ReportRow {
     /// Which.
     pub name: MonitorName,
-    /// Of the observed time; none where nothing was observed.
+    /// Of the observed time; `None` if nothing was observed.
     pub uptime_percent: Option<f64>,
     /// How much of the period was observed.
     pub coverage_percent: f64,

@@ -1,4 +1,4 @@
-//! The parts that explain a check: what was expected and came, the way there, the times, the certificate.
+//! The parts that explain a check: what was expected and came, the redirect chain, the times, the certificate.
 
 use std::net::SocketAddr;
 

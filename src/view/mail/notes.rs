@@ -30,7 +30,7 @@ pub(super) fn also_down(doc: &mut Doc, ctx: &Context) {
     doc.prose("Also down now", names.join(", "));
 }
 
-/// Those that are down and are told nothing of here.
+/// Other monitors that are down, without those that this mail is about.
 pub(super) fn others_down(doc: &mut Doc, but: &BTreeSet<&MonitorName>, ctx: &Context) {
     let others = ctx.also_down.iter();
     let others = others.filter(|other| !but.contains(&other.name));
@@ -71,7 +71,7 @@ pub(super) fn month(doc: &mut Doc, ctx: &Context) {
     );
 }
 
-/// That somebody took note of an outage, and what they said.
+/// Who acknowledged the outage, and the note.
 pub(super) fn ack(doc: &mut Doc, incident: IncidentKey, ctx: &Context) {
     if let Some(acked) = ctx.acks.iter().find(|acked| acked.incident == incident) {
         let at = words::clock_time(acked.at, ctx);
@@ -142,7 +142,7 @@ pub(super) fn delay(doc: &mut Doc, ctx: &Context) {
     }
 }
 
-/// Who wrote this.
+/// The last line: program, version, host.
 pub(super) fn footer(ctx: &Context, more: &str) -> String {
     let mut footer = format!("sitewatch {} on {}", env!("CARGO_PKG_VERSION"), ctx.host);
     if let Some(interval) = ctx

@@ -72,7 +72,7 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
     doc
 }
 
-/// What nobody can vouch for, the longest first.
+/// The monitors that were not watched all of the time, the longest gap first.
 fn unwatched(doc: &mut Doc, rows: &[ReportRow]) {
     let never: Vec<&ReportRow> = rows
         .iter()

@@ -25,7 +25,7 @@ pub fn of(parcel: &Parcel, host: &str, now: Timestamp, beginnings: &Beginnings) 
     }
 }
 
-/// How long the outage lasted that these two tell the begin and the end of.
+/// How long the outage lasted whose beginning and end these two report.
 pub(super) fn was_down(
     down: &Notice,
     up: &Notice,
@@ -143,14 +143,14 @@ impl Counts {
     }
 }
 
-/// Whether the end of this notice's outage is told as well.
+/// Whether the mail reports the end of this notice's outage too.
 pub(super) fn ends_too(notices: &[Notice], down: &Notice) -> bool {
     notices
         .iter()
         .any(|up| was_down(down, up, &Beginnings::default()).is_some())
 }
 
-/// Whether the begin of this notice's outage is told as well.
+/// Whether the mail reports the beginning of this notice's outage too.
 pub(super) fn began_too(notices: &[Notice], up: &Notice) -> bool {
     notices
         .iter()
