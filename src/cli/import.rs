@@ -181,7 +181,7 @@ fn read_all(file: &Path, format: Format) -> Result<Vec<Source>, CliError> {
     paths.iter().map(|path| source(path)).collect()
 }
 
-/// Regular files below a folder; hidden ones (`..data` of a ConfigMap among them) are passed over.
+/// Regular files below a folder; hidden ones (`..data` of a ConfigMap among them) are skipped.
 fn walk(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -235,7 +235,7 @@ fn decoded(file: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes).map_err(|_| cannot(file, &"it is not UTF-8; save it as UTF-8"))
 }
 
-/// Files that a source names relative to where it lies.
+/// Files that a source names, relative to its own folder.
 struct Beside {
     folder: Option<PathBuf>,
     files: RefCell<usize>,
@@ -254,7 +254,7 @@ impl Beside {
         }
     }
 
-    /// The files that a path or pattern names; those that cannot be read are none.
+    /// The files that a path or pattern names; those that cannot be read are left out.
     fn read(&self, pattern: &str) -> Vec<Source> {
         let Some(folder) = &self.folder else {
             return Vec::new();

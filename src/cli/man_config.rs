@@ -52,7 +52,7 @@ judges one.
 /// The page in roff.
 ///
 /// # Errors
-/// As the writer's.
+/// Those of `out`.
 pub fn page(out: &mut impl Write) -> fmt::Result {
     out.write_str(BEFORE)?;
     out.write_str(".SH TOP LEVEL\n")?;

@@ -60,17 +60,17 @@ impl Output {
         }
     }
 
-    /// A daemon goes on and ends also where nobody reads what it says.
+    /// For a daemon: writing never waits, even if nobody reads.
     pub fn wait_for_no_reader(&mut self) {
         self.waits_for_readers = false;
     }
 
-    /// What results are written for.
+    /// The screen of standard output.
     pub const fn screen(&self) -> Screen {
         self.screen
     }
 
-    /// What messages are written for.
+    /// The screen of standard error.
     pub const fn message_screen(&self) -> Screen {
         self.messages
     }
@@ -78,7 +78,7 @@ impl Output {
     /// Sends what was written so far: for results that come one by one.
     ///
     /// # Errors
-    /// When standard output takes no more.
+    /// If standard output takes no more.
     pub fn flush(&mut self) -> io::Result<()> {
         match self.failure.take() {
             Some(error) => Err(error),
@@ -86,18 +86,18 @@ impl Output {
         }
     }
 
-    /// A message that is no result: one line on standard error.
+    /// Prints a message that is not a result: one line on standard error.
     pub fn note(&mut self, message: &str) {
         self.message(message);
     }
 
-    /// A message about something that deserves a look.
+    /// Prints a warning.
     pub fn warning(&mut self, message: &str) {
         let label = self.messages.paint(Tone::Warning, "warning:").into_owned();
         self.message(&format!("{label} {message}"));
     }
 
-    /// What made the command fail.
+    /// Prints why the command failed.
     pub fn error(&mut self, message: &str) {
         let label = self.messages.paint(Tone::Bad, "error:").into_owned();
         self.message(&format!("{label} {message}"));
@@ -132,7 +132,7 @@ impl fmt::Write for Output {
     }
 }
 
-/// Whether an error only says that the reader has seen enough.
+/// Whether an error only means that the reader closed the pipe.
 pub fn is_closed_pipe(error: &io::Error) -> bool {
     error.kind() == ErrorKind::BrokenPipe
 }

@@ -19,22 +19,22 @@ use crate::view::when::Clock;
 /// Likeness from which a name is worth suggesting.
 const LIKENESS_MIN: f64 = 0.7;
 
-/// So many unknown names are said one by one.
+/// At most this many unknown names are listed.
 const UNKNOWN_MAX: usize = 10;
 
-/// What the reading commands take from the configuration.
+/// What the commands that read the database take from the configuration.
 pub struct Place {
-    /// The file, where there is one.
+    /// The file, if there is one.
     pub file: Option<PathBuf>,
     /// The database.
     pub database: PathBuf,
-    /// The daemon's control socket, where the configuration is known.
+    /// The daemon's control socket, if the configuration is known.
     pub control_socket: Option<PathBuf>,
     /// For tables.
     pub zone: TimeZone,
     /// The names of the configuration, in its order.
     pub names: Vec<MonitorName>,
-    /// All of it, where nothing is wrong with it; its monitors stand as their names do in `names`.
+    /// The whole configuration, if it has no fault; its monitors are in the order of `names`.
     pub config: Option<Config>,
 }
 
@@ -54,8 +54,8 @@ pub fn config(context: &mut Context) -> Result<Config, CliError> {
     Ok(config)
 }
 
-/// As [`config`], for a command that has no use for a database: a plugin's surroundings often have no `$HOME`
-/// to find a place for one.
+/// As [`config`], for a command that needs no database: a plugin often runs without the `$HOME` that a default path
+/// needs.
 pub fn config_without_database(context: &mut Context) -> Result<Config, CliError> {
     let places = ["STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"];
     let environment = &mut context.environment;
@@ -143,7 +143,7 @@ impl Place {
         }
     }
 
-    /// A second line for messages that found nothing: where was looked.
+    /// The second line of a message that nothing was found: which files were used.
     pub fn looked_in(&self) -> String {
         match &self.file {
             Some(file) => format!(
@@ -196,7 +196,7 @@ impl Place {
     }
 }
 
-/// A fault of the database with the file it is about, and with what to do where that is not plain.
+/// A fault of the database with its file and, if that is not plain, with what to do.
 pub fn troubled(error: &StoreError, used: &Used) -> String {
     let database = used.database.display();
     if let Some(said) = taken_away(error, used) {
@@ -264,7 +264,7 @@ fn taken_away(error: &StoreError, used: &Used) -> Option<String> {
     ))
 }
 
-/// Says that names are unknown, each with the one that is near.
+/// The error for unknown names, each with the nearest known one.
 pub fn unknown_monitors(names: &[&str], known: &[&str]) -> String {
     let near = |name: &str| {
         let lower = name.to_lowercase();

@@ -89,7 +89,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     Ok(Outcome::Fine)
 }
 
-/// A configuration that is only tried seldom names the database in use: then that of the one in use is read.
+/// The new configuration seldom names the database in use; if it does not, the database of the one in use is read.
 fn find_database(context: &Context, new: &mut Config) {
     if context.options.database.is_some() || new.daemon.database.exists() {
         return;
@@ -218,7 +218,7 @@ fn beside(
     Ok((rows, mails))
 }
 
-/// Whether both tell the same: of an outage by its begin, else by being near in time.
+/// Whether both are the same alert: by the beginning of its outage, otherwise by being near in time.
 fn is_same(was: &ReplayRow, would: &ReplayRow) -> bool {
     let near = || {
         let at = |leaving: &Option<Leaving>| leaving.as_ref().map(|leaving| leaving.decided_at);

@@ -1,4 +1,4 @@
-//! What the database answers, as the views want it.
+//! From values of the database to rows of the views.
 
 use crate::domain::check::{Check, Micros};
 use crate::domain::timestamp::Timestamp;
@@ -63,7 +63,7 @@ pub fn report(row: &StoredReport) -> ReportRow {
     }
 }
 
-/// How a monitor stands, by the database alone: what is asked of the daemon and the configuration is added later.
+/// The state of a monitor by the database alone; what the daemon and the configuration know is added later.
 pub fn status(
     row: StoredStatus,
     last_check: Option<Check>,

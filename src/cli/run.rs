@@ -46,7 +46,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         no_color: environment.get("NO_COLOR").is_some(),
     };
     let log = logging::start(form, &config.daemon.log, log_environment).map_err(no_log)?;
-    // From here on nobody has to read what this process says.
+    // From here on nothing waits for a reader of the output.
     context.out.wait_for_no_reader();
     if let Some(warning) = located.warning {
         tracing::warn!("{warning}");

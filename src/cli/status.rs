@@ -123,12 +123,12 @@ struct Stored {
     reader: Reader,
     /// All monitors it has, where some are named.
     known: Vec<StoredMonitor>,
-    /// Those that are wanted, each with the time between two of its checks where it has any.
+    /// Those that are wanted, each with the time between two of its checks if it has any.
     rows: Vec<(StatusRow, Option<Duration>)>,
 }
 
 impl Stored {
-    /// Reads it, with the way of each newest check only where the rows are to be whole.
+    /// Reads it; the redirect chain of each newest check only if whole rows are wanted.
     fn read(
         database: &Path,
         names: &[String],
@@ -173,7 +173,7 @@ impl Stored {
     }
 }
 
-/// What is known of the daemon.
+/// What the daemon's socket and lock say of it.
 enum Daemon {
     /// It answered.
     Answered(Box<DaemonStatus>),
@@ -181,7 +181,7 @@ enum Daemon {
     Holds(String),
     /// It holds the database, took the question and is silent.
     Hangs(String),
-    /// There is none.
+    /// No daemon runs.
     None,
 }
 
@@ -311,7 +311,7 @@ fn complete(
     order.into_iter().map(|(_, at)| at).collect()
 }
 
-/// A monitor of the configuration that the database does not know yet, where it is wanted.
+/// A monitor of the configuration that the database does not know yet, if it is wanted.
 fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
     let is_wanted =
         args.names.is_empty() || args.names.iter().any(|name| name == monitor.name.as_str());
@@ -335,7 +335,7 @@ fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
     })
 }
 
-/// Turns a state that nobody stands for any more into unknown.
+/// Turns a state that is too old into unknown.
 fn outdate(
     row: &mut StatusRow,
     interval: Option<Duration>,
@@ -361,7 +361,7 @@ fn outdate(
     }
 }
 
-/// Whether a cron monitor has let two of its moments pass without a check.
+/// Whether a cron monitor missed two of its moments.
 fn cron_missed(text: &str, place: &Place, newest: Timestamp, now: Timestamp) -> bool {
     let Ok(cron) = Cron::parse(text) else {
         return false;

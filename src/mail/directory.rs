@@ -16,7 +16,7 @@ use super::mailer::Mail;
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    /// One at a time: the recipients of a mail share its file.
+    /// One mail at a time: the recipients of a mail share its file.
     writing: Mutex<()>,
 }
 
@@ -64,7 +64,7 @@ impl Directory {
 }
 
 fn write_once(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A link of that name is no mail of ours: it gives way to one.
+    // A link of that name is not a mail of ours: it is replaced.
     if file.exists() && !own_files::is_link(file) {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use super::mailer::{Mail, Sender};
 /// The last second that `Date` can name with four digits of year.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Why no message could be made.
+/// Why a message could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// An address that no mail server takes; a version before let it pass.
@@ -27,18 +27,18 @@ pub fn lettre_address(wire: &Wire) -> lettre::Address {
     lettre::Address::new_dangerous(&wire.local, &wire.domain)
 }
 
-/// The address in a header field, where it may stand there: without SMTPUTF8 only ASCII may.
+/// The address for a header field; `None` if it may not stand there: without SMTPUTF8 only ASCII may.
 fn named(address: &Address, is_utf8: bool) -> Option<Mailbox> {
     let wire = address.wire()?;
     (is_utf8 || !wire.needs_utf8())
         .then(|| Mailbox::new(address.name().map(str::to_owned), lettre_address(&wire)))
 }
 
-/// The whole message: multipart/alternative, text first. `is_utf8` says whether this copy goes with SMTPUTF8 (RFC
-/// 6531): else it is pure ASCII, and recipients whose address is not are left out of its `To`.
+/// The whole message: multipart/alternative, text first. `is_utf8` says whether this copy is sent with SMTPUTF8 (RFC
+/// 6531); if not, it is pure ASCII, and recipients with another address are left out of its `To`.
 ///
 /// # Errors
-/// When the sender's or the recipient's address cannot be used.
+/// If the sender's or the recipient's address cannot be used.
 pub fn bytes(
     sender: &Sender,
     mail: &Mail,

@@ -87,7 +87,7 @@ pub struct Loss {
     pub to: Timestamp,
     /// What it counts as.
     pub class: LossClass,
-    /// The incident's id and cause, of an outage.
+    /// The incident's id and cause, if it is an outage.
     pub incident: Option<(String, String)>,
 }
 
@@ -100,7 +100,7 @@ pub enum LossClass {
     Degraded,
     /// A maintenance window.
     Maintenance,
-    /// No check spoke: the daemon was stopped, the host suspended.
+    /// No check: the daemon was stopped, or the host suspended.
     Silent,
     /// Checks could not tell: we were offline.
     Blind,

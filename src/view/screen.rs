@@ -7,7 +7,7 @@ use super::wrap;
 /// The surface that a view writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
-    /// Columns of a terminal; none when the text goes to a file or a pipe, where nothing is cut or aligned.
+    /// Columns of a terminal; `None` for a file or a pipe, where nothing is cut or aligned.
     pub columns: Option<u16>,
     /// Whether colours may be used.
     pub colour: bool,
@@ -23,7 +23,7 @@ impl Screen {
         unicode: true,
     };
 
-    /// A terminal of this width, with neither colour nor doubt about its character set.
+    /// A terminal of this width, without colours, with Unicode.
     pub const fn terminal(columns: u16) -> Self {
         Self {
             columns: Some(columns),
@@ -32,7 +32,7 @@ impl Screen {
         }
     }
 
-    /// Whether somebody looks at it.
+    /// Whether it is a terminal.
     pub const fn is_terminal(&self) -> bool {
         self.columns.is_some()
     }
@@ -45,7 +45,7 @@ impl Screen {
         }
     }
 
-    /// The text in this tone, where the screen has colours.
+    /// The text in this tone, if the screen has colours.
     pub fn paint<'a>(&self, tone: Tone, text: &'a str) -> Cow<'a, str> {
         if self.colour && !text.is_empty() {
             Cow::Owned(format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code()))

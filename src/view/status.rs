@@ -1,4 +1,4 @@
-//! How all monitors stand, as a table.
+//! The current state of all monitors, as a table.
 
 use std::fmt::{self, Write};
 
@@ -10,7 +10,7 @@ use super::when::{self, Clock, grouped};
 use crate::domain::check::Check;
 use crate::policy::memory::ShownState;
 
-/// What is said of a monitor that the configuration keeps and does not have checked.
+/// The word for a monitor that is in the configuration and disabled.
 const DISABLED: &str = "disabled";
 
 /// Writes the table.
@@ -126,7 +126,7 @@ const fn tone(row: &StatusRow) -> Tone {
     }
 }
 
-/// A pause has no state beside it that waits for a check, or that got old.
+/// A paused monitor is not shown as pending or unknown.
 fn is_only_paused(row: &StatusRow) -> bool {
     row.flags.paused && matches!(row.state, ShownState::Pending | ShownState::Unknown)
 }

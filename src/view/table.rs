@@ -19,11 +19,11 @@ pub struct Column {
     pub title: &'static str,
     /// Numbers stand on the right.
     pub right: bool,
-    /// What happens where the terminal is too narrow.
+    /// What happens if the terminal is too narrow.
     pub fit: Fit,
 }
 
-/// What a column does where there is no room.
+/// What a column does if there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
     /// It stays as it is.
@@ -93,7 +93,7 @@ impl<T: Into<String>> From<T> for Cell {
 #[derive(Debug, Clone)]
 pub struct Layout {
     columns: Vec<Column>,
-    /// None: not shown.
+    /// `None`: it is not shown.
     widths: Vec<Option<usize>>,
     screen: Screen,
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::screen::{Screen, Tone};
 use crate::domain::text;
 
-/// One site of the tour as it stands.
+/// The current state of one site of the tour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Its name.
     pub name: &'static str,
     /// What it is there to show.
     pub shows: &'static str,
-    /// What is known of it.
+    /// Its state.
     pub state: State,
     /// The codes of its newest check, redirects first: `301 302 200`, or the kind of its failure.
     pub way: String,
@@ -21,7 +21,7 @@ pub struct Row {
     pub took: Duration,
 }
 
-/// How a site of the tour stands.
+/// The state of a site of the tour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Not checked yet.
@@ -66,7 +66,7 @@ const CONFIRMING: &str = "failing, DOWN?: confirmed by more checks first";
 /// What each site is there to show, where no table says it.
 ///
 /// # Errors
-/// As the writer's.
+/// Those of `out`.
 pub fn legend(rows: &[Row], out: &mut impl Write) -> fmt::Result {
     writeln!(out, "The sites:\n")?;
     for row in rows {
@@ -81,7 +81,7 @@ pub fn legend(rows: &[Row], out: &mut impl Write) -> fmt::Result {
 /// The table, with the time that is left below it.
 ///
 /// # Errors
-/// As the writer's.
+/// Those of `out`.
 pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write) -> fmt::Result {
     let columns = usize::from(screen.columns.unwrap_or(80));
     let head = format!(
@@ -123,7 +123,7 @@ pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write)
 /// One line of what changed, where nobody watches a table.
 ///
 /// # Errors
-/// As the writer's.
+/// Those of `out`.
 pub fn change(since: Duration, row: &Row, out: &mut impl Write) -> fmt::Result {
     writeln!(
         out,
@@ -135,10 +135,10 @@ pub fn change(since: Duration, row: &Row, out: &mut impl Write) -> fmt::Result {
     )
 }
 
-/// A mail as it lies in the mailbox.
+/// A mail of the mailbox.
 ///
 /// # Errors
-/// As the writer's.
+/// Those of `out`.
 pub fn mail(
     since: Duration,
     subject: &str,

@@ -22,7 +22,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// `2026-11-22 21:00:07`: for a column whose zone stands elsewhere.
+    /// `2026-11-22 21:00:07`: for a column whose zone is written elsewhere.
     pub fn civil(&self, at: Timestamp) -> String {
         at.in_zone(&self.zone)
             .strftime("%Y-%m-%d %H:%M:%S")
@@ -100,7 +100,7 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// `99.94 %`, cut to two decimals, never rounded up; a dash where nothing was observed.
+/// `99.94 %`, cut to two decimals, never rounded up; a dash if nothing was observed.
 pub fn percent(value: Option<f64>) -> String {
     match value {
         None => "-".to_owned(),

@@ -71,7 +71,7 @@ pub(super) fn blind(
     doc
 }
 
-/// That nobody looked for a part of a blind time, and what that leaves open.
+/// Says that sitewatch did not run for a part of an offline time, and what that leaves open.
 fn rested(stopped: Stopped, ctx: &Context) -> String {
     let Stopped {
         from,
@@ -95,7 +95,7 @@ fn rested(stopped: Stopped, ctx: &Context) -> String {
     }
 }
 
-/// Something of ours is broken, or well again.
+/// Something of sitewatch itself is broken, or works again.
 pub(super) fn trouble(what: &str, detail: &str, ctx: &Context) -> Doc {
     let mut doc = about_us(Tone::Down, format!("\u{25bc} TROUBLE {what}"), ctx);
     doc.lead.push(format!(

@@ -15,9 +15,9 @@ use crate::domain::timestamp::Timestamp;
 pub struct Context<'a> {
     /// When it leaves.
     pub now: Timestamp,
-    /// For the times in it.
+    /// The time zone of its times.
     pub zone: TimeZone,
-    /// The host that writes.
+    /// The host that sitewatch runs on.
     pub host: String,
     /// Why it leaves later than it was decided, if it does.
     pub delay: Option<Delay>,
