@@ -257,6 +257,57 @@ fn migrations_are_numbered_without_a_gap_and_strict() {
     }
 }
 
+/// The name by which a link reaches a heading.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn links_of_the_documentation_lead_somewhere() {
+    let mut pages: Vec<PathBuf> = Vec::new();
+    for folder in [root(), root().join("docs")] {
+        for entry in fs::read_dir(folder).expect("it lists") {
+            let path = entry.expect("listed").path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    assert!(pages.len() >= 8, "only {} pages", pages.len());
+    let mut faults = Vec::new();
+    for page in &pages {
+        let text = fs::read_to_string(page).expect("pages are UTF-8");
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap_or_default();
+            if link.contains("://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.clone(),
+                _ => page.with_file_name(file),
+            };
+            let found = fs::read_to_string(&target).is_ok_and(|text| {
+                heading.is_empty()
+                    || text
+                        .lines()
+                        .any(|line| line.starts_with('#') && anchor(line) == heading)
+            });
+            if !found {
+                faults.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert_none(&faults);
+}
+
 #[test]
 fn the_top_level_stays_small() {
     let known = [
