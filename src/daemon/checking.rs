@@ -363,3 +363,81 @@ fn nothing_seen(monitor: &Monitor, at: Timestamp, took: Duration) -> Check {
         remarks: Box::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::super::recorder::Recorder;
+    use super::super::recorder_queue::queue;
+    use super::super::running;
+    use super::*;
+    use crate::config::{self, environment::Environment};
+    use crate::policy::judge::tests::PANIC_FIELD;
+    use crate::policy::memory::ShownState;
+    use crate::store::writer::Store;
+
+    /// A site whose answers make judging panic, for as long as the test runs.
+    fn poisonous_site() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { continue };
+                let _ = stream.read(&mut [0; 2048]);
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\n{PANIC_FIELD}: 1\r\nContent-Length: 2\r\n\r\nok");
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        port
+    }
+
+    /// From the socket to the incident: such a site is down after as many checks in a row as any other.
+    #[tokio::test]
+    async fn an_answer_that_makes_us_panic_is_its_sites_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("monitors.toml");
+        let text = format!(
+            "[daemon]\ndatabase = \"a.db\"\ncontrol_socket = \"a.sock\"\n[[monitor]]\nname = \"poison\"\n\
+             url = \"http://127.0.0.1:{}/\"\n",
+            poisonous_site()
+        );
+        std::fs::write(&file, text).unwrap();
+        let config = Arc::new(config::load(&file, &Environment::default()).unwrap());
+        let start = clock::now();
+        let store = Store::open(&config.daemon.database, start).unwrap();
+        let (mut recorder, enrolled) = Recorder::open(store, Arc::clone(&config), start).unwrap();
+        let (_, id) = enrolled.ids[0].clone();
+        let prober = Arc::new(Prober::new(&config.dns).unwrap());
+        let (door, entries) = queue();
+        let health = Arc::new(Health::new(start));
+        let tools = running::tools(&config, &prober);
+        let live = Live::new(tools, door, Arc::clone(&health), start, None);
+        let monitor = Arc::clone(&config.monitors[0]);
+        for number in 1..=3 {
+            let outcome = Arc::clone(&live)
+                .check(id, Arc::clone(&monitor), true)
+                .await;
+            let check = outcome.check.expect("a copy");
+            let failure = check.verdict.failure().expect("it failed");
+            assert_eq!(
+                (check.verdict.state().to_string(), failure.kind),
+                ("down".to_owned(), FailureKind::Protocol)
+            );
+            assert!(
+                failure.detail.contains("a fault of its own"),
+                "{}",
+                failure.detail
+            );
+            recorder.take(entries.take(Duration::ZERO), clock::now());
+            let shown = recorder.board().get(id).expect("it is watched").shown;
+            // While it is being confirmed it is what it was: nothing yet.
+            let is_down = shown.state == ShownState::Down && shown.incident.is_some();
+            assert_eq!(is_down, number == 3, "after {number}: {shown:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(health.panics.load(Relaxed), 3);
+    }
+}

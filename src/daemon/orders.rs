@@ -1,6 +1,6 @@
 //! Answers what people ask through the control socket.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -140,11 +140,15 @@ fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorNam
             .filter_map(|monitor| Some((*force.ids.get(&monitor.name)?, monitor.name.clone())))
             .collect()),
         Which::Named(names) => {
-            let mut chosen = Vec::new();
+            let (mut chosen, mut seen) = (Vec::new(), HashSet::new());
             let mut wrong = Vec::new();
             for name in names {
                 match (enabled.get(name), force.ids.get(name)) {
-                    (Some(true), Some(id)) => chosen.push((*id, name.clone())),
+                    (Some(true), Some(id)) => {
+                        if seen.insert(*id) {
+                            chosen.push((*id, name.clone()));
+                        }
+                    }
                     (Some(false), _) => {
                         wrong.push(format!("`{name}` is disabled in the configuration"));
                     }

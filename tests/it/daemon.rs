@@ -5,6 +5,7 @@
 mod files;
 mod line;
 mod log;
+mod socket;
 mod trouble;
 
 use std::fs;
