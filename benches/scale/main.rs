@@ -8,7 +8,7 @@
 //! cargo bench --bench scale -- late         # lateness and evenness in detail, half of the sites dead
 //! cargo bench --bench scale -- past [MINUTES]  # too much for a core, 8 minutes unless told, then 3 of calm
 //! cargo bench --bench scale -- soak [SECONDS]  # 500 checks a second, an hour unless told
-//! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, an hour for all kinds
+//! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, 25 minutes for all kinds
 //! ```
 //!
 //! The last three are not among all tables.
@@ -43,7 +43,8 @@ fn main() -> ExitCode {
         // Roles that this program plays in processes of their own, so that each one's CPU is counted apart.
         Some("target") => target::run(&arguments[1..]),
         Some("bare") => bare::run(&arguments[1..]),
-        Some("hostile-peers") => hostile::run(),
+        Some("hostile-peers") => hostile::peers(&arguments[1..]),
+        Some("hostile-held") => hostile::held(&arguments[1..]),
         Some("cpu") => table::cpu(),
         Some("size") => table::size(),
         Some("late") => table::late(),
