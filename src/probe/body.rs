@@ -12,7 +12,7 @@ use super::fault::{self, BodyFault, Fault};
 use super::room::{self, FREE_BYTES, Place, Room};
 use crate::clock;
 use crate::domain::check::FailureKind;
-use crate::domain::span::Human;
+use crate::domain::span::{Exact, Human};
 
 /// What is kept of a body that no assertion reads: enough for the excerpt and for a protection
 /// layer's signs.
@@ -54,7 +54,7 @@ pub(super) async fn read(
     wanted: Wanted,
     room: &Room,
     mut alarm: Pin<&mut Sleep>,
-    timeout: &str,
+    timeout: Exact,
 ) -> (Body, Option<Fault>) {
     let mut body = Body::default();
     if wanted.all {

@@ -188,7 +188,8 @@ async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Resu
                 ip_version: route.ip_version,
                 public_only: route.public_only,
             };
-            let found = resolver.lookup(name, wanted, route.deadline).await;
+            // Large, and in the way of checks that have no use for it: a future is copied as a whole when it begins.
+            let found = Box::pin(resolver.lookup(name, wanted, route.deadline)).await;
             trace.dns = Some((begun, Some(clock::tick())));
             let found = found.map_err(Broken::Dns)?;
             later = found.later;
@@ -211,17 +212,15 @@ async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Resu
         trace.tunnel = Some(clock::tick());
         let port = route.url.port_or_known_default().unwrap_or(443);
         let to = format!("{}:{port}", route.host());
-        open_tunnel(&mut link, &to, proxy_login(proxy).as_deref())
-            .await
-            .map_err(Broken::Tunnel)?;
+        let login = proxy_login(proxy);
+        let opening = open_tunnel(&mut link, &to, login.as_deref());
+        Box::pin(opening).await.map_err(Broken::Tunnel)?;
     }
     let handshake = kind.handshake(route.host(), route.verify_tls);
     trace.recorder = Some(handshake.recorder);
     trace.hello = Some(clock::tick());
-    let link = TlsConnector::from(handshake.config)
-        .connect(handshake.name, link)
-        .await
-        .map_err(Broken::Handshake)?;
+    let shaking = TlsConnector::from(handshake.config).connect(handshake.name, link);
+    let link = Box::pin(shaking).await.map_err(Broken::Handshake)?;
     Ok(Link::Tls(Box::new(link)))
 }
 

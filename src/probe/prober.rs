@@ -1,7 +1,7 @@
 //! Follows one check from its first DNS query to the last byte of its last answer.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,13 +72,14 @@ impl Prober {
     /// Runs one check within the target's timeout. Never fails: whatever goes wrong is what it saw.
     pub async fn run(&self, target: &Target, started: Timestamp) -> Probe {
         let begun = clock::tick();
+        let deadline = begun + target.timeout;
         let mut journey = Journey {
             shared: &self.0,
             target,
             started,
             begun,
-            deadline: begun + target.timeout,
-            alarm: Box::pin(sleep_until(begun + target.timeout)),
+            deadline,
+            alarm: pin!(sleep_until(deadline)),
             timings: Timings::default(),
             redirects: Vec::new(),
             certificate: None,
@@ -111,7 +112,7 @@ struct Journey<'a> {
     begun: Instant,
     deadline: Instant,
     /// Rings at the deadline.
-    alarm: Pin<Box<Sleep>>,
+    alarm: Pin<&'a mut Sleep>,
     timings: Timings,
     redirects: Vec<Hop>,
     certificate: Option<Certificate>,
@@ -353,9 +354,9 @@ impl Journey<'_> {
         let (body, fault) = if hop.status == 205 || target.max_body == 0 {
             (Body::default(), None)
         } else {
-            let timeout = Exact(target.timeout).to_string();
+            let timeout = Exact(target.timeout);
             let room = &self.shared.room;
-            body::read(&mut answer, wanted, room, self.alarm.as_mut(), &timeout).await
+            body::read(&mut answer, wanted, room, self.alarm.as_mut(), timeout).await
         };
         self.waited = body.waited;
         let ended = clock::tick() - self.waited;
