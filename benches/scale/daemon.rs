@@ -39,6 +39,16 @@ pub struct Load {
     pub mails: bool,
 }
 
+/// The program that is measured.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another build can be named, to compare"
+)]
+pub fn binary() -> PathBuf {
+    let other = std::env::var_os("SITEWATCH").map(PathBuf::from);
+    other.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sitewatch")))
+}
+
 /// A running daemon.
 pub struct Running {
     /// The process.
@@ -68,12 +78,7 @@ impl Running {
         socket
             .set_read_timeout(Some(Duration::from_secs(120)))
             .expect("a socket option");
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "another build can be named, to compare"
-        )]
-        let other = std::env::var_os("SITEWATCH").map(PathBuf::from);
-        let binary = other.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sitewatch")));
+        let binary = binary();
         let arguments = ["run", "--config", file.to_str().expect("a plain name")];
         let variables = [
             ("NOTIFY_SOCKET", notify.to_str().expect("a plain name")),

@@ -3,23 +3,30 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sitewatch::clock::tick;
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::grid::Grid;
 
 use super::bare::{self, Kind, Pace};
-use super::daemon::{Load, Running, Scheme};
+use super::daemon::{Load, Running, Scheme, binary};
 use super::target::Target;
 
-/// A warm-up, then this long counts.
+/// A saturated daemon warms up for so long at least, and until it has checked every site: first checks have more to
+/// store.
 const WARM_UP: Duration = Duration::from_secs(3);
-/// First checks come within an interval (10 s) of the start and have more to store: those are over then.
+/// Not longer than this, however slow the machine is.
+const WARM_UP_MAX: Duration = Duration::from_secs(60);
+/// First checks come within an interval (10 s) of the start: those are over then.
 const PACED_WARM_UP: Duration = Duration::from_secs(13);
 const WINDOW_SECONDS: u64 = 8;
 /// Medians of this many windows, the loops taking turns.
-const ROUNDS: usize = 3;
-/// What is paced depends on how the machine wakes up, which changes from one window to the next.
-const PACED_ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
+
+/// The head of the one table that all rows belong to.
+pub fn head() {
+    println!("\n| what | cost | beside it | goal |\n| --- | --- | --- | --- |");
+}
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -44,18 +51,22 @@ fn window(target: &mut Target, running: &Running, seconds: u64) -> (f64, f64) {
     (used / done, done / seconds as f64)
 }
 
-/// CPU per check, saturated and paced, beside the bare loops.
+/// One kind of check, and what it is compared with.
+struct Line<'a> {
+    name: &'a str,
+    load: Load,
+    kind: Kind,
+    port: u16,
+    /// Name and pace of each bare loop, and the ratio that is wanted.
+    loops: &'a [(&'a str, Pace, &'a str)],
+}
+
+/// CPU per check (user and system of the whole process), saturated and paced, beside the bare loops.
 pub fn cpu() {
     let root = tempfile::tempdir().expect("a temporary directory");
     let mut target = Target::start(root.path());
     let ca = root.path().join("ca.pem");
-    println!(
-        "\nCPU per check (user + system of the whole process, one core), medians of {ROUNDS}, paced {PACED_ROUNDS}"
-    );
-    println!(
-        "{:<34} {:>10} {:>10} {:>8}",
-        "", "us/check", "checks/s", "ratio"
-    );
+    let (http, https) = (target.http, target.https);
     let saturated = |scheme| Load {
         monitors: 20_000,
         interval: Duration::from_secs(1),
@@ -63,39 +74,6 @@ pub fn cpu() {
         concurrency: 64,
         mails: false,
     };
-    let bare = [("bare hyper loop", Pace::SATURATED)];
-    for (name, scheme, kind, paces) in [
-        (
-            "plain HTTP by address",
-            Scheme::Plain,
-            Kind::Hyper,
-            &bare[..],
-        ),
-        (
-            "plain HTTP by name over DNS",
-            Scheme::Named,
-            Kind::Hyper,
-            &[],
-        ),
-        ("HTTPS, full handshake", Scheme::Tls, Kind::HyperTls, &bare),
-    ] {
-        let port = if scheme == Scheme::Tls {
-            target.https
-        } else {
-            target.http
-        };
-        compare(
-            &mut target,
-            root.path(),
-            &ca,
-            &saturated(scheme),
-            (name, kind, port, paces),
-        );
-    }
-    let raw: Vec<f64> = (0..ROUNDS)
-        .map(|_| bare::measure(Kind::Raw, target.http, WINDOW_SECONDS, Pace::SATURATED, &ca).0)
-        .collect();
-    println!("{:<34} {:>10.0}", "  raw socket loop", median(raw));
     let paced = Load {
         monitors: 1000,
         interval: Duration::from_secs(10),
@@ -103,66 +81,100 @@ pub fn cpu() {
         concurrency: 512,
         mails: false,
     };
-    let port = target.http;
     let pace = |together| Pace {
         rate: 100,
         together,
     };
-    compare(
-        &mut target,
-        root.path(),
-        &ca,
-        &paced,
-        (
-            "paced, 100 checks/s",
-            Kind::Hyper,
-            port,
-            &[
-                ("bare hyper loop, evenly", pace(1)),
-                ("bare hyper loop, in fives", pace(5)),
+    for line in [
+        Line {
+            name: "plain HTTP by address, saturated",
+            load: saturated(Scheme::Plain),
+            kind: Kind::Hyper,
+            port: http,
+            loops: &[("hyper", Pace::SATURATED, "1.5 times")],
+        },
+        Line {
+            name: "plain HTTP by name over DNS, saturated",
+            load: saturated(Scheme::Named),
+            kind: Kind::Hyper,
+            port: http,
+            loops: &[],
+        },
+        Line {
+            name: "HTTPS, full handshake, saturated",
+            load: saturated(Scheme::Tls),
+            kind: Kind::HyperTls,
+            port: https,
+            loops: &[("hyper over tokio-rustls", Pace::SATURATED, "1.10 times")],
+        },
+        Line {
+            name: "plain HTTP, 100 checks a second",
+            load: paced,
+            kind: Kind::Hyper,
+            port: http,
+            loops: &[
+                ("hyper, one every 10 ms", pace(1), "1.0 times"),
+                ("hyper, five every 50 ms", pace(5), "1.4 times"),
             ],
-        ),
+        },
+    ] {
+        compare(&mut target, root.path(), &ca, &line);
+    }
+    let raw: Vec<f64> = (0..ROUNDS)
+        .map(|_| bare::measure(Kind::Raw, http, WINDOW_SECONDS, Pace::SATURATED, &ca).0)
+        .collect();
+    println!(
+        "| a raw socket loop, saturated | {:.0} us | | |",
+        median(raw)
     );
 }
 
-/// One line for the daemon and one for each of its bare loops, taking turns.
-fn compare(
-    target: &mut Target,
-    root: &Path,
-    ca: &Path,
-    load: &Load,
-    line: (&str, Kind, u16, &[(&str, Pace)]),
-) {
-    let (name, kind, port, paces) = line;
+/// Lets a daemon come to rest: see [`WARM_UP`].
+fn warm_up(target: &mut Target, load: &Load, before: u64) {
+    if load.concurrency > 64 {
+        return wait(PACED_WARM_UP);
+    }
+    wait(WARM_UP);
+    let end = tick() + WARM_UP_MAX;
+    while target.count() - before < load.monitors as u64 && tick() < end {
+        wait(Duration::from_millis(200));
+    }
+}
+
+/// One row for each bare loop of a line, daemon and loops taking turns.
+fn compare(target: &mut Target, root: &Path, ca: &Path, line: &Line<'_>) {
+    let Line {
+        name,
+        load,
+        kind,
+        port,
+        loops,
+    } = line;
     let (mut ours, mut rates) = (vec![], vec![]);
-    let mut bares = vec![(vec![], vec![]); paces.len()];
-    let (rounds, warm_up) = if paces.iter().any(|(_, pace)| pace.rate > 0) {
-        (PACED_ROUNDS, PACED_WARM_UP)
-    } else {
-        (ROUNDS, WARM_UP)
-    };
-    for _ in 0..rounds {
+    let mut bares = vec![(vec![], vec![]); loops.len()];
+    for _ in 0..ROUNDS {
+        let before = target.count();
         let running = Running::start(target, root, load);
-        wait(warm_up);
+        warm_up(target, load, before);
         let (us, per_second) = window(target, &running, WINDOW_SECONDS);
         ours.push(us);
         rates.push(per_second);
         running.stop();
-        for ((_, pace), (all_us, all_rates)) in paces.iter().zip(&mut bares) {
-            let (us, per_second) = bare::measure(kind, port, WINDOW_SECONDS, *pace, ca);
+        for ((_, pace, _), (all_us, all_rates)) in loops.iter().zip(&mut bares) {
+            let (us, per_second) = bare::measure(*kind, *port, WINDOW_SECONDS, *pace, ca);
             all_us.push(us);
             all_rates.push(per_second);
         }
     }
     let us = median(ours);
-    println!("{name:<34} {us:>10.0} {:>10.0}", median(rates));
-    for ((name, _), (all_us, all_rates)) in paces.iter().zip(bares) {
-        let bare_us = median(all_us);
-        println!(
-            "  {name:<32} {bare_us:>10.0} {:>10.0} {:>8.2}",
-            median(all_rates),
-            us / bare_us
-        );
+    let cost = format!("| {name} | {us:.0} us, {:.0}/s", median(rates));
+    if loops.is_empty() {
+        println!("{cost} | | |");
+    }
+    for ((name, _, goal), (all_us, all_rates)) in loops.iter().zip(bares) {
+        let (bare_us, rate) = (median(all_us), median(all_rates));
+        let ratio = us / bare_us;
+        println!("{cost} | {name}: {bare_us:.0} us, {rate:.0}/s; {ratio:.2} times | {goal} |");
     }
 }
 
@@ -170,24 +182,11 @@ fn compare(
 pub fn size() {
     let root = tempfile::tempdir().expect("a temporary directory");
     let mut target = Target::start(root.path());
-    println!("\nBy number of monitors (interval 60 s, 10 s for up to 1 000)");
-    println!(
-        "{:>9} {:<6} {:>9} {:>9} {:>9} {:>8} {:>26} {:>9} {:>12}",
-        "monitors",
-        "",
-        "ready ms",
-        "RSS MiB",
-        "peak MiB",
-        "core %",
-        "late ms p50/p99/max",
-        "evenness",
-        "bytes/check"
-    );
-    for (monitors, scheme) in [
-        (10, Scheme::Plain),
-        (1000, Scheme::Plain),
-        (10_000, Scheme::Tls),
-        (100_000, Scheme::Plain),
+    for (monitors, scheme, goal) in [
+        (10, Scheme::Plain, "14 MiB"),
+        (1000, Scheme::Plain, "16 MiB"),
+        (10_000, Scheme::Tls, "32 MiB"),
+        (100_000, Scheme::Plain, "140 MiB, READY after 1.5 s"),
     ] {
         let interval = Duration::from_secs(if monitors > 1000 { 60 } else { 10 });
         let load = Load {
@@ -200,36 +199,18 @@ pub fn size() {
         let running = Running::start(&target, root.path(), &load);
         // Each first check comes soon after the start, beside the grid; what counts comes after them and the first slots.
         wait(Duration::from_secs(if monitors > 1000 { 75 } else { 12 }));
-        report(
-            &mut target,
-            root.path(),
-            &running,
-            &load,
-            if monitors > 1000 { 60 } else { 30 },
-        );
+        let seconds = if monitors > 1000 { 60 } else { 30 };
+        report(&mut target, root.path(), &running, &load, (seconds, goal));
         running.stop();
     }
+    let megabytes = std::fs::metadata(binary()).map_or(f64::NAN, |file| file.len() as f64 / 1e6);
+    println!("| the program | {megabytes:.2} MB on disk | | 14 MB |");
 }
 
-/// The healthy half beside a silent half.
+/// The healthy half beside a silent half, which waits until its deadline.
 pub fn late() {
     let root = tempfile::tempdir().expect("a temporary directory");
     let mut target = Target::start(root.path());
-    println!(
-        "\nHalf of 2 000 monitors silent until their deadline (10 s), beside 1 000 healthy alone (interval 20 s)"
-    );
-    println!(
-        "{:>9} {:<6} {:>9} {:>9} {:>9} {:>8} {:>26} {:>9} {:>12}",
-        "monitors",
-        "",
-        "ready ms",
-        "RSS MiB",
-        "peak MiB",
-        "core %",
-        "late ms p50/p99/max",
-        "evenness",
-        "bytes/check"
-    );
     for (monitors, scheme) in [(1000, Scheme::Plain), (2000, Scheme::HalfDead)] {
         let load = Load {
             monitors,
@@ -240,12 +221,19 @@ pub fn late() {
         };
         let running = Running::start(&target, root.path(), &load);
         wait(Duration::from_secs(45));
-        report(&mut target, root.path(), &running, &load, 40);
+        report(&mut target, root.path(), &running, &load, (40, ""));
         running.stop();
     }
 }
 
-fn report(target: &mut Target, root: &Path, running: &Running, load: &Load, seconds: u64) {
+/// One row for so many seconds of a daemon.
+fn report(
+    target: &mut Target,
+    root: &Path,
+    running: &Running,
+    load: &Load,
+    (seconds, goal): (u64, &str),
+) {
     let dump = root.join("arrivals");
     target.arrivals(&dump);
     let (written, cpu) = (running.process.written(), running.process.cpu());
@@ -264,15 +252,20 @@ fn report(target: &mut Target, root: &Path, running: &Running, load: &Load, seco
         Scheme::Plain => "http",
         Scheme::Named => "named",
         Scheme::Tls => "https",
-        Scheme::HalfDead => "half",
+        Scheme::HalfDead => "half of them silent",
     };
     println!(
-        "{:>9} {what:<6} {:>9.0} {:>9.1} {:>9.1} {used:>8.1} {:>26} {:>9.2} {bytes:>12.0}",
+        "| {} monitors, {what}, every {} s | {:.1} MiB (peak {:.1}), READY after {:.0} ms, {used:.1} % of a core, \
+         {bytes:.0} B written a check | late {:.1} / {:.1} / {:.1} ms (p50, p99, max), fullest 100 ms {:.2} times the \
+         mean | {goal} |",
         load.monitors,
-        running.ready.as_secs_f64() * 1000.0,
+        load.interval.as_secs(),
         running.process.memory_mib("VmRSS"),
         running.process.memory_mib("VmHWM"),
-        format!("{:.1} / {:.1} / {:.1}", at(0.5), at(0.99), at(1.0)),
+        running.ready.as_secs_f64() * 1000.0,
+        at(0.5),
+        at(0.99),
+        at(1.0),
         evenness(&arrivals),
     );
 }
