@@ -1,6 +1,6 @@
 //! `sitewatch import`: another tool's configuration as a monitors.toml.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -56,6 +56,10 @@ const BYTES_MAX: u64 = 64 * 1024 * 1024;
 const DATABASE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// A folder with more files is none of a tool's configuration.
 const FILES_MAX: usize = 2000;
+/// Files that another one names are read up to this much in all.
+const BESIDE_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// How a gzip file begins.
+const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 /// How a file of SQLite begins.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
@@ -166,7 +170,7 @@ fn read_all(file: &Path, format: Format) -> Result<Vec<Source>, CliError> {
         Format::Caddy => &["caddy", "caddyfile", "conf", ""],
         Format::Csv => &["csv", "tsv", "txt"],
         Format::Urls => &["txt", "list", "urls"],
-        Format::Sitemap => &["xml"],
+        Format::Sitemap => &["xml", "gz"],
         Format::UptimeKuma => &["json"],
     };
     let mut paths = Vec::new();
@@ -216,6 +220,15 @@ fn read_bytes(file: &Path, bytes_max: u64) -> Result<Vec<u8>, CliError> {
             .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)),
     };
     result.map_err(|error| cannot(file, &error))?;
+    // Sitemaps are often kept as sitemap.xml.gz.
+    if bytes.starts_with(GZIP) {
+        let mut unpacked = Vec::new();
+        flate2::read::MultiGzDecoder::new(bytes.as_slice())
+            .take(bytes_max + 1)
+            .read_to_end(&mut unpacked)
+            .map_err(|_| cannot(file, &"it begins as a gzip file and is damaged"))?;
+        bytes = unpacked;
+    }
     if bytes.len() as u64 > bytes_max {
         return Err(cannot(file, &"it is larger than 64 MiB"));
     }
@@ -238,7 +251,8 @@ fn decoded(file: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
 /// Files that a source names, relative to its own folder.
 struct Beside {
     folder: Option<PathBuf>,
-    files: RefCell<usize>,
+    /// How many files were read, and how long they are together.
+    read: Cell<(usize, usize)>,
 }
 
 impl Beside {
@@ -250,7 +264,7 @@ impl Beside {
         };
         Self {
             folder,
-            files: RefCell::new(0),
+            read: Cell::new((0, 0)),
         }
     }
 
@@ -270,12 +284,14 @@ impl Beside {
             .and_then(|pattern| glob::glob_with(pattern, options).ok());
         let mut found = Vec::new();
         for path in paths.into_iter().flatten().flatten() {
-            let mut files = self.files.borrow_mut();
-            if *files >= FILES_MAX || !path.is_file() {
+            let (files, bytes) = self.read.get();
+            if files >= FILES_MAX || bytes >= BESIDE_BYTES_MAX || !path.is_file() {
                 continue;
             }
-            *files += 1;
-            found.extend(source(&path));
+            if let Ok(source) = source(&path) {
+                self.read.set((files + 1, bytes + source.text.len()));
+                found.push(source);
+            }
         }
         found
     }

@@ -1,5 +1,6 @@
 //! Uptime Kuma's database, versions 1 and 2, read into the shape of its export.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -11,6 +12,14 @@ use serde_json::{Map, Value};
 const ROWS_MAX: usize = 200_000;
 /// A larger text of one column is no setting.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// All texts that are read. A column that SQLite computes may be much longer than the file.
+const ALL_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// About what a value takes beside its text.
+const VALUE_BYTES: usize = 80;
+/// Steps of SQLite's machine for all tables together; a person's database takes some thousands.
+const STEPS_MAX: i32 = 200_000_000;
+/// It is asked as often whether the steps are used up.
+const STEPS_AT_ONCE: i32 = 100_000;
 
 /// Why a database cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +30,9 @@ pub enum KumaError {
     /// It is a database of something else.
     #[error("it has no table `monitor`: is this Uptime Kuma's kuma.db?")]
     NoMonitors,
+    /// Its texts are longer than any settings.
+    #[error("its settings hold more than {} MiB of text", ALL_BYTES_MAX >> 20)]
+    TooMuch,
     /// A table is longer than any that people have.
     #[error("the table `{0}` has more than {ROWS_MAX} rows")]
     TooMany(&'static str),
@@ -36,7 +48,7 @@ pub fn read(path: &Path) -> Result<Value, KumaError> {
     let has = |table: &str| {
         connection
             .query_row(
-                "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+                "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = ?1",
                 [table],
                 |row| row.get::<_, i64>(0),
             )
@@ -45,8 +57,17 @@ pub fn read(path: &Path) -> Result<Value, KumaError> {
     if !has("monitor")? {
         return Err(KumaError::NoMonitors);
     }
+    let bytes = Cell::new(0);
     let all = |table: &'static str| match has(table)? {
-        true => rows(&connection, table),
+        true => rows(&connection, table, ROWS_MAX, &bytes),
+        false => Ok(Vec::new()),
+    };
+    // Of these it counts only that there are any.
+    let any = |table: &'static str| match has(table)? {
+        true => rows(&connection, table, 1, &bytes).or_else(|error| match error {
+            KumaError::TooMany(_) => Ok(vec![Map::new()]),
+            other => Err(other),
+        }),
         false => Ok(Vec::new()),
     };
     let mut monitors: Vec<Map<String, Value>> =
@@ -84,8 +105,8 @@ pub fn read(path: &Path) -> Result<Value, KumaError> {
     export.insert("monitorList".to_owned(), list(monitors));
     export.insert("notificationList".to_owned(), list(all("notification")?));
     export.insert("proxyList".to_owned(), list(all("proxy")?));
-    export.insert("statusPageList".to_owned(), list(all("status_page")?));
-    export.insert("maintenanceList".to_owned(), list(all("maintenance")?));
+    export.insert("statusPageList".to_owned(), list(any("status_page")?));
+    export.insert("maintenanceList".to_owned(), list(any("maintenance")?));
     Ok(Value::Object(export))
 }
 
@@ -112,8 +133,16 @@ fn open(path: &Path) -> Result<Connection, KumaError> {
     );
     let mut last = None;
     for mode in ["mode=ro", "immutable=1"] {
-        let connection = Connection::open_with_flags(format!("file:{encoded}?{mode}"), flags)?;
+        let mut connection = Connection::open_with_flags(format!("file:{encoded}?{mode}"), flags)?;
         connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;")?;
+        let mut left = STEPS_MAX / STEPS_AT_ONCE;
+        connection.progress_handler(
+            STEPS_AT_ONCE,
+            Some(move || {
+                left -= 1;
+                left < 0
+            }),
+        )?;
         let readable = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
             row.get::<_, i64>(0)
         });
@@ -128,20 +157,39 @@ fn open(path: &Path) -> Result<Connection, KumaError> {
 fn rows(
     connection: &Connection,
     table: &'static str,
+    rows_max: usize,
+    bytes: &Cell<usize>,
 ) -> Result<Vec<Map<String, Value>>, KumaError> {
-    let mut statement =
-        connection.prepare(&format!("SELECT * FROM \"{table}\" LIMIT {}", ROWS_MAX + 1))?;
-    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    // Columns that are computed, which Uptime Kuma has none of, could be of any length.
+    let names: Vec<String> = connection
+        .prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?
+        .query_map([table], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let columns: Vec<String> = names
+        .iter()
+        .map(|name| format!("\"{}\"", name.replace('"', "\"\"")))
+        .collect();
+    let mut statement = connection.prepare(&format!(
+        "SELECT {} FROM \"{table}\" LIMIT {}",
+        columns.join(", "),
+        rows_max + 1
+    ))?;
     let mut found = Vec::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut values = Map::new();
         for (index, name) in names.iter().enumerate() {
-            values.insert(name.clone(), value(row.get_ref(index)?));
+            let value = value(row.get_ref(index)?);
+            let size = value.as_str().map_or(0, str::len) + name.len() + VALUE_BYTES;
+            bytes.set(bytes.get() + size);
+            values.insert(name.clone(), value);
+        }
+        if bytes.get() > ALL_BYTES_MAX {
+            return Err(KumaError::TooMuch);
         }
         found.push(values);
     }
-    if found.len() > ROWS_MAX {
+    if found.len() > rows_max {
         return Err(KumaError::TooMany(table));
     }
     Ok(found)

@@ -40,7 +40,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// SplitMix64: enough for choosing bytes.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self) -> u64 {
@@ -51,16 +51,16 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.roll() % limit.max(1) as u64).unwrap_or(0)
     }
 
-    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 
     /// Flips, cuts, repeats, inserts and joins.
-    fn mutate(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
+    pub fn mutate(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = self.pick(corpus).clone();
         for _ in 0..=self.below(6) {
             let at = self.below(bytes.len() + 1);
@@ -103,8 +103,8 @@ impl Dice {
 }
 
 /// One subject's run: dice, end, and the memory it began with.
-struct Run {
-    dice: Dice,
+pub struct Run {
+    pub dice: Dice,
     seed: u64,
     until: Instant,
     rounds: u64,
@@ -112,7 +112,7 @@ struct Run {
 }
 
 impl Run {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let seconds = setting("SITEWATCH_FUZZ_SECONDS");
         let seed = setting("SITEWATCH_FUZZ_SEED").unwrap_or_else(|| match seconds {
             Some(_) => clock::now().as_ms().unsigned_abs(),
@@ -127,7 +127,7 @@ impl Run {
         }
     }
 
-    fn goes_on(&mut self) -> bool {
+    pub fn goes_on(&mut self) -> bool {
         self.rounds += 1;
         clock::tick() < self.until
     }

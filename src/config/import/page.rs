@@ -1,6 +1,6 @@
 //! The `monitors.toml` that an import writes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Source {
 pub type Beside<'a> = &'a dyn Fn(&str) -> Vec<Source>;
 
 /// How much a loss matters; the first come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Weight {
     /// Something is not checked at all.
     Unchecked,
@@ -58,11 +58,20 @@ struct Loss {
 /// So many monitors are named with a loss that they share.
 const NAMED_MAX: usize = 4;
 
+/// So many monitors that are not checked are named.
+const NOT_CHECKED_MAX: usize = 2000;
+
+/// So many different losses are told one by one; a file that is something else has one in each line.
+const LOSSES_MAX: usize = 1000;
+
+/// So many lines of a list that are not understood are told one by one.
+const LINES_MAX: usize = 10;
+
 impl Loss {
     fn line(&self) -> String {
         // A monitor that is not checked is named in any case.
         let named = match self.weight {
-            Weight::Unchecked => self.about.len(),
+            Weight::Unchecked => NOT_CHECKED_MAX,
             Weight::Verdict | Weight::Told | Weight::Detail => NAMED_MAX,
         };
         let shown: Vec<&str> = self.about.iter().take(named).map(String::as_str).collect();
@@ -97,6 +106,9 @@ pub enum ImportError {
     #[error("{0}")]
     Format(String),
 }
+
+/// What `max_redirects` takes.
+const REDIRECTS_MAX: u64 = 50;
 
 /// One monitor to be written: its keys in order, as TOML.
 #[derive(Debug, Default)]
@@ -140,6 +152,36 @@ impl Entry {
 
     pub(super) fn span(&mut self, key: &'static str, span: Duration) {
         self.set(key, format!("\"{}\"", Written(span)));
+    }
+
+    /// The method in capitals; GET is the default. One that cannot be sent leaves the monitor disabled.
+    pub(super) fn method(&mut self, page: &mut Page, method: &str) {
+        let method = method.trim().to_ascii_uppercase();
+        if method == "GET" {
+            return;
+        }
+        if value::method(&method).is_ok() || method.contains("${") {
+            self.text("method", &method);
+            return;
+        }
+        let what = format!("the method `{}`; disabled", text::line(&method, 40));
+        page.lose(Weight::Unchecked, what, &self.called());
+        self.disable("its method cannot be sent");
+    }
+
+    /// How many redirects are followed: 0 makes the redirect the answer.
+    pub(super) fn redirects(&mut self, page: &mut Page, count: u64) {
+        match count {
+            0 => self.set("follow_redirects", "false"),
+            10 => {}
+            count => {
+                if count > REDIRECTS_MAX {
+                    let what = format!("{count} redirects; at most {REDIRECTS_MAX} are followed");
+                    page.lose(Weight::Detail, what, &self.called());
+                }
+                self.set("max_redirects", count.min(REDIRECTS_MAX).to_string());
+            }
+        }
     }
 
     /// The interval, the timeout and the time between confirming checks, each made to fit.
@@ -224,9 +266,17 @@ pub(super) struct Page {
     entries: Vec<Entry>,
     windows: Vec<String>,
     names: HashSet<String>,
+    /// The next number of a name that several monitors want.
+    numbers: HashMap<String, usize>,
     timezone: Option<String>,
     alerts: Vec<&'static str>,
+    defaults: Vec<&'static str>,
     losses: Vec<Loss>,
+    /// Where each loss stands in `losses`.
+    places: HashMap<(Weight, String), usize>,
+    /// Losses and lines beyond those that are told.
+    untold: usize,
+    lines: usize,
 }
 
 impl Page {
@@ -239,31 +289,44 @@ impl Page {
 
     /// Notes what is not carried over. The same loss of several monitors is one line.
     pub(super) fn lose(&mut self, weight: Weight, what: impl Into<String>, about: &str) {
-        let what = what.into();
-        let known = self
-            .losses
-            .iter_mut()
-            .find(|loss| loss.weight == weight && loss.what == what);
-        match known {
-            Some(loss) => loss.about.push(about.to_owned()),
-            None => self.losses.push(Loss {
-                weight,
-                what,
-                about: vec![about.to_owned()],
-            }),
+        if let Some(loss) = self.loss(weight, what.into()) {
+            loss.about.push(about.to_owned());
         }
     }
 
     /// Notes what is not carried over and belongs to no monitor.
     pub(super) fn lose_all(&mut self, weight: Weight, what: impl Into<String>) {
-        let what = what.into();
-        if !self.losses.iter().any(|loss| loss.what == what) {
-            self.losses.push(Loss {
-                weight,
-                what,
-                about: Vec::new(),
-            });
+        self.loss(weight, what.into());
+    }
+
+    /// Notes a line of a list that is not understood.
+    pub(super) fn lose_line(&mut self, number: usize, what: &str) {
+        self.lines += 1;
+        if self.lines <= LINES_MAX {
+            let what = text::middle(what, 200);
+            self.lose_all(Weight::Detail, format!("line {number}: {what}"));
         }
+    }
+
+    fn loss(&mut self, weight: Weight, what: String) -> Option<&mut Loss> {
+        let key = (weight, what);
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None if self.losses.len() >= LOSSES_MAX => {
+                self.untold += 1;
+                return None;
+            }
+            None => {
+                self.losses.push(Loss {
+                    weight,
+                    what: key.1.clone(),
+                    about: Vec::new(),
+                });
+                self.places.insert(key, self.losses.len() - 1);
+                self.losses.len() - 1
+            }
+        };
+        self.losses.get_mut(place)
     }
 
     /// Takes over where mails go, where it is complete.
@@ -275,6 +338,16 @@ impl Page {
                 "the mail settings: host, sender or recipient is missing",
             );
             return;
+        }
+        let is_usual = matches!(email.port, None | Some(465 | 587 | 2525));
+        if !is_usual && matches!(email.tls, None | Some("starttls")) {
+            self.lose_all(
+                Weight::Told,
+                format!(
+                    "mail to `{}`: STARTTLS is required, not only taken where it is offered; for a relay without it write tls = \"none\" in [email]",
+                    email.host
+                ),
+            );
         }
         self.email = Some(Email { to, ..email });
     }
@@ -289,9 +362,24 @@ impl Page {
         self.alerts.push(line);
     }
 
-    /// The time zone of schedules and windows.
-    pub(super) fn timezone(&mut self, zone: &str) {
-        self.timezone = Some(zone.to_owned());
+    /// A line of `[defaults]`.
+    pub(super) fn default_key(&mut self, line: &'static str) {
+        self.defaults.push(line);
+    }
+
+    /// Follows redirects as other tools do, wherever they lead.
+    pub(super) fn follow_anywhere(&mut self) {
+        self.default_key("allow_downgrade = true");
+        self.default_key("allow_private_redirect = true");
+    }
+
+    /// The time zone of schedules and windows; false if there is no such zone.
+    pub(super) fn timezone(&mut self, zone: &str) -> bool {
+        let is_known = zone.contains("${") || value::zone(zone).is_ok();
+        if is_known {
+            self.timezone = Some(zone.to_owned());
+        }
+        is_known
     }
 
     /// A `[[maintenance]]` entry, its keys as TOML.
@@ -324,10 +412,10 @@ impl Page {
             wanted
         };
         let mut name = wanted.clone();
-        let mut number = 2;
         while !self.names.insert(name.clone()) {
+            let number = self.numbers.entry(wanted.clone()).or_insert(1);
+            *number += 1;
             name = format!("{wanted} ({number})");
-            number += 1;
         }
         if name != wanted {
             entry.comment(format!("the name `{wanted}` was taken"));
@@ -340,7 +428,14 @@ impl Page {
     /// The file.
     pub(super) fn finish(mut self) -> Imported {
         self.losses.sort_by_key(|loss| loss.weight);
-        let left_out: Vec<String> = self.losses.iter().map(Loss::line).collect();
+        let mut left_out: Vec<String> = self.losses.iter().map(Loss::line).collect();
+        let more_lines = self.lines.saturating_sub(LINES_MAX);
+        if more_lines > 0 {
+            left_out.push(format!("{more_lines} more lines that are not understood"));
+        }
+        if self.untold > 0 {
+            left_out.push(format!("{} more that are not told one by one", self.untold));
+        }
         let mut out = String::new();
         // A string takes everything.
         let _ = self.write(&mut out, &left_out);
@@ -373,6 +468,13 @@ impl Page {
         }
         if !self.alerts.is_empty() {
             writeln!(out, "\n[alerts]\n{}", self.alerts.join("\n"))?;
+        }
+        if !self.defaults.is_empty() {
+            writeln!(
+                out,
+                "\n# As the source did it; without these lines the stricter defaults hold.\n[defaults]\n{}",
+                self.defaults.join("\n")
+            )?;
         }
         for entry in &self.entries {
             writeln!(out)?;

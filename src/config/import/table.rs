@@ -1,10 +1,13 @@
 //! Tables with a head line: UptimeRobot's and StatusCake's exports, and what comes out of a spreadsheet.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::go_duration;
 use super::page::{Entry, ImportError, Imported, Page, Source, Weight, addresses, literal};
+use super::statuses::Statuses;
 use crate::domain::expectation::StatusSet;
+use crate::domain::text;
 
 /// What columns are called, in small letters and digits only; the first that is there counts.
 const URL: &[&str] = &[
@@ -50,7 +53,29 @@ const EXPECTED: &[&str] = &[
     "acceptedstatuscodes",
     "statuscodes",
 ];
+/// StatusCake names the codes that are down.
+const FORBIDDEN: &[&str] = &["statuscodescsv"];
+const REDIRECTS: &[&str] = &["followredirects", "followredirect"];
 const TO: &[&str] = &["to", "email", "emails", "recipients"];
+
+/// All of them.
+const KNOWN: [&[&str]; 15] = [
+    URL,
+    NAME,
+    TYPE,
+    INTERVAL,
+    TIMEOUT,
+    KEYWORD,
+    KEYWORD_TYPE,
+    METHOD,
+    TAGS,
+    PAUSED,
+    STATUS,
+    EXPECTED,
+    FORBIDDEN,
+    REDIRECTS,
+    TO,
+];
 
 /// Reads tables of URLs.
 ///
@@ -83,7 +108,14 @@ fn add(page: &mut Page, text: &str) -> Result<(), ImportError> {
                 .collect()
         })
         .collect();
+    let written: Vec<String> = reader
+        .headers()
+        .map_err(refused)?
+        .iter()
+        .map(str::to_owned)
+        .collect();
     let table = Heads(heads);
+    let mut unread = BTreeSet::new();
     if table.column(URL).is_none() {
         return Err(ImportError::Format(
             "the first line names no column `url`: the table needs a head line, as `name,url`"
@@ -92,14 +124,32 @@ fn add(page: &mut Page, text: &str) -> Result<(), ImportError> {
     }
     for (index, record) in reader.records().enumerate() {
         match record {
-            Ok(record) => row(page, &table, &record, index + 2),
+            Ok(record) => {
+                unread.extend(table.unread(&record));
+                row(page, &table, &record, index + 2);
+            }
             Err(error) => {
                 page.lose_all(Weight::Unchecked, format!("line {}: {error}", index + 2));
             }
         }
     }
+    let unread: Vec<String> = unread
+        .iter()
+        .filter_map(|column| written.get(*column))
+        .map(|head| format!("`{}`", text::line(head, 60)))
+        .take(COLUMNS_NAMED_MAX)
+        .collect();
+    if !unread.is_empty() {
+        page.lose_all(
+            Weight::Detail,
+            format!("columns without a meaning here: {}", unread.join(", ")),
+        );
+    }
     Ok(())
 }
+
+/// A table with more columns that mean nothing names no more of them.
+const COLUMNS_NAMED_MAX: usize = 20;
 
 /// The one of `,`, `;` and tab that the head line has most of.
 fn delimiter(text: &str) -> u8 {
@@ -121,6 +171,27 @@ impl Heads {
             .find_map(|name| self.0.iter().position(|head| head == name))
     }
 
+    /// The columns that have a value and no meaning.
+    fn unread<'a>(&'a self, record: &'a csv::StringRecord) -> impl Iterator<Item = usize> + 'a {
+        let is_read = |column: usize| {
+            let names = KNOWN.iter().filter(|names| {
+                self.0
+                    .get(column)
+                    .is_some_and(|head| names.contains(&head.as_str()))
+            });
+            // Of several columns for one thing the first counts.
+            names
+                .clone()
+                .any(|names| self.column(names) == Some(column))
+        };
+        (0..record.len().min(self.0.len())).filter(move |column| {
+            record
+                .get(*column)
+                .is_some_and(|value| !value.trim().is_empty())
+                && !is_read(*column)
+        })
+    }
+
     fn get<'a>(&self, record: &'a csv::StringRecord, names: &[&str]) -> Option<&'a str> {
         let value = record.get(self.column(names)?)?.trim();
         Some(value).filter(|value| !value.is_empty())
@@ -131,7 +202,7 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     let get = |names: &[&str]| heads.get(record, names);
     let Some(written) = get(URL) else {
         if record.iter().any(|value| !value.is_empty()) {
-            page.lose_all(Weight::Detail, format!("line {line}: the URL is missing"));
+            page.lose_line(line, "the URL is missing");
         }
         return;
     };
@@ -163,17 +234,14 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
             .or_else(|| go_duration::parse(&written.replace(' ', "")))
             .or_else(|| minutes(written));
         if span.is_none() {
-            page.lose_all(
-                Weight::Detail,
-                format!("line {line}: `{written}` is not a duration"),
-            );
+            page.lose_line(line, &format!("`{written}` is not a duration"));
         }
         span
     };
     let (interval, timeout) = (span(INTERVAL), span(TIMEOUT));
     entry.timing(page, interval, timeout, None);
-    if let Some(method) = get(METHOD).filter(|method| *method != "GET") {
-        entry.text("method", &method.to_ascii_uppercase());
+    if let Some(method) = get(METHOD) {
+        entry.method(page, &literal(method));
     }
     if let Some(tags) = get(TAGS) {
         let tags: Vec<String> = tags
@@ -184,13 +252,9 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
         entry.texts("tags", &tags);
     }
     assertions(page, &mut entry, heads, record);
-    let is_off = |value: &str| {
-        let value = value.to_lowercase();
-        matches!(
-            value.as_str(),
-            "paused" | "false" | "0" | "no" | "disabled" | "inactive"
-        )
-    };
+    if get(REDIRECTS).is_some_and(is_off) {
+        entry.set("follow_redirects", "false");
+    }
     let is_paused =
         get(PAUSED).is_some_and(|value| !is_off(value)) || get(STATUS).is_some_and(is_off);
     if is_paused {
@@ -211,6 +275,14 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     page.push(entry);
 }
 
+fn is_off(value: &str) -> bool {
+    let value = value.to_lowercase();
+    matches!(
+        value.as_str(),
+        "paused" | "false" | "0" | "no" | "disabled" | "inactive"
+    )
+}
+
 fn assertions(page: &mut Page, entry: &mut Entry, heads: &Heads, record: &csv::StringRecord) {
     if let Some(keyword) = heads.get(record, KEYWORD) {
         // UptimeRobot alerts where a keyword `exists` or `not exists`; StatusCake has a flag.
@@ -224,6 +296,17 @@ fn assertions(page: &mut Page, entry: &mut Entry, heads: &Heads, record: &csv::S
             false => "body_contains",
         };
         entry.texts(key, &[literal(keyword)]);
+    }
+    if let Some(bad) = heads.get(record, FORBIDDEN) {
+        let bad: Vec<u16> = bad
+            .split([',', ';', ' ', '|'])
+            .filter_map(|code| code.trim().parse().ok())
+            .collect();
+        let mut good = Statuses::all();
+        good.keep(|status| !bad.contains(&status));
+        if let Some(good) = good.toml() {
+            entry.set("expect_status", good);
+        }
     }
     let Some(codes) = heads.get(record, EXPECTED) else {
         return;

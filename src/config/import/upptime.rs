@@ -11,6 +11,15 @@ use super::yaml::{is_true, text_at, text_of, texts_of};
 /// What GitHub's scheduler gives Upptime: a check every five minutes.
 const INTERVAL: Duration = Duration::from_secs(300);
 
+/// Its limit of a whole request.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longer one of the two times that it waits before it tries a failed check again.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// So many redirects it follows where no number is written.
+const REDIRECTS: u64 = 3;
+
 /// The statuses that Upptime takes for up where none are named (its source, `update.ts`).
 const STATUSES: &str = "[\"200-208\", 226, \"300-308\"]";
 
@@ -20,17 +29,22 @@ const STATUSES: &str = "[\"200-208\", 226, \"300-308\"]";
 /// When the text is no YAML, or has no sites.
 pub fn upptime(sources: &[Source]) -> Result<Imported, ImportError> {
     let found = documents(sources, &["sites"])?;
+    let is_there = found
+        .iter()
+        .any(|document| document.get("sites").is_some_and(Value::is_array));
     let sites: Vec<&Value> = found
         .iter()
         .filter_map(|document| document.get("sites")?.as_array())
         .flatten()
         .collect();
-    if sites.is_empty() {
+    if !is_there {
         return Err(ImportError::Format(
             "there are no `sites`: is this Upptime's .upptimerc.yml?".to_owned(),
         ));
     }
     let mut page = Page::new("upptime");
+    page.follow_anywhere();
+    page.default_key("cookies = false");
     for item in sites {
         let mut item = item.clone();
         map_texts(&mut item, &variables);
@@ -82,11 +96,12 @@ fn site(page: &mut Page, item: &Value) {
         return;
     }
     let mut entry = Entry::new(Some(&name), &url);
-    entry.timing(page, Some(INTERVAL), None, None);
-    entry.set("failures_before_down", "1");
+    // A failure is tried again after a second and after ten more; up is told at once.
+    entry.timing(page, Some(INTERVAL), Some(TIMEOUT), Some(RETRY));
+    entry.set("failures_before_down", "3");
     entry.set("successes_before_up", "1");
-    if let Some(method) = text_at(item, "method").filter(|method| method != "GET") {
-        entry.text("method", &method.to_ascii_uppercase());
+    if let Some(method) = text_at(item, "method") {
+        entry.method(page, &method);
     }
     if let Some(body) = text_at(item, "body") {
         entry.text("body", &body);
@@ -118,11 +133,8 @@ fn site(page: &mut Page, item: &Value) {
     {
         entry.set("verify_tls", "false");
     }
-    match text_at(item, "maxRedirects").and_then(|count| count.parse::<u64>().ok()) {
-        Some(0) => entry.set("follow_redirects", "false"),
-        Some(count) => entry.set("max_redirects", count.min(50).to_string()),
-        None => {}
-    }
+    let redirects = text_at(item, "maxRedirects").and_then(|count| count.parse().ok());
+    entry.redirects(page, redirects.unwrap_or(REDIRECTS));
     if is("ipv6") {
         entry.text("ip_version", "6");
     }

@@ -1,6 +1,6 @@
 //! A list of URLs as people keep and paste them: one a line, bare, in bullets, brackets, quotes or Markdown links.
 
-use super::page::{Entry, ImportError, Imported, Page, Source, Weight, literal};
+use super::page::{Entry, ImportError, Imported, Page, Source, literal};
 use super::sitemap;
 
 /// Reads one URL a line, each with a name behind it or without; `#` begins a comment. A sitemap is taken as well.
@@ -37,15 +37,11 @@ fn add(page: &mut Page, seen: &mut std::collections::HashSet<String>, line: &str
     let looks_like_a_host = has_scheme
         || (url.contains(['.', ':']) && !url.contains([',', '@']) && !url.starts_with(['.', ':']));
     if !looks_like_a_host {
-        let what = format!("line {number}: `{line}` is not a URL");
-        page.lose_all(Weight::Detail, what);
+        page.lose_line(number, &format!("`{line}` is not a URL"));
         return;
     }
     if !seen.insert(full.clone()) {
-        page.lose_all(
-            Weight::Detail,
-            format!("line {number}: {url} appears twice"),
-        );
+        page.lose_line(number, &format!("{url} appears twice"));
         return;
     }
     let name = literal(&name);
@@ -80,6 +76,9 @@ fn without_bullet(line: &str) -> &str {
 
 /// The URL of a line, and the name that stands with it.
 fn parts(line: &str) -> (String, String) {
+    if let Some(found) = link(line).or_else(|| behind(line)) {
+        return found;
+    }
     // [name](url)
     if let Some(rest) = line.strip_prefix('[')
         && let Some((name, rest)) = rest.split_once("](")
@@ -105,10 +104,57 @@ fn parts(line: &str) -> (String, String) {
     (url.trim_end_matches([',', ';']).to_owned(), name(rest))
 }
 
+/// The first link of HTML: `<a href="url">name</a>`.
+fn link(line: &str) -> Option<(String, String)> {
+    let (_, rest) = line.split_once("href=")?;
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (url, rest) = rest[1..].split_once(quote)?;
+    let text = rest.split_once('>').map_or("", |(_, text)| text);
+    let text = text.split('<').next().unwrap_or_default();
+    url.contains("://").then(|| (url.to_owned(), name(text)))
+}
+
+/// A URL behind its name: `Shop: https://shop.example/`, a row of a Markdown table, `- Shop [x](https://shop.example/)`.
+fn behind(line: &str) -> Option<(String, String)> {
+    let at = ["https://", "http://"]
+        .iter()
+        .filter_map(|scheme| line.find(scheme))
+        .min()?;
+    let before = &line[..at];
+    // A name has a letter, and what stands in quotes or brackets is no name.
+    let is_name =
+        before.contains(char::is_alphanumeric) && !before.starts_with(['<', '"', '\'', '`', '[']);
+    let is_apart = before.ends_with(|c: char| c.is_whitespace() || ":|,;(<\"'`=".contains(c));
+    if before.is_empty() || !is_apart {
+        return None;
+    }
+    let stop = |c: char| c.is_whitespace() || matches!(c, '|' | '>' | '"' | '\'' | '`');
+    let (url, rest) = match line[at..].find(stop) {
+        Some(end) => line[at..].split_at(end),
+        None => (&line[at..], ""),
+    };
+    let url = url.trim_end_matches([',', ';', ')']);
+    if !is_name {
+        // A row of a table may begin with its mark alone.
+        let is_mark = before.chars().all(|c| c.is_whitespace() || c == '|');
+        return is_mark.then(|| (url.to_owned(), name(rest)));
+    }
+    let before = before.split('[').next().unwrap_or_default();
+    let before =
+        before.trim_matches(|c: char| c.is_whitespace() || "|:,;-(<\"'`=\u{2013}".contains(c));
+    let is_key = matches!(
+        before.to_lowercase().as_str(),
+        "url" | "link" | "site" | "website"
+    );
+    match is_key {
+        true => Some((url.to_owned(), name(rest))),
+        false => Some((url.to_owned(), before.to_owned())),
+    }
+}
+
 fn name(rest: &str) -> String {
     rest.trim()
-        .trim_start_matches([',', ';', '#', '\u{2013}', '-', '|'])
-        .trim()
+        .trim_matches(|c: char| c.is_whitespace() || ",;#|\u{2013}-".contains(c))
         .trim_matches('"')
         .to_owned()
 }
@@ -139,6 +185,40 @@ mod tests {
             ("* [ ] https://a.example/", "https://a.example/", ""),
             ("12. a.example", "a.example", ""),
             ("1.2.3.4", "1.2.3.4", ""),
+            ("Shop: https://a.example/", "https://a.example/", "Shop"),
+            ("Shop https://a.example/", "https://a.example/", "Shop"),
+            (
+                "Shop \u{2013} https://a.example/",
+                "https://a.example/",
+                "Shop",
+            ),
+            (
+                "| Shop | https://a.example/ |",
+                "https://a.example/",
+                "Shop",
+            ),
+            (
+                "| https://a.example/ | Shop |",
+                "https://a.example/",
+                "Shop",
+            ),
+            ("- url: https://a.example/", "https://a.example/", ""),
+            ("Shop,https://a.example/", "https://a.example/", "Shop"),
+            (
+                "<li><a class=\"x\" href=\"https://a.example/\">Shop</a></li>",
+                "https://a.example/",
+                "Shop",
+            ),
+            (
+                "the shop (https://a.example/)",
+                "https://a.example/",
+                "the shop",
+            ),
+            (
+                "https://a.example/?to=https://b.example/",
+                "https://a.example/?to=https://b.example/",
+                "",
+            ),
             (
                 "https://a.example/ # the shop",
                 "https://a.example/",

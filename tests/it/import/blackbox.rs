@@ -212,7 +212,10 @@ fn credentials_that_are_missing_disable_the_monitor() {
     for http in [
         "basic_auth: {username: u, password_file: /p}",
         "bearer_token_file: /t",
-        "authorization: {credentials: x}",
+        "authorization: {credentials_file: /t}",
+        "authorization: {credentials: <secret>}",
+        "tls_config: {cert_file: /c, key_file: /k}",
+        "oauth2: {client_id: x}",
     ] {
         let text = format!(
             "modules: {{m: {{prober: http, http: {{{http}}}}}}}\nscrape_configs: [{{job_name: j, metrics_path: /probe, params: {{module: [m]}}, static_configs: [{{targets: [a.example]}}]}}]"

@@ -68,7 +68,7 @@ fn an_export() {
         lines(&config),
         [
             "Shop | GET https://shop.example.com/ | 200-299, 401 every 30s within 30s | down after 3, up after 1",
-            "Shop (2) | POST https://api.example.com/ | 200-299 every 1m within 10s | down after 3, up after 2",
+            "Shop (2) | POST https://api.example.com/ | 200-299 every 1m within 48s | down after 1, up after 1",
         ]
     );
     assert_eq!(*config.monitors[0].tags, ["prod", "team:web", "Shops"]);
@@ -138,13 +138,15 @@ fn queries_of_json() {
             "status.code",
             "==",
             "1.0",
-            Some(r#"{ path = "$.status.code", matches = "^1\\.0$" }"#),
+            Some(r#"{ path = "$.status.code", equals = "1.0" }"#),
         ),
         (
             "$.a",
             "!=",
             "b",
-            Some(r#"{ path = "$[?$.a == 'b']", exists = false }"#),
+            Some(
+                r#"{ path = "$[?($.a >= '' || $.a <= 0 || $.a > 0 || $.a == true || $.a == false) && $.a != 'b']", exists = true }"#,
+            ),
         ),
         (
             "$.a",
@@ -162,7 +164,9 @@ fn queries_of_json() {
             "$.a",
             "contains",
             "x.y",
-            Some(r#"{ path = "$.a", matches = "x\\.y" }"#),
+            Some(
+                r#"{ path = "$[?($.a >= '' || $.a <= 0 || $.a > 0 || $.a == true || $.a == false)]", exists = true }, { path = "$.a", matches = "x\\.y" }"#,
+            ),
         ),
         ("$sum(a)", "==", "3", None),
     ] {
@@ -276,7 +280,7 @@ INSERT INTO monitor_tag VALUES (1, 4, 1, 'web');
         lines(&config),
         [
             "Shop | GET https://shop.example/ | 200-299, 404 every 1m within 9s600ms | down after 3, up after 1",
-            "Api | GET https://api.example/ | 200-299 every 1m within 10s | down after 3, up after 2",
+            "Api | GET https://api.example/ | 200-299 every 1m within 48s | down after 1, up after 1",
         ]
     );
     assert!(!config.monitors[0].target.verify_tls);

@@ -204,7 +204,7 @@ notifications:
     let config = loaded(&imported);
     assert_eq!(
         line(&config.monitors[0]),
-        "Shop | GET https://shop.example/ | 200-208, 226, 300-308 every 5m within 10s | down after 1, up after 1"
+        "Shop | GET https://shop.example/ | 200-208, 226, 300-308 every 5m within 30s | down after 3, up after 1"
     );
     let api = &config.monitors[1];
     assert!(!api.target.verify_tls);

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod blackbox;
+mod corpus;
+mod fuzzing;
 mod gatus;
+mod hostile;
 mod kuma;
 mod lists;
+mod model;
 mod served;
 
 use std::path::Path;

@@ -10,8 +10,8 @@ use crate::config::value;
 pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
     let text = |key: &str| text_at(http, key);
     let flag = |key: &str| http.get(key).is_some_and(is_true);
-    if let Some(method) = text("method").filter(|method| method != "GET") {
-        entry.text("method", &method.to_ascii_uppercase());
+    if let Some(method) = text("method") {
+        entry.method(page, &literal(&method));
     }
     let headers: Vec<(String, String)> = http
         .get("headers")
@@ -20,6 +20,11 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
         .into_iter()
         .map(|(name, value)| (name, literal(&value)))
         .collect();
+    let mut headers = headers;
+    let token = text("bearer_token").map(|token| format!("Bearer {token}"));
+    if let Some(token) = token.or_else(|| inline(http.get("authorization")?)) {
+        headers.push(("Authorization".to_owned(), literal(&token)));
+    }
     entry.headers(page, &headers);
     if let Some(body) = text("body") {
         entry.text("body", &literal(&body));
@@ -50,12 +55,10 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
     if let Some(proxy) = text("proxy_url") {
         match proxy.starts_with("http://") {
             true => entry.text("proxy", &literal(&proxy)),
-            false => page.lose(
-                Weight::Verdict,
-                "the proxy, which is not http://",
-                &entry.called(),
-            ),
+            false => needed(page, entry, "the proxy, which is not http://"),
         }
+    } else if flag("proxy_from_environment") {
+        entry.text("proxy", "environment");
     }
     if flag("fail_if_not_ssl") {
         entry.set("expect_final_url", quoted("/^https:/"));
@@ -69,8 +72,10 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
         "valid_http_versions",
         "fail_if_body_json_matches_cel",
         "fail_if_body_json_not_matches_cel",
-        "oauth2",
         "compression",
+        "body_file",
+        "no_proxy",
+        "proxy_connect_header",
         "skip_resolve_phase_with_proxy",
     ] {
         if http
@@ -80,6 +85,13 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
             page.lose(Weight::Verdict, key, &entry.called());
         }
     }
+}
+
+/// Something that is not carried over and without which the site would be down.
+fn needed(page: &mut Page, entry: &mut Entry, what: &str) {
+    let why = format!("{what}; disabled, without it the site would be down");
+    page.lose(Weight::Unchecked, why, &entry.called());
+    entry.disable(&format!("it needs {what}"));
 }
 
 /// Whether a rule holds for all that is checked here, so that nothing is lost: we speak HTTP/1.1.
@@ -157,6 +169,13 @@ fn response_headers(page: &mut Page, entry: &mut Entry, http: &Value) {
     }
 }
 
+/// What `authorization` sends, if it stands there and is not hidden.
+fn inline(authorization: &Value) -> Option<String> {
+    let credentials = text_at(authorization, "credentials").filter(|text| text != "<secret>")?;
+    let kind = text_at(authorization, "type").unwrap_or_else(|| "Bearer".to_owned());
+    Some(format!("{kind} {credentials}"))
+}
+
 fn credentials(page: &mut Page, entry: &mut Entry, http: &Value) {
     if let Some(basic) = http.get("basic_auth") {
         let part = |key: &str| basic.get(key).and_then(text_of).map(|text| literal(&text));
@@ -181,11 +200,14 @@ fn credentials(page: &mut Page, entry: &mut Entry, http: &Value) {
                 page.lose(Weight::Unchecked, what, &entry.called());
                 entry.disable("its password file is missing");
             }
-            _ => page.lose(Weight::Verdict, "basic_auth", &entry.called()),
+            _ => needed(page, entry, "basic_auth"),
         }
     }
-    for key in ["bearer_token", "bearer_token_file", "authorization"] {
-        if http.get(key).is_some() {
+    if http.get("oauth2").is_some() {
+        needed(page, entry, "oauth2");
+    }
+    for key in ["bearer_token_file", "authorization"] {
+        if http.get(key).is_some_and(|value| inline(value).is_none()) {
             entry.comment("bearer_token_file = \"token\"");
             let what = format!("{key}; disabled until the token stands in a bearer_token_file");
             page.lose(Weight::Unchecked, what, &entry.called());
@@ -204,14 +226,10 @@ fn tls(page: &mut Page, entry: &mut Entry, http: &Value) {
     for key in ["ca_file", "cert_file", "key_file"] {
         if let Some(file) = tls.get(key).and_then(text_of) {
             entry.comment(format!("tls_config had {key} = {}", list(&[file])));
-            page.lose(
-                Weight::Verdict,
-                format!("tls_config.{key} stands in a comment"),
-                &entry.called(),
-            );
+            needed(page, entry, &format!("tls_config.{key}"));
         }
     }
     if tls.get("server_name").is_some() {
-        page.lose(Weight::Verdict, "tls_config.server_name", &entry.called());
+        needed(page, entry, "tls_config.server_name");
     }
 }

@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::http;
 use super::relabel::{Labels, Relabelled, relabel};
+use super::resources;
 use crate::config::import::documents::documents;
 use crate::config::import::go_duration;
 use crate::config::import::page::{
     Beside, Entry, ImportError, Imported, Page, Source, Weight, literal,
 };
-use crate::config::import::yaml::{self, pairs_of, text_at, text_of, texts_of};
+use crate::config::import::yaml::{self, pairs_of, text_at, texts_of};
 
 /// What the files are known by, inside a wrapper.
 const KEYS: [&str; 2] = ["modules", "scrape_configs"];
@@ -21,6 +22,9 @@ const DEFAULT_MODULE: &str = "http_2xx";
 
 /// What Prometheus takes when no interval is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What it takes when no timeout is written, unless the interval is shorter.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the modules of blackbox_exporter and the targets that Prometheus gives them. Without modules (the sources are
 /// the `prometheus.yml` itself, or a list of targets) each target is checked with the defaults.
@@ -35,24 +39,32 @@ pub fn blackbox(
     let mut found = documents(sources, &KEYS)?;
     found.append(&mut documents(targets, &KEYS)?);
     let mut modules = serde_json::Map::new();
-    let mut jobs: Vec<(Value, Option<Value>)> = Vec::new();
+    let mut jobs: Vec<Value> = Vec::new();
+    let mut page = Page::new("blackbox");
+    page.follow_anywhere();
+    for file in split_files(&mut page, &found, beside) {
+        found.push(file);
+    }
     for document in &found {
         if let Some(Value::Object(own)) = document.get("modules") {
             modules.extend(own.clone());
         }
-        let interval = document.pointer("/global/scrape_interval").cloned();
-        let own = document.get("scrape_configs").and_then(Value::as_array);
-        jobs.extend(
-            own.into_iter()
-                .flatten()
-                .map(|job| (job.clone(), interval.clone())),
-        );
+        jobs.extend(scrape_jobs(document));
+        if document.get("rule_files").is_some() {
+            page.lose_all(
+                Weight::Told,
+                "alert rules: when somebody is told; a monitor is down after 3 failures here, and `to` says who hears of it",
+            );
+        }
     }
     let raw: Vec<Value> = raw_documents(sources)
         .chain(raw_documents(targets))
         .collect();
-    jobs.extend(raw.iter().filter_map(probe_resource));
-    jobs.extend(raw.iter().filter_map(target_list));
+    for document in &raw {
+        jobs.extend(resources::probe(&mut page, document));
+        jobs.extend(resources::chart(document));
+        jobs.extend(target_list(document));
+    }
     if modules.is_empty() && jobs.is_empty() {
         return Err(ImportError::Format(
             "there are no `modules` and no `scrape_configs`: is this blackbox_exporter's file?"
@@ -60,14 +72,14 @@ pub fn blackbox(
         ));
     }
     let mut import = Import {
-        page: Page::new("blackbox"),
+        page,
         modules,
         used: Vec::new(),
         beside,
         has_targets: !jobs.is_empty(),
     };
-    for (job, interval) in &jobs {
-        import.job(job, interval.as_ref());
+    for job in &jobs {
+        import.job(job);
     }
     Ok(import.finish())
 }
@@ -78,32 +90,59 @@ fn raw_documents(sources: &[Source]) -> impl Iterator<Item = Value> {
         .flat_map(|source| yaml::parse(&source.text).unwrap_or_default())
 }
 
-/// The Prometheus operator's `kind: Probe` as a scrape job.
-fn probe_resource(document: &Value) -> Option<(Value, Option<Value>)> {
-    if text_at(document, "kind").as_deref() != Some("Probe") {
-        return None;
+/// The jobs of a `prometheus.yml`, each with the times that hold for all where it has none of its own.
+fn scrape_jobs(document: &Value) -> Vec<Value> {
+    let own = document.get("scrape_configs").and_then(Value::as_array);
+    let mut jobs = own.cloned().unwrap_or_default();
+    for job in jobs.iter_mut().filter_map(Value::as_object_mut) {
+        for key in ["scrape_interval", "scrape_timeout"] {
+            let of_all = document
+                .get("global")
+                .and_then(|global| global.get(key))
+                .cloned();
+            if job.get(key).is_none_or(Value::is_null)
+                && let Some(of_all) = of_all
+            {
+                job.insert(key.to_owned(), of_all);
+            }
+        }
     }
-    let spec = document.get("spec")?;
-    let list = spec.pointer("/targets/staticConfig")?;
-    let name = document.pointer("/metadata/name").and_then(text_of);
-    let job = serde_json::json!({
-        "job_name": text_at(spec, "jobName").or(name),
-        "metrics_path": "/probe",
-        "params": { "module": text_at(spec, "module") },
-        "scrape_interval": spec.get("interval"),
-        "static_configs": [{ "targets": list.get("static"), "labels": list.get("labels") }],
-    });
-    Some((job, None))
+    jobs
+}
+
+/// The documents of `scrape_config_files`.
+fn split_files(page: &mut Page, documents: &[Value], beside: Beside<'_>) -> Vec<Value> {
+    let mut found = Vec::new();
+    for document in documents {
+        let patterns = document.get("scrape_config_files").map(texts_of);
+        for pattern in patterns.unwrap_or_default() {
+            let files = beside(&pattern);
+            if files.is_empty() {
+                let what = format!("the jobs of `{pattern}`, which is not here");
+                page.lose_all(Weight::Unchecked, what);
+            }
+            for file in files {
+                for mut inner in yaml::parse(&file.text).unwrap_or_default() {
+                    if let (Some(inner), Some(global)) =
+                        (inner.as_object_mut(), document.get("global"))
+                    {
+                        inner.insert("global".to_owned(), global.clone());
+                    }
+                    found.push(inner);
+                }
+            }
+        }
+    }
+    found
 }
 
 /// A list of file_sd given by itself.
-fn target_list(document: &Value) -> Option<(Value, Option<Value>)> {
+fn target_list(document: &Value) -> Option<Value> {
     let groups = document.as_array()?;
     if groups.is_empty() || !groups.iter().all(|group| group.get("targets").is_some()) {
         return None;
     }
-    let job = serde_json::json!({ "metrics_path": "/probe", "static_configs": groups });
-    Some((job, None))
+    Some(serde_json::json!({ "metrics_path": "/probe", "static_configs": groups }))
 }
 
 struct Import<'a> {
@@ -132,7 +171,7 @@ impl Import<'_> {
     }
 
     /// A job, if it asks blackbox_exporter; others (of snmp_exporter, say) have modules too.
-    fn job(&mut self, job: &Value, global: Option<&Value>) {
+    fn job(&mut self, job: &Value) {
         let path = text_at(job, "metrics_path").unwrap_or_default();
         let named = job
             .pointer("/params/module")
@@ -153,17 +192,15 @@ impl Import<'_> {
             self.page.lose_all(Weight::Detail, what);
         }
         self.elsewhere(job, &job_name);
-        let interval = job
-            .get("scrape_interval")
-            .filter(|value| !value.is_null())
-            .or(global)
-            .and_then(text_of)
-            .and_then(|text| go_duration::parse(&text))
-            .unwrap_or(DEFAULT_INTERVAL);
+        let span = |key: &str| text_at(job, key).and_then(|text| go_duration::parse(&text));
+        let interval = span("scrape_interval").unwrap_or(DEFAULT_INTERVAL);
+        let scrape = span("scrape_timeout").unwrap_or(DEFAULT_TIMEOUT.min(interval));
+        // blackbox_exporter leaves itself half a second to answer.
+        let timeout = scrape.saturating_sub(Duration::from_millis(500));
         for group in self.groups(job) {
             let own = group.get("labels").map(pairs_of).unwrap_or_default();
             for target in group.get("targets").map(texts_of).unwrap_or_default() {
-                self.target(job, &job_name, interval, &target, &own);
+                self.target(job, &job_name, (interval, timeout), &target, &own);
             }
         }
     }
@@ -213,7 +250,7 @@ impl Import<'_> {
         &mut self,
         job: &Value,
         job_name: &str,
-        interval: Duration,
+        (interval, longest): (Duration, Duration),
         target: &str,
         own: &[(String, String)],
     ) {
@@ -272,10 +309,19 @@ impl Import<'_> {
         let timeout = module
             .as_ref()
             .and_then(|module| text_at(module, "timeout"))
-            .and_then(|text| go_duration::parse(&text));
-        entry.timing(&mut self.page, Some(interval), timeout, None);
+            .and_then(|text| go_duration::parse(&text))
+            .filter(|timeout| !timeout.is_zero());
+        let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
+        entry.timing(&mut self.page, Some(interval), Some(timeout), None);
         if let Some(http) = module.as_ref().and_then(|module| module.get("http")) {
             http::http(&mut self.page, &mut entry, http);
+        }
+        if let Some(host) = labels.get("__param_hostname") {
+            let what = format!(
+                "the host name `{host}` of the request; disabled, without it the site would be down"
+            );
+            self.page.lose(Weight::Unchecked, what, &entry.called());
+            entry.disable("it was asked by another host name");
         }
         self.page.push(entry);
     }

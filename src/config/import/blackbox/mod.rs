@@ -3,5 +3,6 @@
 mod http;
 mod jobs;
 mod relabel;
+mod resources;
 
 pub use jobs::blackbox;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use crate::config::import::yaml::{text_at, texts_of};
+use crate::config::import::yaml::{text_at, text_of, texts_of};
 
 /// Labels of a target, by name.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -72,8 +72,8 @@ fn anchored(pattern: &str) -> Option<Regex> {
 }
 
 fn replacement(rule: &Value) -> String {
-    let own = rule.get("replacement").and_then(Value::as_str);
-    own.unwrap_or("$1").to_owned()
+    let own = rule.get("replacement").and_then(text_of);
+    own.unwrap_or_else(|| "$1".to_owned())
 }
 
 fn replace(labels: &mut Labels, rule: &Value, regex: &Regex, value: &str, target: &str) {

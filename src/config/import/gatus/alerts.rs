@@ -1,5 +1,7 @@
 //! Who is told by Gatus, after how many failures.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::config::import::page::{Email, Entry, Page, Told, Weight, addresses};
@@ -11,7 +13,53 @@ const SUCCESSES: u64 = 2;
 /// What our keys take.
 const COUNT_MAX: u64 = 1000;
 
-/// Takes over where mails go, and whether recoveries are told at all.
+/// Who is told by mail, and whether of recoveries.
+#[derive(Debug, Default)]
+pub(super) struct Mail {
+    by_group: HashMap<String, Vec<String>>,
+    of_all: Vec<String>,
+    /// Whether a mail of any endpoint tells of a recovery.
+    tells_recovery: bool,
+}
+
+impl Mail {
+    /// Reads the recipients of the provider and of its groups.
+    pub(super) fn read(page: &mut Page, root: &Value, endpoints: &[Value]) -> Self {
+        let is_silent = tells_no_recovery(endpoints, root);
+        if is_silent {
+            page.alerts("recovery = false");
+        }
+        let provider = root.pointer("/alerting/email");
+        let overrides = provider
+            .and_then(|provider| provider.get("overrides"))
+            .and_then(Value::as_array);
+        let mut by_group = HashMap::new();
+        for one in overrides.into_iter().flatten() {
+            let group = text_at(one, "group").unwrap_or_default();
+            others(page, one, &["group", "to"], &format!("the group {group}"));
+            if let Some(to) = one.get("to") {
+                by_group.entry(group).or_insert_with(|| texts_of(to));
+            }
+        }
+        let of_all = provider.and_then(|provider| provider.get("to"));
+        Self {
+            by_group,
+            of_all: of_all.map(texts_of).unwrap_or_default(),
+            tells_recovery: !is_silent,
+        }
+    }
+}
+
+/// Names what an override changes beside the recipients.
+fn others(page: &mut Page, over: &Value, known: &[&str], called: &str) {
+    let Value::Object(keys) = over else { return };
+    for key in keys.keys().filter(|key| !known.contains(&key.as_str())) {
+        let what = format!("another `{key}` for its mails");
+        page.lose(Weight::Told, what, called);
+    }
+}
+
+/// Takes over where mails go.
 pub(super) fn email(page: &mut Page, root: &Value) {
     let Some(provider) = root.pointer("/alerting/email") else {
         return;
@@ -68,7 +116,7 @@ impl Alert<'_> {
 }
 
 /// Thresholds and recipients of an endpoint. Without an alert in force Gatus tells nobody of it.
-pub(super) fn alerts(page: &mut Page, entry: &mut Entry, item: &Value, root: &Value) {
+pub(super) fn alerts(page: &mut Page, entry: &mut Entry, item: &Value, root: &Value, mail: &Mail) {
     let own = item.get("alerts").and_then(Value::as_array);
     let alerts: Vec<Alert<'_>> = own
         .into_iter()
@@ -126,32 +174,36 @@ pub(super) fn alerts(page: &mut Page, entry: &mut Entry, item: &Value, root: &Va
             format!("alerts with several thresholds; all are told after {failures} failures");
         page.lose(Weight::Told, what, &called);
     }
-    recipients(entry, &by_mail, item, root);
+    let resolves = |alert: &&Alert<'_>| alert.get("send-on-resolved").is_some_and(is_true);
+    if mail.tells_recovery && !by_mail.is_empty() && !by_mail.iter().any(resolves) {
+        let what = "recoveries are told as well, as others are with send-on-resolved";
+        page.lose(Weight::Told, what, &called);
+    }
+    recipients(page, entry, &by_mail, item, mail);
 }
 
 /// An endpoint's own recipients, its group's, or the provider's.
-fn recipients(entry: &mut Entry, by_mail: &[&Alert<'_>], item: &Value, root: &Value) {
-    if by_mail.is_empty() {
-        return;
-    }
-    let provider = root.pointer("/alerting/email");
+fn recipients(
+    page: &mut Page,
+    entry: &mut Entry,
+    by_mail: &[&Alert<'_>],
+    item: &Value,
+    mail: &Mail,
+) {
+    let called = entry.called();
     let group = text_at(item, "group").unwrap_or_default();
-    let of_group = provider
-        .and_then(|provider| provider.get("overrides"))
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .find(|one| text_at(one, "group").is_some_and(|other| other == group))
-        .and_then(|one| one.get("to"));
-    let of_all = provider.and_then(|provider| provider.get("to"));
-    let texts: Vec<String> = by_mail
-        .iter()
-        .filter_map(|alert| {
-            let own = alert.own.pointer("/provider-override/to");
-            own.or(of_group).or(of_all).map(texts_of)
-        })
-        .flatten()
-        .collect();
+    let of_group = mail.by_group.get(&group).unwrap_or(&mail.of_all);
+    let mut texts: Vec<String> = Vec::new();
+    for alert in by_mail {
+        let over = alert.get("provider-override");
+        if let Some(over) = over {
+            others(page, over, &["to"], &called);
+        }
+        match over.and_then(|over| over.get("to")) {
+            Some(to) => texts.extend(texts_of(to)),
+            None => texts.extend(of_group.iter().cloned()),
+        }
+    }
     let to = addresses(&texts);
     if !to.is_empty() {
         entry.told(Told::Only(to));
@@ -159,7 +211,7 @@ fn recipients(entry: &mut Entry, by_mail: &[&Alert<'_>], item: &Value, root: &Va
 }
 
 /// Whether no mail of any endpoint tells of a recovery, which is Gatus' default.
-pub(super) fn tells_no_recovery(endpoints: &[Value], root: &Value) -> bool {
+fn tells_no_recovery(endpoints: &[Value], root: &Value) -> bool {
     let default = root.pointer("/alerting/email/default-alert");
     let mut mails = endpoints
         .iter()

@@ -10,6 +10,7 @@ use crate::config::import::go_duration;
 use crate::config::import::page::{Entry, Page, Weight, quoted};
 use crate::config::import::statuses::Statuses;
 use crate::config::import::yaml::texts_of;
+use crate::config::value;
 use crate::domain::json::JsonPath;
 
 /// A condition taken apart: what is looked at, how, and against what.
@@ -20,27 +21,38 @@ struct Condition<'a> {
     right: &'a str,
 }
 
-const OPERATORS: [&str; 6] = ["==", "!=", "<=", ">=", "<", ">"];
+/// In the order in which Gatus looks for them.
+const OPERATORS: [&str; 6] = ["==", "!=", "<=", ">=", ">", "<"];
 
 impl<'a> Condition<'a> {
-    /// The first operator counts; of two that begin at one place the longer one.
+    /// Gatus takes an operator between blanks only; without them the first one counts.
     fn parse(text: &'a str) -> Option<Self> {
-        let (at, operator) = OPERATORS
-            .into_iter()
-            .filter_map(|operator| Some((text.find(operator)?, operator)))
-            .min_by_key(|(at, operator)| (*at, std::cmp::Reverse(operator.len())))?;
+        let spaced = OPERATORS.into_iter().find_map(|operator| {
+            let at = text.find(&format!(" {operator} "))?;
+            Some((at + 1, operator))
+        });
+        let first = || {
+            OPERATORS
+                .into_iter()
+                .filter_map(|operator| Some((text.find(operator)?, operator)))
+                .min_by_key(|(at, operator)| (*at, std::cmp::Reverse(operator.len())))
+        };
+        let (at, operator) = spaced.or_else(first)?;
         let condition = Self {
             left: text[..at].trim(),
             operator,
             right: text[at + operator.len()..].trim(),
         };
         // `200 == [STATUS]` is the same the other way round.
-        let is_turned = condition.right.contains('[') && !condition.left.contains('[');
-        Some(if is_turned {
+        let is_turned = has_placeholder(condition.right) && !has_placeholder(condition.left);
+        let condition = if is_turned {
             condition.turned()
         } else {
             condition
-        })
+        };
+        // Two things of the answer are not compared here, nor a comparison with another one.
+        let is_chained = condition.right.contains(&format!(" {operator} "));
+        (!has_placeholder(condition.right) && !is_chained).then_some(condition)
     }
 
     fn turned(self) -> Self {
@@ -58,7 +70,30 @@ impl<'a> Condition<'a> {
     }
 }
 
-fn compares(operator: &str, left: u64, right: u64) -> bool {
+/// Whether a text begins with `[NAME]`, alone or in a function.
+fn has_placeholder(text: &str) -> bool {
+    let inner = ["len(", "has(", "age("]
+        .iter()
+        .find_map(|function| text.strip_prefix(function))
+        .unwrap_or(text);
+    inner.strip_prefix('[').is_some_and(|rest| {
+        let name = rest.split(']').next().unwrap_or_default();
+        name.len() > 1 && name.chars().all(|c| c.is_ascii_alphabetic() || c == '_')
+    })
+}
+
+/// Names of placeholders in capitals, as Gatus reads them; what stands behind keeps its case.
+fn in_capitals(left: &str) -> String {
+    match left.split_once(']') {
+        Some((name, rest)) => match name.split_once('[') {
+            Some((function, name)) => format!("{function}[{}]{rest}", name.to_ascii_uppercase()),
+            None => left.to_owned(),
+        },
+        None => left.to_owned(),
+    }
+}
+
+fn compares<T: PartialOrd>(operator: &str, left: T, right: T) -> bool {
     match operator {
         "==" => left == right,
         "!=" => left != right,
@@ -86,6 +121,14 @@ struct Found {
     excludes: Vec<String>,
     matches: Vec<String>,
     json: Vec<String>,
+    /// Whether a condition holds for Gatus where the answer is not JSON, or without the value.
+    holds_without: bool,
+    /// Whether one does not.
+    needs_json: bool,
+    /// Whether numbers are compared.
+    has_numbers: bool,
+    /// Whether a pattern matches what Gatus has in place of a missing value.
+    finds_missing: bool,
 }
 
 /// Carries the conditions of an endpoint over.
@@ -120,6 +163,27 @@ pub(super) fn conditions(page: &mut Page, entry: &mut Entry, item: &Value) {
             &called,
         );
     }
+    if found.holds_without && !found.needs_json {
+        page.lose(
+            Weight::Verdict,
+            "conditions that hold for Gatus without the value: an answer that is not JSON is down here",
+            &called,
+        );
+    }
+    if found.finds_missing {
+        page.lose(
+            Weight::Verdict,
+            "a pattern that Gatus also finds in `[BODY].. (INVALID)`, its text for a missing value: that is down here",
+            &called,
+        );
+    }
+    if found.has_numbers {
+        page.lose(
+            Weight::Detail,
+            "numbers are compared as Gatus does, but one in quotes does not count",
+            &called,
+        );
+    }
     entry.texts("body_contains", &found.contains);
     entry.texts("body_excludes", &found.excludes);
     entry.texts("body_matches", &found.matches);
@@ -132,6 +196,11 @@ fn one(page: &mut Page, entry: &mut Entry, found: &mut Found, text: &str) {
     let called = entry.called();
     let is_joined = text.contains("||") || text.contains("&&");
     let parts = Condition::parse(text).filter(|_| !is_joined);
+    let left = parts.map(|parts| in_capitals(parts.left));
+    let parts = parts.map(|parts| Condition {
+        left: left.as_deref().unwrap_or(parts.left),
+        ..parts
+    });
     let understood = match parts.map(|parts| parts.left) {
         Some("[STATUS]") => parts.is_some_and(|parts| status(found, parts)),
         Some("[CONNECTED]") => {
@@ -139,11 +208,13 @@ fn one(page: &mut Page, entry: &mut Entry, found: &mut Found, text: &str) {
         }
         Some("[RESPONSE_TIME]") => parts.is_some_and(|parts| response_time(found, parts)),
         Some("[CERTIFICATE_EXPIRATION]") => {
-            let limit = parts.map_or("", |parts| parts.right);
+            let limit = parts.map_or(String::new(), |parts| {
+                format!("{} {}", parts.operator, parts.right)
+            });
             page.lose(
                 Weight::Detail,
                 format!(
-                    "[CERTIFICATE_EXPIRATION] > {limit}; certificates are warned of by `certificate_expiry` in [alerts], 21, 7 and 1 days before the end"
+                    "[CERTIFICATE_EXPIRATION] {limit}; certificates are warned of by `certificate_expiry` in [alerts], 21, 7 and 1 days before the end"
                 ),
                 &called,
             );
@@ -156,7 +227,7 @@ fn one(page: &mut Page, entry: &mut Entry, found: &mut Found, text: &str) {
     if understood {
         return;
     }
-    if text.contains("[STATUS]") {
+    if text.to_ascii_uppercase().contains("[STATUS]") {
         found.status_unknown = true;
         let what = format!(
             "the condition `{text}`, which is none of Gatus' forms; several statuses are written `[STATUS] == any(200, 404)`"
@@ -168,26 +239,31 @@ fn one(page: &mut Page, entry: &mut Entry, found: &mut Found, text: &str) {
 }
 
 fn status(found: &mut Found, condition: Condition<'_>) -> bool {
-    let codes: Option<Vec<u64>> = match inside(condition.right, "any") {
-        Some(list) => list
-            .split(',')
-            .map(|code| code.trim().parse().ok())
-            .collect(),
-        None => condition.right.parse().ok().map(|code| vec![code]),
-    };
-    let Some(codes) = codes else { return false };
-    let statuses = found.statuses.get_or_insert_with(Statuses::all);
-    let is_any = condition.operator != "!=";
-    statuses.keep(|status| {
-        let mut compared = codes
-            .iter()
-            .map(|code| compares(condition.operator, u64::from(status), *code));
-        if is_any {
-            compared.any(|holds| holds)
-        } else {
-            compared.all(|holds| holds)
+    let Condition {
+        operator, right, ..
+    } = condition;
+    let is_equality = matches!(operator, "==" | "!=");
+    let good: Box<dyn Fn(u16) -> bool> = match (inside(right, "pat"), inside(right, "any")) {
+        (Some(glob), _) if is_equality => {
+            let Some(Ok(regex)) = pattern(glob).map(|pattern| value::regex(&pattern)) else {
+                return false;
+            };
+            Box::new(move |status| regex.is_match(&status.to_string()))
         }
-    });
+        (None, Some(list)) if is_equality => {
+            let codes: Vec<String> = list.split(',').map(|code| code.trim().to_owned()).collect();
+            Box::new(move |status| codes.contains(&status.to_string()))
+        }
+        _ => {
+            let Ok(code) = right.parse::<u64>() else {
+                return false;
+            };
+            let operator = if is_equality { "==" } else { operator }.to_owned();
+            Box::new(move |status| compares(&operator, u64::from(status), code))
+        }
+    };
+    let statuses = found.statuses.get_or_insert_with(Statuses::all);
+    statuses.keep(|status| good(status) == (operator != "!="));
     true
 }
 
@@ -206,13 +282,39 @@ fn response_time(found: &mut Found, condition: Condition<'_>) -> bool {
     }
 }
 
-/// A pattern with `*` for anything, as a regular expression.
-fn pattern(glob: &str) -> String {
-    let parts: Vec<String> = glob.split('*').map(regex::escape).collect();
-    format!("^(?s:{})$", parts.join(".*"))
+/// A pattern of Go's `filepath.Match` as a regular expression; `None` for one that is malformed, which never matches.
+fn pattern(glob: &str) -> Option<String> {
+    Some(format!("^(?s:{})$", unanchored(glob)?))
 }
 
-/// The whole body.
+fn unanchored(glob: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = glob.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '*' => out.push_str(".*"),
+            '?' => out.push('.'),
+            '\\' => out.push_str(&regex::escape(rest.next()?.encode_utf8(&mut [0; 4]))),
+            '[' => {
+                let (class, after) = rest.as_str().split_once(']')?;
+                let (not, members) = match class.strip_prefix('^') {
+                    Some(members) => ("^", members),
+                    None => ("", class),
+                };
+                let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+                if members.is_empty() || !members.chars().all(is_plain) {
+                    return None;
+                }
+                out.push_str(&format!("[{not}{members}]"));
+                rest = after.chars();
+            }
+            c => out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    Some(out)
+}
+
+/// The whole body, without white space at its ends.
 fn body(found: &mut Found, condition: Condition<'_>) -> bool {
     let Condition {
         operator, right, ..
@@ -222,19 +324,21 @@ fn body(found: &mut Found, condition: Condition<'_>) -> bool {
         let inner = glob
             .strip_prefix('*')
             .and_then(|rest| rest.strip_suffix('*'))
-            .filter(|inner| !inner.contains('*') && !inner.is_empty());
+            .filter(|inner| !inner.contains(['*', '?', '[', '\\']) && !inner.is_empty());
         (glob, inner)
     });
+    let whole = |inner: &str| format!(r"^\s*(?s:{inner})\s*$");
     match (operator, searched) {
         ("==", Some((_, Some(inner)))) => found.contains.push(inner.to_owned()),
         ("!=", Some((_, Some(inner)))) => found.excludes.push(inner.to_owned()),
-        ("==", Some((glob, None))) => found.matches.push(pattern(glob)),
+        ("==", Some((glob, None))) => match unanchored(glob) {
+            Some(pattern) => found.matches.push(whole(&pattern)),
+            None => return false,
+        },
         ("==", None) => match inside(right, "any") {
-            Some(list) => found.matches.push(format!(r"^\s*(?:{})\s*$", any(list))),
+            Some(list) => found.matches.push(whole(&any(list))),
             None if right.is_empty() => return false,
-            None => found
-                .matches
-                .push(format!(r"^\s*{}\s*$", regex::escape(right))),
+            None => found.matches.push(whole(&regex::escape(right))),
         },
         _ => return false,
     }
@@ -256,77 +360,174 @@ fn json(found: &mut Found, condition: Condition<'_>) -> bool {
         operator,
         right,
     } = condition;
-    if let Some(path) = inside(left, "has").and_then(path_of) {
+    if let Some(of) = inside(left, "has") {
         let exists = match (operator, right) {
             ("==", "true") | ("!=", "false") => true,
             ("==", "false") | ("!=", "true") => false,
             _ => return false,
         };
-        let path = quoted(&path);
-        found
-            .json
-            .push(format!("{{ path = {path}, exists = {exists} }}"));
+        if of == "[BODY]" {
+            if exists {
+                found.matches.push(r"\S".to_owned());
+            }
+            return exists;
+        }
+        let Some(path) = path_of(of) else {
+            return false;
+        };
+        let test = format!("{{ path = {}, exists = {exists} }}", quoted(&path));
+        found.json(test, !exists);
         return true;
     }
     if let Some(path) = inside(left, "len").and_then(path_of) {
-        let Ok(length) = right.parse::<u64>() else {
-            return false;
+        let term = format!("length({path})");
+        return match (operator, right.parse::<i64>()) {
+            ("==", Ok(length)) => found.filter(&format!("{term} == {length}"), true),
+            ("!=", Ok(length)) => found.filter(&format!("{term} == {length}"), false),
+            (_, Ok(length)) => found.filter_number(&term, operator, length),
+            (_, Err(_)) => false,
         };
-        filter(found, &format!("length({path}) {operator} {length}"), true);
-        return true;
     }
     let Some(path) = path_of(left) else {
         return false;
     };
-    let number = right
-        .parse::<f64>()
-        .ok()
-        .filter(|number| number.is_finite());
-    let test = match (operator, number) {
-        ("==", _) => equality(right),
-        ("!=", _) => {
-            let Some(other) = unlike(&path, right) else {
-                return false;
-            };
-            filter(found, &other, false);
-            return true;
+    match operator {
+        "==" => {
+            // Gatus has a text for what is missing, too.
+            let missing = format!("{left} (INVALID)");
+            if let Some(pattern) = inside(right, "pat").and_then(pattern) {
+                if pattern.trim_start_matches("^(?s:").replace(".*", "") == ")$" {
+                    return true;
+                }
+                let regex = value::regex(&pattern);
+                found.finds_missing |= regex.is_ok_and(|regex| regex.is_match(&missing));
+            }
+            equality(found, &path, right)
         }
-        ("<", Some(number)) => format!("less_than = {number:?}"),
-        (">", Some(number)) => format!("greater_than = {number:?}"),
-        (_, Some(number)) => {
-            filter(found, &format!("{path} {operator} {number}"), true);
-            return true;
-        }
-        (_, None) => return false,
-    };
-    found
-        .json
-        .push(format!("{{ path = {}, {test} }}", quoted(&path)));
-    true
+        "!=" => match unlike(&path, right) {
+            Some(other) => found.filter(&other, false),
+            None => false,
+        },
+        _ => match limit(right) {
+            Some(limit) => {
+                found.has_numbers = true;
+                found.filter_number(&path, operator, limit)
+            }
+            None => false,
+        },
+    }
 }
 
-/// `[BODY].a[0].b` as a path of RFC 9535.
+/// A number as Gatus compares it: durations in milliseconds, without what stands behind the point.
+fn limit(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let number: Option<f64> = text.parse().ok().filter(|n: &f64| n.abs() < 1e15);
+    match number {
+        #[expect(clippy::cast_possible_truncation, reason = "it is far below the end")]
+        Some(number) => Some(number.trunc() as i64),
+        None => i64::try_from(go_duration::parse(text)?.as_millis()).ok(),
+    }
+}
+
+impl Found {
+    fn json(&mut self, test: String, holds_without: bool) {
+        self.json.push(test);
+        self.holds_without |= holds_without;
+        self.needs_json |= !holds_without;
+    }
+
+    /// A test of the whole document: a filter that looks at it from the root, so that it holds for all or none of its
+    /// members.
+    fn filter(&mut self, test: &str, exists: bool) -> bool {
+        let path = format!("$[?{test}]");
+        let is_right = JsonPath::parse(&path).is_ok();
+        if is_right {
+            let test = format!("{{ path = {}, exists = {exists} }}", quoted(&path));
+            self.json(test, !exists);
+        }
+        is_right
+    }
+
+    /// A comparison of numbers, which Gatus makes without what stands behind the point, and with 0 for what is missing:
+    /// where that holds, only the opposite is forbidden.
+    fn filter_number(&mut self, term: &str, operator: &str, limit: i64) -> bool {
+        if limit.unsigned_abs() > 1 << 52 {
+            return false;
+        }
+        let (operator, bound) = match operator {
+            ">" if limit >= 0 => (">=", limit + 1),
+            "<" if limit <= 0 => ("<=", limit - 1),
+            ">=" if limit <= 0 => (">", limit - 1),
+            "<=" if limit >= 0 => ("<", limit + 1),
+            other => (other, limit),
+        };
+        let opposite = match operator {
+            ">" => "<=",
+            ">=" => "<",
+            "<" => ">=",
+            _ => ">",
+        };
+        match compares(operator, 0, bound) {
+            true => self.filter(&format!("{term} {opposite} {bound}"), false),
+            false => self.filter(&format!("{term} {operator} {bound}"), true),
+        }
+    }
+}
+
+/// `[BODY].a[0].b` as a path of RFC 9535, of one value.
 fn path_of(placeholder: &str) -> Option<String> {
     let rest = placeholder.strip_prefix("[BODY]")?;
     let path = format!("${rest}");
-    JsonPath::parse(&path).is_ok().then_some(path)
+    let is_one = !rest.is_empty() && JsonPath::parse(&path).is_ok_and(|path| path.is_singular());
+    is_one.then_some(path)
 }
 
-/// The whole of a value as a text, whatever its type.
-fn equality(right: &str) -> String {
-    if right.contains("${") {
-        // A variable's value is not known yet, so that it cannot be part of a pattern.
-        return format!("equals = {}", quoted(right));
-    }
-    let whole = match (inside(right, "pat"), inside(right, "any")) {
-        (Some(glob), _) => pattern(glob),
-        (None, Some(list)) => format!("^(?:{})$", any(list)),
-        (None, None) => format!("^{}$", regex::escape(right.trim_matches('"'))),
+/// A value as the text that Gatus makes of it.
+fn equality(found: &mut Found, path: &str, right: &str) -> bool {
+    let in_path = quoted(path);
+    // A variable's value is not known yet, so that it cannot be part of a pattern. `1.10` is no number that Gatus would
+    // write, so that it stands for a text.
+    let is_text = right.contains("${") || is_number(right) && !is_plain_number(right);
+    let test = if is_text {
+        format!("{{ path = {in_path}, equals = {} }}", quoted(right))
+    } else if let Some(glob) = inside(right, "pat") {
+        let Some(pattern) = pattern(glob) else {
+            return false;
+        };
+        format!("{{ path = {in_path}, matches = {} }}", quoted(&pattern))
+    } else {
+        let list = inside(right, "any").unwrap_or(right);
+        let has_numbers = list.split(',').any(|text| is_number(text.trim()));
+        if has_numbers {
+            // `1.0` is 1 to Gatus.
+            return unlike(path, right).is_some_and(|test| found.filter(&test, true));
+        }
+        let whole = match inside(right, "any") {
+            Some(list) => format!("^(?:{})$", any(list)),
+            None => format!("^{}$", regex::escape(right.trim_matches('"'))),
+        };
+        format!("{{ path = {in_path}, matches = {} }}", quoted(&whole))
     };
-    format!("matches = {}", quoted(&whole))
+    found.json(test, false);
+    true
 }
 
-/// The filter that holds where a value is one of the texts that it must not be.
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// Whether a number is written as Gatus would write it; a JSON number never has another text there.
+fn is_plain_number(text: &str) -> bool {
+    let is_whole = text
+        .parse::<i64>()
+        .is_ok_and(|number| number.to_string() == text);
+    let is_part = text.contains('.') && text.parse::<f64>().is_ok_and(|n| n.to_string() == text);
+    is_whole || is_part
+}
+
+/// The filter that holds where a value is one of these texts.
 fn unlike(path: &str, right: &str) -> Option<String> {
     if right.starts_with("pat(") || right.contains(['\'', '\\', '$']) {
         return None;
@@ -335,22 +536,9 @@ fn unlike(path: &str, right: &str) -> Option<String> {
     let mut tests = Vec::new();
     for text in list.split(',').map(|text| text.trim().trim_matches('"')) {
         tests.push(format!("{path} == '{text}'"));
-        let is_literal = matches!(text, "true" | "false") || text.parse::<i64>().is_ok();
-        if is_literal {
+        if matches!(text, "true" | "false") || is_plain_number(text) {
             tests.push(format!("{path} == {text}"));
         }
     }
     Some(tests.join(" || "))
-}
-
-/// A test of the whole document: a filter that looks at it from the root, so that it holds for all or none of its
-/// members.
-fn filter(found: &mut Found, test: &str, exists: bool) {
-    let path = format!("$[?{test}]");
-    if JsonPath::parse(&path).is_ok() {
-        let path = quoted(&path);
-        found
-            .json
-            .push(format!("{{ path = {path}, exists = {exists} }}"));
-    }
 }

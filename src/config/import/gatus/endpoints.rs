@@ -1,8 +1,12 @@
 //! Gatus' `config.yaml`: a file, several, or a folder, as they are or wrapped for Kubernetes.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::alerts;
+use super::alerts::{self, Mail};
 use super::conditions;
 use crate::config::import::documents::{documents, map_texts, merge};
 use crate::config::import::go_duration;
@@ -12,6 +16,9 @@ use crate::domain::span;
 
 /// What Gatus' configuration is known by, inside a wrapper.
 const KEYS: [&str; 4] = ["endpoints", "alerting", "external-endpoints", "services"];
+
+/// What Gatus takes when no interval is written.
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reads a configuration of Gatus.
 ///
@@ -24,7 +31,10 @@ pub fn gatus(sources: &[Source]) -> Result<Imported, ImportError> {
             merge(&mut root, document);
         }
     }
-    map_texts(&mut root, &variables);
+    let defaults = RefCell::new(BTreeMap::new());
+    map_texts(&mut root, &|text| {
+        variables(text, &mut defaults.borrow_mut())
+    });
     let endpoints = root.get("endpoints").or_else(|| root.get("services"));
     let Some(Value::Array(endpoints)) = endpoints else {
         return Err(ImportError::Format(
@@ -32,20 +42,17 @@ pub fn gatus(sources: &[Source]) -> Result<Imported, ImportError> {
         ));
     };
     let mut page = Page::new("gatus");
+    page.follow_anywhere();
+    page.default_key("cookies = false");
     alerts::email(&mut page, &root);
-    if alerts::tells_no_recovery(endpoints, &root) {
-        page.alerts("recovery = false");
-    }
+    let mail = Mail::read(&mut page, &root, endpoints);
     for item in endpoints {
-        endpoint(&mut page, item, &root);
+        endpoint(&mut page, item, &root, &mail);
     }
-    for key in ["external-endpoints", "suites", "remote", "announcements"] {
-        if root.get(key).is_some() {
-            page.lose_all(
-                Weight::Unchecked,
-                format!("`{key}`: there is nothing like it"),
-            );
-        }
+    elsewhere(&mut page, &root);
+    for (name, default) in defaults.into_inner() {
+        let what = format!("the default `{default}` of ${{{name}}}: set {name} to it");
+        page.lose_all(Weight::Detail, what);
     }
     if let Some(window) = root.get("maintenance") {
         maintenance(&mut page, window);
@@ -53,9 +60,36 @@ pub fn gatus(sources: &[Source]) -> Result<Imported, ImportError> {
     Ok(page.finish())
 }
 
+/// What else is checked there.
+fn elsewhere(page: &mut Page, root: &Value) {
+    for (key, what) in [
+        ("external-endpoints", "not checked (told from outside)"),
+        ("suites", "not checked (a suite of requests)"),
+    ] {
+        let list = root.get(key).and_then(Value::as_array);
+        for item in list.into_iter().flatten() {
+            let name = text_at(item, "name").unwrap_or_default();
+            let called = match text_at(item, "group") {
+                Some(group) => format!("{group}/{name}"),
+                None => name,
+            };
+            page.lose(Weight::Unchecked, what, &called);
+        }
+    }
+    if root.get("remote").is_some() {
+        page.lose_all(
+            Weight::Unchecked,
+            "`remote`: the endpoints of other instances",
+        );
+    }
+    if root.get("announcements").is_some() {
+        page.lose_all(Weight::Detail, "`announcements`");
+    }
+}
+
 /// Gatus replaces `$NAME` and `${NAME}` by the environment's values, and `$$` is a dollar sign. `${NAME:-text}` is
 /// Flux's form, which has a text for a variable that is not set.
-fn variables(text: &str) -> String {
+fn variables(text: &str, defaults: &mut BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -78,6 +112,9 @@ fn variables(text: &str) -> String {
             rest = after;
             continue;
         }
+        if let Some(default) = inside[name.len()..].strip_prefix(":-") {
+            defaults.insert(name.to_owned(), default.to_owned());
+        }
         out.push_str(&format!("${{{name}}}"));
         rest = behind;
     }
@@ -93,7 +130,7 @@ fn name_length(text: &str) -> usize {
     }
 }
 
-fn endpoint(page: &mut Page, item: &Value, root: &Value) {
+fn endpoint(page: &mut Page, item: &Value, root: &Value, mail: &Mail) {
     let url = text_at(item, "url").unwrap_or_default();
     let name = text_at(item, "name").unwrap_or_else(|| url.clone());
     let called = match text_at(item, "group") {
@@ -123,11 +160,10 @@ fn endpoint(page: &mut Page, item: &Value, root: &Value) {
     request(page, &mut entry, item);
     client(page, &mut entry, item);
     conditions::conditions(page, &mut entry, item);
-    alerts::alerts(page, &mut entry, item, root);
-    for key in ["maintenance-windows", "ui", "store"] {
-        if item.get(key).is_some() {
-            page.lose(Weight::Detail, key, &called);
-        }
+    alerts::alerts(page, &mut entry, item, root, mail);
+    if item.get("maintenance-windows").is_some() {
+        let what = "maintenance-windows: its own times of silence; write them as [[maintenance]]";
+        page.lose(Weight::Told, what, &called);
     }
     page.push(entry);
 }
@@ -144,7 +180,9 @@ fn timing(page: &mut Page, entry: &mut Entry, item: &Value) {
     };
     let interval = span(item, "interval");
     let timeout = span(client, "timeout");
-    entry.timing(page, interval, timeout, None);
+    // Gatus confirms by its next checks.
+    let every = interval.unwrap_or(INTERVAL);
+    entry.timing(page, interval, timeout, Some(every));
 }
 
 fn client(page: &mut Page, entry: &mut Entry, item: &Value) {
@@ -189,7 +227,7 @@ fn client(page: &mut Page, entry: &mut Entry, item: &Value) {
 
 fn request(page: &mut Page, entry: &mut Entry, item: &Value) {
     if let Some(method) = text_at(item, "method") {
-        entry.text("method", &method.to_ascii_uppercase());
+        entry.method(page, &method);
     }
     let mut headers = item.get("headers").map(pairs_of).unwrap_or_default();
     if let Some(body) = text_at(item, "body") {
@@ -208,6 +246,8 @@ fn request(page: &mut Page, entry: &mut Entry, item: &Value) {
     }
     entry.headers(page, &headers);
 }
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 fn maintenance(page: &mut Page, window: &Value) {
     if window.get("enabled").is_some_and(is_false) {
@@ -229,7 +269,8 @@ fn maintenance(page: &mut Page, window: &Value) {
         .map(texts_of)
         .unwrap_or_default()
         .iter()
-        .filter_map(|day| day.get(..3).map(str::to_owned))
+        .filter_map(|day| day.get(..3).map(str::to_lowercase))
+        .filter(|day| DAYS.contains(&day.as_str()))
         .collect();
     let days = if days.is_empty() {
         "*".to_owned()
@@ -240,7 +281,14 @@ fn maintenance(page: &mut Page, window: &Value) {
         .get("timezone")
         .and_then(text_of)
         .unwrap_or_else(|| "UTC".to_owned());
-    page.timezone(&zone);
+    let is_wrong = !page.timezone(&zone) || duration.is_zero();
+    if is_wrong {
+        page.lose_all(
+            Weight::Told,
+            format!("`maintenance`: its time zone `{zone}` or its duration is not valid"),
+        );
+        return;
+    }
     page.lose_all(
         Weight::Detail,
         format!("the time zone of `maintenance`, {zone}, is the whole file's: [daemon].timezone"),
@@ -268,7 +316,7 @@ mod tests {
             ("${", "${"),
             ("$1", "$1"),
         ] {
-            assert_eq!(variables(text), wanted, "{text}");
+            assert_eq!(variables(text, &mut BTreeMap::new()), wanted, "{text}");
         }
     }
 }

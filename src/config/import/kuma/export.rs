@@ -1,5 +1,6 @@
 //! Uptime Kuma: its JSON export, or the rows of its database in the same shape.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +13,9 @@ use crate::config::import::yaml::{is_false, is_true, text_at, text_of};
 
 /// Groups nest a few levels deep; a circle of parents must not hang the import.
 const PARENTS_MAX: usize = 32;
+
+/// What Uptime Kuma takes when no interval is written.
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reads an export of Uptime Kuma.
 ///
@@ -44,25 +48,34 @@ pub fn uptime_kuma_value(root: &Value) -> Result<Imported, ImportError> {
         }
     };
     let mut page = Page::new("uptime-kuma");
+    page.follow_anywhere();
     let notifications = Notifications::read(&mut page, root);
+    let by_id = monitors
+        .iter()
+        .filter_map(|item| Some((item.get("id").and_then(text_of)?, *item)))
+        .collect();
     let kuma = Kuma {
-        monitors,
+        by_id,
         notifications,
         root,
     };
-    for item in &kuma.monitors {
+    for item in &monitors {
         kuma.monitor(&mut page, item);
     }
-    for (key, what) in [
-        ("statusPageList", "status pages"),
-        ("maintenanceList", "maintenance windows"),
+    for (key, weight, what) in [
+        ("statusPageList", Weight::Detail, "status pages"),
+        (
+            "maintenanceList",
+            Weight::Told,
+            "maintenance windows; write them as [[maintenance]]",
+        ),
     ] {
         let any = root
             .get(key)
             .and_then(Value::as_array)
             .is_some_and(|list| !list.is_empty());
         if any {
-            page.lose_all(Weight::Detail, what);
+            page.lose_all(weight, what);
         }
     }
     Ok(page.finish())
@@ -70,7 +83,7 @@ pub fn uptime_kuma_value(root: &Value) -> Result<Imported, ImportError> {
 
 /// The whole export.
 struct Kuma<'a> {
-    monitors: Vec<&'a Value>,
+    by_id: HashMap<String, &'a Value>,
     notifications: Notifications,
     root: &'a Value,
 }
@@ -81,11 +94,8 @@ impl Kuma<'_> {
         let mut groups = Vec::new();
         let mut child = item;
         while groups.len() < PARENTS_MAX
-            && let Some(id) = child.get("parent").filter(|id| !id.is_null())
-            && let Some(group) = self
-                .monitors
-                .iter()
-                .find(|other| other.get("id") == Some(id))
+            && let Some(id) = child.get("parent").and_then(text_of)
+            && let Some(group) = self.by_id.get(&id)
         {
             groups.push(*group);
             child = group;
@@ -143,21 +153,25 @@ fn timing(page: &mut Page, entry: &mut Entry, item: &Value) {
         let span = Duration::try_from_secs_f64(seconds).ok()?;
         Some(Duration::from_millis(u64::try_from(span.as_millis()).ok()?))
     };
+    let interval = seconds("interval").unwrap_or(INTERVAL);
+    let is_set = |span: &Duration| !span.is_zero();
+    // Without a timeout Uptime Kuma waits for four fifths of the interval.
+    let timeout = seconds("timeout").filter(is_set);
+    let retry = seconds("retryInterval").filter(is_set);
     entry.timing(
         page,
-        seconds("interval"),
-        seconds("timeout"),
-        seconds("retryInterval"),
+        Some(interval),
+        Some(timeout.unwrap_or(interval * 4 / 5)),
+        Some(retry.unwrap_or(interval)),
     );
-    let retries: Option<u64> = item
+    let retries: u64 = item
         .get("maxretries")
         .and_then(text_of)
-        .and_then(|retries| retries.parse().ok());
-    if let Some(retries) = retries {
-        let failures = retries.saturating_add(1).min(1000);
-        entry.set("failures_before_down", failures.to_string());
-        entry.set("successes_before_up", "1");
-    }
+        .and_then(|retries| retries.parse().ok())
+        .unwrap_or(0);
+    let failures = retries.saturating_add(1).min(1000);
+    entry.set("failures_before_down", failures.to_string());
+    entry.set("successes_before_up", "1");
     match text_at(item, "ipFamily").as_deref() {
         Some("ipv4" | "4") => entry.text("ip_version", "4"),
         Some("ipv6" | "6") => entry.text("ip_version", "6"),

@@ -6,8 +6,8 @@ use crate::config::import::page::{Entry, Page, Weight, literal, quoted};
 use crate::config::import::yaml::{is_false, is_true, pairs_of, text_at};
 
 pub(super) fn request(page: &mut Page, entry: &mut Entry, item: &Value) {
-    if let Some(method) = text_at(item, "method").filter(|method| method != "GET") {
-        entry.text("method", &method.to_ascii_uppercase());
+    if let Some(method) = text_at(item, "method") {
+        entry.method(page, &literal(&method));
     }
     let mut headers: Vec<(String, String)> = Vec::new();
     if let Some(written) = text_at(item, "headers") {
@@ -48,9 +48,15 @@ fn authentication(
     item: &Value,
     headers: &mut Vec<(String, String)>,
 ) {
-    let Some(method) = text_at(item, "authMethod").filter(|method| method != "none") else {
-        return;
+    // Before version 1.14 there was basic authentication only, and no name for it.
+    let has_user = text_at(item, "basic_auth_user").is_some();
+    let method = match item.get("authMethod") {
+        None if has_user => "basic".to_owned(),
+        _ => text_at(item, "authMethod").unwrap_or_default(),
     };
+    if matches!(method.as_str(), "" | "none") {
+        return;
+    }
     let called = entry.called();
     if method != "basic" {
         let what =

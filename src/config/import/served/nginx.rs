@@ -7,6 +7,8 @@ use crate::config::import::page::{Beside, ImportError, Imported, Page, Source, W
 
 /// Files that include each other without end.
 const INCLUDES_MAX: usize = 1000;
+/// A larger file is no configuration; each of its words takes many times its length while it is read.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// nginx nests four levels.
 const DEPTH_MAX: usize = 32;
 
@@ -23,6 +25,10 @@ pub fn nginx(sources: &[Source], beside: Beside<'_>) -> Result<Imported, ImportE
         read: sources.iter().map(|source| source.name.clone()).collect(),
     };
     for source in sources {
+        if source.text.len() > BYTES_MAX {
+            let why = format!("{}: the file is larger than 4 MiB", source.name);
+            return Err(ImportError::Format(why));
+        }
         reader.file(&source.text);
     }
     if reader.servers == 0 {
@@ -183,7 +189,12 @@ impl Nginx<'_> {
             return;
         }
         for source in (self.beside)(pattern) {
-            if self.read.len() >= INCLUDES_MAX || !self.read.insert(source.name) {
+            if self.read.len() >= INCLUDES_MAX || !self.read.insert(source.name.clone()) {
+                continue;
+            }
+            if source.text.len() > BYTES_MAX {
+                let what = format!("`{}`, which is larger than 4 MiB", source.name);
+                self.page.lose_all(Weight::Unchecked, what);
                 continue;
             }
             let tokens = tokens(&source.text);

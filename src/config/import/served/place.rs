@@ -33,12 +33,15 @@ impl Place {
 
 /// Writes the places, each once; one that is served over TLS too is checked over TLS only.
 pub(super) fn finish(mut page: Page, places: &BTreeSet<Place>) -> Imported {
+    let over_tls: BTreeSet<(&str, &str)> = places
+        .iter()
+        .filter(|place| place.is_tls)
+        .map(|place| (place.host.as_str(), place.path.as_str()))
+        .collect();
     for place in places {
         let has_twin = !place.is_tls
             && place.port.is_none_or(|port| port == 80)
-            && places
-                .iter()
-                .any(|other| other.is_tls && other.host == place.host && other.path == place.path);
+            && over_tls.contains(&(place.host.as_str(), place.path.as_str()));
         if !has_twin {
             page.push(Entry::new(None, &literal(&place.url())));
         }
