@@ -27,8 +27,15 @@ pub(super) fn parse(text: &str) -> Result<Vec<Value>, ImportError> {
     if text.len() > BYTES_MAX {
         return Err(refused("the file is larger than 8 MiB".to_owned()));
     }
+    // The parser panics at the end of a block text without a line break, and perhaps elsewhere.
+    let text = format!("{text}\n");
+    std::panic::catch_unwind(|| read(text.as_bytes()))
+        .unwrap_or_else(|_| Err(refused("this is not valid YAML".to_owned())))
+}
+
+fn read(text: &[u8]) -> Result<Vec<Value>, ImportError> {
     let mut parser = Parser::new();
-    parser.set_input(text.as_bytes());
+    parser.set_input(text);
     let mut reader = Reader {
         parser,
         anchors: HashMap::new(),
@@ -311,6 +318,8 @@ mod tests {
             ("1: a\ntrue: b", r#"[{"1":"a","true":"b"}]"#),
             ("", "[]"),
             ("a: |\n  x\n  y\n", r#"[{"a":"x\ny\n"}]"#),
+            ("a: |\n  x\n  y", r#"[{"a":"x\ny\n"}]"#),
+            ("a: |", r#"[{"a":""}]"#),
         ] {
             assert_eq!(one(text), wanted, "{text}");
         }

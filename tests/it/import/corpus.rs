@@ -152,6 +152,7 @@ pub(super) fn answered(
             headers,
             body_bytes: body.len() as u64,
             body,
+            place: None,
             body_cut: false,
             retry_after_s: None,
             credentials_dropped: false,
