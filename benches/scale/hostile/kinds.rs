@@ -200,7 +200,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "a megabyte against costly patterns",
         way: Way::Http,
-        keys: "body_excludes = [\"zz\"]\nbody_matches = ['(a+)+b', '(?:[a-z]{1,30}x){1,30}y', '(?i)\\w{1,40}\\s$']\n",
+        keys: "body_excludes = [\"zz\"]\nbody_matches = ['(a+)+b', '(?:[a-z]{1,30}x){1,30}y', '(?i)\\w{1,12}\\s$']\n",
         talk: Talk::AfterRequest(|stream, bytes| {
             answer(
                 stream,
