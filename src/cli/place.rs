@@ -54,7 +54,7 @@ pub fn config(context: &mut Context) -> Result<Config, CliError> {
     Ok(config)
 }
 
-/// As [`config`], for a command that needs no database: a plugin often runs without the `$HOME` that a default path
+/// As [`config()`], for a command that needs no database: a plugin often runs without the `$HOME` that a default path
 /// needs.
 pub fn config_without_database(context: &mut Context) -> Result<Config, CliError> {
     let places = ["STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"];

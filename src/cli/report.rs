@@ -43,7 +43,7 @@ pub struct Args {
     /// Print a self-contained page with charts
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     pub html: bool,
-    /// Mail it to the recipients of [report], or of [email]
+    /// Mail it to the recipients of `[report]`, or of `[email]`
     #[arg(long, conflicts_with_all = ["json", "csv", "html", "names"])]
     pub email: bool,
     /// List the incidents and gaps that make up what is missing to 100 %

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 
-/// How often [`beating`] beats. Four wake-ups a second cost nothing that can be measured.
+/// How often the daemon calls [`Standstill::beat`]. Four wake-ups a second cost nothing that can be measured.
 pub const BEAT_EVERY: Duration = Duration::from_millis(250);
 
 /// A gap between two beats that is longer than this is a standstill: checks under way then say nothing of their site.
