@@ -65,7 +65,6 @@ struct Site {
     expectation: Arc<Expectation>,
 }
 
-/// What is checked, and how.
 struct Plan {
     sites: Vec<Site>,
     dns: DnsSettings,
@@ -127,7 +126,7 @@ fn room(plan: &Plan) -> usize {
     usize::try_from(room.slots).unwrap_or(plan.concurrent)
 }
 
-/// What has come out so far, and how it is shown.
+/// The results so far, and how they are shown.
 struct Report {
     nagios: bool,
     verbose: bool,

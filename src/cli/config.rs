@@ -38,7 +38,7 @@ pub enum ConfigCommand {
     Example,
 }
 
-/// More monitors than this are counted, not named.
+/// At most this many monitors are named; the others are counted.
 const NAMES_SHOWN_MAX: usize = 5;
 
 /// Runs the command.
@@ -58,7 +58,6 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     }
 }
 
-/// The file in use.
 fn located(context: &mut Context) -> Result<PathBuf, CliError> {
     let located = config::locate(context.options.config.as_deref(), &context.environment)?;
     if let Some(warning) = &located.warning {

@@ -32,7 +32,7 @@ pub struct Args {
 
 /// How the tour's directory is called; the rest is chance.
 const DIRECTORY_PREFIX: &str = "sitewatch-demo-";
-/// The program's name where it is installed.
+/// The name of the installed program.
 const NAME: &str = "sitewatch";
 /// How often the tour looks for news.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -264,12 +264,12 @@ retry_interval = "500ms"
     text
 }
 
-/// What the tour has shown so far.
+/// What is on the screen.
 struct Show {
     mailbox: PathBuf,
     read: HashSet<PathBuf>,
     rows: Vec<Row>,
-    /// Lines of the table that stand above the cursor.
+    /// Lines of the table above the cursor.
     drawn: usize,
 }
 

@@ -17,7 +17,7 @@ use crate::view::history::HistoryTable;
 use crate::view::json::{self, Audience};
 use crate::view::when::Clock;
 
-/// What a table shows unless more is asked for.
+/// Rows of a table by default.
 const ROWS_DEFAULT: u64 = 50;
 
 /// Arguments of `sitewatch history`.
@@ -99,7 +99,6 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     Ok(Outcome::Fine)
 }
 
-/// Where rows go.
 enum Sink {
     Json,
     /// With or without a column for marks.

@@ -50,7 +50,7 @@ pub enum Format {
     Traefik,
 }
 
-/// Larger files are no configuration.
+/// A larger file is not a configuration.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Uptime Kuma keeps its heartbeats in the same file.
 const DATABASE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
@@ -58,9 +58,9 @@ const DATABASE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 const FILES_MAX: usize = 2000;
 /// Files that another one names are read up to this much in all.
 const BESIDE_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// How a gzip file begins.
+/// The first bytes of every gzip file.
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
-/// How a file of SQLite begins.
+/// The first bytes of every SQLite file.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Runs the command.

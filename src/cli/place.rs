@@ -16,7 +16,7 @@ use crate::store::monitors::StoredMonitor;
 use crate::store::reader::Reader;
 use crate::view::when::Clock;
 
-/// Likeness from which a name is worth suggesting.
+/// Names that are at least so similar are suggested.
 const LIKENESS_MIN: f64 = 0.7;
 
 /// At most this many unknown names are listed.

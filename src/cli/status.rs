@@ -118,10 +118,9 @@ fn read<T: Send>(
     })
 }
 
-/// What the database knows.
 struct Stored {
     reader: Reader,
-    /// All monitors it has, where some are named.
+    /// All monitors of the database, if some were named.
     known: Vec<StoredMonitor>,
     /// Those that are wanted, each with the time between two of its checks if it has any.
     rows: Vec<(StatusRow, Option<Duration>)>,

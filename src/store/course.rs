@@ -173,7 +173,6 @@ fn course(
     Ok(course)
 }
 
-/// Beginning, end and overlays.
 fn frame(connection: &Connection, monitor: i64, from: i64, to: i64) -> Result<Course> {
     let first: Option<i64> = connection
         .prepare_cached("SELECT first_at FROM monitors WHERE id = ?1")?

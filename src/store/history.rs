@@ -220,7 +220,7 @@ impl Walk<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// What is left had no check before it.
+    /// Decides the checks that are left: they had no check before them.
     fn end(mut self) -> Result<()> {
         while let Some((_, (monitor, row, _))) = self.waiting.pop_first() {
             if self.query.wants(&row) && self.say(monitor, &row, Dated::Well)?.is_break() {

@@ -38,7 +38,7 @@ pub enum Step {
 pub(super) struct Settling {
     /// Hours before this one are settled.
     end_hour: i64,
-    /// Rows after this one came later.
+    /// Rows after this one came after the settling began.
     last_seq: i64,
     phase: Phase,
     /// The numbers of the rows of each monitor.
@@ -182,7 +182,7 @@ impl Store {
     }
 }
 
-/// What is known of a monitor's settled past.
+/// The end of a monitor's settled past.
 struct Before {
     /// Hours up to this one, with it, are settled.
     hour: i64,
@@ -282,7 +282,6 @@ fn first_hour(rows: &[Row], missed: &BTreeMap<i64, u64>) -> Option<Before> {
     })
 }
 
-/// Settles hour after hour.
 struct Hours<'a> {
     connection: &'a Connection,
     monitor: i64,

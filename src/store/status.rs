@@ -107,7 +107,6 @@ impl Reader {
         Ok(())
     }
 
-    /// What was said of open incidents.
     fn add_ack_notes(&self, rows: &mut Rows) -> Result<()> {
         let mut statement = self.connection().prepare_cached(
             "SELECT monitor_id, ack_note FROM incidents WHERE closed_at IS NULL AND ack_note IS NOT NULL",
@@ -203,7 +202,7 @@ impl Reader {
         Ok(unsettled.map(|(row, _)| row.monitor.id).collect())
     }
 
-    /// Shares to the moment.
+    /// Adds uptime shares that are exact to the moment.
     fn add_shares(&self, rows: &mut Rows, monitors: &[MonitorId], now: Timestamp) -> Result<()> {
         if monitors.is_empty() {
             return Ok(());
@@ -250,7 +249,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Nothing is known of them yet.
+    /// Rows of monitors without any check.
     fn of(monitors: impl Iterator<Item = StoredMonitor>) -> Self {
         let rows: Vec<StatusRow> = monitors
             .map(|monitor| StatusRow {

@@ -8,7 +8,7 @@ use crate::domain::text;
 
 /// Longer names are cut in the middle: a badge stands in a line of text.
 const LABEL_CHARS_MAX: usize = 40;
-/// Height, and room left and right of a text.
+/// The height, and the room left and right of a text, in pixels.
 const HEIGHT: u64 = 20;
 const PADDING: u64 = 6;
 

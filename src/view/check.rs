@@ -13,10 +13,10 @@ use crate::domain::check::{Certificate, Check, CheckState, FailureKind, Micros};
 use crate::domain::status_code::{self, Side};
 use crate::domain::{failure_meaning, mask};
 
-/// Bars wider than this say no more.
+/// Wider bars show nothing more.
 const BAR_COLUMNS_MAX: usize = 50;
 
-/// Below this a bar says nothing and is left out.
+/// Narrower bars show nothing and are left out.
 const BAR_COLUMNS_MIN: usize = 12;
 
 /// A certificate that ends within this many days is worth a colour.

@@ -135,7 +135,7 @@ pub fn report(row: &ReportRow, out: &mut impl Write) -> fmt::Result {
     record.end()
 }
 
-/// One line on its way.
+/// A line that is being written.
 struct Record<'a, W> {
     out: &'a mut W,
     first: bool,

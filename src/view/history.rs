@@ -193,7 +193,7 @@ fn marked(what: String, clock_is_wrong: bool) -> String {
     }
 }
 
-/// What was wrong, or where a chain led.
+/// The failure, or where the redirect chain led.
 fn what(url: &str, check: &Check, screen: Screen) -> String {
     let arrow = if screen.unicode { "→" } else { "->" };
     let shown = |other: &str| {

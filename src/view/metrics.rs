@@ -25,7 +25,7 @@ pub struct MonitorMetrics<'a> {
 }
 
 impl MonitorMetrics<'_> {
-    /// The state, where there is one to speak of.
+    /// The state; `None` while paused, pending or unknown.
     const fn known(&self) -> Option<ShownState> {
         match (self.flags.paused, self.state) {
             (true, _) | (false, ShownState::Pending | ShownState::Unknown) => None,

@@ -52,7 +52,7 @@ pub fn write(
     Ok(())
 }
 
-/// Whether the monitor's period had begun.
+/// Whether the monitor had its first check before the end of the period.
 fn observed(row: &&ReportRow) -> bool {
     row.from < row.to
 }

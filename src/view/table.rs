@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::screen::{Screen, Tone};
 
-/// What stands between two columns on a terminal.
+/// Spaces between two columns on a terminal.
 const GAP: usize = 2;
 
 /// A table narrower than this has nothing left to drop.

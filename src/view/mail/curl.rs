@@ -9,7 +9,7 @@ use crate::domain::text;
 
 use super::words::{shell_text, shell_word};
 
-/// A longer body is left where it is.
+/// A longer body is not written into the command.
 const BODY_BYTES_MAX: usize = 1000;
 
 /// The words of the command, quoted for a shell.
@@ -117,7 +117,7 @@ fn quoted(words: &[&str]) -> String {
     quoted.join(" ")
 }
 
-/// A body that can stand in the command.
+/// The body, if it may be written into the command.
 fn inline(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?;
     let plain = |c: char| matches!(c, '\n' | '\r' | '\t') || !text::is_unsafe(c);

@@ -12,7 +12,7 @@ use super::words;
 
 /// Rows of the table; beyond it they are only counted, so that the mail stays readable and below 100 kB.
 const ROWS_MAX: usize = 300;
-/// So many acknowledgements are named.
+/// At most this many acknowledgements are named.
 const ACKS_MAX: usize = 10;
 
 /// Several mails as one.

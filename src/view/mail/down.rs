@@ -97,7 +97,6 @@ fn held(why: &str) -> String {
     format!("This mail was held back until now: {reason}.")
 }
 
-/// A later cause beside the first one.
 fn changed_cause(doc: &mut Doc, first: &Cause, check: &Check) {
     if let Some(now) = check.verdict.failure() {
         let before = words::cause_name(&first.failure, first.status);

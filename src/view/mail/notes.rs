@@ -11,7 +11,7 @@ use super::curl;
 use super::doc::{Body, Doc};
 use super::words::{self, shell_word};
 
-/// So many other sites are named.
+/// At most this many other sites are named.
 const OTHERS_MAX: usize = 8;
 
 /// Others that are down now, and how many may be soon.

@@ -14,7 +14,7 @@ use super::words;
 /// So many monitors are named that were not watched all of the time.
 const UNWATCHED_MAX: usize = 5;
 
-/// So many of the slowest are named.
+/// At most this many of the slowest are named.
 const SLOWEST_MAX: usize = 3;
 
 /// The summary of a period.
@@ -109,7 +109,7 @@ fn unwatched(doc: &mut Doc, rows: &[ReportRow]) {
     }
 }
 
-/// A list in words; what is too much is counted.
+/// A list in words: the first names, and the count of the others.
 fn first_of(names: Vec<String>) -> String {
     let more = names.len().saturating_sub(UNWATCHED_MAX);
     let mut list = names

@@ -8,7 +8,7 @@ use super::doc::{Body, Cell, Doc, Table};
 
 /// RFC 5322 section 2.1.1.
 pub(super) const COLUMNS: usize = 78;
-/// Where the bodies of parts begin.
+/// The column in which the bodies of parts begin.
 const INDENT: usize = 16;
 /// Longer texts than this are cut: nobody reads on.
 const CHARS_MAX: usize = 4000;
