@@ -20,7 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   sitewatch check https://example.com/       look once, without any set-up
   sitewatch demo                             a tour: built-in sites and mails
-  sitewatch config example > monitors.toml   every key, to start from
+  sitewatch config init                      a first file, from what is here
+  sitewatch config example                   every key with its default
   sitewatch config check                     is it right?
   sitewatch run                              watch, record and mail
   sitewatch status                           how is everything?

@@ -36,6 +36,19 @@ pub enum ConfigCommand {
     },
     /// Print a commented monitors.toml with every key
     Example,
+    /// Write a first monitors.toml from what can be found out about this machine
+    #[command(
+        long_about = "Write a first monitors.toml from what can be found out about this machine: a mail server on \
+                      localhost, its name, and as suggestions what nginx, Caddy or Apache serve here. It asks nothing \
+                      and never overwrites a file.",
+        after_help = "Examples:\n  sitewatch config init                 writes ./monitors.toml\n  \
+                      sitewatch config init -               to standard output"
+    )]
+    Init {
+        /// The file; `-` is standard output [default: ./monitors.toml]
+        #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
 }
 
 /// At most this many monitors are named; the others are counted.
@@ -51,6 +64,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             Ok(Outcome::Fine)
         }
         ConfigCommand::Diff { new } => diff(context, new),
+        ConfigCommand::Init { file } => super::config_init::run(context, file.as_deref()),
         ConfigCommand::Example => {
             context.out.write_str(config::EXAMPLE)?;
             Ok(Outcome::Fine)

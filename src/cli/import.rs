@@ -249,14 +249,14 @@ fn decoded(file: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
 }
 
 /// Files that a source names, relative to its own folder.
-struct Beside {
+pub(super) struct Beside {
     folder: Option<PathBuf>,
     /// How many files were read, and how long they are together.
     read: Cell<(usize, usize)>,
 }
 
 impl Beside {
-    fn of(file: &Path) -> Self {
+    pub(super) fn of(file: &Path) -> Self {
         let folder = match file {
             _ if file == Path::new("-") => None,
             _ if file.is_dir() => Some(file.to_owned()),
@@ -269,7 +269,7 @@ impl Beside {
     }
 
     /// The files that a path or pattern names; those that cannot be read are left out.
-    fn read(&self, pattern: &str) -> Vec<Source> {
+    pub(super) fn read(&self, pattern: &str) -> Vec<Source> {
         let Some(folder) = &self.folder else {
             return Vec::new();
         };

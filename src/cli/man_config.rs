@@ -43,8 +43,10 @@ url = "https://example.com/"
 
 const AFTER: &str = r#".SH SEE ALSO
 .BR sitewatch (1);
+.B sitewatch config init
+writes a first file,
 .B sitewatch config example
-prints a commented file,
+prints a commented one with every key,
 .B sitewatch config check
 judges one.
 "#;

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod check;
 pub mod completions;
 pub mod config;
+mod config_init;
 pub mod control;
 pub mod demo;
 pub mod email;

@@ -4,13 +4,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use toml::de::DeTable;
-
 use super::fault::Fault;
 use super::found::place;
 use super::pieces::{after_line, after_string};
 use super::reading::Reading;
-use super::syntax::{SYNTAX_ERRORS_MAX, without_wrong_lines};
+use super::syntax::{SYNTAX_ERRORS_MAX, parsed, without_wrong_lines};
 
 /// No value of ours stands in more brackets.
 const DEPTH_MAX: usize = 32;
@@ -31,7 +29,7 @@ struct Broken {
 pub(super) fn mended(reading: &mut Reading<'_>, file: u32, text: Arc<str>) -> Arc<str> {
     let broken = broken(&text);
     // Only the parser knows what is right.
-    if broken.is_empty() || DeTable::parse(&text).is_ok() {
+    if broken.is_empty() || parsed(&text).is_some() {
         return without_wrong_lines(reading, file, text);
     }
     let mut bytes = text.as_bytes().to_vec();

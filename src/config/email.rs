@@ -209,6 +209,12 @@ fn login(
             None
         }
         None => {
+            let is_misspelt = ["password", "password_file"]
+                .iter()
+                .any(|key| reading.is_misspelt(table, key));
+            if is_misspelt {
+                return None;
+            }
             reading.fault(Fault::new(
                 username_place,
                 "`username` needs a password",

@@ -137,6 +137,7 @@ pub(super) fn header_entries<'t>(
             place: place(file, entry.span()),
             key_place: name_place,
             inherited: found.inherited,
+            is_member: false,
         };
         let checked = match key {
             "headers" => value::header_name(text),
@@ -164,7 +165,7 @@ pub(super) fn header_entries<'t>(
             if !found.inherited {
                 let fault = Fault::new(
                     name_place,
-                    format!("the header `{name}` stands twice"),
+                    format!("the header `{name}` appears twice"),
                     "capitals make no difference in header names",
                 )
                 .and(first.key_place, "first here");
@@ -236,7 +237,8 @@ fn assertion(
     let test = match tests.as_slice() {
         [one] => test(reading, *one),
         [] => {
-            if !inherited {
+            let is_misspelt = TESTS.iter().any(|key| reading.is_misspelt(entry, key));
+            if !inherited && !is_misspelt {
                 reading.missing(
                     entry,
                     "equals",

@@ -153,11 +153,6 @@ impl fmt::Display for ConfigErrors {
             writeln!(f, "... and {hidden} more")?;
         }
         let plural = if self.faults.len() == 1 { "" } else { "s" };
-        write!(
-            f,
-            "{} error{plural} in {}; nothing was changed",
-            self.faults.len(),
-            self.files()
-        )
+        write!(f, "{} error{plural} in {}", self.faults.len(), self.files())
     }
 }

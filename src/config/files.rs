@@ -5,14 +5,17 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::environment::Environment;
 use super::fault::Fault;
-use super::found::{Placed, Table};
+use super::found::{Placed, Table, Text};
+use super::odd;
 use super::reading::Reading;
 use super::source::Place;
 use crate::domain::certificates;
@@ -25,6 +28,9 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 const PEM_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A request body is sent with every check.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A program that writes a configuration into a pipe may ask for a password first; nobody waits longer for it.
+const PIPE_SILENT_MAX: Duration = Duration::from_secs(60);
 
 /// What is shown of where a link leads.
 const LINK_CHARS_MAX: usize = 200;
@@ -51,11 +57,21 @@ pub(super) fn read(path: &Path, max: u64, pipes: Pipes) -> Result<Vec<u8>, Strin
         if let Err(why) = may_be_read(path, &metadata, pipes) {
             return Ok(Err(why));
         }
-        if metadata.file_type().is_fifo() {
-            rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
-        }
         let mut bytes = Vec::new();
-        file.take(max + 1).read_to_end(&mut bytes)?;
+        match metadata.file_type().is_fifo() {
+            true => match read_pipe(&file, max, &mut bytes) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Ok(Err(format!(
+                        "it is a pipe, and nothing came through it for {} seconds",
+                        PIPE_SILENT_MAX.as_secs()
+                    )));
+                }
+                read => read?,
+            },
+            false => {
+                file.take(max + 1).read_to_end(&mut bytes)?;
+            }
+        }
         if bytes.len() as u64 > max {
             return Ok(Err(format!("it is larger than {max} bytes")));
         }
@@ -68,6 +84,36 @@ pub(super) fn read(path: &Path, max: u64, pipes: Pipes) -> Result<Vec<u8>, Strin
         )),
         Ok(_) | Err(_) => Err(reason(&error)),
     })
+}
+
+/// Reads a pipe to its end, but waits only so long for each piece: a service must not wait for ever.
+fn read_pipe(file: &File, max: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let timeout = rustix::time::Timespec {
+        tv_sec: i64::try_from(PIPE_SILENT_MAX.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: 0,
+    };
+    let mut piece = vec![0; 64 * 1024];
+    while bytes.len() as u64 <= max {
+        let mut waiting = [PollFd::new(file, PollFlags::IN)];
+        match rustix::event::poll(&mut waiting, Some(&timeout)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut reader = file;
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(count) => bytes.extend_from_slice(piece.get(..count).unwrap_or_default()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Why something is no file to read.
@@ -122,12 +168,42 @@ pub(super) fn resolve(directory: &Path, written: &str) -> PathBuf {
     plain
 }
 
+/// The fault of a path with a control character: `"C:\new"` holds a line break.
+pub(super) fn escaped(text: &Text<'_>) -> Option<Fault> {
+    let (at, c) = text.value.char_indices().find(|(_, c)| c.is_control())?;
+    let what = match c {
+        '\n' => "a line break (`\\n`)",
+        '\t' => "a tab (`\\t`)",
+        '\r' => "a carriage return (`\\r`)",
+        '\u{8}' => "a backspace (`\\b`)",
+        '\u{c}' => "a form feed (`\\f`)",
+        '\u{1b}' => "an escape character (`\\e`)",
+        _ => "a control character",
+    };
+    let label = match text.came_by_name {
+        true => "look at the value of the variable",
+        false => "a backslash in double quotes begins an escape: put the path in single quotes",
+    };
+    let place = text.part(Some(at..at + c.len_utf8()));
+    Some(Fault::new(
+        place,
+        format!("there is {what} in this path"),
+        label,
+    ))
+}
+
 impl Reading<'_> {
     /// The path that a key gives.
     pub(super) fn path(&mut self, table: &Table<'_>, key: &'static str) -> Option<Placed<PathBuf>> {
         let found = table.get(key)?;
         let text = self.text(found, "a path")?;
         if text.value.is_empty() {
+            return None;
+        }
+        if let Some(fault) = escaped(&text) {
+            if !text.inherited {
+                self.fault(fault);
+            }
             return None;
         }
         let directory = self.directory_of(found.place.file).to_owned();
@@ -170,12 +246,16 @@ impl Reading<'_> {
                             .unwrap_or_default()
                             .starts_with(['/', '$'])
                     });
-                    let label = match is_relative && why.starts_with("there is no") {
-                        true => "relative paths are relative to this file",
-                        false => "",
+                    let written = table.get(key).and_then(|found| found.value.as_str());
+                    let odd = written.and_then(odd::first_invisible);
+                    let label = match odd {
+                        Some((_, odd)) => format!("it has {} in it: {}", odd.name(), odd.advice()),
+                        None if is_relative && why.starts_with("there is no") => {
+                            "relative paths are relative to this file".to_owned()
+                        }
+                        None => String::new(),
                     };
                     // What came by `${NAME}` is not for every log.
-                    let written = table.get(key).and_then(|found| found.value.as_str());
                     let shown = match written.filter(|written| written.contains("${")) {
                         Some(written) => written.to_owned(),
                         None => path.display().to_string(),

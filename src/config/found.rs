@@ -36,6 +36,8 @@ pub(super) struct Found<'t> {
     pub key_place: Place,
     /// Whether it comes from `[defaults]`, whose faults are reported there.
     pub inherited: bool,
+    /// Whether it is a member of its key's list.
+    pub is_member: bool,
 }
 
 /// A value with its place.
@@ -87,6 +89,7 @@ impl<'t> Table<'t> {
                 place: place(file, value.span()),
                 key_place: place(file, written.span()),
                 inherited,
+                is_member: false,
             })
         };
         look(self.own, self.header.file, false).or_else(|| {
@@ -136,7 +139,7 @@ pub(super) fn described(value: &DeValue<'_>) -> &'static str {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
         DeValue::Float(_) => "a decimal number",
-        DeValue::Boolean(_) => "true or false",
+        DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::files;
 use super::found::{Table, place};
 use super::keys;
+use super::odd;
 use super::reading::Reading;
 use super::source::Place;
 
@@ -71,6 +72,10 @@ pub(super) fn included(
         let Some(text) = reading.text(item, "a path") else {
             continue;
         };
+        if let Some(fault) = files::escaped(&text) {
+            reading.fault(fault);
+            continue;
+        }
         let files = match looking.find(&directory, &text.value) {
             Ok(files) => files,
             Err(NotFound { message, label }) => {
@@ -80,12 +85,15 @@ pub(super) fn included(
             }
         };
         if files.is_empty() && is_wild(&text.value) {
-            reading.warn(item.place, format!("`{}` finds no file", text.raw));
+            reading.warn(item.place, format!("`{}` matches no file", text.raw));
         } else if files.is_empty() {
             reading.fault(Fault::new(
                 item.place,
                 format!("cannot read `{}`: there is no such file", text.raw),
-                "relative paths are relative to this file",
+                match odd::first_invisible(text.raw) {
+                    Some((_, odd)) => format!("it has {} in it: {}", odd.name(), odd.advice()),
+                    None => "relative paths are relative to this file".to_owned(),
+                },
             ));
         }
         patterns.push(Included {
@@ -151,7 +159,11 @@ impl Looking {
         if let Err(error) = Pattern::new(pattern) {
             return Err(NotFound {
                 message: "{} is not a valid path with wildcards".to_owned(),
-                label: error.msg.to_owned(),
+                label: match error.msg.contains("recursive") || error.msg.contains("**") {
+                    true => "`**` stands for any folders and has its own place between slashes"
+                        .to_owned(),
+                    false => "a `[` is closed by `]`; write `[[]` for a bracket itself".to_owned(),
+                },
             });
         }
         let (start, relative) = match pattern.strip_prefix('/') {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::fault::Fault;
 use super::found::Placed;
 use super::maintenance;
-use super::monitor::{Draft, Named};
+use super::monitor::{Broken, Draft, Named};
 use super::reading::Reading;
 use super::suggest::nearest;
 use crate::domain::monitor::MonitorName;
@@ -19,6 +19,8 @@ pub(super) struct Links<'a> {
     pub complete: bool,
     /// The monitors that could be read.
     pub monitors: &'a [Draft],
+    /// What the others refer to.
+    pub broken: &'a [Broken],
     /// The windows that could be read.
     pub windows: &'a [maintenance::Draft],
 }
@@ -30,7 +32,9 @@ pub(super) fn check(reading: &mut Reading<'_>, links: Links<'_>) {
         links,
     };
     let mut inherited: Vec<&MonitorName> = Vec::new();
-    for parent in links.monitors.iter().flat_map(|draft| &draft.depends_on) {
+    let of_broken = links.broken.iter().flat_map(|broken| &broken.depends_on);
+    let parents = links.monitors.iter().flat_map(|draft| &draft.depends_on);
+    for parent in parents.chain(of_broken) {
         // What `[defaults]` names is looked up once.
         if parent.inherited {
             if inherited.contains(&&parent.it) {
@@ -55,7 +59,7 @@ pub(super) fn check(reading: &mut Reading<'_>, links: Links<'_>) {
             }
         }
     }
-    cycles(reading, links.monitors);
+    cycles(reading, &links);
 }
 
 /// Where each name comes from; names that are taken are reported.
@@ -112,11 +116,10 @@ impl Names<'_> {
 }
 
 fn renames(reading: &mut Reading<'_>, names: &Names<'_>) {
-    let mut taken: HashMap<&MonitorName, &Draft> = HashMap::new();
-    for draft in names.links.monitors {
-        let Some(old) = &draft.renamed_from else {
-            continue;
-        };
+    let mut taken: HashMap<&MonitorName, &Placed<MonitorName>> = HashMap::new();
+    let of_right = names.links.monitors.iter().map(|draft| &draft.renamed_from);
+    let of_broken = names.links.broken.iter().map(|broken| &broken.renamed_from);
+    for old in of_right.chain(of_broken).flatten() {
         if let Some(owner) = names.by_name.get(&old.it) {
             let fault = Fault::new(
                 old.place,
@@ -127,9 +130,7 @@ fn renames(reading: &mut Reading<'_>, names: &Names<'_>) {
             reading.fault(fault);
             continue;
         }
-        if let Some(other) = taken.insert(&old.it, draft)
-            && let Some(first) = &other.renamed_from
-        {
+        if let Some(first) = taken.insert(&old.it, old) {
             let fault = Fault::new(
                 old.place,
                 format!("two monitors were renamed from `{}`", old.it),
@@ -141,22 +142,43 @@ fn renames(reading: &mut Reading<'_>, names: &Names<'_>) {
     }
 }
 
+/// A monitor with its parents.
+struct Child<'a> {
+    name: &'a MonitorName,
+    depends_on: &'a [Placed<MonitorName>],
+}
+
 /// Reports each cycle of parents once, at the first of its monitors.
-fn cycles(reading: &mut Reading<'_>, monitors: &[Draft]) {
+fn cycles(reading: &mut Reading<'_>, links: &Links<'_>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
         Open,
         Done,
     }
+    let of_right = links.monitors.iter().map(|draft| Child {
+        name: &draft.monitor.name,
+        depends_on: &draft.depends_on,
+    });
+    let of_broken = links.broken.iter().filter_map(|broken| {
+        Some(Child {
+            name: broken.name.as_ref()?,
+            depends_on: &broken.depends_on,
+        })
+    });
+    // A monitor without parents is in no cycle.
+    let monitors: Vec<Child<'_>> = of_right
+        .chain(of_broken)
+        .filter(|child| !child.depends_on.is_empty())
+        .collect();
     let by_name: HashMap<&MonitorName, usize> = monitors
         .iter()
         .enumerate()
-        .map(|(index, draft)| (&draft.monitor.name, index))
+        .map(|(index, child)| (child.name, index))
         .collect();
     let parents = |index: usize| -> Vec<usize> {
-        monitors.get(index).map_or_else(Vec::new, |draft| {
-            draft
+        monitors.get(index).map_or_else(Vec::new, |child| {
+            child
                 .depends_on
                 .iter()
                 .filter_map(|name| by_name.get(&name.it).copied())
@@ -190,7 +212,7 @@ fn cycles(reading: &mut Reading<'_>, monitors: &[Draft]) {
                         .position(|(index, _)| *index == next)
                         .unwrap_or(0);
                     let cycle: Vec<usize> = path[from..].iter().map(|(index, _)| *index).collect();
-                    report_cycle(reading, monitors, &cycle);
+                    report_cycle(reading, &monitors, &cycle);
                 }
             }
         }
@@ -200,8 +222,8 @@ fn cycles(reading: &mut Reading<'_>, monitors: &[Draft]) {
 /// A cycle longer than this is shown by its first members.
 const CYCLE_SHOWN_MAX: usize = 8;
 
-fn report_cycle(reading: &mut Reading<'_>, monitors: &[Draft], cycle: &[usize]) {
-    let members: Vec<&Draft> = cycle
+fn report_cycle(reading: &mut Reading<'_>, monitors: &[Child<'_>], cycle: &[usize]) {
+    let members: Vec<&Child<'_>> = cycle
         .iter()
         .filter_map(|index| monitors.get(*index))
         .collect();
@@ -209,42 +231,32 @@ fn report_cycle(reading: &mut Reading<'_>, monitors: &[Draft], cycle: &[usize]) 
         return;
     };
     let next = members.get(1).unwrap_or(first);
-    let Some(link) = first
-        .depends_on
-        .iter()
-        .find(|name| name.it == next.monitor.name)
-    else {
+    let Some(link) = first.depends_on.iter().find(|name| name.it == *next.name) else {
         return;
     };
     let mut way: Vec<&str> = members
         .iter()
         .take(CYCLE_SHOWN_MAX)
-        .map(|draft| draft.monitor.name.as_str())
+        .map(|child| child.name.as_str())
         .collect();
     if members.len() > CYCLE_SHOWN_MAX {
         way.push("...");
     }
-    way.push(first.monitor.name.as_str());
+    way.push(first.name.as_str());
     let message = match members.len() {
-        1 => format!("`{}` depends on itself", first.monitor.name),
+        1 => format!("`{}` depends on itself", first.name),
         _ => format!("monitors depend on each other: {}", way.join(" -> ")),
     };
     let mut fault = Fault::new(link.place, message, "take one of these out of `depends_on`");
     for pair in members.windows(2).take(CYCLE_SHOWN_MAX).skip(1) {
         if let [from, to] = pair
-            && let Some(link) = from
-                .depends_on
-                .iter()
-                .find(|name| name.it == to.monitor.name)
+            && let Some(link) = from.depends_on.iter().find(|name| name.it == *to.name)
         {
             fault = fault.and(link.place, "");
         }
     }
     if let Some(last) = members.last().filter(|_| members.len() > 1)
-        && let Some(link) = last
-            .depends_on
-            .iter()
-            .find(|name| name.it == first.monitor.name)
+        && let Some(link) = last.depends_on.iter().find(|name| name.it == *first.name)
     {
         fault = fault.and(link.place, "");
     }

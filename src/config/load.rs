@@ -6,17 +6,18 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
-use super::brackets::mended;
 use super::email;
 use super::environment::Environment;
 use super::fault::{ConfigErrors, Fault};
 use super::files::{self, Pipes};
 use super::fingerprint;
+use super::foreign;
 use super::found::{is_table_list, place};
 use super::include::{self, Found, Included};
 use super::keys;
 use super::links;
 use super::maintenance;
+use super::meant::as_meant;
 use super::model::{Config, DaemonSettings};
 use super::monitor;
 use super::paths;
@@ -25,7 +26,7 @@ use super::reading::Reading;
 use super::sections::{self, section};
 use super::source::Source;
 use super::suggest::nearest;
-use super::syntax::{forget_consequences, parse};
+use super::syntax::{forget_consequences, parse, parsed};
 use super::warnings;
 use super::wording::instead_of_included;
 use crate::domain::mask::Masks;
@@ -191,8 +192,14 @@ fn read(
         Some(first) => Arc::clone(&first.text),
         None => Arc::from(""),
     };
-    let text = mended(&mut reading, 0, text);
-    let root = parse(&mut reading, 0, &text);
+    let meant;
+    let root = match parsed(&text) {
+        Some(root) => root,
+        None => {
+            meant = as_meant(&mut reading, 0, Arc::clone(&text));
+            parse(&mut reading, 0, &meant)
+        }
+    };
     let loader = Loader {
         reading,
         file: file.to_owned(),
@@ -201,6 +208,7 @@ fn read(
         named: Vec::new(),
         nameless: 0,
         monitors: Vec::new(),
+        broken: Vec::new(),
         windows: Vec::new(),
         window_secrets: Vec::new(),
     };
@@ -236,6 +244,9 @@ fn read_source(
         let fault = Fault::nowhere(format!("cannot read `{shown}`: {why}"), help);
         Box::new((Vec::new(), fault))
     })?;
+    if let Some(fault) = foreign::of_bytes(&shown, &bytes) {
+        return Err(Box::new((Vec::new(), fault)));
+    }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source::new(shown, full, text.into())),
         Err(error) => {
@@ -264,6 +275,8 @@ struct Loader<'e> {
     /// How many entries have no name that could be told.
     nameless: usize,
     monitors: Vec<monitor::Draft>,
+    /// What the monitors refer to that are wrong themselves.
+    broken: Vec<monitor::Broken>,
     windows: Vec<maintenance::Draft>,
     /// What came by `${NAME}` in them.
     window_secrets: Vec<String>,
@@ -322,6 +335,7 @@ impl Loader<'_> {
                 named: &self.named,
                 complete: self.nameless == 0,
                 monitors: &self.monitors,
+                broken: &self.broken,
                 windows: &self.windows,
             },
         );
@@ -356,7 +370,11 @@ impl Loader<'_> {
             report,
             heartbeat,
             monitors,
-            maintenance: self.windows.into_iter().map(|draft| draft.window).collect(),
+            maintenance: self
+                .windows
+                .into_iter()
+                .filter_map(|draft| draft.window)
+                .collect(),
             masks,
             included: self.included,
             warnings: warnings::sentences(&self.reading),
@@ -400,8 +418,14 @@ impl Loader<'_> {
             };
             let text = Arc::clone(&piece.text);
             let index = u32::try_from(index).unwrap_or(u32::MAX);
-            let text = mended(&mut self.reading, index, text);
-            let root = parse(&mut self.reading, index, &text);
+            let meant;
+            let root = match parsed(&text) {
+                Some(root) => root,
+                None => {
+                    meant = as_meant(&mut self.reading, index, Arc::clone(&text));
+                    parse(&mut self.reading, index, &meant)
+                }
+            };
             self.read_file(index, &root, &template, zone);
         }
         let (found, included) = include::included(&mut self.reading, root);
@@ -435,8 +459,14 @@ impl Loader<'_> {
             let index = u32::try_from(self.reading.sources.len()).unwrap_or(u32::MAX);
             let text = Arc::clone(&piece.text);
             self.reading.sources.push(piece);
-            let text = mended(&mut self.reading, index, text);
-            let included = parse(&mut self.reading, index, &text);
+            let meant;
+            let included = match parsed(&text) {
+                Some(included) => included,
+                None => {
+                    meant = as_meant(&mut self.reading, index, Arc::clone(&text));
+                    parse(&mut self.reading, index, &meant)
+                }
+            };
             for key in included.keys() {
                 let name: &str = key.get_ref();
                 if !matches!(name, "monitor" | "maintenance") {
@@ -462,18 +492,25 @@ impl Loader<'_> {
             let (named, draft) = monitor::monitor(&mut self.reading, own, header, template);
             self.nameless += usize::from(named.is_none());
             self.named.extend(named);
-            self.monitors.extend(draft);
+            match draft {
+                Ok(draft) => self.monitors.push(draft),
+                Err(broken) => self.broken.push(broken),
+            }
         }
         for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::MAINTENANCE) {
             self.reading.came_by_name.clear();
             let draft = maintenance::maintenance(&mut self.reading, own, header, zone);
-            self.windows.extend(draft);
+            self.windows.push(draft);
             self.window_secrets.append(&mut self.reading.came_by_name);
         }
     }
 }
 
 fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
+    let shown = reading
+        .sources
+        .first()
+        .map_or_else(String::new, |source| source.shown.clone());
     let known = || {
         keys::SECTIONS
             .iter()
@@ -499,6 +536,7 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
         let near = nearest(name, known());
         let is_near = near.is_some();
         let label = match (owner, near) {
+            (None, _) if is_section && let Some(hint) = foreign::of_section(&shown, name) => hint,
             (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
             (None, Some(meant)) => format!("did you mean {}?", header(meant)),
             (None, None) => match is_section {

@@ -16,21 +16,21 @@ use crate::domain::timestamp::Timestamp;
 
 /// A window with the names and tags in it that are still to be looked up.
 pub(super) struct Draft {
-    /// The window.
-    pub window: Maintenance,
+    /// The window; `None` if it is wrong.
+    pub window: Option<Maintenance>,
     /// Its monitors, with their places.
     pub monitors: Vec<Placed<MonitorName>>,
     /// Its tags, with the place of the list.
     pub tags: Vec<Placed<String>>,
 }
 
-/// Reads one window; none where it is wrong.
+/// Reads one window.
 pub(super) fn maintenance(
     reading: &mut Reading<'_>,
     own: &DeTable<'_>,
     header: Place,
     zone: &TimeZone,
-) -> Option<Draft> {
+) -> Draft {
     let table = Table {
         own,
         keys: keys::MAINTENANCE.keys,
@@ -63,14 +63,11 @@ pub(super) fn maintenance(
             tags: tags.iter().map(|tag| tag.it.clone()).collect(),
         },
     };
-    Some(Draft {
-        window: Maintenance {
-            covers,
-            when: when?,
-        },
+    Draft {
+        window: when.map(|when| Maintenance { covers, when }),
         monitors,
         tags,
-    })
+    }
 }
 
 fn when(reading: &mut Reading<'_>, table: &Table<'_>, zone: &TimeZone) -> Option<MaintenanceTime> {

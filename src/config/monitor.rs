@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::found::{Placed, Table, place};
 use super::keys;
 use super::reading::Reading;
-use super::rules::{self, Timing};
+use super::rules;
 use super::source::Place;
 use super::target;
 use super::value;
@@ -64,6 +64,16 @@ pub(super) struct Draft {
     pub renamed_from: Option<Placed<MonitorName>>,
 }
 
+/// What a monitor refers to that is wrong itself.
+pub(super) struct Broken {
+    /// Its name, where that can be told.
+    pub name: Option<MonitorName>,
+    /// Its parents, with their places.
+    pub depends_on: Vec<Placed<MonitorName>>,
+    /// Its old name, with its place.
+    pub renamed_from: Option<Placed<MonitorName>>,
+}
+
 /// Reads `[defaults]`.
 pub(super) fn template<'t>(
     reading: &mut Reading<'_>,
@@ -75,6 +85,9 @@ pub(super) fn template<'t>(
     reading.exclusive(&table, "interval", "schedule");
     let expectation = expectation::expectation(reading, &table, &certificate_expiry);
     let timing = rules::timing(reading, &table);
+    if timing.is_none() {
+        rules::only_check(reading, &table);
+    }
     let rules = timing.as_ref().map(|timing| {
         let rules = rules::rules(reading, &table, timing, &email_to);
         (timing.schedule.clone(), Arc::new(rules))
@@ -183,13 +196,13 @@ fn names(
         .map_or_else(Vec::new, |list| list.it)
 }
 
-/// Reads one `[[monitor]]`; no draft where it is wrong, no name where not even that can be told.
+/// Reads one `[[monitor]]`; no name where not even that can be told.
 pub(super) fn monitor(
     reading: &mut Reading<'_>,
     own: &DeTable<'_>,
     header: Place,
     template: &Template<'_>,
-) -> (Option<Named>, Option<Draft>) {
+) -> (Option<Named>, Result<Draft, Broken>) {
     let table = Table {
         own,
         keys: keys::MONITOR.keys,
@@ -222,45 +235,60 @@ pub(super) fn monitor(
         place,
         written,
     });
-    let draft = draft(
-        reading,
-        &table,
-        url.map(|url| url.it),
-        named.as_ref(),
-        template,
-    );
-    (
-        named,
-        draft.filter(|_| reading.faults.len() == faults_before),
-    )
+    let renamed_from = reading.some_parsed(&table, "renamed_from", "a name", value::name);
+    let Common {
+        mut labels,
+        depends_on,
+    } = match table.has_any(&Common::KEYS) {
+        true => Common::read(reading, &table),
+        false => template.common.clone(),
+    };
+    if let Some(renamed_from) = &renamed_from {
+        Arc::make_mut(&mut labels).renamed_from = Some(renamed_from.it.clone());
+    }
+    let url = url.map(|url| url.it);
+    let whole = whole(reading, &table, url, named.as_ref(), labels, template);
+    let draft = match whole.filter(|_| reading.faults.len() == faults_before) {
+        Some(monitor) => Ok(Draft {
+            monitor: Arc::new(monitor),
+            depends_on,
+            renamed_from,
+        }),
+        None => Err(Broken {
+            name: named.as_ref().map(|named| named.name.clone()),
+            depends_on,
+            renamed_from,
+        }),
+    };
+    (named, draft)
 }
 
-/// Everything of a monitor but its name and URL.
-fn draft(
+/// Everything of a monitor but its name, URL and labels.
+fn whole(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
     url: Option<Url>,
     named: Option<&Named>,
+    mut labels: Arc<Labels>,
     template: &Template<'_>,
-) -> Option<Draft> {
-    let renamed_from = reading.some_parsed(table, "renamed_from", "a name", value::name);
-    let common = match table.has_any(&Common::KEYS) {
-        true => Common::read(reading, table),
-        false => template.common.clone(),
-    };
+) -> Option<Monitor> {
     let expectation = match (&template.expectation, table.has_any(&expectation::KEYS)) {
         (Some(shared), false) => Some(Arc::clone(shared)),
         _ => expectation::expectation(reading, table, &template.certificate_expiry).map(Arc::new),
     };
     let rules = match (&template.rules, table.has_any(&rules::KEYS)) {
         (Some((schedule, shared)), false) => Some((schedule.clone(), Arc::clone(shared))),
-        _ => rules::timing(reading, table).map(|timing: Timing| {
-            let rules = rules::rules(reading, table, &timing, &template.email_to);
-            (
-                timing.schedule,
-                share(&template.last.rules, Arc::new(rules)),
-            )
-        }),
+        _ => match rules::timing(reading, table) {
+            Some(timing) => {
+                let rules = rules::rules(reading, table, &timing, &template.email_to);
+                let rules = share(&template.last.rules, Arc::new(rules));
+                Some((timing.schedule, rules))
+            }
+            None => {
+                rules::only_check(reading, table);
+                None
+            }
+        },
     };
     let mut secrets = Vec::new();
     // Without a URL the rest is read all the same, for what is wrong with it.
@@ -285,26 +313,17 @@ fn draft(
     target.manner = share(&template.last.manners, target.manner);
     check_together(reading, table, &target, &expectation, &rules);
     url?;
-    let mut labels = common.labels;
     // A password may also be written out in it.
     if let Cow::Owned(note) = target.masks.apply(&labels.note) {
         Arc::make_mut(&mut labels).note = note.into();
     }
-    if let Some(renamed_from) = &renamed_from {
-        Arc::make_mut(&mut labels).renamed_from = Some(renamed_from.it.clone());
-    }
-    let monitor = Monitor {
+    Some(Monitor {
         name: named?.name.clone(),
         schedule,
         target,
         expectation,
         rules,
         labels: share(&template.last.labels, labels),
-    };
-    Some(Draft {
-        monitor: Arc::new(monitor),
-        depends_on: common.depends_on,
-        renamed_from,
     })
 }
 
@@ -391,7 +410,7 @@ pub(super) fn entries<'t>(
     let DeValue::Array(array) = value.get_ref() else {
         reading.fault(Fault::new(
             place(file, key.span()),
-            format!("`{}` is a list of tables", section.name),
+            format!("[{0}] is not a section, but [[{0}]] is", section.name),
             format!("write {}", section.header()),
         ));
         return Vec::new();
@@ -402,7 +421,7 @@ pub(super) fn entries<'t>(
             DeValue::Table(table) => tables.push((table, place(file, item.span()))),
             _ => reading.fault(Fault::new(
                 place(file, item.span()),
-                format!("`{}` is a list of tables", section.name),
+                format!("an entry of `{}` must be a table", section.name),
                 format!("write {}", section.header()),
             )),
         }

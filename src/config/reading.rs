@@ -12,7 +12,9 @@ use super::environment::Environment;
 use super::expand::{self, expand};
 use super::fault::Fault;
 use super::found::{Found, Placed, Table, Text, described, is_table_list, place};
+use super::hints;
 use super::keys::{self, Key};
+use super::odd;
 use super::patterns::Patterns;
 use super::redact;
 use super::source::{Place, Source};
@@ -143,29 +145,21 @@ impl<'e> Reading<'e> {
 
     /// Says that a value is of the wrong type.
     pub(super) fn wrong_type(&mut self, found: Found<'_>, wanted: &str, label: impl Into<String>) {
-        let message = format!(
-            "`{}` is {}, not {wanted}",
-            found.key,
-            described(found.value)
-        );
-        self.value_fault(found.inherited, Fault::new(found.place, message, label));
+        let (key, is) = (found.key, described(found.value));
+        let message = match found.is_member {
+            true => format!("an entry of `{key}` must be {wanted}, this is {is}"),
+            false => format!("`{key}` must be {wanted}, this is {is}"),
+        };
+        let mut fault = Fault::new(found.place, message, label);
+        // The parser gives a number that stands nowhere where it could read no value.
+        fault.follows_from_syntax = found.place.start == found.place.end;
+        self.value_fault(found.inherited, fault);
     }
 
     /// A string; `wanted` says what it should be where it is none.
     pub(super) fn text<'t>(&mut self, found: Found<'t>, wanted: &str) -> Option<Text<'t>> {
         let DeValue::String(raw) = found.value else {
-            let label = match found.value {
-                _ if redact::is_sensitive(found.key) => "write one string in quotes".to_owned(),
-                DeValue::Integer(number) if wanted == "a size" => format!("write \"{number}B\""),
-                DeValue::Integer(number) if wanted == "a duration" => {
-                    format!("write \"{number}s\" for seconds")
-                }
-                DeValue::Integer(number) => format!("write \"{number}\""),
-                DeValue::Float(number) => format!("write \"{number}\""),
-                DeValue::Array(_) => "write one string in quotes".to_owned(),
-                _ => "write it in quotes".to_owned(),
-            };
-            self.wrong_type(found, wanted, label);
+            self.wrong_type(found, wanted, hints::for_text(found, wanted));
             return None;
         };
         let bytes_max = expand::bytes_max(found.key);
@@ -239,7 +233,18 @@ impl<'e> Reading<'e> {
                 format!("`{}` does not give {wanted}", text.raw),
                 "look at the value of the variable",
             ),
-            false => Fault::new(text.part(wrong.part), wrong.message, wrong.label),
+            false => match odd::never_meant(&text.value, wanted) {
+                Some((part, odd)) => Fault::new(
+                    text.part(Some(part)),
+                    format!(
+                        "this is not {wanted}: it has U+{:04X} in it, {}",
+                        u32::from(odd.c),
+                        odd.called
+                    ),
+                    odd.advice(),
+                ),
+                None => Fault::new(text.part(wrong.part), wrong.message, wrong.label),
+            },
         };
         self.value_fault(text.inherited, fault);
     }
@@ -275,16 +280,8 @@ impl<'e> Reading<'e> {
         };
         match found.value {
             DeValue::Boolean(flag) => *flag,
-            DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => {
-                self.wrong_type(found, "true or false", "write it without quotes");
-                default
-            }
             _ => {
-                self.wrong_type(
-                    found,
-                    "true or false",
-                    format!("write {default} or {}", !default),
-                );
+                self.wrong_type(found, "true or false", hints::for_flag(found, default));
                 default
             }
         }
@@ -298,11 +295,7 @@ impl<'e> Reading<'e> {
             return None;
         };
         let DeValue::Integer(number) = found.value else {
-            self.wrong_type(
-                found,
-                "a whole number",
-                format!("write a number from {low} to {high}, without quotes"),
-            );
+            self.wrong_type(found, "a whole number", hints::for_count(found, low, high));
             return None;
         };
         let written = number.as_str();
@@ -440,21 +433,11 @@ impl<'e> Reading<'e> {
     /// The members of a list.
     pub(super) fn items<'t>(&mut self, found: Found<'t>, wanted: &str) -> Option<Vec<Found<'t>>> {
         let DeValue::Array(array) = found.value else {
-            let label = match found.value {
-                DeValue::Table(_) => format!("write [[{}]] or a list", found.key),
-                _ => {
-                    let written = self
-                        .sources
-                        .get(found.place.file as usize)
-                        .map_or("", |source| source.slice(found.place));
-                    match written.len() {
-                        0..=60 if !redact::is_sensitive(found.key) => {
-                            format!("write [{written}]")
-                        }
-                        _ => "write it in brackets".to_owned(),
-                    }
-                }
-            };
+            let written = self
+                .sources
+                .get(found.place.file as usize)
+                .map_or("", |source| source.slice(found.place));
+            let label = hints::for_list(found, written);
             self.wrong_type(found, wanted, label);
             return None;
         };
@@ -464,6 +447,7 @@ impl<'e> Reading<'e> {
                 .map(|item| Found {
                     value: item.get_ref(),
                     place: place(found.place.file, item.span()),
+                    is_member: true,
                     ..found
                 })
                 .collect(),
@@ -587,8 +571,23 @@ impl<'e> Reading<'e> {
         true
     }
 
+    /// Whether the table has an unknown key for which this one was probably meant.
+    pub(super) fn is_misspelt(&self, table: &Table<'_>, key: &str) -> bool {
+        self.may_suggest()
+            && table.own.keys().any(|own| {
+                let own: &str = own.get_ref();
+                keys::find(table.keys, own).is_none()
+                    && own.len() <= KEY_BYTES_MAX
+                    && nearest(own, table.keys.iter().map(|key| key.name)) == Some(key)
+            })
+    }
+
     /// Reports a key that must be there.
     pub(super) fn missing(&mut self, table: &Table<'_>, key: &str, label: impl Into<String>) {
+        // An unknown key that is nearly this one is reported as such.
+        if self.is_misspelt(table, key) {
+            return;
+        }
         let message = format!("{} needs `{key}`", table.called);
         let mut fault = Fault::new(table.header, message, label);
         fault.follows_from_syntax = true;

@@ -175,10 +175,10 @@ fn sensitive_of_query(text: &str, start: usize) -> Vec<Range<usize>> {
     found
 }
 
-/// The strings that are assigned to sensitive keys.
+/// The strings that are assigned to sensitive keys, by `=` or, as YAML has it, by `:`.
 fn assigned(line: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for (equals, _) in line.match_indices('=') {
+    for (equals, sign) in line.match_indices(['=', ':', '\u{ff1d}', '\u{ff1a}']) {
         let before = line[..equals].trim_end().trim_end_matches(['"', '\'']);
         let name_start = before
             .char_indices()
@@ -191,7 +191,10 @@ fn assigned(line: &str) -> Vec<Range<usize>> {
         if in_query || !is_sensitive(name) {
             continue;
         }
-        let after = &line[equals + 1..];
+        let after = &line[equals + sign.len()..];
+        if sign != "=" && !after.starts_with([' ', '\t', '"', '\'']) {
+            continue;
+        }
         let value = after.trim_start();
         let value_start = line.len() - value.len();
         let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {

@@ -168,6 +168,12 @@ fn shown_line(raw: &str, marked: Range<usize>, hidden: usize) -> ShownLine {
         secrets.retain(|secret| secret.start >= hidden);
         secrets.insert(0, 0..hidden);
     }
+    // What is wrong inside a secret is marked under its stars.
+    let start = secrets
+        .iter()
+        .find(|secret| secret.contains(&marked.start))
+        .map_or(marked.start, |secret| secret.start);
+    let marked = start..marked.end;
     let mut pieces: Vec<(usize, char)> = Vec::with_capacity(raw.len());
     for (at, c) in raw.char_indices() {
         match secrets.iter().find(|range| range.contains(&at)) {

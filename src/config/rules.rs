@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::fault::Fault;
 use super::found::{Placed, Table};
 use super::reading::Reading;
+use super::source::Place;
 use super::value;
 use crate::domain::address::Address;
 use crate::domain::monitor::{CronText, Rules, Schedule};
@@ -50,28 +51,11 @@ pub(super) fn timing(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Tim
         (Some(_), None) => false,
         (None, None) => table.get("schedule").is_some() && table.get("interval").is_none(),
     };
-    let (schedule, interval, interval_place) = if by_cron {
-        let cron = reading.parsed(table.get("schedule")?, "a cron expression", value::cron)?;
-        let shortest = shortest_gap(&cron.it);
-        (
-            Schedule::Cron(cron.it),
-            shortest,
-            Some((cron.place, cron.inherited)),
-        )
-    } else {
-        let written = match table.get("interval") {
-            Some(_) => Some(reading.span_from(table, "interval", INTERVAL_MIN)?),
-            None => None,
-        };
-        let interval = written
-            .as_ref()
-            .map_or(Duration::from_secs(60), |span| span.it);
-        (
-            Schedule::Every(interval),
-            interval,
-            written.map(|span| (span.place, span.inherited)),
-        )
-    };
+    let grid = grid(reading, table, by_cron);
+    // Whatever is wrong with it, what else is wrong is heard in the same run.
+    let is_right = grid.is_some();
+    let (schedule, interval, interval_place) =
+        grid.unwrap_or((Schedule::Every(Duration::MAX), Duration::MAX, None));
     let mut fit = |key: &'static str, default: Duration| -> Option<Duration> {
         let Some(_) = table.get(key) else {
             return Some(default.min(interval));
@@ -85,6 +69,9 @@ pub(super) fn timing(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Tim
     };
     let timeout = fit("timeout", Duration::from_secs(10));
     let retry_interval = fit("retry_interval", Duration::from_secs(10));
+    if !is_right {
+        return None;
+    }
     Some(Timing {
         schedule,
         interval,
@@ -93,12 +80,33 @@ pub(super) fn timing(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Tim
     })
 }
 
+/// When checks are due, the shortest time between two of them, and where that is written.
+type Grid = (Schedule, Duration, Option<(Place, bool)>);
+
+fn grid(reading: &mut Reading<'_>, table: &Table<'_>, by_cron: bool) -> Option<Grid> {
+    if by_cron {
+        let cron = reading.parsed(table.get("schedule")?, "a cron expression", value::cron)?;
+        let shortest = shortest_gap(&cron.it);
+        let place = (cron.place, cron.inherited);
+        return Some((Schedule::Cron(cron.it), shortest, Some(place)));
+    }
+    let written = match table.get("interval") {
+        Some(_) => Some(reading.span_from(table, "interval", INTERVAL_MIN)?),
+        None => None,
+    };
+    let interval = written
+        .as_ref()
+        .map_or(Duration::from_secs(60), |span| span.it);
+    let place = written.map(|span| (span.place, span.inherited));
+    Some((Schedule::Every(interval), interval, place))
+}
+
 fn too_long(
     reading: &mut Reading<'_>,
     key: &str,
     span: &Placed<Duration>,
     interval: Duration,
-    interval_place: Option<(super::source::Place, bool)>,
+    interval_place: Option<(Place, bool)>,
     by_cron: bool,
 ) {
     let both_inherited = span.inherited && interval_place.is_some_and(|(_, inherited)| inherited);
@@ -159,6 +167,17 @@ fn shortest_gap(text: &CronText) -> Duration {
         from = next;
     }
     shortest.unwrap_or(day)
+}
+
+/// Says what is wrong with the rules of a schedule that is wrong itself.
+pub(super) fn only_check(reading: &mut Reading<'_>, table: &Table<'_>) {
+    let timing = Timing {
+        schedule: Schedule::Every(INTERVAL_MIN),
+        interval: INTERVAL_MIN,
+        timeout: INTERVAL_MIN,
+        retry_interval: INTERVAL_MIN,
+    };
+    rules(reading, table, &timing, &[]);
 }
 
 /// Reads the rules that the schedule belongs to.

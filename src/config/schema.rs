@@ -18,6 +18,9 @@ const EXCLUSIVE: [(&str, &str, &str); 8] = [
 
 const DURATION: &str = r"^\s*([0-9]+\s*(ms|s|m|h|d|w)\s*)+$";
 
+/// What the schema is called, wherever its file lies.
+const ID: &str = "https://sitewatch.example/sitewatch.schema.json";
+
 /// The schema.
 pub fn schema() -> Value {
     let mut properties = Map::new();
@@ -34,6 +37,7 @@ pub fn schema() -> Value {
     }
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": ID,
         "title": "monitors.toml",
         "description": "The configuration of sitewatch: what is watched, and who is told.",
         "type": "object",
@@ -97,7 +101,71 @@ fn of_key(key: &Key) -> Value {
     {
         schema.insert("default".to_owned(), default);
     }
+    let examples = examples(key);
+    if !examples.is_empty() {
+        schema.insert("examples".to_owned(), examples.into());
+    }
     Value::Object(schema)
+}
+
+/// What people write, for an editor's list: each is valid.
+fn examples(key: &Key) -> Vec<Value> {
+    let by_name = match key.name {
+        "name" => vec![json!("shop")],
+        "host" => vec![json!("smtp.example.com"), json!("localhost")],
+        "username" => vec![json!("alerts@example.com")],
+        "password" => vec![json!("${SMTP_PASSWORD}")],
+        "password_file" => vec![json!("smtp-password")],
+        "tags" => vec![json!(["prod", "shop"])],
+        "body_contains" => vec![json!(["Welcome"])],
+        "body_excludes" => vec![json!(["Fatal error"])],
+        "note" => vec![json!("Runbook: https://wiki.example.com/shop")],
+        "title" => vec![json!("Status of example.com")],
+        "path" => vec![json!("$.status"), json!("$.checks[0].ok")],
+        _ => Vec::new(),
+    };
+    if !by_name.is_empty() {
+        return by_name;
+    }
+    match key.kind {
+        Kind::Span => vec![json!("30s"), json!("5m"), json!("1h30m")],
+        Kind::SpanOr(word) => vec![json!("30d"), json!(word)],
+        Kind::Spans => vec![json!(["21d", "7d", "1d"])],
+        Kind::Size => vec![json!("512KiB"), json!("1MiB")],
+        Kind::Cron => vec![json!("0 */5 8-18 * * Mon-Fri"), json!("0 0 3 * * Sun")],
+        Kind::Zone => vec![json!("system"), json!("Europe/Berlin")],
+        Kind::Globs => vec![json!(["monitors.d/*.toml"])],
+        Kind::Url => vec![json!("https://example.com/")],
+        Kind::Urls => vec![json!(["https://example.com/", "https://example.org/"])],
+        Kind::Addresses => vec![json!(["ops@example.com", "Web team <web@example.com>"])],
+        Kind::Address => vec![json!("Sitewatch <alerts@example.com>")],
+        Kind::Listen => vec![json!("127.0.0.1:8080"), json!("[::1]:8080")],
+        Kind::Servers => vec![json!(["127.0.0.1:53", "192.0.2.53"])],
+        Kind::Statuses => vec![json!([200]), json!(["2xx", 404]), json!(["200-204"])],
+        Kind::Method => vec![json!("GET"), json!("HEAD"), json!("POST")],
+        Kind::Match => vec![
+            json!("https://example.com/de/"),
+            json!("/example\\.com/[a-z]+/"),
+        ],
+        Kind::Regexes => vec![json!(["version: \\d+"])],
+        Kind::Headers => vec![json!({ "Accept": "application/json" })],
+        Kind::HeaderMatches => vec![json!({ "Content-Type": "/^text\\/html/" })],
+        Kind::JsonTests => vec![json!([{ "path": "$.status", "equals": "ok" }])],
+        Kind::Name => vec![json!("old-shop")],
+        Kind::Names => vec![json!(["gateway"])],
+        Kind::Moment => vec![json!("2026-12-01T02:00:00Z")],
+        Kind::Proxy => vec![json!("http://proxy.example.com:3128"), json!("environment")],
+        Kind::Log => vec![json!("info"), json!("warn,sitewatch::mail=debug")],
+        Kind::Path => vec![json!("file.pem")],
+        Kind::Choice(words) => words.iter().map(|word| json!(word)).collect(),
+        Kind::Text
+        | Kind::Texts
+        | Kind::Bool
+        | Kind::Count(..)
+        | Kind::Table(_)
+        | Kind::Any
+        | Kind::Number => Vec::new(),
+    }
 }
 
 /// A default as it stands in the table of keys, as JSON.

@@ -64,7 +64,7 @@ pub(super) fn section<'t>(
         other if is_table_list(other) => {
             reading.fault(Fault::new(
                 place(0, key.span()),
-                format!("{called} stands once"),
+                format!("{called} appears once in a file"),
                 format!("write {called} with single brackets"),
             ));
             absent

@@ -1,17 +1,15 @@
-//! Syntax errors in our words: what TOML's parser says, made to teach.
+//! From a text to its tree, or to everything that is wrong with its syntax.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::fault::Fault;
 use super::found::place;
+use super::parser_words;
 use super::reading::Reading;
-use super::redact;
 use super::source::Place;
 use super::twice::{Twice, twice};
-use crate::domain::text::is_unsafe;
 
 /// More syntax errors than this of one file are noise that the first ones caused.
 pub(super) const SYNTAX_ERRORS_MAX: usize = 50;
@@ -24,7 +22,13 @@ const LARGE_ERRORS_MAX: usize = 10;
 /// A large text is parsed again for each of its first errors, but not more of it than this in all.
 const REPEATED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Parses a file; all its syntax errors are reported, and what could be read is given back.
+/// The tree of a text that is right.
+pub(super) fn parsed(text: &str) -> Option<DeTable<'_>> {
+    DeTable::parse(text).ok().map(toml::Spanned::into_inner)
+}
+
+/// Parses a text of which it is known that something is, or was, wrong: all its syntax errors are reported, and what
+/// could be read is given back.
 pub(super) fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> DeTable<'t> {
     let (root, errors) = match text.len() > RECOVERED_BYTES_MAX {
         // What is wrong was taken out before, or there is too much of it.
@@ -38,27 +42,84 @@ pub(super) fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> 
         }
     };
     let mut headers_twice = Vec::new();
-    for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
+    let mut lines = Lines::default();
+    // What was taken out of a line explains what is left of it.
+    let known = reading.syntax_faults.iter().filter_map(|fault| fault.place);
+    for place in known.filter(|place| place.file == file) {
+        let before = text.get(..place.start as usize).unwrap_or("");
+        lines
+            .explained
+            .push(before.rfind('\n').map_or(0, |at| at + 1));
+    }
+    // The parser reads the values after the lines.
+    let mut errors: Vec<_> = errors.into_iter().take(SYNTAX_ERRORS_MAX).collect();
+    errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+    for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        let mut fault = fault(error.message(), place(file, span.clone()), text);
-        if is_duplicate(error.message()) {
-            let Twice { first, header } = twice(&root, text, &span);
-            // Where a whole section stands twice, its keys need not be named as well.
-            if headers_twice.contains(&header) {
-                continue;
-            }
-            if text[header..span.start].trim_start().starts_with('[')
-                && !text[header..span.start].contains('\n')
-            {
-                headers_twice.push(header);
-            }
-            if let Some(first) = first {
-                fault = fault.and(place(file, first), "first here");
-            }
+        let at = place(file, span.clone());
+        if lines.is_consequence(error.message(), &span, text) {
+            continue;
+        }
+        if !parser_words::is_duplicate(error.message()) {
+            let fault = parser_words::fault(error.message(), at, text);
+            reading.syntax_faults.push(fault);
+            continue;
+        }
+        let Twice { first, header } = twice(&root, text, &span);
+        // Where a whole section appears twice, its keys need not be named as well.
+        if headers_twice.contains(&header) {
+            continue;
+        }
+        let before = text.get(header..span.start).unwrap_or("");
+        let is_header = before.trim_start().starts_with('[') && !before.contains('\n');
+        if is_header {
+            headers_twice.push(header);
+        }
+        let mut fault = match is_header {
+            true => parser_words::header_twice(at, text.get(header..).unwrap_or("")),
+            false => parser_words::key_twice(at, text.get(span).unwrap_or("")),
+        };
+        if let Some(first) = first {
+            fault = fault.and(place(file, first), "first here");
         }
         reading.syntax_faults.push(fault);
     }
     root
+}
+
+/// Which lines have been explained: the parser stumbles on over the rest of a line that is wrong.
+#[derive(Default)]
+struct Lines {
+    explained: Vec<usize>,
+    /// A line whose quote is open, and which quote.
+    open: Option<(usize, char)>,
+}
+
+impl Lines {
+    /// Whether an error only follows from one before it.
+    fn is_consequence(&mut self, message: &str, span: &std::ops::Range<usize>, text: &str) -> bool {
+        let before = text.get(..span.start).unwrap_or("");
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let is_explained = self.explained.contains(&start);
+        let line = text
+            .get(start..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or("");
+        let closes = self.open.is_some_and(|(line_after, quote)| {
+            line_after == start && line.matches(quote).count() % 2 == 1
+        });
+        if parser_words::follows(message) && (is_explained || closes) {
+            return true;
+        }
+        self.explained.push(start);
+        let line_after = start + line.len() + 1;
+        match message.split(", expected ").next() {
+            Some("invalid basic string") => self.open = Some((line_after, '"')),
+            Some("invalid literal string") => self.open = Some((line_after, '\'')),
+            _ => {}
+        }
+        false
+    }
 }
 
 /// A large text without the lines that are wrong, each of which is a fault; at most as many as are reported.
@@ -79,7 +140,7 @@ pub(super) fn without_wrong_lines(
         let Some(span) = error.span().filter(|span| span.start < text.len()) else {
             break;
         };
-        let fault = fault(error.message(), place(file, span.clone()), &text);
+        let fault = parser_words::fault(error.message(), place(file, span.clone()), &text);
         reading.syntax_faults.push(fault);
         let start = text.get(..span.start).and_then(|before| before.rfind('\n'));
         let start = start.map_or(0, |line_break| line_break + 1);
@@ -123,76 +184,4 @@ pub(super) fn forget_consequences(reading: &mut Reading<'_>) {
             .any(|place| broken.contains(&line_of(place)));
         !(on_broken_line || same_file && fault.follows_from_syntax)
     });
-}
-
-/// Whether the parser says that something stands twice.
-fn is_duplicate(message: &str) -> bool {
-    message.split(", expected ").next() == Some("duplicate key")
-}
-
-/// What to write for a text without its quotes, unless it is a secret.
-fn in_quotes(found: &str, at: Place, text: &str) -> String {
-    let before = text.get(..at.start as usize).unwrap_or("");
-    let line_start = before.rfind('\n').map_or(0, |line_break| line_break + 1);
-    let line = text.get(line_start..).and_then(|rest| rest.lines().next());
-    let column = (at.start as usize).saturating_sub(line_start);
-    let is_secret = redact::secrets_of_line(line.unwrap_or(""))
-        .iter()
-        .any(|secret| secret.start < column + found.len() && column < secret.end);
-    let plain = found.trim_matches(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}']);
-    match is_secret || plain.contains(['"', '\n']) {
-        true => "write it in quotes".to_owned(),
-        false => format!("write \"{plain}\""),
-    }
-}
-
-/// The fault for one message of the parser at one place.
-fn fault(message: &str, at: Place, text: &str) -> Fault {
-    let found = text.get(at.start as usize..at.end as usize).unwrap_or("");
-    let (what, expected) = match message.split_once(", expected ") {
-        Some((what, expected)) => (what, Some(expected)),
-        None => (message, None),
-    };
-    if is_duplicate(message) {
-        return Fault::new(
-            at,
-            format!("`{found}` stands twice"),
-            "a key stands once in its section; for a list of sections write [[..]]",
-        );
-    }
-    let rest = text.get(at.start as usize..).unwrap_or("");
-    let is_bare = rest.is_empty() || rest.starts_with(['\n', '\r', '#']);
-    let (what, label) = match (what, expected) {
-        ("string values must be quoted", _) if is_bare => {
-            ("a value is missing", "write one behind the `=`".to_owned())
-        }
-        ("string values must be quoted", _) => match found {
-            "yes" => ("`yes` is not a valid value", "write true".to_owned()),
-            "no" => ("`no` is not a valid value", "write false".to_owned()),
-            _ => ("a text stands in quotes", in_quotes(found, at, text)),
-        },
-        ("invalid unquoted key", _) if found.chars().any(|c| c.is_whitespace() || is_unsafe(c)) => {
-            (
-                "a key has a character that cannot be seen",
-                "take it out; a space that was copied from a page is often another one".to_owned(),
-            )
-        }
-        ("missing escaped value", _) => (
-            "a backslash stands before what it does not go with",
-            "write `\\\\` for a backslash, or put the text in single quotes".to_owned(),
-        ),
-        ("invalid basic string", _) => ("the quote is not closed", "close it with `\"`".to_owned()),
-        ("invalid literal string", _) => {
-            ("the quote is not closed", "close it with `'`".to_owned())
-        }
-        ("cannot recurse further; max recursion depth met" | "recursion limit", _) => (
-            "tables and lists are nested too deep",
-            "sitewatch has no key that needs more than three levels".to_owned(),
-        ),
-        ("unclosed array table", _) => ("`[[` is not closed", "close it with `]]`".to_owned()),
-        ("unclosed table", _) => ("`[` is not closed", "close it with `]`".to_owned()),
-        (what, Some("nothing") | None) => (what, String::new()),
-        (what, Some(expected)) => (what, format!("expected {expected}")),
-    };
-    Fault::new(at, what, label)
 }

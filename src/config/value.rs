@@ -1,6 +1,6 @@
 //! One string of a configuration to one value, or to what is wrong with it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +9,19 @@ use jiff::tz::TimeZone;
 use regex::Regex;
 use url::Url;
 
+use super::hints;
 use super::suggest::nearest;
+use super::url_words::absolute;
 use crate::domain::address::Address;
 use crate::domain::expectation::StatusSet;
-use crate::domain::json::JsonPath;
+use crate::domain::json::{JsonPath, NAME_MISSING};
 use crate::domain::monitor::{CronText, MonitorName, NameError};
 use crate::domain::name_server::NameServer;
 use crate::domain::pattern_size::compiled_bytes;
 use crate::domain::span;
 use crate::domain::target::Method;
 use crate::domain::text;
-use crate::policy::calendar::Cron;
+use crate::policy::calendar::{Cron, CronError};
 
 /// A longer pattern is no pattern of a person; reading one takes more than linear time.
 const PATTERN_BYTES_MAX: usize = 4 * 1024;
@@ -27,8 +29,6 @@ const PATTERN_BYTES_MAX: usize = 4 * 1024;
 const CRON_BYTES_MAX: usize = 1024;
 /// Filters of a log name a handful of modules.
 const LOG_FILTER_BYTES_MAX: usize = 4 * 1024;
-/// Browsers and servers stop at 8 KiB or before; the probe stops following at this.
-const URL_BYTES_MAX: usize = 32 * 1024;
 /// Longer patterns compile to more memory than a check should cost, in bytes of the compiled form.
 const REGEX_BYTES_MAX: usize = 1024 * 1024;
 /// A wrong path is shown to this length.
@@ -56,17 +56,9 @@ impl Wrong {
         }
     }
 
-    fn at(mut self, part: Range<usize>) -> Self {
+    pub(super) fn at(mut self, part: Range<usize>) -> Self {
         self.part = Some(part);
         self
-    }
-
-    /// Takes a sentence apart that says what is wrong and, after a semicolon, what to do.
-    fn sentence(text: &str) -> Self {
-        match text.split_once("; ") {
-            Some((message, label)) => Self::new(message, label),
-            None => Self::new(text, ""),
-        }
     }
 }
 
@@ -118,9 +110,14 @@ pub(super) fn cron(text: &str) -> Result<CronText, Wrong> {
     match Cron::parse(text) {
         Ok(_) => Ok(CronText(text.into())),
         Err(error) => {
-            let place = error.place();
-            let mut wrong = Wrong::sentence(&error.to_string());
-            wrong.part = place;
+            let advice = match error {
+                CronError::Fields(5) => {
+                    format!("put the seconds in front: write \"0 {}\"", text.trim())
+                }
+                _ => error.advice(),
+            };
+            let mut wrong = Wrong::new(error.message(), advice);
+            wrong.part = error.place();
             Err(wrong)
         }
     }
@@ -162,71 +159,6 @@ pub(super) fn name(text: &str) -> Result<MonitorName, Wrong> {
 
 pub(super) fn url(text: &str) -> Result<Url, Wrong> {
     absolute(text, "https")
-}
-
-/// A URL that says where; whoever left out the scheme of a name is told the usual one.
-fn absolute(text: &str, usual: &str) -> Result<Url, Wrong> {
-    short_enough(text, URL_BYTES_MAX, "the URL")?;
-    if text.is_empty() {
-        return Err(Wrong::new(
-            "the URL is empty",
-            "write it like \"https://example.com/\"",
-        ));
-    }
-    if let Some((at, c)) = text
-        .char_indices()
-        .find(|(_, c)| c.is_whitespace() || c.is_control() || text::is_unsafe(*c))
-    {
-        let code = u32::from(c);
-        return Err(match c {
-            ' ' | '\t' | '\n' | '\r' => Wrong::new(
-                format!("the URL `{}` has white space in it", text.trim()),
-                "write %20 for a space",
-            ),
-            _ => Wrong::new(
-                "the URL has a character in it that cannot be seen",
-                format!("take out U+{code:04X}, which is often copied along"),
-            ),
-        }
-        .at(at..at + c.len_utf8()));
-    }
-    let Some((scheme, rest)) = text.split_once("://") else {
-        let fixed = text
-            .trim_start_matches("https:")
-            .trim_start_matches("http:")
-            .trim_start_matches('/');
-        let host = fixed.split([':', '/']).next().unwrap_or_default();
-        let scheme = match host == "localhost" || host.parse::<IpAddr>().is_ok() {
-            true => "http",
-            false => usual,
-        };
-        return Err(Wrong::new(
-            format!("the URL `{text}` has no scheme"),
-            format!("write \"{scheme}://{fixed}\""),
-        ));
-    };
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
-        let label = match nearest(scheme, ["https", "http"]) {
-            Some(known) => format!("did you mean `{known}://`?"),
-            None => "only http:// and https:// are checked".to_owned(),
-        };
-        return Err(
-            Wrong::new(format!("the scheme `{scheme}` cannot be checked"), label)
-                .at(0..scheme.len()),
-        );
-    }
-    if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
-        return Err(Wrong::new(
-            format!("the URL `{text}` has no host"),
-            "write it like \"https://example.com/\"",
-        ));
-    }
-    Url::parse(text).map_err(|error| {
-        Wrong::new(
-            format!("`{text}` is not a valid URL: {error}"),
-            "write it like \"https://example.com/\"",
-        )
-    })
 }
 
 pub(super) fn method(text: &str) -> Result<Method, Wrong> {
@@ -289,6 +221,13 @@ pub(super) struct Pattern<'t> {
 
 pub(super) fn pattern(text: &str) -> Result<Pattern<'_>, Wrong> {
     short_enough(text, PATTERN_BYTES_MAX, "the regular expression")?;
+    if let Some(at) = text.find('\u{8}') {
+        return Err(Wrong::new(
+            "the regular expression has a backspace (U+0008) in it",
+            "`\\b` in double quotes is a backspace: put the pattern in single quotes",
+        )
+        .at(at..at + 1));
+    }
     let parsed = regex_syntax::Parser::new().parse(text).map_err(|error| {
         let (kind, start, end) = match &error {
             regex_syntax::Error::Parse(error) => (
@@ -342,7 +281,7 @@ impl Pattern<'_> {
 }
 
 /// Refuses a text that is too long for its parser.
-fn short_enough(text: &str, max: usize, what: &str) -> Result<(), Wrong> {
+pub(super) fn short_enough(text: &str, max: usize, what: &str) -> Result<(), Wrong> {
     match text.len() {
         bytes if bytes <= max => Ok(()),
         bytes => Err(Wrong::new(
@@ -381,7 +320,13 @@ pub(super) fn json_path(text: &str) -> Result<JsonPath, Wrong> {
                 "the JSON path `{shown}` is wrong at character {}",
                 before + 1
             ),
-            error.what,
+            match text
+                .get(..at)
+                .filter(|before| error.what == NAME_MISSING && before.len() < 60)
+            {
+                Some(before) => format!("a name is missing after `{before}`"),
+                None => error.what.to_owned(),
+            },
         )
         .at(at..text.len())
     })
@@ -425,7 +370,13 @@ pub(super) fn name_server(text: &str) -> Result<NameServer, Wrong> {
 pub(super) fn status_member(text: &str) -> Result<String, Wrong> {
     match StatusSet::member(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(Wrong::sentence(&error.to_string())),
+        Err(error) => Err(match hints::statuses(text) {
+            Some(members) if members != text => Wrong::new(
+                error.message(),
+                format!("each status is an entry of its own: [{members}]"),
+            ),
+            _ => Wrong::new(error.message(), error.advice()),
+        }),
     }
 }
 

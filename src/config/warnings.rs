@@ -1,4 +1,4 @@
-//! What is valid and still deserves a word: whom nobody hears of, and the warnings as sentences.
+//! What is valid and still deserves a word, and the warnings as sentences.
 
 use std::sync::Arc;
 
@@ -11,6 +11,20 @@ use crate::domain::monitor::Monitor;
 /// Says which monitors nobody would hear of.
 pub(super) fn of_silence(reading: &mut Reading<'_>, has_email: bool, monitors: &[Arc<Monitor>]) {
     if monitors.is_empty() {
+        let mut texts = reading.sources.iter().map(|source| &source.text);
+        let message = if texts.clone().all(|text| text.trim().is_empty()) {
+            "the file is empty: nothing is checked and nobody is told; `sitewatch config init -` prints a first one"
+        } else if texts.all(|text| text.lines().all(says_nothing)) {
+            "the file has only comments: nothing is checked and nobody is told"
+        } else {
+            "there is no [[monitor]]: nothing is checked"
+        };
+        reading.warnings.push((None, message.to_owned()));
+        return;
+    }
+    if monitors.iter().all(|monitor| !monitor.enabled) {
+        let message = "no monitor is enabled: nothing is checked";
+        reading.warnings.push((None, message.to_owned()));
         return;
     }
     if !has_email {
@@ -37,6 +51,12 @@ pub(super) fn of_silence(reading: &mut Reading<'_>, has_email: bool, monitors: &
         ),
     };
     reading.warnings.push((None, message));
+}
+
+/// Whether a line is blank or a comment.
+fn says_nothing(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
 }
 
 /// Says how many monitors `[defaults]` keeps from looking at certificates.

@@ -63,3 +63,15 @@ pub(super) fn expand_fault(error: ExpandError, text: &Text<'_>) -> Fault {
         ),
     }
 }
+
+/// A file's name as a shell takes it.
+pub(super) fn command_word(name: &str) -> String {
+    let is_plain = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || "/._-+@%:,".contains(c));
+    match is_plain {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', "'\\''")),
+    }
+}

@@ -81,7 +81,10 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
             return Err(NotSwapped {
                 why: errors.first_line(),
                 answer: Answer::Refused {
-                    lines: errors.to_string().lines().map(str::to_owned).collect(),
+                    lines: format!("{errors}; nothing was changed")
+                        .lines()
+                        .map(str::to_owned)
+                        .collect(),
                 },
             });
         }

@@ -81,21 +81,41 @@ pub struct StatusSet(Vec<(u16, u16)>);
 
 /// Why a text is no set of statuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}; {}", self.message(), self.advice())]
 pub enum StatusSetError {
     /// Not a code, class or range.
-    #[error(
-        "`{0}` is not a valid status; write a code (200), a class (\"2xx\") or a range (\"200-204\")"
-    )]
     Form(String),
     /// Outside 100 to 599.
-    #[error("status {0} does not exist; codes go from 100 to 599")]
     Bounds(u32),
     /// The first code is above the second.
-    #[error("the range `{0}` is empty; write the smaller code first")]
     Reversed(String),
     /// No member at all.
-    #[error("at least one status is needed")]
     Empty,
+}
+
+impl StatusSetError {
+    /// What is wrong.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Form(text) => format!("`{text}` is not a valid status"),
+            Self::Bounds(code) => format!("status {code} does not exist"),
+            Self::Reversed(range) => format!("the range `{range}` is empty"),
+            Self::Empty => "at least one status is needed".to_owned(),
+        }
+    }
+
+    /// What to write instead.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Form(_) => {
+                "there is no status like this: write a code (200), a class (\"2xx\") or a range (\"200-204\")"
+            }
+            Self::Bounds(_) => "codes go from 100 to 599",
+            Self::Reversed(_) => "write the smaller code first",
+            Self::Empty => "write [\"2xx\"]",
+        }
+        .to_owned()
+    }
 }
 
 impl StatusSet {

@@ -109,12 +109,11 @@ impl fmt::Display for Field {
 
 /// Why a text is no cron expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}; {}", self.message(), self.advice())]
 pub enum CronError {
     /// Not six fields.
-    #[error("{}", fields_message(*.0))]
     Fields(usize),
     /// One of the words that other tools know (`@daily`).
-    #[error("`{word}` is not known here; write `{instead}`")]
     Nickname {
         /// The word.
         word: String,
@@ -122,7 +121,6 @@ pub enum CronError {
         instead: &'static str,
     },
     /// A field that cannot be read.
-    #[error("the {field} field `{text}` {why}; it takes {}", .field.expects())]
     Field {
         /// Which.
         field: Field,
@@ -134,27 +132,42 @@ pub enum CronError {
         at: Range<usize>,
     },
     /// Each field is right, and no day has them all: 31 February.
-    #[error("no date ever matches this expression")]
     Never,
 }
 
 impl CronError {
+    /// What is wrong.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Fields(found) => {
+                format!("a cron expression has six fields here, this one has {found}")
+            }
+            Self::Nickname { word, .. } => format!("`{word}` is not known here"),
+            Self::Field {
+                field, text, why, ..
+            } => format!("the {field} field `{text}` {why}"),
+            Self::Never => "no date ever matches this expression".to_owned(),
+        }
+    }
+
+    /// What to write instead.
+    pub fn advice(&self) -> String {
+        let order = "seconds, minutes, hours, day of month, month, day of week";
+        match self {
+            Self::Fields(5) => format!("put the seconds in front, 0 for the full minute ({order})"),
+            Self::Fields(_) => format!("write {order}, like \"0 */5 * * * *\""),
+            Self::Nickname { instead, .. } => format!("write `{instead}`"),
+            Self::Field { field, .. } => format!("it takes {}", field.expects()),
+            Self::Never => "choose a day that its month has".to_owned(),
+        }
+    }
+
     /// The bytes of the expression that are wrong, where it is not the whole.
     pub fn place(&self) -> Option<Range<usize>> {
         match self {
             Self::Field { at, .. } => Some(at.clone()),
             Self::Fields(_) | Self::Nickname { .. } | Self::Never => None,
         }
-    }
-}
-
-fn fields_message(found: usize) -> String {
-    let order = "seconds, minutes, hours, day of month, month, day of week";
-    match found {
-        5 => format!(
-            "a cron expression has six fields here, this one has 5: put the seconds in front ({order})"
-        ),
-        _ => format!("a cron expression has six fields ({order}), this one has {found}"),
     }
 }
 
@@ -955,11 +968,11 @@ mod tests {
         for (text, message) in [
             (
                 "*/5 * * * *",
-                "a cron expression has six fields here, this one has 5: put the seconds in front (seconds, minutes, hours, day of month, month, day of week)",
+                "a cron expression has six fields here, this one has 5; put the seconds in front, 0 for the full minute (seconds, minutes, hours, day of month, month, day of week)",
             ),
             (
                 "",
-                "a cron expression has six fields (seconds, minutes, hours, day of month, month, day of week), this one has 0",
+                "a cron expression has six fields here, this one has 0; write seconds, minutes, hours, day of month, month, day of week, like \"0 */5 * * * *\"",
             ),
             ("@daily", "`@daily` is not known here; write `0 0 0 * * *`"),
             (
@@ -982,7 +995,10 @@ mod tests {
                 "0 0 0 1,,2 * *",
                 "the day of month field `1,,2` is empty in one place; it takes 1 to 31, `*`, `1-7`, `L` (the last) or `15W` (a working day)",
             ),
-            ("0 0 0 31 2 *", "no date ever matches this expression"),
+            (
+                "0 0 0 31 2 *",
+                "no date ever matches this expression; choose a day that its month has",
+            ),
             (
                 "0 0 0 * * L",
                 &format!(

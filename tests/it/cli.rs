@@ -710,3 +710,63 @@ fn another_configuration_is_tried_on_what_was_recorded() {
         assert_eq!((ran.stdout.as_str(), ran.code), (line, 0), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_first_file_is_written_once_and_is_valid() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+            .args(arguments)
+            .current_dir(directory.path())
+            .env_clear()
+            .env("HOME", directory.path())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, printed, _) = run(&["config", "init", "-"]);
+    assert_eq!(code, Some(0));
+    assert!(printed.starts_with("#:schema "), "{printed}");
+    let (code, out, err) = run(&["config", "init"]);
+    assert_eq!((code, out.as_str()), (Some(0), ""));
+    assert!(err.starts_with("monitors.toml written\n"), "{err}");
+    let file = directory.path().join("monitors.toml");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), printed);
+    let (code, out, err) = run(&["config", "check"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.starts_with("monitors.toml is valid: 0 monitors\n"),
+        "{out}"
+    );
+    let (code, _, err) = run(&["config", "init"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        err,
+        "error: `monitors.toml` exists and is not overwritten; name another file, or `-` for standard output\n"
+    );
+    // A link that leads nowhere is there as well.
+    std::os::unix::fs::symlink("nowhere.toml", directory.path().join("link.toml")).unwrap();
+    assert_eq!(run(&["config", "init", "link.toml"]).0, Some(2));
+    assert!(!directory.path().join("nowhere.toml").exists());
+    assert_eq!(run(&["config", "init", "none/x.toml"]).0, Some(1));
+    assert_eq!(
+        run(&["--config", "other.toml", "config", "init"]).0,
+        Some(0)
+    );
+    assert!(directory.path().join("other.toml").exists());
+    // `> monitors.toml`: the shell made it.
+    let redirected = std::fs::File::create(&file).unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+        .args(["config", "init"])
+        .current_dir(directory.path())
+        .stdout(redirected)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), printed);
+}

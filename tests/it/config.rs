@@ -62,7 +62,7 @@ fn what_a_mail_server_is_told_in_secret_is_masked() {
 fn every_wrong_file_is_explained() {
     let table = std::fs::read_to_string(WRONG).unwrap();
     let cases: Vec<&str> = table.split("=== ").skip(1).collect();
-    assert!(cases.len() >= 80, "only {} cases", cases.len());
+    assert!(cases.len() > 230, "only {} cases", cases.len());
     let bless = golden::blesses();
     let mut blessed = String::new();
     for case in cases {
@@ -484,6 +484,134 @@ fn the_schema_takes_the_example_and_refuses_mistakes() {
     }
 }
 
+/// Every key with its place in the schema.
+fn properties<'v>(
+    at: &str,
+    schema: &'v serde_json::Value,
+    found: &mut Vec<(String, &'v serde_json::Value)>,
+) {
+    if let Some(items) = schema.get("items") {
+        properties(at, items, found);
+    }
+    let keys = schema.get("properties").and_then(|keys| keys.as_object());
+    for (name, key) in keys.into_iter().flatten() {
+        let at = format!("{at}.{name}");
+        found.push((at.clone(), key));
+        properties(&at, key, found);
+    }
+}
+
+#[test]
+fn the_schema_teaches() {
+    let schema = config::schema::schema();
+    assert!(schema["$id"].as_str().unwrap().ends_with(".schema.json"));
+    let line = config::EXAMPLE.lines().next().unwrap();
+    assert_eq!(line, config::first_file::SCHEMA_LINE);
+    let mut found = Vec::new();
+    properties("", &schema, &mut found);
+    let mut with_examples = 0;
+    for (at, key) in &found {
+        assert!(
+            key["description"]
+                .as_str()
+                .is_some_and(|text| text.len() > 5),
+            "{at}"
+        );
+        let examples = key.get("examples").and_then(|list| list.as_array());
+        let default = key.get("default");
+        for example in examples.into_iter().flatten().chain(default) {
+            let mut schemas = boon::Schemas::new();
+            let mut compiler = boon::Compiler::new();
+            compiler.set_default_draft(boon::Draft::V7);
+            compiler.add_resource("key.json", (*key).clone()).unwrap();
+            let index = compiler.compile("key.json", &mut schemas).unwrap();
+            assert!(schemas.validate(example, index).is_ok(), "{at}: {example}");
+        }
+        with_examples += usize::from(examples.is_some());
+    }
+    assert!(
+        found.len() > 150 && with_examples > 90,
+        "{with_examples} of {}",
+        found.len()
+    );
+}
+
+#[test]
+fn a_file_without_a_monitor_is_a_warning() {
+    let warned = |text: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        let config = config::load(Path::new("monitors.toml"), &environment(directory.path()));
+        config.unwrap().warnings.join("|")
+    };
+    let monitor = "[[monitor]]\nurl = \"https://a.example/\"\n";
+    let nobody = "there is no [email]: checks are recorded and nothing is mailed";
+    for (text, want) in [
+        (
+            "",
+            "the file is empty: nothing is checked and nobody is told; `sitewatch config init -` prints a first one",
+        ),
+        (
+            "\n \n",
+            "the file is empty: nothing is checked and nobody is told; `sitewatch config init -` prints a first one",
+        ),
+        (
+            "# x\n",
+            "the file has only comments: nothing is checked and nobody is told",
+        ),
+        (
+            "[daemon]\nlog = \"info\"\n",
+            "there is no [[monitor]]: nothing is checked",
+        ),
+        (
+            "[[monitor]]\nurl = \"https://a.example/\"\nenabled = false\n",
+            "no monitor is enabled: nothing is checked",
+        ),
+        (monitor, nobody),
+    ] {
+        assert_eq!(warned(text), want, "{text}");
+    }
+    let redirects = "expect_status names redirects alone, and they are followed: write follow_redirects = false to make \
+                     one the final answer";
+    for (keys, is_warned) in [
+        ("expect_status = [301]", true),
+        ("expect_status = [\"3xx\"]", true),
+        ("expect_status = [301, \"302-308\"]", true),
+        ("expect_status = [200, 301]", false),
+        ("expect_status = [301]\nfollow_redirects = false", false),
+    ] {
+        assert_eq!(
+            warned(&format!("{monitor}{keys}\n")).contains(redirects),
+            is_warned,
+            "{keys}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_text_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |name: &str, bytes: &[u8]| {
+        std::fs::write(directory.path().join(name), bytes).unwrap();
+        let loaded = config::load(Path::new(name), &environment(directory.path()));
+        loaded.unwrap_err().to_string()
+    };
+    assert_eq!(
+        said("kuma.db", b"SQLite format 3\0\x10\0"),
+        "error: `kuma.db` is a SQLite database, not a TOML file in UTF-8\n  \
+         is it Uptime Kuma's kuma.db? `sitewatch import uptime-kuma kuma.db > monitors.toml`\n\n1 error in kuma.db"
+    );
+    assert!(
+        said("a b.toml", b"endpoints:\n- name: a\n").contains("gatus 'a b.toml' > monitors.toml")
+    );
+    assert!(
+        said("monitors.toml", b"endpoints:\n- name: a\n")
+            .contains("`mv monitors.toml gatus.old`, then `sitewatch import gatus gatus.old")
+    );
+    assert!(said("x", b"\xff\xfe[\0").contains("is UTF-16"));
+    assert!(said("x", b"caf\xe9 = 1\n").contains("the file is not UTF-8"));
+}
+
 proptest::proptest! {
     #![proptest_config(crate::support::cases::cases(300))]
 
@@ -654,7 +782,7 @@ fn a_pattern_that_finds_nothing_is_a_warning() {
     let config = included(|folder| std::fs::remove_file(folder.join("web.toml")).unwrap()).unwrap();
     assert_eq!(
         config.warnings[0],
-        "monitors.toml:1: `d/*.toml` finds no file"
+        "monitors.toml:1: `d/*.toml` matches no file"
     );
     assert_eq!(config.included[0].files.len(), 0);
 }

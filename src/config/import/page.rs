@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::config::first_file::SCHEMA_LINE;
 use crate::config::value;
 use crate::domain::monitor::MonitorName;
 use crate::domain::span::Written;
@@ -448,6 +449,7 @@ impl Page {
     }
 
     fn write(&self, out: &mut String, left_out: &[String]) -> std::fmt::Result {
+        writeln!(out, "{SCHEMA_LINE}")?;
         writeln!(out, "# Made by `sitewatch import {}`.", self.source)?;
         if !left_out.is_empty() {
             writeln!(out, "# Not carried over:")?;

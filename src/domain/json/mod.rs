@@ -12,7 +12,7 @@ mod steps;
 pub use document::{Document, Kind, Node};
 pub use number::compare;
 pub use path::JsonPath;
-pub use path_text::PathError;
+pub use path_text::{NAME_MISSING, PathError};
 pub use query::Look;
 pub use reader::JsonFault;
 pub use steps::{STEPS_MAX, Spent, Steps};

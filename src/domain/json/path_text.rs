@@ -20,6 +20,9 @@ const INTEGER_MAX: i64 = (1 << 53) - 1;
 /// The patterns in a path may compile to this much together.
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
+/// What is said where a path breaks off behind a dot.
+pub const NAME_MISSING: &str = "a name is missing after the dot";
+
 /// Why a text is no JSON path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathError {
@@ -54,7 +57,19 @@ impl JsonPath {
                 segments,
                 patterns_bytes: parser.patterns_bytes,
             }))),
-            false => parser.wrong("write `.name`, `[...]` or `..` here"),
+            false => parser.wrong(match parser.peek() {
+                Some(b' ') if parser.rest().trim_start().starts_with(['=', '<', '>', '!']) => {
+                    "a path only says where; use equals, less_than or greater_than beside it"
+                }
+                Some(b'-') => "a name with `-` in it is written ['a-b']",
+                Some(b' ') => "a name with a space in it is written ['a b']",
+                Some(b']') => "there is a `]` too many",
+                Some(b'(') => "a path has no functions outside of a filter",
+                Some(b'=' | b'<' | b'>' | b'!') => {
+                    "a path only says where; use equals, less_than or greater_than beside it"
+                }
+                _ => "write `.name`, `['name']` or `[0]` here",
+            }),
         }
     }
 }
@@ -168,21 +183,26 @@ impl Parser<'_> {
             .unwrap_or(rest.len());
         let name = rest[..length].to_owned();
         if !name.starts_with(is_first) {
-            return self.wrong("a name is needed here; write others like ['a-b']");
+            return self.wrong(match rest.chars().next() {
+                None | Some('.' | '[' | ' ') => NAME_MISSING,
+                Some(c) if c.is_ascii_digit() => "a number is written in brackets: [0]",
+                Some('\'' | '"') => "a name in quotes is written in brackets: ['a']",
+                Some(_) => "a name with such a character is written in brackets: ['a-b']",
+            });
         }
         self.at += length;
         Ok(name)
     }
 
     fn bracketed(&mut self) -> Parsed<Vec<Selector>> {
-        self.must(b'[', "`[` is needed here")?;
+        self.must(b'[', "a `[` is missing here")?;
         let mut selectors = Vec::new();
         loop {
             self.space();
             selectors.push(self.selector()?);
             self.space();
             if !self.eat(",") {
-                self.must(b']', "`,` or `]` is needed here")?;
+                self.must(b']', "a `]` is missing here")?;
                 return Ok(selectors);
             }
         }
@@ -200,7 +220,13 @@ impl Parser<'_> {
                 self.deeper(Self::any).map(Selector::Filter)
             }
             Some(b':' | b'-' | b'0'..=b'9') => self.index_or_slice(),
-            _ => self.wrong("a name in quotes, a number, `*` or a filter is needed here"),
+            Some(b'_' | b'a'..=b'z' | b'A'..=b'Z') => {
+                self.wrong("a name in brackets is written in quotes: ['a']")
+            }
+            Some(b']') => self.wrong("these brackets are empty: write ['a'], [0] or [*]"),
+            Some(b'(') => self.wrong("a filter begins with `?`: [?(..)]"),
+            None => self.wrong("a name in quotes, a number, `*` or a filter is missing after `[`"),
+            Some(_) => self.wrong("write a name in quotes, a number, `*` or a filter here"),
         }
     }
 
@@ -212,7 +238,7 @@ impl Parser<'_> {
             self.at = before;
             return match start {
                 Some(index) => Ok(Selector::Index(index)),
-                None => self.wrong("a number is needed here"),
+                None => self.wrong("a number is missing here"),
             };
         }
         self.space();
@@ -252,8 +278,14 @@ impl Parser<'_> {
         let number: Option<i64> = digits.parse().ok();
         let number = number.filter(|number| *number <= INTEGER_MAX);
         let (Some(number), true) = (number, is_plain) else {
+            let what = match digits {
+                "" => "digits are missing after `-`",
+                "0" => "write 0 without a sign",
+                _ if digits.starts_with('0') => "a number does not begin with a zero",
+                _ => "this number is too large for a path",
+            };
             self.at = from;
-            return self.wrong("this is not a whole number of a path");
+            return self.wrong(what);
         };
         self.at += length;
         Ok(Some(if is_negative { -number } else { number }))
@@ -367,7 +399,7 @@ impl Parser<'_> {
             self.at += 1;
             let inner = self.deeper(Self::any)?;
             self.space();
-            self.must(b')', "`)` is needed here")?;
+            self.must(b')', "a `)` is missing here")?;
             inner
         } else {
             self.comparison(is_negated)?
@@ -478,7 +510,12 @@ impl Parser<'_> {
         let name = self.rest()[..length].to_owned();
         let known = ["length", "count", "value", "match", "search"].contains(&name.as_str());
         if !known || self.text.as_bytes().get(self.at + length) != Some(&b'(') {
-            return self.wrong("a path, a value or a function is needed here");
+            return self.wrong(match self.peek() {
+                None => "the filter is not complete",
+                Some(b'=') => "what is compared is missing before this",
+                Some(_) if length > 0 => "write @.name for a member, and texts in quotes",
+                Some(_) => "a path (@.name), a value or a function belongs here",
+            });
         }
         self.at += length + 1;
         self.deeper(|parser| {
@@ -501,7 +538,7 @@ impl Parser<'_> {
                 _ => {
                     let text = parser.comparable(first, from)?;
                     parser.space();
-                    parser.must(b',', "`,` and a pattern are needed here")?;
+                    parser.must(b',', "a `,` and a pattern are missing here")?;
                     parser.space();
                     let from = parser.at;
                     let second = parser.term()?;
