@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -179,6 +180,8 @@ def pair():
 
 
 def main():
+    # The interfaces go also where it is ended before its time.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wrong = run("loopback", "127.0.0.1")
     try:
         with pair():
