@@ -146,8 +146,14 @@ impl Entry {
     }
 
     pub(super) fn texts(&mut self, key: &'static str, values: &[String]) {
+        // An empty text stands in every body, and is no tag.
+        let values: Vec<String> = values
+            .iter()
+            .filter(|value| !value.is_empty())
+            .cloned()
+            .collect();
         if !values.is_empty() {
-            self.set(key, list(values));
+            self.set(key, list(&values));
         }
     }
 
@@ -333,10 +339,10 @@ impl Page {
     /// Takes over where mails go, where it is complete.
     pub(super) fn email(&mut self, email: Email) {
         let to = addresses(&email.to);
-        if email.host.is_empty() || to.is_empty() || !is_address(&email.from) {
+        if !is_host(&email.host) || to.is_empty() || !is_address(&email.from) {
             self.lose_all(
                 Weight::Told,
-                "the mail settings: host, sender or recipient is missing",
+                "the mail settings: host, sender or recipient is missing or not valid",
             );
             return;
         }
@@ -538,6 +544,12 @@ pub(super) fn addresses(texts: &[String]) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a mail server may be called so.
+fn is_host(text: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    text.contains("${") || !text.is_empty() && text.chars().all(is_part)
 }
 
 fn is_address(text: &str) -> bool {
