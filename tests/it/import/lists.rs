@@ -18,7 +18,8 @@ fn urls() {
     .unwrap();
     assert_eq!(
         imported.toml,
-        r#"# Made by `sitewatch import urls`.
+        r#"#:schema file:///usr/share/sitewatch/sitewatch.schema.json
+# Made by `sitewatch import urls`.
 # Not carried over:
 # - not checked, the scheme `ftp` cannot be checked: ftp://example.com/
 # - line 6: `nonsense` is not a URL
