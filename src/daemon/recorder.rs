@@ -98,6 +98,7 @@ impl Recorder {
         let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
         let blind = blind::get(store.outbox())?;
         let newest = store.newest_at()?;
+        let assumed = store.assumed_step()?;
         let mut recorder = Self {
             alarm: Alarm::default(),
             files: Files::at(store.path()),
@@ -121,6 +122,7 @@ impl Recorder {
             stopped: false,
             commit_took: None,
         };
+        recorder.clock.assumed = assumed;
         recorder.take_up_mails(now);
         let enrolled = recorder.enroll(config, now)?;
         recorder.look_at_past(newest, now);

@@ -1,6 +1,7 @@
 //! What the recorder does when the clock was set: what goes on is dated by the new time, what was recorded ahead
 //! of it is put aside.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +27,21 @@ pub(super) struct ClockSeen {
     pub(super) lived: Option<Duration>,
     /// The newest step: checks that were under way then come in later.
     pub(super) newest: Option<ClockStep>,
+    /// The step back that a start assumed, while it may be taken back.
+    pub(super) assumed: Option<ClockStep>,
     /// Steps of which the database does not know yet.
-    pub(super) unwritten: Vec<ClockStep>,
+    pub(super) unwritten: Vec<Unwritten>,
+}
+
+/// A step of which the database does not know yet.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// Somebody set the clock.
+    Set(ClockStep),
+    /// The clock was behind the record at the start.
+    Assumed(ClockStep),
+    /// What a start assumed was wrong: the clock had been behind.
+    TakenBack(ClockStep),
 }
 
 impl ClockSeen {
@@ -37,6 +51,7 @@ impl ClockSeen {
             seen: now,
             lived: None,
             newest: None,
+            assumed: None,
             unwritten: Vec::new(),
         }
     }
@@ -58,11 +73,12 @@ impl Recorder {
         };
         let step = ClockStep::between(self.clock.era_from, before, now, lived);
         if let Some(step) = step {
-            self.clock_was_set(step);
+            self.clock_was_seen_set(step);
         }
     }
 
-    /// At the start: what a process before this one recorded may lie ahead.
+    /// At the start: what a process before this one recorded may lie ahead. Or the clock is behind, which shows when it
+    /// is set forward.
     pub(super) fn look_at_past(&mut self, newest: Option<Timestamp>, now: Timestamp) {
         let Some(newest) = newest.filter(|newest| *newest > now.plus(STEP_MIN)) else {
             return;
@@ -73,12 +89,38 @@ impl Recorder {
             to: now,
         };
         if step.is_believed() {
-            self.clock_was_set(step);
+            self.clock_was_set(step, Unwritten::Assumed(step));
+            let open = self.clock.assumed.filter(|open| open.is_open_at(now));
+            self.clock.assumed = Some(open.unwrap_or(step));
         }
     }
 
+    fn clock_was_seen_set(&mut self, step: ClockStep) {
+        let assumed = self.clock.assumed;
+        let Some(assumed) = assumed.filter(|assumed| assumed.is_taken_back_by(&step)) else {
+            return self.clock_was_set(step, Unwritten::Set(step));
+        };
+        self.clock.assumed = None;
+        self.clock_was_set(step, Unwritten::TakenBack(step));
+        tracing::warn!(
+            "at the start the clock was behind: what was marked as recorded ahead counts again"
+        );
+        let before = self.store.kept_before_step().unwrap_or_else(|error| {
+            tracing::error!("states of before the start could not be read: {error}");
+            HashMap::new()
+        });
+        for slot in &mut self.slots {
+            if let Some(before) = before.get(&slot.id) {
+                let kept = &mut slot.memory.kept;
+                kept.clock_had_been_behind(before, &assumed, &step);
+                slot.dirty = true;
+            }
+        }
+        self.go_on_all(step.to);
+    }
+
     /// Anchors everything at the new time.
-    fn clock_was_set(&mut self, step: ClockStep) {
+    fn clock_was_set(&mut self, step: ClockStep, unwritten: Unwritten) {
         let now = step.to;
         tracing::warn!(
             by_ms = step.by_ms(),
@@ -105,7 +147,7 @@ impl Recorder {
             return;
         }
         self.clock.newest = Some(step);
-        self.clock.unwritten.push(step);
+        self.clock.unwritten.push(unwritten);
         self.wakes.clear();
         if let Some(blind) = self.blind {
             let from = step.past(blind.from);
@@ -118,6 +160,12 @@ impl Recorder {
             slot.wake_at = None;
             slot.dirty = true;
         }
+        if !matches!(self.clock.unwritten.last(), Some(Unwritten::TakenBack(_))) {
+            self.go_on_all(now);
+        }
+    }
+
+    fn go_on_all(&mut self, now: Timestamp) {
         for place in 0..self.slots.len() {
             self.go_on(place, now);
         }
@@ -163,8 +211,13 @@ impl Recorder {
 
     /// Tells the database of steps that it does not know yet, before anything that was recorded after them.
     pub(super) fn write_clock_steps(&mut self) -> Result<(), StoreError> {
-        while let Some(step) = self.clock.unwritten.first() {
-            match self.store.clock_was_set(step) {
+        while let Some(unwritten) = self.clock.unwritten.first() {
+            let written = match unwritten {
+                Unwritten::Set(step) => self.store.clock_was_set(step),
+                Unwritten::Assumed(step) => self.store.assume_step(step),
+                Unwritten::TakenBack(step) => self.store.clock_had_been_behind(step),
+            };
+            match written {
                 Err(StoreError::Sql(error)) => {
                     // A fault of ours must not keep everything else from being written.
                     tracing::error!("what was recorded ahead could not be put aside: {error}");

@@ -17,6 +17,10 @@ pub const STEP_MIN: Duration = Duration::from_secs(120);
 /// battery, and what is recorded is right.
 const WRITTEN_AT: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 
+/// A clock that was behind at the start is set forward within this: time servers are asked again and again, but the line
+/// may come back later than the machine.
+const ASSUMED_FOR: Duration = Duration::from_secs(86_400);
+
 /// Nobody mutes or acknowledges for longer; what is due later belongs to another clock.
 const DUE_WITHIN: Duration = Duration::from_secs(400 * 86_400);
 
@@ -60,6 +64,17 @@ impl ClockStep {
     /// Whether what lies ahead of the new time was recorded by a wrong clock. Else the new time is the wrong one.
     pub fn is_believed(&self) -> bool {
         self.to >= WRITTEN_AT
+    }
+
+    /// Whether this step, which a start assumed because the clock was behind the record, may still be taken back.
+    pub fn is_open_at(&self, now: Timestamp) -> bool {
+        now >= self.to && now.since(self.to) <= ASSUMED_FOR
+    }
+
+    /// Whether `forth` shows that this step, which a start assumed, was none: the clock was behind, and now shows a time
+    /// after everything that was recorded.
+    pub fn is_taken_back_by(&self, forth: &Self) -> bool {
+        !forth.is_back() && self.is_open_at(forth.from) && forth.to.plus(STEP_MIN) >= self.from
     }
 
     /// The moment of something that happened.
@@ -182,6 +197,35 @@ impl Kept {
         match &mut self.slow {
             Slow::No => {}
             Slow::Counting { since, .. } | Slow::Told { since, .. } => past(since),
+        }
+    }
+}
+
+impl Kept {
+    /// The step `assumed` was none, the clock had been behind until `forth`, which this has gone through already: what
+    /// has not changed since is what it was `before`.
+    pub fn clock_had_been_behind(&mut self, before: &Self, assumed: &ClockStep, forth: &ClockStep) {
+        let mut unchanged = before.clone();
+        unchanged.clock_was_set(assumed);
+        unchanged.clock_was_set(forth);
+        if *self == unchanged {
+            *self = before.clone();
+            return;
+        }
+        if self.shown.since == unchanged.shown.since {
+            self.shown.since = before.shown.since;
+        }
+        if let (Status::Up { since }, Status::Up { since: then }, Status::Up { since: was }) =
+            (&mut self.status, &unchanged.status, &before.status)
+            && since == then
+        {
+            *since = *was;
+        }
+        if let (Some(outage), Some(was)) = (self.status.outage_mut(), before.status.outage())
+            && outage.key == was.key
+        {
+            outage.began_at = was.began_at;
+            outage.up_since = was.up_since;
         }
     }
 }

@@ -13,7 +13,7 @@ use super::journal::{DAY, HOUR, Whose, ledger_id, settled};
 use super::resolve::{JOURNAL_COLUMNS, Resolver, journal_row};
 use super::rollup::{self, Rollup};
 use super::settle::last_word_before;
-use super::writer::Store;
+use super::writer::{Store, first_checks};
 use super::{meta, summary};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::clock_step::{ClockStep, STEP_MIN};
@@ -52,24 +52,37 @@ impl Store {
     /// # Errors
     /// As SQLite's; then nothing of it happened.
     pub fn clock_was_set(&mut self, step: &ClockStep) -> Result<()> {
+        self.in_new_time(|db, _| set(db, step))
+    }
+
+    /// Does `work` in one transaction, with the next number of the journal, and forgets what may be dated otherwise now.
+    pub(super) fn in_new_time(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut i64) -> Result<()>,
+    ) -> Result<()> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if step.is_back() && step.is_believed() {
-            put_aside(&transaction, step.to.as_ms())?;
-        }
-        move_spans(&transaction, step)?;
-        move_mails(&transaction, step)?;
+        let mut next_seq = self.next_seq;
+        work(&transaction, &mut next_seq)?;
+        let begun = first_checks(&transaction)?;
         transaction.commit()?;
+        self.next_seq = next_seq;
+        self.begun = begun;
         self.settling = None;
-        // What the writer knows by number may be dated otherwise.
         self.interner.forget();
         self.resolver = Resolver::default();
-        if step.is_back() && step.is_believed() {
-            self.begun.retain(|_, first| *first <= step.to);
-        }
         Ok(())
     }
+}
+
+/// Anchors what is stored at the new time.
+pub(super) fn set(connection: &Connection, step: &ClockStep) -> Result<()> {
+    if step.is_back() && step.is_believed() {
+        put_aside(connection, step.to.as_ms())?;
+    }
+    move_spans(connection, step)?;
+    move_mails(connection, step)
 }
 
 /// The newest hour before `hour` in which any check was put aside.
@@ -104,12 +117,16 @@ pub(super) fn marked_rows(
 
 /// Puts everything aside that is dated after `now`.
 fn put_aside(connection: &Connection, now: i64) -> Result<()> {
+    put_checks_aside(connection, now)?;
+    mend_monitors(connection, now)
+}
+
+/// The checks, and what was summed up of them.
+pub(super) fn put_checks_aside(connection: &Connection, now: i64) -> Result<()> {
     put_journal_aside(connection, now)?;
     put_ledger_aside(connection, now)?;
     forget_rollups(connection, now)?;
-    mend_summaries(connection, now)?;
-    mend_monitors(connection, now)?;
-    Ok(())
+    mend_summaries(connection, now)
 }
 
 fn mark(
@@ -303,7 +320,7 @@ fn mend_monitors(connection: &Connection, now: i64) -> Result<()> {
 }
 
 /// Pauses and removals that go on began as long before now as they did; windows that lie ahead come again.
-fn move_spans(connection: &Connection, step: &ClockStep) -> Result<()> {
+pub(super) fn move_spans(connection: &Connection, step: &ClockStep) -> Result<()> {
     let mut open: Vec<(i64, String, i64)> = Vec::new();
     let mut statement =
         connection.prepare("SELECT monitor_id, kind, from_at FROM spans WHERE to_at IS NULL")?;
@@ -337,7 +354,7 @@ fn move_spans(connection: &Connection, step: &ClockStep) -> Result<()> {
 }
 
 /// Mails keep their age and their distance from their next try.
-fn move_mails(connection: &Connection, step: &ClockStep) -> Result<()> {
+pub(super) fn move_mails(connection: &Connection, step: &ClockStep) -> Result<()> {
     let (from, to, by) = (step.from.as_ms(), step.to.as_ms(), step.by_ms());
     let slack = i64::try_from(STEP_MIN.as_millis()).unwrap_or(0);
     for column in MAIL_PAST {
@@ -374,7 +391,7 @@ fn move_mails(connection: &Connection, step: &ClockStep) -> Result<()> {
 }
 
 /// Moments of a mail that have passed.
-const MAIL_PAST: [&str; 6] = [
+pub(super) const MAIL_PAST: [&str; 6] = [
     "queued_at",
     "first_attempt_at",
     "last_attempt_at",

@@ -27,6 +27,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0004_first_attempt",
         include_str!("../../migrations/0004_first_attempt.sql"),
     ),
+    (
+        "0005_clock_undo",
+        include_str!("../../migrations/0005_clock_undo.sql"),
+    ),
 ];
 
 /// The format this program writes.

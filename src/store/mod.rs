@@ -6,6 +6,7 @@ pub mod blind;
 mod block;
 mod chain;
 pub mod clock_step;
+mod clock_undo;
 pub mod course;
 pub mod damage;
 pub mod error;

@@ -5,10 +5,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::block::unpack;
 use super::error::Result;
 use super::journal::{DAY, HOUR, ledger_id};
-use super::meta;
 use super::retain_mails::{WORDS_KEPT, forget_before};
 use super::settle::Step;
 use super::writer::Store;
+use super::{clock_undo, meta};
 use crate::domain::settings::Retention;
 use crate::domain::timestamp::Timestamp;
 
@@ -40,9 +40,11 @@ impl Store {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut deleted = 0;
+        let mut deleted = clock_undo::forget_old(&transaction, now)?;
         if let Some(keep) = retention.checks {
             let hour = floor(newest, keep);
+            let kept_from = hour * HOUR;
+            deleted += forget_wrong_clock(&transaction, kept_from)?;
             deleted += delete(
                 &transaction,
                 "DELETE FROM ledger WHERE id IN (SELECT id FROM ledger WHERE id < ?1 ORDER BY id LIMIT ?2)",
@@ -130,6 +132,26 @@ fn delete(connection: &Connection, sql: &str, before: i64) -> Result<usize> {
     Ok(connection
         .prepare_cached(sql)?
         .execute((before, ROWS_A_STEP))?)
+}
+
+/// Checks of a wrong clock are kept as long as those that were recorded when it was set right, whatever time they show;
+/// incidents of it as long as any check of their monitor.
+fn forget_wrong_clock(connection: &Connection, before: i64) -> Result<usize> {
+    let deleted = delete(
+        connection,
+        "DELETE FROM wrong_clock WHERE id IN
+           (SELECT id FROM wrong_clock WHERE marked_at < ?1 ORDER BY id LIMIT ?2)",
+        before,
+    )?;
+    if deleted > 0 {
+        return Ok(deleted);
+    }
+    Ok(connection
+        .prepare_cached(
+            "DELETE FROM incidents WHERE clock_wrong = 1 AND NOT EXISTS
+               (SELECT 1 FROM wrong_clock WHERE wrong_clock.monitor_id = incidents.monitor_id)",
+        )?
+        .execute([])?)
 }
 
 /// Takes away shared values that no kept check points at: those not used since the day before the first kept one.

@@ -92,13 +92,7 @@ impl Store {
             lock,
             _link_lock: link_lock,
         };
-        store.begun = store
-            .connection
-            .prepare("SELECT id, first_at FROM monitors WHERE first_at IS NOT NULL")?
-            .query_map([], |row| {
-                Ok((MonitorId(row.get(0)?), Timestamp::from_ms(row.get(1)?)))
-            })?
-            .collect::<rusqlite::Result<_>>()?;
+        store.begun = first_checks(&store.connection)?;
         Ok(store)
     }
 
@@ -175,6 +169,16 @@ impl Drop for Store {
             .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
+}
+
+/// When the first check of each monitor began that has one.
+pub(super) fn first_checks(connection: &Connection) -> Result<HashMap<MonitorId, Timestamp>> {
+    let mut statement =
+        connection.prepare("SELECT id, first_at FROM monitors WHERE first_at IS NOT NULL")?;
+    let rows = statement.query_map([], |row| {
+        Ok((MonitorId(row.get(0)?), Timestamp::from_ms(row.get(1)?)))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Opens the database for writing: the file, which is made and locked, and SQLite's connection to it.

@@ -7,6 +7,7 @@ use sitewatch::config::Config;
 use sitewatch::daemon::recorder::Recorder;
 use sitewatch::daemon::recorder_entry::{Entry, Reply};
 use sitewatch::domain::monitor::MonitorId;
+use sitewatch::domain::settings::Retention;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::monitor::Order;
 use sitewatch::store::history::{Dated, HistoryQuery};
@@ -451,4 +452,163 @@ fn two_minutes_are_caught_up_with() {
     let seen = desk.history(false);
     assert!(seen.is_sorted() && seen.len() == 33);
     assert_eq!(seen.last(), Some(&desk.real));
+}
+
+/// What a machine without a battery for its clock does: it goes on from the time it saved last, and hears of the right
+/// one when the line is there.
+fn behind_at_the_start(desk: &mut Desk, settles: bool, first: Weather, then: Weather) {
+    desk.checks(Weather::Up, 300);
+    desk.checks(Weather::Down(503), 5);
+    desk.checks(Weather::Up, 100);
+    desk.checks(Weather::Down(503), 4);
+    if settles {
+        desk.settle();
+    }
+    desk.restart(100, -HOUR);
+    desk.checks(first, 3);
+    desk.checks(then, 2);
+}
+
+#[test]
+fn a_clock_that_was_behind_at_the_start_takes_nothing_away_for_long() {
+    for settles in [false, true] {
+        for restarts in [false, true] {
+            let mut desk = Desk::new(0);
+            behind_at_the_start(&mut desk, settles, Weather::Down(503), Weather::Down(503));
+            // Whether the record was ahead nobody can know yet: the clock is believed.
+            assert!(!desk.history(true).is_empty());
+            if restarts {
+                desk.restart(0, -HOUR);
+                desk.checks(Weather::Down(503), 1);
+            }
+            desk.set(0);
+            assert_eq!(desk.history(true), [] as [i64; 0], "{settles} {restarts}");
+            desk.checks(Weather::Down(503), 1);
+            desk.checks(Weather::Up, 2);
+            let last = desk.real;
+            let seen = desk.history(false);
+            let before = (1..=409).map(|n| n * 10);
+            let after = (1..=if restarts { 9 } else { 8 }).map(|n| 4190 + n * 10);
+            assert_eq!(seen, before.chain(after).collect::<Vec<_>>());
+            let incidents = desk.incidents(false);
+            let spans: Vec<_> = incidents
+                .iter()
+                .map(|listed| {
+                    let incident = &listed.incident;
+                    (since(incident.opened_at()), incident.closed_at.map(since))
+                })
+                .collect();
+            assert_eq!(spans, [(4060, Some(last - 10)), (3010, Some(3060))]);
+            assert!(
+                incidents
+                    .iter()
+                    .all(|listed| !listed.incident.clock_is_wrong)
+            );
+            // Counted as if the clock had never been wrong, also once it is summed up.
+            let mut right = Desk::new(0);
+            right.checks(Weather::Up, 300);
+            right.checks(Weather::Down(503), 5);
+            right.checks(Weather::Up, 100);
+            right.checks(Weather::Down(503), 4);
+            right.restart(100, 0);
+            right.checks(Weather::Down(503), if restarts { 7 } else { 6 });
+            right.checks(Weather::Up, 2);
+            for _ in 0..2 {
+                assert_eq!(desk.account(0, last), right.account(0, last));
+                let (row, wanted) = (desk.report(0, last), right.report(0, last));
+                assert_eq!(row.tally, wanted.tally);
+                desk.wait(2 * HOUR);
+                right.wait(2 * HOUR);
+                desk.settle();
+                right.settle();
+            }
+            let days = (
+                desk.report(-86_400, 2 * 86_400),
+                right.report(-86_400, 2 * 86_400),
+            );
+            assert_eq!(days.0.tally, days.1.tally);
+        }
+    }
+}
+
+#[test]
+fn what_ended_while_the_clock_was_behind_ended_after_the_start() {
+    let mut desk = Desk::new(0);
+    behind_at_the_start(&mut desk, true, Weather::Down(503), Weather::Up);
+    desk.set(0);
+    desk.checks(Weather::Up, 1);
+    let spans: Vec<_> = desk.incidents(false);
+    let newest = &spans[0].incident;
+    assert_eq!(since(newest.opened_at()), 4060);
+    // The first good check was that after three failed ones.
+    assert_eq!(newest.closed_at.map(since), Some(4230));
+    assert_eq!(desk.history(true), [] as [i64; 0]);
+    assert!(desk.history(false).is_sorted());
+    let status = desk.reader().status(&[], desk.now()).unwrap();
+    assert!(status[0].shown.unwrap().since <= desk.now());
+}
+
+#[test]
+fn what_began_and_ended_while_the_clock_was_behind_is_dated_by_the_right_one() {
+    let mut desk = Desk::new(0);
+    desk.checks(Weather::Up, 360);
+    desk.restart(100, -HOUR);
+    desk.checks(Weather::Up, 2);
+    desk.checks(Weather::Down(503), 4);
+    desk.checks(Weather::Up, 3);
+    desk.set(0);
+    desk.checks(Weather::Up, 3);
+    assert_eq!(desk.incident(), (3730, Some(3770)));
+    assert_eq!(desk.report(0, desk.real).account.down_ms, 40_000);
+    assert_eq!(desk.history(true), [] as [i64; 0]);
+}
+
+#[test]
+fn an_old_assumption_is_not_taken_back() {
+    // The record was two hours ahead, and the clock is right since the start.
+    let mut desk = Desk::new(2 * HOUR);
+    desk.checks(Weather::Up, 5);
+    desk.restart(20, 0);
+    desk.checks(Weather::Up, 5);
+    assert_eq!(desk.history(true).len(), 5);
+    // A step that does not reach what was put aside shows nothing.
+    desk.set(HOUR);
+    desk.checks(Weather::Up, 1);
+    assert_eq!(desk.history(true).len(), 5);
+    desk.set(0);
+    desk.wait(26 * HOUR);
+    let marked = desk.history(true).len();
+    desk.set(3 * HOUR);
+    assert_eq!(desk.history(true).len(), marked);
+}
+
+#[test]
+fn checks_of_a_wrong_clock_are_kept_as_long_as_others() {
+    let mut desk = Desk::new(20 * YEAR);
+    desk.checks(Weather::Down(503), 4);
+    desk.checks(Weather::Up, 3);
+    desk.set(0);
+    desk.checks(Weather::Up, 3);
+    let retention = Retention {
+        checks: Some(seconds(86_400 * 2)),
+        rollups: None,
+    };
+    let kept = |desk: &mut Desk, days: i64| {
+        for _ in 0..days {
+            desk.wait(86_400);
+            desk.checks(Weather::Up, 2);
+        }
+        desk.wait(2 * HOUR);
+        desk.settle();
+        let now = desk.now();
+        let mut store = desk.recorder.take().unwrap().into_store();
+        while store.retain(&retention, now).unwrap() == Step::More {}
+        drop(store);
+        desk.start();
+        (desk.history(true).len(), desk.incidents(true).len())
+    };
+    assert_eq!(kept(&mut desk, 1), (7, 1));
+    assert_eq!(kept(&mut desk, 1), (7, 1));
+    let _ = kept(&mut desk, 1);
+    assert_eq!(kept(&mut desk, 1), (0, 0));
 }
