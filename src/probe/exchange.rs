@@ -130,6 +130,8 @@ pub(super) async fn within<T>(
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| match work.as_mut().poll(context) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
+        // Work that has used up its turn would leave none to the alarm: the time is looked at as well.
+        Poll::Pending if clock::tick() >= alarm.deadline() => Poll::Ready(None),
         Poll::Pending => alarm.as_mut().poll(context).map(|()| None),
     })
     .await

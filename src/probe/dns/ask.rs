@@ -10,7 +10,7 @@ use rustls::crypto::SecureRandom;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::message::{self, Family, Said, WireName};
 use crate::domain::name_server::NameServer;
@@ -20,8 +20,15 @@ use crate::probe::fault::is_local;
 /// A server that gives one alias at a time is asked for so many of them.
 const ALIASES_MAX: usize = 8;
 
-/// Datagrams that belong to no question of ours are passed over; a server that sends more only makes work.
+/// Datagrams that belong to no question of ours are passed over. After more than this somebody forges answers, or the
+/// server makes work: it is asked over TCP too, which nobody else can answer, and the datagrams are read slowly.
 const STRAY_MAX: usize = 64;
+
+/// So many are read slowly: whoever sends more does so until the time is over, and the answer among them is lost.
+const STRAY_IN_ALL: usize = 4096;
+
+/// The pause between two readings then; what comes meanwhile is the system's to drop.
+const STRAY_PAUSE: Duration = Duration::from_millis(5);
 
 /// So many are read before other checks get their turn.
 const STRAY_AT_ONCE: usize = 8;
@@ -111,8 +118,9 @@ async fn once(
         return over_tcp(peer, &question).await.map(|bytes| read(&bytes));
     }
     let partial = match over_udp(peer, &question, again, read).await? {
-        Said::Truncated(partial) => partial,
-        said => return Ok(said),
+        Heard::Said(Said::Truncated(partial)) => partial,
+        Heard::Said(said) => return Ok(said),
+        Heard::Strays(socket) => return among_strays(&socket, peer, &question, read).await,
     };
     let why = match timeout(TCP_MAX, over_tcp(peer, &question)).await {
         Ok(Ok(bytes)) => return Ok(read(&bytes)),
@@ -182,12 +190,51 @@ fn index(zone: &str) -> Option<u32> {
     }
 }
 
+/// What came of a question over UDP.
+enum Heard {
+    Said(Said),
+    /// More than [`STRAY_MAX`] answers to other questions.
+    Strays(UdpSocket),
+}
+
+/// Waits for the answer among many that are none, and asks over TCP meanwhile; the first that answers counts.
+async fn among_strays(
+    socket: &UdpSocket,
+    peer: SocketAddr,
+    question: &[u8],
+    read: impl Fn(&[u8]) -> Said,
+) -> Result<Said, Trouble> {
+    let listening = async {
+        let mut strays = 0;
+        while strays < STRAY_IN_ALL {
+            sleep(STRAY_PAUSE).await;
+            if let Some(said) = receive(socket, &mut strays, &read)? {
+                return Ok(said);
+            }
+        }
+        Err(Trouble::Failed(
+            "answers to questions that were not asked".to_owned(),
+        ))
+    };
+    let mut listening = std::pin::pin!(listening);
+    tokio::select! {
+        said = &mut listening => return said,
+        answer = over_tcp(peer, question) => match answer {
+            Ok(bytes) => return Ok(read(&bytes)),
+            Err(Trouble::Local(why)) => return Err(Trouble::Local(why)),
+            // Many servers are not asked over TCP.
+            Err(_) => {}
+        },
+    }
+    listening.await
+}
+
 async fn over_udp(
     peer: SocketAddr,
     question: &[u8],
     again: &Notify,
     read: impl Fn(&[u8]) -> Said,
-) -> Result<Said, Trouble> {
+) -> Result<Heard, Trouble> {
     let any: IpAddr = match peer {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -203,7 +250,10 @@ async fn over_udp(
             ready = socket.readable() => {
                 ready.map_err(|io| of_system(&io))?;
                 if let Some(said) = receive(&socket, &mut strays, &read)? {
-                    return Ok(said);
+                    return Ok(Heard::Said(said));
+                }
+                if strays > STRAY_MAX {
+                    return Ok(Heard::Strays(socket));
                 }
                 tokio::task::yield_now().await;
             }
@@ -230,10 +280,6 @@ fn receive(
         match read(&buffer[..length]) {
             Said::NotOurs => *strays += 1,
             said => return Ok(Some(said)),
-        }
-        if *strays > STRAY_MAX {
-            let what = "answers to questions that were not asked";
-            return Err(Trouble::Failed(what.to_owned()));
         }
     }
     Ok(None)

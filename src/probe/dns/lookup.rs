@@ -44,7 +44,7 @@ pub(in crate::probe) struct Resolver(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    system: SystemDns,
+    system: Arc<SystemDns>,
     timeout: Duration,
     lookups: Semaphore,
     extras: Arc<Semaphore>,
@@ -97,7 +97,7 @@ struct Candidate {
 impl Resolver {
     pub(in crate::probe) fn new(settings: &DnsSettings) -> Self {
         Self(Arc::new(Shared {
-            system: SystemDns::new(settings),
+            system: Arc::new(SystemDns::new(settings)),
             timeout: settings.timeout,
             lookups: Semaphore::new(LOOKUPS_MAX),
             extras: Arc::new(Semaphore::new(EXTRAS_MAX)),

@@ -5,12 +5,13 @@ use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use super::hosts::{self, Hosts};
 use super::resolv_conf::{self, PassedOver, ResolvConf};
@@ -21,6 +22,9 @@ use crate::domain::text;
 
 /// The files are looked at no more often than this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A lookup waits at most so long for the files; a disk that sleeps takes some seconds, one that is gone for ever.
+const READ_MAX: Duration = Duration::from_secs(2);
 
 /// More servers of `[dns]` are not asked.
 const SERVERS_MAX: usize = 8;
@@ -74,8 +78,10 @@ pub(super) enum Source {
 pub(super) struct SystemDns {
     files: Files,
     newest: Mutex<Option<Newest>>,
-    /// Held while the files are read.
-    reading: tokio::sync::Mutex<()>,
+    /// The reading that is under way, perhaps for long: there is never a second one.
+    reading: tokio::sync::Mutex<Option<JoinHandle<Arc<View>>>>,
+    /// Whether that reading did not end in time.
+    stalled: AtomicBool,
     turn: AtomicUsize,
 }
 
@@ -106,7 +112,8 @@ impl SystemDns {
                 hosts: settings.hosts.clone(),
             },
             newest: Mutex::new(None),
-            reading: tokio::sync::Mutex::new(()),
+            reading: tokio::sync::Mutex::new(None),
+            stalled: AtomicBool::new(false),
             turn: AtomicUsize::new(0),
         }
     }
@@ -119,30 +126,80 @@ impl SystemDns {
         }
     }
 
-    /// The view of now. The files are read on a thread of their own: a table of names can be long.
-    pub(super) async fn view(&self) -> Arc<View> {
+    /// The view of now. The files are looked at and read on a thread of their own: a table of names can be long, and a
+    /// file system may not answer. Then what was read last serves, and nobody else tries until it answers.
+    pub(super) async fn view(self: &Arc<Self>) -> Arc<View> {
         if let Some(view) = self.known() {
             return view;
         }
-        let _reading = self.reading.lock().await;
+        let before = self.lock().as_ref().map(|newest| Arc::clone(&newest.view));
+        if self.is_stalled() {
+            return self.fallback(before);
+        }
+        let Ok(mut reading) = timeout(READ_MAX, self.reading.lock()).await else {
+            return self.fallback(before);
+        };
         // Another lookup may have read them in the meantime.
         if let Some(view) = self.known() {
             return view;
         }
-        let files = self.files.clone();
-        let before = self.lock().as_ref().map(|newest| Arc::clone(&newest.view));
-        let old = before.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let stamps = files.stamps();
-            files.read(old.as_deref()).map(|view| (stamps, view))
-        });
-        let (stamps, view) = match read.await {
-            Ok(Ok((stamps, view))) => (stamps, Arc::new(view)),
-            Ok(Err(_)) | Err(_) => {
-                // Not for the files' sake; so they are read again soon.
-                let view = before.unwrap_or_else(|| Arc::new(View::without_file(&self.files)));
-                ((None, None), view)
+        if reading.is_none() {
+            let this = Arc::clone(self);
+            *reading = Some(tokio::task::spawn_blocking(move || this.look()));
+        }
+        let Some(read) = reading.as_mut() else {
+            return self.fallback(before);
+        };
+        match timeout(READ_MAX, read).await {
+            Err(_) => {
+                self.stalled.store(true, Ordering::Relaxed);
+                self.fallback(before)
             }
+            Ok(done) => {
+                *reading = None;
+                match done {
+                    Ok(view) => view,
+                    Err(_) => self.fallback(before),
+                }
+            }
+        }
+    }
+
+    /// Whether a reading hangs that somebody waited for in vain.
+    fn is_stalled(&self) -> bool {
+        if !self.stalled.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Ok(mut reading) = self.reading.try_lock() else {
+            return true;
+        };
+        if reading.as_ref().is_some_and(|read| !read.is_finished()) {
+            return true;
+        }
+        *reading = None;
+        self.stalled.store(false, Ordering::Relaxed);
+        false
+    }
+
+    fn fallback(&self, before: Option<Arc<View>>) -> Arc<View> {
+        before.unwrap_or_else(|| Arc::new(View::without_file(&self.files)))
+    }
+
+    /// Looks at the files, and reads them if they changed. It blocks.
+    fn look(&self) -> Arc<View> {
+        let stamps = self.files.stamps();
+        let old = {
+            let mut newest = self.lock();
+            if let Some(known) = newest.as_mut().filter(|known| known.stamps == stamps) {
+                known.looked = clock::tick();
+                return Arc::clone(&known.view);
+            }
+            newest.as_ref().map(|newest| Arc::clone(&newest.view))
+        };
+        let (stamps, view) = match self.files.read(old.as_deref()) {
+            Ok(view) => (stamps, Arc::new(view)),
+            // Not for the files' sake; so they are read again soon.
+            Err(_) => ((None, None), self.fallback(old)),
         };
         *self.lock() = Some(Newest {
             looked: clock::tick(),
@@ -152,18 +209,12 @@ impl SystemDns {
         view
     }
 
-    /// What was read, unless the files have changed since.
+    /// What was read, while it is not time to look again.
     fn known(&self) -> Option<Arc<View>> {
-        let now = clock::tick();
-        let mut newest = self.lock();
-        let known = newest.as_mut()?;
-        if now.saturating_duration_since(known.looked) >= LOOK_EVERY {
-            if known.stamps != self.files.stamps() {
-                return None;
-            }
-            known.looked = now;
-        }
-        Some(Arc::clone(&known.view))
+        let newest = self.lock();
+        let known = newest.as_ref()?;
+        let is_fresh = clock::tick().saturating_duration_since(known.looked) < LOOK_EVERY;
+        is_fresh.then(|| Arc::clone(&known.view))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Newest>> {

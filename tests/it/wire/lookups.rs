@@ -397,8 +397,9 @@ async fn aliases_are_followed_to_an_end() {
 async fn answers_to_other_questions_are_passed_over() {
     let strays = |count| move |_: &Asked| Says::Strays(count, Box::new(home()));
     assert_eq!(seen("site.test", "", strays(20)).await.0, "up 200");
-    let (got, _) = seen("site.test", "", strays(500)).await;
-    assert!(got.starts_with("down dns_failure"), "{got}");
+    // Somebody forges many: the answer that is not among them counts all the same.
+    assert_eq!(seen("site.test", "", strays(66)).await.0, "up 200");
+    assert_eq!(seen("site.test", "", strays(500)).await.0, "up 200");
 }
 
 #[tokio::test]
