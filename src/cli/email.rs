@@ -1,5 +1,6 @@
 //! `sitewatch email`: test mail delivery, look at the queue, send it now.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
 
@@ -17,6 +18,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::policy::memory::Hold;
 use crate::policy::outbox::pause::Pause;
+use crate::policy::outbox::plan::{self, Waits};
 use crate::policy::outbox::row::{Held, Tries};
 use crate::store::error::StoreError;
 use crate::store::outbox::{self, Queued};
@@ -177,9 +179,18 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
     }
     let notices = queued.iter().flat_map(|queued| &queued.mail.parcel.notices);
     let beginnings = reader.beginnings(notices.filter_map(|notice| notice.news.incident()))?;
+    let mut waits = BTreeMap::new();
+    if let Some(config) = &place.config {
+        for lane in outbox::lanes(reader.outbox()).map_err(StoreError::from)? {
+            waits.extend(plan::waits(&config.alerts, &lane, clock.now));
+        }
+    }
     let rows: Vec<QueueRow> = queued
         .iter()
-        .map(|queued| row(queued, &host, pause.as_ref(), &beginnings, clock.now))
+        .map(|queued| {
+            let waits = waits.get(&queued.mail.row.id).copied();
+            row(queued, waits, &host, pause.as_ref(), &beginnings, clock.now)
+        })
         .collect();
     if context.options.json {
         for row in &rows {
@@ -230,6 +241,7 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
 /// One mail of the queue, as it is listed.
 pub fn row(
     queued: &Queued,
+    waits: Option<(Waits, Timestamp)>,
     host: &str,
     pause: Option<&Pause>,
     beginnings: &Beginnings,
@@ -247,25 +259,35 @@ pub fn row(
     };
     let paused = pause.filter(|pause| pause.rests(now));
     let due_at = due_at.max(paused.map_or(Timestamp::MIN, |pause| pause.until));
+    let due_at = due_at.max(waits.map_or(Timestamp::MIN, |(_, until)| until));
     let silenced = mail.row.held.filter(|_| mail.row.is_held());
-    let held = match (silenced, mail.row.rests_until()) {
+    let hold = |by, until| Some(QueueHold { by, until });
+    let held = match silenced {
         _ if queued.failed => None,
-        (Some(Held { why, .. }), _) => Some(QueueHold {
-            by: match why {
+        Some(Held { why, .. }) => hold(
+            match why {
                 Hold::Maintenance => "window",
                 Hold::Mute | Hold::Parent | Hold::Flapping | Hold::Offline => why.as_str(),
             },
-            until: None,
-        }),
-        (None, _) if paused.is_some() => Some(QueueHold {
-            by: "transport",
-            until: Some(due_at),
-        }),
-        (None, Some(until)) if until > now => Some(QueueHold {
-            by: "recipient",
-            until: Some(due_at),
-        }),
-        (None, _) => None,
+            None,
+        ),
+        None if paused.is_some() => hold("transport", Some(due_at)),
+        None => match waits {
+            Some((Waits::ForDigest, _)) => hold("digest", Some(due_at)),
+            // What was put off itself is not held, it is to be tried again.
+            Some((Waits::ForRecipient, _))
+                if mail.row.attempts() == 0 || mail.row.rests_until().is_some() =>
+            {
+                hold("recipient", Some(due_at))
+            }
+            Some((Waits::ForRecipient, _)) | None => {
+                let rests = mail.row.rests_until().is_some_and(|until| until > now);
+                rests.then_some(QueueHold {
+                    by: "recipient",
+                    until: Some(due_at),
+                })
+            }
+        },
     };
     QueueRow {
         id: mail.row.id.0,

@@ -139,6 +139,39 @@ pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Tim
     plan
 }
 
+/// What the other mails to a recipient mean for one that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// News collect for a while after a digest.
+    ForDigest,
+    /// Nothing leaves to the recipient: the server put off a mail to it, or refused us.
+    ForRecipient,
+}
+
+/// What each row of a lane waits for, and until when, where that is not its own time.
+pub fn waits(
+    settings: &AlertSettings,
+    lane: &Lane,
+    now: Timestamp,
+) -> BTreeMap<RowId, (Waits, Timestamp)> {
+    let rows: Vec<&Waiting> = lane.waiting.iter().filter(|row| !row.is_held()).collect();
+    if let Some(until) = backed_off_until(&rows, now) {
+        let all = rows
+            .iter()
+            .map(|row| (row.id, (Waits::ForRecipient, until)));
+        return all.collect();
+    }
+    let Some(until) = collects_until(settings, lane, now).filter(|until| *until > now) else {
+        return BTreeMap::new();
+    };
+    units(&rows)
+        .iter()
+        .filter(|unit| unit.groups() && unit.put_off_until(now).is_none())
+        .flat_map(Unit::rows)
+        .map(|row| (row, (Waits::ForDigest, until)))
+        .collect()
+}
+
 fn release(settings: &AlertSettings, group: &[Unit]) -> Vec<Deed> {
     if group.len() > usize::try_from(settings.group_limit).unwrap_or(usize::MAX) {
         return vec![Deed::Digest(group.iter().flat_map(Unit::rows).collect())];
@@ -169,13 +202,14 @@ fn group_ready_at(
     } else {
         settings.group_wait
     });
-    let collected = lane
-        .digest_formed_at
-        .filter(|formed| *formed <= now)
-        .map_or(Timestamp::MIN, |formed| {
-            formed.plus(settings.group_interval)
-        });
-    Some(waited.max(collected))
+    let collected = collects_until(settings, lane, now);
+    Some(waited.max(collected.unwrap_or(Timestamp::MIN)))
+}
+
+/// Until when news collect after a digest.
+fn collects_until(settings: &AlertSettings, lane: &Lane, now: Timestamp) -> Option<Timestamp> {
+    let formed = lane.digest_formed_at.filter(|formed| *formed <= now)?;
+    Some(formed.plus(settings.group_interval))
 }
 
 /// Until when everything to this recipient waits, if it does.
@@ -418,6 +452,34 @@ mod tests {
             want,
             "{words} at {now}"
         );
+    }
+
+    #[test]
+    fn a_row_waits_for_the_collecting_or_for_its_recipient() {
+        let said = |lane: &Lane, now: i64| -> String {
+            let waits = waits(&settings(), lane, at(now));
+            let words: Vec<String> = waits
+                .iter()
+                .map(|(row, (what, until))| {
+                    let seconds = until.since(at(0)).as_secs();
+                    format!("{} {what:?} {seconds}", row.0)
+                })
+                .collect();
+            words.join(", ")
+        };
+        let mut two = lane("1:down/a@20 2:trouble/b@20 3:up/b@30");
+        assert_eq!(said(&two, 40), "");
+        two.digest_formed_at = Some(at(10));
+        assert_eq!(said(&two, 40), "1 ForDigest 310, 3 ForDigest 310");
+        assert_eq!(said(&two, 310), "");
+        two.waiting[0].held = Some(Held {
+            why: Hold::Mute,
+            released_at: None,
+        });
+        assert_eq!(said(&two, 40), "3 ForDigest 310");
+        let rests = lane("1:down/a@0#450 2:down/b@20");
+        assert_eq!(said(&rests, 40), "1 ForRecipient 450, 2 ForRecipient 450");
+        assert_eq!(said(&rests, 450), "");
     }
 
     #[test]
