@@ -8,6 +8,7 @@ pub mod canary;
 mod caught;
 pub mod checking;
 pub mod demo;
+mod disk_wait;
 pub mod duties;
 pub mod events;
 pub mod fitness;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::blocking;
 use super::calendar;
 use super::checking::Live;
+use super::disk_wait::DiskWait;
 use super::duties::Duties;
 use super::events;
 use super::health::{Health, States};
@@ -198,11 +199,22 @@ fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError
     spare_memory::keep_in_bounds();
     service::status("opening the database");
     let config = Arc::new(start.config.clone());
-    let opened = patiently(|| open(&config, clock::now()))??;
+    let mut disk = DiskWait::default();
+    let opened = loop {
+        match patiently(|| open(&config, clock::now()))? {
+            Err(error) if error.is_about_disk() => {
+                patiently(|| disk.wait(&config, &error))??;
+            }
+            opened => break opened?,
+        }
+    };
+    let mut news = Vec::new();
+    news.extend(set_aside.map(|detail| trouble("database", detail)));
+    news.extend(disk.over().map(say));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ending = runtime.block_on(live(start, config, opened, set_aside));
+    let ending = runtime.block_on(live(start, config, opened, news));
     // A name lookup or a check that hangs must not keep the process.
     runtime.shutdown_background();
     ending
@@ -281,7 +293,7 @@ async fn live(
     start: &Start,
     config: Arc<Config>,
     opened: Opened,
-    set_aside: Option<String>,
+    news: Vec<Entry>,
 ) -> Result<Ending, RunError> {
     let leash = match start.is_leashed {
         true => Leash::of_standard_input()?,
@@ -295,8 +307,8 @@ async fn live(
     let mut household = assemble(start, &config, opened, socket)?;
     let running = Arc::clone(&household.running);
     announce(&config);
-    if let Some(detail) = set_aside {
-        running.door.push(trouble("database", detail));
+    for entry in news {
+        running.door.push(entry);
     }
     service::ready(&running.line(clock::now()));
     tokio::spawn(spare_memory::give_back());
@@ -517,13 +529,18 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
 }
 
 fn trouble(what: &str, detail: String) -> Entry {
+    say(News::Trouble {
+        what: what.to_owned(),
+        detail,
+    })
+}
+
+/// News about us for everybody who is told of it.
+fn say(news: News) -> Entry {
     Entry::Say {
         notice: Box::new(Notice {
             about: None,
-            news: News::Trouble {
-                what: what.to_owned(),
-                detail,
-            },
+            news,
             decided_at: clock::now(),
         }),
         to: None,
@@ -566,6 +583,8 @@ enum Told {
 
 /// SIGTERM and SIGINT stop, SIGHUP reloads, the end of the leash stops as well.
 struct Signals {
+    /// A file that reached a limit of this process is an error of its write; by itself the signal would end us.
+    _file_too_large: Signal,
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -574,7 +593,9 @@ struct Signals {
 
 impl Signals {
     fn listen(leash: Leash) -> io::Result<Self> {
+        let file_too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
         Ok(Self {
+            _file_too_large: signal(file_too_large)?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,

@@ -149,6 +149,35 @@ impl StoreError {
         }
     }
 
+    /// Whether the disk is at fault: full, over a quota, failing, or of a file system that turned read-only. A file that
+    /// this user may not write is none of its faults.
+    pub fn is_about_disk(&self) -> bool {
+        match self {
+            Self::Full | Self::Io(_) => true,
+            Self::Directory { source, .. } | Self::File { source, .. } => {
+                matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull
+                        | io::ErrorKind::QuotaExceeded
+                        | io::ErrorKind::ReadOnlyFilesystem
+                ) || source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+            }
+            Self::ReadOnly => true,
+            Self::Missing { .. }
+            | Self::Denied { .. }
+            | Self::Removed { .. }
+            | Self::Link { .. }
+            | Self::Log { .. }
+            | Self::Locked { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Foreign { .. }
+            | Self::Damaged(_)
+            | Self::Busy
+            | Self::Sql(_) => false,
+        }
+    }
+
     /// Whether the message says which file it is about.
     pub const fn names_its_file(&self) -> bool {
         match self {
