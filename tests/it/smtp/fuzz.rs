@@ -1,7 +1,7 @@
 //! Ten thousand sessions with servers that answer anything: no mail counts as sent that no server took.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use sitewatch::clock;
@@ -14,10 +14,13 @@ use sitewatch::policy::outbox::row::{RowId, Tries, Waiting};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::outbox::{BOSS, OPS, Post, letter};
 use super::steps::{address, mail, settings};
 
-/// Sessions over TCP. The reader alone goes through all ten thousand below.
-const SESSIONS: u64 = 2_000;
+/// Sessions over TCP, one mail each; those of the outbox come to them.
+const SESSIONS: u64 = 8_000;
+/// Rounds of the outbox: two mails to two people, three tries by the dice, one with a server that takes them.
+const ROUNDS: i64 = 250;
 const STREAMS: u64 = 10_000;
 
 /// SplitMix64: the same dice in each run.
@@ -64,7 +67,13 @@ impl Dice {
                 .extend(b"250 2.0.0 queued\r\n250 2.0.0 queued\r\n354 go\r\n250 2.0.0 queued\r\n"),
             _ => {}
         }
-        let is_whole = bytes.ends_with(b"\n");
+        // A line that says that another follows is no end.
+        let last = bytes.strip_suffix(b"\n").unwrap_or_default();
+        let last = last
+            .rsplit(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let is_whole = bytes.ends_with(b"\n") && last.get(3) != Some(&b'-');
         (bytes, is_whole)
     }
 
@@ -132,8 +141,8 @@ fn the_reader_of_answers_is_bounded_whatever_comes() {
     );
 }
 
-/// Speaks one session by the dice. Answers whether it took the message: whether the answer to its end began by 2xx.
-async fn speak(stream: TcpStream, mut dice: Dice, took: &AtomicBool) -> Option<()> {
+/// Speaks one session by the dice, and counts the messages that it took: the answer to the end began by 2xx.
+async fn speak(stream: TcpStream, mut dice: Dice, took: &AtomicU64) -> Option<()> {
     let mut stream = BufReader::new(stream);
     say(&mut stream, &dice.answer(220)).await?;
     loop {
@@ -167,7 +176,7 @@ async fn speak(stream: TcpStream, mut dice: Dice, took: &AtomicBool) -> Option<(
             .0
             .split(|byte| *byte == b'\n')
             .any(|line| line.first() == Some(&b'2'));
-        took.store(says_yes, Relaxed);
+        took.fetch_add(u64::from(says_yes), Relaxed);
         say(&mut stream, &answer).await?;
     }
 }
@@ -205,7 +214,7 @@ async fn a_mail_is_sent_only_where_a_server_took_it() {
     };
     let mut counted = [0; 2];
     for seed in 0..SESSIONS {
-        let took = Arc::new(AtomicBool::new(false));
+        let took = Arc::new(AtomicU64::new(0));
         let noted = Arc::new(AtomicBool::new(false));
         let serving = async {
             let (stream, _) = listener.accept().await.unwrap();
@@ -232,11 +241,11 @@ async fn a_mail_is_sent_only_where_a_server_took_it() {
         assert_eq!(is_sent, matches!(outcome, Outcome::Accepted(_)), "{seed}");
         if is_sent {
             assert!(
-                took.load(Relaxed) && noted.load(Relaxed),
+                took.load(Relaxed) > 0 && noted.load(Relaxed),
                 "{seed}: {outcome:?}"
             );
         }
-        if took.load(Relaxed) && !is_sent {
+        if took.load(Relaxed) > 0 && !is_sent {
             // Taken, and the answer was no answer: repeated at most twice, or refused by its last line.
             assert!(noted.load(Relaxed), "{seed}: {outcome:?}");
         }
@@ -246,4 +255,65 @@ async fn a_mail_is_sent_only_where_a_server_took_it() {
         counted.iter().all(|count| *count > SESSIONS / 20),
         "{counted:?}"
     );
+}
+
+/// Whatever servers said before: when one takes mail, everything is there, and what counts as sent was taken.
+#[tokio::test]
+async fn an_alert_survives_every_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (took, sessions) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (counts, begins) = (Arc::clone(&took), Arc::clone(&sessions));
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let seed = 1_000_000 + begins.fetch_add(1, Relaxed);
+            let counts = Arc::clone(&counts);
+            tokio::spawn(async move { speak(stream, Dice(seed), &counts).await });
+        }
+    });
+    let mut post = Post::new(Vec::new()).await;
+    // No power fails here.
+    let quick = post
+        .store
+        .outbox()
+        .execute_batch("PRAGMA synchronous = OFF");
+    quick.unwrap();
+    let mut hostile = settings(&post.server, SmtpTls::None, Duration::from_secs(20));
+    if let MailTransport::Smtp(smtp) = &mut hostile.transport {
+        smtp.host = "127.0.0.1".into();
+        smtp.port = port;
+    }
+    let hostile = Mailer::new(&hostile).unwrap();
+    let mut sent_before = 0;
+    for round in 1..=ROUNDS {
+        let letters = [
+            letter(&post, 2 * round, false, &[OPS, BOSS]),
+            letter(&post, 2 * round + 1, false, &[OPS, BOSS]),
+        ];
+        post.queue(&letters);
+        for _ in 0..3 {
+            let begun = clock::tick();
+            let emptied = post.send_by(&hostile).await;
+            sent_before += emptied.sent as u64;
+            assert!(begun.elapsed() < Duration::from_secs(60), "{round}");
+            assert!(
+                emptied.lines.iter().all(|line| line.len() < 4000),
+                "{round}"
+            );
+            assert_eq!(post.states().len() as i64, 4 * round);
+        }
+        assert!(sent_before <= took.load(Relaxed), "{round}");
+        // Each still is there, and leaves.
+        post.send().await;
+        let states = post.states();
+        assert!(
+            states.iter().all(|state| state.ends_with(" sent")),
+            "{round}: {states:?}"
+        );
+    }
+    let came = post.came().len() as u64;
+    assert_eq!(sent_before + came, 4 * ROUNDS.unsigned_abs());
+    assert!(came > 50 && sent_before > 50, "{came} {sent_before}");
+    assert!(sessions.load(Relaxed) > 900, "{sessions:?}");
+    serving.abort();
 }

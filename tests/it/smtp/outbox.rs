@@ -27,7 +27,7 @@ pub struct Post {
     pub store: Store,
     config: Config,
     pub server: Server,
-    mailer: Mailer,
+    mailer: Arc<Mailer>,
     begun: Timestamp,
 }
 
@@ -50,7 +50,7 @@ impl Post {
             ..Script::default()
         })
         .await;
-        let mailer = Mailer::new(&settings(&server, SmtpTls::None, PATIENT)).unwrap();
+        let mailer = Arc::new(Mailer::new(&settings(&server, SmtpTls::None, PATIENT)).unwrap());
         Self {
             _directory: directory,
             store,
@@ -70,9 +70,13 @@ impl Post {
     }
 
     pub async fn send(&mut self) -> Emptied {
-        empty(&mut self.store, &self.config, &self.mailer, "mon1")
-            .await
-            .unwrap()
+        let mailer = Arc::clone(&self.mailer);
+        self.send_by(&mailer).await
+    }
+
+    pub async fn send_by(&mut self, mailer: &Mailer) -> Emptied {
+        let sent = empty(&mut self.store, &self.config, mailer, "mon1");
+        sent.await.unwrap()
     }
 
     pub fn states(&self) -> Vec<String> {
@@ -169,8 +173,8 @@ pub fn letter(post: &Post, monitor: i64, up: bool, to: &[&str]) -> Letter {
     }
 }
 
-const OPS: &str = "ops@example.com";
-const BOSS: &str = "boss@example.com";
+pub const OPS: &str = "ops@example.com";
+pub const BOSS: &str = "boss@example.com";
 
 #[tokio::test]
 async fn one_refused_recipient_keeps_nobody_else_from_the_mail() {
