@@ -21,6 +21,10 @@ use crate::policy::outbox::delivery::Outcome;
 use crate::policy::outbox::row::Holds;
 use crate::tls::{Basis, Kind, Seen};
 
+/// An answer that came while this process stood still lies in the socket, and is read before a mail counts as one that may
+/// have arrived.
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
 /// So many mails go over one connection: a server that counts them gets a new one before it complains.
 const MAILS_PER_CONNECTION_MAX: u32 = 50;
 /// How long a polite goodbye may take; what matters is decided before.
@@ -163,7 +167,14 @@ impl Smtp {
                 line.0 = None;
             }
         };
-        let outcome = match tokio::time::timeout(self.timeout, conversation).await {
+        let heard = {
+            let mut conversation = pin!(conversation);
+            match tokio::time::timeout(self.timeout, conversation.as_mut()).await {
+                Err(_) => tokio::time::timeout(LAST_LOOK, conversation).await,
+                in_time => in_time,
+            }
+        };
+        let outcome = match heard {
             Ok(outcome) => outcome,
             Err(_) => {
                 let text = format!(
