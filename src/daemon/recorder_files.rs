@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::events;
-use super::recorder::Recorder;
+use super::recorder::{Failure, Recorder};
 use crate::domain::notice::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::store::error::StoreError;
@@ -28,6 +28,8 @@ pub(super) struct Files {
     /// Whether the last look found something wrong. The first such look only waits, so that somebody who is removing
     /// several files can finish.
     is_suspected: bool,
+    /// Whether the last look found something else in the file. The first such look only waits, as above.
+    is_suspected_of_another: bool,
     /// When a rescue failed last.
     failed_at: Option<Timestamp>,
     /// What was said last, while it lasts.
@@ -49,6 +51,7 @@ impl Files {
         Self {
             home: home.to_owned(),
             is_suspected: false,
+            is_suspected_of_another: false,
             failed_at: None,
             open: None,
             trouble: None,
@@ -90,8 +93,25 @@ impl Recorder {
         self.files.rescues != rescues
     }
 
+    /// What lies in the file now is no database that goes with what this process knows: a new start sets it aside.
+    fn look_at_contents(&mut self, now: Timestamp) {
+        let was_suspected = self.files.is_suspected_of_another;
+        self.files.is_suspected_of_another = self.store.is_overwritten();
+        if was_suspected && self.files.is_suspected_of_another {
+            self.failure = Some(Failure {
+                since: now,
+                tried_at: now,
+                error: OVERWRITTEN.to_owned(),
+                is_damage: true,
+            });
+        }
+    }
+
     fn look(&mut self, is_last: bool, now: Timestamp, alive: &mut dyn FnMut()) {
         let gone = self.store.gone();
+        if gone.is_empty() && self.failure.is_none() {
+            self.look_at_contents(now);
+        }
         let is_away = self.store.path() != self.files.home;
         if gone.is_empty() && !is_away {
             self.files.is_suspected = false;
@@ -271,6 +291,9 @@ fn said(gone: &[Gone]) -> String {
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
 }
+
+const OVERWRITTEN: &str = "another file was written over it while sitewatch runs (to put a backup in its place, stop \
+                           sitewatch first)";
 
 /// How often the recorder's thread looks.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod outbox_attempt;
 mod outbox_row;
 pub mod outbox_told;
+mod overwritten;
 pub mod reader;
 pub mod recent;
 pub mod report;

@@ -249,6 +249,7 @@ impl Store {
         drop(std::mem::replace(&mut self.file, file));
         self.path = place.to_owned();
         self.parts = Parts::of(place);
+        self.header = None;
         if before != place {
             // A copy beside its place, made by us and copied again: nothing of it is lost.
             for (part, open) in parts.0 {

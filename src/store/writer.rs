@@ -12,6 +12,7 @@ use super::batch::Batch;
 use super::error::{Result, StoreError};
 use super::intern::Interner;
 use super::lock::{self, Lock};
+use super::overwritten::Header;
 use super::rescue::Parts;
 use super::resolve::Resolver;
 use super::{meta, migrate, settle};
@@ -46,6 +47,8 @@ pub struct Store {
     link: Option<PathBuf>,
     /// Which files are open.
     pub(super) parts: Parts,
+    /// What the file itself said when it was looked at last.
+    pub(super) header: Option<Header>,
     /// The open database beside SQLite's; closed after it, see [`lock::hold`].
     pub(super) file: File,
     pub(super) lock: Lock,
@@ -88,6 +91,7 @@ impl Store {
             link: (path != configured).then(|| configured.to_owned()),
             connection,
             parts: Parts::of(path),
+            header: None,
             file,
             lock,
             _link_lock: link_lock,

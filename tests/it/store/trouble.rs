@@ -255,3 +255,34 @@ fn a_group_that_may_only_read_reads() {
     assert_eq!(count(&place.path), 1);
     mode(0o750);
 }
+
+#[test]
+fn a_file_written_over_an_open_database_is_noticed() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    let more = |store: &mut Store, from: i64, rows: i64| {
+        for n in 0..rows {
+            let check = rich(from + n * 1000, u32::try_from(n).unwrap());
+            record(store, &[(ids[0], check)]);
+        }
+    };
+    more(&mut store, START, 20);
+    let copy = place.path.with_file_name("copy.db");
+    place.reader().backup(&copy).unwrap();
+    // Our own work is none, whatever it does to the file.
+    for hour in 0..4 {
+        more(&mut store, START + hour * HOUR + MINUTE, 500);
+        assert!(!store.is_overwritten(), "{hour}");
+        settle(&mut store, START + (hour + 1) * HOUR + 5 * MINUTE);
+        assert!(!store.is_overwritten(), "{hour}");
+        store.probe(at(START)).unwrap();
+        assert!(!store.is_overwritten(), "{hour}");
+    }
+    let bytes = std::fs::read(&copy).unwrap();
+    std::fs::write(&place.path, &bytes).unwrap();
+    assert!(store.is_overwritten());
+    assert!(store.is_overwritten());
+    std::fs::write(&place.path, "no database").unwrap();
+    assert!(store.is_overwritten());
+}
