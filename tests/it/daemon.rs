@@ -5,6 +5,7 @@
 mod files;
 mod line;
 mod log;
+mod secrets;
 mod socket;
 mod trouble;
 
@@ -114,6 +115,7 @@ impl House {
             .current_dir(self.path())
             .env_clear()
             .env("HOME", self.path())
+            .env("SECRET_WORD", secrets::SECRET)
             .stdin(Stdio::null());
         command
     }
