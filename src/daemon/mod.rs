@@ -27,6 +27,7 @@ pub mod notifier_report;
 mod notifier_trial;
 mod notifier_urgent;
 pub mod orders;
+mod patience;
 mod rechecks;
 pub mod recorder;
 mod recorder_alarm;

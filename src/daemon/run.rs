@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,6 +23,7 @@ use super::leash::Leash;
 use super::limits;
 use super::notifier;
 use super::orders::Desk;
+use super::patience::patiently;
 use super::recorder::Recorder;
 use super::recorder_entry::{Enrolled, Entry, Outcome, Turn};
 use super::recorder_queue::queue;
@@ -46,11 +46,6 @@ use crate::store::damage;
 use crate::store::error::StoreError;
 use crate::store::outbox_attempt;
 use crate::store::writer::Store;
-
-/// While the database is migrated or checked, systemd is asked for this much more time ..
-const PATIENCE: Duration = Duration::from_secs(30);
-/// .. this often.
-const PATIENCE_EVERY: Duration = Duration::from_secs(10);
 
 /// After the grace for checks and mails, the recorder gets this long to write what is left.
 const LAST_WRITE: Duration = Duration::from_secs(20);
@@ -257,25 +252,6 @@ fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
         recorder,
         enrolled,
         database_id,
-    })
-}
-
-/// Does what may take long and asks systemd for patience meanwhile.
-///
-/// # Errors
-/// When the system gives no thread.
-fn patiently<T>(work: impl FnOnce() -> T) -> io::Result<T> {
-    std::thread::scope(|scope| {
-        let (done, is_done) = mpsc::channel::<()>();
-        std::thread::Builder::new().spawn_scoped(scope, move || {
-            while is_done.recv_timeout(PATIENCE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                service::extend_timeout(PATIENCE);
-                service::status("bringing the database up to date");
-            }
-        })?;
-        let outcome = work();
-        drop(done);
-        Ok(outcome)
     })
 }
 

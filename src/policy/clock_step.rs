@@ -17,8 +17,8 @@ pub const STEP_MIN: Duration = Duration::from_secs(120);
 /// battery, and what is recorded is right.
 const WRITTEN_AT: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 
-/// A clock that was behind at the start is set forward within this: time servers are asked again and again, but the line
-/// may come back later than the machine.
+/// A clock that was behind at the start is set forward within this: time servers are asked again and again, but
+/// the line may come back later than the machine.
 const ASSUMED_FOR: Duration = Duration::from_secs(86_400);
 
 /// Nobody mutes or acknowledges for longer; what is due later belongs to another clock.
@@ -71,8 +71,8 @@ impl ClockStep {
         now >= self.to && now.since(self.to) <= ASSUMED_FOR
     }
 
-    /// Whether `forth` shows that this step, which a start assumed, was none: the clock was behind, and now shows a time
-    /// after everything that was recorded.
+    /// Whether `forth` shows that this step, which a start assumed, was none: the clock was behind, and now shows
+    /// a time after everything that was recorded.
     pub fn is_taken_back_by(&self, forth: &Self) -> bool {
         !forth.is_back() && self.is_open_at(forth.from) && forth.to.plus(STEP_MIN) >= self.from
     }

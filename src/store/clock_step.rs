@@ -55,7 +55,8 @@ impl Store {
         self.in_new_time(|db, _| set(db, step))
     }
 
-    /// Does `work` in one transaction, with the next number of the journal, and forgets what may be dated otherwise now.
+    /// Does `work` in one transaction, with the next number of the journal, and forgets what may be dated
+    /// otherwise now.
     pub(super) fn in_new_time(
         &mut self,
         work: impl FnOnce(&Connection, &mut i64) -> Result<()>,

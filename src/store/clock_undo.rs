@@ -37,8 +37,8 @@ impl Store {
         Ok(assumed(self.connection())?.map(|assumed| assumed.step))
     }
 
-    /// As [`Store::clock_was_set`], with everything kept as it was. While an earlier start's assumption is open, that one
-    /// stays: what it kept is what was recorded by the right clock.
+    /// As [`Store::clock_was_set`], with everything kept as it was. While an earlier start's assumption is open,
+    /// that one stays: what it kept is what was recorded by the right clock.
     ///
     /// # Errors
     /// As SQLite's; then nothing of it happened.

@@ -149,8 +149,8 @@ impl StoreError {
         }
     }
 
-    /// Whether the disk is at fault: full, over a quota, failing, or of a file system that turned read-only. A file that
-    /// this user may not write is none of its faults.
+    /// Whether the disk is at fault: full, over a quota, failing, or of a file system that turned read-only. A
+    /// file that this user may not write is none of its faults.
     pub fn is_about_disk(&self) -> bool {
         match self {
             Self::Full | Self::Io(_) => true,

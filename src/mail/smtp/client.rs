@@ -21,8 +21,8 @@ use crate::policy::outbox::delivery::Outcome;
 use crate::policy::outbox::row::Holds;
 use crate::tls::{Basis, Kind, Seen};
 
-/// An answer that came while this process stood still lies in the socket, and is read before a mail counts as one that may
-/// have arrived.
+/// An answer that came while this process stood still lies in the socket, and is read before a mail counts as one
+/// that may have arrived.
 const LAST_LOOK: Duration = Duration::from_millis(100);
 
 /// So many mails go over one connection: a server that counts them gets a new one before it complains.
