@@ -122,6 +122,7 @@ fn days(
         for row in reader.report(ids, from, to)? {
             let account = row.account;
             days.entry(row.monitor.id).or_default().push(Day {
+                hour: None,
                 date,
                 times: Times {
                     up_ms: account.up_ms.unsigned_abs(),

@@ -6,7 +6,7 @@ use super::model::Config;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::mask;
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
-use crate::domain::settings::{MailTransport, SmtpTls};
+use crate::domain::settings::{MailTransport, SmtpTls, WebLook};
 use crate::domain::span::Written;
 use crate::domain::target::{Credentials, IpVersion, Proxy, Target};
 
@@ -210,6 +210,9 @@ pub(super) fn settings(config: &Config) -> Vec<Fact> {
     };
     let daemon = &config.daemon;
     let web = config.web.as_ref();
+    let of_look = |part: fn(&WebLook) -> Option<String>| {
+        web.and_then(|web| part(&web.look)).unwrap_or_default()
+    };
     let alerts = &config.alerts;
     let mut facts = vec![
         fact("[daemon] database", daemon.database.display()),
@@ -244,6 +247,24 @@ pub(super) fn settings(config: &Config) -> Vec<Fact> {
             web.and_then(|web| web.token.as_ref())
                 .map_or("", |token| token.reveal()),
             "a token",
+        ),
+        fact("[web] show_urls", web.is_some_and(|web| web.show_urls)),
+        fact(
+            "[web] logo",
+            of_look(|look| {
+                look.logo
+                    .as_ref()
+                    .map(|logo| logo.path.display().to_string())
+            }),
+        ),
+        fact(
+            "[web] description",
+            of_look(|look| Some(look.description.clone())),
+        ),
+        fact("[web] link", of_look(|look| look.link.clone())),
+        fact(
+            "[web] accent",
+            of_look(|look| look.accent.map(|accent| accent.to_string())),
         ),
         fact("[alerts] group_wait", Written(alerts.group_wait)),
         fact("[alerts] group_limit", alerts.group_limit),

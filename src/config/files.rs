@@ -215,7 +215,7 @@ impl Reading<'_> {
     }
 
     /// The content of the file that a key names; each file is read once.
-    fn content(
+    pub(super) fn content(
         &mut self,
         table: &Table<'_>,
         key: &'static str,

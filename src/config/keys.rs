@@ -267,6 +267,36 @@ pub const WEB: Section = Section {
             Value("\"\""),
             "A file with the bearer token that opens everything; without it only what is public is served.",
         ),
+        key(
+            "show_urls",
+            Kind::Bool,
+            Value("false"),
+            "Whether the public sees the monitored URLs, without user names and queries; with the token they are always shown.",
+        ),
+        key(
+            "logo",
+            Kind::Path,
+            Value("\"\""),
+            "A PNG, JPEG, WebP, GIF or SVG file of at most 256 KiB, shown beside the title.",
+        ),
+        key(
+            "description",
+            Kind::Text,
+            Value("\"\""),
+            "A sentence below the title.",
+        ),
+        key(
+            "link",
+            Kind::Url,
+            Value("\"\""),
+            "Your own site, linked from the top of the page.",
+        ),
+        key(
+            "accent",
+            Kind::Text,
+            Value("\"\""),
+            "Your colour, like \"#0a7bc9\", for links and the line at the top; made lighter or darker where it could not be read.",
+        ),
     ],
 };
 

@@ -19,6 +19,7 @@ mod include;
 pub mod keys;
 mod links;
 mod load;
+mod look;
 mod maintenance;
 mod meant;
 pub mod model;

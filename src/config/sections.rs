@@ -10,6 +10,7 @@ use super::expand;
 use super::fault::Fault;
 use super::found::{Placed, Table, is_table_list, place};
 use super::keys::{self, Section};
+use super::look;
 use super::model::DaemonSettings;
 use super::paths;
 use super::reading::Reading;
@@ -209,6 +210,8 @@ pub(super) fn web(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<WebSet
     let listen = reading.some_parsed(table, "listen", "an address with a port", value::listen);
     let title = expand::words(reading, table, "title").unwrap_or_else(|| "Status".to_owned());
     let token = reading.secret_file(table, "token_file");
+    let show_urls = reading.flag(table, "show_urls", false);
+    let look = look::look(reading, table);
     let listen = listen?;
     if !listen.it.ip().is_loopback() {
         let message = format!(
@@ -221,6 +224,8 @@ pub(super) fn web(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<WebSet
         listen: listen.it,
         title,
         token,
+        show_urls,
+        look,
     })
 }
 

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod certificates;
 pub mod check;
+pub mod colour;
 pub mod expectation;
 pub mod failure_meaning;
 pub mod incident;
@@ -20,3 +21,4 @@ pub mod status_code;
 pub mod target;
 pub mod text;
 pub mod timestamp;
+pub mod visitor_words;

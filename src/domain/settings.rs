@@ -1,5 +1,6 @@
 //! Everything of the configuration that is not a monitor, as valid values.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::address::Address;
+use super::colour::Colour;
 use super::mask::Masks;
 use super::monitor::{CronText, MonitorName};
 use super::secret::Secret;
@@ -152,6 +154,47 @@ pub struct WebSettings {
     pub title: String,
     /// The bearer token that opens everything.
     pub token: Option<Secret>,
+    /// Whether readers without the token see the monitored URLs.
+    pub show_urls: bool,
+    /// What the page looks like.
+    pub look: WebLook,
+}
+
+/// Whose status page it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WebLook {
+    /// What stands below the title; empty without.
+    pub description: String,
+    /// Where the logo and the title's link lead: the site of whoever runs the page.
+    pub link: Option<String>,
+    /// The colour of links and of the line at the top.
+    pub accent: Option<Colour>,
+    /// The picture beside the title.
+    pub logo: Option<Logo>,
+}
+
+/// A picture, read when the configuration is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Logo {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Its media type, by its content.
+    pub media_type: &'static str,
+    /// The usual end of such a file's name.
+    pub extension: &'static str,
+    /// The file.
+    pub bytes: Arc<[u8]>,
+}
+
+impl fmt::Debug for Logo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Logo({}, {} bytes)",
+            self.path.display(),
+            self.bytes.len()
+        )
+    }
 }
 
 /// One `[[maintenance]]` entry.

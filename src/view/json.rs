@@ -10,15 +10,18 @@ use url::Url;
 use super::record::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Timings};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::{failure_meaning, mask, status_code};
+use crate::domain::{mask, visitor_words};
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Audience {
     /// The owner: everything.
     Owner,
-    /// A reader without the token: URLs without userinfo and query, no addresses, no mails, no note.
-    Public,
+    /// A reader without the token: no addresses, no mails, no note.
+    Public {
+        /// Whether URLs are shown, without userinfo and query.
+        urls: bool,
+    },
 }
 
 /// Writes one object on a line of its own.
@@ -37,7 +40,7 @@ pub fn check<'a>(
 ) -> CheckObject<'a> {
     let address = |address: Option<std::net::SocketAddr>| match audience {
         Audience::Owner => address.map(|address| address.to_string()),
-        Audience::Public => None,
+        Audience::Public { .. } => None,
     };
     let redirects = check.chain.redirects.iter().enumerate();
     CheckObject {
@@ -59,9 +62,13 @@ pub fn check<'a>(
                 location: redirect
                     .location
                     .as_deref()
-                    .map(|location| shown_location(location, audience)),
+                    .and_then(|location| shown_location(location, audience)),
                 remote_addr: address(redirect.remote_addr),
-                ms: check.redirect_times.get(index).copied().map(Ms),
+                ms: match audience {
+                    // Only the codes are left.
+                    Audience::Public { urls: false } => None,
+                    _ => check.redirect_times.get(index).copied().map(Ms),
+                },
             })
             .collect(),
         timings_ms: TimingsObject::of(&check.timings),
@@ -73,7 +80,7 @@ pub fn check<'a>(
         remarks: match audience {
             Audience::Owner => &check.remarks,
             // They name addresses.
-            Audience::Public => &[],
+            Audience::Public { .. } => &[],
         },
     }
 }
@@ -95,7 +102,7 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
         incident: row.incident.map(|incident| incident.to_string()),
         ack_note: match audience {
             Audience::Owner => Some(row.ack_note.as_deref()),
-            Audience::Public => None,
+            Audience::Public { .. } => None,
         },
         last_check: row
             .last_check
@@ -108,7 +115,7 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
         tags: &row.tags,
         note: match audience {
             Audience::Owner => Some(&row.note),
-            Audience::Public => None,
+            Audience::Public { .. } => None,
         },
     }
 }
@@ -153,11 +160,11 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
         acked_at: incident.acked_at.map(Utc),
         ack_note: match audience {
             Audience::Owner => Some(incident.ack_note.as_deref()),
-            Audience::Public => None,
+            Audience::Public { .. } => None,
         },
         mails: match audience {
             Audience::Owner => Some(row.mails.iter().map(MailObject::of).collect()),
-            Audience::Public => None,
+            Audience::Public { .. } => None,
         },
     }
 }
@@ -213,14 +220,14 @@ pub fn queued_mail(row: &QueueRow) -> QueueObject<'_> {
 #[derive(Debug, Serialize)]
 pub struct CheckObject<'a> {
     monitor: &'a str,
-    url: Cow<'a, str>,
+    url: Option<Cow<'a, str>>,
     at: Utc,
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
     state: &'static str,
     status: Option<u16>,
     failure: Option<FailureObject<'a>>,
-    final_url: Cow<'a, str>,
+    final_url: Option<Cow<'a, str>>,
     redirects: Vec<RedirectObject<'a>>,
     timings_ms: TimingsObject,
     remote_addr: Option<String>,
@@ -241,7 +248,7 @@ struct FailureObject<'a> {
 
 #[derive(Debug, Serialize)]
 struct RedirectObject<'a> {
-    url: Cow<'a, str>,
+    url: Option<Cow<'a, str>>,
     status: u16,
     location: Option<Cow<'a, str>>,
     remote_addr: Option<String>,
@@ -292,7 +299,7 @@ impl<'a> CertificateObject<'a> {
 #[derive(Debug, Serialize)]
 pub struct StatusObject<'a> {
     monitor: &'a str,
-    url: Cow<'a, str>,
+    url: Option<Cow<'a, str>>,
     state: &'static str,
     since: Option<Utc>,
     flags: Vec<&'static str>,
@@ -315,7 +322,7 @@ pub struct StatusObject<'a> {
 pub struct IncidentObject<'a> {
     id: String,
     monitor: &'a str,
-    url: Cow<'a, str>,
+    url: Option<Cow<'a, str>>,
     opened_at: Utc,
     closed_at: Option<Utc>,
     duration_s: Seconds,
@@ -363,7 +370,7 @@ impl<'a> MailObject<'a> {
 #[derive(Debug, Serialize)]
 pub struct ReportObject<'a> {
     monitor: &'a str,
-    url: Cow<'a, str>,
+    url: Option<Cow<'a, str>>,
     from: Utc,
     to: Utc,
     uptime_percent: Option<f64>,
@@ -451,18 +458,18 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> Seconds {
 
 /// A URL as the reader may see it. The monitor's own is written by its owner; those that a site led to may
 /// carry what a log-in puts into them.
-fn shown_url<'a>(url: &'a str, own: &str, audience: Audience) -> Cow<'a, str> {
+pub fn shown_url<'a>(url: &'a str, own: &str, audience: Audience) -> Option<Cow<'a, str>> {
     match audience {
-        Audience::Owner if url == own => Cow::Borrowed(url),
-        Audience::Owner => mask::shown(url),
-        Audience::Public => public_url(url),
+        Audience::Owner if url == own => Some(Cow::Borrowed(url)),
+        Audience::Owner => Some(mask::shown(url)),
+        Audience::Public { urls } => urls.then(|| public_url(url)),
     }
 }
 
-fn shown_location(location: &str, audience: Audience) -> Cow<'_, str> {
+fn shown_location(location: &str, audience: Audience) -> Option<Cow<'_, str>> {
     match audience {
-        Audience::Owner => mask::shown(location),
-        Audience::Public => public_url(location),
+        Audience::Owner => Some(mask::shown(location)),
+        Audience::Public { urls } => urls.then(|| public_url(location)),
     }
 }
 
@@ -495,15 +502,11 @@ fn failure_object(failure: &Failure, status: Option<u16>, audience: Audience) ->
     }
 }
 
-/// A failure as the reader may see it: details name addresses, so the public reads the kind's own words.
+/// A failure as the reader may see it: details name addresses, so the public reads words for visitors.
 pub fn failure_detail(failure: &Failure, status: Option<u16>, audience: Audience) -> Cow<'_, str> {
-    match (audience, failure.kind, status) {
-        (Audience::Owner, _, _) => Cow::Borrowed(failure.detail.as_ref()),
-        (Audience::Public, FailureKind::Status, Some(status)) => {
-            let (name, _) = status_code::nearest_class(status);
-            Cow::Owned(format!("{status} {name}"))
-        }
-        (Audience::Public, kind, _) => Cow::Borrowed(failure_meaning::of(kind).name),
+    match audience {
+        Audience::Owner => Cow::Borrowed(failure.detail.as_ref()),
+        Audience::Public { .. } => Cow::Owned(visitor_words::of(failure.kind, status)),
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::page::bars;
+use super::page::bars::{self, Form};
+use super::page::brand::Brand;
 use super::page::chart;
 use super::page::rows::{Chart, Day, Frame};
 use super::page::words;
@@ -38,6 +39,7 @@ pub fn page(parts: &[Part], title: &str, clock: &Clock) -> String {
         zone: clock.zone.clone(),
         now: clock.now,
         trusted: true,
+        brand: Brand::default(),
     };
     let caption = clock.caption();
     let whole: Markup = html! {
@@ -117,7 +119,7 @@ fn section(index: usize, part: &Part, frame: &Frame, clock: &Clock) -> Markup {
             @if let (Some(first), Some(last)) = (days.first(), days.last()) {
                 @let places = days.len().max(PLACES_MIN);
                 @let label = format!("{}: uptime by day", row.monitor);
-                (bars::bars_in(places, days, &label))
+                (bars::bars_in(places, days, &label, Form::Wide))
                 // A few days stand at the right, and so must what they are.
                 @if days.len() < places {
                     p.ends.few aria-hidden="true" { (words::day(first.date)) " to " (words::day(last.date)) }

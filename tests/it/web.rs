@@ -38,6 +38,7 @@ timezone = "Europe/Berlin"
 listen = "127.0.0.1:0"
 title = "Our <sites>"
 token_file = "token"
+show_urls = true
 
 [[monitor]]
 name = "shop"
@@ -398,6 +399,69 @@ fn without_the_token_addresses_queries_and_notes_are_not_told() {
     for body in [page, whole.to_string()] {
         assert!(!body.contains("geheim"), "{body}");
     }
+}
+
+#[test]
+fn urls_are_hidden_unless_show_urls_says_otherwise() {
+    let fixture = Fixture::new();
+    let file = fixture.directory.path().join("monitors.toml");
+    let hidden = CONFIG.replace("show_urls = true\n", "");
+    std::fs::write(file, hidden).expect("written");
+    fixture.config.send_replace(loaded(&fixture.directory));
+    for path in [
+        "/",
+        "/monitor/shop",
+        "/metrics",
+        "/api/v1/monitors",
+        "/api/v1/monitors/shop/checks",
+        "/api/v1/incidents",
+        "/feed.atom",
+    ] {
+        let body = fixture.get(path).body;
+        assert!(!body.contains("shop.example"), "{path}: {body}");
+        let trusted = fixture.get_trusted("/api/v1/monitors/shop").body;
+        assert!(trusted.contains("shop.example"), "{trusted}");
+    }
+    let last = &fixture.get("/api/v1/monitors/shop").json()["last_check"];
+    assert_eq!(last["url"], Value::Null);
+    assert_eq!(last["final_url"], Value::Null);
+    assert_eq!(last["redirects"][0]["location"], Value::Null);
+    assert!(last["redirects"][0]["status"].is_number(), "{last}");
+    let words = "it answers with an error (503 Service Unavailable)";
+    assert_eq!(last["failure"]["detail"], words);
+    let page = fixture.get("/").body;
+    assert!(page.contains(words), "{page}");
+}
+
+#[test]
+fn a_page_wears_its_owners_look() {
+    let fixture = Fixture::new();
+    let directory = fixture.directory.path();
+    let logo = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    std::fs::write(directory.join("logo.svg"), logo).expect("written");
+    let look = "logo = \"logo.svg\"\ndescription = \"A & B <Ltd>\"\nlink = \"https://www.example.com/\"\n\
+                accent = \"#ffe600\"\n";
+    let config = CONFIG.replace("show_urls = true\n", look);
+    std::fs::write(directory.join("monitors.toml"), config).expect("written");
+    fixture.config.send_replace(loaded(&fixture.directory));
+    let page = fixture.get("/").body;
+    assert!(page.contains("A &amp; B &lt;Ltd&gt;"), "{page}");
+    assert!(page.contains("href=\"https://www.example.com/\""), "{page}");
+    let path = |start: &str| {
+        let rest = page.split(start).nth(1).expect("it is named");
+        let end = rest.split('"').next().expect("it ends");
+        format!("{start}{end}")
+    };
+    let logo_file = fixture.get(&path("/assets/logo-"));
+    assert_eq!(logo_file.body, logo);
+    assert_eq!(logo_file.header("content-type"), Some("image/svg+xml"));
+    let accent = fixture.get(&path("/assets/accent-"));
+    assert_eq!(
+        accent.header("content-type"),
+        Some("text/css; charset=utf-8")
+    );
+    assert!(accent.body.contains("#ffe600"), "{}", accent.body);
+    assert_eq!(fixture.get("/assets/logo-000000000000.svg").status, 404);
 }
 
 #[test]

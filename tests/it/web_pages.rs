@@ -5,11 +5,12 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use sitewatch::domain::check::{CheckState, Micros};
 use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::view::page::brand::Brand;
 use sitewatch::view::page::rows::{
     Bucket, CertificateRow, ChainChangeRow, Chart, CheckRow, Day, Frame, HopRow, IncidentRow,
     MonitorPage, MonitorRow, Overview, PhaseRow, State, Times, WindowRow,
 };
-use sitewatch::view::page::{monitor, overview};
+use sitewatch::view::page::{assets, monitor, overview};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -27,6 +28,10 @@ fn frame(text: &str) -> Frame {
         zone: TimeZone::get("Europe/Berlin").expect("the zone is bundled"),
         now: now(),
         trusted: true,
+        brand: Brand {
+            description: text.to_owned(),
+            ..Brand::default()
+        },
     }
 }
 
@@ -66,6 +71,7 @@ fn days() -> Vec<Day> {
                 times = Times::default();
             }
             Day {
+                hour: None,
                 date: first.saturating_add(jiff::Span::new().days(index.cast_signed())),
                 times,
             }
@@ -85,6 +91,7 @@ fn row(text: &str, state: State) -> MonitorRow {
         day: days()[20].times,
         month: days()[24].times,
         days: days(),
+        hours: Vec::new(),
         spark: (0..24)
             .map(|hour| (hour != 9).then_some(Micros::new(100_000 + hour * 9_000)))
             .collect(),
@@ -105,6 +112,7 @@ fn overview_of(text: &str) -> String {
         }],
         trouble: vec![text.to_owned()],
         tag: None,
+        filter: String::new(),
         page: 0,
     })
     .into_string()
@@ -287,11 +295,208 @@ fn pages_speak_to_people() {
     }
 }
 
+const GROUPS: [&str; 8] = [
+    "Website", "Shop", "API", "Mail", "Intranet", "Partners", "Media", "Tools",
+];
+
+/// Sites as a company has them; every `bad_every`-th is down, the first one in maintenance.
+fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
+    let monitors: Vec<MonitorRow> = (0..count)
+        .map(|index| {
+            let bad = index % bad_every == bad_every - 1;
+            let state = match bad {
+                true => State::Down,
+                false if index % 23 == 5 => State::Degraded,
+                false => State::Up,
+            };
+            let name = format!("api-{index:03}.customer-{}.example.com", index % 10);
+            let days = match young {
+                true => days()[89..].to_vec(),
+                false if index % 5 == 0 => days(),
+                false => days().into_iter().map(well).collect(),
+            };
+            let hours = hours(if young { 3 } else { 0 });
+            MonitorRow {
+                name: name.clone(),
+                url: String::new(),
+                tags: vec![GROUPS[index * GROUPS.len() / count.max(1)].to_owned()],
+                cause: match state {
+                    State::Down => "the page does not show what it should".to_owned(),
+                    State::Degraded => "it answers slowly".to_owned(),
+                    _ => String::new(),
+                },
+                flags: if index == 0 {
+                    vec!["maintenance"]
+                } else {
+                    Vec::new()
+                },
+                days,
+                hours,
+                last_incident: (state == State::Down || index % 40 == 0).then(|| IncidentRow {
+                    monitor: name.clone(),
+                    cause: "it cannot be reached".to_owned(),
+                    detail: String::new(),
+                    maintenance: false,
+                    ..incident("x", state == State::Down)
+                }),
+                ..row("x", state)
+            }
+        })
+        .collect();
+    let open = monitors
+        .iter()
+        .filter(|row| row.state == State::Down)
+        .enumerate()
+        .map(|(index, row)| IncidentRow {
+            monitor: row.name.clone(),
+            cause: [
+                "the page does not show what it should",
+                "it cannot be reached",
+            ][index % 2]
+                .to_owned(),
+            detail: String::new(),
+            maintenance: false,
+            acked_at: None,
+            ..incident("x", true)
+        })
+        .collect();
+    let mut frame = frame("Example Status");
+    frame.trusted = false;
+    frame.brand.description = "How the services of Example Ltd are doing.".to_owned();
+    frame.brand.link = Some("https://www.example.com/".to_owned());
+    Overview {
+        frame,
+        monitors,
+        open,
+        windows: vec![WindowRow {
+            start: ago(60),
+            end: ago(-60),
+            monitors: vec!["api-000.customer-0.example.com".to_owned()],
+        }],
+        trouble: Vec::new(),
+        tag: None,
+        filter: String::new(),
+        page: 0,
+    }
+}
+
+fn well(mut day: Day) -> Day {
+    let times = &mut day.times;
+    times.up_ms += times.down_ms + times.degraded_ms + times.unknown_ms + times.maintenance_ms;
+    (
+        times.down_ms,
+        times.degraded_ms,
+        times.unknown_ms,
+        times.maintenance_ms,
+    ) = (0, 0, 0, 0);
+    day
+}
+
+/// The last hours, so many of them observed.
+fn hours(observed: u64) -> Vec<Day> {
+    if observed == 0 {
+        return Vec::new();
+    }
+    (0..72_u64)
+        .map(|index| Day {
+            date: date(2026, 11, 22),
+            hour: i8::try_from(index % 24).ok(),
+            times: Times {
+                up_ms: if index >= 72 - observed { 3_600_000 } else { 0 },
+                ..Times::default()
+            },
+        })
+        .collect()
+}
+
+#[test]
+fn a_thousand_sites_weigh_little() {
+    let page = overview::overview(&fleet(1000, false, 100)).into_string();
+    assert!(page.len() < 300_000, "{} bytes", page.len());
+    assert_eq!(page.matches("<li data-state=").count(), 1000);
+}
+
+#[test]
+fn groups_that_are_well_are_folded_where_there_are_many() {
+    let count = |page: &str, what: &str| page.matches(what).count();
+    let many = overview::overview(&fleet(200, false, 200)).into_string();
+    // One has the site that is down, one the site in maintenance, and some have a degraded one.
+    assert_eq!(count(&many, "<details id=\"group-"), 8);
+    assert!(
+        count(&many, "<details id=\"group-0-sites\" open") == 1,
+        "{many}"
+    );
+    let few = overview::overview(&fleet(12, false, 200)).into_string();
+    assert_eq!(count(&few, "-sites\" open>"), count(&few, "<details"));
+}
+
+#[test]
+fn five_incidents_are_cards_and_the_others_share_lines() {
+    let page = overview::overview(&fleet(200, false, 2)).into_string();
+    let incidents = page.split("class=\"incidents\"").nth(1).expect("a list");
+    let incidents = incidents.split("</section>").next().expect("its end");
+    assert_eq!(incidents.matches("Down since").count(), 5);
+    assert!(
+        incidents.contains("<strong>48 sites</strong> more: it cannot be reached"),
+        "{incidents}"
+    );
+    assert!(incidents.len() < 8000);
+}
+
+#[test]
+fn planned_maintenance_is_no_incident() {
+    let mut data = fleet(3, false, 1);
+    data.monitors.truncate(1);
+    data.open.truncate(1);
+    let page = overview::overview(&data).into_string();
+    assert!(page.contains("class=\"banner maintenance\""), "{page}");
+    assert!(page.contains("The only site is in maintenance"));
+    assert!(!page.contains("Open incidents"), "{page}");
+}
+
+#[test]
+fn the_first_hours_have_hours_for_bars() {
+    let page = overview::overview(&fleet(3, true, 9)).into_string();
+    assert!(
+        page.contains("3 days ago") && page.contains("so far"),
+        "{page}"
+    );
+    assert!(page.contains("<svg class=\"hours\""));
+}
+
+#[test]
+fn a_filter_finds_names_and_groups() {
+    for (filter, want) in [
+        ("api-007", 1),
+        ("customer-3", 4),
+        ("shop", 5),
+        ("nothing", 0),
+        ("", 40),
+    ] {
+        let mut data = fleet(40, false, 50);
+        data.filter = filter.to_owned();
+        let page = overview::overview(&data).into_string();
+        assert_eq!(page.matches("<li data-monitor=").count(), want, "{filter}");
+    }
+}
+
 /// For looking at them in a browser.
 #[test]
 fn pages_are_laid_out_for_the_eye() {
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     std::fs::create_dir_all(&directory).unwrap();
-    std::fs::write(directory.join("overview.html"), overview_of("shop")).unwrap();
-    std::fs::write(directory.join("monitor.html"), monitor_of("shop")).unwrap();
+    let write = |name: &str, page: String| std::fs::write(directory.join(name), page).unwrap();
+    write("overview.html", overview_of("shop"));
+    write("monitor.html", monitor_of("shop"));
+    for count in [3, 12, 200, 2000] {
+        let page = |young, bad| overview::overview(&fleet(count, young, bad)).into_string();
+        write(&format!("first-hour-{count}.html"), page(true, 10_000));
+        write(&format!("well-{count}.html"), page(false, 10_000));
+        write(&format!("incidents-{count}.html"), page(false, 3));
+    }
+    for asset in [&*assets::STYLE, &*assets::SCRIPT, &*assets::ICON] {
+        let path = directory.join(asset.path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, asset.body).unwrap();
+    }
 }

@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 use crate::domain::secret::Secret;
 use crate::view::json::Audience;
 
-/// What a request may see. A token that is wrong counts as none: what it would open does not exist then either.
-pub(super) fn audience(headers: &HeaderMap, token: Option<&Secret>) -> Audience {
+/// What a request may see; `urls` says whether the public sees the monitored URLs. A token that is wrong counts as none: what it would open does not exist then either.
+pub(super) fn audience(headers: &HeaderMap, token: Option<&Secret>, urls: bool) -> Audience {
     let (Some(token), Some(given)) = (token, bearer(headers)) else {
-        return Audience::Public;
+        return Audience::Public { urls };
     };
     // Digests have one length and share no prefix with the token: how long this takes tells nothing.
     let equal = Sha256::digest(given)
@@ -21,7 +21,7 @@ pub(super) fn audience(headers: &HeaderMap, token: Option<&Secret>) -> Audience 
     if equal && !token.reveal().is_empty() {
         Audience::Owner
     } else {
-        Audience::Public
+        Audience::Public { urls }
     }
 }
 
@@ -44,16 +44,22 @@ mod tests {
         for (given, want) in [
             ("Bearer s3cret-token", Audience::Owner),
             ("bearer  s3cret-token ", Audience::Owner),
-            ("Bearer s3cret-toke", Audience::Public),
-            ("Bearer s3cret-token2", Audience::Public),
-            ("Bearer ", Audience::Public),
-            ("Basic s3cret-token", Audience::Public),
-            ("s3cret-token", Audience::Public),
+            ("Bearer s3cret-toke", Audience::Public { urls: false }),
+            ("Bearer s3cret-token2", Audience::Public { urls: false }),
+            ("Bearer ", Audience::Public { urls: false }),
+            ("Basic s3cret-token", Audience::Public { urls: false }),
+            ("s3cret-token", Audience::Public { urls: false }),
         ] {
             let headers = HeaderMap::from_iter([(AUTHORIZATION, given.parse().unwrap())]);
-            assert_eq!(audience(&headers, Some(&token)), want, "{given}");
-            assert_eq!(audience(&headers, None), Audience::Public);
+            assert_eq!(audience(&headers, Some(&token), false), want, "{given}");
+            assert_eq!(
+                audience(&headers, None, false),
+                Audience::Public { urls: false }
+            );
         }
-        assert_eq!(audience(&HeaderMap::new(), Some(&token)), Audience::Public);
+        assert_eq!(
+            audience(&HeaderMap::new(), Some(&token), false),
+            Audience::Public { urls: false }
+        );
     }
 }

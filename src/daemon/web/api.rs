@@ -219,7 +219,7 @@ pub(super) fn listed(
     limit: usize,
 ) -> Result<Vec<ListedIncident>, StoreError> {
     let reader = past.reader()?;
-    if view.audience == Audience::Public && query.monitors.is_empty() {
+    if view.audience != Audience::Owner && query.monitors.is_empty() {
         let visible = view.ids();
         let stored = reader.monitors()?;
         let hidden = stored.iter().any(|monitor| !monitor.public);

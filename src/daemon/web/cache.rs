@@ -81,7 +81,7 @@ mod tests {
         let question = |index: usize| Question {
             target: format!("/{index}"),
             base: String::new(),
-            audience: Audience::Public,
+            audience: Audience::Public { urls: false },
         };
         for index in 0..100 {
             let reply = Reply::new("text/plain", Keep::Revalidate, index.to_string());

@@ -1,4 +1,4 @@
-//! The latency charts of one monitor: a day from its checks, a week and a quarter from roll-ups.
+//! The latency charts of one monitor: an hour and a day from its checks, the longer ones from roll-ups.
 
 use std::time::Duration;
 
@@ -11,15 +11,21 @@ use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::view::page::rows::{Bucket, Chart};
 
-/// Steps of the chart of a day: a quarter of an hour each.
+/// The chart of an hour: minutes.
+const HOUR_STEPS: u32 = 60;
+const MINUTE: Duration = Duration::from_secs(60);
+/// The chart of a day: quarters of an hour.
 const DAY_STEPS: u32 = 96;
 const QUARTER_HOUR: Duration = Duration::from_secs(900);
+/// The chart of a month: quarters of a day.
+const MONTH_HOURS: u32 = 720;
+const MONTH_STEP_HOURS: usize = 6;
 const WEEK_HOURS: u32 = 168;
 const QUARTER_DAYS: u32 = 90;
 const DAY: Duration = Duration::from_secs(86_400);
 const DAY_MS: i64 = 86_400_000;
 
-/// All three; `day` are the checks of the last 24 hours.
+/// All of them; `day` are the checks of the last 24 hours.
 pub(super) fn charts(
     reader: &Reader,
     id: MonitorId,
@@ -27,6 +33,10 @@ pub(super) fn charts(
     now: Timestamp,
 ) -> Result<Vec<Chart>, StoreError> {
     let week = hours_until(now, WEEK_HOURS);
+    let month: Vec<Timestamp> = hours_until(now, MONTH_HOURS)
+        .into_iter()
+        .step_by(MONTH_STEP_HOURS)
+        .collect();
     let midnight = Timestamp::from_ms((now.as_ms().div_euclid(DAY_MS) + 1) * DAY_MS);
     let quarter: Vec<Timestamp> = (0..=QUARTER_DAYS)
         .rev()
@@ -53,18 +63,26 @@ pub(super) fn charts(
         Ok(chart(span, edges, latencies, &outages))
     };
     Ok(vec![
-        last_day(day, &outages, now),
+        of_checks("1 hour", day, (MINUTE, HOUR_STEPS), &outages, now),
+        of_checks("24 hours", day, (QUARTER_HOUR, DAY_STEPS), &outages, now),
         rolled("7 days", &week)?,
+        rolled("30 days", &month)?,
         rolled("90 days", &quarter)?,
     ])
 }
 
-fn last_day(day: &[Check], outages: &[Piece], now: Timestamp) -> Chart {
-    let step_ms = i64::try_from(QUARTER_HOUR.as_millis()).unwrap_or(i64::MAX);
+fn of_checks(
+    span: &'static str,
+    day: &[Check],
+    (step, count): (Duration, u32),
+    outages: &[Piece],
+    now: Timestamp,
+) -> Chart {
+    let step_ms = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
     let end = Timestamp::from_ms((now.as_ms().div_euclid(step_ms) + 1) * step_ms);
-    let edges: Vec<Timestamp> = (0..=DAY_STEPS)
+    let edges: Vec<Timestamp> = (0..=count)
         .rev()
-        .map(|back| end.minus(QUARTER_HOUR * back))
+        .map(|back| end.minus(step * back))
         .collect();
     let mut times: Vec<Vec<Micros>> = vec![Vec::new(); edges.len()];
     for check in day.iter().filter(|check| check.verdict.is_good()) {
@@ -80,7 +98,7 @@ fn last_day(day: &[Check], outages: &[Piece], now: Timestamp) -> Chart {
         };
         Some((*at(50)?, *at(95)?))
     });
-    chart("24 hours", &edges, latencies, outages)
+    chart(span, &edges, latencies, outages)
 }
 
 fn chart(

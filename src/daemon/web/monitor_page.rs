@@ -67,7 +67,7 @@ pub(super) fn gather(
         how: how(&live.monitor),
         note: match view.audience {
             Audience::Owner => live.monitor.note.to_string(),
-            Audience::Public => String::new(),
+            Audience::Public { .. } => String::new(),
         },
         next_check_at: next_check_at(live, view.config, view.now),
         charts,
@@ -75,7 +75,11 @@ pub(super) fn gather(
         chain: last.map_or_else(Vec::new, |last| hops(view, live, last)),
         chain_changes: chain_changes(view, live, &ways),
         certificate: certificate.map(|seen| CertificateRow {
-            subject: seen.subject.clone(),
+            // It names the host.
+            subject: match view.audience {
+                Audience::Public { urls: false } => String::new(),
+                _ => seen.subject.clone(),
+            },
             issuer: seen.issuer.clone(),
             not_after: seen.not_after,
         }),
@@ -170,7 +174,7 @@ fn way(view: &View<'_>, live: &Live, chain: &Chain) -> Vec<HopRow> {
         status,
         address: match (view.audience, address) {
             (Audience::Owner, Some(address)) => address.to_string(),
-            (Audience::Public, _) | (_, None) => String::new(),
+            (Audience::Public { .. }, _) | (_, None) => String::new(),
         },
         took: None,
     };

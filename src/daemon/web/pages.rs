@@ -29,12 +29,12 @@ const OPEN_MAX: usize = 200;
 
 /// What there is where nothing is: the same for a name that is unknown and one that is not public.
 pub(super) fn nothing_here(config: &Config, now: Timestamp) -> Reply {
-    let frame = frame(config, Audience::Public, now);
+    let frame = frame(config, Audience::Public { urls: false }, now);
     let page = page_frame::nothing_here(&frame).into_string();
     Reply::new(HTML, Keep::Never, page).with_status(StatusCode::NOT_FOUND)
 }
 
-/// `/`, by `tag` and `page`.
+/// `/`, by `tag`, `q` and `page`.
 pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
     // A page is for people: what is not known in its query is passed over.
     let query = Query::lenient(query);
@@ -69,9 +69,10 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
         trouble: match view.audience {
             Audience::Owner => fitness::troubles(&view.sources.health),
             // The public learns that something is wrong with the watcher, not what.
-            Audience::Public => public_trouble(view),
+            Audience::Public { .. } => public_trouble(view),
         },
         tag: query.last("tag").map(str::to_owned),
+        filter: query.last("q").unwrap_or_default().trim().to_lowercase(),
         page: usize::try_from(page - 1).unwrap_or(0),
     };
     let page = page_overview::overview(&data).into_string();
@@ -104,9 +105,9 @@ pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
         (_, Some(reason)) => match &known.last_incident {
             Some(listed) if Some(listed.incident.key) == live.shown.incident => {
                 let cause = &listed.incident.cause;
-                cause_word(cause.failure.kind, cause.status)
+                view.cause(cause.failure.kind, cause.status)
             }
-            _ => cause_word(reason, status),
+            _ => view.cause(reason, status),
         },
     };
     let last_incident = known.last_incident.as_ref().map(|listed| {
@@ -132,6 +133,7 @@ pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
         day: known.day,
         month: known.month,
         days: known.days.clone(),
+        hours: known.hours.clone(),
         spark: known.spark.clone(),
         last_incident,
     }
@@ -145,14 +147,18 @@ pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> Incident
         monitor: listed.name.as_str().to_owned(),
         opened_at: incident.opened_at(),
         closed_at: incident.closed_at,
-        cause: cause_word(incident.cause.failure.kind, incident.cause.status),
-        detail: view.detail(&incident.cause.failure, incident.cause.status),
+        cause: view.cause(incident.cause.failure.kind, incident.cause.status),
+        // The public reads the words once, in the cause.
+        detail: match view.audience {
+            Audience::Owner => view.detail(&incident.cause.failure, incident.cause.status),
+            Audience::Public { .. } => String::new(),
+        },
         checks_failed: incident.checks_failed,
         maintenance: incident.maintenance,
         acked_at: incident.acked_at,
         ack_note: match (view.audience, &incident.ack_note) {
             (Audience::Owner, Some(note)) => note.to_string(),
-            (Audience::Owner, None) | (Audience::Public, _) => String::new(),
+            (Audience::Owner, None) | (Audience::Public { .. }, _) => String::new(),
         },
     }
 }

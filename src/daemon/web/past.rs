@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) percent_30d: Option<f64>,
     /// At most 90 days in the configured zone, today the last.
     pub(super) days: Vec<Day>,
+    /// The last hours, while there are no three days yet; else empty.
+    pub(super) hours: Vec<Day>,
     /// The median latency of each of the last 24 hours.
     pub(super) spark: Vec<Option<Micros>>,
     /// The newest outage.

@@ -20,7 +20,7 @@ use crate::store::course::Course;
 use crate::store::error::StoreError;
 use crate::store::incidents::{IncidentQuery, ListedIncident};
 use crate::store::reader::Reader;
-use crate::view::page::bars::DAYS;
+use crate::view::page::bars::{DAYS, HOURS};
 use crate::view::page::rows::Day;
 
 /// Monitors that are read at a time.
@@ -37,6 +37,9 @@ const WAIT_LONG: Duration = Duration::from_millis(500);
 /// Incidents that are looked through for the newest of each monitor, and how far back.
 const INCIDENTS_MAX: u32 = 5000;
 const INCIDENTS_BACK: Duration = Duration::from_secs(90 * 86_400);
+
+/// Observed on no more days than this, a monitor has hours for bars.
+const YOUNG_DAYS_MAX: usize = 3;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -192,6 +195,7 @@ impl Rounds {
                 known.days = days(long, first, today, &zone);
             }
             bring_up_to(&mut known.days, course, today, &zone);
+            known.hours = hours(course, &known.days, now, &zone);
             let day = course.account(now.minus(DAY).as_ms(), now.as_ms());
             let month = course.whole();
             (known.day, known.month) = (times(&day), times(&month));
@@ -225,8 +229,27 @@ fn day(course: &Course, date: Date, zone: &TimeZone) -> Day {
     let to = start_of(date.saturating_add(1.day()), zone).as_ms();
     Day {
         date,
+        hour: None,
         times: times(&course.account(from, to)),
     }
+}
+
+/// The last hours of a monitor that was observed on so few days that hours fill its bars better.
+fn hours(course: &Course, days: &[Day], now: Timestamp, zone: &TimeZone) -> Vec<Day> {
+    let observed = days.iter().filter(|day| day.times.whole_ms() > 0).count();
+    if observed > YOUNG_DAYS_MAX {
+        return Vec::new();
+    }
+    let edges = hours_until(now, u32::try_from(HOURS).unwrap_or(0));
+    let of = |pair: &[Timestamp]| {
+        let zoned = pair[0].in_zone(zone);
+        Day {
+            date: zoned.date(),
+            hour: Some(zoned.hour()),
+            times: times(&course.account(pair[0].as_ms(), pair[1].min(now).as_ms())),
+        }
+    };
+    edges.windows(2).map(of).collect()
 }
 
 /// Days after `first` up to `last`.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -23,6 +24,7 @@ use crate::daemon::board::Board;
 use crate::daemon::health::Health;
 use crate::domain::timestamp::Timestamp;
 use crate::view::json::Audience;
+use crate::view::page::brand;
 
 /// A query longer than this names no filter of ours.
 const QUERY_BYTES_MAX: usize = 4096;
@@ -81,7 +83,11 @@ impl Site {
     pub(super) fn answer<T>(&self, asked: &Asked<'_>, give: impl FnOnce(&mut Reply) -> T) -> T {
         let config = Arc::clone(&self.sources.config.borrow());
         let token = config.web.as_ref().and_then(|web| web.token.as_ref());
-        let audience = access::audience(asked.headers, token);
+        let urls = config.web.as_ref().is_some_and(|web| web.show_urls);
+        let audience = access::audience(asked.headers, token, urls);
+        if let Some(mut reply) = brand_file(&config, asked.path) {
+            return give(&mut reply);
+        }
         let Some(route) = route::parse(asked.path) else {
             return give(&mut match asked.path.starts_with("/api/") {
                 true => Reply::fault(StatusCode::NOT_FOUND, "there is nothing at this path"),
@@ -171,6 +177,31 @@ impl Site {
     }
 }
 
+/// The logo and the accent's style sheet of the configuration in force.
+fn brand_file(config: &Config, path: &str) -> Option<Reply> {
+    if !path.starts_with("/assets/") {
+        return None;
+    }
+    let look = &config.web.as_ref()?.look;
+    if let Some(logo) = look
+        .logo
+        .as_ref()
+        .filter(|logo| brand::logo_path(logo) == path)
+    {
+        let bytes = Bytes::copy_from_slice(&logo.bytes);
+        return Some(Reply::new(logo.media_type, Keep::Forever, bytes));
+    }
+    let accent = look
+        .accent
+        .filter(|accent| brand::accent_path(*accent) == path)?;
+    let media_type = "text/css; charset=utf-8";
+    Some(Reply::new(
+        media_type,
+        Keep::Forever,
+        brand::accent_style(accent),
+    ))
+}
+
 /// The parts of a question that decide its answer. The other parts would only make equal questions differ.
 fn target(route: &Route, query: &str) -> String {
     let own = |keys: &[&str]| {
@@ -181,7 +212,7 @@ fn target(route: &Route, query: &str) -> String {
         pairs.collect::<Vec<String>>()
     };
     match route {
-        Route::Overview => format!("{route:?} {:?}", own(&["tag", "page"])),
+        Route::Overview => format!("{route:?} {:?}", own(&["tag", "q", "page"])),
         Route::Badge(_) => format!("{route:?} {:?}", own(&["show", "period", "label"])),
         // They refuse what they do not know.
         Route::Monitors | Route::MonitorObject(_) | Route::Checks(_) | Route::Incidents => {

@@ -8,12 +8,13 @@ use super::site::{Sources, may_see};
 use crate::config::Config;
 use crate::daemon::board::Live;
 use crate::domain::check::{Failure, FailureKind};
-use crate::domain::mask;
 use crate::domain::monitor::{Monitor, MonitorId, Schedule};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::visitor_words;
 use crate::policy::calendar::Cron;
 use crate::policy::grid::Grid;
 use crate::view::json::{self, Audience};
+use crate::view::page::brand::{self, Brand};
 use crate::view::page::rows::{Frame, State};
 
 /// One request's view of everything.
@@ -77,12 +78,16 @@ impl<'a> View<'a> {
         self.lives.iter().map(|live| live.id).collect()
     }
 
-    /// A URL as this reader may see it; `own` when it is the configured one.
+    /// A URL as this reader may see it, empty where none is shown; `own` when it is the configured one.
     pub(super) fn url<'u>(&self, url: &'u str, own: bool) -> Cow<'u, str> {
-        match (self.audience, own) {
-            (Audience::Public, _) => json::public_url(url),
-            (Audience::Owner, true) => Cow::Borrowed(url),
-            (Audience::Owner, false) => mask::shown(url),
+        json::shown_url(url, if own { url } else { "" }, self.audience).unwrap_or_default()
+    }
+
+    /// What made a monitor bad: a code or kind for the owner, words for visitors.
+    pub(super) fn cause(&self, kind: FailureKind, status: Option<u16>) -> String {
+        match self.audience {
+            Audience::Owner => cause_word(kind, status),
+            Audience::Public { .. } => visitor_words::of(kind, status),
         }
     }
 
@@ -102,6 +107,10 @@ pub(super) fn frame(config: &Config, audience: Audience, now: Timestamp) -> Fram
         zone: config.daemon.timezone.clone(),
         now,
         trusted: audience == Audience::Owner,
+        brand: config
+            .web
+            .as_ref()
+            .map_or_else(Brand::default, |web| brand::of(&web.look)),
     }
 }
 

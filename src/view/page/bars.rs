@@ -1,5 +1,5 @@
-//! The 90-day bars: one column a day, its five kinds stacked by share and told apart without colour
-//! by place, outline and a sign below.
+//! The bars: one column a day, or an hour while there are no days yet. What was bad stands at its bottom by its share of
+//! the time, and grey is what nobody observed.
 
 use std::fmt::Write as _;
 
@@ -10,18 +10,32 @@ use super::words;
 
 /// How many days are shown.
 pub const DAYS: usize = 90;
-/// A column and the gap after it, in units of the drawing.
-const PITCH: usize = 6;
-const COLUMN: usize = 4;
-const HEIGHT: u64 = 36;
+/// How many hours are shown while there are no days yet: they take as much room as [`DAYS`].
+pub const HOURS: usize = 72;
+/// The length of a row of bars, in units of the drawing and pixels of the page.
+const LENGTH: usize = 360;
+/// Between two columns.
+const GAP: usize = 1;
+const HEIGHT: u64 = 24;
 /// Where the signs stand below the columns.
-const SIGN: u64 = 40;
+const SIGN: u64 = 26;
 /// The drawing with its row of signs.
-const WHOLE: u64 = 48;
+const WHOLE: u64 = 31;
 /// An outage of a minute must still be seen.
 const LEAST: u64 = 7;
 /// How many bad days the text for screen readers names.
 const NAMED_DAYS_MAX: usize = 5;
+
+/// How much is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A drawing as wide as what it stands in, with signs below the bad days.
+    Wide,
+    /// A row among others, with words for what was bad.
+    Row,
+    /// A row among hundreds: the drawing alone, since the figures stand beside it.
+    Lean,
+}
 
 /// What a day is marked with below its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,91 +88,137 @@ fn heights(times: &Times) -> [u64; 5] {
     heights
 }
 
-/// Whether a day was up from its first check to its end.
-const fn is_whole(day: &Day) -> bool {
-    day.times.up_ms > 0 && day.times.up_ms == day.times.whole_ms()
+/// What lies below the others: up where any of it was, else grey.
+fn is_up(day: &Day) -> bool {
+    day.times.up_ms > 0
 }
 
-/// The bars of one monitor over [`DAYS`]; `label` names it for screen readers.
-pub fn bars(days: &[Day], label: &str) -> Markup {
-    bars_in(DAYS, days, label)
+/// The bars of one monitor; hours where days are hours. `label` names it for screen readers.
+pub fn bars(days: &[Day], label: &str, form: Form) -> Markup {
+    let places = match days.first() {
+        Some(day) if day.hour.is_some() => HOURS,
+        _ => DAYS,
+    };
+    bars_in(places, days, label, form)
 }
 
 /// The newest of the days in so many places, the last one at the right.
-pub fn bars_in(places: usize, days: &[Day], label: &str) -> Markup {
+pub fn bars_in(places: usize, days: &[Day], label: &str, form: Form) -> Markup {
     let days = &days[days.len().saturating_sub(places)..];
-    let mut paths = [const { String::new() }; 5];
-    let mut signs = [const { String::new() }; 3];
-    let mut none = String::new();
-    let mut whole = String::new();
+    let pitch = (LENGTH / places.max(1)).clamp(2, 24);
+    let of_hours = (places == HOURS).then_some("hours");
+    let drawn = draw(places, pitch, days, form);
+    let width = (places * pitch).saturating_sub(GAP);
+    let whole = if form == Form::Wide { WHOLE } else { HEIGHT };
+    // Only letters and numbers of ours; without quotes and closing tags, since there are thousands of them.
+    let mut inside = String::new();
+    for (class, d) in drawn.runs.iter().chain(&drawn.parts) {
+        let _ = write!(inside, "<path class={class} d=\"{d}\"/>");
+    }
+    inside.push_str(&drawn.titles);
+    let inside = PreEscaped(inside);
+    match form {
+        Form::Lean => html! { svg class=[of_hours] { (inside) } },
+        Form::Row => html! {
+            svg class=[of_hours] role="img" aria-label={ (label) ": " (summary(days)) } { (inside) }
+        },
+        Form::Wide => html! {
+            svg.bars role="img" aria-label={ (label) ": " (summary(days)) } stroke-dasharray={ (pitch - GAP) " " (GAP) }
+                viewBox={ "0 0 " (width) " " (whole) } preserveAspectRatio="none" { (inside) }
+        },
+    }
+}
+
+/// The paths of a drawing, with their classes, and the words that a pointer finds on them.
+#[derive(Default)]
+struct Drawn {
+    /// Dashed lines, a dash a column.
+    runs: Vec<(&'static str, String)>,
+    /// What stands on them.
+    parts: Vec<(&'static str, String)>,
+    titles: String,
+}
+
+fn draw(places: usize, pitch: usize, days: &[Day], form: Form) -> Drawn {
+    let first = places - days.len();
+    let column = pitch - GAP;
+    // A run begins with its column and ends with that of its last day.
+    let run = |from: usize, count: usize, d: &mut String| {
+        let _ = write!(
+            d,
+            "M{} {}h{}",
+            from * pitch,
+            HEIGHT / 2,
+            count * pitch - GAP
+        );
+    };
+    let (mut none, mut up) = (String::new(), String::new());
+    if first > 0 {
+        run(0, first, &mut none);
+    }
+    let mut at = first;
+    for same in days.chunk_by(|one, other| is_up(one) == is_up(other)) {
+        let d = if is_up(&same[0]) { &mut up } else { &mut none };
+        run(at, same.len(), d);
+        at += same.len();
+    }
+    let mut parts = [const { String::new() }; 4];
     let mut titles = String::new();
     for (index, day) in days.iter().enumerate() {
-        let x = (places - days.len() + index) * PITCH;
-        if day.times.whole_ms() == 0 {
-            let _ = write!(none, "M{x} {HEIGHT}h{COLUMN}");
-            continue;
-        }
-        if is_whole(day) {
-            // Days that were up from end to end are most days: a dash for each, drawn by the style sheet.
-            if index == 0 || !is_whole(&days[index - 1]) {
-                let run = days[index..].iter().take_while(|day| is_whole(day)).count();
-                let _ = write!(
-                    whole,
-                    "M{x} {}h{}",
-                    HEIGHT / 2,
-                    run * PITCH - (PITCH - COLUMN)
-                );
-            }
+        let x = (first + index) * pitch;
+        let times = &day.times;
+        if times.up_ms == times.whole_ms() {
             continue;
         }
         let mut bottom = HEIGHT;
-        for (path, height) in paths.iter_mut().zip(heights(&day.times)) {
+        for (path, height) in parts.iter_mut().zip(heights(times)) {
             if height > 0 {
                 bottom -= height;
-                let _ = write!(path, "M{x} {bottom}h{COLUMN}v{height}h-{COLUMN}z");
+                let _ = write!(path, "M{x} {bottom}h{column}v{height}h-{column}z");
             }
         }
-        let _ = match mark(&day.times) {
-            Mark::Down => write!(signs[0], "M{x} {SIGN}h4l-2 7z"),
-            Mark::Degraded => write!(signs[1], "M{} {SIGN}l2 3.5l-2 3.5l-2 -3.5z", x + 2),
-            Mark::Maintenance => write!(signs[2], "M{x} {}h4v4h-4z", SIGN + 1),
-            Mark::None => Ok(()),
-        };
-        if mark(&day.times) != Mark::None || day.times.unknown_ms > 0 {
+        if form == Form::Wide {
+            let _ = match mark(times) {
+                Mark::Down => write!(parts[0], "M{x} {SIGN}h{column}l-{} 5z", column / 2),
+                Mark::Degraded => write!(parts[1], "M{x} {}h{column}v2h-{column}z", SIGN + 1),
+                Mark::Maintenance => write!(parts[2], "M{x} {SIGN}h{column}v4h-{column}z"),
+                Mark::None => Ok(()),
+            };
+        }
+        if form != Form::Lean && (mark(times) != Mark::None || times.unknown_ms > 0) {
             let _ = write!(
                 titles,
-                "<path class=\"hit\" d=\"M{x} 0h{PITCH}v{WHOLE}h-{PITCH}z\"><title>{}</title></path>",
+                "<path class=\"hit\" d=\"M{x} 0h{pitch}v{HEIGHT}h-{pitch}z\"><title>{}</title></path>",
                 sentence(day)
             );
         }
     }
-    let classes = ["f-down", "f-degraded", "f-maintenance", "f-unknown", "f-up"];
-    let width = (places * PITCH).saturating_sub(PITCH - COLUMN);
-    html! {
-        svg.bars role="img" aria-label={ (label) ": " (summary(days)) }
-            viewBox={ "0 0 " (width) " " (WHOLE) } preserveAspectRatio="none" {
-            @if !none.is_empty() { path.f-none d=(none) {} }
-            @if !whole.is_empty() { path.f-whole d=(whole) {} }
-            @for (path, class) in paths.iter().zip(classes) {
-                @if !path.is_empty() { path class=(class) d=(path) {} }
-            }
-            @for (path, class) in signs.iter().zip(classes) {
-                @if !path.is_empty() { path class=(class) d=(path) {} }
-            }
-            (PreEscaped(titles))
-        }
+    let named = |texts: Vec<(&'static str, String)>| {
+        let texts = texts.into_iter();
+        texts.filter(|(_, d)| !d.is_empty()).collect()
+    };
+    let [down, degraded, maintenance, unknown] = parts;
+    Drawn {
+        runs: named(vec![("n", none), ("u", up)]),
+        parts: named(vec![
+            ("q", unknown),
+            ("m", maintenance),
+            ("g", degraded),
+            ("d", down),
+        ]),
+        titles,
     }
 }
 
-/// `3 Nov: 14m 5s down, 1h unknown`. Only words of ours and numbers: it needs no escaping.
+/// `3 Nov: 14m 5s down, 1h not observed`. Only words of ours and numbers: it needs no escaping.
 pub fn sentence(day: &Day) -> String {
-    let mut text = format!("{}:", words::day(day.date));
+    let mut text = format!("{}:", name(day));
     let mut gap = " ";
     for (ms, word) in [
         (day.times.down_ms, "down"),
         (day.times.degraded_ms, "degraded"),
         (day.times.maintenance_ms, "maintenance"),
-        (day.times.unknown_ms, "unknown"),
+        (day.times.unknown_ms, "not observed"),
     ] {
         if ms > 0 {
             let _ = write!(text, "{gap}{} {word}", words::span(ms));
@@ -169,6 +229,14 @@ pub fn sentence(day: &Day) -> String {
         text.push_str(" up");
     }
     text
+}
+
+/// `3 Nov`, `3 Nov 14:00`.
+fn name(day: &Day) -> String {
+    match day.hour {
+        None => words::day(day.date),
+        Some(hour) => format!("{} {hour:02}:00", words::day(day.date)),
+    }
 }
 
 /// The bars in words.
@@ -183,9 +251,9 @@ fn summary(days: &[Day]) -> String {
     let mut text = format!(
         "{} up in {}",
         words::percent(Some(share)),
-        match days.len() {
-            1 => "1 day".to_owned(),
-            count => format!("{count} days"),
+        match days.first().and_then(|day| day.hour) {
+            None => words::counted(days.len(), "day"),
+            Some(_) => words::counted(days.len(), "hour"),
         }
     );
     let bad: Vec<&Day> = days.iter().filter(|day| day.times.down_ms > 0).collect();
@@ -199,11 +267,11 @@ fn summary(days: &[Day]) -> String {
             text,
             "{gap}{} on {}",
             words::span(day.times.down_ms),
-            words::day(day.date)
+            name(day)
         );
     }
     if bad.len() > NAMED_DAYS_MAX {
-        let _ = write!(text, " and on {} more days", bad.len() - NAMED_DAYS_MAX);
+        let _ = write!(text, " and {} more times", bad.len() - NAMED_DAYS_MAX);
     }
     text
 }
@@ -230,25 +298,52 @@ mod tests {
     }
 
     #[test]
-    fn whole_days_are_one_dashed_line_and_others_stand_apart() {
+    fn runs_are_dashed_lines_and_bad_parts_stand_on_them() {
         let day = |number: i8, down_ms| Day {
             date: jiff::civil::date(2026, 11, number),
+            hour: None,
             times: Times {
                 up_ms: 86_400_000 - down_ms,
                 down_ms,
                 ..Times::default()
             },
         };
-        let drawn = bars(&[day(1, 0), day(2, 0), day(3, 5000), day(4, 0)], "shop").0;
-        // Columns stand at the right end: the 87th of 90 is the first.
-        assert!(
-            drawn.contains("<path class=\"f-whole\" d=\"M516 18h10M534 18h4\">"),
-            "{drawn}"
+        let days = [day(1, 0), day(2, 0), day(3, 5000), day(4, 0)];
+        let lean = bars(&days, "shop", Form::Lean).0;
+        // Columns stand at the right end: the 87th of 90 is the first, what lies before is grey.
+        assert_eq!(
+            lean,
+            "<svg><path class=n d=\"M0 12h343\"/><path class=u d=\"M344 12h15\"/>\
+             <path class=d d=\"M352 17h3v7h-3z\"/></svg>"
         );
-        assert!(drawn.contains("<path class=\"f-down\" d=\"M528 29h4v7h-4z\">"));
-        let short = bars_in(2, &[day(1, 0), day(2, 0), day(3, 0)], "shop").0;
-        assert!(short.contains("viewBox=\"0 0 10 48\""), "{short}");
-        assert!(short.contains("d=\"M0 18h10\""), "{short}");
+        let row = bars(&days, "shop", Form::Row).0;
+        assert!(row.contains("<title>3 Nov: 5s down</title>"), "{row}");
+        let short = bars_in(2, &days, "shop", Form::Wide).0;
+        assert!(short.contains("viewBox=\"0 0 47 31\""), "{short}");
+        let hour = |hour| Day {
+            hour: Some(hour),
+            ..day(1, 0)
+        };
+        let hours = bars(&[hour(7), hour(8)], "shop", Form::Row).0;
+        assert!(hours.starts_with("<svg class=\"hours\""), "{hours}");
+        assert!(hours.contains("d=\"M350 12h9\""), "{hours}");
+        assert!(hours.contains("up in 2 hours, no outage seen"), "{hours}");
+    }
+
+    #[test]
+    fn what_nobody_observed_is_grey() {
+        let day = Day {
+            date: jiff::civil::date(2026, 11, 3),
+            hour: None,
+            times: Times {
+                unknown_ms: 1000,
+                ..Times::default()
+            },
+        };
+        let drawn = bars(&[day], "shop", Form::Lean).0;
+        assert!(!drawn.contains("class=u"), "{drawn}");
+        let nothing = bars(&[], "shop", Form::Lean).0;
+        assert_eq!(nothing, "<svg><path class=n d=\"M0 12h359\"/></svg>");
     }
 
     #[test]
@@ -260,8 +355,12 @@ mod tests {
             unknown_ms: 3_600_000,
             ..Times::default()
         };
-        let day = Day { date, times };
-        assert_eq!(sentence(&day), "3 Nov: 14m 5s down, 1h unknown");
+        let day = Day {
+            date,
+            hour: None,
+            times,
+        };
+        assert_eq!(sentence(&day), "3 Nov: 14m 5s down, 1h not observed");
         assert_eq!(
             summary(&[day]),
             "0.00\u{202f}% up in 1 day; down 14m 5s on 3 Nov"

@@ -10,12 +10,11 @@ use super::words;
 use crate::domain::check::Micros;
 use crate::domain::timestamp::Timestamp;
 
-/// The drawing area, and the room for the axes around it.
+/// The drawing area; it is stretched to the room there is, and its axes stand beside it.
 const WIDTH: u64 = 640;
 const HEIGHT: u64 = 160;
-const LEFT: u64 = 76;
-const TOP: u64 = 10;
-const BOTTOM: u64 = 26;
+/// With fewer steps of the last day measured, the last hour is shown first.
+const DAY_STEPS_MIN: usize = 8;
 /// Lines across, so that there are `LINES` steps from zero to the top.
 const LINES: u64 = 4;
 /// Days written below, at most about so many.
@@ -51,11 +50,11 @@ impl Scale<'_> {
     fn x(&self, at: Timestamp) -> u64 {
         let whole = self.chart.to.since(self.chart.from).as_millis().max(1);
         let part = at.since(self.chart.from).as_millis().min(whole);
-        LEFT + u64::try_from(part * u128::from(WIDTH) / whole).unwrap_or(WIDTH)
+        u64::try_from(part * u128::from(WIDTH) / whole).unwrap_or(WIDTH)
     }
 
     fn y(&self, time: Micros) -> u64 {
-        TOP + HEIGHT - (u64::from(time.get()) * HEIGHT / self.top).min(HEIGHT)
+        HEIGHT - (u64::from(time.get()) * HEIGHT / self.top).min(HEIGHT)
     }
 
     fn end(&self, index: usize) -> Timestamp {
@@ -96,32 +95,54 @@ pub fn chart(frame: &Frame, whose: &str, chart: &Chart) -> Markup {
         top: ceiling(highest),
     };
     let (line, band, foot) = paths(&scale);
-    let (whole_width, whole_height) = (LEFT + WIDTH + 8, TOP + HEIGHT + BOTTOM);
     html! {
         figure.chart {
             figcaption { "Latency over " (chart.span) }
-            div.scroll tabindex="0" role="region" aria-label={ (whose) ": chart of latency over " (chart.span) } {
-                svg.drawn role="img" aria-label=(summary(chart)) viewBox={ "0 0 " (whole_width) " " (whole_height) } {
-                    @for index in 0..=LINES {
-                        @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);
-                        @let y = scale.y(Micros::new(value));
-                        path.grid d={ "M" (LEFT) " " (y) "h" (WIDTH) } {}
-                        text.y x=(LEFT - 6) y=(y + 4) { (words::millis(Micros::new(value))) }
-                    }
-                    @for (x, text) in ticks(frame, &scale) {
-                        path.grid d={ "M" (x) " " (TOP + HEIGHT) "v4" } {}
-                        text.x x=(x) y=(TOP + HEIGHT + 20) { (text) }
-                    }
+            div.plot role="img" aria-label=(summary(chart)) {
+                svg.ys aria-hidden="true" { @for index in 0..=LINES {
+                    @let value = u32::try_from(scale.top * index / LINES).unwrap_or(u32::MAX);
+                    text x="100%" y={ ((LINES - index) * 100 / LINES) "%" } { (words::millis(Micros::new(value))) }
+                } }
+                svg.drawn aria-hidden="true" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" {
+                    @for index in 0..=LINES { path.grid d={ "M0 " (HEIGHT * index / LINES) "h" (WIDTH) } {} }
                     path.band d=(band) {}
                     path.line d=(line) {}
                     @if !foot.is_empty() { path.foot d=(foot) {} }
                 }
+                svg.xs aria-hidden="true" { @for (x, text) in ticks(frame, &scale) {
+                    text x={ (x * 1000 / WIDTH / 10) "." (x * 1000 / WIDTH % 10) "%" } y="1.1em" { (text) }
+                } }
             }
             details {
                 summary { "As a table" }
                 div.scroll tabindex="0" role="region" aria-label={ (whose) ": latency over " (chart.span) } { (table(frame, chart)) }
             }
         }
+    }
+}
+
+/// Several charts of one monitor, of which one is shown: a radio button for each, which needs no script.
+pub fn charts(frame: &Frame, whose: &str, charts: &[Chart]) -> Markup {
+    let measured = |chart: &Chart| {
+        let buckets = chart.buckets.iter();
+        buckets.filter(|bucket| bucket.latency.is_some()).count()
+    };
+    let first = usize::from(
+        charts
+            .get(1)
+            .is_some_and(|day| measured(day) >= DAY_STEPS_MIN),
+    );
+    html! {
+        fieldset.spans {
+            legend.hidden { "Period" }
+            @for (index, drawn) in charts.iter().enumerate() {
+                @let id = format!("span-{index}");
+                input type="radio" name="span" id=(id) checked[index == first];
+                label for=(id) { (drawn.span) }
+            }
+            @for drawn in charts { (chart(frame, whose, drawn)) }
+        }
+        p.quiet { "The line is the median, the band reaches to the 95th percentile, red marks on the ground are outages." }
     }
 }
 
@@ -152,27 +173,33 @@ fn paths(scale: &Scale<'_>) -> (String, String, String) {
         if bucket.down {
             let x = scale.x(bucket.at);
             let width = (scale.x(scale.end(index)) - x).max(2);
-            let _ = write!(foot, "M{x} {}h{width}v6h-{width}z", TOP + HEIGHT - 3);
+            let _ = write!(foot, "M{x} {}h{width}v7h-{width}z", HEIGHT - 7);
         }
     }
     (line, band, foot)
 }
 
-/// Round hours of a day or two, else whole days, as the configured zone has them.
+/// Round minutes of an hour, hours of a day or two, else whole days, as the configured zone has them.
 fn ticks(frame: &Frame, scale: &Scale<'_>) -> Vec<(u64, String)> {
     let hours = scale.chart.to.since(scale.chart.from).as_secs() / 3600;
     let (step, form) = match i64::try_from(hours).unwrap_or(i64::MAX) {
-        0..=24 => (4.hours(), "%H:%M"),
+        0..=1 => (10.minutes(), "%H:%M"),
+        2..=24 => (4.hours(), "%H:%M"),
         25..=48 => (8.hours(), "%H:%M"),
         more => ((more / 24 / TICKS_MAX + 1).days(), "%-d %b"),
     };
     let from = scale.chart.from.in_zone(&frame.zone);
-    let midnight = from.start_of_day().unwrap_or(from);
+    let midnight = from.start_of_day().unwrap_or(from.clone());
+    let hour = from.with().minute(0).second(0).subsec_nanosecond(0).build();
+    let base = match hours {
+        0..=1 => hour.unwrap_or(from),
+        _ => midnight,
+    };
     let mut ticks = Vec::new();
     for index in 0..TICKS_TRIED {
         let Ok(at) = step
             .checked_mul(index)
-            .and_then(|steps| midnight.checked_add(steps))
+            .and_then(|steps| base.checked_add(steps))
         else {
             break;
         };
@@ -182,7 +209,7 @@ fn ticks(frame: &Frame, scale: &Scale<'_>) -> Vec<(u64, String)> {
         }
         let x = scale.x(moment);
         // What stands in the middle below its tick must not be cut at the right.
-        if moment >= scale.chart.from && x + TICK_ROOM <= LEFT + WIDTH {
+        if moment >= scale.chart.from && x + TICK_ROOM <= WIDTH {
             ticks.push((x, at.strftime(form).to_string()));
         }
     }

@@ -2,9 +2,11 @@
 
 pub mod assets;
 pub mod bars;
+pub mod brand;
 pub mod chart;
 pub mod frame;
 pub mod monitor;
+pub mod notices;
 pub mod overview;
 pub mod rows;
 pub mod sparkline;

@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
+use super::bars::Form;
 use super::rows::{
     CertificateRow, ChainChangeRow, CheckRow, Frame, HopRow, IncidentRow, MonitorPage, PhaseRow,
     State, Times,
 };
-use super::{bars, chart, frame, overview, words};
+use super::{bars, chart, frame, notices, overview, words};
 use crate::domain::check::Micros;
 use crate::domain::span::Human;
 
@@ -14,21 +15,22 @@ use crate::domain::span::Human;
 pub fn monitor(data: &MonitorPage) -> Markup {
     let row = &data.row;
     let now = data.frame.now;
+    let look = row.look();
     let heading = html! {
         p.up { a href="/" { (data.frame.title) } }
         h1 { (row.name) }
     };
     let tab = format!("{} {} - {}", row.name, row.state.as_str(), data.frame.title);
     let main = html! {
-        div class={ "banner " (row.state.as_str()) } data-monitor=(row.name) data-state=(row.state.as_str()) {
-            span.sign aria-hidden="true" { (row.state.sign()) }
+        div class={ "banner " (look.word) } data-monitor=(row.name) data-state=(row.state.as_str()) {
+            span.sign aria-hidden="true" { (look.sign) }
             p { (standing(row.state))
                 @if let Some(since) = row.since { " for " (Human(now.since(since))) }
                 @if !row.cause.is_empty() { ": " (row.cause) }
                 @for flag in &row.flags { ", " (words::flag(flag)) } }
         }
         section aria-label="Facts" {
-            p { code.url { (row.url) } }
+            @if !row.url.is_empty() { p { code.url { (row.url) } } }
             p.quiet { (data.how)
                 @if let Some(next) = data.next_check_at { " Next check " (words::moment(&data.frame, next)) "." } }
             @if !data.note.is_empty() { p.note { strong { "Note: " } (data.note) } }
@@ -36,12 +38,11 @@ pub fn monitor(data: &MonitorPage) -> Markup {
                 p { "Tags: " @for tag in &row.tags { a.flag href={ "/?tag=" (words::segment(tag)) } { (tag) } " " } }
             }
         }
-        (overview::windows(&data.frame, &data.windows))
+        (notices::windows(&data.frame, &data.windows))
         (availability(data))
         section aria-labelledby="latency" {
             h2 id="latency" { "Latency" }
-            p.quiet { "The line is the median, the band reaches to the 95th percentile; a block on the ground is an outage." }
-            @for drawn in &data.charts { (chart::chart(&data.frame, &row.name, drawn)) }
+            (chart::charts(&data.frame, &row.name, &data.charts))
         }
         (phases(&data.phases))
         (way(&data.frame, &data.chain, &data.chain_changes))
@@ -49,7 +50,7 @@ pub fn monitor(data: &MonitorPage) -> Markup {
         (incidents(&data.frame, &data.incidents))
         (checks(&data.frame, &data.checks))
     };
-    frame::page(&data.frame, &heading, &tab, row.state, &main)
+    frame::page(&data.frame, &heading, &tab, look, &main)
 }
 
 const fn standing(state: State) -> &'static str {
@@ -75,21 +76,34 @@ fn availability(data: &MonitorPage) -> Markup {
         .rev()
         .filter(|day| day.times.down_ms + day.times.degraded_ms + day.times.maintenance_ms > 0)
         .collect();
+    let hours = !row.hours.is_empty();
+    let slots = if hours { &row.hours } else { &row.days };
+    let periods = [
+        ("24 hours", &row.day),
+        ("30 days", &row.month),
+        ("90 days", &quarter),
+    ];
+    let measures: [(&str, fn(&Times) -> u64); 4] = [
+        ("Down", |times| times.down_ms),
+        ("Degraded", |times| times.degraded_ms),
+        ("Maintenance", |times| times.maintenance_ms),
+        ("Not observed", |times| times.unknown_ms),
+    ];
     html! {
         section aria-labelledby="availability" {
             h2 id="availability" { "Availability" }
-            (bars::bars(&row.days, &row.name))
-            p.ends aria-hidden="true" { span { "90 days ago" } span { "today" } }
+            (bars::bars(slots, &row.name, Form::Wide))
+            p.ends aria-hidden="true" {
+                span { @if hours { "3 days ago" } @else { "90 days ago" } } span { @if hours { "now" } @else { "today" } } }
             div.scroll tabindex="0" role="region" aria-label="Availability by period" { table.periods {
-                thead { tr { th scope="col" { "Period" } th.num scope="col" { "Uptime" }
-                    th.num scope="col" { "Coverage" } th.num scope="col" { "Down" } th.num scope="col" { "Degraded" }
-                    th.num scope="col" { "Maintenance" } th.num scope="col" { "Unknown" } } }
+                thead { tr { td {} @for (name, _) in &periods { th.num scope="col" { (name) } } } }
                 tbody {
-                    @for (name, times) in [("24 hours", &row.day), ("30 days", &row.month), ("90 days", &quarter)] {
-                        tr { th scope="row" { (name) }
-                            td.num { (words::percent(times.uptime())) } td.num { (words::percent(times.coverage())) }
-                            @for ms in [times.down_ms, times.degraded_ms, times.maintenance_ms, times.unknown_ms] {
-                                td.num { (words::span(ms)) } } }
+                    tr { th scope="row" { "Uptime" } @for (_, times) in &periods { td.num { (words::percent(times.uptime())) } } }
+                    tr { th scope="row" { "Observed" } @for (_, times) in &periods { td.num { (words::percent(times.coverage())) } } }
+                    @for (name, of) in measures {
+                        tr { th scope="row" { (name) } @for (_, times) in &periods {
+                            @let ms = of(times);
+                            td.num { @if ms == 0 { span.quiet { "–" } } @else { (words::span(ms)) } } } }
                     }
                 }
             } }
@@ -97,7 +111,7 @@ fn availability(data: &MonitorPage) -> Markup {
                 details { summary { "Days with downtime, degraded service or maintenance (" (bad.len()) ")" }
                     ul { @for day in bad { li { (bars::sentence(day)) } } } }
             }
-            (overview::legend())
+            (overview::legend(hours))
         }
     }
 }
@@ -129,6 +143,7 @@ fn phases(rows: &[PhaseRow]) -> Markup {
         .map(|time| u64::from(time.get()))
         .sum();
     let scale = whole.max(usual_whole).max(1);
+    let top = u32::try_from(scale).unwrap_or(u32::MAX);
     let width = |time: Option<Micros>| time.map_or(0, |time| u64::from(time.get()) * 1000 / scale);
     // Each phase begins where the one before it ended.
     let placed = rows.iter().scan(0, |x, row| {
@@ -140,15 +155,19 @@ fn phases(rows: &[PhaseRow]) -> Markup {
         @if whole > 0 {
             section aria-labelledby="phases" {
                 h2 id="phases" { "Where the time goes" }
+                p.quiet { "Each phase begins where the one before it ended. The outline below is the usual time, the median of 24 h." }
                 div.scroll tabindex="0" role="region" aria-label="Phases of a check" { table.phases {
                     thead { tr { th scope="col" { "Phase" } th.num scope="col" { "Last check" }
-                        th.num scope="col" { "Usual (median of 24 h)" } th scope="col" { span.hidden { "Drawn" } } } }
+                        th.num scope="col" { "Usual" } th.fall scope="col" { span.ends { span { "0" } span { (words::millis(Micros::new(top))) } } } } }
                     tbody { @for (x, row) in placed { tr {
                         th scope="row" { (phase_name(row.phase)) }
                         td.num { (maybe(row.last)) } td.num { (maybe(row.usual)) }
                         td.fall { svg viewBox="0 0 1000 20" preserveAspectRatio="none" aria-hidden="true" {
                             @if row.last.is_some() {
-                                rect class={ "p-" (row.phase) } x=(x) y="3" height="14" width=(width(row.last).max(2)) {}
+                                rect class={ "p-" (row.phase) } x=(x) y="2" height="11" width=(width(row.last).max(4)) {}
+                            }
+                            @if row.usual.is_some() {
+                                rect.usual x=(x) y="15" height="3" width=(width(row.usual).max(4)) {}
                             }
                         } }
                     } } }
@@ -162,7 +181,7 @@ fn phases(rows: &[PhaseRow]) -> Markup {
 fn hop(row: &HopRow, silent: &str) -> Markup {
     html! {
         span.status { @match row.status { Some(status) => (status), None => (silent) } } " "
-        code.url { (row.url) }
+        @if !row.url.is_empty() { code.url { (row.url) } }
         @if !row.address.is_empty() { " " span.quiet { "from " (row.address) } }
         @if let Some(took) = row.took { " " span.quiet { (words::millis(took)) } }
     }
@@ -194,9 +213,9 @@ fn certificate(frame: &Frame, seen: &CertificateRow) -> Markup {
             dl.facts {
                 dt { "Valid until" }
                 dd { @if seen.not_after.is_endless() { "no end" } @else { (words::minute(frame, seen.not_after)) ", "
-                    @if ended { strong { "ended " (Human(frame.now.since(seen.not_after))) " ago" } }
+                    @if ended { strong { "expired " (Human(frame.now.since(seen.not_after))) " ago" } }
                     @else { (Human(seen.not_after.since(frame.now))) " left" } } }
-                dt { "Subject" } dd { (seen.subject) }
+                @if !seen.subject.is_empty() { dt { "Subject" } dd { (seen.subject) } }
                 dt { "Issuer" } dd { (seen.issuer) }
             }
         }
@@ -208,13 +227,13 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
         section aria-labelledby="incidents" {
             h2 id="incidents" { "Incidents" }
             @if rows.is_empty() { p.quiet { "None recorded." } } @else {
-                div.scroll tabindex="0" role="region" aria-label="Table of incidents" { table {
+                div.scroll tabindex="0" role="region" aria-label="Table of incidents" { table.incidents-list {
                     thead { tr { th scope="col" { "Began" } th scope="col" { "Lasted" } th scope="col" { "Cause" }
                         th.num scope="col" { "Failed checks" } th scope="col" { "Remarks" } } }
                     tbody { @for row in rows { tr {
                         td { (words::moment(frame, row.opened_at)) }
-                        td { (words::lasted(row, frame.now)) @if row.closed_at.is_none() { ", goes on" } }
-                        td { @if !row.detail.starts_with(&row.cause) { strong { (row.cause) } " " } (row.detail) }
+                        td.span { (words::lasted(row, frame.now)) @if row.closed_at.is_none() { ", goes on" } }
+                        td { @if row.detail.is_empty() || !row.detail.starts_with(&row.cause) { strong { (row.cause) } " " } (row.detail) }
                         td.num { (row.checks_failed) }
                         td { @if row.maintenance { "in maintenance" }
                             @if row.maintenance && row.acked_at.is_some() { ", " }
@@ -232,7 +251,7 @@ fn checks(frame: &Frame, rows: &[CheckRow]) -> Markup {
         section aria-labelledby="checks" {
             h2 id="checks" { "Last checks" }
             @if rows.is_empty() { p.quiet { "None recorded." } } @else {
-                div.scroll tabindex="0" role="region" aria-label="Table of checks" { table {
+                div.scroll tabindex="0" role="region" aria-label="Table of checks" { table.checks {
                     thead { tr { th scope="col" { "At" } th scope="col" { "Verdict" } th.num scope="col" { "Status" }
                         th.num scope="col" { "Took" } th.num scope="col" { "Redirects" } th scope="col" { "What was wrong" } } }
                     tbody { @for row in rows { tr {

@@ -1,100 +1,73 @@
-//! `/`: everything at a glance, what is wrong first.
+//! `/`: everything at a glance, what is wrong first, then one line a site.
 
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::rows::{Frame, IncidentRow, MonitorRow, Overview, State, WindowRow};
-use super::{bars, frame, sparkline, words};
+use super::bars::Form;
+use super::rows::{Day, MonitorRow, Overview, State};
+use super::{bars, frame, notices, sparkline, words};
 
 /// More monitors than this go to further pages.
 pub const MONITORS_PER_PAGE: usize = 1000;
-/// From here on rows off the screen are not laid out.
-const MANY: usize = 60;
-/// Names of a window that are listed one by one.
-const WINDOW_NAMES_MAX: usize = 8;
-/// Open incidents shown in full; the monitors below show the others.
-const OPEN_MAX: usize = 50;
+/// Up to here rows have words on their bars and a line of latency; beyond it a page would weigh too much.
+const RICH_MAX: usize = 200;
+/// Up to here groups that are well stay unfolded.
+const UNFOLDED_MAX: usize = 30;
+/// From here on there is something to filter.
+const FILTER_FROM: usize = 13;
+/// From so many days on the bars are days.
+const DAYS_FROM: usize = 3;
 
 /// The page.
 pub fn overview(data: &Overview) -> Markup {
-    let (state, sentence) = words::overall(&data.monitors);
+    let (look, sentence) = words::overall(&data.monitors);
     let heading = html! { h1 { (data.frame.title) } };
     let tab = format!("{sentence} - {}", data.frame.title);
     let main = html! {
-        div class={ "banner " (state.as_str()) } {
-            span.sign aria-hidden="true" { (state.sign()) }
-            p { (sentence) }
-        }
-        @if !data.trouble.is_empty() {
-            section.trouble aria-labelledby="trouble" {
-                h2 id="trouble" { "The watcher itself" }
-                ul { @for line in &data.trouble { li { (line) } } }
-            }
-        }
-        (open_incidents(data))
-        (windows(&data.frame, &data.windows))
+        (frame::banner(look, &html! { (sentence) }))
+        (notices::trouble(data))
+        (notices::open_incidents(data))
+        (notices::windows(&data.frame, &data.windows))
         (groups(data))
     };
-    frame::page(&data.frame, &heading, &tab, state, &main)
+    frame::page(&data.frame, &heading, &tab, look, &main)
 }
 
-fn open_incidents(data: &Overview) -> Markup {
-    html! {
-        @if !data.open.is_empty() {
-            section.incidents aria-labelledby="open" {
-                h2 id="open" { "Open incidents" }
-                ul {
-                    @for incident in data.open.iter().take(OPEN_MAX) { (open_incident(&data.frame, incident)) }
-                }
-                @if data.open.len() > OPEN_MAX {
-                    p.quiet { "and " (data.open.len() - OPEN_MAX) " more" }
-                }
-            }
-        }
-    }
+/// What the columns of one page show, the same for all its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Columns {
+    hours: bool,
+    form: Form,
+    /// The caption of the long figure; the short one is left out while both would be the same.
+    long: &'static str,
+    short: bool,
 }
 
-fn open_incident(frame: &Frame, incident: &IncidentRow) -> Markup {
-    html! {
-        li {
-            p { a.name href=(words::monitor_path(&incident.monitor)) { (incident.monitor) }
-                " is down: " strong { (incident.cause) } }
-            @if !incident.detail.is_empty() { p { (incident.detail) } }
-            p.quiet { "Since " (words::moment(frame, incident.opened_at)) ", for "
-                (words::lasted(incident, frame.now)) ". "
-                (words::counted(incident.checks_failed as usize, "failed check")) "."
-                @if incident.maintenance { " In maintenance." }
-                @if let Some(at) = incident.acked_at { " Acknowledged " (words::moment(frame, at))
-                    @if !incident.ack_note.is_empty() { ": " (incident.ack_note) } "." } }
-        }
-    }
-}
-
-/// Maintenance that runs or is to come.
-pub fn windows(frame: &Frame, windows: &[WindowRow]) -> Markup {
-    html! {
-        @if !windows.is_empty() {
-            section.windows aria-labelledby="maintenance" {
-                h2 id="maintenance" { "Maintenance" }
-                ul {
-                    @for window in windows {
-                        li {
-                            @if window.start <= frame.now { strong { "Now" } " until " }
-                            @else { (words::minute(frame, window.start)) " to " }
-                            (words::minute(frame, window.end)) ": "
-                            @if window.monitors.is_empty() { "all monitors" }
-                            @for (index, name) in window.monitors.iter().take(WINDOW_NAMES_MAX).enumerate() {
-                                @if index > 0 { ", " }
-                                (name)
-                            }
-                            @if window.monitors.len() > WINDOW_NAMES_MAX {
-                                " and " (window.monitors.len() - WINDOW_NAMES_MAX) " more"
-                            }
-                        }
-                    }
-                }
-            }
+impl Columns {
+    /// By the monitor that was observed longest.
+    fn of(rows: &[&MonitorRow]) -> Self {
+        let observed = |days: &[Day]| days.iter().filter(|day| day.times.whole_ms() > 0).count();
+        let days = rows
+            .iter()
+            .map(|row| observed(&row.days))
+            .max()
+            .unwrap_or(0);
+        let hours = rows
+            .iter()
+            .map(|row| observed(&row.hours))
+            .max()
+            .unwrap_or(0);
+        let young = days <= DAYS_FROM && hours > 0;
+        Self {
+            hours: young,
+            form: if rows.len() > RICH_MAX {
+                Form::Lean
+            } else {
+                Form::Row
+            },
+            long: if days >= 30 { "30 d" } else { "so far" },
+            short: !(young && hours <= 24),
         }
     }
 }
@@ -115,12 +88,19 @@ fn grouped<'a>(rows: &[&'a MonitorRow]) -> Vec<(Option<&'a str>, Vec<&'a Monitor
     groups
 }
 
-fn groups(data: &Overview) -> Markup {
-    let wanted: Vec<&MonitorRow> = data
-        .monitors
+fn wanted(data: &Overview) -> Vec<&MonitorRow> {
+    let has = |text: &str| text.to_lowercase().contains(&data.filter);
+    data.monitors
         .iter()
         .filter(|row| data.tag.as_ref().is_none_or(|tag| row.tags.contains(tag)))
-        .collect();
+        .filter(|row| {
+            data.filter.is_empty() || has(&row.name) || row.tags.iter().any(|tag| has(tag))
+        })
+        .collect()
+}
+
+fn groups(data: &Overview) -> Markup {
+    let wanted = wanted(data);
     let pages = wanted.len().div_ceil(MONITORS_PER_PAGE).max(1);
     let page = data.page.min(pages - 1);
     let shown: Vec<&MonitorRow> = wanted
@@ -133,39 +113,64 @@ fn groups(data: &Overview) -> Markup {
         Some(tag) => vec![(Some(tag.as_str()), shown.clone())],
         None => grouped(&shown),
     };
-    let lone = groups.len() == 1 && data.tag.is_none();
+    let columns = Columns::of(&shown);
+    let is_part = data.tag.is_some() || !data.filter.is_empty();
+    let lone = groups.len() == 1;
     html! {
         @if wanted.is_empty() {
             p.quiet {
                 @if data.tag.is_some() { "No monitor has this tag." }
+                @else if is_part { "No monitor has this in its name." }
                 @else { "No monitor is shown here. "
                     "Monitors come from monitors.toml; those with public = false need the token." }
             }
         }
-        @if data.tag.is_some() { p { a href="/" { "All monitors" } } }
+        @if is_part { p { a href="/" { "All monitors" } } }
+        @if !shown.is_empty() {
+            p.filter id="filter" hidden data-pages=(pages) data-from=(FILTER_FROM) {}
+            (captions(columns))
+        }
         @for (index, (tag, rows)) in groups.iter().enumerate() {
             @if !rows.is_empty() {
-                section.group aria-labelledby={ "group-" (index) } {
-                    h2 id={ "group-" (index) } {
-                        @match tag {
-                            None if lone => { "Monitors" }
-                            None => { "Other" }
-                            Some(tag) if data.tag.is_some() => { (tag) }
-                            Some(tag) => { a href={ "/?tag=" (words::segment(tag)) } { (tag) } }
+                @let id = format!("group-{index}");
+                section.group aria-labelledby=(id) {
+                    @let head = html! {
+                        h2 id=(id) {
+                            @match tag {
+                                None if lone => { "Monitors" }
+                                None => { "Other" }
+                                Some(tag) => { (tag) }
+                            }
+                            " " span.quiet { (tally(rows)) }
                         }
-                        " " span.quiet { (tally(rows)) }
+                    };
+                    @let list = html! {
+                        ul.monitors.lean[columns.form == Form::Lean] {
+                            @for row in rows { (monitor(row, columns)) }
+                        }
+                    };
+                    @if lone { (head) (list) } @else {
+                        details id={ (id) "-sites" } open[shown.len() <= UNFOLDED_MAX || !rows.iter().all(|row| is_well(row))] {
+                            summary { (head) }
+                            (list)
+                        }
                     }
-                    ul.monitors.many[shown.len() > MANY] { @for row in rows { (monitor(&data.frame, row)) } }
                 }
             }
         }
-        @if pages > 1 { (page_links(data.tag.as_deref(), page, pages)) }
-        @if !wanted.is_empty() { (legend()) }
+        @if pages > 1 { (page_links(data, page, pages)) }
+        @if !is_part { (notices::recent(data)) }
+        @if !shown.is_empty() { (legend(columns.hours)) }
     }
 }
 
+fn is_well(row: &MonitorRow) -> bool {
+    matches!(row.state, State::Up | State::Paused) && !row.in_maintenance()
+}
+
 fn tally(rows: &[&MonitorRow]) -> String {
-    let bad = rows.iter().filter(|row| row.state == State::Down).count();
+    let down = |row: &&&MonitorRow| row.state == State::Down && !row.in_maintenance();
+    let bad = rows.iter().filter(down).count();
     if bad == 0 {
         words::sites(rows.len())
     } else {
@@ -173,75 +178,80 @@ fn tally(rows: &[&MonitorRow]) -> String {
     }
 }
 
-fn monitor(frame: &Frame, row: &MonitorRow) -> Markup {
+/// The heads of all lists, once; each figure also has its words for screen readers where there is room.
+fn captions(columns: Columns) -> Markup {
     html! {
-        li.monitor data-monitor=(row.name) data-state=(row.state.as_str()) {
-            div.who {
-                h3 { a.name href=(words::monitor_path(&row.name)) { (row.name) } }
-                p { (frame::pill(row.state))
-                    @if !row.cause.is_empty() { " " span.cause { (row.cause) } }
-                    @for flag in &row.flags { " " span.flag { (words::flag(flag)) } }
-                    @if let Some(since) = row.since {
-                        " " span.quiet { "for " (crate::domain::span::Human(frame.now.since(since))) } } }
+        div.captions.lean[columns.form == Form::Lean] aria-hidden="true" {
+            span { "Site" } b { "State" }
+            span.ends {
+                span { @if columns.hours { "3 days ago" } @else { "90 days ago" } }
+                span { @if columns.hours { "now" } @else { "today" } }
             }
-            div.days {
-                (bars::bars(&row.days, &row.name))
-                p.ends aria-hidden="true" { span { "90 days ago" } span { "today" } }
-            }
-            dl.numbers {
-                div { dt { "24 h" } dd { (words::percent(row.day.uptime())) } }
-                div { dt { "30 d" } dd { (words::percent(row.month.uptime())) } }
-                div { dt { "coverage" } dd { (words::percent(row.month.coverage())) } }
-            }
-            div.latency { (sparkline::sparkline(&row.spark)) }
-            p.last {
-                @match &row.last_incident {
-                    None => { span.quiet { "No incident recorded" } }
-                    Some(incident) if incident.closed_at.is_none() => {
-                        "Down since " (words::moment(frame, incident.opened_at)) }
-                    Some(incident) => { "Last incident " (words::moment(frame, incident.opened_at)) ": "
-                        (incident.cause) ", lasted " (words::lasted(incident, frame.now)) }
-                }
-            }
+            i.short { @if columns.short { "24 h" } } i { (columns.long) }
+            @if columns.form == Form::Row { span.latency { "Latency, 24 h" } }
         }
     }
 }
 
-fn page_links(tag: Option<&str>, page: usize, pages: usize) -> Markup {
-    let tag = tag.map_or_else(String::new, |tag| format!("&tag={}", words::segment(tag)));
+fn monitor(row: &MonitorRow, columns: Columns) -> Markup {
+    let look = row.look();
+    let slots = if columns.hours { &row.hours } else { &row.days };
+    let rich = columns.form == Form::Row;
+    html! {
+        li data-monitor=[rich.then_some(&row.name)] data-state=(row.state.as_str()) {
+            a href=(words::monitor_path(&row.name)) { (row.name) }
+            b class=[(look.word != row.state.as_str()).then_some(look.word)] { (look.word) }
+            (bars::bars(slots, &row.name, columns.form))
+            i { @if columns.short { (words::percent(row.day.uptime())) } }
+            i { (words::percent(row.month.uptime())) }
+            @if rich {
+                span.latency { (sparkline::sparkline(&row.spark)) }
+                @let flags = row.flags.iter().filter(|flag| **flag != "maintenance").map(|flag| words::flag(flag));
+                @if !row.cause.is_empty() || row.flags.iter().any(|flag| *flag != "maintenance") {
+                    small.why { (row.cause)
+                        @for (index, flag) in flags.enumerate() {
+                            @if index > 0 || !row.cause.is_empty() { ", " } (flag) } }
+                }
+            } @else if !row.cause.is_empty() { small.why { (row.cause) } }
+        }
+    }
+}
+
+fn page_links(data: &Overview, page: usize, pages: usize) -> Markup {
+    let tag = data
+        .tag
+        .as_deref()
+        .map_or_else(String::new, |tag| format!("&tag={}", words::segment(tag)));
+    let filter = match data.filter.as_str() {
+        "" => String::new(),
+        filter => format!("&q={}", words::segment(filter)),
+    };
     html! {
         nav.pages aria-label="Further monitors" {
             @for index in 0..pages {
                 @if index == page { strong aria-current="page" { (index + 1) } " " }
-                @else { a href={ "/?page=" (index + 1) (tag) } { (index + 1) } " " }
+                @else { a href={ "/?page=" (index + 1) (tag) (filter) } { (index + 1) } " " }
             }
         }
     }
 }
 
 /// What the columns mean.
-pub fn legend() -> Markup {
+pub fn legend(hours: bool) -> Markup {
+    let keys = [
+        ("u", "up"),
+        ("g", "degraded"),
+        ("d", "down"),
+        ("m", "maintenance"),
+        ("n", "not observed"),
+    ];
     html! {
-        section.legend aria-labelledby="legend" {
-            h2 id="legend" { "How to read the bars" }
-            p { "One column a day. From the bottom, by their share of the day:" }
-            ul {
-                li { svg.key viewBox="0 0 12 16" aria-hidden="true" {
-                    path.f-down d="M3 0h6v10h-6z" {} path.f-down d="M3 12h6l-3 4z" {} }
-                    " down, with a triangle below" }
-                li { svg.key viewBox="0 0 12 16" aria-hidden="true" {
-                    path.f-degraded d="M3 0h6v10h-6z" {} path.f-degraded d="M6 11l3 2.5l-3 2.5l-3 -2.5z" {} }
-                    " degraded, with a diamond" }
-                li { svg.key viewBox="0 0 12 16" aria-hidden="true" {
-                    path.f-maintenance d="M3 0h6v10h-6z" {} path.f-maintenance d="M3 12h6v4h-6z" {} }
-                    " maintenance, with a square" }
-                li { svg.key viewBox="0 0 12 16" aria-hidden="true" { path.f-unknown d="M3.5 .5h5v14h-5z" {} }
-                    " unknown, hollow: nobody looked" }
-                li { svg.key viewBox="0 0 12 16" aria-hidden="true" { path.f-up d="M3 0h6v15h-6z" {} }
-                    " up" }
-            }
-            p.quiet { "Uptime is over the observed time outside maintenance, rounded down; "
-                "coverage says how much of the time was observed." }
+        section.legend aria-label="Legend" {
+            p { "One bar " @if hours { "an hour" } @else { "a day" } ", split from the bottom by share of time:" }
+            ul { @for (class, word) in keys {
+                li { svg.key viewBox="0 0 8 24" aria-hidden="true" { path class=(class) d="M1 12h6" {} } " " (word) }
+            } }
+            p.quiet { "Uptime leaves out maintenance and unobserved time, and is rounded down." }
         }
     }
 }

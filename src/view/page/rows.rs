@@ -4,6 +4,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::brand::Brand;
 use crate::domain::check::{CheckState, Micros};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::monitor::ShownState;
@@ -19,6 +20,8 @@ pub struct Frame {
     pub now: Timestamp,
     /// Whether the reader gave the token.
     pub trusted: bool,
+    /// Whose page it is.
+    pub brand: Brand,
 }
 
 /// How a monitor stands.
@@ -70,6 +73,47 @@ impl State {
             Self::Pending => "…",
             Self::Paused => "‖",
             Self::Up => "▲",
+        }
+    }
+}
+
+/// A state as it is drawn: planned maintenance covers whatever was seen in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The word, also the CSS class.
+    pub word: &'static str,
+    /// A sign that tells it without colour.
+    pub sign: &'static str,
+}
+
+impl From<State> for Look {
+    fn from(state: State) -> Self {
+        Self {
+            word: state.as_str(),
+            sign: state.sign(),
+        }
+    }
+}
+
+impl Look {
+    /// Planned maintenance.
+    pub const MAINTENANCE: Self = Self {
+        word: "maintenance",
+        sign: "■",
+    };
+}
+
+impl MonitorRow {
+    /// Whether a maintenance window covers it now.
+    pub fn in_maintenance(&self) -> bool {
+        self.state != State::Paused && self.flags.contains(&"maintenance")
+    }
+
+    /// How it is drawn.
+    pub fn look(&self) -> Look {
+        match self.in_maintenance() {
+            true => Look::MAINTENANCE,
+            false => self.state.into(),
         }
     }
 }
@@ -160,11 +204,13 @@ fn hundredths(part: u64, whole: u64) -> Option<u32> {
     u32::try_from(share).ok()
 }
 
-/// One day of a monitor, in the configured zone.
+/// One day of a monitor, in the configured zone, or one hour of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Day {
     /// Which day.
     pub date: Date,
+    /// Which hour; `None` for a whole day.
+    pub hour: Option<i8>,
     /// What it was made of; all zero before the monitor existed.
     pub times: Times,
 }
@@ -180,9 +226,9 @@ pub struct IncidentRow {
     pub opened_at: Timestamp,
     /// The first good one after it.
     pub closed_at: Option<Timestamp>,
-    /// `503`, or the failure kind.
+    /// `503` or the failure kind for the owner, words for visitors.
     pub cause: String,
-    /// One line for a person.
+    /// One line for the owner; empty for readers without the token.
     pub detail: String,
     /// How many checks failed.
     pub checks_failed: u32,
@@ -218,7 +264,7 @@ pub struct MonitorRow {
     pub state: State,
     /// Since when.
     pub since: Option<Timestamp>,
-    /// `503`, a failure kind; empty when there is nothing to say.
+    /// `503` or a failure kind for the owner, words for visitors; empty when there is nothing to say.
     pub cause: String,
     /// Beside the state: muted, maintenance, acked, flapping.
     pub flags: Vec<&'static str>,
@@ -228,6 +274,8 @@ pub struct MonitorRow {
     pub month: Times,
     /// At most 90 days, the oldest first, today the last.
     pub days: Vec<Day>,
+    /// The last [`super::bars::HOURS`] hours while there are no three days yet; else empty.
+    pub hours: Vec<Day>,
     /// The median latency of each of the last 24 hours, the oldest first.
     pub spark: Vec<Option<Micros>>,
     /// The newest outage, open or closed.
@@ -249,6 +297,8 @@ pub struct Overview {
     pub trouble: Vec<String>,
     /// Only monitors with this tag are asked for.
     pub tag: Option<String>,
+    /// Only monitors with this in their name or tags are asked for; in lower case, empty for all.
+    pub filter: String,
     /// Which page of [`super::overview::MONITORS_PER_PAGE`] monitors, from 0.
     pub page: usize,
 }
@@ -267,7 +317,7 @@ pub struct Bucket {
 /// A latency chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chart {
-    /// `24 hours`, `7 days`, `90 days`.
+    /// `1 hour`, `24 hours`, `7 days`, `30 days`, `90 days`.
     pub span: &'static str,
     /// Where it begins.
     pub from: Timestamp,
@@ -351,7 +401,7 @@ pub struct MonitorPage {
     pub note: String,
     /// When the next check is due.
     pub next_check_at: Option<Timestamp>,
-    /// 24 hours, 7 days, 90 days.
+    /// From the last hour to 90 days.
     pub charts: Vec<Chart>,
     /// Where the time went.
     pub phases: Vec<PhaseRow>,
@@ -379,6 +429,7 @@ pub(in crate::view) mod tests {
             zone: TimeZone::UTC,
             now: Timestamp::from_ms(1_795_377_600_000),
             trusted: false,
+            brand: Brand::default(),
         }
     }
 
@@ -394,6 +445,7 @@ pub(in crate::view) mod tests {
             day: Times::default(),
             month: Times::default(),
             days: Vec::new(),
+            hours: Vec::new(),
             spark: Vec::new(),
             last_incident: None,
         }

@@ -14,7 +14,7 @@ const HEIGHT: u64 = 24;
 pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
     let known = || hours.iter().flatten().copied();
     let (Some(least), Some(most)) = (known().min(), known().max()) else {
-        return html! { span.quiet { "no latency in 24 h" } };
+        return html! { small { "no latency yet" } };
     };
     let step = WIDTH / hours.len().saturating_sub(1).max(1);
     let mut path = String::new();
@@ -43,9 +43,9 @@ pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
         words::millis(most)
     );
     html! {
-        svg.spark role="img" aria-label=(label) viewBox={ "-2 0 " (WIDTH + 4) " " (HEIGHT) }
+        svg role="img" aria-label=(label) viewBox={ "-2 0 " (WIDTH + 4) " " (HEIGHT) }
             preserveAspectRatio="none" { path d=(path) {} }
-        span { span.num { (words::millis(middle)) } " " span.quiet.small { "median" } }
+        span { (words::millis(middle)) small { "max " (words::millis(most)) } }
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
         assert!(
             sparkline(&[None; 24])
                 .into_string()
-                .contains("no latency in 24 h")
+                .contains("no latency yet")
         );
         let _ = sparkline(&[Some(Micros::MAX), Some(Micros::new(0))]);
     }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::rows::{Frame, IncidentRow, MonitorRow, State};
+use super::rows::{Frame, IncidentRow, Look, MonitorRow, State};
 use crate::domain::check::Micros;
 use crate::domain::span::Human;
 use crate::domain::timestamp::Timestamp;
@@ -138,11 +138,16 @@ pub fn counted(count: usize, what: &str) -> String {
     }
 }
 
-/// The state of everything in one sentence, and the worst state for the banner's colour.
-pub fn overall(monitors: &[MonitorRow]) -> (State, String) {
-    let count = |state: State| monitors.iter().filter(|row| row.state == state).count();
+/// The state of everything in one sentence, and how it is drawn. What is in maintenance counts as planned, whatever its state.
+pub fn overall(monitors: &[MonitorRow]) -> (Look, String) {
+    let planned = monitors.iter().filter(|row| row.in_maintenance()).count();
+    let count = |state: State| {
+        let rows = monitors.iter().filter(|row| !row.in_maintenance());
+        rows.filter(|row| row.state == state).count()
+    };
     let paused = count(State::Paused);
     let watched = monitors.len() - paused;
+    let others = watched - planned;
     let (down, degraded) = (count(State::Down), count(State::Degraded));
     let (unknown, pending) = (count(State::Unknown), count(State::Pending));
     let of = |part: usize, what: &str| match (part, watched) {
@@ -151,44 +156,58 @@ pub fn overall(monitors: &[MonitorRow]) -> (State, String) {
         (1, whole) => format!("1 of {} is {what}", sites(whole)),
         (part, whole) => format!("{part} of {} are {what}", sites(whole)),
     };
-    let (state, mut text) = if monitors.is_empty() {
-        (State::Pending, "Nothing is watched yet".to_owned())
+    let (look, mut text): (Look, String) = if monitors.is_empty() {
+        (State::Pending.into(), "Nothing is watched yet".to_owned())
     } else if watched == 0 {
-        (State::Paused, "All monitors are paused".to_owned())
+        (State::Paused.into(), "All monitors are paused".to_owned())
     } else if down > 0 {
-        (State::Down, of(down, "down"))
-    } else if unknown == watched {
-        (State::Unknown, "Nothing is known at the moment".to_owned())
+        (State::Down.into(), of(down, "down"))
+    } else if unknown == others && unknown > 0 {
+        let text = "Nothing is known at the moment".to_owned();
+        (State::Unknown.into(), text)
     } else if unknown > 0 {
-        (State::Unknown, of(unknown, "not verified at the moment"))
+        (
+            State::Unknown.into(),
+            of(unknown, "not verified at the moment"),
+        )
     } else if degraded > 0 {
         let text = format!("All sites answer, {degraded} with reservations");
-        (State::Degraded, text)
+        (State::Degraded.into(), text)
     } else if pending > 0 {
-        (State::Pending, of(pending, "waiting for a first check"))
+        let text = of(pending, "waiting for a first check");
+        (State::Pending.into(), text)
+    } else if planned > 0 {
+        let text = match others {
+            0 => of(planned, "in maintenance"),
+            1 => format!("{}, the other one is up", of(planned, "in maintenance")),
+            others => format!(
+                "{}, the other {others} are up",
+                of(planned, "in maintenance")
+            ),
+        };
+        (Look::MAINTENANCE, text)
     } else {
-        (State::Up, of(watched, "up"))
+        (State::Up.into(), of(watched, "up"))
     };
     let mut beside = |number: usize, what: &str| {
         if number > 0 {
             let _ = write!(text, ", {number} {what}");
         }
     };
-    if matches!(state, State::Down | State::Unknown) {
+    let is = |state: State| look == Look::from(state);
+    if is(State::Down) || is(State::Unknown) {
         beside(degraded, "degraded");
     }
-    if state == State::Down {
+    if is(State::Down) {
         beside(unknown, "not verified");
     }
-    let in_maintenance = monitors
-        .iter()
-        .filter(|row| row.flags.contains(&"maintenance"))
-        .count();
-    beside(in_maintenance, "in maintenance");
+    if look != Look::MAINTENANCE {
+        beside(planned, "in maintenance");
+    }
     if watched > 0 {
         beside(paused, "paused");
     }
-    (state, text)
+    (look, text)
 }
 
 #[cfg(test)]
@@ -223,6 +242,22 @@ mod tests {
         ] {
             assert_eq!(overall(&rows(states)).1, want);
         }
+    }
+
+    #[test]
+    fn planned_maintenance_is_no_outage() {
+        let mut rows = rows(&[State::Down, State::Up, State::Up]);
+        rows[0].flags = vec!["maintenance"];
+        let (look, text) = overall(&rows);
+        assert_eq!(look, Look::MAINTENANCE);
+        assert_eq!(text, "1 of 3 sites is in maintenance, the other 2 are up");
+        rows[1].state = State::Down;
+        let (look, text) = overall(&rows);
+        assert_eq!(look, State::Down.into());
+        assert_eq!(text, "1 of 3 sites is down, 1 in maintenance");
+        let (look, text) = overall(&rows[..1]);
+        assert_eq!(look, Look::MAINTENANCE);
+        assert_eq!(text, "The only site is in maintenance");
     }
 
     #[test]

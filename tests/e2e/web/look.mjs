@@ -8,8 +8,10 @@ const [base, shots] = process.argv.slice(2);
 const axe = fs.readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const profile = fs.mkdtempSync(path.join(process.cwd(), "profile-"));
 const odd = encodeURIComponent('<script>alert(1)</script> "ü" 名前/?#%');
-const pages = { overview: "/", shop: "/monitor/shop", broken: "/monitor/broken", odd: `/monitor/${odd}`, nothing: "/monitor/nobody" };
-const sizes = { phone: [360, 800], narrow: [320, 640], desktop: [1280, 900], wide: [1920, 1080] };
+const pages = { overview: "/", few: "/?tag=prod", shop: "/monitor/shop", broken: "/monitor/broken", odd: `/monitor/${odd}`, nothing: "/monitor/nobody" };
+const sizes = { phone: [390, 844], narrow: [320, 640], tablet: [800, 1000], desktop: [1280, 900] };
+// Two hundred sites on one page: what a reader scrolls through at most.
+const HEIGHT_MAX = 12000;
 const faults = [];
 
 const browser = await puppeteer.launch({
@@ -54,6 +56,8 @@ for (const [name, url] of Object.entries(pages)) {
     for (const scheme of ["light", "dark"]) {
       const { page, where } = await open(name, base + url, { width, height, scheme });
       const scroll = await page.evaluate(() => document.documentElement.scrollWidth);
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      if (width >= 390 && height > HEIGHT_MAX) faults.push(`${where}: ${height} pixels high`);
       if (scroll > width) faults.push(`${where}: ${scroll} pixels wide`);
       await accessible(page, where);
       if (size === "phone" || size === "desktop") {

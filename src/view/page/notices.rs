@@ -1,0 +1,163 @@
+//! What stands above the monitors: trouble, open incidents, maintenance; and below them, what is over.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::rows::{Frame, IncidentRow, Overview, WindowRow};
+use super::words;
+
+/// Open incidents in full; the others are lines.
+const CARDS_MAX: usize = 5;
+/// Lines of further incidents; a line is all sites that say the same.
+const LINES_MAX: usize = 20;
+/// Names of a window or a line that are listed one by one.
+const NAMES_MAX: usize = 8;
+/// Incidents that are over, and how long they are listed.
+const RECENT_MAX: usize = 5;
+const RECENT_DAYS: u64 = 14;
+
+/// What is wrong with the watcher itself.
+pub fn trouble(data: &Overview) -> Markup {
+    html! {
+        @if !data.trouble.is_empty() {
+            section.trouble aria-labelledby="trouble" {
+                h2 id="trouble" { "Monitoring" }
+                ul { @for line in &data.trouble { li { (line) } } }
+            }
+        }
+    }
+}
+
+/// Open incidents outside maintenance, the newest as cards.
+pub fn open_incidents(data: &Overview) -> Markup {
+    let planned: Vec<&str> = data
+        .monitors
+        .iter()
+        .filter(|row| row.in_maintenance())
+        .map(|row| row.name.as_str())
+        .collect();
+    let open: Vec<&IncidentRow> = data
+        .open
+        .iter()
+        .filter(|incident| !planned.contains(&incident.monitor.as_str()))
+        .collect();
+    let (cards, others) = open.split_at(open.len().min(CARDS_MAX));
+    html! {
+        @if !open.is_empty() {
+            section.incidents aria-labelledby="open" {
+                h2 id="open" { "Open incidents" @if open.len() > CARDS_MAX { " " span.quiet { (open.len()) } } }
+                ul { @for incident in cards { (card(&data.frame, incident)) } }
+                @if !others.is_empty() { (lines(&data.frame, others)) }
+            }
+        }
+    }
+}
+
+fn card(frame: &Frame, incident: &IncidentRow) -> Markup {
+    html! {
+        li {
+            p { a.name href=(words::monitor_path(&incident.monitor)) { (incident.monitor) } ": " strong { (incident.cause) } }
+            @if !incident.detail.is_empty() && incident.detail != incident.cause { p { (incident.detail) } }
+            p.quiet { "Down since " (words::moment(frame, incident.opened_at)) ", for "
+                (words::lasted(incident, frame.now)) "."
+                @if frame.trusted { " " (words::counted(incident.checks_failed as usize, "failed check")) "." }
+                @if incident.maintenance { " Partly in maintenance." }
+                @if let Some(at) = incident.acked_at { " Acknowledged " (words::moment(frame, at))
+                    @if !incident.ack_note.is_empty() { ": " (incident.ack_note) } "." } }
+        }
+    }
+}
+
+/// Further incidents: sites that say the same share a line.
+fn lines(frame: &Frame, incidents: &[&IncidentRow]) -> Markup {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut lines: Vec<Vec<&IncidentRow>> = Vec::new();
+    for incident in incidents {
+        let place = *places.entry(&incident.cause).or_insert_with(|| {
+            lines.push(Vec::new());
+            lines.len() - 1
+        });
+        lines[place].push(incident);
+    }
+    let told: usize = lines.iter().take(LINES_MAX).map(Vec::len).sum();
+    html! {
+        ul.lines {
+            @for line in lines.iter().take(LINES_MAX) {
+                li {
+                    @if line.len() > 1 { strong { (words::sites(line.len())) } " more" } @else { (link(line[0])) }
+                    ": " (line[0].cause)
+                    @if let Some(first) = line.iter().map(|incident| incident.opened_at).min() {
+                        span.quiet { ", since " (words::moment(frame, first)) }
+                    }
+                    @if line.len() > 1 {
+                        ": " @for (index, incident) in line.iter().take(NAMES_MAX).enumerate() {
+                            @if index > 0 { ", " } (link(incident)) }
+                        @if line.len() > NAMES_MAX { " and " (line.len() - NAMES_MAX) " more" }
+                    }
+                }
+            }
+            @if told < incidents.len() { li.quiet { "and " (words::sites(incidents.len() - told)) " more" } }
+        }
+    }
+}
+
+fn link(incident: &IncidentRow) -> Markup {
+    html! { a href=(words::monitor_path(&incident.monitor)) { (incident.monitor) } }
+}
+
+/// Maintenance that runs or is to come.
+pub fn windows(frame: &Frame, windows: &[WindowRow]) -> Markup {
+    html! {
+        @if !windows.is_empty() {
+            section.windows aria-labelledby="maintenance" {
+                h2 id="maintenance" { "Maintenance" }
+                ul {
+                    @for window in windows {
+                        li {
+                            @if window.start <= frame.now { strong { "Now" } " until " }
+                            @else { (words::minute(frame, window.start)) " to " }
+                            (words::minute(frame, window.end)) ": "
+                            @if window.monitors.is_empty() { "all sites" }
+                            @for (index, name) in window.monitors.iter().take(NAMES_MAX).enumerate() {
+                                @if index > 0 { ", " }
+                                (name)
+                            }
+                            @if window.monitors.len() > NAMES_MAX {
+                                " and " (window.monitors.len() - NAMES_MAX) " more"
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The newest incidents that are over.
+pub fn recent(data: &Overview) -> Markup {
+    let frame = &data.frame;
+    let mut over: Vec<&IncidentRow> = data
+        .monitors
+        .iter()
+        .filter_map(|row| row.last_incident.as_ref())
+        .filter(|incident| {
+            incident.closed_at.is_some_and(|at| {
+                !incident.maintenance && frame.now.since(at).as_secs() < RECENT_DAYS * 86_400
+            })
+        })
+        .collect();
+    over.sort_by_key(|incident| std::cmp::Reverse(incident.closed_at));
+    html! {
+        @if !over.is_empty() {
+            section.recent aria-labelledby="recent" {
+                h2 id="recent" { "Recent incidents" }
+                ul { @for incident in over.iter().take(RECENT_MAX) { li {
+                    (link(incident)) ": " (incident.cause)
+                    span.quiet { ", " (words::moment(frame, incident.opened_at)) ", for "
+                        (words::lasted(incident, frame.now)) }
+                } } }
+            }
+        }
+    }
+}
