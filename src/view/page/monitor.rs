@@ -64,6 +64,9 @@ const fn standing(state: State) -> &'static str {
     }
 }
 
+/// What a row of the table of periods is called, and what it shows.
+type Measure = (&'static str, fn(&Times) -> u64);
+
 fn availability(data: &MonitorPage) -> Markup {
     let row = &data.row;
     let mut quarter = Times::default();
@@ -83,7 +86,7 @@ fn availability(data: &MonitorPage) -> Markup {
         ("30 days", &row.month),
         ("90 days", &quarter),
     ];
-    let measures: [(&str, fn(&Times) -> u64); 4] = [
+    let measures: [Measure; 4] = [
         ("Down", |times| times.down_ms),
         ("Degraded", |times| times.degraded_ms),
         ("Maintenance", |times| times.maintenance_ms),
