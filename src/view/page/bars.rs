@@ -1,5 +1,5 @@
-//! The bars: one column a day, or an hour while there are no days yet. What was bad stands at its bottom by its share of
-//! the time, and grey is what nobody observed.
+//! The bars: one column a day, or an hour while there are no days yet. What was bad stands at its bottom by its share
+//! of the time, and grey is what nobody observed.
 
 use std::fmt::Write as _;
 

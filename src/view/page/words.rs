@@ -138,7 +138,8 @@ pub fn counted(count: usize, what: &str) -> String {
     }
 }
 
-/// The state of everything in one sentence, and how it is drawn. What is in maintenance counts as planned, whatever its state.
+/// The state of everything in one sentence, and how it is drawn. What is in maintenance counts as planned, whatever its
+/// state.
 pub fn overall(monitors: &[MonitorRow]) -> (Look, String) {
     let planned = monitors.iter().filter(|row| row.in_maintenance()).count();
     let count = |state: State| {
