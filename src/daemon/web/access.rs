@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 use crate::domain::secret::Secret;
 use crate::view::json::Audience;
 
-/// What a request may see; `urls` says whether the public sees the monitored URLs. A token that is wrong counts as none:
-/// what it would open does not exist then either.
+/// What a request may see; `urls` says whether the public sees the monitored URLs.
+///
+/// A token that is wrong counts as none: what it would open does not exist then either.
 pub(super) fn audience(headers: &HeaderMap, token: Option<&Secret>, urls: bool) -> Audience {
     let (Some(token), Some(given)) = (token, bearer(headers)) else {
         return Audience::Public { urls };
