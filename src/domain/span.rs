@@ -26,7 +26,7 @@ pub enum SpanError {
 }
 
 /// A century: longer is a slip of the pen, and sums of two still fit everywhere.
-const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+pub const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 /// Parses "500ms", "30s", "5m", "1h30m", "7d", "2w"; a day is 24 hours.
 ///

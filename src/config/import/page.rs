@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::first_file::SCHEMA_LINE;
 use crate::config::value;
 use crate::domain::monitor::MonitorName;
-use crate::domain::span::Written;
+use crate::domain::span::{LONGEST, Written};
 use crate::domain::text;
 
 /// What an import gives.
@@ -158,7 +158,8 @@ impl Entry {
     }
 
     pub(super) fn span(&mut self, key: &'static str, span: Duration) {
-        self.set(key, format!("\"{}\"", Written(span)));
+        // A configuration takes no longer one, and nothing happens after a century.
+        self.set(key, format!("\"{}\"", Written(span.min(LONGEST))));
     }
 
     /// The method in capitals; GET is the default. One that cannot be sent leaves the monitor disabled.
@@ -204,7 +205,7 @@ impl Entry {
         if let Some(interval) = interval {
             self.span("interval", interval);
         }
-        let longest = interval.unwrap_or(Duration::from_secs(60));
+        let longest = interval.unwrap_or(Duration::from_secs(60)).min(LONGEST);
         for (key, span) in [("timeout", timeout), ("retry_interval", retry_interval)] {
             let Some(span) = span.filter(|span| !span.is_zero()) else {
                 continue;

@@ -108,7 +108,8 @@ fn variables(text: &str, defaults: &mut BTreeMap<String, String>) -> String {
         };
         let name = &inside[..name_length(inside)];
         if name.is_empty() {
-            out.push('$');
+            // `${` without a name or an end is a text there, and would be a fault here.
+            out.push_str(if after.starts_with('{') { "$$" } else { "$" });
             rest = after;
             continue;
         }
@@ -313,7 +314,10 @@ mod tests {
             ("a $ b", "a $ b"),
             ("${A:-b}", "${A}"),
             ("$", "$"),
-            ("${", "${"),
+            ("${", "$${"),
+            ("${HOST:-a.b", "$${HOST:-a.b"),
+            ("${}", "$${}"),
+            ("${-x}", "$${-x}"),
             ("$1", "$1"),
         ] {
             assert_eq!(variables(text, &mut BTreeMap::new()), wanted, "{text}");
