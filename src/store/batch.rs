@@ -285,7 +285,7 @@ impl Batch<'_> {
         }
     }
 
-    fn connection(&self) -> &Connection {
+    pub(super) fn connection(&self) -> &Connection {
         self.transaction
             .as_ref()
             .expect("taken only by commit, which consumes the batch")

@@ -31,6 +31,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0005_clock_undo",
         include_str!("../../migrations/0005_clock_undo.sql"),
     ),
+    (
+        "0006_lists",
+        include_str!("../../migrations/0006_lists.sql"),
+    ),
 ];
 
 /// The format this program writes.

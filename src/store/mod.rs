@@ -15,6 +15,7 @@ pub mod incidents;
 mod intern;
 mod journal;
 pub mod kuma;
+pub mod lists;
 mod lock;
 mod meta;
 mod migrate;

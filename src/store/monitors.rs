@@ -71,31 +71,42 @@ impl Store {
                 renamed.push((old.clone(), one.name.clone()));
             }
         }
-        let mut ids = Vec::with_capacity(facts.len());
-        {
-            let mut put = transaction.prepare(
-                "INSERT INTO monitors (name, url, interval_ms, public, added_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (name) DO UPDATE SET url = excluded.url, interval_ms = excluded.interval_ms,
-                   public = excluded.public, removed_at = NULL
-                 RETURNING id",
-            )?;
-            for one in facts {
-                let interval_ms = i64::try_from(one.interval.as_millis()).unwrap_or(i64::MAX / 4);
-                ids.push(put.query_row(
-                    (
-                        one.name.as_str(),
-                        &one.url,
-                        interval_ms,
-                        one.public,
-                        now.as_ms(),
-                    ),
-                    |row| row.get(0).map(MonitorId),
-                )?);
-            }
-        }
+        let ids = put(&transaction, facts, now)?;
         mark_removed(&transaction, &ids, now)?;
         transaction.commit()?;
         Ok(Enrolled { ids, renamed })
+    }
+
+    /// Makes some monitors known and marks some as removed; all others stay as they are. Answers the numbers of those
+    /// that are known now, each with the URL that it had before, where it was known before.
+    ///
+    /// # Errors
+    /// As SQLite's; then nothing changed.
+    pub fn enroll_some(
+        &mut self,
+        facts: &[MonitorFacts],
+        removed: &[MonitorName],
+        now: Timestamp,
+    ) -> Result<Vec<(MonitorId, Option<String>)>> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut urls = Vec::with_capacity(facts.len());
+        {
+            let mut known = transaction.prepare("SELECT url FROM monitors WHERE name = ?1")?;
+            for one in facts {
+                let url = known.query_row([one.name.as_str()], |row| row.get(0));
+                urls.push(url.optional()?);
+            }
+            let mut remove =
+                transaction.prepare("UPDATE monitors SET removed_at = ?2 WHERE name = ?1")?;
+            for name in removed {
+                remove.execute((name.as_str(), now.as_ms()))?;
+            }
+        }
+        let ids = put(&transaction, facts, now)?;
+        transaction.commit()?;
+        Ok(ids.into_iter().zip(urls).collect())
     }
 
     /// All monitors, removed ones included, by name.
@@ -115,6 +126,29 @@ impl Reader {
     pub fn monitors(&self) -> Result<Vec<StoredMonitor>> {
         all(self.connection())
     }
+}
+
+/// Writes monitors down; answers their numbers.
+fn put(connection: &Connection, facts: &[MonitorFacts], now: Timestamp) -> Result<Vec<MonitorId>> {
+    let mut put = connection.prepare(
+        "INSERT INTO monitors (name, url, interval_ms, public, added_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (name) DO UPDATE SET url = excluded.url, interval_ms = excluded.interval_ms,
+           public = excluded.public, removed_at = NULL
+         RETURNING id",
+    )?;
+    let mut ids = Vec::with_capacity(facts.len());
+    for one in facts {
+        let interval_ms = i64::try_from(one.interval.as_millis()).unwrap_or(i64::MAX / 4);
+        let values = (
+            one.name.as_str(),
+            &one.url,
+            interval_ms,
+            one.public,
+            now.as_ms(),
+        );
+        ids.push(put.query_row(values, |row| row.get(0).map(MonitorId))?);
+    }
+    Ok(ids)
 }
 
 /// Gives a monitor its new name, if the old one has something and the new one has nothing.

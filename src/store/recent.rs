@@ -34,12 +34,30 @@ impl Store {
     /// # Errors
     /// If SQLite fails, or if a stored value cannot be read.
     pub fn load(&self, count: usize) -> Result<HashMap<MonitorId, Past>> {
-        let mut pasts = newest(self.connection(), &self.resolver, &Whose::All, count)?;
+        self.load_whose(&Whose::All, count)
+    }
+
+    /// The same of some monitors.
+    ///
+    /// # Errors
+    /// As [`Store::load`]'s.
+    pub fn load_some(&self, ids: &[MonitorId], count: usize) -> Result<HashMap<MonitorId, Past>> {
+        match ids.is_empty() {
+            true => Ok(HashMap::new()),
+            false => self.load_whose(&Whose::of(ids), count),
+        }
+    }
+
+    fn load_whose(&self, whose: &Whose, count: usize) -> Result<HashMap<MonitorId, Past>> {
+        let mut pasts = newest(self.connection(), &self.resolver, whose, count)?;
         let mut statement = self
             .connection()
             .prepare("SELECT monitor_id, kept FROM states")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
+            if !whose.has(row.get(0)?) {
+                continue;
+            }
             let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
             let kept = serde_json::from_str(text)?;
             pasts.entry(MonitorId(row.get(0)?)).or_default().kept = Some(kept);
