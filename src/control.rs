@@ -32,7 +32,11 @@ pub enum Request {
     /// How the daemon is doing.
     Status,
     /// Read the configuration again and go on with it if it is valid.
-    Reload,
+    Reload {
+        /// Take lists that are shorter than `keep_at_least` allows.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        accept_lists: bool,
+    },
     /// Check now, beside the grid, and say what came out.
     Recheck {
         /// Whom.
@@ -83,7 +87,7 @@ impl Request {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Status => "status",
-            Self::Reload => "reload",
+            Self::Reload { .. } => "reload",
             Self::Recheck { .. } => "recheck",
             Self::Pause { .. } => "pause",
             Self::Resume { .. } => "resume",
@@ -340,7 +344,13 @@ mod tests {
 
     #[test]
     fn nobody_there_says_what_to_do() {
-        let error = ask(Path::new("/nonexistent/control.sock"), &Request::Reload).unwrap_err();
+        let error = ask(
+            Path::new("/nonexistent/control.sock"),
+            &Request::Reload {
+                accept_lists: false,
+            },
+        )
+        .unwrap_err();
         assert_eq!(
             error.to_string(),
             "no daemon is running: nothing listens on /nonexistent/control.sock; start it with \

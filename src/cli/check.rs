@@ -286,6 +286,7 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
     }
     let config =
         place::config_without_database(context).map_err(|error| hint_at_urls(args, error))?;
+    let config = place::with_lists(context, config);
     let sites = if args.sites.is_empty() {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
         enabled.map(|monitor| of_monitor(monitor)).collect()

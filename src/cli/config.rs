@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::lists;
 use super::output::quoted;
 use crate::config::show::ShowError;
 use crate::config::{self, Config, Included};
@@ -89,6 +90,11 @@ fn check(context: &mut Context) -> Result<Outcome, CliError> {
     let config = loaded(context, &file)?;
     let text = summary(&config)?;
     context.out.write_str(&text)?;
+    for list in &config.lists {
+        if let Err(why) = lists::look(&list.source) {
+            context.out.warning(&why);
+        }
+    }
     for warning in &config.warnings {
         context.out.warning(warning);
     }
@@ -147,6 +153,9 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
     writeln!(out)?;
     for included in &config.included {
         write_included(&mut out, included)?;
+    }
+    for list in &config.lists {
+        writeln!(out, "source    {}", lists::described(&list.source))?;
     }
     writeln!(out, "database  {}", config.daemon.database.display())?;
     let Some(email) = &config.email else {

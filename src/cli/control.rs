@@ -12,7 +12,11 @@ use crate::domain::text;
 
 /// Arguments of `sitewatch reload`.
 #[derive(Debug, clap::Args)]
-pub struct ReloadArgs {}
+pub struct ReloadArgs {
+    /// Take a list of a [[source]] that is shorter than keep_at_least allows
+    #[arg(long)]
+    pub accept_lists: bool,
+}
 
 /// Which monitors an order is about.
 #[derive(Debug, clap::Args)]
@@ -52,9 +56,12 @@ pub struct AckArgs {
 }
 
 /// `sitewatch reload`
-pub fn reload(context: &mut Context, _args: &ReloadArgs) -> Result<Outcome, CliError> {
+pub fn reload(context: &mut Context, args: &ReloadArgs) -> Result<Outcome, CliError> {
     // The daemon refuses a wrong configuration with places and carets.
-    ask(context, &Request::Reload, CliError::Configuration)
+    let request = Request::Reload {
+        accept_lists: args.accept_lists,
+    };
+    ask(context, &request, CliError::Configuration)
 }
 
 /// `sitewatch recheck`

@@ -19,6 +19,7 @@ pub mod explain;
 pub mod history;
 pub mod import;
 pub mod incidents;
+pub mod lists;
 pub mod man;
 pub mod man_config;
 pub mod replay;

@@ -10,8 +10,10 @@ use super::output;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::control::{self, Answer, Request};
+use crate::daemon::lists::kept;
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::store::error::StoreError;
+use crate::store::lists::KeptList;
 use crate::store::monitors::StoredMonitor;
 use crate::store::reader::Reader;
 use crate::view::when::Clock;
@@ -107,7 +109,7 @@ pub fn brief_telling(
     if let Some(warning) = &brief.warning {
         context.out.warning(warning);
     }
-    let place = Place {
+    let mut place = Place {
         file: Some(brief.file),
         database: database.unwrap_or(brief.database),
         control_socket: Some(brief.control_socket),
@@ -115,8 +117,36 @@ pub fn brief_telling(
         names: brief.monitors,
         config: brief.config,
     };
+    if let Some(config) = place.config.take_if(|config| !config.lists.is_empty()) {
+        let config = kept::with_kept(&config, kept_in(&place.database));
+        let names = config.monitors.iter().map(|monitor| monitor.name.clone());
+        place.names = names.collect();
+        place.config = Some(config);
+    }
     context.used = Some(place.used());
     Ok(place)
+}
+
+/// A configuration with the monitors of its lists, for a command that checks: files are read, other lists are those that
+/// the daemon read last.
+pub fn with_lists(context: &mut Context, config: Config) -> Config {
+    if config.lists.is_empty() {
+        return config;
+    }
+    let config = kept::with_lists(&config, kept_in(&config.daemon.database));
+    for list in config.lists.iter().filter(|list| list.monitors == 0) {
+        let called = output::quoted(&list.source.called);
+        context.out.warning(&format!(
+            "no list is known from {called}: the daemon has not read it yet"
+        ));
+    }
+    config
+}
+
+/// The lists that a database keeps; one that cannot be read keeps none.
+fn kept_in(database: &Path) -> impl FnMut(&str) -> Option<KeptList> {
+    let reader = Reader::open(database).ok();
+    move |key| reader.as_ref()?.kept_list(key).ok()?
 }
 
 fn locate(context: &mut Context) -> Result<PathBuf, CliError> {

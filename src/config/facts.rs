@@ -203,6 +203,18 @@ pub(super) fn of_rules(rules: &Rules) -> Vec<Fact> {
     ]
 }
 
+fn lists(config: &Config) -> String {
+    joined(config.lists.iter().map(|list| {
+        let source = &list.source;
+        format!(
+            "{} every {}, {}%",
+            source.called,
+            Written(source.refresh),
+            source.keep_at_least
+        )
+    }))
+}
+
 /// The settings outside of monitors, always the same keys in the same order.
 pub(super) fn settings(config: &Config) -> Vec<Fact> {
     let span_or = |span: Option<std::time::Duration>, word: &str| {
@@ -288,6 +300,7 @@ pub(super) fn settings(config: &Config) -> Vec<Fact> {
             format!("{:?}", config.canaries),
             canaries(config),
         ),
+        fact("[[source]]", lists(config)),
         fact("[[maintenance]]", windows(config)),
         fact(
             "[report] schedule",

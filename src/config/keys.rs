@@ -20,6 +20,8 @@ pub enum Kind {
     Spans,
     /// A size in bytes as a string.
     Size,
+    /// A percentage as a string.
+    Percent,
     /// A cron expression of six fields.
     Cron,
     /// `system` or an IANA time zone.
@@ -149,7 +151,7 @@ pub const TOP: &[Key] = &[key(
     "include",
     Kind::Globs,
     Value("[]"),
-    "More files with [[monitor]] and [[maintenance]] entries, in name order.",
+    "More files with [[monitor]], [[source]] and [[maintenance]] entries, in name order.",
 )];
 
 /// `[daemon]`
@@ -867,10 +869,99 @@ pub const MAINTENANCE: Section = Section {
     ],
 };
 
+/// `[[source]]`
+pub const SOURCE: Section = Section {
+    name: "source",
+    form: Form::List,
+    doc: "Monitors from a list that another program keeps: one URL a line (\"URL NAME\"), or the JSON of file_sd.",
+    keys: &SOURCE_KEYS,
+};
+
+/// The keys of `[[source]]` that are about the list.
+const LIST_KEYS: &[Key] = &[
+    key(
+        "file",
+        Kind::Path,
+        Unset("see url"),
+        "A file with the list; it is also read when it changes.",
+    ),
+    key(
+        "url",
+        Kind::Url,
+        Unset("see file"),
+        "Where the list is asked for.",
+    ),
+    key(
+        "token_file",
+        Kind::Path,
+        Value("\"\""),
+        "A file with a bearer token for the list's `url`.",
+    ),
+    key(
+        "refresh",
+        Kind::Span,
+        Value("\"5m\""),
+        "How often the list is read; at least 1s.",
+    ),
+    key(
+        "keep_at_least",
+        Kind::Percent,
+        Value("\"80%\""),
+        "A list that has fewer of the entries before is refused, and the old one stays in force.",
+    ),
+];
+
+const SOURCE_KEYS_COUNT: usize = LIST_KEYS.len() + MONITOR_KEYS.len() - MONITOR_ONLY.len();
+
+/// The keys of the list and those of all its monitors.
+const SOURCE_KEYS: [Key; SOURCE_KEYS_COUNT] = {
+    let mut keys = [LIST_KEYS[0]; SOURCE_KEYS_COUNT];
+    let mut count = 0;
+    while count < LIST_KEYS.len() {
+        keys[count] = LIST_KEYS[count];
+        count += 1;
+    }
+    let mut index = 0;
+    while index < MONITOR_KEYS.len() {
+        if !is_monitor_only(MONITOR_KEYS[index].name) {
+            keys[count] = MONITOR_KEYS[index];
+            count += 1;
+        }
+        index += 1;
+    }
+    keys
+};
+
+const fn is_monitor_only(name: &str) -> bool {
+    let mut index = 0;
+    while index < MONITOR_ONLY.len() {
+        if is_same(name.as_bytes(), MONITOR_ONLY[index].as_bytes()) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < one.len() {
+        if one[index] != other[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
 /// Every section, in the order of documentation.
-pub const SECTIONS: [&Section; 12] = [
+pub const SECTIONS: [&Section; 13] = [
     &EMAIL,
     &MONITOR,
+    &SOURCE,
     &DEFAULTS,
     &DAEMON,
     &HISTORY,

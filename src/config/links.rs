@@ -54,7 +54,7 @@ pub(super) fn check(reading: &mut Reading<'_>, links: Links<'_>) {
                 .monitors
                 .iter()
                 .any(|draft| draft.monitor.tags.contains(&tag.it));
-            if !is_used && reading.faults.is_empty() {
+            if !is_used && links.complete && reading.faults.is_empty() {
                 reading.warn(tag.place, format!("no monitor has the tag `{}`", tag.it));
             }
         }

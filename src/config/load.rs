@@ -16,6 +16,8 @@ use super::found::{is_table_list, place};
 use super::include::{self, Found, Included};
 use super::keys;
 use super::links;
+use super::lists::compose::Listed;
+use super::lists::settings;
 use super::maintenance;
 use super::meant::as_meant;
 use super::model::{Config, DaemonSettings};
@@ -209,6 +211,7 @@ fn read(
         nameless: 0,
         monitors: Vec::new(),
         broken: Vec::new(),
+        lists: Vec::new(),
         windows: Vec::new(),
         window_secrets: Vec::new(),
     };
@@ -277,6 +280,7 @@ struct Loader<'e> {
     monitors: Vec<monitor::Draft>,
     /// What the monitors refer to that are wrong themselves.
     broken: Vec<monitor::Broken>,
+    lists: Vec<settings::Draft>,
     windows: Vec<maintenance::Draft>,
     /// What came by `${NAME}` in them.
     window_secrets: Vec<String>,
@@ -333,12 +337,13 @@ impl Loader<'_> {
             &mut self.reading,
             links::Links {
                 named: &self.named,
-                complete: self.nameless == 0,
+                complete: self.nameless == 0 && self.lists.is_empty(),
                 monitors: &self.monitors,
                 broken: &self.broken,
                 windows: &self.windows,
             },
         );
+        settings::unique(&mut self.reading, &self.lists);
         forget_consequences(&mut self.reading);
         let syntax_faults = std::mem::take(&mut self.reading.syntax_faults);
         for fault in syntax_faults {
@@ -350,10 +355,15 @@ impl Loader<'_> {
             .into_iter()
             .map(|draft| draft.monitor)
             .collect();
+        let listed = |draft: settings::Draft| Listed {
+            source: Arc::new(draft.source),
+            monitors: 0,
+        };
+        let lists: Vec<Listed> = self.lists.into_iter().map(listed).collect();
         self.reading.warn_of_literal_secrets();
         warnings::of_unverified_by_default(&mut self.reading);
         warnings::of_hurry(&mut self.reading);
-        warnings::of_silence(&mut self.reading, email.is_some(), &monitors);
+        warnings::of_silence(&mut self.reading, email.is_some(), &monitors, &lists);
         if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
             warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);
         }
@@ -375,6 +385,7 @@ impl Loader<'_> {
                 .into_iter()
                 .filter_map(|draft| draft.window)
                 .collect(),
+            lists,
             masks,
             included: self.included,
             warnings: warnings::sentences(&self.reading),
@@ -469,7 +480,7 @@ impl Loader<'_> {
             };
             for key in included.keys() {
                 let name: &str = key.get_ref();
-                if !matches!(name, "monitor" | "maintenance") {
+                if !matches!(name, "monitor" | "source" | "maintenance") {
                     self.reading.fault(Fault::new(
                         place(index, key.span()),
                         format!("`{name}` cannot stand in an included file"),
@@ -496,6 +507,12 @@ impl Loader<'_> {
                 Ok(draft) => self.monitors.push(draft),
                 Err(broken) => self.broken.push(broken),
             }
+        }
+        for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::SOURCE) {
+            let draft = settings::source(&mut self.reading, own, header, template);
+            // Nobody knows the names of a list that is wrong.
+            self.nameless += usize::from(draft.is_none());
+            self.lists.extend(draft);
         }
         for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::MAINTENANCE) {
             self.reading.came_by_name.clear();
@@ -540,7 +557,7 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
             (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
             (None, Some(meant)) => format!("did you mean {}?", header(meant)),
             (None, None) => match is_section {
-                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [[maintenance]]".to_owned(),
+                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [[source]], [[maintenance]]".to_owned(),
                 false => "a key stands below the header of its section".to_owned(),
             },
         };

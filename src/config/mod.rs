@@ -18,6 +18,7 @@ pub mod import;
 mod include;
 pub mod keys;
 mod links;
+pub mod lists;
 mod load;
 mod look;
 mod maintenance;

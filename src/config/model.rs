@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::include::Included;
+use super::lists::compose::Listed;
 use crate::domain::mask::Masks;
 use crate::domain::monitor::Monitor;
 use crate::domain::settings::{
@@ -42,6 +43,9 @@ pub struct Config {
     pub heartbeat: Option<HeartbeatSettings>,
     /// `[[monitor]]`, in the order of the file and its includes; names are unique.
     pub monitors: Vec<Arc<Monitor>>,
+    /// `[[source]]`, in the order of the file and its includes. Their monitors stand behind the others; a configuration
+    /// that was only loaded has none of them.
+    pub lists: Vec<Listed>,
     /// `[[maintenance]]`
     pub maintenance: Vec<Maintenance>,
     /// What came by `${NAME}` outside of monitors.

@@ -14,6 +14,7 @@ use super::expectation;
 use super::fault::Fault;
 use super::found::{Placed, Table, place};
 use super::keys;
+use super::lists::model::Model;
 use super::reading::Reading;
 use super::rules;
 use super::source::Place;
@@ -118,6 +119,46 @@ pub(super) fn template<'t>(
         masks,
         certificate_expiry,
     }
+}
+
+impl Template<'_> {
+    /// What the monitors of a list are made of, if nothing is wrong with it. `defaults` has the secrets of the keys
+    /// that come from there.
+    pub(super) fn model(self, defaults: &Template<'_>) -> Option<Model> {
+        let mut target = self.target?;
+        let (schedule, rules) = self.rules?;
+        let masks = target.masks.and(defaults.secrets.iter().cloned());
+        if target.masks != masks {
+            target.masks = masks;
+        }
+        let mut labels = self.common.labels;
+        // A password may also be written out in it.
+        if let Cow::Owned(note) = target.masks.apply(&labels.note) {
+            Arc::make_mut(&mut labels).note = note.into();
+        }
+        Some(Model {
+            schedule,
+            expectation: self.expectation?,
+            rules,
+            labels,
+            manner: target.manner,
+        })
+    }
+}
+
+/// What can only be told of several keys of a list together.
+pub(super) fn check_model(reading: &mut Reading<'_>, template: &Template<'_>) {
+    let Template {
+        table,
+        target: Some(target),
+        rules: Some((_, rules)),
+        expectation: Some(expectation),
+        ..
+    } = template
+    else {
+        return;
+    };
+    check_together(reading, table, target, expectation, rules);
 }
 
 /// The keys that decide nothing by themselves.
@@ -354,13 +395,16 @@ fn check_together(
     if target.url_text().starts_with("https:") && !target.verify_tls {
         match table.get("verify_tls") {
             Some(found) if found.inherited => reading.unverified.push(found.place),
-            found => reading.warn(
-                found.map_or(table.header, |found| found.place),
-                format!(
-                    "{} is checked without looking at its certificate (`verify_tls = false`)",
-                    super::redact::sentence(target.url_text())
-                ),
-            ),
+            found => {
+                let what = match table.keys.len() == keys::SOURCE.keys.len() {
+                    true => "each https site of the list".into(),
+                    false => super::redact::sentence(target.url_text()),
+                };
+                reading.warn(
+                    found.map_or(table.header, |found| found.place),
+                    format!("{what} is checked without looking at its certificate (`verify_tls = false`)"),
+                );
+            }
         }
     }
     if let Some(found) = table.get("expect_status")
@@ -397,7 +441,7 @@ fn has_members(value: &DeValue<'_>) -> bool {
     value.as_array().is_some_and(|array| !array.is_empty())
 }
 
-/// The tables of `[[monitor]]` or `[[maintenance]]` in a file, each with its header.
+/// The tables of `[[monitor]]`, `[[source]]` or `[[maintenance]]` in a file, each with its header.
 pub(super) fn entries<'t>(
     reading: &mut Reading<'_>,
     root: &'t DeTable<'t>,

@@ -5,13 +5,17 @@ use serde_json::{Map, Value, json};
 use super::keys::{self, Absent, Form, Key, Kind, Section};
 
 /// Keys of one section that exclude each other.
-const EXCLUSIVE: [(&str, &str, &str); 8] = [
+const EXCLUSIVE: [(&str, &str, &str); 12] = [
     ("email", "host", "directory"),
     ("email", "password", "password_file"),
     ("monitor", "interval", "schedule"),
     ("monitor", "body", "body_file"),
     ("monitor", "basic_auth", "bearer_token_file"),
     ("defaults", "interval", "schedule"),
+    ("source", "file", "url"),
+    ("source", "interval", "schedule"),
+    ("source", "body", "body_file"),
+    ("source", "basic_auth", "bearer_token_file"),
     ("maintenance", "start", "schedule"),
     ("maintenance", "end", "duration"),
 ];
@@ -132,6 +136,7 @@ fn examples(key: &Key) -> Vec<Value> {
         Kind::SpanOr(word) => vec![json!("30d"), json!(word)],
         Kind::Spans => vec![json!(["21d", "7d", "1d"])],
         Kind::Size => vec![json!("512KiB"), json!("1MiB")],
+        Kind::Percent => vec![json!("80%")],
         Kind::Cron => vec![json!("0 */5 8-18 * * Mon-Fri"), json!("0 0 3 * * Sun")],
         Kind::Zone => vec![json!("system"), json!("Europe/Berlin")],
         Kind::Globs => vec![json!(["monitors.d/*.toml"])],
@@ -201,6 +206,7 @@ fn of_kind(kind: Kind) -> Value {
         Kind::SpanOr(word) => pattern(&format!("^{word}$|{DURATION}")),
         Kind::Spans => list(pattern(DURATION)),
         Kind::Size => pattern(r"^\s*[0-9]+\s*(B|kB|KB|KiB|MB|MiB|GB|GiB)\s*$"),
+        Kind::Percent => pattern(r"^\s*(100|[0-9]{1,2})\s*%\s*$"),
         Kind::Cron => pattern(r"^\s*\S+(\s+\S+){5}\s*$"),
         Kind::Url => pattern("^([hH][tT][tT][pP][sS]?://.+)?$"),
         Kind::Urls => list(pattern("^[hH][tT][tT][pP][sS]?://.+$")),

@@ -15,7 +15,7 @@ use super::redact;
 use super::source::Source;
 use crate::domain::address::Address;
 use crate::domain::mask::{Masks, STARS};
-use crate::domain::monitor::Monitor;
+use crate::domain::monitor::{Monitor, Rules};
 use crate::domain::settings::MailTransport;
 use crate::domain::span::Written;
 
@@ -50,7 +50,7 @@ pub fn show(
         return Ok(());
     };
     for section in keys::SECTIONS {
-        let is_entry = ["monitor", "maintenance", "defaults"].contains(&section.name);
+        let is_entry = ["monitor", "source", "maintenance", "defaults"].contains(&section.name);
         let own = table_of(main, section.name);
         if is_entry || (own.is_none() && section.name == keys::EMAIL.name) {
             continue;
@@ -91,7 +91,9 @@ fn entries(
         .zip(sources.first().map(directory));
     // Both come from the same texts in the same order, and all entries are valid.
     let mut monitors = config.monitors.iter();
-    for section in [&keys::MONITOR, &keys::MAINTENANCE] {
+    let mut lists = config.lists.iter();
+    for section in [&keys::MONITOR, &keys::SOURCE, &keys::MAINTENANCE] {
+        let is_list = section.name == keys::SOURCE.name;
         let is_monitor = section.name == keys::MONITOR.name;
         for (root, source) in roots.iter().zip(sources) {
             let Some(array) = root
@@ -106,13 +108,20 @@ fn entries(
                     true => monitors.next(),
                     false => None,
                 };
+                let list = match is_list {
+                    true => lists.next(),
+                    false => None,
+                };
                 let page = Page {
                     section,
                     own,
                     directory: directory(source),
-                    fallback: defaults.filter(|_| is_monitor),
+                    fallback: defaults.filter(|_| is_monitor || is_list),
                 };
                 page.write(out, &|key| {
+                    if let Some(list) = list {
+                        return computed_of_rules(&list.source.model.rules, key, &config.masks);
+                    }
                     computed_of_monitor(monitor?, key, &config.masks)
                 })?;
             }
@@ -184,6 +193,8 @@ fn rival(key: &str) -> Option<&'static str> {
         "schedule" => "interval",
         "body" => "body_file",
         "body_file" => "body",
+        "file" => "url",
+        "url" => "file",
         "basic_auth" => "bearer_token_file",
         "bearer_token_file" => "basic_auth",
         _ => return None,
@@ -232,15 +243,15 @@ fn computed(config: &Config, section: &Section, key: &Key) -> Option<String> {
 fn computed_of_monitor(monitor: &Monitor, key: &Key, masks: &Masks) -> Option<String> {
     match key.name {
         "name" => Some(quoted(monitor.name.as_str())),
-        "timeout" => {
-            let timeout = Written(monitor.rules.timeout);
-            Some(format!("\"{timeout}\""))
-        }
-        "retry_interval" => {
-            let retry_interval = Written(monitor.rules.retry_interval);
-            Some(format!("\"{retry_interval}\""))
-        }
-        "to" => Some(masks.apply(&addresses(&monitor.rules.to)).into_owned()),
+        _ => computed_of_rules(&monitor.rules, key, masks),
+    }
+}
+
+fn computed_of_rules(rules: &Rules, key: &Key, masks: &Masks) -> Option<String> {
+    match key.name {
+        "timeout" => Some(format!("\"{}\"", Written(rules.timeout))),
+        "retry_interval" => Some(format!("\"{}\"", Written(rules.retry_interval))),
+        "to" => Some(masks.apply(&addresses(&rules.to)).into_owned()),
         _ => None,
     }
 }

@@ -271,7 +271,7 @@ fn basic_auth(
     })
 }
 
-fn of_userinfo(url: &Url) -> Credentials {
+pub(super) fn of_userinfo(url: &Url) -> Credentials {
     let plain = |text: &str| {
         percent_encoding::percent_decode_str(text)
             .decode_utf8_lossy()
@@ -285,7 +285,7 @@ fn of_userinfo(url: &Url) -> Credentials {
 }
 
 /// What of the credentials must not be shown: also the form in which they travel, which echo pages repeat.
-fn note_secrets(credentials: &Credentials, secrets: &mut Vec<String>) {
+pub(super) fn note_secrets(credentials: &Credentials, secrets: &mut Vec<String>) {
     match credentials {
         Credentials::None => {}
         Credentials::Basic {

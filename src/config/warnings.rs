@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::lists::compose::Listed;
 use super::reading::Reading;
 use super::source::in_order;
 use crate::domain::monitor::Monitor;
 
 /// Says which monitors nobody would hear of.
-pub(super) fn of_silence(reading: &mut Reading<'_>, has_email: bool, monitors: &[Arc<Monitor>]) {
-    if monitors.is_empty() {
+pub(super) fn of_silence(
+    reading: &mut Reading<'_>,
+    has_email: bool,
+    monitors: &[Arc<Monitor>],
+    lists: &[Listed],
+) {
+    if monitors.is_empty() && lists.is_empty() {
         let mut texts = reading.sources.iter().map(|source| &source.text);
         let message = if texts.clone().all(|text| text.trim().is_empty()) {
             "the file is empty: nothing is checked and nobody is told; `sitewatch config init -` prints a first one"
@@ -22,7 +28,7 @@ pub(super) fn of_silence(reading: &mut Reading<'_>, has_email: bool, monitors: &
         reading.warnings.push((None, message.to_owned()));
         return;
     }
-    if monitors.iter().all(|monitor| !monitor.enabled) {
+    if lists.is_empty() && monitors.iter().all(|monitor| !monitor.enabled) {
         let message = "no monitor is enabled: nothing is checked";
         reading.warnings.push((None, message.to_owned()));
         return;
@@ -33,6 +39,14 @@ pub(super) fn of_silence(reading: &mut Reading<'_>, has_email: bool, monitors: &
             "there is no [email]: checks are recorded and nothing is mailed".to_owned(),
         ));
         return;
+    }
+    for list in lists.iter().map(|list| &list.source) {
+        if list.model.rules.to.is_empty() {
+            let called = &list.called;
+            let message =
+                format!("nobody is told of the sites of the list `{called}`: its `to` is empty");
+            reading.warnings.push((None, message));
+        }
     }
     let silent: Vec<&str> = monitors
         .iter()

@@ -37,9 +37,11 @@ pub(super) fn elsewhere(name: &str) -> Option<String> {
 pub(super) fn instead_of_included(name: &str) -> String {
     let is_known = keys::find(keys::TOP, name).is_some()
         || keys::SECTIONS.iter().any(|section| section.name == name);
-    match nearest(name, ["monitor", "maintenance"]).filter(|_| !is_known) {
+    match nearest(name, ["monitor", "source", "maintenance"]).filter(|_| !is_known) {
         Some(meant) => format!("did you mean [[{meant}]]?"),
-        None => "an included file holds [[monitor]] and [[maintenance]] only".to_owned(),
+        None => {
+            "an included file holds [[monitor]], [[source]] and [[maintenance]] only".to_owned()
+        }
     }
 }
 

@@ -36,7 +36,11 @@ pub fn notes(health: &Health) -> Vec<String> {
         .files()
         .filter(|(_, over)| over.is_some_and(|over| shown.contains(&over)))
         .map(|(text, _)| text);
-    files.into_iter().chain(health.config_changed()).collect()
+    files
+        .into_iter()
+        .chain(health.list_troubles())
+        .chain(health.config_changed())
+        .collect()
 }
 
 /// What is wrong with the daemon, a sentence each; nothing: it is healthy, the heartbeat may ping.

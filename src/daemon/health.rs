@@ -104,6 +104,11 @@ pub struct Health {
     /// With when it was over, by the clock that neither steps nor stands still.
     files: Mutex<Option<(FilesTrouble, Duration)>>,
     config_changed: Mutex<Option<String>>,
+    /// The lists of `[[source]]`.
+    pub lists: AtomicU64,
+    /// Those of them that are refused now.
+    pub lists_refused: AtomicU64,
+    list_troubles: Mutex<Vec<String>>,
     database: Mutex<Option<PathBuf>>,
     moves: AtomicU64,
 }
@@ -240,6 +245,9 @@ impl Health {
             states: Mutex::default(),
             files: Mutex::default(),
             config_changed: Mutex::default(),
+            lists: AtomicU64::new(0),
+            lists_refused: AtomicU64::new(0),
+            list_troubles: Mutex::default(),
             database: Mutex::default(),
             moves: AtomicU64::new(0),
         };
@@ -387,6 +395,22 @@ impl Health {
         let (trouble, since) = known.as_ref()?;
         let over = self.standstill.lived().saturating_sub(*since);
         Some((trouble.text.clone(), trouble.is_over.then_some(over)))
+    }
+
+    /// Which lists are refused, a sentence each.
+    pub fn set_list_troubles(&self, sentences: Vec<String>) {
+        *self
+            .list_troubles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = sentences;
+    }
+
+    /// Which lists are refused, a sentence each.
+    pub fn list_troubles(&self) -> Vec<String> {
+        self.list_troubles
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether the configuration on the disk is another than the one in force, in a sentence.

@@ -54,7 +54,7 @@ impl Handler for Desk {
         let now = clock::now();
         match request {
             Request::Status => Answer::Daemon(Box::new(status(running, now))),
-            Request::Reload => reload::reload(running).await,
+            Request::Reload { accept_lists } => reload::reload(running, accept_lists).await,
             Request::Recheck { which } => recheck(running, &which).await,
             Request::Pause { which } => {
                 let said = Said::new("paused", "is paused", true);

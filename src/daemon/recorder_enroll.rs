@@ -22,7 +22,7 @@ use crate::store::writer::Store;
 
 /// The newest checks of each monitor from which its memory is rebuilt: the 20 that count among them, also
 /// where some are unknown.
-const NEWEST_CHECKS: usize = 32;
+pub(super) const NEWEST_CHECKS: usize = 32;
 
 impl Recorder {
     /// Puts a configuration in force. New rules judge from the next check on; whoever left while down
@@ -99,7 +99,7 @@ impl Recorder {
     }
 
     /// A monitor that is checked no more.
-    fn retire(&mut self, id: MonitorId, name: &str, memory: &Memory, now: Timestamp) {
+    pub(super) fn retire(&mut self, id: MonitorId, name: &str, memory: &Memory, now: Timestamp) {
         let config = Arc::clone(&self.config);
         let around = Surroundings {
             monitor: id,
@@ -127,36 +127,7 @@ impl Recorder {
     /// Brings every monitor of the new configuration to the present.
     fn begin(&mut self, moved: &[bool], now: Timestamp) {
         for (place, url_changed) in moved.iter().copied().enumerate() {
-            let slot = &self.slots[place];
-            let (monitor, kind) = (slot.id, SpanKind::Removed);
-            if slot.memory.kept.gone_at.is_some() {
-                let at = now;
-                self.staged.deed(Deed::EndSpans { monitor, kind, at }, now);
-            }
-            for number in slot.windows().to_vec() {
-                self.note_window(place, number, now);
-            }
-            let _ = self.step(place, Event::Reconfigured { url_changed }, now);
-            let slot = &self.slots[place];
-            if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
-                let ended = slot.newest_ended();
-                let at = ended
-                    .unwrap_or(now)
-                    .min(now)
-                    .plus(slot.monitor.rules.retry_interval);
-                self.turns.push(Turn::CheckAt { monitor, at });
-            }
-            // Its parents were made due when it began to fail, which may not have reached the scheduler.
-            if let Status::Suspect { first_bad, .. } = &slot.memory.kept.status {
-                let unless_since = *first_bad;
-                for parent in slot.parents() {
-                    let monitor = self.slots[*parent].id;
-                    self.turns.push(Turn::CheckNow {
-                        monitor,
-                        unless_since,
-                    });
-                }
-            }
+            self.begin_one(place, url_changed, now);
         }
         self.staged.urgent = true;
         self.staged.since.get_or_insert(now);
@@ -164,10 +135,49 @@ impl Recorder {
         let places = &self.places;
         self.board.keep(|id| places.contains_key(&id));
     }
+
+    /// Brings one monitor to the present, in its place.
+    pub(super) fn begin_one(&mut self, place: usize, url_changed: bool, now: Timestamp) {
+        let slot = &self.slots[place];
+        let (monitor, kind) = (slot.id, SpanKind::Removed);
+        if slot.memory.kept.gone_at.is_some() {
+            let at = now;
+            self.staged.deed(Deed::EndSpans { monitor, kind, at }, now);
+        }
+        for number in slot.windows().to_vec() {
+            self.note_window(place, number, now);
+        }
+        let _ = self.step(place, Event::Reconfigured { url_changed }, now);
+        let slot = &self.slots[place];
+        if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
+            let ended = slot.newest_ended();
+            let at = ended
+                .unwrap_or(now)
+                .min(now)
+                .plus(slot.monitor.rules.retry_interval);
+            self.turns.push(Turn::CheckAt { monitor, at });
+        }
+        // Its parents were made due when it began to fail, which may not have reached the scheduler.
+        if let Status::Suspect { first_bad, .. } = &slot.memory.kept.status {
+            let unless_since = *first_bad;
+            for parent in slot.parents() {
+                let monitor = self.slots[*parent].id;
+                self.turns.push(Turn::CheckNow {
+                    monitor,
+                    unless_since,
+                });
+            }
+        }
+    }
 }
 
 /// A slot for a monitor that stays, comes back, or is new.
-fn take_over(id: MonitorId, monitor: &Arc<Monitor>, old: Option<Slot>, past: Option<Past>) -> Slot {
+pub(super) fn take_over(
+    id: MonitorId,
+    monitor: &Arc<Monitor>,
+    old: Option<Slot>,
+    past: Option<Past>,
+) -> Slot {
     let monitor = Arc::clone(monitor);
     match old {
         Some(old) => Slot {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::config::lists::compose::ListChange;
 use crate::domain::address::Address;
 use crate::domain::check::{Check, Verdict};
 use crate::domain::monitor::{MonitorId, MonitorName};
@@ -53,6 +54,13 @@ pub enum Entry {
         /// Told what changed once it is committed.
         reply: Reply<Enrolled>,
     },
+    /// A list changed: a configuration that differs from the one in force in these monitors only.
+    Relist {
+        /// The new one, and what differs.
+        relist: Box<Relist>,
+        /// Told the numbers of the added and changed monitors once it is committed.
+        reply: Reply<Enrolled>,
+    },
     /// News about many or about us: blind periods, troubles, reports. To the default recipients
     /// unless others are named.
     Say {
@@ -89,6 +97,7 @@ impl Entry {
             | Self::SeesAgain(_)
             | Self::Order { .. }
             | Self::Reconfigure { .. }
+            | Self::Relist { .. }
             | Self::Say { .. }
             | Self::Report
             | Self::Write(_)
@@ -97,6 +106,15 @@ impl Entry {
             | Self::Stop => true,
         }
     }
+}
+
+/// A configuration with another list in it.
+#[derive(Debug)]
+pub struct Relist {
+    /// The whole configuration.
+    pub config: Arc<Config>,
+    /// What differs from the one in force.
+    pub change: ListChange,
 }
 
 /// A write of another part.
@@ -125,6 +143,7 @@ impl fmt::Debug for Entry {
             Self::SeesAgain(over) => write!(f, "SeesAgain({:?})", over.to),
             Self::Order { order, .. } => write!(f, "Order({order:?})"),
             Self::Reconfigure { .. } => f.write_str("Reconfigure"),
+            Self::Relist { .. } => f.write_str("Relist"),
             Self::Say { notice, .. } => write!(f, "Say({})", notice.news.kind().as_str()),
             Self::Report => f.write_str("Report"),
             Self::Write(_) => f.write_str("Write"),

@@ -132,14 +132,22 @@ impl Slot {
 
 /// What the database wants to know of the monitors of a configuration, in its order.
 pub(super) fn facts(config: &Config) -> Vec<MonitorFacts> {
-    let facts = config.monitors.iter().map(|monitor| MonitorFacts {
+    config
+        .monitors
+        .iter()
+        .map(|monitor| fact(monitor))
+        .collect()
+}
+
+/// What the database wants to know of a monitor.
+pub(super) fn fact(monitor: &Monitor) -> MonitorFacts {
+    MonitorFacts {
         name: monitor.name.clone(),
         url: monitor.url_shown(),
         interval: monitor.rules.interval,
         public: monitor.public,
         renamed_from: monitor.renamed_from.clone(),
-    });
-    facts.collect()
+    }
 }
 
 /// Connects parents, children and windows; names that are not checked connect nothing.

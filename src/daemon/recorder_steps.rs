@@ -84,6 +84,10 @@ impl Recorder {
                 self.reports_changed(now);
                 reply.tell(answer.map_err(|error| NotRecorded(error.to_string())));
             }
+            Entry::Relist { relist, reply } => {
+                let answer = self.relist(*relist, now);
+                reply.tell(answer.map_err(|error| NotRecorded(error.to_string())));
+            }
             Entry::Say { notice, to } => self.say(*notice, to, now),
             Entry::Report => self.report(now),
             Entry::Write(write) => {

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::blocking;
 use super::events;
+use super::lists::rounds;
 use super::recorder_entry::{Enrolled, Entry, Reply};
 use super::running::{Force, Running, tools};
 use super::spare_memory;
@@ -32,12 +33,13 @@ struct NotSwapped {
     answer: Answer,
 }
 
-/// Reads the file again and goes on with it, or with the old one where it is wrong.
-pub async fn reload(running: &Arc<Running>) -> Answer {
+/// Reads the file again and goes on with it, or with the old one where it is wrong. Lists are read, too;
+/// `accept_lists` takes one that is shorter than `keep_at_least` allows.
+pub async fn reload(running: &Arc<Running>, accept_lists: bool) -> Answer {
     // A second reload waits and then reads what the first may have missed.
     let _turn = running.reloading.lock().await;
     service::reloading();
-    let answer = match swap(running).await {
+    let answer = match swap(running, accept_lists).await {
         Ok(lines) => {
             for line in &lines {
                 tracing::info!(target: events::RELOAD, "reload: {line}");
@@ -63,7 +65,7 @@ pub async fn reload(running: &Arc<Running>) -> Answer {
     answer
 }
 
-async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
+async fn swap(running: &Arc<Running>, accept_lists: bool) -> Result<Vec<String>, NotSwapped> {
     let old = running.force().config;
     let (file, environment) = (running.file.clone(), running.environment.clone());
     // A hundred thousand entries take a second to read: not on the thread that checks.
@@ -102,7 +104,14 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     if let Some(database) = &running.database {
         new.daemon.database.clone_from(database);
     }
-    let diff = config::diff(&old, &new);
+    let mut lists = rounds::reload(running, new, accept_lists).await;
+    let mut new = lists.config.clone();
+    let (before, after) = (Arc::clone(&old), new.clone());
+    let diff = blocking::run(move || config::diff(&before, &after))
+        .await
+        .map_err(|_| {
+            failed("the system gives no thread to compare the configuration with".to_owned())
+        })?;
     // What waits for the next start stays as it is, for every part alike.
     new.daemon.database.clone_from(&old.daemon.database);
     new.daemon
@@ -116,12 +125,14 @@ async fn swap(running: &Arc<Running>) -> Result<Vec<String>, NotSwapped> {
     running.notifier.reconfigure(Arc::clone(&new));
     running.set_force(Force::new(Arc::clone(&new), &enrolled, clock::now()));
     running.spread(&new, &enrolled, &prober);
+    let list_warnings = std::mem::take(&mut lists.warnings);
+    lists.begin(running).await;
     let mut lines: Vec<String> = if diff.is_empty() {
         vec!["nothing differs".to_owned()]
     } else {
         diff.to_string().lines().map(str::to_owned).collect()
     };
-    for warning in &new.warnings {
+    for warning in new.warnings.iter().chain(&list_warnings) {
         lines.push(format!("warning: {warning}"));
     }
     Ok(lines)

@@ -21,6 +21,7 @@ use super::health::{Health, States};
 use super::heartbeat;
 use super::leash::Leash;
 use super::limits;
+use super::lists::{kept, rounds};
 use super::notifier;
 use super::orders::Desk;
 use super::patience::patiently;
@@ -209,6 +210,7 @@ fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let config = Arc::clone(&opened.config);
     let ending = runtime.block_on(live(start, config, opened, news));
     // A name lookup or a check that hangs must not keep the process.
     runtime.shutdown_background();
@@ -217,9 +219,13 @@ fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError
 
 /// The database with everything that is remembered.
 struct Opened {
+    /// With the lists.
+    config: Arc<Config>,
     recorder: Recorder,
     enrolled: Enrolled,
     database_id: String,
+    /// How many entries each list has that is kept.
+    lists: Vec<(Arc<str>, usize)>,
 }
 
 fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
@@ -247,8 +253,19 @@ fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
     outbox_attempt::due_at_start(batch.outbox(), now)?;
     batch.commit()?;
     let database_id = store.database_id().to_owned();
-    let (recorder, enrolled) = Recorder::open(store, Arc::clone(config), now)?;
+    let mut lists = Vec::new();
+    let config = Arc::new(kept::with_lists(config, |key| {
+        let kept = store
+            .kept_list(key)
+            .inspect_err(|error| tracing::error!("a list cannot be read: {error}"))
+            .ok()??;
+        lists.push((key.into(), kept.entries));
+        Some(kept)
+    }));
+    let (recorder, enrolled) = Recorder::open(store, Arc::clone(&config), now)?;
     Ok(Opened {
+        config,
+        lists,
         recorder,
         enrolled,
         database_id,
@@ -300,7 +317,7 @@ async fn live(
                 }
                 Told::Reload => {
                     let running = Arc::clone(&running);
-                    tokio::spawn(async move { reload::reload(&running).await });
+                    tokio::spawn(async move { reload::reload(&running, false).await });
                 }
             },
             () = tokio::time::sleep(RECORDER_LOOKED_AT) => {
@@ -337,6 +354,8 @@ fn assemble(
         recorder,
         enrolled,
         database_id,
+        lists,
+        ..
     } = opened;
     let now = clock::now();
     let health = Arc::new(Health::new(now));
@@ -389,6 +408,11 @@ fn assemble(
     let recorder = recorder_thread::spawn(recorder, entries, door, Arc::clone(&health), tell)?;
     let scheduling = Scheduler::new(live, Arc::clone(&health), commands);
     running.spread(config, &enrolled, &prober);
+    for (key, entries) in lists {
+        let known = rounds::known_at_start(entries);
+        running.lists.change(&key, |list| *list = known);
+    }
+    rounds::begin(&running);
     Ok(Household {
         scheduler: tokio::spawn(scheduling.run()),
         recorder,
@@ -482,6 +506,7 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
     service::stopping("stopping: checks on their way end first");
     tracing::info!("stopping: checks on their way end first");
     control.abort();
+    running.lists.set_tasks(Vec::new());
     let until = clock::tick() + grace;
     running.scheduler.send(Command::Stop { grace });
     let left_behind = scheduler.await.unwrap_or(0);
@@ -526,6 +551,7 @@ fn say(news: News) -> Entry {
 /// The recorder ended by itself: everything else goes, too, before a new one can begin.
 async fn after_damage(household: Household) -> Result<Ending, RunError> {
     household.control.abort();
+    household.running.lists.set_tasks(Vec::new());
     household.scheduler.abort();
     for other in household.others {
         other.abort();

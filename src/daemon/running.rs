@@ -15,6 +15,7 @@ use super::checking::{Live, Tools};
 use super::fitness;
 use super::health::Health;
 use super::limits;
+use super::lists::shelf::Shelf;
 use super::notifier;
 use super::rechecks::Rechecks;
 use super::recorder_entry::Enrolled;
@@ -66,6 +67,8 @@ pub struct Running {
     pub heartbeat: watch::Sender<HeartbeatOrders>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
+    /// What is known of the lists of `[[source]]`.
+    pub lists: Shelf,
     force: RwLock<Force>,
     refused: Mutex<Option<String>>,
     rechecks: Mutex<Rechecks>,
@@ -89,6 +92,26 @@ impl Force {
             config,
             ids: Arc::new(enrolled.ids.iter().cloned().collect()),
             since: now,
+        }
+    }
+
+    /// The same after a list changed.
+    pub fn amended(
+        &self,
+        config: Arc<Config>,
+        removed: &[MonitorName],
+        enrolled: &Enrolled,
+    ) -> Self {
+        let mut ids = HashMap::clone(&self.ids);
+        for name in removed {
+            ids.remove(name);
+        }
+        ids.extend(enrolled.ids.iter().cloned());
+        Self {
+            config,
+            ids: Arc::new(ids),
+            // The time of the configuration is that of its files.
+            since: self.since,
         }
     }
 }
@@ -152,6 +175,7 @@ impl Running {
             agenda,
             heartbeat,
             reloading: tokio::sync::Mutex::new(()),
+            lists: Shelf::default(),
             force: RwLock::new(force),
             refused: Mutex::new(None),
             rechecks: Mutex::default(),
@@ -249,17 +273,30 @@ fn enabled<'a>(
 }
 
 fn planned(config: &Config, enrolled: &Enrolled, board: &Board) -> Vec<Planned> {
+    planned_of(&config.monitors, enrolled, board)
+}
+
+/// The enabled ones of some monitors, as the scheduler needs them.
+pub fn planned_of<'a>(
+    monitors: impl IntoIterator<Item = &'a Arc<Monitor>>,
+    enrolled: &Enrolled,
+    board: &Board,
+) -> Vec<Planned> {
     let paused: HashSet<MonitorId> = enrolled.paused.iter().copied().collect();
-    let planned = enabled(config, enrolled).map(|(monitor, id)| {
+    let ids: HashMap<&MonitorName, MonitorId> =
+        enrolled.ids.iter().map(|(name, id)| (name, *id)).collect();
+    let enabled = monitors.into_iter().filter(|monitor| monitor.enabled);
+    let planned = enabled.filter_map(|monitor| {
+        let id = *ids.get(&monitor.name)?;
         let live = board.get(id);
-        Planned {
+        Some(Planned {
             id,
             paused: paused.contains(&id),
             last_check: live
                 .as_ref()
                 .and_then(|live| Some(live.newest.as_ref()?.at)),
             monitor: Arc::clone(monitor),
-        }
+        })
     });
     planned.collect()
 }

@@ -41,6 +41,15 @@ pub enum Command {
         /// `max_concurrent_checks`.
         slots: u32,
     },
+    /// Some monitors are new or changed, some are gone; all others stay as they are.
+    Amend {
+        /// Who is new or changed.
+        planned: Vec<Planned>,
+        /// Who is gone.
+        gone: Vec<MonitorId>,
+        /// The time over which the first checks of the new ones are spread.
+        window: Duration,
+    },
     /// A confirming check at this moment, beside the grid.
     CheckAt {
         /// Whose.
@@ -371,6 +380,16 @@ impl<W: World> Scheduler<W> {
                 let ids: HashSet<MonitorId> = planned.iter().map(|planned| planned.id).collect();
                 self.asking.retain(|id, _| ids.contains(id));
                 self.timetable.replace(planned, now);
+            }
+            Command::Amend {
+                planned,
+                gone,
+                window,
+            } => {
+                for id in &gone {
+                    self.asking.remove(id);
+                }
+                self.timetable.amend(planned, &gone, window, now);
             }
             Command::CheckAt { monitor, at } => self.timetable.check_at(monitor, at),
             Command::CheckNow {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::timetable_entry::Missed;
-use super::timetable_entry::{Entry, Place, first_check_window, grid_of};
+pub use super::timetable_entry::first_check_window;
+use super::timetable_entry::{Entry, Place, grid_of};
 use super::timetable_turns::Turns;
 use crate::domain::monitor::{Monitor, MonitorId};
 use crate::domain::timestamp::Timestamp;
@@ -68,6 +69,8 @@ pub struct Timetable {
     slots: u32,
     in_flight: u32,
     in_flight_slow: u32,
+    /// Checks on their way of monitors that are gone.
+    gone_in_flight: u32,
 }
 
 impl Timetable {
@@ -82,6 +85,7 @@ impl Timetable {
             slots: slots.max(1),
             in_flight: 0,
             in_flight_slow: 0,
+            gone_in_flight: 0,
         }
     }
 
@@ -141,12 +145,35 @@ impl Timetable {
         }
     }
 
+    /// Puts some monitors in or changes them, and takes some out.
+    pub fn amend(
+        &mut self,
+        planned: Vec<Planned>,
+        gone: &[MonitorId],
+        window: Duration,
+        now: Timestamp,
+    ) {
+        for id in gone {
+            if let Some(index) = self.by_id.get(id).copied() {
+                self.remove(index);
+            }
+        }
+        for planned in planned {
+            match self.by_id.get(&planned.id) {
+                Some(index) => self.change(*index, planned, now),
+                None => self.add(planned, now, window),
+            }
+        }
+    }
+
     fn remove(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
         self.by_id.remove(&entry.id);
         entry.gone = true;
         entry.generation = entry.generation.wrapping_add(1);
-        if !matches!(entry.place, Place::InFlight { .. }) {
+        if matches!(entry.place, Place::InFlight { .. }) {
+            self.gone_in_flight += 1;
+        } else {
             entry.place = Place::Idle;
             self.free.push(index);
         }
@@ -176,6 +203,7 @@ impl Timetable {
                 entry.place = old.place;
                 entry.generation = old.generation;
                 *old = entry;
+                self.gone_in_flight -= 1;
                 index
             }
             None => match self.free.pop() {
@@ -196,7 +224,7 @@ impl Timetable {
     }
 
     fn find_gone(&self, id: MonitorId) -> Option<u32> {
-        if self.in_flight == 0 {
+        if self.gone_in_flight == 0 {
             return None;
         }
         let position = self.entries.iter().position(|entry| {
@@ -392,6 +420,7 @@ impl Timetable {
         self.in_flight_slow -= u32::from(slow);
         entry.place = Place::Idle;
         if entry.gone {
+            self.gone_in_flight -= 1;
             self.free.push(index);
             return None;
         }

@@ -147,7 +147,8 @@ pub(super) fn grid_of(monitor: &Monitor) -> Option<Grid> {
     }
 }
 
-pub(super) fn first_check_window(monitors: usize) -> Duration {
+/// The time over which the first checks of so many monitors are spread.
+pub fn first_check_window(monitors: usize) -> Duration {
     let monitors = u32::try_from(monitors).unwrap_or(u32::MAX);
     FIRST_CHECK_GAP
         .saturating_mul(monitors)

@@ -43,6 +43,11 @@ impl Masks {
         out
     }
 
+    /// These secrets and others.
+    pub fn and(&self, others: impl IntoIterator<Item = String>) -> Self {
+        Self::new(self.0.iter().cloned().chain(others))
+    }
+
     /// Whether there is nothing to hide.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

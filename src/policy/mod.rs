@@ -15,6 +15,7 @@ pub mod histogram;
 mod http_date;
 pub mod intermittent;
 pub mod judge;
+pub mod lists;
 mod machine;
 mod machine_beside;
 mod machine_shown;

@@ -31,10 +31,11 @@ pub enum Redirects {
     Follow,
 }
 
-/// Two clients, which differ in what they do with a redirect.
+/// Clients that differ in what they do with a redirect, and in the addresses that they take.
 #[derive(Debug)]
 pub(super) struct Errands {
     staying: reqwest::Client,
+    staying_public: reqwest::Client,
     following: reqwest::Client,
 }
 
@@ -43,11 +44,14 @@ impl Errands {
     /// When TLS or a client cannot be set up.
     pub(super) fn new(basis: &tls::Basis, resolver: &Resolver) -> Result<Self, String> {
         let config = tls::verifying_config(basis)?;
-        let client = |redirects: Policy| {
+        let client = |redirects: Policy, public_only: bool| {
             let close = [(CONNECTION, HeaderValue::from_static("close"))];
             reqwest::Client::builder()
                 .tls_backend_preconfigured(config.clone())
-                .dns_resolver(std::sync::Arc::new(Names(resolver.clone())))
+                .dns_resolver(std::sync::Arc::new(Names {
+                    resolver: resolver.clone(),
+                    public_only,
+                }))
                 .redirect(redirects)
                 .retry(reqwest::retry::never().max_retries_per_request(0))
                 .referer(false)
@@ -61,9 +65,18 @@ impl Errands {
                 .map_err(|error| fault::of_errand(&error))
         };
         Ok(Self {
-            staying: client(Policy::none())?,
-            following: client(Policy::custom(follow))?,
+            staying: client(Policy::none(), false)?,
+            staying_public: client(Policy::none(), true)?,
+            following: client(Policy::custom(follow), false)?,
         })
+    }
+
+    /// The client for a request for a list, which follows no redirect by itself.
+    pub(super) const fn list_client(&self, public_only: bool) -> &reqwest::Client {
+        match public_only {
+            true => &self.staying_public,
+            false => &self.staying,
+        }
     }
 
     /// The status of the answer to a GET.
@@ -120,17 +133,21 @@ fn in_words(error: &reqwest::Error, within: Duration) -> String {
 }
 
 /// Names as checks resolve them.
-struct Names(Resolver);
+struct Names {
+    resolver: Resolver,
+    public_only: bool,
+}
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let resolver = self.0.clone();
+        let resolver = self.resolver.clone();
+        let public_only = self.public_only;
         Box::pin(async move {
             // The request has its own end; this one only has to be later.
             let deadline = clock::tick() + Duration::from_secs(60);
             let wanted = Wanted {
                 ip_version: IpVersion::Any,
-                public_only: false,
+                public_only,
             };
             let found = resolver.lookup(name.as_str(), wanted, deadline).await?;
             let mut all = found.now;

@@ -7,10 +7,12 @@ mod errand;
 mod exchange;
 mod fault;
 mod known;
+mod list;
 mod prober;
 mod request;
 mod room;
 mod shared;
 
 pub use errand::Redirects;
+pub use list::{ListAnswer, ListFault, ListRequest, Validators};
 pub use prober::{ProbeSetupError, Prober};

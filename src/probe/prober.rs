@@ -14,6 +14,7 @@ use super::connection::{Reply, wire_bytes_max};
 use super::errand::Redirects;
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
 use super::fault::{self, Fault};
+use super::list::{self, ListAnswer, ListFault, ListRequest};
 use super::request::assemble;
 use super::shared::Shared;
 use crate::clock;
@@ -67,6 +68,14 @@ impl Prober {
         within: Duration,
     ) -> Result<u16, String> {
         self.0.errands.get(url, redirects, within).await
+    }
+
+    /// Asks for the list of a `[[source]]`.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn fetch(&self, request: &ListRequest<'_>) -> Result<ListAnswer, ListFault> {
+        list::fetch(&self.0.errands, request).await
     }
 
     /// Runs one check within the target's timeout. Never fails: whatever goes wrong is what it saw.

@@ -4,6 +4,7 @@
 
 mod files;
 mod line;
+mod lists;
 mod log;
 mod secrets;
 mod socket;

@@ -195,6 +195,16 @@ fn writing(health: &Health) -> Vec<DaemonMetric> {
             u64::from(health.write_failing.load(Relaxed)),
         ),
         gauge(
+            "sitewatch_sources",
+            "Lists that give monitors.",
+            health.lists.load(Relaxed),
+        ),
+        gauge(
+            "sitewatch_sources_refused",
+            "Lists that are refused now, so that the one before stays in force.",
+            health.lists_refused.load(Relaxed),
+        ),
+        gauge(
             "sitewatch_mails_waiting",
             "Mails that have not left.",
             health.mails_waiting.load(Relaxed),

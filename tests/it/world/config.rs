@@ -130,5 +130,6 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         maintenance: Vec::new(),
         warnings: Vec::new(),
         included: Vec::new(),
+        lists: Vec::new(),
     }
 }

@@ -1,0 +1,7 @@
+//! The lists of `[[source]]`: read beside the checks, compared with what is in force, and put in force or refused.
+
+pub mod apply;
+pub mod kept;
+pub mod reading;
+pub mod rounds;
+pub mod shelf;
