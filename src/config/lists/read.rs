@@ -287,7 +287,7 @@ mod tests {
             ),
             (
                 "[{\"targets\": [\"a.example\"]}] x",
-                "it is not the JSON of file_sd: wrong at line 1, column 31",
+                "it is not the JSON of file_sd: wrong at line 1, column 30",
             ),
             (
                 "{\"error\": \"log in\"}",
