@@ -127,8 +127,8 @@ pub fn brief_telling(
     Ok(place)
 }
 
-/// A configuration with the monitors of its lists, for a command that checks: files are read, other lists are those that
-/// the daemon read last.
+/// A configuration with the monitors of its lists, for a command that checks: files are read, other lists are those
+/// that the daemon read last.
 pub fn with_lists(context: &mut Context, config: Config) -> Config {
     if config.lists.is_empty() {
         return config;

@@ -51,6 +51,7 @@ pub mod running;
 #[cfg(test)]
 mod sample;
 pub mod scheduler;
+mod signals;
 pub mod socket;
 mod spare_memory;
 pub mod standstill;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -32,6 +31,7 @@ use super::recorder_thread::{self, Ended};
 use super::reload;
 use super::running::{self, Force, Parts, Running};
 use super::scheduler::{Command, Handle, Scheduler};
+use super::signals::{Signals, Told};
 use super::socket::{ControlSocket, SocketError};
 use super::spare_memory;
 use super::supervisor::Supervisor;
@@ -575,47 +575,4 @@ async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Opti
         .join()
         .inspect_err(|_| tracing::error!("the recorder panicked; this is a bug"))
         .ok()
-}
-
-enum Told {
-    Stop,
-    Abandoned,
-    Reload,
-}
-
-/// SIGTERM and SIGINT stop, SIGHUP reloads, the end of the leash stops as well.
-struct Signals {
-    /// A file that reached a limit of this process is an error of its write; by itself the signal would end us.
-    _file_too_large: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    leash: Leash,
-}
-
-impl Signals {
-    fn listen(leash: Leash) -> io::Result<Self> {
-        let file_too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
-        Ok(Self {
-            _file_too_large: signal(file_too_large)?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            leash,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.hang_up.recv() => Told::Reload,
-            () = self.leash.slipped() => Told::Abandoned,
-        }
-    }
-
-    /// The next one that stops.
-    async fn second(&mut self) {
-        while !matches!(self.next().await, Told::Stop) {}
-    }
 }
