@@ -7,6 +7,7 @@
 //! cargo bench --bench scale -- size             # memory, start and lateness by number of monitors: 6 minutes
 //! cargo bench --bench scale -- late             # lateness, half of the sites dead: 3 minutes
 //! cargo bench --bench scale -- flat [CHECKS]    # memory over a million checks at full speed: 4 minutes
+//! cargo bench --bench scale -- list             # one line of a list of 100 000 sites changes: 6 minutes
 //! cargo bench --bench scale -- past [MINUTES]   # too much for a core, 8 minutes unless told, then 3 of calm
 //! cargo bench --bench scale -- soak [SECONDS]   # 500 checks a second, an hour unless told
 //! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, 25 minutes for all kinds
@@ -26,6 +27,7 @@
 mod bare;
 mod daemon;
 mod hostile;
+mod list;
 mod past;
 mod process;
 mod soak;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Some("bare") => bare::run(&arguments[1..]),
         Some("hostile-peers") => hostile::peers(&arguments[1..]),
         Some("hostile-held") => hostile::held(&arguments[1..]),
+        Some("list") => list::list(),
         Some("past") => past::past(length().unwrap_or(past::MINUTES)),
         Some("flat") => {
             if !soak::flat(length().unwrap_or(soak::CHECKS)) {
@@ -75,7 +78,7 @@ fn tables(words: &[String]) -> ExitCode {
         .find(|word| ALL.iter().all(|(name, _)| name != word));
     if let Some(word) = unknown {
         eprintln!(
-            "no table `{word}`; there are: cpu, size, late, and alone: flat, past, soak, hostile"
+            "no table `{word}`; there are: cpu, size, late, and alone: flat, list, past, soak, hostile"
         );
         return ExitCode::from(2);
     }
