@@ -492,3 +492,35 @@ fn configurations() {
         }
     }
 }
+
+#[test]
+fn lists() {
+    use sitewatch::config::lists::entry::InForce;
+    use sitewatch::config::lists::read::read;
+
+    let mut run = Run::new();
+    let lines = "# customers\nhttps://a.example/ Shop\nhttps://b.example/x?y=1\r\n\n\u{feff}http://127.0.0.1:80 B\n\
+                 https://user:secret@c.example/ C\nhttps://\u{fc}.example/\n";
+    let file_sd = r#"[{"targets": ["a.example", "https://b.example/x", "10.0.0.1:8080"],
+        "labels": {"name": "A", "team": "web", "__meta": "1"}}, {"targets": ["[::1]:80"]}]"#;
+    let corpus = vec![
+        lines.as_bytes().to_vec(),
+        file_sd.as_bytes().to_vec(),
+        b"<!doctype html><title>Log in</title>".to_vec(),
+        lines.repeat(50).into_bytes(),
+    ];
+    while run.goes_on() {
+        let text = run.dice.mutate(&corpus);
+        let told = match read(&text, InForce::default()) {
+            Ok(list) => {
+                assert!(!list.entries.is_empty());
+                let names = list.entries.iter().map(|entry| entry.name.as_str());
+                assert!(names.is_sorted_by(|one, next| one < next), "{text:?}");
+                list.skipped.sentence().unwrap_or_default()
+            }
+            Err(why) => why.to_string(),
+        };
+        assert!(!told.chars().any(char::is_control), "{told:?}");
+        assert!(told.len() < 2_000, "{told}");
+    }
+}
