@@ -20,18 +20,19 @@ use sitewatch::store::writer::Store;
 use super::config::{config, monitor, seconds};
 use super::scene::{START, Weather, look};
 
-const HOUR: i64 = 3600;
+pub(super) const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
 
 /// A recorder under a clock that goes wrong: `real` seconds have passed since [`START`], the clock is `lead` ahead.
-struct Desk {
+pub(super) struct Desk {
     directory: tempfile::TempDir,
+    config: Arc<Config>,
     recorder: Option<Recorder>,
-    real: i64,
+    pub(super) real: i64,
     lead: i64,
 }
 
-fn at(real: i64) -> Timestamp {
+pub(super) fn at(real: i64) -> Timestamp {
     Timestamp::from_ms(START.as_ms() + real * 1000)
 }
 
@@ -47,8 +48,13 @@ fn settings() -> Config {
 impl Desk {
     /// A process that starts under a clock that is `lead` ahead.
     fn new(lead: i64) -> Self {
+        Self::with(settings(), lead)
+    }
+
+    pub(super) fn with(config: Config, lead: i64) -> Self {
         let mut desk = Self {
             directory: tempfile::tempdir().unwrap(),
+            config: Arc::new(config),
             recorder: None,
             real: 0,
             lead,
@@ -61,7 +67,7 @@ impl Desk {
         self.recorder = None;
         let path = self.directory.path().join("a.db");
         let store = Store::open(&path, self.now()).unwrap();
-        let (recorder, _) = Recorder::open(store, Arc::new(settings()), self.now()).unwrap();
+        let (recorder, _) = Recorder::open(store, Arc::clone(&self.config), self.now()).unwrap();
         self.recorder = Some(recorder);
     }
 
@@ -80,7 +86,7 @@ impl Desk {
     }
 
     /// So many checks, one each 10 s.
-    fn checks(&mut self, weather: Weather, count: i64) {
+    pub(super) fn checks(&mut self, weather: Weather, count: i64) {
         for _ in 0..count {
             self.real += 10;
             let check = Box::new(look(weather, self.now()));
@@ -90,19 +96,19 @@ impl Desk {
     }
 
     /// Time passes without a check.
-    fn wait(&mut self, passed: i64) {
+    pub(super) fn wait(&mut self, passed: i64) {
         self.real += passed;
         self.take(Vec::new(), passed);
     }
 
     /// Somebody sets the clock.
-    fn set(&mut self, lead: i64) {
+    pub(super) fn set(&mut self, lead: i64) {
         self.lead = lead;
         self.take(Vec::new(), 0);
     }
 
     /// The process is stopped; when it starts again the clock is another one.
-    fn restart(&mut self, stopped_for: i64, lead: i64) {
+    pub(super) fn restart(&mut self, stopped_for: i64, lead: i64) {
         self.recorder = None;
         self.real += stopped_for;
         self.lead = lead;
@@ -119,7 +125,7 @@ impl Desk {
         self.start();
     }
 
-    fn reader(&self) -> Reader {
+    pub(super) fn reader(&self) -> Reader {
         Reader::open(&self.directory.path().join("a.db")).unwrap()
     }
 
@@ -153,7 +159,7 @@ impl Desk {
         found
     }
 
-    fn incidents(&self, all: bool) -> Vec<ListedIncident> {
+    pub(super) fn incidents(&self, all: bool) -> Vec<ListedIncident> {
         let query = IncidentQuery {
             by_wrong_clock: all,
             ..IncidentQuery::default()

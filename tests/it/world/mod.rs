@@ -11,3 +11,4 @@ mod posting;
 mod recording;
 mod runs;
 mod scene;
+mod windows;
