@@ -7,6 +7,7 @@ mod line;
 mod lists;
 mod log;
 mod secrets;
+mod silence;
 mod socket;
 mod trouble;
 

@@ -5,7 +5,7 @@
 mod answers;
 mod fuzz;
 mod outbox;
-mod server;
+pub(crate) mod server;
 mod sharing;
 mod starttls;
 mod steps;
