@@ -137,10 +137,7 @@ impl<'t> Headers<'t> {
                 }
                 b'#' => {
                     // Its line break may end the entry.
-                    at = after_line(self.text, at).max(at + 1) - 1;
-                    if bytes.get(at) != Some(&b'\n') {
-                        return self.text.len();
-                    }
+                    at = line_end(self.text, at);
                     continue;
                 }
                 b'[' | b'{' => depth += 1,
@@ -154,12 +151,17 @@ impl<'t> Headers<'t> {
     }
 }
 
-/// The byte after the next line break.
-pub(super) fn after_line(text: &str, from: usize) -> usize {
+/// The next line break, or the text's end.
+pub(super) fn line_end(text: &str, from: usize) -> usize {
     let rest = text.as_bytes().get(from..).unwrap_or_default();
     rest.iter()
         .position(|byte| *byte == b'\n')
-        .map_or(text.len(), |end| from + end + 1)
+        .map_or(text.len(), |end| from + end)
+}
+
+/// The byte after the next line break.
+pub(super) fn after_line(text: &str, from: usize) -> usize {
+    (line_end(text, from) + 1).min(text.len())
 }
 
 /// The byte after a string that begins here.

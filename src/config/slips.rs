@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::fault::Fault;
 use super::found::place;
 use super::odd::{Odd, odd};
-use super::pieces::{after_line, after_string};
+use super::pieces::{after_string, line_end};
 use super::reading::Reading;
 use super::syntax::SYNTAX_ERRORS_MAX;
 
@@ -85,7 +85,7 @@ impl Scan<'_> {
                     }
                     self.at = end;
                 }
-                b'#' => self.at = after_line(self.text, self.at).max(self.at + 1) - 1,
+                b'#' => self.at = line_end(self.text, self.at),
                 b'\n' => {
                     self.at += 1;
                     self.line_start = self.at;
@@ -395,6 +395,9 @@ mod tests {
             "",
             "a = \"// x ; /* -- \u{201c}\"\n",
             "# // ; \u{a0}\nb = 'c'\n",
+            "#",
+            "a = 1 # b: c;",
+            "a = 1\n## \" ##",
             "a = \"\"\"\n// x\n; y\n\"\"\"\n[x]\n",
             "a = -1\nb = 2026-12-01T02:00:00Z\nc = 02:00:00\n",
             "a = [\n  1,\n  2,\n]\n--x = 1\n",

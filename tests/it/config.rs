@@ -603,6 +603,29 @@ fn a_file_without_a_monitor_is_a_warning() {
 }
 
 #[test]
+fn the_last_line_may_be_a_comment_without_an_end() {
+    for wrong in [
+        "speed 1",
+        "a = [1",
+        "url: 2",
+        "// x",
+        "[[monitor]",
+        "a = 1;",
+    ] {
+        for comment in [
+            "#", "##", "## x ##", "# x;", "# x,", "# x:", "# \"", "# [", "# //", "#\r",
+        ] {
+            for before in ["\n", " "] {
+                let text = format!("{wrong}{before}{comment}");
+                let got = said(&text);
+                assert_ne!(got, "it is valid", "{text}");
+                assert_eq!(got, said(&format!("{text}\n")), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_no_text_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let said = |name: &str, bytes: &[u8]| {
@@ -793,12 +816,115 @@ fn what_lies_in_the_folder_by_accident_does_no_harm() {
 
 #[test]
 fn a_pattern_that_finds_nothing_is_a_warning() {
-    let config = included(|folder| std::fs::remove_file(folder.join("web.toml")).unwrap()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for folder in ["d", "hidden", "folders/old.toml"] {
+        std::fs::create_dir_all(directory.path().join(folder)).unwrap();
+    }
+    for name in ["d/web.toml", "hidden/.web.toml"] {
+        let text = "[[monitor]]\nurl = \"https://a.example/\"\n";
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    let warned = |include: &str| {
+        let text = format!("include = [{include}]\n");
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        let config = config::load(Path::new("monitors.toml"), &environment(directory.path()));
+        let config = config.unwrap();
+        let none = config.included.iter().filter(|one| one.files.is_empty());
+        let matched = config.warnings.iter().filter(|line| line.contains("match"));
+        let said: Vec<&str> = matched.map(String::as_str).collect();
+        assert_eq!(none.count(), said.len(), "{include}");
+        said.join(" ")
+    };
+    for pattern in [
+        "nothere/*.toml",
+        "d/*.tml",
+        "d/web?.toml",
+        "d/[a-c]*.toml",
+        "**/none.toml",
+        "/nothere/**/*.toml",
+        "hidden/*.toml",
+        "folders/*.toml",
+        "${SECRET}/*.toml",
+    ] {
+        assert_eq!(
+            warned(&format!("\"{pattern}\"")),
+            format!("monitors.toml:1: `{pattern}` matches no file")
+        );
+    }
+    for pattern in [
+        "d/*.toml",
+        "**/web.toml",
+        "d/we[a-c].toml",
+        "hidden/.*.toml",
+    ] {
+        assert_eq!(warned(&format!("\"{pattern}\"")), "");
+    }
+    // Each by itself, where it stands.
     assert_eq!(
-        config.warnings[0],
-        "monitors.toml:1: `d/*.toml` matches no file"
+        warned("\n  \"d/*.toml\",\n  \"e/*.toml\",\n  \"f/*.toml\",\n"),
+        "monitors.toml:3: `e/*.toml` matches no file monitors.toml:4: `f/*.toml` matches no file"
     );
-    assert_eq!(config.included[0].files.len(), 0);
+}
+
+/// Runs `config check` on something; exit status and standard error.
+fn checked(directory: &Path, file: &str, input: std::process::Stdio) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+        .args(["config", "check", "-c", file])
+        .current_dir(directory)
+        .stdin(input)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said)
+}
+
+#[test]
+fn a_check_changes_nothing_and_waits_for_nobody() {
+    use std::io::Write as _;
+    let directory = tempfile::tempdir().unwrap();
+    let write = |text: &str| std::fs::write(directory.path().join("m.toml"), text).unwrap();
+    let monitor = "[[monitor]]\nurl = \"https://a.example/\"\n";
+    let check = |file: &str| checked(directory.path(), file, std::process::Stdio::null());
+    for (text, last) in [
+        (format!("{monitor}x = 1\n"), "1 error in m.toml\n"),
+        (format!("{monitor}x = 1\ny = 2\n"), "2 errors in m.toml\n"),
+        ("endpoints:\n- name: a\n".to_owned(), "1 error in m.toml\n"),
+        ("[[monitor]\n".to_owned(), "1 error in m.toml\n"),
+    ] {
+        write(&text);
+        let (code, said) = check("m.toml");
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.ends_with(&format!("\n\n{last}")), "{said}");
+    }
+    write(&format!("include = [\"nothere/*.toml\"]\n{monitor}"));
+    let (code, said) = check("m.toml");
+    assert_eq!(code, Some(0), "{said}");
+    let warning = "warning: m.toml:1: `nothere/*.toml` matches no file\n";
+    assert!(said.contains(warning), "{said}");
+
+    // Nobody writes into these.
+    fifo(&directory.path().join("fifo"));
+    for text in ["include = [\"fifo\"]\n", "include = [\"fif*\"]\n"] {
+        write(text);
+        let (code, said) = check("m.toml");
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("`fifo`: it is a pipe"), "{said}");
+    }
+    let (code, said) = check("fifo");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("it is a pipe"), "{said}");
+    // A shell's own pipe is read, and not without a bound.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(monitor.as_bytes()).unwrap();
+    drop(writer);
+    let (code, said) = checked(directory.path(), "/dev/stdin", reader.into());
+    assert_eq!(code, Some(0), "{said}");
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let endless = std::thread::spawn(move || while writer.write_all(&[b'#'; 1 << 16]).is_ok() {});
+    let (code, said) = checked(directory.path(), "/dev/stdin", reader.into());
+    endless.join().unwrap();
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("it is larger than"), "{said}");
 }
 
 #[test]
