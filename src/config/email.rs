@@ -72,7 +72,10 @@ fn transport(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<MailTranspo
         return Some(MailTransport::Directory(directory.it));
     }
     let Some((host, host_place)) = host else {
-        if table.is_blank("host") && table.is_blank("directory") {
+        if table.is_blank("host")
+            && table.is_blank("directory")
+            && !reading.is_misspelt(table, &["directory"])
+        {
             reading.missing(
                 table,
                 "host",
@@ -173,6 +176,7 @@ fn login(
     let Some((username, username_place, is_hidden)) = username else {
         if let Some(found) = password_key.and_then(|key| table.own(key))
             && table.is_blank("username")
+            && !reading.is_misspelt(table, &["username"])
         {
             reading.fault(Fault::new(
                 found.key_place,
@@ -209,10 +213,7 @@ fn login(
             None
         }
         None => {
-            let is_misspelt = ["password", "password_file"]
-                .iter()
-                .any(|key| reading.is_misspelt(table, key));
-            if is_misspelt {
+            if reading.is_misspelt(table, &["password", "password_file"]) {
                 return None;
             }
             reading.fault(Fault::new(

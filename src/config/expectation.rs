@@ -237,8 +237,7 @@ fn assertion(
     let test = match tests.as_slice() {
         [one] => test(reading, *one),
         [] => {
-            let is_misspelt = TESTS.iter().any(|key| reading.is_misspelt(entry, key));
-            if !inherited && !is_misspelt {
+            if !inherited && !reading.is_misspelt(entry, &TESTS) {
                 reading.missing(
                     entry,
                     "equals",

@@ -101,6 +101,7 @@ fn when(reading: &mut Reading<'_>, table: &Table<'_>, zone: &TimeZone) -> Option
     let start = table.get("start");
     let end = table.get("end");
     match (&start, &end) {
+        (None, None) if reading.is_misspelt(table, &["schedule", "duration", "end"]) => {}
         (None, None) => reading.missing(
             table,
             "start",

@@ -571,21 +571,22 @@ impl<'e> Reading<'e> {
         true
     }
 
-    /// Whether the table has an unknown key for which this one was probably meant.
-    pub(super) fn is_misspelt(&self, table: &Table<'_>, key: &str) -> bool {
+    /// Whether the table has an unknown key for which one of these was probably meant.
+    pub(super) fn is_misspelt(&self, table: &Table<'_>, meant: &[&str]) -> bool {
         self.may_suggest()
             && table.own.keys().any(|own| {
                 let own: &str = own.get_ref();
                 keys::find(table.keys, own).is_none()
                     && own.len() <= KEY_BYTES_MAX
-                    && nearest(own, table.keys.iter().map(|key| key.name)) == Some(key)
+                    && nearest(own, table.keys.iter().map(|key| key.name))
+                        .is_some_and(|near| meant.contains(&near))
             })
     }
 
     /// Reports a key that must be there.
     pub(super) fn missing(&mut self, table: &Table<'_>, key: &str, label: impl Into<String>) {
         // An unknown key that is nearly this one is reported as such.
-        if self.is_misspelt(table, key) {
+        if self.is_misspelt(table, &[key]) {
             return;
         }
         let message = format!("{} needs `{key}`", table.called);

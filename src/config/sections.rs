@@ -341,6 +341,7 @@ pub(super) fn heartbeat(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<
     if url.is_none()
         && let Some(fail_url) = &fail_url
         && table.is_blank("url")
+        && !reading.is_misspelt(table, &["url"])
     {
         reading.fault(Fault::new(
             fail_url.place,

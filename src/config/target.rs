@@ -240,7 +240,7 @@ fn basic_auth(
         return None;
     }
     if inner.get("password").is_none() && inner.is_blank("password_file") {
-        if !inherited {
+        if !inherited && !reading.is_misspelt(inner, &["password"]) {
             reading.missing(
                 inner,
                 "password_file",
