@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::names::{self, Names};
 use crate::config::first_file::SCHEMA_LINE;
 use crate::config::value;
 use crate::domain::monitor::MonitorName;
@@ -273,9 +274,7 @@ pub(super) struct Page {
     email: Option<Email>,
     entries: Vec<Entry>,
     windows: Vec<String>,
-    names: HashSet<String>,
-    /// The next number of a name that several monitors want.
-    numbers: HashMap<String, usize>,
+    names: Names,
     timezone: Option<String>,
     alerts: Vec<&'static str>,
     defaults: Vec<&'static str>,
@@ -410,21 +409,16 @@ impl Page {
         };
         let by_url = url.as_ref().map(MonitorName::from_url);
         let wanted = match (&entry.name, &by_url) {
-            (Some(name), _) => text::middle(&text::line(name, 2000), 190).into_owned(),
+            (Some(name), _) => names::short(&text::line(name, 2000)),
             (None, Some(name)) => literal(name.as_str()),
-            (None, None) => text::middle(&text::line(&entry.url, 2000), 190).into_owned(),
+            (None, None) => names::short(&text::line(&entry.url, 2000)),
         };
         let wanted = if wanted.is_empty() {
             "site".to_owned()
         } else {
             wanted
         };
-        let mut name = wanted.clone();
-        while !self.names.insert(name.clone()) {
-            let number = self.numbers.entry(wanted.clone()).or_insert(1);
-            *number += 1;
-            name = format!("{wanted} ({number})");
-        }
+        let name = self.names.unique(&wanted);
         if name != wanted {
             entry.comment(format!("the name `{wanted}` was taken"));
         }
@@ -590,6 +584,11 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn list(values: &[String]) -> String {
     let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
     format!("[{}]", values.join(", "))
+}
+
+/// A text as a regular expression. A backspace itself would be taken for a `\b` in double quotes.
+pub(super) fn escaped(text: &str) -> String {
+    regex::escape(text).replace('\u{8}', r"\x08")
 }
 
 /// A string whose `${` is meant literally.

@@ -177,14 +177,18 @@ proptest::proptest! {
     }
 }
 
-/// Runs the command; exit status, standard output and standard error.
-fn command(format: &str, text: &str) -> (Option<i32>, String, String) {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("given");
-    std::fs::write(&file, text).unwrap();
+/// Runs the command in a folder; exit status, standard output and standard error.
+fn command_in(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let input = directory.join("input");
+    let input = match input.is_file() {
+        true => std::fs::File::open(input).unwrap().into(),
+        false => std::process::Stdio::null(),
+    };
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_sitewatch"))
-        .args(["import", format, "given"])
-        .current_dir(directory.path())
+        .arg("import")
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(input)
         .output()
         .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -193,6 +197,13 @@ fn command(format: &str, text: &str) -> (Option<i32>, String, String) {
         text(output.stdout),
         text(output.stderr),
     )
+}
+
+/// Runs the command on a file with these bytes.
+fn command(format: &str, bytes: impl AsRef<[u8]>) -> (Option<i32>, String, String) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("given"), bytes).unwrap();
+    command_in(directory.path(), &[format, "given"])
 }
 
 #[test]
@@ -213,4 +224,147 @@ fn the_command_says_what_is_lost_and_what_is_needed() {
     let (status, out, _) = command("urls", "\u{feff}https://a.example/\n");
     assert_eq!(status, Some(0));
     assert!(out.contains("a.example"));
+}
+
+#[test]
+fn nothing_imported_is_a_failure() {
+    let module = "modules: {http_2xx: {prober: http}}";
+    for (format, text) in [
+        ("urls", ""),
+        ("urls", "# none\n"),
+        ("gatus", "endpoints: []"),
+        ("gatus", "endpoints: [{name: p, url: 'icmp://a.example'}]"),
+        ("uptime-kuma", "{\"monitorList\": []}"),
+        (
+            "uptime-kuma",
+            "[{\"id\": 1, \"name\": \"p\", \"type\": \"ping\", \"hostname\": \"10.0.0.1\"}]",
+        ),
+        ("blackbox", module),
+        (
+            "sitemap",
+            "<sitemapindex><sitemap><loc>https://a.example/s.xml</loc></sitemap></sitemapindex>",
+        ),
+        ("csv", "url,name\n"),
+    ] {
+        let (status, out, said) = command(format, text);
+        assert_eq!((status, out.as_str()), (Some(1), ""), "{format}: {text}");
+        assert!(said.starts_with("0 monitors written\n"), "{said}");
+    }
+    // What the YAML parser panics at is no YAML either, and its own words are not shown.
+    for text in ["endpoints: [!,x]", "endpoints: {a: !b,c: 1}"] {
+        let (status, out, said) = command("gatus", text);
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{said}");
+        assert_eq!(said, "error: given: this is not valid YAML\n");
+    }
+    let (_, _, said) = command("blackbox", module);
+    assert!(said.contains("give them with --targets"), "{said}");
+}
+
+#[test]
+fn targets_that_were_given_are_not_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write(
+        "b.yml",
+        "modules: {http_2xx: {prober: http}, login: {prober: http}, other: {prober: http}}",
+    );
+    let job = "job_name: j, metrics_path: /probe, static_configs: [{targets: [a.example]}]";
+    for params in ["module: [http_2xx, login]", "module: [http_2xx]", ""] {
+        write(
+            "p.yml",
+            &format!("scrape_configs: [{{{job}, params: {{{params}}}}}]"),
+        );
+        let (status, _, said) = command_in(
+            directory.path(),
+            &["blackbox", "b.yml", "--targets", "p.yml"],
+        );
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("login"), "{said}");
+        assert!(!said.contains("give them with --targets"), "{said}");
+    }
+}
+
+#[test]
+fn files_are_read_as_they_are_saved() {
+    let list = "https://a.example/\r\nhttps://b.example/ Shop\r\n";
+    let wide = |mark: &[u8], bytes: fn(u16) -> [u8; 2]| {
+        let units = list.encode_utf16().flat_map(bytes);
+        mark.iter().copied().chain(units).collect::<Vec<u8>>()
+    };
+    for bytes in [
+        list.as_bytes().to_vec(),
+        format!("\u{feff}{list}").into_bytes(),
+        wide(b"\xff\xfe", u16::to_le_bytes),
+        wide(b"\xfe\xff", u16::to_be_bytes),
+    ] {
+        let (status, out, said) = command("urls", &bytes);
+        assert_eq!((status, said.as_str()), (Some(0), "2 monitors written\n"));
+        assert!(out.contains("name = \"Shop\"\nurl = \"https://b.example/\""));
+    }
+    let (status, _, said) = command("urls", b"caf\xe9");
+    assert_eq!(status, Some(2));
+    assert!(said.contains("it is not UTF-8"), "{said}");
+}
+
+#[test]
+fn a_folder_is_its_files_together() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(directory.path().join("conf/more")).unwrap();
+    for (name, text) in [
+        (
+            "conf/a.yaml",
+            "alerting: {email: {from: a@example.com, host: mail.example.com, port: 587, to: ops@example.com}}",
+        ),
+        (
+            "conf/more/b.yml",
+            "endpoints: [{name: b, url: 'https://b.example/', alerts: [{type: email}]}]",
+        ),
+        (
+            "conf/more/c.json",
+            "{\"endpoints\": [{\"name\": \"c\", \"url\": \"https://c.example/\"}]}",
+        ),
+        (
+            "conf/.old.yaml",
+            "endpoints: [{name: d, url: 'https://d.example/'}]",
+        ),
+        (
+            "conf/notes.txt",
+            "endpoints: [{name: e, url: 'https://e.example/'}]",
+        ),
+    ] {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    let (status, out, said) = command_in(directory.path(), &["gatus", "conf"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.starts_with("2 monitors written\n"), "{said}");
+    for word in [
+        "mail.example.com",
+        "https://b.example/",
+        "https://c.example/",
+    ] {
+        assert!(out.contains(word), "{word}: {out}");
+    }
+}
+
+#[test]
+fn a_database_is_taken_wherever_it_stands() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kuma.db");
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE monitor (id INTEGER PRIMARY KEY, name TEXT, active INTEGER, interval INTEGER, url TEXT, type TEXT);\n\
+             INSERT INTO monitor VALUES (1, 'shop', 1, 60, 'https://shop.example/', 'http');",
+        )
+        .unwrap();
+    std::fs::copy(&path, directory.path().join("input")).unwrap();
+    for place in ["kuma.db", ".", "-"] {
+        let (status, out, said) = command_in(directory.path(), &["uptime-kuma", place]);
+        assert_eq!(status, Some(0), "{place}: {said}");
+        assert!(out.contains("https://shop.example/"), "{place}: {out}");
+    }
+    let bytes = std::fs::read(&path).unwrap();
+    let (status, _, said) = command("uptime-kuma", &bytes[..bytes.len() / 2]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(!said.contains("UTF-8"), "{said}");
 }

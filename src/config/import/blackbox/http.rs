@@ -53,9 +53,8 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
         _ => {}
     }
     if let Some(proxy) = text("proxy_url") {
-        match proxy.starts_with("http://") {
-            true => entry.text("proxy", &literal(&proxy)),
-            false => needed(page, entry, "the proxy, which is not http://"),
+        if !entry.proxy(&literal(&proxy)) {
+            needed(page, entry, "the proxy, which is not an http:// URL");
         }
     } else if flag("proxy_from_environment") {
         entry.text("proxy", "environment");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::import::go_duration;
-use crate::config::import::page::{Entry, Page, Weight, quoted};
+use crate::config::import::page::{Entry, Page, Weight, escaped, quoted};
 use crate::config::import::statuses::Statuses;
 use crate::config::import::yaml::texts_of;
 use crate::config::value;
@@ -294,7 +294,7 @@ fn unanchored(glob: &str) -> Option<String> {
         match c {
             '*' => out.push_str(".*"),
             '?' => out.push('.'),
-            '\\' => out.push_str(&regex::escape(rest.next()?.encode_utf8(&mut [0; 4]))),
+            '\\' => out.push_str(&escaped(rest.next()?.encode_utf8(&mut [0; 4]))),
             '[' => {
                 let (class, after) = rest.as_str().split_once(']')?;
                 let (not, members) = match class.strip_prefix('^') {
@@ -308,7 +308,7 @@ fn unanchored(glob: &str) -> Option<String> {
                 out.push_str(&format!("[{not}{members}]"));
                 rest = after.chars();
             }
-            c => out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+            c => out.push_str(&escaped(c.encode_utf8(&mut [0; 4]))),
         }
     }
     Some(out)
@@ -331,25 +331,28 @@ fn body(found: &mut Found, condition: Condition<'_>) -> bool {
     match (operator, searched) {
         ("==", Some((_, Some(inner)))) => found.contains.push(inner.to_owned()),
         ("!=", Some((_, Some(inner)))) => found.excludes.push(inner.to_owned()),
-        ("==", Some((glob, None))) => match unanchored(glob) {
-            Some(pattern) => found.matches.push(whole(&pattern)),
-            None => return false,
-        },
-        ("==", None) => match inside(right, "any") {
-            Some(list) => found.matches.push(whole(&any(list))),
-            None if right.is_empty() => return false,
-            None => found.matches.push(whole(&regex::escape(right))),
-        },
+        // A variable's value is not known yet, so that it cannot be part of a pattern.
+        ("==", _) if right.contains("${") => return false,
+        ("==", Some((glob, None))) => {
+            return unanchored(glob).is_some_and(|pattern| found.whole(whole(&pattern)));
+        }
+        ("==", None) => {
+            return match inside(right, "any") {
+                Some(list) => found.whole(whole(&any(list))),
+                None => !right.is_empty() && found.whole(whole(&escaped(right))),
+            };
+        }
         _ => return false,
     }
     true
 }
 
+fn is_pattern(text: &str) -> bool {
+    value::regex(text).is_ok()
+}
+
 fn any(list: &str) -> String {
-    let texts: Vec<String> = list
-        .split(',')
-        .map(|text| regex::escape(text.trim()))
-        .collect();
+    let texts: Vec<String> = list.split(',').map(|text| escaped(text.trim())).collect();
     texts.join("|")
 }
 
@@ -432,6 +435,15 @@ fn limit(text: &str) -> Option<i64> {
 }
 
 impl Found {
+    /// A pattern for the whole body, where it is one.
+    fn whole(&mut self, pattern: String) -> bool {
+        let is_right = is_pattern(&pattern);
+        if is_right {
+            self.matches.push(pattern);
+        }
+        is_right
+    }
+
     fn json(&mut self, test: String, holds_without: bool) {
         self.json.push(test);
         self.holds_without |= holds_without;
@@ -487,13 +499,17 @@ fn path_of(placeholder: &str) -> Option<String> {
 /// A value as the text that Gatus makes of it.
 fn equality(found: &mut Found, path: &str, right: &str) -> bool {
     let in_path = quoted(path);
+    let is_call = inside(right, "any").is_some() || inside(right, "pat").is_some();
+    if right.contains("${") && is_call {
+        return false;
+    }
     // A variable's value is not known yet, so that it cannot be part of a pattern. `1.10` is no number that Gatus would
     // write, so that it stands for a text.
     let is_text = right.contains("${") || is_number(right) && !is_plain_number(right);
     let test = if is_text {
         format!("{{ path = {in_path}, equals = {} }}", quoted(right))
     } else if let Some(glob) = inside(right, "pat") {
-        let Some(pattern) = pattern(glob) else {
+        let Some(pattern) = pattern(glob).filter(|pattern| is_pattern(pattern)) else {
             return false;
         };
         format!("{{ path = {in_path}, matches = {} }}", quoted(&pattern))
@@ -506,8 +522,11 @@ fn equality(found: &mut Found, path: &str, right: &str) -> bool {
         }
         let whole = match inside(right, "any") {
             Some(list) => format!("^(?:{})$", any(list)),
-            None => format!("^{}$", regex::escape(right.trim_matches('"'))),
+            None => format!("^{}$", escaped(right.trim_matches('"'))),
         };
+        if !is_pattern(&whole) {
+            return false;
+        }
         format!("{{ path = {in_path}, matches = {} }}", quoted(&whole))
     };
     found.json(test, false);

@@ -195,18 +195,15 @@ fn client(page: &mut Page, entry: &mut Entry, item: &Value) {
     if client.get("ignore-redirect").is_some_and(is_true) {
         entry.set("follow_redirects", "false");
     }
-    if let Some(proxy) = text_at(client, "proxy-url") {
-        match proxy.starts_with("http://") {
-            true => entry.text("proxy", &proxy),
-            false => {
-                page.lose(
-                    Weight::Unchecked,
-                    "the proxy is not http://; disabled",
-                    &called,
-                );
-                entry.disable("it was checked by a proxy that is not http://");
-            }
-        }
+    if let Some(proxy) = text_at(client, "proxy-url")
+        && !entry.proxy(&proxy)
+    {
+        page.lose(
+            Weight::Unchecked,
+            "the proxy is not an http:// URL; disabled",
+            &called,
+        );
+        entry.disable("it was checked by a proxy that is not an http:// URL");
     }
     match text_at(client, "network").as_deref() {
         Some("ip4") => entry.text("ip_version", "4"),

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::config::import::page::{Entry, Page, Weight, literal, quoted};
+use crate::config::import::page::{Entry, Page, Weight, escaped, literal, quoted};
 use crate::config::import::yaml::{is_true, text_at, texts_of};
+use crate::config::value;
 use crate::domain::expectation::StatusSet;
 use crate::domain::json::JsonPath;
 
@@ -61,7 +62,7 @@ fn of_json(keyword: &str) -> Option<String> {
     let mut out = String::new();
     let mut in_text = keyword.starts_with(|c: char| c != '"' && !is_mark(c));
     for c in keyword.chars() {
-        let escaped = regex::escape(c.encode_utf8(&mut [0; 4]));
+        let escaped = escaped(c.encode_utf8(&mut [0; 4]));
         if c == '"' {
             in_text = !in_text;
         }
@@ -70,7 +71,7 @@ fn of_json(keyword: &str) -> Option<String> {
             false => out.push_str(&escaped),
         }
     }
-    Some(out)
+    value::regex(&out).is_ok().then_some(out)
 }
 
 /// Uptime Kuma evaluates JSONata and compares the result as a text. Plain paths are the same in RFC 9535.
@@ -82,9 +83,9 @@ fn json_query(page: &mut Page, entry: &mut Entry, item: &Value) {
     };
     let expected = text_at(item, "expectedValue").unwrap_or_default();
     let operator = text_at(item, "jsonPathOperator").unwrap_or_else(|| "==".to_owned());
-    if path == "$" && operator == "==" {
-        // The whole answer, a text in JSON's quotes or without them.
-        let whole = format!(r#"^\s*"?{}"?\s*$"#, regex::escape(&expected));
+    // The whole answer, a text in JSON's quotes or without them.
+    let whole = format!(r#"^\s*"?{}"?\s*$"#, escaped(&expected));
+    if path == "$" && operator == "==" && value::regex(&whole).is_ok() {
         entry.texts("body_matches", &[literal(&whole)]);
         return;
     }
@@ -118,7 +119,10 @@ fn test(path: &str, operator: &str, expected: &str) -> Option<String> {
         })
     };
     let number: Option<f64> = expected.parse().ok().filter(|n: &f64| n.is_finite());
-    let escaped = regex::escape(expected);
+    let escaped = escaped(expected);
+    if matches!(operator, "==" | "contains") && value::regex(&format!("^{escaped}$")).is_err() {
+        return None;
+    }
     let quotable = !expected.contains(['\'', '\\']);
     let compared = match operator {
         // `1.0` is 1 to JavaScript.

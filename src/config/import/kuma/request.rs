@@ -98,16 +98,13 @@ pub(super) fn proxy(page: &mut Page, entry: &mut Entry, item: &Value, root: &Val
         return;
     }
     let url = proxy.and_then(proxy_url);
-    match url {
-        Some(url) => entry.text("proxy", &literal(&url)),
-        None => {
-            page.lose(
-                Weight::Unchecked,
-                "the proxy, which is not an http:// one of this export; disabled",
-                &entry.called(),
-            );
-            entry.disable("it was checked by a proxy that is not known here");
-        }
+    if !url.is_some_and(|url| entry.proxy(&literal(&url))) {
+        page.lose(
+            Weight::Unchecked,
+            "the proxy, which is not an http:// one of this export; disabled",
+            &entry.called(),
+        );
+        entry.disable("it was checked by a proxy that is not known here");
     }
 }
 

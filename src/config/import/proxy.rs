@@ -1,0 +1,18 @@
+//! The proxy that another tool checked by.
+
+use super::page::Entry;
+use crate::config::value;
+
+impl Entry {
+    /// Takes a proxy over, a text as TOML has it. Returns `false` where it is not an http:// URL; one that has variables is
+    /// known when it is loaded.
+    pub(super) fn proxy(&mut self, url: &str) -> bool {
+        let has_variables = url.replace("$${", "").contains("${");
+        let is_valid = url.starts_with("http://")
+            && (has_variables || value::proxy(&url.replace("$${", "${")).is_ok());
+        if is_valid {
+            self.text("proxy", url);
+        }
+        is_valid
+    }
+}
