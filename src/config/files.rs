@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path, max: u64, pipes: Pipes) -> Result<Vec<u8>, Strin
         }
         let mut bytes = Vec::new();
         match metadata.file_type().is_fifo() {
-            true => match read_pipe(&file, max, &mut bytes) {
+            true => match read_pipe(&file, max, PIPE_SILENT_MAX, &mut bytes) {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     return Ok(Err(format!(
                         "it is a pipe, and nothing came through it for {} seconds",
@@ -87,10 +87,10 @@ pub(super) fn read(path: &Path, max: u64, pipes: Pipes) -> Result<Vec<u8>, Strin
 }
 
 /// Reads a pipe to its end, but waits only so long for each piece: a service must not wait for ever.
-fn read_pipe(file: &File, max: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+fn read_pipe(file: &File, max: u64, silent_max: Duration, bytes: &mut Vec<u8>) -> io::Result<()> {
     let timeout = rustix::time::Timespec {
-        tv_sec: i64::try_from(PIPE_SILENT_MAX.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: 0,
+        tv_sec: i64::try_from(silent_max.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: silent_max.subsec_nanos().into(),
     };
     let mut piece = vec![0; 64 * 1024];
     while bytes.len() as u64 <= max {
@@ -458,5 +458,53 @@ mod tests {
         std::fs::write(paths[0].join("sitewatch.smtp-password"), "\n").unwrap();
         let (_, secret) = stored_credential(paths).unwrap();
         assert_eq!(secret.unwrap_err(), "is empty");
+    }
+
+    /// What a pipe gives to a reader that waits `silent_max`, and how many bytes came.
+    fn piped(
+        silent_max: u64,
+        max: u64,
+        write: impl FnOnce(io::PipeWriter) + Send + 'static,
+    ) -> (Result<(), io::ErrorKind>, usize) {
+        let (reader, writer) = io::pipe().unwrap();
+        let file = File::from(std::os::fd::OwnedFd::from(reader));
+        let writing = std::thread::spawn(move || write(writer));
+        let mut bytes = Vec::new();
+        let read = read_pipe(&file, max, Duration::from_millis(silent_max), &mut bytes);
+        drop(file);
+        writing.join().unwrap();
+        (read.map_err(|error| error.kind()), bytes.len())
+    }
+
+    #[test]
+    fn a_pipe_that_falls_silent_is_given_up() {
+        use std::io::Write as _;
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let hold = |stopped: std::sync::mpsc::Receiver<()>, text: &'static [u8]| {
+            move |mut writer: io::PipeWriter| {
+                writer.write_all(text).unwrap();
+                let _ = stopped.recv_timeout(Duration::from_secs(2));
+            }
+        };
+        let timed_out = Err(io::ErrorKind::TimedOut);
+        assert_eq!(piped(50, 100, hold(stopped, b"")), (timed_out, 0));
+        drop(stop);
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        assert_eq!(piped(50, 100, hold(stopped, b"begun")), (timed_out, 5));
+        drop(stop);
+        // A slow writer is waited for, an end is an end, and more than is wanted is not read on.
+        let (_kept, never) = std::sync::mpsc::channel::<()>();
+        let slow = move |mut writer: io::PipeWriter| {
+            for piece in [b"one", b"two"] {
+                let _ = never.recv_timeout(Duration::from_millis(30));
+                writer.write_all(piece).unwrap();
+            }
+        };
+        assert_eq!(piped(60_000, 100, slow), (Ok(()), 6));
+        assert_eq!(piped(60_000, 100, drop), (Ok(()), 0));
+        let endless = |mut writer: io::PipeWriter| while writer.write_all(&[b'#'; 64]).is_ok() {};
+        let (read, count) = piped(60_000, 100, endless);
+        assert_eq!(read, Ok(()));
+        assert!((101..=100 + 64 * 1024).contains(&count), "{count}");
     }
 }

@@ -405,7 +405,21 @@ async fn a_reload_is_whole_or_nothing() {
         stderr.starts_with("error: unknown key `speed`\n  --> "),
         "{stderr}"
     );
+    assert!(stderr.contains("\n\n1 error in "), "{stderr}");
+    assert!(stderr.ends_with("; nothing was changed\n"), "{stderr}");
     assert_eq!(monitors(), 1, "the old one goes on");
+    for (wrong, count) in [
+        ("a = 1\nb = 2\n", "2 errors in "),
+        ("a: b\n", "1 error in "),
+    ] {
+        house.configure("1s", &(monitor("shop", site.port) + wrong));
+        let refused = house.ask(&["reload"]);
+        assert_eq!(refused.status.code(), Some(2));
+        let stderr = text(&refused.stderr);
+        assert!(stderr.contains(count), "{stderr}");
+        assert!(stderr.ends_with("; nothing was changed\n"), "{stderr}");
+    }
+    assert_eq!(monitors(), 1);
 
     house.configure(
         "1s",
