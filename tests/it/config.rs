@@ -613,7 +613,7 @@ fn the_last_line_may_be_a_comment_without_an_end() {
         "a = 1;",
     ] {
         for comment in [
-            "#", "##", "## x ##", "# x;", "# x,", "# x:", "# \"", "# [", "# //", "#\r",
+            "#", "##", "## x ##", "# x;", "# x,", "# x:", "# \"", "# [", "# //",
         ] {
             for before in ["\n", " "] {
                 let text = format!("{wrong}{before}{comment}");

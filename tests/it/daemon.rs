@@ -410,7 +410,7 @@ async fn a_reload_is_whole_or_nothing() {
     assert_eq!(monitors(), 1, "the old one goes on");
     for (wrong, count) in [
         ("a = 1\nb = 2\n", "2 errors in "),
-        ("a: b\n", "1 error in "),
+        ("a = 1\n", "1 error in "),
     ] {
         house.configure("1s", &(monitor("shop", site.port) + wrong));
         let refused = house.ask(&["reload"]);
