@@ -63,7 +63,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 /// The first bytes of every SQLite file.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
-/// The YAML parser panics at some wrong texts. It is answered that they are not valid; its own words would only confuse.
+/// The YAML parser panics at some wrong texts. The answer is that they are not valid; its own words would only confuse.
 fn keep_the_parser_quiet() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -29,8 +29,8 @@ impl Names {
     }
 }
 
-/// A name with its middle cut out where it is too long. What is cut has no dollar signs: half a variable, or the rest of
-/// an escaped one, would not load.
+/// A name with its middle cut out where it is too long. What is cut has no dollar signs: half a variable, or the rest
+/// of an escaped one, would not load.
 pub(super) fn short(name: &str) -> String {
     match text::middle(name, CHARS_MAX) {
         Cow::Borrowed(name) => name.to_owned(),
