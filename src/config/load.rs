@@ -33,7 +33,7 @@ use super::warnings;
 use super::wording::instead_of_included;
 use crate::domain::mask::Masks;
 use crate::domain::monitor::MonitorName;
-use crate::domain::settings::{AlertSettings, Canaries, MailTransport};
+use crate::domain::settings::{AlertSettings, Canaries, HeartbeatSettings, MailTransport};
 
 /// All files together; 100 000 monitors take 20 MB. Reading takes many times as much memory, which is that of a
 /// running daemon.
@@ -331,6 +331,10 @@ impl Loader<'_> {
         self.read_entries(root, &email_to, &alerts, &zone);
         secrets.append(&mut self.window_secrets);
         let masks = Masks::new(secrets);
+        let heartbeat = heartbeat.map(|heartbeat| HeartbeatSettings {
+            masks: masks.clone(),
+            ..heartbeat
+        });
 
         forget_consequences(&mut self.reading);
         links::check(

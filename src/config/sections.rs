@@ -16,6 +16,7 @@ use super::paths;
 use super::reading::Reading;
 use super::value;
 use crate::domain::address::Address;
+use crate::domain::mask::Masks;
 use crate::domain::settings::{
     AlertSettings, Canaries, EmailSettings, Flapping, HeartbeatSettings, MailTransport,
     ReportSettings, Retention, WebSettings,
@@ -158,22 +159,28 @@ fn time_zone(reading: &mut Reading<'_>, table: &Table<'_>) -> TimeZone {
         .map(|name| name.trim_start_matches(':'))
         .filter(|name| !name.is_empty())
         .map(|name| (name, TimeZone::get(name)));
+    let Some((name, zone)) = by_variable else {
+        return TimeZone::try_system().unwrap_or(TimeZone::UTC);
+    };
     // `TZ=CET-1CEST,M3.5.0,M10.5.0` and `/a/file` are read by the system's own way.
-    if let Some((name, Err(_))) = &by_variable
-        && TimeZone::posix(name).is_err()
-        && !name.starts_with('/')
-    {
-        let message = format!(
-            "$TZ is `{}`, which is not a valid time zone; the machine's is used, or UTC",
-            text::line(name, 100)
-        );
-        reading.warnings.push((None, message));
-    }
-    let by_variable =
-        by_variable.and_then(|(name, zone)| zone.or_else(|_| TimeZone::posix(name)).ok());
-    by_variable
-        .or_else(|| TimeZone::try_system().ok())
-        .unwrap_or(TimeZone::UTC)
+    let is_path = name.starts_with('/') || name.contains("zoneinfo/");
+    let of_file = || {
+        TimeZone::try_system()
+            .ok()
+            .filter(|_| is_path && Path::new(name).is_file())
+    };
+    zone.or_else(|_| TimeZone::posix(name))
+        .ok()
+        .or_else(of_file)
+        .unwrap_or_else(|| {
+            let message = format!(
+                "$TZ is `{}`, which is not a valid time zone; times are in UTC: write an IANA name like \
+                 \"Europe/Berlin\", there or as [daemon].timezone",
+                text::line(name, 100)
+            );
+            reading.warnings.push((None, message));
+            TimeZone::UTC
+        })
 }
 
 /// `[history]`
@@ -353,5 +360,6 @@ pub(super) fn heartbeat(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<
         url: url?.it,
         fail_url: fail_url.map(|url| url.it),
         interval,
+        masks: Masks::default(),
     })
 }

@@ -73,11 +73,11 @@ async fn pulse(settings: &HeartbeatSettings, prober: &Arc<Prober>, health: &Heal
         if clock::tick() >= next_at {
             next_at = clock::tick() + settings.interval;
             if well {
-                let _ = ping(&settings.url, prober, health).await;
+                let _ = ping(&settings.url, settings, prober, health).await;
             } else if last_words > 0
                 && let Some(url) = &settings.fail_url
             {
-                let heard = ping(url, prober, health).await;
+                let heard = ping(url, settings, prober, health).await;
                 last_words = if heard { 0 } else { last_words - 1 };
             }
         }
@@ -86,7 +86,12 @@ async fn pulse(settings: &HeartbeatSettings, prober: &Arc<Prober>, health: &Heal
 }
 
 /// One request; whether it was heard: answered by a status below 400.
-async fn ping(url: &Url, prober: &Arc<Prober>, health: &Health) -> bool {
+async fn ping(
+    url: &Url,
+    settings: &HeartbeatSettings,
+    prober: &Arc<Prober>,
+    health: &Health,
+) -> bool {
     let began = health.standstill.beat();
     let trouble = match prober.ask(url, Redirects::Follow, PING_WITHIN).await {
         // A redirect that leads nowhere is no answer.
@@ -98,7 +103,9 @@ async fn ping(url: &Url, prober: &Arc<Prober>, health: &Health) -> bool {
         // Nobody listened to the answer; the next ping tells.
         return false;
     }
-    note(&mask::without_userinfo(url), trouble, health)
+    let masked = |text: &str| settings.masks.apply(text).into_owned();
+    let shown = masked(&mask::shown(&mask::without_userinfo(url)));
+    note(&shown, trouble.as_deref().map(masked), health)
 }
 
 /// Keeps the result of a ping, and logs it if it has changed. A ping comes every minute, so a heartbeat that is never

@@ -5,47 +5,119 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::text;
+
 /// What stands where a secret was.
 pub const STARS: &str = "***";
 
 /// Query parameters whose values are not shown.
 const SENSITIVE: [&str; 7] = ["token", "key", "secret", "password", "sig", "code", "state"];
 
-/// The secret values that one monitor knows of (from `${NAME}`, passwords, tokens), replaced wherever they appear.
+/// A shorter secret, or piece of one, would star out ordinary text.
+const SECRET_BYTES_MIN: usize = 4;
+
+/// From this length on a secret is looked for in small letters as well, as host names are written: a shorter one is
+/// often a word (`HTTP`).
+const LOWERED_BYTES_MIN: usize = 8;
+
+/// Texts that were cut have fewer bytes, so that no longer piece of a secret can stand at the cut.
+const PIECE_BYTES_MAX: usize = 4 * 1024;
+
+/// What stands where a text was cut.
+const CUT: char = '\u{2026}';
+
+/// The secret values that one monitor knows of (from `${NAME}`, passwords, tokens) in each form in which they may be
+/// written, replaced wherever they appear.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Masks(Arc<[String]>);
 
 impl Masks {
-    /// Collects secrets; short ones (under 4 bytes) would star out ordinary text and are left to their own places.
+    /// Collects secrets; short ones are left to their own places.
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let mut values: Vec<String> = values
-            .into_iter()
-            .filter(|value| value.len() >= 4)
-            .collect();
-        // The longest first, so that a secret that contains another is replaced whole.
-        values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        values.dedup();
-        Self(values.into())
+        Self::default().and(values)
     }
 
-    /// The text without any of the secrets, in their plain or percent-encoded form.
+    /// These secrets and others.
+    pub fn and(&self, others: impl IntoIterator<Item = String>) -> Self {
+        let others = others
+            .into_iter()
+            .filter(|value| value.len() >= SECRET_BYTES_MIN)
+            .flat_map(forms)
+            .filter(|form| form.len() >= SECRET_BYTES_MIN);
+        let mut all: Vec<String> = self.0.iter().cloned().chain(others).collect();
+        // The longest first, so that a secret that contains another is replaced whole.
+        all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        all.dedup();
+        Self(all.into())
+    }
+
+    /// The text without any of the secrets, also where it was cut within one.
     pub fn apply<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = Cow::Borrowed(text);
         for secret in self.0.iter() {
             if out.contains(secret.as_str()) {
                 out = Cow::Owned(out.replace(secret.as_str(), STARS));
             }
-            let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-            if encoded != *secret && out.contains(&encoded) {
-                out = Cow::Owned(out.replace(&encoded, STARS));
-            }
+        }
+        if !self.is_empty() && out.contains(CUT) {
+            let pieces: Vec<&str> = out.split(CUT).collect();
+            let last = pieces.len() - 1;
+            let pieces: Vec<String> = pieces
+                .iter()
+                .enumerate()
+                .map(|(index, piece)| self.without_pieces(piece, index > 0, index < last))
+                .collect();
+            out = Cow::Owned(pieces.join(&CUT.to_string()));
         }
         out
     }
 
-    /// These secrets and others.
-    pub fn and(&self, others: impl IntoIterator<Item = String>) -> Self {
-        Self::new(self.0.iter().cloned().chain(others))
+    /// As [`Masks::apply`], for a text whose end may be missing without a sign.
+    pub fn apply_to_beginning<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let out = self.apply(text);
+        match self.is_empty() {
+            true => out,
+            false => Cow::Owned(self.without_pieces(&out, false, true)),
+        }
+    }
+
+    /// The text without the end of a secret at its beginning, and without the beginning of one at its end.
+    fn without_pieces(&self, text: &str, begins_cut: bool, ends_cut: bool) -> String {
+        let lengths = |secret: &str, text: &str| {
+            let most = secret.len().min(text.len() + 1).min(PIECE_BYTES_MAX);
+            (SECRET_BYTES_MIN..most).rev()
+        };
+        let mut rest = text;
+        let (mut before, mut after) = ("", "");
+        if begins_cut {
+            let longest = self.0.iter().filter_map(|secret| {
+                lengths(secret, rest).find(|length| {
+                    let end = secret.get(secret.len() - length..);
+                    end.is_some_and(|end| rest.starts_with(end))
+                })
+            });
+            if let Some((_, kept)) = longest
+                .max()
+                .and_then(|length| rest.split_at_checked(length))
+            {
+                (before, rest) = (STARS, kept);
+            }
+        }
+        if ends_cut {
+            let longest = self.0.iter().filter_map(|secret| {
+                lengths(secret, rest).find(|length| {
+                    let begin = secret.get(..*length);
+                    begin.is_some_and(|begin| rest.ends_with(begin))
+                })
+            });
+            let kept = longest
+                .max()
+                .and_then(|length| rest.split_at_checked(rest.len() - length));
+            if let Some((kept, _)) = kept {
+                (rest, after) = (kept, STARS);
+            }
+        }
+        format!("{before}{rest}{after}")
     }
 
     /// Whether there is nothing to hide.
@@ -59,6 +131,30 @@ impl std::fmt::Debug for Masks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Masks({})", self.0.len())
     }
+}
+
+/// A secret as it may stand in a text: as it is, in one line, within a JSON string, encoded for a URL in the ways that
+/// programs have, in small letters.
+fn forms(secret: String) -> Vec<String> {
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let mut forms = vec![
+        text::line(&secret, secret.len()).into_owned(),
+        secret.replace('\\', r"\\").replace('"', "\\\""),
+        form.replace('+', "%20"),
+        form,
+    ];
+    if let Ok(mut url) = Url::parse("http://localhost/") {
+        url.set_path(&secret);
+        url.set_query(Some(&secret));
+        forms.push(url.path().trim_start_matches('/').to_owned());
+        forms.extend(url.query().map(str::to_owned));
+    }
+    if secret.len() >= LOWERED_BYTES_MIN {
+        forms.push(secret.to_lowercase());
+    }
+    forms.retain(|form| *form != secret);
+    forms.push(secret);
+    forms
 }
 
 /// A URL as it is stored: without userinfo and fragment-safe, everything else as it is.
@@ -129,6 +225,41 @@ mod tests {
             masks.apply("x=pa ss/word&y=pa+ss%2Fword&abc"),
             "x=***&y=***&abc"
         );
+    }
+
+    #[test]
+    fn stars_out_secrets_in_every_form() {
+        let masks = Masks::new(["Pa ss/\"w\\\u{f6}rd".to_owned(), "two  blanks".to_owned()]);
+        for text in [
+            "Pa ss/\"w\\\u{f6}rd",
+            "Pa ss/\\\"w\\\\\u{f6}rd",
+            "Pa+ss%2F%22w%5C%C3%B6rd",
+            "Pa%20ss%2F%22w%5C%C3%B6rd",
+            "Pa%20ss/%22w\\%C3%B6rd",
+            "pa ss/\"w\\\u{f6}rd",
+            "two  blanks",
+            "two blanks",
+        ] {
+            assert_eq!(masks.apply(&format!("a {text} b")), "a *** b", "{text}");
+        }
+    }
+
+    #[test]
+    fn stars_out_what_a_cut_left_of_a_secret() {
+        let masks = Masks::new(["kn0cking-on-wood".to_owned()]);
+        for (text, want) in [
+            ("say kn0cki\u{2026}", "say ***\u{2026}"),
+            ("say kn0ck\u{2026}wood now", "say ***\u{2026}*** now"),
+            ("say kn0cking-on-wood\u{2026}", "say ***\u{2026}"),
+            ("say kn0\u{2026}ood now", "say kn0\u{2026}ood now"),
+            ("\u{2026}kn0cking-on-woo", "\u{2026}kn0cking-on-woo"),
+            ("\u{2026}", "\u{2026}"),
+        ] {
+            assert_eq!(masks.apply(text), want, "{text}");
+        }
+        let cut = masks.apply_to_beginning("say kn0cking-on-woo");
+        assert_eq!(cut, "say ***");
+        assert_eq!(Masks::default().apply("a\u{2026}b"), "a\u{2026}b");
     }
 
     #[test]

@@ -143,6 +143,8 @@ pub struct HeartbeatSettings {
     pub fail_url: Option<Url>,
     /// How often.
     pub interval: Duration,
+    /// What is shown of neither.
+    pub masks: Masks,
 }
 
 /// `[web]`.

@@ -1,6 +1,5 @@
 //! Turns what a probe saw into what it means.
 
-use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -488,9 +487,7 @@ fn reservation(
 }
 
 fn excerpt(answer: &Answer, content: Option<&Content>, masks: &Masks) -> Option<Arc<str>> {
-    let text = content::excerpt(answer, content)?;
-    let masked: Cow<'_, str> = masks.apply(&text);
-    Some(masked.as_ref().into())
+    content::excerpt(answer, content, masks).map(Into::into)
 }
 
 #[cfg(test)]

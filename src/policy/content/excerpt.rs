@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::body::Content;
 use super::codings;
+use crate::domain::mask::Masks;
 use crate::domain::probe::Answer;
 use crate::domain::text;
 
@@ -15,7 +16,11 @@ const EXCERPT_CHARS: usize = 500;
 
 /// The first words of a body, without markup, as one safe line; `None` if there is nothing to read. `content` is what
 /// an assertion read of the body.
-pub(in crate::policy) fn excerpt(answer: &Answer, content: Option<&Content>) -> Option<String> {
+pub(in crate::policy) fn excerpt(
+    answer: &Answer,
+    content: Option<&Content>,
+    masks: &Masks,
+) -> Option<String> {
     let first = match content {
         Some(content) => content.first(EXCERPT_BYTES).to_vec(),
         None => {
@@ -32,8 +37,10 @@ pub(in crate::policy) fn excerpt(answer: &Answer, content: Option<&Content>) -> 
     };
     let content = Content::part(answer, first);
     let readable = without_markup(content.text());
-    let line = text::line(&readable, EXCERPT_CHARS);
-    (!line.is_empty()).then(|| line.into_owned())
+    // Before white space is joined, and after it: a secret may hold some.
+    let masked = masks.apply_to_beginning(&readable);
+    let line = text::line(&masked, EXCERPT_CHARS);
+    (!line.is_empty()).then(|| masks.apply(&line).into_owned())
 }
 
 /// A page without its tags, scripts and styles, roughly: for a glance, not for a browser.

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use crate::domain::check::{Chain, Check, FailureKind};
 use crate::domain::expectation::{Expectation, TextMatch};
+use crate::domain::failure_meaning;
 use crate::domain::incident::Cause;
 use crate::domain::status_code::{self, Class, Side};
 use crate::domain::text;
-use crate::domain::{failure_meaning, mask};
 
 use super::context::Context;
 use super::doc::{Body, Cell, Doc, Table, Tone};
@@ -53,19 +53,19 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
 /// Expected against got.
 pub(super) fn expectation(doc: &mut Doc, check: &Check, ctx: &Context) {
     if let Some(monitor) = ctx.monitor {
-        doc.prose("Expected", expected(&monitor.expectation, check));
+        doc.prose("Expected", expected(&monitor.expectation, check, ctx));
     }
-    doc.prose("Got", got(check));
+    doc.prose("Got", got(check, ctx));
     for remark in &check.remarks {
-        doc.prose("Beside that", words::shown(remark));
+        doc.prose("Beside that", words::shown(remark, ctx));
     }
 }
 
-fn expected(expectation: &Expectation, check: &Check) -> String {
+fn expected(expectation: &Expectation, check: &Check, ctx: &Context) -> String {
     let mut wanted = format!(
         "{} at {}",
         expectation.status,
-        words::shown(&check.chain.final_url)
+        words::shown(&check.chain.final_url, ctx)
     );
     let kind = check.verdict.failure().map(|failure| failure.kind);
     match kind {
@@ -108,7 +108,7 @@ fn expected(expectation: &Expectation, check: &Check) -> String {
         }
         _ => {}
     }
-    wanted
+    words::masked(&wanted, ctx)
 }
 
 fn matcher(wanted: &TextMatch) -> String {
@@ -118,13 +118,17 @@ fn matcher(wanted: &TextMatch) -> String {
     }
 }
 
-fn got(check: &Check) -> String {
+fn got(check: &Check, ctx: &Context) -> String {
     let mut got = match (check.verdict.failure(), check.status) {
         (Some(failure), Some(code)) if tells_more_below(failure.kind) => words::status(code),
         (Some(failure), Some(code)) => {
-            format!("{}: {}", words::status(code), words::shown(&failure.detail))
+            format!(
+                "{}: {}",
+                words::status(code),
+                words::shown(&failure.detail, ctx)
+            )
         }
-        (Some(failure), None) => words::failure(failure),
+        (Some(failure), None) => words::failure(failure, ctx),
         (None, Some(code)) => words::status(code),
         (None, None) => "an answer".to_owned(),
     };
@@ -142,7 +146,7 @@ fn got(check: &Check) -> String {
         && let Some((_, more)) = failure.detail.split_once("; ")
     {
         // What stands before it, what came and was expected, stands beside it already.
-        got.push_str(&format!(": {}", words::shown(more)));
+        got.push_str(&format!(": {}", words::shown(more, ctx)));
     }
     got
 }
@@ -153,8 +157,12 @@ const fn tells_more_below(kind: FailureKind) -> bool {
 }
 
 /// The chain with its codes, marked where it is another than at the last good check.
-pub(super) fn way(doc: &mut Doc, check: &Check, before: Option<&Check>) {
-    let rows = chain_rows(check, before.map(|good| (good.chain.as_ref(), good.status)));
+pub(super) fn way(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: &Context) {
+    let rows = chain_rows(
+        check,
+        before.map(|good| (good.chain.as_ref(), good.status)),
+        ctx,
+    );
     doc.part(
         "Way there",
         Body::Table(Table {
@@ -167,7 +175,11 @@ pub(super) fn way(doc: &mut Doc, check: &Check, before: Option<&Check>) {
 }
 
 /// One row a hop: arrow, URL, code, and what it was before.
-pub(super) fn chain_rows(check: &Check, before: Option<(&Chain, Option<u16>)>) -> Vec<Vec<Cell>> {
+pub(super) fn chain_rows(
+    check: &Check,
+    before: Option<(&Chain, Option<u16>)>,
+    ctx: &Context,
+) -> Vec<Vec<Cell>> {
     let hops = hops(&check.chain, check.status);
     let old = before.map(|(chain, status)| self::hops(chain, status));
     let mut rows = Vec::new();
@@ -176,7 +188,11 @@ pub(super) fn chain_rows(check: &Check, before: Option<(&Chain, Option<u16>)>) -
         let was = old.as_ref().and_then(|old| old.get(index));
         let mark = match (was, &old) {
             (Some(was), _) if was.url != hop.url => Cell::toned(
-                format!("(was {} {})", code_word(was.status), words::shown(was.url)),
+                format!(
+                    "(was {} {})",
+                    code_word(was.status),
+                    words::shown(was.url, ctx)
+                ),
                 Tone::Warn,
             ),
             (Some(was), _) if was.status != hop.status => {
@@ -195,7 +211,7 @@ pub(super) fn chain_rows(check: &Check, before: Option<(&Chain, Option<u16>)>) -
         };
         rows.push(vec![
             arrow.into(),
-            words::shown(hop.url).into(),
+            words::shown(hop.url, ctx).into(),
             Cell::toned(code_word(hop.status), tone),
             mark,
         ]);
@@ -351,7 +367,7 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
 pub(super) fn excerpt(doc: &mut Doc, check: &Check, ctx: &Context) {
     if let Some(excerpt) = check.excerpt.as_ref().filter(|_| ctx.body_excerpt) {
         let clean = text::line(excerpt, EXCERPT_CHARS_MAX);
-        doc.part("Body begins", Body::Quote(mask::shown(&clean).into_owned()));
+        doc.part("Body begins", Body::Quote(words::shown(&clean, ctx)));
     }
 }
 

@@ -27,12 +27,12 @@ pub(super) struct Down<'a> {
 }
 
 /// A mail about one monitor, before its parts.
-pub(super) fn about_one(tone: Tone, badge: String, about: &About) -> Doc {
+pub(super) fn about_one(tone: Tone, badge: String, about: &About, ctx: &Context) -> Doc {
     Doc {
         tone,
         badge,
         title: about.name.as_str().to_owned(),
-        link: Some(words::shown(&about.url)),
+        link: Some(words::shown(&about.url, ctx)),
         ..Doc::default()
     }
 }
@@ -40,13 +40,13 @@ pub(super) fn about_one(tone: Tone, badge: String, about: &About) -> Doc {
 /// The diagnosis.
 pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     let word = words::cause_word(&facts.cause.failure, facts.cause.status);
-    let mut doc = about_one(Tone::Down, format!("\u{25bc} DOWN {word}"), about);
+    let mut doc = about_one(Tone::Down, format!("\u{25bc} DOWN {word}"), about, ctx);
     let opened_at = ctx.beginnings.of(facts.incident);
     let mut story = format!(
         "{} is DOWN since {}: {}.",
         about.name,
         words::moment(opened_at, ctx),
-        words::cause_clause(facts.cause)
+        words::cause_clause(facts.cause, ctx)
     );
     match facts.up_since {
         Some(since) => story.push_str(&format!(
@@ -67,7 +67,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     diagnosis::meaning(&mut doc, facts.cause, facts.check);
     changed_cause(&mut doc, facts.cause, facts.check);
     diagnosis::expectation(&mut doc, facts.check, ctx);
-    diagnosis::way(&mut doc, facts.check, facts.last_good);
+    diagnosis::way(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::times(&mut doc, facts.check, ctx);
     diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::excerpt(&mut doc, facts.check, ctx);
@@ -125,12 +125,17 @@ pub(super) fn still_down(
 ) -> Doc {
     let opened_at = ctx.beginnings.of(incident);
     let lasted = words::span(ctx.now.since(opened_at));
-    let mut doc = about_one(Tone::Down, format!("\u{25bc} STILL DOWN {lasted}"), about);
+    let mut doc = about_one(
+        Tone::Down,
+        format!("\u{25bc} STILL DOWN {lasted}"),
+        about,
+        ctx,
+    );
     doc.lead.push(format!(
         "{} is STILL DOWN, for {lasted} now, since {}: {}. {} failed so far.",
         about.name,
         words::moment(opened_at, ctx),
-        words::cause_clause(cause),
+        words::cause_clause(cause, ctx),
         words::count(checks_failed.into(), "check", "checks"),
     ));
     notes::delay(&mut doc, ctx);
@@ -138,7 +143,7 @@ pub(super) fn still_down(
     diagnosis::meaning(&mut doc, cause, check);
     changed_cause(&mut doc, cause, check);
     diagnosis::expectation(&mut doc, check, ctx);
-    diagnosis::way(&mut doc, check, None);
+    diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::excerpt(&mut doc, check, ctx);
     notes::also_down(&mut doc, ctx);
     notes::note(&mut doc, ctx);
@@ -157,7 +162,12 @@ pub(super) fn degraded(
     reason: FailureKind,
     ctx: &Context,
 ) -> Doc {
-    let mut doc = about_one(Tone::Warn, format!("\u{25c6} DEGRADED {reason}"), about);
+    let mut doc = about_one(
+        Tone::Warn,
+        format!("\u{25c6} DEGRADED {reason}"),
+        about,
+        ctx,
+    );
     let since = words::moment(since, ctx);
     let name = &about.name;
     doc.lead.push(if reason == FailureKind::Intermittent {
@@ -180,7 +190,7 @@ pub(super) fn degraded(
     });
     notes::delay(&mut doc, ctx);
     diagnosis::expectation(&mut doc, check, ctx);
-    diagnosis::way(&mut doc, check, None);
+    diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::times(&mut doc, check, ctx);
     diagnosis::checks(&mut doc, check, None, ctx);
     notes::month(&mut doc, ctx);
@@ -197,6 +207,7 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
         Tone::Warn,
         format!("\u{25c6} DEGRADED {}", FailureKind::CertificateExpiring),
         about,
+        ctx,
     );
     let ends = check.certificate.as_ref().map_or_else(
         || "its certificate ends soon".to_owned(),
@@ -269,7 +280,7 @@ pub(super) fn flapping(
     within: Duration,
     ctx: &Context,
 ) -> Doc {
-    let mut doc = about_one(Tone::Warn, "\u{25c6} FLAPPING".to_owned(), about);
+    let mut doc = about_one(Tone::Warn, "\u{25c6} FLAPPING".to_owned(), about, ctx);
     doc.lead.push(format!(
         "{} is FLAPPING: {changes} changes between up and down within {}. Single changes are not mailed \
          while this lasts; 10 minutes of down are, and 30 minutes of up end it with one mail. \
@@ -297,7 +308,7 @@ pub(super) fn flapping(
          behind a load balancer, a timeout close to the usual time",
     );
     diagnosis::expectation(&mut doc, failed.unwrap_or(check), ctx);
-    diagnosis::way(&mut doc, check, None);
+    diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::times(&mut doc, check, ctx);
     diagnosis::checks(&mut doc, check, None, ctx);
     notes::month(&mut doc, ctx);
@@ -324,7 +335,12 @@ fn swing(check: &Check, cause: Option<&Cause>) -> String {
 
 /// Another chain than before.
 pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx: &Context) -> Doc {
-    let mut doc = about_one(Tone::Warn, "\u{25c6} REDIRECT CHANGED".to_owned(), about);
+    let mut doc = about_one(
+        Tone::Warn,
+        "\u{25c6} REDIRECT CHANGED".to_owned(),
+        about,
+        ctx,
+    );
     doc.lead.push(format!(
         "{} is up, but its way there is another one than before, seen in several checks in a row. \
          If that was meant to be, nothing is to be done: it is what is expected from now on.",
@@ -345,10 +361,14 @@ pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx
         verdict: crate::domain::check::Verdict::Up,
         ..check.clone()
     };
-    doc.part("Before", table(diagnosis::chain_rows(&old, None)));
+    doc.part("Before", table(diagnosis::chain_rows(&old, None, ctx)));
     doc.part(
         "Now",
-        table(diagnosis::chain_rows(check, Some((before, check.status)))),
+        table(diagnosis::chain_rows(
+            check,
+            Some((before, check.status)),
+            ctx,
+        )),
     );
     notes::note(&mut doc, ctx);
     notes::try_it(&mut doc, ctx);

@@ -88,10 +88,7 @@ pub(super) fn ack(doc: &mut Doc, incident: IncidentKey, ctx: &Context) {
 /// The configuration's note.
 pub(super) fn note(doc: &mut Doc, ctx: &Context) {
     if let Some(monitor) = ctx.monitor {
-        doc.part(
-            "Note",
-            Body::Note(monitor.masks().apply(&monitor.note).into_owned()),
-        );
+        doc.part("Note", Body::Note(words::masked(&monitor.note, ctx)));
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) fn up(about: &About, facts: &Up, ctx: &Context) -> Doc {
         Tone::Up,
         format!("\u{25b2} UP after {}", facts.lasted(ctx)),
         about,
+        ctx,
     );
     doc.lead.push(format!(
         "{} is UP again since {}: {}.",
@@ -96,6 +97,7 @@ pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -
         Tone::Up,
         format!("\u{25b2} WAS DOWN {}", facts.lasted(ctx)),
         about,
+        ctx,
     );
     doc.lead.push(format!(
         "{} WAS DOWN and is up again since {}: {}. The outage was over before its mail could leave.",
@@ -112,7 +114,7 @@ pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -
 }
 
 fn finish(doc: &mut Doc, about: &About, facts: &Up, ctx: &Context) {
-    diagnosis::way(doc, facts.check, None);
+    diagnosis::way(doc, facts.check, None, ctx);
     diagnosis::times(doc, facts.check, ctx);
     notes::also_down(doc, ctx);
     notes::month(doc, ctx);

@@ -101,10 +101,10 @@ pub fn cause_name(failure: &Failure, status_seen: Option<u16>) -> String {
 }
 
 /// A cause as the second half of a sentence: `it answers 503 Service Unavailable`.
-pub(super) fn cause_clause(cause: &Cause) -> String {
+pub(super) fn cause_clause(cause: &Cause, ctx: &Context) -> String {
     match (cause.failure.kind, cause.status) {
         (FailureKind::Status, Some(code)) => format!("it answers {}", status(code)),
-        _ => failure(&cause.failure),
+        _ => failure(&cause.failure, ctx),
     }
 }
 
@@ -121,9 +121,9 @@ pub fn hold(why: &str) -> &str {
 }
 
 /// A failure with its detail, each said once.
-pub(super) fn failure(failure: &Failure) -> String {
+pub(super) fn failure(failure: &Failure, ctx: &Context) -> String {
     let name = failure_meaning::of(failure.kind).name;
-    let detail = shown(&failure.detail);
+    let detail = shown(&failure.detail, ctx);
     if detail.is_empty() {
         name.to_owned()
     } else if detail.starts_with(name) {
@@ -142,9 +142,17 @@ pub(super) fn outcome_word(check: &Check) -> String {
     }
 }
 
-/// Text of the site's, with the values of sensitive parameters masked.
-pub(super) fn shown(text: &str) -> String {
-    mask::shown(text).into_owned()
+/// Text of the configuration: the one way into a mail, without the secrets of its monitor.
+pub(super) fn masked(text: &str, ctx: &Context) -> String {
+    match ctx.monitor {
+        Some(monitor) => monitor.masks().apply(text).into_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// Text of the site's: the same, and without the values of sensitive parameters.
+pub(super) fn shown(text: &str, ctx: &Context) -> String {
+    mask::shown(&masked(text, ctx)).into_owned()
 }
 
 /// `61 days left (until 2027-01-22)`.
