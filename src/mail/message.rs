@@ -13,6 +13,9 @@ use super::mailer::{Mail, Sender};
 /// The last second that `Date` can name with four digits of year.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+/// Lines of a header should not be longer: RFC 5322 section 2.1.1.
+const HEADER_COLUMNS: usize = 78;
+
 /// Why a message could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
@@ -70,7 +73,7 @@ pub fn bytes(
         SystemTime::UNIX_EPOCH + Duration::from_secs(date),
     ));
     fields.set(header::MessageId::from(format!("<{}>", mail.message_id)));
-    fields.set(header::To::from(Mailboxes::from(everybody)));
+    fields.insert_raw(to_field(everybody));
     if let Some(reply_to) = sender.reply_to.as_ref().and_then(|a| named(a, is_utf8)) {
         fields.set(header::ReplyTo::from(Mailboxes::from(reply_to)));
     }
@@ -94,6 +97,45 @@ pub fn bytes(
     let mut bytes = format!("{repeated}{fields}").into_bytes();
     bytes.extend(body.formatted());
     Ok(bytes)
+}
+
+/// `To` with as many addresses on a line as fit: the library folds within names, and lets lines become too long.
+fn to_field(everybody: Vec<Mailbox>) -> HeaderValue {
+    let mut raw = Vec::with_capacity(everybody.len());
+    let mut encoded = String::new();
+    let mut column = "To: ".len();
+    for mailbox in everybody {
+        raw.push(mailbox.to_string());
+        let mut one = Headers::new();
+        one.set(header::To::from(Mailboxes::from(mailbox)));
+        let one = one.to_string();
+        let one = one.trim_start_matches("To: ").trim_end();
+        // Encoded words must not be longer than the library made them.
+        let mut entry = match one.contains("=?") {
+            true => one.to_owned(),
+            false => one.replace("\r\n ", " "),
+        };
+        if !encoded.is_empty() {
+            let first = entry.split("\r\n").next().unwrap_or_default();
+            // A comma stands before it and after it.
+            let fits = column + ", ".len() + first.len() < HEADER_COLUMNS;
+            encoded.push_str(if fits { ", " } else { ",\r\n " });
+            column = if fits { column + ", ".len() } else { 1 };
+        }
+        if !entry.contains("\r\n")
+            && column + entry.len() >= HEADER_COLUMNS
+            && let Some(at) = entry.rfind(" <")
+        {
+            entry.insert_str(at, "\r\n");
+        }
+        column = match entry.rsplit_once("\r\n") {
+            Some((_, last)) => last.len(),
+            None => column + entry.len(),
+        };
+        encoded.push_str(&entry);
+    }
+    let name = HeaderName::new_from_ascii_str("To");
+    HeaderValue::dangerous_new_pre_encoded(name, raw.join(", "), encoded)
 }
 
 /// Adds what the mail's kind says of itself; answers the fields that come more than once.
@@ -191,6 +233,42 @@ mod tests {
         );
         let sender = copy("m\u{fc}ller@x.org", "ops@x.org", &to, "ops@x.org");
         assert!(sender.contains("m\u{fc}ller@x.org"), "{sender}");
+    }
+
+    #[test]
+    fn many_recipients_are_folded_between_addresses() {
+        for (name, domain) in [
+            ("Person Number ", "a-rather-long-domain-name.example.com"),
+            ("", "x.org"),
+            (
+                "J\u{f6}rg M\u{fc}ller der F\u{fc}nfzigste und noch weitere Worte ",
+                "example.com",
+            ),
+        ] {
+            let written = |number: usize| match name {
+                "" => format!("p{number}@{domain}"),
+                name => format!("{name}{number} <person.number.{number}@{domain}>"),
+            };
+            let to: Vec<String> = (0..40).map(written).collect();
+            let to: Vec<&str> = to.iter().map(String::as_str).collect();
+            let whole = copy("alerts@x.org", "ops@x.org", &to, "ops@x.org");
+            let (head, _) = whole.split_once("\r\n\r\n").unwrap();
+            for line in head.split("\r\n") {
+                assert!(line.len() <= 78, "{line}");
+                assert_eq!(line.matches('"').count() % 2, 0, "{line}");
+            }
+            let parsed = mail_parser::MessageParser::default()
+                .parse(whole.as_bytes())
+                .unwrap();
+            let read = parsed.to().unwrap().iter();
+            let read: Vec<String> = read
+                .map(|one| match one.name() {
+                    Some(name) => format!("{name} <{}>", one.address().unwrap()),
+                    None => one.address().unwrap().to_owned(),
+                })
+                .collect();
+            assert_eq!(read, to);
+        }
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! A mail before it is text or HTML: what it says, in which order. Both parts are made of the same.
 
+use crate::domain::text;
+
 /// What a mail says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Doc {
@@ -61,6 +63,39 @@ pub(super) enum Body {
     Quote(String),
     /// What the configuration says: its web addresses may be links.
     Note(String),
+}
+
+/// A longer note is cut: nobody reads on.
+const NOTE_CHARS_MAX: usize = 4000;
+
+/// Deeper lines of a note begin here, so that a column is left for them.
+const NOTE_INDENT_MAX: usize = 24;
+
+/// One line of a note.
+pub(super) struct NoteLine {
+    /// How many blanks stand before it.
+    pub(super) indent: usize,
+    /// The rest; empty for a line that parts paragraphs.
+    pub(super) text: String,
+}
+
+/// The lines of a note as they were written, fit to be shown; a tab is four blanks.
+pub(super) fn note_lines(note: &str) -> Vec<NoteLine> {
+    let plain = text::block(&note.replace("\r\n", "\n").replace('\r', "\n"));
+    let plain = plain.replace('\t', "    ");
+    let plain = text::line_end(plain.trim_end(), NOTE_CHARS_MAX);
+    plain
+        .lines()
+        .skip_while(|line| line.trim().is_empty())
+        .map(|line| {
+            let text = line.trim();
+            let indent = line.len() - line.trim_start().len();
+            NoteLine {
+                indent: indent.min(NOTE_INDENT_MAX),
+                text: text.to_owned(),
+            }
+        })
+        .collect()
 }
 
 /// Rows of aligned cells.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::domain::text;
 
-use super::doc::{Body, Cell, Doc, Part, Table, Tone};
+use super::doc::{self, Body, Cell, Doc, Part, Table, Tone};
 
 /// Longer texts than this are cut: nobody reads on.
 const CHARS_MAX: usize = 4000;
@@ -223,8 +223,14 @@ fn link(url: &str) -> String {
     }
 }
 
-/// A note of the configuration, whose web addresses become links.
+/// A note of the configuration: its web addresses become links, its lines stay.
 fn with_links(note: &str) -> String {
-    let words: Vec<String> = note.split_whitespace().map(link).collect();
-    words.join(" ")
+    let lines: Vec<String> = doc::note_lines(note)
+        .iter()
+        .map(|line| {
+            let words: Vec<String> = line.text.split(' ').map(link).collect();
+            format!("{}{}", "&nbsp;".repeat(line.indent), words.join(" "))
+        })
+        .collect();
+    lines.join("<br>")
 }

@@ -5,7 +5,7 @@
 pub struct Rendered {
     /// The subject, one line.
     pub subject: String,
-    /// The text part: lines of at most 78 columns, ended by `\n`.
+    /// The text part: lines ended by `\n`, of at most 78 columns where words fit into them.
     pub text: String,
     /// The HTML part: nothing remote, styles inline.
     pub html: String,

@@ -1,10 +1,11 @@
-//! The text part: at most 78 columns, readable in any terminal.
+//! The text part: at most 78 columns where words fit into them, readable in any terminal. A word that does not, an
+//! address mostly, stays whole, so that it can be clicked and copied.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::domain::text;
 
-use super::doc::{Body, Cell, Doc, Table};
+use super::doc::{self, Body, Cell, Doc, Table};
 
 /// RFC 5322 section 2.1.1.
 pub(super) const COLUMNS: usize = 78;
@@ -39,9 +40,8 @@ pub(super) fn write(doc: &Doc) -> String {
                     .collect();
                 labelled(&mut out, part.label, &lines);
             }
-            Body::Quote(text) | Body::Note(text) => {
-                labelled(&mut out, part.label, &wrap(text, COLUMNS - INDENT));
-            }
+            Body::Quote(text) => labelled(&mut out, part.label, &wrap(text, COLUMNS - INDENT)),
+            Body::Note(text) => labelled(&mut out, part.label, &note(text, COLUMNS - INDENT)),
             Body::Table(rows) => labelled(&mut out, part.label, &table(rows, COLUMNS - INDENT)),
             Body::Wide(rows) => {
                 push_line(&mut out, 0, part.label);
@@ -80,18 +80,27 @@ fn push_line(out: &mut String, indent: usize, line: &str) {
 fn labelled(out: &mut String, label: &str, lines: &[String]) {
     for (index, line) in lines.iter().enumerate() {
         let label = if index == 0 { label } else { "" };
-        if line.starts_with(NO_INDENT) {
-            push_line(out, 0, &line[NO_INDENT.len_utf8()..]);
-        } else {
-            push_line(out, 0, &format!("{label:<INDENT$}{line}"));
-        }
+        push_line(out, 0, &format!("{label:<INDENT$}{line}"));
     }
 }
 
-/// Marks a line that must begin in the first column; cannot come from outside, where it is cleaned away.
-const NO_INDENT: char = '\u{1}';
+/// The lines of a note as they were written; one that is too wide goes on below its own beginning.
+fn note(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for doc::NoteLine { indent, text } in doc::note_lines(text) {
+        let blanks = " ".repeat(indent);
+        match indent + text.width() > columns {
+            true => {
+                let wrapped = wrap(&text, columns.saturating_sub(indent));
+                lines.extend(wrapped.iter().map(|line| format!("{blanks}{line}")));
+            }
+            false => lines.push(format!("{blanks}{text}")),
+        }
+    }
+    lines
+}
 
-/// Breaks text into lines; a word that is too long for one is broken as well.
+/// Breaks text into lines, at blanks only.
 fn wrap(paragraph: &str, columns: usize) -> Vec<String> {
     let clean = text::line(paragraph, CHARS_MAX);
     let mut lines = Vec::new();
@@ -104,27 +113,11 @@ fn wrap(paragraph: &str, columns: usize) -> Vec<String> {
             line.push(' ');
         }
         line.push_str(word);
-        while line.width() > columns {
-            let rest = line.split_off(cut_at(&line, columns));
-            lines.push(std::mem::replace(&mut line, rest));
-        }
     }
     if !line.is_empty() {
         lines.push(line);
     }
     lines
-}
-
-/// The byte at which a text that is too wide is cut: at least one character goes before it.
-fn cut_at(line: &str, columns: usize) -> usize {
-    let mut width = 0;
-    for (index, c) in line.char_indices() {
-        width += c.width().unwrap_or(0);
-        if width > columns && index > 0 {
-            return index;
-        }
-    }
-    line.len()
 }
 
 /// Aligned rows: the column that breaks gets what the others leave.
@@ -160,14 +153,20 @@ fn table(table: &Table, columns: usize) -> Vec<String> {
         *width = (*width).min(columns.saturating_sub(others + gaps).max(12));
     }
     rows.iter()
-        .flat_map(|row| table_row(row, &widths, table))
-        // A row whose fixed columns are too wide already is broken like text.
-        .flat_map(|line| {
-            if line.width() > columns {
-                wrap(&line, columns)
-            } else {
-                vec![line]
-            }
+        .flat_map(|row| {
+            let lines = table_row(row, &widths, table);
+            // A row whose fixed columns are too wide already is broken like text; one long word is not its fault.
+            let room = widths.get(table.breaks).copied().unwrap_or(0);
+            let has_long_word = row
+                .get(table.breaks)
+                .is_some_and(|cell| cell.split(' ').any(|word| word.width() > room));
+            let is_fixed = widths.iter().sum::<usize>() + gaps > columns;
+            lines.into_iter().flat_map(move |line| {
+                match line.width() > columns && (is_fixed || !has_long_word) {
+                    true => wrap(&line, columns),
+                    false => vec![line],
+                }
+            })
         })
         .collect()
 }
@@ -224,67 +223,4 @@ fn command(words: &[String]) -> Vec<String> {
         }
     }
     lines
-        .into_iter()
-        .flat_map(|line| break_word(&line))
-        .collect()
-}
-
-/// Within which quotes the end of a piece of a command stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quote {
-    None,
-    /// `'..'`
-    Plain,
-    /// `$'..'`, where a backslash escapes.
-    Escaping,
-}
-
-/// How a piece of a command ends; none in the middle of an escape, where it must not be cut.
-fn open_quote(piece: &str) -> Option<Quote> {
-    let mut quote = Quote::None;
-    let (mut escaped, mut dollar) = (false, false);
-    for c in piece.chars() {
-        let after_dollar = std::mem::take(&mut dollar);
-        if std::mem::take(&mut escaped) {
-            continue;
-        }
-        match (quote, c) {
-            (Quote::None | Quote::Escaping, '\\') => escaped = true,
-            (Quote::None, '\'') if after_dollar => quote = Quote::Escaping,
-            (Quote::None, '\'') => quote = Quote::Plain,
-            (Quote::Plain | Quote::Escaping, '\'') => quote = Quote::None,
-            (Quote::None, '$') => dollar = true,
-            (Quote::None | Quote::Plain | Quote::Escaping, _) => {}
-        }
-    }
-    (!escaped && !dollar).then_some(quote)
-}
-
-/// A line with a word that is too long for it: a backslash at the end of a line joins it with the next,
-/// which must begin in the first column, since blanks would belong to the word.
-fn break_word(line: &str) -> Vec<String> {
-    let mut pieces = Vec::new();
-    let mut rest = line.to_owned();
-    let mut columns = COLUMNS - INDENT - 1;
-    while rest.width() > columns {
-        let mut tail = rest.split_off(cut_at(&rest, columns - 2));
-        let mut open = open_quote(&rest);
-        if open.is_none()
-            && let Some(half) = rest.pop()
-        {
-            tail.insert(0, half);
-            open = open_quote(&rest);
-        }
-        // Within quotes a backslash stands for itself: such a word is closed and opened again.
-        let (close, again) = match open {
-            None | Some(Quote::None) => ("", ""),
-            Some(Quote::Plain) => ("'", "'"),
-            Some(Quote::Escaping) => ("'", "$'"),
-        };
-        pieces.push(format!("{rest}{close}\\"));
-        rest = format!("{NO_INDENT}{again}{tail}");
-        columns = COLUMNS - 1;
-    }
-    pieces.push(rest);
-    pieces
 }
