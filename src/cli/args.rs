@@ -141,7 +141,7 @@ impl Command {
             Self::Report(_) => "report",
             Self::Explain(_) => "explain",
             Self::Replay(_) => "replay",
-            Self::Config(_) => "config",
+            Self::Config(args) => args.command.name(),
             Self::Email(_) => "email",
             Self::Reload(_) => "reload",
             Self::Recheck(_) => "recheck",
@@ -168,7 +168,6 @@ impl Command {
             | Self::Report(_)
             | Self::Explain(_)
             | Self::Replay(_)
-            | Self::Config(_)
             | Self::Email(_)
             | Self::Reload(_)
             | Self::Recheck(_)
@@ -177,6 +176,7 @@ impl Command {
             | Self::Mute(_)
             | Self::Unmute(_)
             | Self::Ack(_) => true,
+            Self::Config(args) => args.command.speaks_json(),
             Self::Run(_)
             | Self::Import(_)
             | Self::Backup(_)

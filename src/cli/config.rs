@@ -52,6 +52,30 @@ pub enum ConfigCommand {
     },
 }
 
+impl ConfigCommand {
+    /// The words by which it is called.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Check => "config check",
+            Self::Show => "config show",
+            Self::Schema => "config schema",
+            Self::Diff { .. } => "config diff",
+            Self::Example => "config example",
+            Self::Init { .. } => "config init",
+        }
+    }
+
+    /// Whether `--json` means something to it.
+    pub const fn speaks_json(&self) -> bool {
+        match self {
+            Self::Schema => true,
+            Self::Check | Self::Show | Self::Diff { .. } | Self::Example | Self::Init { .. } => {
+                false
+            }
+        }
+    }
+}
+
 /// At most this many monitors are named; the others are counted.
 const NAMES_SHOWN_MAX: usize = 5;
 
@@ -61,7 +85,11 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         ConfigCommand::Check => check(context),
         ConfigCommand::Show => show(context),
         ConfigCommand::Schema => {
-            writeln!(context.out, "{:#}", config::schema::schema())?;
+            // `--json` promises one object a line.
+            match context.options.json {
+                true => writeln!(context.out, "{}", config::schema::schema())?,
+                false => writeln!(context.out, "{:#}", config::schema::schema())?,
+            }
             Ok(Outcome::Fine)
         }
         ConfigCommand::Diff { new } => diff(context, new),
@@ -89,10 +117,14 @@ fn check(context: &mut Context) -> Result<Outcome, CliError> {
     let file = located(context)?;
     let config = loaded(context, &file)?;
     let text = summary(&config)?;
-    context.out.write_str(&text)?;
+    let mut lines = text.split_inclusive('\n');
+    // The first one names the file, by which it was called.
+    context.out.write_str(lines.next().unwrap_or_default())?;
+    let rest: String = lines.collect();
+    context.out.write_str(&config.masks.apply(&rest))?;
     for list in &config.lists {
         if let Err(why) = lists::look(&list.source) {
-            context.out.warning(&why);
+            context.out.warning(&config.masks.apply(&why));
         }
     }
     for warning in &config.warnings {

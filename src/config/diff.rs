@@ -237,6 +237,7 @@ impl fmt::Display for Diff {
             )?;
         }
         match self.is_empty() {
+            true if self.unchanged == 1 => write!(f, "nothing would change; 1 monitor"),
             true => write!(f, "nothing would change; {} monitors", self.unchanged),
             false => write!(
                 f,

@@ -290,11 +290,19 @@ pub(super) fn fault(message: &str, at: Place, text: &str) -> Fault {
     Fault::new(at, message, label)
 }
 
+/// What is said of such a line end.
+pub(super) const LONE_RETURN: &str = "a line ends with a carriage return alone (U+000D)";
+
+/// Whether a line ends as those of old Macs did.
+pub(super) fn is_lone_return(message: &str) -> bool {
+    message.starts_with("carriage return must be followed by newline")
+}
+
 /// A character that cannot be there at all.
 fn odd_at(what: &str, text: &str, start: usize, found: &str) -> Option<(String, String)> {
-    if what == "carriage return must be followed by newline" {
+    if is_lone_return(what) {
         return Some((
-            "a line ends with a carriage return alone (U+000D)".to_owned(),
+            LONE_RETURN.to_owned(),
             "save the file with the line ends of Unix or Windows".to_owned(),
         ));
     }

@@ -43,6 +43,10 @@ pub(super) fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> 
     };
     let mut headers_twice = Vec::new();
     let mut lines = Lines::default();
+    let mut had_lone_return = reading.syntax_faults.iter().any(|fault| {
+        fault.message == parser_words::LONE_RETURN
+            && fault.place.is_some_and(|place| place.file == file)
+    });
     // What was taken out of a line explains what is left of it.
     let known = reading.syntax_faults.iter().filter_map(|fault| fault.place);
     for place in known.filter(|place| place.file == file) {
@@ -58,6 +62,15 @@ pub(super) fn parse<'t>(reading: &mut Reading<'_>, file: u32, text: &'t str) -> 
         let span = error.span().unwrap_or(0..0);
         let at = place(file, span.clone());
         if lines.is_consequence(error.message(), &span, text) {
+            continue;
+        }
+        // Such a file is one long line to the parser: what else it says of it leads astray.
+        if parser_words::is_lone_return(error.message()) {
+            if !had_lone_return {
+                let fault = parser_words::fault(error.message(), at, text);
+                reading.syntax_faults.push(fault);
+            }
+            had_lone_return = true;
             continue;
         }
         if !parser_words::is_duplicate(error.message()) {
@@ -142,6 +155,9 @@ pub(super) fn without_wrong_lines(
         };
         let fault = parser_words::fault(error.message(), place(file, span.clone()), &text);
         reading.syntax_faults.push(fault);
+        if parser_words::is_lone_return(error.message()) {
+            break;
+        }
         let start = text.get(..span.start).and_then(|before| before.rfind('\n'));
         let start = start.map_or(0, |line_break| line_break + 1);
         let mut bytes = text.as_bytes().to_vec();

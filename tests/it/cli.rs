@@ -428,6 +428,29 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
 }
 
 #[test]
+fn a_command_that_speaks_no_json_says_so() {
+    let place = Place::new("[[monitor]]\nurl = \"https://a.test/\"\n");
+    for words in [
+        &["check"][..],
+        &["show"],
+        &["diff", "new.toml"],
+        &["example"],
+        &["init", "-"],
+    ] {
+        let mut arguments = vec!["config"];
+        arguments.extend(words);
+        arguments.push("--json");
+        let ran = place.run(&arguments);
+        let want = format!("error: `sitewatch config {}` has no `--json`\n", words[0]);
+        assert_eq!(
+            (ran.stderr.as_str(), ran.stdout.as_str()),
+            (want.as_str(), "")
+        );
+        assert_eq!(ran.code, 2, "{words:?}");
+    }
+}
+
+#[test]
 fn without_a_configuration_it_is_said_where_one_was_looked_for() {
     if fs::exists("/etc/sitewatch/monitors.toml").unwrap() {
         // On a machine that is watched by sitewatch itself there always is a configuration.

@@ -38,6 +38,60 @@ fn said(text: &str) -> String {
 }
 
 #[test]
+fn line_ends_of_old_macs_are_one_error() {
+    let file = "[defaults]\rinterval = \"1m\"\r\r# all\r[[monitor]]\rurl = \"https://a.test/\"\rintervall = 3\r";
+    for text in [
+        file.to_owned(),
+        format!("{file}\n"),
+        format!("{file}# {}", "x".repeat(300_000)),
+    ] {
+        let said = said(&text);
+        let first =
+            "error: a line ends with a carriage return alone (U+000D)\n --> monitors.toml:1:12\n";
+        assert!(said.starts_with(first), "{said}");
+        assert!(said.ends_with("\n1 error in monitors.toml"), "{said}");
+    }
+    assert_eq!(
+        said(&file.replace("\rintervall = 3", "").replace('\r', "\r\n")),
+        "it is valid"
+    );
+}
+
+#[test]
+fn a_time_zone_that_is_none_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "[[monitor]]\nurl = \"https://a.test/\"\n";
+    std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+    for (zone, is_wrong) in [
+        ("Mars/Olympus", true),
+        (":Mars/Olympus", true),
+        ("XYZ", true),
+        ("CET-1CEST", true),
+        ("/no/such/file", true),
+        ("/no/zoneinfo/Europe/Berlin", true),
+        ("Europe/Berlin", false),
+        (":Europe/Berlin", false),
+        ("UTC", false),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", false),
+        ("", false),
+    ] {
+        let mut environment = environment(directory.path());
+        environment.variables.insert("TZ".into(), zone.into());
+        let config = config::load(Path::new("monitors.toml"), &environment).unwrap();
+        let found = config
+            .warnings
+            .iter()
+            .find(|warning| warning.contains("$TZ"));
+        assert_eq!(found.is_some(), is_wrong, "{zone}: {found:?}");
+        if let Some(warning) = found {
+            assert!(warning.contains("times are in UTC"), "{warning}");
+            let offset = config.daemon.timezone.to_fixed_offset().unwrap();
+            assert_eq!(offset.seconds(), 0, "{zone}");
+        }
+    }
+}
+
+#[test]
 fn what_a_mail_server_is_told_in_secret_is_masked() {
     let directory = tempfile::tempdir().unwrap();
     let masked = |username: &str| {
@@ -385,6 +439,11 @@ url = "https://moved.example.com/"
     assert_eq!(
         config::diff(&new, &new).to_string(),
         "nothing would change; 5 monitors"
+    );
+    let one = load("[[monitor]]\nurl = \"https://a.example.com/\"\n");
+    assert_eq!(
+        config::diff(&one, &one).to_string(),
+        "nothing would change; 1 monitor"
     );
 }
 
