@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 
 use sitewatch::clock;
 use sitewatch::config::{Config, Environment, load};
-use sitewatch::daemon::health::Health;
-use sitewatch::daemon::recorder::Recorder;
-use sitewatch::daemon::recorder_entry::Entry;
+use sitewatch::daemon::health::counters::Health;
+use sitewatch::daemon::recorder::engine::Recorder;
+use sitewatch::daemon::recorder::message::Entry;
+use sitewatch::daemon::web::handler::Sources;
 use sitewatch::daemon::web::server::WebServer;
-use sitewatch::daemon::web::site::Sources;
 use sitewatch::domain::check::{
     Chain, Check, Failure, FailureKind, HttpVersion, Micros, Timings, Verdict,
 };
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::store::settle::Step;
+use sitewatch::store::compaction::settle::Step;
 use sitewatch::store::writer::Store;
 use tempfile::TempDir;
 use tokio::sync::watch;

@@ -18,11 +18,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sitewatch::clock;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
-use sitewatch::domain::mask::Masks;
+use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::target::{
     Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
 };
-use sitewatch::policy::judge::judge;
+use sitewatch::policy::verdict::judge::judge;
 use sitewatch::probe::Prober;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -14,11 +14,11 @@ mod config;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sitewatch::daemon::recorder::Recorder;
-use sitewatch::daemon::recorder_entry::{Entry, Upkeep};
+use sitewatch::daemon::recorder::engine::Recorder;
+use sitewatch::daemon::recorder::message::{Entry, Upkeep};
 use sitewatch::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::store::settle::Step;
+use sitewatch::store::compaction::settle::Step;
 use sitewatch::store::writer::Store;
 
 const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);

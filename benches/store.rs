@@ -22,10 +22,10 @@ use sitewatch::domain::check::{
 };
 use sitewatch::domain::monitor::{MonitorId, MonitorName};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::store::history::HistoryQuery;
-use sitewatch::store::monitors::MonitorFacts;
+use sitewatch::store::checks::history::HistoryQuery;
+use sitewatch::store::compaction::settle::Step;
+use sitewatch::store::facts::monitors::MonitorFacts;
 use sitewatch::store::reader::Reader;
-use sitewatch::store::settle::Step;
 use sitewatch::store::writer::Store;
 
 const START: i64 = 1_787_529_600_000;

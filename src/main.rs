@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sitewatch::cli::entry::main()
+    sitewatch::cli::dispatch::main()
 }

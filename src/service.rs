@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-use crate::domain::text;
+use crate::domain::safe_text;
 
 /// systemctl shows the whole line; a longer one helps nobody.
 const STATUS_CHARS_MAX: usize = 300;
@@ -56,7 +56,7 @@ pub fn watchdog_within() -> Option<Duration> {
 }
 
 fn one_line(status: &str) -> String {
-    text::line(status, STATUS_CHARS_MAX).into_owned()
+    safe_text::line(status, STATUS_CHARS_MAX).into_owned()
 }
 
 /// A few words of [`ready`], [`reloading`] and [`stopping`] wait where systemd takes nothing at the moment.

@@ -152,7 +152,7 @@ impl Running {
 }
 
 fn configuration(target: &Target, root: &Path, load: &Load) -> String {
-    let interval = sitewatch::domain::span::Written(load.interval);
+    let interval = sitewatch::domain::duration_text::Written(load.interval);
     let mut text = format!(
         "[daemon]\ndatabase = \"sitewatch.db\"\ncontrol_socket = \"control.sock\"\nmax_concurrent_checks = {}\n\
          shutdown_grace = \"1s\"\n",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sitewatch::clock::tick;
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::grid::Grid;
+use sitewatch::policy::schedule::interval_grid::Grid;
 
 use super::bare::{self, Kind, Pace};
 use super::daemon::{Load, Running, Scheme, binary};

@@ -94,7 +94,7 @@ pub enum Command {
     /// Show outages: cause, start, end, mails sent
     Incidents(super::incidents::Args),
     /// Show uptime, outages and latency of a period
-    Report(super::report::Args),
+    Report(super::report::command::Args),
     /// Explain an HTTP status code
     Explain(super::explain::Args),
     /// Run recorded checks through another configuration's alert rules
@@ -126,7 +126,7 @@ pub enum Command {
     /// Print a shell's completion script
     Completions(super::completions::Args),
     /// Print the manual page
-    Man(super::man::Args),
+    Man(super::man::command::Args),
 }
 
 impl Command {
@@ -191,8 +191,10 @@ impl Command {
 ///
 /// # Errors
 /// Says how a duration is written.
-pub fn duration(text: &str) -> Result<std::time::Duration, crate::domain::span::SpanError> {
-    crate::domain::span::parse(text)
+pub fn duration(
+    text: &str,
+) -> Result<std::time::Duration, crate::domain::duration_text::SpanError> {
+    crate::domain::duration_text::parse(text)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::place;
+use super::resolve;
 
 /// Arguments of `sitewatch backup`.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    let place = place::brief(context)?;
+    let place = resolve::brief(context)?;
     let reader = place.reader()?;
     reader.backup(&args.file)?;
     let size = std::fs::metadata(&args.file).map_or(0, |copy| copy.len());

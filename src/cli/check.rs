@@ -11,23 +11,23 @@ use url::Url;
 
 use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
-use super::{output, place};
+use super::{output, resolve};
 use crate::clock;
 use crate::config::Config;
-use crate::daemon::judging::Judges;
-use crate::daemon::limits::make_room;
+use crate::daemon::checks::judging::Judges;
+use crate::daemon::process::fd_limit::make_room;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::{Expectation, StatusSet};
-use crate::domain::mask::{self, Masks};
 use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::redaction::{self, Masks};
 use crate::domain::secret::Secret;
 use crate::domain::target::{Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target};
-use crate::policy::judge::as_seen;
+use crate::policy::verdict::judge::as_seen;
 use crate::probe::Prober;
 use crate::view::check::{self as view, CheckView};
 use crate::view::json::{self, Audience};
 use crate::view::nagios;
-use crate::view::when::{Clock, grouped};
+use crate::view::time_text::{Clock, grouped};
 
 /// Without a configuration this many checks are on their way at most.
 const CONCURRENT_MAX: usize = 512;
@@ -285,8 +285,8 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
         });
     }
     let config =
-        place::config_without_database(context).map_err(|error| hint_at_urls(args, error))?;
-    let config = place::with_lists(context, config);
+        resolve::config_without_database(context).map_err(|error| hint_at_urls(args, error))?;
+    let config = resolve::with_lists(context, config);
     let sites = if args.sites.is_empty() {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
         enabled.map(|monitor| of_monitor(monitor)).collect()
@@ -325,8 +325,8 @@ fn named(
     let all = config.monitors.iter().map(|monitor| monitor.name.as_str());
     Err(CliError::Usage(format!(
         "{}\n  looked in {}; a URL begins with http:// or https://",
-        place::unknown_monitors(&unknown, &all.collect::<Vec<_>>()),
-        place::shown(&config.file)
+        resolve::unknown_monitors(&unknown, &all.collect::<Vec<_>>()),
+        resolve::shown(&config.file)
     )))
 }
 
@@ -416,7 +416,7 @@ fn of_url(text: &str) -> Result<Site, CliError> {
     };
     Ok(Site {
         name: MonitorName::from_url(&target.url()).as_str().to_owned(),
-        url: mask::without_userinfo(&target.url()),
+        url: redaction::without_userinfo(&target.url()),
         target,
         expectation: Arc::new(expectation),
     })

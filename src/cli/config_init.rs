@@ -13,9 +13,9 @@ use super::error::{CliError, Outcome};
 use super::import::Beside;
 use super::output::quoted;
 use crate::config::Environment;
-use crate::config::first_file::{Served, Surroundings, first_file};
 use crate::config::import::{self, Source};
-use crate::domain::text;
+use crate::config::init::{Served, Surroundings, first_file};
+use crate::domain::safe_text;
 use crate::own_files::{self, Identity};
 
 /// A mail server on this machine greets at once; some wait a moment on purpose.
@@ -119,7 +119,7 @@ fn relay() -> Option<String> {
     let greeting = String::from_utf8_lossy(greeting.get(..length)?).into_owned();
     let line = greeting.lines().next()?;
     let words = line.strip_prefix("220")?.trim_start_matches(['-', ' ']);
-    Some(text::line(words.trim(), GREETING_CHARS_MAX).into_owned())
+    Some(safe_text::line(words.trim(), GREETING_CHARS_MAX).into_owned())
 }
 
 /// What is known of the machine whose root directory this is.
@@ -284,7 +284,7 @@ fn is_public(address: &str) -> bool {
     };
     let host = url.host_str().unwrap_or("");
     !address.contains(['"', '\\', '$'])
-        && text::first_unsafe(address).is_none()
+        && safe_text::first_unsafe(address).is_none()
         && !host.is_empty()
         && host != "localhost"
         && !host.ends_with(".localhost")

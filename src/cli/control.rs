@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use crate::config::{self, paths};
+use crate::config::{self, default_paths};
 use crate::control::{self, Answer, ControlError, Request, Which};
 use crate::domain::monitor::MonitorName;
-use crate::domain::text;
+use crate::domain::safe_text;
 
 /// Arguments of `sitewatch reload`.
 #[derive(Debug, clap::Args)]
 pub struct ReloadArgs {
-    /// Take a list of a [[source]] that is shorter than keep_at_least allows
+    /// Take a list of a `[[source]]` that is shorter than keep_at_least allows
     #[arg(long)]
     pub accept_lists: bool,
 }
@@ -116,7 +116,7 @@ fn which(selection: &Selection) -> Result<Which, CliError> {
         .iter()
         .map(|name| {
             MonitorName::parse(name).map_err(|error| {
-                let shown = text::line(name, 200);
+                let shown = safe_text::line(name, 200);
                 CliError::Usage(format!("`{shown}` is not a monitor's name: {error}"))
             })
         })
@@ -176,9 +176,12 @@ pub fn ask_daemon(context: &mut Context, request: &Request) -> Result<Answer, Cl
     let (socket, fault) = match config::load_brief(&located.file, environment) {
         Ok(brief) => (brief.control_socket, None),
         Err(errors) => {
-            let database = paths::default_database(&located.file, environment);
-            let socket =
-                paths::default_socket(&located.file, &database.unwrap_or_default(), environment);
+            let database = default_paths::default_database(&located.file, environment);
+            let socket = default_paths::default_socket(
+                &located.file,
+                &database.unwrap_or_default(),
+                environment,
+            );
             (socket, Some(errors))
         }
     };

@@ -18,9 +18,9 @@ use super::error::{CliError, Outcome};
 use crate::clock;
 use crate::daemon::demo::{script::Site, server};
 use crate::domain::check::{Check, CheckState};
-use crate::store::incidents::IncidentQuery;
+use crate::store::facts::incidents::IncidentQuery;
 use crate::store::reader::Reader;
-use crate::view::tour::{self, Row, State};
+use crate::view::demo::{self, Row, State};
 
 /// Arguments of `sitewatch demo`.
 #[derive(Debug, clap::Args)]
@@ -105,7 +105,7 @@ async fn take(
         file.display(),
     )?;
     if !context.out.screen().is_terminal() {
-        tour::legend(&pending(), &mut context.out)?;
+        demo::legend(&pending(), &mut context.out)?;
     }
     context.out.flush()?;
     let mut ended = Ended::new().map_err(CliError::machine)?;
@@ -299,12 +299,12 @@ impl Show {
         }
         for path in self.new_mails() {
             if let Some((subject, body)) = read_mail(&path) {
-                tour::mail(since, &subject, &body, screen, &mut context.out)?;
+                demo::mail(since, &subject, &body, screen, &mut context.out)?;
             }
             self.read.insert(path);
         }
         if screen.is_terminal() {
-            tour::table(&rows, left, screen, &mut context.out)?;
+            demo::table(&rows, left, screen, &mut context.out)?;
             self.drawn = rows.len() + 2;
         } else {
             for (index, row) in rows.iter().enumerate() {
@@ -312,7 +312,7 @@ impl Show {
                 if before.is_none_or(|before| (before.state, &before.way) != (row.state, &row.way))
                     && row.state != State::Pending
                 {
-                    tour::change(since, row, &mut context.out)?;
+                    demo::change(since, row, &mut context.out)?;
                 }
             }
         }

@@ -6,30 +6,30 @@ use std::future::Future;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::place;
+use super::resolve;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, Request};
-use crate::daemon::{notifier, notifier_once};
+use crate::daemon::notifier::{flush_once, run};
 use crate::domain::incident::Beginnings;
+use crate::domain::safe_text;
 use crate::domain::settings::EmailSettings;
-use crate::domain::text;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
-use crate::policy::memory::Hold;
-use crate::policy::outbox::pause::Pause;
+use crate::policy::alert::state::Hold;
 use crate::policy::outbox::plan::{self, Waits};
-use crate::policy::outbox::row::{Held, Tries};
+use crate::policy::outbox::queued::{Held, Tries};
+use crate::policy::outbox::transport_pause::Pause;
 use crate::store::error::StoreError;
-use crate::store::outbox::{self, Queued};
-use crate::store::outbox_attempt;
+use crate::store::outbox::attempts;
+use crate::store::outbox::queries::{self, Queued};
 use crate::store::reader::Reader;
 use crate::store::writer::Store;
 use crate::view::json;
 use crate::view::mail::render;
-use crate::view::record::{QueueHold, QueueRow};
-use crate::view::screen::Tone;
+use crate::view::rows::{QueueHold, QueueRow};
 use crate::view::table::{self, Cell, Column, Fit};
+use crate::view::terminal::Tone;
 
 /// Arguments of `sitewatch email`.
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
 }
 
 fn test(context: &mut Context, to: &[String]) -> Result<Outcome, CliError> {
-    let config = place::config(context)?;
+    let config = resolve::config(context)?;
     let request = Request::EmailTest { to: to.to_vec() };
     if let Some(answer) = ask_daemon(&config, &request)? {
         context.out.note("sent by the running daemon");
@@ -72,12 +72,12 @@ fn test(context: &mut Context, to: &[String]) -> Result<Outcome, CliError> {
     }
     let mailer = mailer(email(&config)?)?;
     context.out.note("no daemon runs: sent by this command");
-    let answer = wait(notifier::test_mail(&mailer, &config, to, &notifier::host()))?;
+    let answer = wait(run::test_mail(&mailer, &config, to, &run::host()))?;
     tell(context, answer)
 }
 
 fn retry(context: &mut Context) -> Result<Outcome, CliError> {
-    let config = place::config(context)?;
+    let config = resolve::config(context)?;
     if let Some(answer) = ask_daemon(&config, &Request::EmailRetry)? {
         context.out.note("sent by the running daemon");
         return tell(context, answer);
@@ -85,15 +85,15 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
     let mailer = mailer(email(&config)?)?;
     // Where there is none nothing waits, and one made here might belong to another user than the service's.
     drop(Reader::open(&config.daemon.database).map_err(|error| {
-        let file = place::shown(&config.file);
+        let file = resolve::shown(&config.file);
         CliError::Machine(format!("{error}\n  the configuration is {file}"))
     })?);
     let mut store = Store::open(&config.daemon.database, clock::now())?;
     context.out.note("no daemon runs: sent by this command");
-    let host = notifier::host();
-    let emptied = wait(notifier_once::empty(&mut store, &config, &mailer, &host))??;
+    let host = run::host();
+    let emptied = wait(flush_once::empty(&mut store, &config, &mailer, &host))??;
     for line in &emptied.lines {
-        writeln!(context.out, "{}", text::line(line, 500))?;
+        writeln!(context.out, "{}", safe_text::line(line, 500))?;
     }
     let (sent, left) = (emptied.sent, emptied.left);
     let mails = if sent == 1 { "mail" } else { "mails" };
@@ -163,25 +163,25 @@ fn tell(context: &mut Context, answer: Answer) -> Result<Outcome, CliError> {
 }
 
 fn queue(context: &mut Context) -> Result<Outcome, CliError> {
-    let place = place::brief(context)?;
+    let place = resolve::brief(context)?;
     let reader = place.reader()?;
     let clock = place.clock();
-    let host = notifier::host();
-    let queued = outbox::queue(reader.outbox()).map_err(StoreError::from)?;
-    let pause = outbox_attempt::pause(reader.outbox()).map_err(StoreError::from)?;
+    let host = run::host();
+    let queued = queries::queue(reader.outbox()).map_err(StoreError::from)?;
+    let pause = attempts::pause(reader.outbox()).map_err(StoreError::from)?;
     if let Some(pause) = &pause {
         context.out.note(&format!(
             "NO MAIL LEAVES since {}: {}; a running daemon tries again every 15 minutes, at a reload and by \
              `sitewatch email retry`",
             clock.short(pause.since),
-            text::line(&pause.why, 500)
+            safe_text::line(&pause.why, 500)
         ));
     }
     let notices = queued.iter().flat_map(|queued| &queued.mail.parcel.notices);
     let beginnings = reader.beginnings(notices.filter_map(|notice| notice.news.incident()))?;
     let mut waits = BTreeMap::new();
     if let Some(config) = &place.config {
-        for lane in outbox::lanes(reader.outbox()).map_err(StoreError::from)? {
+        for lane in queries::lanes(reader.outbox()).map_err(StoreError::from)? {
             waits.extend(plan::waits(&config.alerts, &lane, clock.now));
         }
     }
@@ -305,7 +305,7 @@ pub fn row(
         last_error: mail
             .last_error
             .as_deref()
-            .map(|error| text::line(error, 300).into_owned()),
+            .map(|error| safe_text::line(error, 300).into_owned()),
         failed: queued.failed,
     }
 }

@@ -5,17 +5,17 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::{output, place};
+use super::{output, resolve};
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::StatusSet;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::period;
-use crate::store::history::{Dated, HistoryQuery};
-use crate::store::monitors::StoredMonitor;
+use crate::policy::schedule::time_range;
+use crate::store::checks::history::{Dated, HistoryQuery};
+use crate::store::facts::monitors::StoredMonitor;
 use crate::view::csv;
 use crate::view::history::HistoryTable;
 use crate::view::json::{self, Audience};
-use crate::view::when::Clock;
+use crate::view::time_text::Clock;
 
 /// Rows of a table by default.
 const ROWS_DEFAULT: u64 = 50;
@@ -60,7 +60,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    let place = place::brief(context)?;
+    let place = resolve::brief(context)?;
     let clock = place.clock();
     let mut query = query(args, &clock, context.options.json)?;
     let reader = place.reader()?;
@@ -202,7 +202,7 @@ pub fn between(
     clock: &Clock,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), CliError> {
     let moment = |option: &str, text: Option<&str>| {
-        text.map(|text| period::named(text, &clock.zone, clock.now))
+        text.map(|text| time_range::named(text, &clock.zone, clock.now))
             .transpose()
             .map_err(|error| CliError::Usage(format!("{option}: {error}")))
     };

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::error::{CliError, Outcome};
 use super::output::quoted;
 use crate::config::import::{self, Source};
-use crate::store::kuma;
+use crate::store::file::kuma;
 
 /// Arguments of `sitewatch import`.
 #[derive(Debug, clap::Args)]

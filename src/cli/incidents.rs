@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::{history, place, rows};
-use crate::store::incidents::IncidentQuery;
+use super::{from_store, history, resolve};
+use crate::store::facts::incidents::IncidentQuery;
 use crate::view::json::{self, Audience};
-use crate::view::record::IncidentRow;
+use crate::view::rows::IncidentRow;
 use crate::view::{csv, incidents};
 
 /// Arguments of `sitewatch incidents`.
@@ -42,7 +42,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    let place = place::brief(context)?;
+    let place = resolve::brief(context)?;
     let clock = place.clock();
     let (since, until) = history::between(args.since.as_deref(), args.until.as_deref(), &clock)?;
     let reader = place.reader()?;
@@ -60,7 +60,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             by_wrong_clock: args.all,
         };
         let listed = reader.incidents(&query)?;
-        listed.into_iter().map(rows::incident).collect()
+        listed.into_iter().map(from_store::incident).collect()
     };
     let screen = context.out.screen();
     let out = &mut context.out;

@@ -1,10 +1,10 @@
 //! What `config check` says of the lists of `[[source]]`. It reads files and asks no network.
 
 use super::output::quoted;
-use crate::config::lists::entry::InForce;
-use crate::config::lists::model::{ListPlace, ListSource};
-use crate::config::lists::read::{LIST_BYTES_MAX, List, bytes_of, read};
-use crate::domain::span::Written;
+use crate::config::source_lists::entry::InForce;
+use crate::config::source_lists::model::{ListPlace, ListSource};
+use crate::config::source_lists::read::{LIST_BYTES_MAX, List, bytes_of, read};
+use crate::domain::duration_text::Written;
 
 /// The list in a file; `None` for one that has a URL.
 ///

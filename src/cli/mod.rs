@@ -2,10 +2,11 @@
 
 pub mod args;
 pub mod context;
-pub mod entry;
+pub mod dispatch;
 pub mod error;
+pub mod from_store;
+pub mod man;
 pub mod output;
-pub mod place;
 
 pub mod backup;
 pub mod check;
@@ -20,12 +21,8 @@ pub mod history;
 pub mod import;
 pub mod incidents;
 pub mod lists;
-pub mod man;
-pub mod man_config;
 pub mod replay;
 pub mod report;
-pub mod report_mail;
-pub mod report_page;
-pub mod rows;
+pub mod resolve;
 pub mod run;
 pub mod status;

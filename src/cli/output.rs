@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::config::Environment;
 use crate::daemon::logging;
-use crate::domain::text;
-use crate::view::screen::{Screen, Tone};
+use crate::domain::safe_text;
+use crate::view::terminal::{Screen, Tone};
 
 /// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -139,7 +139,7 @@ pub fn is_closed_pipe(error: &io::Error) -> bool {
 
 /// One safe line of a text that came from outside, for a message.
 pub fn quoted(raw: &str) -> String {
-    text::line(raw, 200).into_owned()
+    safe_text::line(raw, 200).into_owned()
 }
 
 fn screen_of(

@@ -7,23 +7,23 @@ use std::time::Duration;
 
 use super::context::{Context, Used};
 use super::error::{CliError, Outcome};
-use super::place;
+use super::resolve;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
-use crate::domain::notice::MailKind;
+use crate::domain::notification::MailKind;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::outbox::rehearsal::{Decided, rehearse};
-use crate::policy::period;
+use crate::policy::outbox::simulate::{Decided, rehearse};
 use crate::policy::replay::{Replay, Said};
+use crate::policy::schedule::time_range;
+use crate::store::checks::history::HistoryQuery;
 use crate::store::error::StoreError;
-use crate::store::history::HistoryQuery;
-use crate::store::monitors::StoredMonitor;
-use crate::store::outbox::{self, ToldOf};
+use crate::store::facts::monitors::StoredMonitor;
+use crate::store::outbox::queries::{self, ToldOf};
 use crate::store::reader::Reader;
 use crate::view::replay::{self as view, Leaving, Mails, ReplayRow};
-use crate::view::when::Clock;
+use crate::view::time_text::Clock;
 
 /// So much is read at once: of 1 000 monitors a minute 180 000 checks.
 const CHUNK: Duration = Duration::from_secs(3 * 3600);
@@ -55,7 +55,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             "name the configuration to try: sitewatch replay --config NEW".to_owned(),
         ));
     }
-    let mut new = place::config(context)?;
+    let mut new = resolve::config(context)?;
     find_database(context, &mut new);
     context.used = Some(Used {
         file: Some(new.file.clone()),
@@ -66,7 +66,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         zone: new.daemon.timezone.clone(),
         now: clock::now(),
     };
-    let since = period::named(&args.since, &clock.zone, clock.now)
+    let since = time_range::named(&args.since, &clock.zone, clock.now)
         .map_err(|error| CliError::Usage(format!("--since: {error}")))?
         .from;
     let reader = Reader::open(&new.daemon.database)?;
@@ -246,7 +246,7 @@ fn was(
         .iter()
         .map(|(id, monitor)| (*id, monitor.name.as_str()))
         .collect();
-    let told = outbox::told_since(reader.outbox(), since).map_err(StoreError::from)?;
+    let told = queries::told_since(reader.outbox(), since).map_err(StoreError::from)?;
     let told: Vec<ToldOf> = told
         .into_iter()
         .filter(|told| names.contains_key(&told.monitor))

@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::error::{CliError, Outcome};
 use crate::config;
+use crate::daemon::lifecycle::{self, Ending, Start};
 use crate::daemon::logging::{self, Form, LogEnvironment, LogError};
-use crate::daemon::run::{self, Ending, Start};
 
 /// Arguments of `sitewatch run`.
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     if let Some(warning) = located.warning {
         tracing::warn!("{warning}");
     }
-    let ending = run::run(&Start {
+    let ending = lifecycle::run(&Start {
         config,
         file: located.file.clone(),
         database: context.options.database.clone(),

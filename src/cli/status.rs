@@ -8,26 +8,26 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::place::{self, Place};
-use super::rows;
+use super::from_store;
+use super::resolve::{self, Place};
 use crate::clock;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, DaemonStatus, Request};
 use crate::domain::check::Micros;
+use crate::domain::duration_text::Human;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Schedule};
-use crate::domain::span::Human;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::calendar::Cron;
-use crate::policy::grid::Grid;
-use crate::policy::memory::{Flags, ShownState};
+use crate::policy::alert::state::{Flags, ShownState};
+use crate::policy::schedule::cron::Cron;
+use crate::policy::schedule::interval_grid::Grid;
 use crate::store::error::StoreError;
-use crate::store::monitors::StoredMonitor;
+use crate::store::facts::monitors::StoredMonitor;
+use crate::store::facts::status::StatusRow as StoredStatus;
 use crate::store::reader::Reader;
-use crate::store::status::StatusRow as StoredStatus;
 use crate::view::json::{self, Audience};
-use crate::view::record::StatusRow;
+use crate::view::rows::StatusRow;
 use crate::view::status as view;
-use crate::view::when::Clock;
+use crate::view::time_text::Clock;
 
 /// For more monitors than this the latency of each hour is not read.
 const SPARKLINES_MAX: usize = 200;
@@ -101,7 +101,7 @@ fn read<T: Send>(
 ) -> Result<(Place, T), CliError> {
     std::thread::scope(|scope| {
         let mut reading = None;
-        let place = place::brief_telling(context, &mut |database| {
+        let place = resolve::brief_telling(context, &mut |database| {
             let database = database.to_owned();
             // A machine in trouble may have no thread left: then one comes after the other.
             reading = std::thread::Builder::new()
@@ -160,7 +160,7 @@ impl Stored {
                 let newest = newest.transpose()?;
                 let bars = latency.remove(&one.monitor.id).unwrap_or_default();
                 let interval = Some(one.monitor.interval);
-                rows.push((rows::status(one, newest, bars), interval));
+                rows.push((from_store::status(one, newest, bars), interval));
             }
             Ok((known, rows))
         })?;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::diagnostic::source_map::Source;
 use super::environment::Environment;
-use super::files;
 use super::load;
-use super::source::Source;
+use super::read::referenced_files;
 
 /// A number for the texts of a configuration; the same texts in the same files have the same within one process.
 pub(super) fn of_sources(sources: &[Source]) -> u64 {
@@ -72,7 +72,7 @@ struct Including {
 }
 
 fn watched(file: &Path, environment: &Environment, sources: &[Source]) -> Vec<PathBuf> {
-    let full = files::resolve(&environment.directory, &file.to_string_lossy());
+    let full = referenced_files::resolve(&environment.directory, &file.to_string_lossy());
     let mut paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
     let text = sources.first().map_or("", |main| &main.text);
     let including =

@@ -6,33 +6,33 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
-use super::email;
+use super::default_paths;
+use super::diagnostic::meant::as_meant;
+use super::diagnostic::messages::instead_of_included;
+use super::diagnostic::nearest::nearest;
+use super::diagnostic::problem::{ConfigErrors, Fault};
+use super::diagnostic::source_map::Source;
+use super::diagnostic::warnings;
 use super::environment::Environment;
-use super::fault::{ConfigErrors, Fault};
-use super::files::{self, Pipes};
 use super::fingerprint;
-use super::foreign;
-use super::found::{is_table_list, place};
-use super::include::{self, Found, Included};
 use super::keys;
-use super::links;
-use super::lists::compose::Listed;
-use super::lists::settings;
-use super::maintenance;
-use super::meant::as_meant;
 use super::model::{Config, DaemonSettings};
-use super::monitor;
-use super::paths;
-use super::pieces::pieces;
-use super::reading::Reading;
-use super::sections::{self, section};
-use super::source::Source;
-use super::suggest::nearest;
-use super::syntax::{forget_consequences, parse, parsed};
-use super::warnings;
-use super::wording::instead_of_included;
-use crate::domain::mask::Masks;
+use super::read::email;
+use super::read::include::{self, Found, Included};
+use super::read::maintenance;
+use super::read::monitor;
+use super::read::reader::Reading;
+use super::read::referenced_files::{self, Pipes};
+use super::read::references;
+use super::read::sections::{self, section};
+use super::read::table::{is_table_list, place};
+use super::source_lists::compose::Listed;
+use super::source_lists::settings;
+use super::syntax::other_formats;
+use super::syntax::parse::{forget_consequences, parse, parsed};
+use super::syntax::split_large::pieces;
 use crate::domain::monitor::MonitorName;
+use crate::domain::redaction::Masks;
 use crate::domain::settings::{AlertSettings, Canaries, HeartbeatSettings, MailTransport};
 
 /// All files together; 100 000 monitors take 20 MB. Reading takes many times as much memory, which is that of a
@@ -226,16 +226,16 @@ fn read_source(
     bytes_max: u64,
     pipes: Pipes,
 ) -> Result<Source, Box<(Vec<Source>, Fault)>> {
-    let full = files::resolve(&environment.directory, &path.to_string_lossy());
+    let full = referenced_files::resolve(&environment.directory, &path.to_string_lossy());
     // Below the root directory everything would be relative.
     let shown = match full.strip_prefix(&environment.directory) {
         Ok(below) if environment.directory.parent().is_some() => below.display().to_string(),
         _ => path.display().to_string(),
     };
-    let bytes = files::read(&full, bytes_max, pipes).map_err(|why| {
+    let bytes = referenced_files::read(&full, bytes_max, pipes).map_err(|why| {
         let help = if why.starts_with("there is no")
             && index == 0
-            && paths::has_none_here(environment)
+            && default_paths::has_none_here(environment)
         {
             "`sitewatch config example > monitors.toml` writes one to begin with"
         } else if why.contains("permission denied") {
@@ -247,7 +247,7 @@ fn read_source(
         let fault = Fault::nowhere(format!("cannot read `{shown}`: {why}"), help);
         Box::new((Vec::new(), fault))
     })?;
-    if let Some(fault) = foreign::of_bytes(&shown, &bytes) {
+    if let Some(fault) = other_formats::of_bytes(&shown, &bytes) {
         return Err(Box::new((Vec::new(), fault)));
     }
     match String::from_utf8(bytes) {
@@ -337,9 +337,9 @@ impl Loader<'_> {
         });
 
         forget_consequences(&mut self.reading);
-        links::check(
+        references::check(
             &mut self.reading,
-            links::Links {
+            references::Links {
                 named: &self.named,
                 complete: self.nameless == 0 && self.lists.is_empty(),
                 monitors: &self.monitors,
@@ -557,7 +557,7 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
         let near = nearest(name, known());
         let is_near = near.is_some();
         let label = match (owner, near) {
-            (None, _) if is_section && let Some(hint) = foreign::of_section(&shown, name) => hint,
+            (None, _) if is_section && let Some(hint) = other_formats::of_section(&shown, name) => hint,
             (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
             (None, Some(meant)) => format!("did you mean {}?", header(meant)),
             (None, None) => match is_section {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::include::Included;
-use super::lists::compose::Listed;
-use crate::domain::mask::Masks;
+use super::read::include::Included;
+use super::source_lists::compose::Listed;
 use crate::domain::monitor::Monitor;
+use crate::domain::redaction::Masks;
 use crate::domain::settings::{
     AlertSettings, Canaries, EmailSettings, HeartbeatSettings, Maintenance, ReportSettings,
     Retention, WebSettings,

@@ -5,19 +5,19 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use super::diagnostic::problem::ConfigErrors;
+use super::diagnostic::redact;
+use super::diagnostic::source_map::Source;
 use super::environment::Environment;
-use super::fault::ConfigErrors;
-use super::files;
 use super::keys::{self, Absent, Key, Kind, Section};
 use super::load;
 use super::model::Config;
-use super::redact;
-use super::source::Source;
+use super::read::referenced_files;
 use crate::domain::address::Address;
-use crate::domain::mask::{Masks, STARS};
+use crate::domain::duration_text::Written;
 use crate::domain::monitor::{Monitor, Rules};
+use crate::domain::redaction::{Masks, STARS};
 use crate::domain::settings::MailTransport;
-use crate::domain::span::Written;
 
 /// Why nothing could be shown.
 #[derive(Debug, thiserror::Error)]
@@ -324,7 +324,7 @@ impl Context<'_> {
             return STARS.to_owned();
         }
         if matches!(self.kind, Some(Kind::Path)) && !text.is_empty() {
-            let full = files::resolve(self.directory, text);
+            let full = referenced_files::resolve(self.directory, text);
             return full.display().to_string();
         }
         redact::sentence(text).into_owned()
@@ -341,7 +341,7 @@ fn write_string(out: &mut String, text: &str) -> fmt::Result {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if crate::domain::text::is_unsafe(c) => write!(out, "\\u{:04X}", u32::from(c))?,
+            c if crate::domain::safe_text::is_unsafe(c) => write!(out, "\\u{:04X}", u32::from(c))?,
             c => out.push(c),
         }
     }

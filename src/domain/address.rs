@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::safe_text;
 
 /// The octets of a local part (RFC 5321 section 4.5.3.1.1).
 const LOCAL_BYTES_MAX: usize = 64;
@@ -188,7 +188,7 @@ enum Unfit {
 
 fn parse_one(text: &str) -> Result<Address, AddressError> {
     let none = || AddressError::None(text.to_owned());
-    if text.chars().any(text::is_unsafe) {
+    if text.chars().any(safe_text::is_unsafe) {
         return Err(none());
     }
     let trimmed = text.trim();
@@ -282,7 +282,7 @@ fn name(phrase: &str, mailbox: &str) -> Result<String, AddressError> {
         return Ok(name);
     }
     let harmless = name.replace(['<', '>', '@'], " ");
-    let harmless = text::line(harmless.trim(), 100);
+    let harmless = safe_text::line(harmless.trim(), 100);
     Err(AddressError::Name {
         instead: match harmless.as_ref() {
             "" => mailbox.to_owned(),
@@ -351,7 +351,7 @@ fn is_atom(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
     }
-    !c.is_whitespace() && !text::is_unsafe(c)
+    !c.is_whitespace() && !safe_text::is_unsafe(c)
 }
 
 fn wire(mailbox: &str) -> Result<Wire, Unfit> {
@@ -373,7 +373,7 @@ fn wire(mailbox: &str) -> Result<Wire, Unfit> {
 fn wire_local(local: &str) -> Option<String> {
     let plain: Cow<'_, str> = if local.starts_with('"') {
         let plain = meaning(local);
-        if plain.is_empty() || plain.chars().any(text::is_unsafe) {
+        if plain.is_empty() || plain.chars().any(safe_text::is_unsafe) {
             return None;
         }
         plain.into()

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::address::Address;
 use super::expectation::Expectation;
-use super::mask::{self, Masks};
+use super::redaction::{self, Masks};
 use super::target::Target;
 use super::timestamp::Timestamp;
 
@@ -43,7 +43,7 @@ impl MonitorName {
         if name.is_empty() {
             return Err(NameError::Empty);
         }
-        if super::text::first_unsafe(name).is_some() {
+        if super::safe_text::first_unsafe(name).is_some() {
             return Err(NameError::Control);
         }
         match name.chars().count() {
@@ -61,7 +61,7 @@ impl MonitorName {
         if url.path() != "/" {
             name.push_str(url.path());
         }
-        Self(super::text::middle(&super::text::line(&name, 2000), 200).into())
+        Self(super::safe_text::middle(&super::safe_text::line(&name, 2000), 200).into())
     }
 
     /// The name as text.
@@ -83,7 +83,7 @@ pub struct MonitorId(pub i64);
 
 /// A cron expression as it was written: six fields, seconds first.
 ///
-/// Only [`crate::policy::calendar`] gives it a meaning; the configuration refuses one that has none.
+/// Only [`crate::policy::schedule::cron`] gives it a meaning; the configuration refuses one that has none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CronText(pub Arc<str>);
@@ -167,7 +167,7 @@ impl DerefMut for Monitor {
 impl Monitor {
     /// Its URL as it may be stored and shown: no userinfo, no secret.
     pub fn url_shown(&self) -> String {
-        let url = mask::without_userinfo(&self.target.url());
+        let url = redaction::without_userinfo(&self.target.url());
         self.target.masks.apply(&url).into_owned()
     }
 

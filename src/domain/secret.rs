@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::mask::STARS;
+use super::redaction::STARS;
 
 /// A password or token: no `Display`, and a starred `Debug`.
 #[derive(Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use url::Url;
 
 use super::address::Address;
 use super::colour::Colour;
-use super::mask::Masks;
 use super::monitor::{CronText, MonitorName};
+use super::redaction::Masks;
 use super::secret::Secret;
 use super::timestamp::Timestamp;
 

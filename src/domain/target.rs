@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::mask::Masks;
 use super::name_server::NameServer;
+use super::redaction::Masks;
 use super::secret::Secret;
 
 /// The request of one monitor, its credentials and its limits. Built by the configuration only.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use tokio::sync::Mutex;
 
 use crate::own_files;
-use crate::policy::outbox::delivery::Outcome;
-use crate::policy::outbox::row::Holds;
+use crate::policy::outbox::queued::Holds;
+use crate::policy::outbox::retry::Outcome;
 
 use super::mailer::Mail;
 

@@ -3,8 +3,8 @@
 use crate::domain::address::Address;
 use crate::domain::settings::{EmailSettings, MailTransport};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::outbox::delivery::Outcome;
-use crate::policy::outbox::row::Holds;
+use crate::policy::outbox::queued::Holds;
+use crate::policy::outbox::retry::Outcome;
 use crate::view::mail::rendered::Rendered;
 
 use super::directory::Directory;

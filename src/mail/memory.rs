@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::address::Address;
-use crate::policy::outbox::delivery::Outcome;
+use crate::policy::outbox::retry::Outcome;
 
 use super::mailer::Mail;
 

@@ -6,7 +6,7 @@ use lettre::message::header::{self, HeaderName, HeaderValue, Headers};
 use lettre::message::{Mailbox, Mailboxes, MultiPart};
 
 use crate::domain::address::{Address, Wire};
-use crate::domain::text;
+use crate::domain::safe_text;
 
 use super::mailer::{Mail, Sender};
 
@@ -67,7 +67,7 @@ pub fn bytes(
     let mut fields = Headers::new();
     fields.set(header::From::from(Mailboxes::from(own(&sender.from)?)));
     fields.set(header::Subject::from(
-        text::line(&mail.rendered.subject, 400).into_owned(),
+        safe_text::line(&mail.rendered.subject, 400).into_owned(),
     ));
     fields.set(header::Date::from(
         SystemTime::UNIX_EPOCH + Duration::from_secs(date),
@@ -162,7 +162,7 @@ fn own_fields(fields: &mut Headers, mail: &Mail) -> String {
 
 fn field(fields: &mut Headers, name: &'static str, value: &str) {
     let name = HeaderName::new_from_ascii_str(name);
-    let value = text::line(value, 400).into_owned();
+    let value = safe_text::line(value, 400).into_owned();
     fields.insert_raw(HeaderValue::new(name, value));
 }
 

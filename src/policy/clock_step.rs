@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::flapping::Flap;
-use super::memory::{Ack, Announcement, Kept, Memory, Outage, Status};
-use super::slow::Slow;
+use super::alert::flapping::Flap;
+use super::alert::slow::Slow;
+use super::alert::state::{Ack, Announcement, Kept, Memory, Outage, Status};
 use crate::domain::check::Check;
 use crate::domain::timestamp::Timestamp;
 

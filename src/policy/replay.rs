@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::memory::{Memory, Status};
-use super::monitor::{self, Effect, Event, Surroundings};
-use super::parents::Parent;
-use super::window::Windows;
+use super::alert::dependencies::Parent;
+use super::alert::maintenance::Windows;
+use super::alert::monitor::{self, Effect, Event, Surroundings};
+use super::alert::state::{Memory, Status};
 use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
-use crate::domain::notice::News;
+use crate::domain::notification::News;
 use crate::domain::settings::{AlertSettings, Maintenance};
 use crate::domain::timestamp::Timestamp;
 

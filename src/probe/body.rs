@@ -6,13 +6,13 @@ use std::time::Duration;
 use reqwest::header::TRANSFER_ENCODING;
 use tokio::time::Sleep;
 
+use super::classify::{self, BodyFault, Fault};
 use super::connection::Reply;
 use super::exchange::within;
-use super::fault::{self, BodyFault, Fault};
 use super::room::{self, FREE_BYTES, Place, Room};
 use crate::clock;
 use crate::domain::check::FailureKind;
-use crate::domain::span::{Exact, Human};
+use crate::domain::duration_text::{Exact, Human};
 
 /// What is kept of a body that no assertion reads: enough for the excerpt and for a protection
 /// layer's signs.
@@ -95,7 +95,7 @@ pub(super) async fn read(
                 body.length
             ),
         )),
-        Some(Err(error)) => match fault::of_body(&error, length_told) {
+        Some(Err(error)) => match classify::of_body(&error, length_told) {
             BodyFault::UncleanEnd => {
                 body.unclean_end = true;
                 None

@@ -8,11 +8,11 @@ use reqwest::header::{CONNECTION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 use url::Url;
 
+use super::classify;
 use super::dns::{Resolver, Wanted, has_route};
-use super::fault;
 use super::request::OUR_USER_AGENT;
 use crate::clock;
-use crate::domain::span::Exact;
+use crate::domain::duration_text::Exact;
 use crate::domain::target::IpVersion;
 use crate::tls;
 
@@ -62,7 +62,7 @@ impl Errands {
                 .http1_title_case_headers()
                 .no_proxy()
                 .build()
-                .map_err(|error| fault::of_errand(&error))
+                .map_err(|error| classify::of_errand(&error))
         };
         Ok(Self {
             staying: client(Policy::none(), false)?,
@@ -129,7 +129,7 @@ fn in_words(error: &reqwest::Error, within: Duration) -> String {
     if error.is_redirect() {
         return format!("more than {REDIRECTS_MAX} redirects, or one from https to http");
     }
-    fault::of_errand(error)
+    classify::of_errand(error)
 }
 
 /// Names as checks resolve them.

@@ -9,13 +9,13 @@ use reqwest::header::{
 use tokio::time::timeout_at;
 use url::Url;
 
+use super::classify;
 use super::errand::Errands;
-use super::fault;
 use crate::clock;
+use crate::domain::duration_text::Exact;
 use crate::domain::secret::Secret;
-use crate::domain::span::Exact;
-use crate::policy::private::is_private;
-use crate::policy::redirect::private_literal;
+use crate::policy::http::private_address::is_private;
+use crate::policy::http::redirect::private_literal;
 
 /// A list that is redirected more often than this goes in circles.
 const REDIRECTS_MAX: usize = 5;
@@ -111,7 +111,7 @@ async fn follow(errands: &Errands, request: &ListRequest<'_>) -> Result<ListAnsw
         let answer = asking
             .send()
             .await
-            .map_err(|error| ListFault::Unreachable(fault::of_errand(&error)))?;
+            .map_err(|error| ListFault::Unreachable(classify::of_errand(&error)))?;
         let remote = answer.remote_addr();
         from_public = remote.is_some_and(|address| !is_private(address.ip()));
         match answer.status() {

@@ -1,12 +1,12 @@
 //! The wire: one check, hop by hop.
 
 mod body;
+mod certificate_cache;
+mod classify;
 mod connection;
 mod dns;
 mod errand;
 mod exchange;
-mod fault;
-mod known;
 mod list;
 mod prober;
 mod request;

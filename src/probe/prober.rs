@@ -10,25 +10,25 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use url::Url;
 
 use super::body::{self, Body, Wanted};
+use super::classify::{self, Fault};
 use super::connection::{Reply, wire_bytes_max};
 use super::errand::Redirects;
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
-use super::fault::{self, Fault};
 use super::list::{self, ListAnswer, ListFault, ListRequest};
 use super::request::assemble;
 use super::shared::Shared;
 use crate::clock;
 use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
+use crate::domain::duration_text::Exact;
 use crate::domain::probe::{Answer, End, Hop, Probe, RootEnd};
-use crate::domain::span::Exact;
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::{mask, text};
-use crate::policy::cookies::Jar;
-use crate::policy::private::is_private;
-use crate::policy::proxy::proxy_for;
-use crate::policy::redirect::{self, Next, Request, Seen};
-use crate::policy::retry_after;
+use crate::domain::{redaction, safe_text};
+use crate::policy::http::cookies::Jar;
+use crate::policy::http::private_address::is_private;
+use crate::policy::http::proxy::proxy_for;
+use crate::policy::http::redirect::{self, Next, Request, Seen};
+use crate::policy::http::retry_after;
 use crate::tls::{self, certificate, words};
 
 /// A Location is recorded up to this many characters.
@@ -191,12 +191,12 @@ impl Journey<'_> {
         let answer = match outcome {
             Outcome::Answer(answer) => answer,
             Outcome::Broken(broken) => {
-                let fault = fault::of_request(&broken, &exchange, &route);
+                let fault = classify::of_request(&broken, &exchange, &route);
                 return Step::Arrived(self.failed(request, fault, remote));
             }
             Outcome::Timeout => {
                 let timeout = Exact(target.timeout).to_string();
-                let fault = fault::of_timeout(&exchange, &route, &timeout);
+                let fault = classify::of_timeout(&exchange, &route, &timeout);
                 return Step::Arrived(self.failed(request, fault, remote));
             }
         };
@@ -225,7 +225,7 @@ impl Journey<'_> {
                 detail: format!(
                     "{} {} comes again with the same cookies",
                     request.method.as_str(),
-                    text::middle(&mask::shown(&url), 200)
+                    safe_text::middle(&redaction::shown(&url), 200)
                 ),
             });
         }
@@ -445,7 +445,7 @@ impl Journey<'_> {
     }
 
     fn shown_url(&self, request: &Request) -> String {
-        self.masked(mask::without_userinfo(&request.url))
+        self.masked(redaction::without_userinfo(&request.url))
     }
 
     fn masked(&self, text: String) -> String {
@@ -463,6 +463,6 @@ fn recorded(raw: &str) -> String {
         .then(|| Url::parse(raw).ok())
         .flatten()
         .filter(|url| !url.username().is_empty() || url.password().is_some())
-        .map(|url| mask::without_userinfo(&url));
-    text::middle(starred.as_deref().unwrap_or(raw), LOCATION_CHARS_MAX).into_owned()
+        .map(|url| redaction::without_userinfo(&url));
+    safe_text::middle(starred.as_deref().unwrap_or(raw), LOCATION_CHARS_MAX).into_owned()
 }

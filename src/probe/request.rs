@@ -10,7 +10,7 @@ use reqwest::header::{
 use url::{Position, Url};
 
 use crate::domain::target::{Credentials, Target};
-use crate::policy::redirect::Request;
+use crate::policy::http::redirect::Request;
 
 /// What is sent as User-Agent unless the target sets one.
 pub(super) const OUR_USER_AGENT: &str = concat!("sitewatch/", env!("CARGO_PKG_VERSION"));

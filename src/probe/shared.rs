@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::certificate_cache::Known;
 use super::dns::Resolver;
 use super::errand::Errands;
-use super::known::Known;
 use super::room::Room;
 use crate::domain::target::{ClientCertificate, DnsSettings};
 use crate::tls;

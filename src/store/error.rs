@@ -201,7 +201,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the file must be set aside (see [`super::damage::set_aside`]).
+    /// Whether the file must be set aside (see [`super::file::corruption::set_aside`]).
     pub const fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_))
     }

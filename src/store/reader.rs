@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::checks::hydrate::Resolver;
 use super::error::{Result, StoreError};
-use super::resolve::Resolver;
+use super::facts::meta;
+use super::file::{lock, migrate};
 use super::writer::{STATEMENTS_MAX, cannot_open};
-use super::{lock, meta, migrate};
 use crate::domain::timestamp::Timestamp;
 use crate::own_files;
 
@@ -125,7 +126,7 @@ impl Reader {
         Ok(meta::get(&self.connection, meta::PROBED_AT)?.map(Timestamp::from_ms))
     }
 
-    /// The connection, for the functions of [`super::outbox`].
+    /// The connection, for the functions of [`super::outbox::queries`].
     pub fn outbox(&self) -> &Connection {
         &self.connection
     }

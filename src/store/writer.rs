@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior, config::DbConfig};
 
-use super::batch::Batch;
+use super::checks::hydrate::Resolver;
+use super::checks::intern::Interner;
+use super::compaction::settle;
 use super::error::{Result, StoreError};
-use super::intern::Interner;
-use super::lock::{self, Lock};
-use super::overwritten::Header;
-use super::rescue::Parts;
-use super::resolve::Resolver;
-use super::{meta, migrate, settle};
+use super::facts::meta;
+use super::file::lock::{self, Lock};
+use super::file::migrate;
+use super::file::overwritten::Header;
+use super::file::rescue::Parts;
+use super::transaction::Batch;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::own_files;
@@ -60,8 +62,8 @@ impl Store {
     /// after copying it (see [`Store::copy_before_migration`]).
     ///
     /// # Errors
-    /// Another daemon runs on it, it is newer, foreign or damaged (then see [`super::damage::set_aside`]), or the
-    /// file system refuses.
+    /// Another daemon runs on it, it is newer, foreign or damaged (then see [`super::file::corruption::set_aside`]), or
+    /// the file system refuses.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self> {
         let configured = path;
         let path = &resolved(configured)?;
@@ -154,7 +156,7 @@ impl Store {
         )?)
     }
 
-    /// The connection, for the functions of [`super::outbox`].
+    /// The connection, for the functions of [`super::outbox::queries`].
     pub fn outbox(&self) -> &Connection {
         &self.connection
     }

@@ -8,7 +8,7 @@ use x509_parser::prelude::FromDer;
 
 use crate::domain::check::Certificate;
 use crate::domain::probe::RootEnd;
-use crate::domain::text;
+use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 
 /// A subject or issuer is shown up to this many characters.
@@ -54,7 +54,7 @@ pub(super) fn not_before(cert: &X509Certificate<'_>) -> Timestamp {
 }
 
 pub(super) fn name(name: &x509_parser::x509::X509Name<'_>) -> String {
-    text::line(&name.to_string(), NAME_CHARS_MAX).into_owned()
+    safe_text::line(&name.to_string(), NAME_CHARS_MAX).into_owned()
 }
 
 fn fingerprint(der: &[u8]) -> u64 {

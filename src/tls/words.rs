@@ -12,7 +12,7 @@ use super::der::dotted;
 use super::recorder::Seen;
 use super::verify::{Fault, bare};
 use crate::domain::check::FailureKind;
-use crate::domain::text;
+use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 
 pub use super::alerts::{handshake, later};
@@ -58,7 +58,7 @@ pub fn certificate(
             FailureKind::TlsHandshake,
             format!(
                 "the certificate has a critical extension that clients do not know ({}): they have to refuse it",
-                text::line(number, 60)
+                safe_text::line(number, 60)
             ),
         ),
         Fault::Webpki(error) => by_webpki(error, sent, host),
@@ -84,7 +84,7 @@ fn by_webpki(
             return (TlsNotYetValid, format!("{whose} begins on {}", when(begin)));
         }
         E::CertNotValidForName(_) | E::MalformedDnsIdentifier | E::UnsupportedNameType => {
-            let shown = text::middle(bare(host), 100);
+            let shown = safe_text::middle(bare(host), 100);
             let names = names(sent, bare(host));
             let detail = format!("the certificate is not for `{shown}`: {names}");
             return (TlsHostname, detail);
@@ -199,7 +199,7 @@ fn names(sent: &[CertificateDer<'_>], host: &str) -> String {
         .into_iter()
         .flatten()
         .filter_map(|general| match general {
-            GeneralName::DNSName(name) => Some(text::line(name, NAME_CHARS_MAX).into_owned()),
+            GeneralName::DNSName(name) => Some(safe_text::line(name, NAME_CHARS_MAX).into_owned()),
             GeneralName::IPAddress(bytes) => ip(bytes).map(|address| address.to_string()),
             _ => None,
         })
@@ -317,7 +317,7 @@ fn other_purpose(present: &[Vec<usize>]) -> String {
                 "1.3.6.1.5.5.7.3.4" => "mail",
                 "1.3.6.1.5.5.7.3.8" => "time stamps",
                 "1.3.6.1.5.5.7.3.9" => "OCSP answers",
-                _ => return text::line(&number, 60).into_owned(),
+                _ => return safe_text::line(&number, 60).into_owned(),
             };
             word.to_owned()
         })
@@ -355,7 +355,7 @@ fn unknown_signature(algorithm: &[u8]) -> String {
         "1.2.840.113549.1.1.14" | "1.2.840.10045.4.3.1" => "SHA-224".to_owned(),
         "2.16.840.1.101.3.4.3.2" => "DSA".to_owned(),
         "" => "an algorithm that cannot be read".to_owned(),
-        other => format!("an algorithm ({})", text::line(other, 60)),
+        other => format!("an algorithm ({})", safe_text::line(other, 60)),
     };
     lacking(&format!("a certificate is signed with {name}"))
 }

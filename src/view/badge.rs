@@ -4,7 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::page::rows::State;
 use super::page::words;
-use crate::domain::text;
+use crate::domain::safe_text;
 
 /// Longer names are cut in the middle: a badge stands in a line of text.
 const LABEL_CHARS_MAX: usize = 40;
@@ -52,7 +52,7 @@ fn width(text: &str) -> u64 {
 /// The picture.
 pub fn badge(data: &Badge<'_>) -> Markup {
     let label = words::xml_safe(data.label);
-    let label = text::middle(&label, LABEL_CHARS_MAX);
+    let label = safe_text::middle(&label, LABEL_CHARS_MAX);
     let (label_width, message_width) = (width(&label), width(data.message));
     let left = label_width + 2 * PADDING;
     let right = message_width + 2 * PADDING;

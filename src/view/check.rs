@@ -4,14 +4,14 @@ use std::fmt::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::screen::{Screen, Tone};
 use super::sparkline;
 use super::table::cut;
-use super::when::{self, Clock};
+use super::terminal::{Screen, Tone};
+use super::time_text::{self, Clock};
 use super::wrap;
 use crate::domain::check::{Certificate, Check, CheckState, FailureKind, Micros};
 use crate::domain::status_code::{self, Side};
-use crate::domain::{failure_meaning, mask};
+use crate::domain::{failure_help, redaction};
 
 /// Wider bars show nothing more.
 const BAR_COLUMNS_MAX: usize = 50;
@@ -98,7 +98,7 @@ pub fn brief(
     };
     let name = cut(view.monitor, name_columns);
     let pad = name_columns.saturating_sub(name.width());
-    let time = when::ms(check.timings.total);
+    let time = time_text::ms(check.timings.total);
     let used = 10 + name_columns + 2 + 3 + 2 + 10 + 2;
     let said = cut(&said, usize::from(columns).saturating_sub(used).max(10));
     let line = format!(
@@ -184,7 +184,7 @@ fn hop_lines(view: &CheckView<'_>) -> Vec<HopLine> {
     if ended_on_redirect(check) {
         if let (Some(line), Some(redirect)) = (lines.last_mut(), check.chain.redirects.last()) {
             let location = redirect.location.as_deref().unwrap_or("nothing");
-            line.aside = format!("not followed to {}", mask::shown(location));
+            line.aside = format!("not followed to {}", redaction::shown(location));
         }
         return lines;
     }
@@ -224,7 +224,7 @@ fn hops(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::Resu
     let lines = hop_lines(view);
     let widest = |of: &dyn Fn(&HopLine) -> usize| lines.iter().map(of).max().unwrap_or(0);
     let address_columns = widest(&|line| line.address.width());
-    let time = |line: &HopLine| line.took.map_or_else(|| "-".to_owned(), when::ms);
+    let time = |line: &HopLine| line.took.map_or_else(|| "-".to_owned(), time_text::ms);
     let time_columns = widest(&|line| time(line).width());
     let number_columns = lines.len().to_string().len();
     let used = 2 + number_columns + 2 + 3 + 2 + 2 + address_columns + 2 + time_columns;
@@ -290,9 +290,9 @@ fn phases(check: &Check, screen: Screen, out: &mut impl Write) -> fmt::Result {
     let Some(bar_columns) = bar_columns else {
         let mut line = String::from("  ");
         for (name, time) in &known {
-            write!(line, "{name} {}, ", when::ms(*time))?;
+            write!(line, "{name} {}, ", time_text::ms(*time))?;
         }
-        write!(line, "total {}", when::ms(total))?;
+        write!(line, "total {}", time_text::ms(total))?;
         return writeln!(out, "{line}");
     };
     let share = |time: u64| time as f64 / f64::from(total.get());
@@ -303,12 +303,12 @@ fn phases(check: &Check, screen: Screen, out: &mut impl Write) -> fmt::Result {
         writeln!(
             out,
             "  {name:<10}  {:>11}  {}",
-            when::ms(*time),
+            time_text::ms(*time),
             screen.paint(Tone::Accent, &bar)
         )?;
         begin = end;
     }
-    writeln!(out, "  {:<10}  {:>11}", "total", when::ms(total))
+    writeln!(out, "  {:<10}  {:>11}", "total", time_text::ms(total))
 }
 
 fn certificate_line(
@@ -317,7 +317,7 @@ fn certificate_line(
     screen: Screen,
     out: &mut impl Write,
 ) -> fmt::Result {
-    let days = when::days_left(certificate.not_after, clock.now);
+    let days = time_text::days_left(certificate.not_after, clock.now);
     let date = clock.date(certificate.not_after);
     let left = match days {
         _ if certificate.not_after.is_endless() => "no end".to_owned(),
@@ -373,7 +373,7 @@ fn hint(view: &CheckView<'_>) -> Option<String> {
             None => format!("`sitewatch explain {status}` says what its class means."),
         });
     }
-    let explained = failure_meaning::of_failure(failure.kind, &failure.detail);
+    let explained = failure_help::of_failure(failure.kind, &failure.detail);
     Some(format!(
         "{} Look at: {}.",
         explained.meaning, explained.advice
@@ -415,7 +415,7 @@ fn shown(url: &str, own: &str) -> String {
     if url == own {
         url.to_owned()
     } else {
-        mask::shown(url).into_owned()
+        redaction::shown(url).into_owned()
     }
 }
 

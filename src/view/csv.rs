@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use super::record::{IncidentRow, ReportRow};
+use super::rows::{IncidentRow, ReportRow};
 use crate::domain::check::{Check, Micros};
-use crate::domain::mask;
+use crate::domain::redaction;
 use crate::domain::timestamp::Timestamp;
 
 /// The columns of [`check`]; new ones are added at the end.
@@ -59,7 +59,7 @@ fn fill<W: Write>(
         if other == url {
             other.to_owned()
         } else {
-            mask::shown(other).into_owned()
+            redaction::shown(other).into_owned()
         }
     };
     record.text(&shown(&check.chain.final_url))?;

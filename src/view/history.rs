@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt::{self, Write};
 
 use super::check::tone;
-use super::screen::{Screen, Tone};
 use super::sparkline::{self, Slot};
 use super::table::{Cell, Column, Fit, Layout};
-use super::when::{self, Clock};
+use super::terminal::{Screen, Tone};
+use super::time_text::{self, Clock};
 use crate::domain::check::{Check, CheckState, Micros};
-use crate::domain::mask;
+use crate::domain::redaction;
 
 /// Column widths are found on this many rows; later rows follow them.
 const SAMPLE_ROWS: usize = 200;
@@ -155,7 +155,7 @@ impl HistoryTable {
                 .status
                 .map_or_else(String::new, |status| status.to_string())
                 .into(),
-            when::ms(total).into(),
+            time_text::ms(total).into(),
             Cell::toned(bar, Tone::Accent),
             marked(what(url, check, self.screen), clock_is_wrong).into(),
         ]);
@@ -200,7 +200,7 @@ fn what(url: &str, check: &Check, screen: Screen) -> String {
         if other == url {
             other.to_owned()
         } else {
-            mask::shown(other).into_owned()
+            redaction::shown(other).into_owned()
         }
     };
     let chain = || {

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write};
 
-use super::record::IncidentRow;
-use super::screen::{Screen, Tone};
+use super::rows::IncidentRow;
 use super::table::{self, Cell, Column, Fit};
-use super::when::Clock;
-use crate::domain::span::Human;
+use super::terminal::{Screen, Tone};
+use super::time_text::Clock;
+use crate::domain::duration_text::Human;
 
 /// Writes outages, newest first.
 pub fn write(

@@ -7,10 +7,10 @@ use std::fmt::{self, Write};
 use serde::{Serialize, Serializer};
 use url::Url;
 
-use super::record::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
+use super::rows::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Timings};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::{mask, visitor_words};
+use crate::domain::{redaction, visitor_words};
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -461,14 +461,14 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> Seconds {
 pub fn shown_url<'a>(url: &'a str, own: &str, audience: Audience) -> Option<Cow<'a, str>> {
     match audience {
         Audience::Owner if url == own => Some(Cow::Borrowed(url)),
-        Audience::Owner => Some(mask::shown(url)),
+        Audience::Owner => Some(redaction::shown(url)),
         Audience::Public { urls } => urls.then(|| public_url(url)),
     }
 }
 
 fn shown_location(location: &str, audience: Audience) -> Option<Cow<'_, str>> {
     match audience {
-        Audience::Owner => Some(mask::shown(location)),
+        Audience::Owner => Some(redaction::shown(location)),
         Audience::Public { urls } => urls.then(|| public_url(location)),
     }
 }

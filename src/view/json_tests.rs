@@ -6,8 +6,8 @@ use super::*;
 use crate::domain::check::{Chain, HttpVersion, Redirect, Verdict};
 use crate::domain::incident::{Cause, Incident, IncidentKey};
 use crate::domain::monitor::MonitorId;
-use crate::domain::notice::MailKind;
-use crate::policy::memory::{Flags, ShownState};
+use crate::domain::notification::MailKind;
+use crate::policy::alert::state::{Flags, ShownState};
 
 /// 2026-11-22T20:00:00.123Z
 const AT: Timestamp = Timestamp::from_ms(1_795_377_600_123);

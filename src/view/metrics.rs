@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::domain::check::Check;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::monitor::{Flags, ShownState};
+use crate::policy::alert::monitor::{Flags, ShownState};
 
 /// The current state of one monitor.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::check::{CheckView, named};
-use super::when;
+use super::time_text;
 use crate::domain::check::CheckState;
 use crate::domain::timestamp::Timestamp;
 
@@ -83,7 +83,7 @@ fn performance(
     write!(out, "{}={seconds:.6}s;;;0", label("time"))?;
     write!(out, " {}={}B;;;0", label("size"), check.body_bytes)?;
     if let Some(certificate) = &check.certificate {
-        let days = when::days_left(certificate.not_after, now);
+        let days = time_text::days_left(certificate.not_after, now);
         write!(out, " {}={days}", label("certificate_days"))?;
     }
     Ok(())
@@ -91,7 +91,7 @@ fn performance(
 
 /// Without what separates text from performance data.
 fn plain(text: &str) -> String {
-    crate::domain::text::line(&text.replace('|', "/"), 300).into_owned()
+    crate::domain::safe_text::line(&text.replace('|', "/"), 300).into_owned()
 }
 
 fn names(names: &[String]) -> String {

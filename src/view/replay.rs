@@ -5,11 +5,11 @@ use std::fmt::{self, Write};
 use serde_json::{Value, json};
 
 use super::json::Seconds;
-use super::screen::{Screen, Tone};
 use super::table::{self, Cell, Column, Fit};
-use super::when::Clock;
-use crate::domain::notice::MailKind;
-use crate::domain::span::Human;
+use super::terminal::{Screen, Tone};
+use super::time_text::Clock;
+use crate::domain::duration_text::Human;
+use crate::domain::notification::MailKind;
 use crate::domain::timestamp::Timestamp;
 
 /// One alert on either side.

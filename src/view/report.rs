@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::record::ReportRow;
-use super::screen::{Screen, Tone};
+use super::rows::ReportRow;
 use super::table::{self, Cell, Column, Fit};
-use super::when::{self, Clock, grouped};
-use crate::domain::span::Human;
+use super::terminal::{Screen, Tone};
+use super::time_text::{self, Clock, grouped};
+use crate::domain::duration_text::Human;
 use crate::domain::timestamp::Timestamp;
 
 /// Writes the table.
@@ -58,15 +58,15 @@ fn observed(row: &&ReportRow) -> bool {
 }
 
 fn of(row: &ReportRow) -> Vec<Cell> {
-    let latency = |time: Option<_>| time.map_or_else(|| "-".to_owned(), when::ms);
-    let length = |ms: Option<u64>| when::length(ms.map(Duration::from_millis));
+    let latency = |time: Option<_>| time.map_or_else(|| "-".to_owned(), time_text::ms);
+    let length = |ms: Option<u64>| time_text::length(ms.map(Duration::from_millis));
     vec![
         row.monitor.as_str().into(),
         match row.uptime_percent {
-            Some(value) if value < 99.0 => Cell::toned(when::percent(Some(value)), Tone::Bad),
-            value => when::percent(value).into(),
+            Some(value) if value < 99.0 => Cell::toned(time_text::percent(Some(value)), Tone::Bad),
+            value => time_text::percent(value).into(),
         },
-        when::percent(row.coverage_percent).into(),
+        time_text::percent(row.coverage_percent).into(),
         row.outages.to_string().into(),
         length((row.down_ms > 0).then_some(row.down_ms)).into(),
         length(row.longest_outage_ms).into(),
@@ -151,8 +151,8 @@ pub fn explain(
         out,
         "{}: {} up, {} covered, {} to {} ({})",
         screen.paint(Tone::Strong, &row.monitor),
-        when::percent(row.uptime_percent),
-        when::percent(row.coverage_percent),
+        time_text::percent(row.uptime_percent),
+        time_text::percent(row.coverage_percent),
         clock.civil(row.from),
         clock.civil(row.to),
         Human(period)

@@ -9,9 +9,9 @@ use super::page::brand::Brand;
 use super::page::chart;
 use super::page::rows::{Chart, Day, Frame};
 use super::page::words;
-use super::record::{IncidentRow, ReportRow};
-use super::when::{self, Clock, grouped};
-use crate::domain::span::Human;
+use super::rows::{IncidentRow, ReportRow};
+use super::time_text::{self, Clock, grouped};
+use crate::domain::duration_text::Human;
 
 /// The status page's style: the two look alike.
 const STYLE: &str = include_str!("page/style.css");
@@ -88,11 +88,11 @@ fn summary(parts: &[Part]) -> Markup {
 }
 
 fn numbers(row: &ReportRow) -> [String; 10] {
-    let length = |ms: Option<u64>| when::length(ms.map(Duration::from_millis));
-    let latency = |time: Option<_>| time.map_or_else(|| "-".to_owned(), when::ms);
+    let length = |ms: Option<u64>| time_text::length(ms.map(Duration::from_millis));
+    let latency = |time: Option<_>| time.map_or_else(|| "-".to_owned(), time_text::ms);
     [
-        when::percent(row.uptime_percent),
-        when::percent(row.coverage_percent),
+        time_text::percent(row.uptime_percent),
+        time_text::percent(row.coverage_percent),
         row.outages.to_string(),
         length((row.down_ms > 0).then_some(row.down_ms)),
         length(row.longest_outage_ms),
@@ -112,7 +112,7 @@ fn section(index: usize, part: &Part, frame: &Frame, clock: &Clock) -> Markup {
             h2 { (row.monitor) }
             p.url { (row.url) }
             @if row.from < row.to {
-                p { (when::percent(row.uptime_percent)) " up, " (when::percent(row.coverage_percent))
+                p { (time_text::percent(row.uptime_percent)) " up, " (time_text::percent(row.coverage_percent))
                     " covered, " (clock.civil(row.from)) " to " (clock.civil(row.to)) }
             } @else { p.quiet { "Nothing is recorded of this period." } }
             @let days = &part.days[part.days.len().saturating_sub(bars::DAYS)..];

@@ -1,6 +1,6 @@
 //! Numbers as little bars, and states as a strip: what one line can show of a day.
 
-use super::screen::{Screen, Tone};
+use super::terminal::{Screen, Tone};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 

@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Write};
 
-use super::record::StatusRow;
-use super::screen::{Screen, Tone};
+use super::rows::StatusRow;
 use super::sparkline;
 use super::table::{self, Cell, Column, Fit};
-use super::when::{self, Clock, grouped};
+use super::terminal::{Screen, Tone};
+use super::time_text::{self, Clock, grouped};
 use crate::domain::check::Check;
-use crate::policy::memory::ShownState;
+use crate::policy::alert::state::ShownState;
 
 /// The word for a monitor that is in the configuration and disabled.
 const DISABLED: &str = "disabled";
@@ -55,8 +55,11 @@ fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
         Cell::from(row.monitor.as_str()),
         Cell::toned(state_words(row), tone(row)),
         since.into(),
-        last.map_or_else(|| "-".to_owned(), |check| when::ms(check.timings.total))
-            .into(),
+        last.map_or_else(
+            || "-".to_owned(),
+            |check| time_text::ms(check.timings.total),
+        )
+        .into(),
     ];
     if screen.is_terminal() {
         cells.push(Cell::toned(bars, Tone::Accent));
@@ -70,7 +73,7 @@ fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
 }
 
 fn percent(value: Option<f64>) -> Cell {
-    let text = when::percent(value);
+    let text = time_text::percent(value);
     match value {
         None => Cell::toned(text, Tone::Faint),
         Some(value) if value < 99.0 => Cell::toned(text, Tone::Warning),
@@ -172,7 +175,7 @@ mod tests {
     use super::*;
     use crate::domain::check::{FailureKind, Micros};
     use crate::domain::timestamp::Timestamp;
-    use crate::policy::memory::Flags;
+    use crate::policy::alert::state::Flags;
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_377_600_123);
 

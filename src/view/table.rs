@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::screen::{Screen, Tone};
+use super::terminal::{Screen, Tone};
 
 /// Spaces between two columns on a terminal.
 const GAP: usize = 2;

@@ -107,7 +107,7 @@ CREATE TABLE missed (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE ledger (
     id     INTEGER PRIMARY KEY,              -- hour << 32 | monitor
-    checks BLOB    NOT NULL                  -- src/store/block.rs
+    checks BLOB    NOT NULL                  -- src/store/checks/hour_block.rs
 ) STRICT;
 CREATE TABLE rollup_hour (
     hour       INTEGER NOT NULL,

@@ -16,7 +16,7 @@ use sitewatch::domain::check::{
 use sitewatch::domain::incident::{Cause, Incident, IncidentKey};
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::store::monitors::MonitorFacts;
+use sitewatch::store::facts::monitors::MonitorFacts;
 use sitewatch::store::writer::Store;
 
 use crate::support::schema;

@@ -579,7 +579,7 @@ fn the_schema_teaches() {
     let schema = config::schema::schema();
     assert!(schema["$id"].as_str().unwrap().ends_with(".schema.json"));
     let line = config::EXAMPLE.lines().next().unwrap();
-    assert_eq!(line, config::first_file::SCHEMA_LINE);
+    assert_eq!(line, config::init::SCHEMA_LINE);
     let mut found = Vec::new();
     properties("", &schema, &mut found);
     let mut with_examples = 0;

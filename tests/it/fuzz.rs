@@ -13,8 +13,8 @@ use sitewatch::domain::expectation::{JsonAssertion, JsonTest};
 use sitewatch::domain::json::JsonPath;
 use sitewatch::domain::probe::{Answer, End, Hop, Probe};
 use sitewatch::domain::target::{Method, Proxy};
-use sitewatch::policy::judge::judge;
-use sitewatch::policy::redirect;
+use sitewatch::policy::http::redirect;
+use sitewatch::policy::verdict::judge::judge;
 use sitewatch::tls::certificate;
 use sitewatch::{clock, policy};
 use tokio::time::Instant;
@@ -362,7 +362,7 @@ fn locations() {
             Err(why) => assert!(!why.chars().any(char::is_control), "{why:?}"),
         }
         let text = String::from_utf8_lossy(&location);
-        let _ = policy::retry_after::parse(&text, clock::now());
+        let _ = policy::http::retry_after::parse(&text, clock::now());
     }
 }
 
@@ -496,8 +496,8 @@ fn configurations() {
 
 #[test]
 fn lists() {
-    use sitewatch::config::lists::entry::InForce;
-    use sitewatch::config::lists::read::read;
+    use sitewatch::config::source_lists::entry::InForce;
+    use sitewatch::config::source_lists::read::read;
 
     let mut run = Run::new();
     let lines = "# customers\nhttps://a.example/ Shop\nhttps://b.example/x?y=1\r\n\n\u{feff}http://127.0.0.1:80 B\n\

@@ -11,11 +11,11 @@ use serde_json::Value;
 use sitewatch::clock;
 use sitewatch::config::environment::Environment;
 use sitewatch::config::{Config, load};
-use sitewatch::daemon::health::Health;
-use sitewatch::daemon::recorder::Recorder;
-use sitewatch::daemon::recorder_entry::Entry;
+use sitewatch::daemon::health::counters::Health;
+use sitewatch::daemon::recorder::engine::Recorder;
+use sitewatch::daemon::recorder::message::Entry;
+use sitewatch::daemon::web::handler::Sources;
 use sitewatch::daemon::web::server::WebServer;
-use sitewatch::daemon::web::site::Sources;
 use sitewatch::domain::check::{
     Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings, Verdict,
 };

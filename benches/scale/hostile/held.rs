@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use sitewatch::clock;
 use sitewatch::config::environment::Environment;
-use sitewatch::daemon::judging::Judges;
+use sitewatch::daemon::checks::judging::Judges;
 use sitewatch::domain::monitor::Monitor;
 use sitewatch::probe::Prober;
 use tokio::time::{Instant, sleep_until};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::grid::Grid;
+use sitewatch::policy::schedule::interval_grid::Grid;
 
 use super::super::daemon::{Load, Running, Scheme};
 use super::super::table::wait;

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::Value;
 
-use super::page::{ImportError, Source};
+use super::toml_writer::{ImportError, Source};
 use super::yaml;
 
 /// A configuration lies this deep in a wrapper at most.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::text;
+use crate::domain::safe_text;
 
 /// A number behind it still fits into the 200 characters that a name may have.
 const CHARS_MAX: usize = 190;
@@ -32,7 +32,7 @@ impl Names {
 /// A name with its middle cut out where it is too long. What is cut has no dollar signs: half a variable, or the rest
 /// of an escaped one, would not load.
 pub(super) fn short(name: &str) -> String {
-    match text::middle(name, CHARS_MAX) {
+    match safe_text::middle(name, CHARS_MAX) {
         Cow::Borrowed(name) => name.to_owned(),
         Cow::Owned(cut) => cut.replace('$', ""),
     }

@@ -1,7 +1,7 @@
 //! The proxy that another tool checked by.
 
-use super::page::Entry;
-use crate::config::value;
+use super::toml_writer::Entry;
+use crate::config::read::scalars;
 
 impl Entry {
     /// Takes a proxy over, a text as TOML has it. Returns `false` where it is not an http:// URL; one that has variables is
@@ -9,7 +9,7 @@ impl Entry {
     pub(super) fn proxy(&mut self, url: &str) -> bool {
         let has_variables = url.replace("$${", "").contains("${");
         let is_valid = url.starts_with("http://")
-            && (has_variables || value::proxy(&url.replace("$${", "${")).is_ok());
+            && (has_variables || scalars::proxy(&url.replace("$${", "${")).is_ok());
         if is_valid {
             self.text("proxy", url);
         }

@@ -3,7 +3,7 @@
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
-use super::page::{Entry, ImportError, Imported, Page, Source, Weight, literal};
+use super::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight, literal};
 
 /// Reads the pages of a sitemap.
 ///

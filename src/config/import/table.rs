@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::go_duration;
-use super::page::{Entry, ImportError, Imported, Page, Source, Weight, addresses, literal};
-use super::statuses::Statuses;
+use super::status_conditions::Statuses;
+use super::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight, addresses, literal};
 use crate::domain::expectation::StatusSet;
-use crate::domain::text;
+use crate::domain::safe_text;
 
 /// What columns are called, in small letters and digits only; the first that is there counts.
 const URL: &[&str] = &[
@@ -136,7 +136,7 @@ fn add(page: &mut Page, text: &str) -> Result<(), ImportError> {
     let unread: Vec<String> = unread
         .iter()
         .filter_map(|column| written.get(*column))
-        .map(|head| format!("`{}`", text::line(head, 60)))
+        .map(|head| format!("`{}`", safe_text::line(head, 60)))
         .take(COLUMNS_NAMED_MAX)
         .collect();
     if !unread.is_empty() {
@@ -263,7 +263,7 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     if let Some(to) = get(TO) {
         let to = addresses(&[to.to_owned()]);
         if !to.is_empty() {
-            entry.told(super::page::Told::Only(to));
+            entry.told(super::toml_writer::Told::Only(to));
             if !page.has_email() {
                 page.lose_all(
                     Weight::Told,

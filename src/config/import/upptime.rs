@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::documents::{documents, map_texts};
-use super::page::{Entry, ImportError, Imported, Page, Source, Weight, literal};
+use super::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight, literal};
 use super::yaml::{is_true, text_at, text_of, texts_of};
 
 /// What GitHub's scheduler gives Upptime: a check every five minutes.

@@ -1,7 +1,7 @@
 //! A list of URLs as people keep and paste them: one a line, bare, in bullets, brackets, quotes or Markdown links.
 
-use super::page::{Entry, ImportError, Imported, Page, Source, literal};
 use super::sitemap;
+use super::toml_writer::{Entry, ImportError, Imported, Page, Source, literal};
 
 /// Reads one URL a line, each with a name behind it or without; `#` begins a comment. A sitemap is taken as well.
 ///

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
 
-use super::page::ImportError;
+use super::toml_writer::ImportError;
 
 /// Larger files are no configuration.
 const BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -9,8 +9,8 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::super::events;
 use super::queue::Queue;
+use super::targets;
 
 /// Where the journal listens.
 const SOCKET: &str = "/run/systemd/journal/socket";
@@ -68,7 +68,7 @@ fn datagram(event: &Event<'_>) -> Vec<u8> {
         fields.put("CODE_LINE", &line.to_string());
     }
     fields.put("SYSLOG_IDENTIFIER", "sitewatch");
-    let kind = events::MESSAGE_IDS
+    let kind = targets::MESSAGE_IDS
         .iter()
         .find(|(kind, _)| *kind == about.target());
     if let Some((_, id)) = kind {
@@ -152,7 +152,7 @@ mod tests {
         let kept = Arc::default();
         let subscriber = tracing_subscriber::registry().with(Kept(Arc::clone(&kept)));
         tracing::subscriber::with_default(subscriber, || {
-            tracing::warn!(target: events::STATE, monitor = "a\nb", status = 503, "it is {}", "down");
+            tracing::warn!(target: targets::STATE, monitor = "a\nb", status = 503, "it is {}", "down");
             tracing::info!(long = "ä".repeat(VALUE_BYTES_MAX), "x");
         });
         let kept = kept.lock().unwrap();
@@ -160,7 +160,7 @@ mod tests {
             let found: &[u8] = &kept[index];
             found.windows(want.len()).any(|window| window == want)
         };
-        let id = events::MESSAGE_IDS[0].1;
+        let id = targets::MESSAGE_IDS[0].1;
         for (name, value) in [
             ("PRIORITY", "4"),
             ("MESSAGE", "it is down"),
@@ -168,7 +168,7 @@ mod tests {
             ("SITEWATCH_STATUS", "503"),
             ("SYSLOG_IDENTIFIER", "sitewatch"),
             ("MESSAGE_ID", id),
-            ("TARGET", events::STATE),
+            ("TARGET", targets::STATE),
         ] {
             assert!(has(0, &field(name, value)), "{name}");
         }

@@ -3,6 +3,7 @@
 mod journal;
 mod queue;
 mod setup;
+pub mod targets;
 
 pub use queue::{lost, say_within};
 pub use setup::{Form, Log, LogEnvironment, LogError, is_filter, start};

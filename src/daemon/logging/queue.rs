@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::super::events;
 use super::journal;
+use super::targets;
 
 /// Lines that wait at most: what a start with 10 000 monitors says at the level `debug`.
 const LINES_MAX: usize = 10_000;
@@ -142,9 +142,9 @@ impl Shared {
             drop(state);
             match lost {
                 0 => {}
-                1 => tracing::warn!(target: events::TROUBLE, "1 line of the log was lost"),
+                1 => tracing::warn!(target: targets::TROUBLE, "1 line of the log was lost"),
                 lost => {
-                    tracing::warn!(target: events::TROUBLE, "{lost} lines of the log were lost");
+                    tracing::warn!(target: targets::TROUBLE, "{lost} lines of the log were lost");
                 }
             }
             let not_taken = write(outlet, &batch);

@@ -15,9 +15,9 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::super::events;
 use super::journal::{self, Journal};
 use super::queue::{Outlet, Queue};
+use super::targets;
 use crate::clock;
 
 /// What still waits at the end is given this long to leave.
@@ -126,9 +126,9 @@ fn of_a_panic(panic: &PanicHookInfo<'_>) {
     let said = panic.payload_as_str().unwrap_or("without a message");
     match panic.location() {
         Some(place) => {
-            tracing::error!(target: events::TROUBLE, "a part broke at {place}: {said}; this is a bug");
+            tracing::error!(target: targets::TROUBLE, "a part broke at {place}: {said}; this is a bug");
         }
-        None => tracing::error!(target: events::TROUBLE, "a part broke: {said}; this is a bug"),
+        None => tracing::error!(target: targets::TROUBLE, "a part broke: {said}; this is a bug"),
     }
 }
 
@@ -234,12 +234,12 @@ mod tests {
 
     #[test]
     fn message_ids_are_128_bits_and_differ() {
-        let mut ids: Vec<&str> = events::MESSAGE_IDS.iter().map(|(_, id)| *id).collect();
+        let mut ids: Vec<&str> = targets::MESSAGE_IDS.iter().map(|(_, id)| *id).collect();
         assert!(
             ids.iter()
                 .all(|id| id.len() == 32 && u128::from_str_radix(id, 16).is_ok())
         );
         ids.dedup();
-        assert_eq!(ids.len(), events::MESSAGE_IDS.len());
+        assert_eq!(ids.len(), targets::MESSAGE_IDS.len());
     }
 }

@@ -5,20 +5,20 @@ use std::ops::ControlFlow;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::past::Past;
+use super::handler::may_see;
+use super::history_cache::Past;
 use super::query::Query;
 use super::reply::{JSON, Keep, Reply};
-use super::site::may_see;
-use super::view::{View, next_check_at, state_of};
-use crate::daemon::board::Live;
+use super::visible::{View, next_check_at, state_of};
+use crate::daemon::health::live_status::Live;
 use crate::domain::monitor::MonitorId;
-use crate::policy::monitor::ShownState;
+use crate::policy::alert::monitor::ShownState;
+use crate::store::checks::history::HistoryQuery;
 use crate::store::error::StoreError;
-use crate::store::history::HistoryQuery;
-use crate::store::incidents::{IncidentQuery, ListedIncident};
+use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::view::json::{self, Audience};
 use crate::view::page::rows::State;
-use crate::view::record::{IncidentRow, MailRow, StatusRow};
+use crate::view::rows::{IncidentRow, MailRow, StatusRow};
 
 /// Checks or incidents in one answer, unless a limit is given ..
 const LIMIT: u32 = 50;

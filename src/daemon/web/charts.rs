@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::past::hours_until;
+use super::history_cache::hours_until;
 use crate::domain::check::{Check, Micros};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::uptime::{Class, Piece};
+use crate::policy::availability::uptime::{Class, Piece};
 use crate::store::error::StoreError;
 use crate::store::reader::Reader;
 use crate::view::page::rows::{Bucket, Chart};

@@ -1,22 +1,22 @@
 //! The web server: pages, metrics and the JSON API on a thread of their own, so that readers never move a check.
 
-mod access;
+mod announced_maintenance;
+mod answer_thread;
 mod api;
+mod auth;
 mod budget;
 mod cache;
 mod charts;
 mod connections;
-mod desk;
-mod host;
+pub mod handler;
+mod history_cache;
+mod history_refresher;
+mod host_header;
+mod metrics;
 mod monitor_page;
-mod numbers;
 mod pages;
-mod past;
 mod query;
 mod reply;
-mod rounds;
 mod route;
 pub mod server;
-pub mod site;
-mod view;
-mod windows;
+mod visible;

@@ -4,20 +4,20 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::announced_maintenance::announced;
 use super::api;
 use super::charts;
+use super::history_cache::Past;
 use super::pages;
-use super::past::Past;
-use super::view::{View, next_check_at};
-use super::windows::announced;
-use crate::daemon::board::Live;
+use super::visible::{View, next_check_at};
+use crate::daemon::health::live_status::Live;
 use crate::domain::check::{Chain, Check, Timings};
+use crate::domain::duration_text::Exact;
 use crate::domain::monitor::{Monitor, Schedule};
-use crate::domain::span::Exact;
+use crate::store::checks::baselines::Spell;
+use crate::store::checks::history::HistoryQuery;
 use crate::store::error::StoreError;
-use crate::store::history::HistoryQuery;
-use crate::store::incidents::IncidentQuery;
-use crate::store::usual::Spell;
+use crate::store::facts::incidents::IncidentQuery;
 use crate::view::json::Audience;
 use crate::view::page::rows::{
     CertificateRow, ChainChangeRow, CheckRow, HopRow, MonitorPage, PhaseRow,

@@ -2,19 +2,19 @@
 
 use hyper::StatusCode;
 
+use super::announced_maintenance::announced;
 use super::api::{self, Made};
+use super::history_cache::Past;
 use super::monitor_page;
-use super::past::Past;
 use super::query::Query;
 use super::reply::{Keep, Reply};
-use super::view::{View, cause_word, frame, state_of};
-use super::windows::announced;
+use super::visible::{View, cause_word, frame, state_of};
 use crate::config::Config;
-use crate::daemon::board::Live;
-use crate::daemon::fitness;
+use crate::daemon::health::live_status::Live;
+use crate::daemon::health::self_check;
 use crate::domain::check::FailureKind;
 use crate::domain::timestamp::Timestamp;
-use crate::store::incidents::{IncidentQuery, ListedIncident};
+use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::view::atom::{self, Feed};
 use crate::view::badge::{self, Badge};
 use crate::view::json::Audience;
@@ -67,7 +67,7 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
             .collect(),
         windows: announced(view, None),
         trouble: match view.audience {
-            Audience::Owner => fitness::troubles(&view.sources.health),
+            Audience::Owner => self_check::troubles(&view.sources.health),
             // The public learns that something is wrong with the watcher, not what.
             Audience::Public { .. } => public_trouble(view),
         },
@@ -80,7 +80,7 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
 }
 
 fn public_trouble(view: &View<'_>) -> Vec<String> {
-    let late = !fitness::on_time(&view.sources.health);
+    let late = !self_check::on_time(&view.sources.health);
     let sentence = "Checks are late at the moment: states may be older than they look.";
     late.then(|| sentence.to_owned()).into_iter().collect()
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use url::form_urlencoded;
 
 use crate::domain::check::CheckState;
-use crate::domain::span;
+use crate::domain::duration_text;
 use crate::domain::timestamp::Timestamp;
 
 /// Values of one filter; more are refused.
@@ -133,7 +133,7 @@ impl Query {
 }
 
 fn moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
-    if let Ok(back) = span::parse(text) {
+    if let Ok(back) = duration_text::parse(text) {
         return Some(now.minus(back));
     }
     // A `+` of an offset that was not encoded came as a space.

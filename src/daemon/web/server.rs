@@ -19,16 +19,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::answer_thread::{Desk, Question};
 use super::connections::{Answering, Connections, Place, Seen};
-use super::desk::{Desk, Question};
-use super::past::Past;
+use super::handler::{Site, Sources};
+use super::history_cache::Past;
+use super::history_refresher::Rounds;
 use super::reply::Reply;
-use super::rounds::Rounds;
 use super::route::HEALTH_PATH;
-use super::site::{Site, Sources};
-use super::{host, numbers};
+use super::{host_header, metrics};
 use crate::clock;
-use crate::daemon::health::Health;
+use crate::daemon::health::counters::Health;
 
 /// While every place is taken by a reader that reads, a further connection waits in the kernel's queue for this long.
 const ROOM_REST: Duration = Duration::from_millis(20);
@@ -305,14 +305,15 @@ impl Server {
                 return response;
             }
         };
-        if !host::is_named_rightly(request.headers(), request.version() >= Version::HTTP_11) {
+        if !host_header::is_named_rightly(request.headers(), request.version() >= Version::HTTP_11)
+        {
             let text = "A request names its host, once: send one valid Host header.\n";
             let mut reply = Reply::text(StatusCode::BAD_REQUEST, text);
             return reply.response(request.headers(), head_only);
         }
         // Whether we live is answered also while a page is being made.
         if request.uri().path() == HEALTH_PATH {
-            let mut reply = numbers::health(&self.health);
+            let mut reply = metrics::health(&self.health);
             return reply.response(request.headers(), head_only);
         }
         let (parts, _) = request.into_parts();

@@ -12,13 +12,13 @@ use super::connect::Open;
 use super::reply::Reply;
 use super::step::{Progress, Step};
 use crate::domain::address::Wire;
+use crate::domain::duration_text::Human;
+use crate::domain::safe_text;
 use crate::domain::settings::{SmtpServer, SmtpTls};
-use crate::domain::span::Human;
-use crate::domain::text;
 use crate::mail::mailer::not_noted;
 use crate::mail::message;
-use crate::policy::outbox::delivery::Outcome;
-use crate::policy::outbox::row::Holds;
+use crate::policy::outbox::queued::Holds;
+use crate::policy::outbox::retry::Outcome;
 use crate::tls::{Basis, Kind, Seen};
 
 /// An answer that came while this process stood still lies in the socket, and is read before a mail counts as one
@@ -297,7 +297,7 @@ impl Smtp {
             Ok(reply) if reply.is_positive() => {
                 let answer = reply.text();
                 let answer = self.server.masks.apply(&answer);
-                Ok(text::line(&answer, ANSWER_CHARS_MAX).into_owned())
+                Ok(safe_text::line(&answer, ANSWER_CHARS_MAX).into_owned())
             }
             Ok(reply) => Err(self.refused(Step::End, &reply)),
             Err(error) => match self.broken(Step::End, &error) {
@@ -380,7 +380,7 @@ impl Smtp {
     pub(super) fn said(&self, what: &str) -> String {
         // Some servers name in their refusal what they were told.
         let what = self.server.masks.apply(what);
-        text::line(&format!("{}: {what}", self.server.host), ANSWER_CHARS_MAX).into_owned()
+        safe_text::line(&format!("{}: {what}", self.server.host), ANSWER_CHARS_MAX).into_owned()
     }
 }
 

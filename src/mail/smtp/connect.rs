@@ -15,8 +15,8 @@ use super::hello::Hello;
 use super::login::{LoginFault, login};
 use super::step::{Progress, Step};
 use crate::domain::settings::SmtpTls;
-use crate::policy::outbox::delivery::Outcome;
-use crate::policy::outbox::row::Holds;
+use crate::policy::outbox::queued::Holds;
+use crate::policy::outbox::retry::Outcome;
 use crate::tls::{Seen, words};
 
 /// One address of a mail server may take this long to answer a TCP connect, so that the next has its turn.

@@ -6,7 +6,7 @@ use lettre::transport::smtp::commands::Auth;
 use super::channel::{Broken, Channel};
 use super::hello::Hello;
 use super::reply::Reply;
-use crate::domain::text;
+use crate::domain::safe_text;
 use crate::policy::outbox::refusal::Enhanced;
 
 /// What we can, the best first.
@@ -139,7 +139,7 @@ fn nothing_in_common(offered: &[String], hello: &Hello, is_encrypted: bool) -> S
     if offered.len() > NAMED_MAX {
         names.push("others");
     }
-    let names = text::line(&names.join(", "), 200).into_owned();
+    let names = safe_text::line(&names.join(", "), 200).into_owned();
     let or_later = if hello.offers("STARTTLS") && !is_encrypted {
         "set [email].tls = \"starttls\", which may offer more, or "
     } else {

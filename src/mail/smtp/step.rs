@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::channel::Broken;
 use super::reply::{Reply, ReplyFault};
-use crate::policy::outbox::delivery::Outcome;
+use crate::policy::outbox::queued::Holds;
 use crate::policy::outbox::refusal::{About, judge};
-use crate::policy::outbox::row::Holds;
+use crate::policy::outbox::retry::Outcome;
 
 /// How far a conversation came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,11 +1,11 @@
 //! What leaves the outbox next: grouping, digests, merging and order per recipient, and the way of one row.
 
-pub mod delivery;
-mod held;
+mod hold;
 pub mod message_id;
-pub mod pause;
 pub mod plan;
+pub mod queued;
 pub mod refusal;
-pub mod rehearsal;
 pub mod rest;
-pub mod row;
+pub mod retry;
+pub mod simulate;
+pub mod transport_pause;

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::delivery::{BACKOFF_MAX, PAUSE};
-use super::held;
-use super::row::{Holds, Lane, RowId, Tries, Waiting};
+use super::hold;
+use super::queued::{Holds, Lane, RowId, Tries, Waiting};
+use super::retry::{BACKOFF_MAX, PAUSE};
 use crate::domain::monitor::MonitorId;
-use crate::domain::notice::MailKind;
+use crate::domain::notification::MailKind;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::memory::Hold;
+use crate::policy::alert::state::Hold;
 
 /// While a recipient is backed off, a new mail may try at once when the last try is this long ago:
 /// an alert does not wait half an hour for a server that is back since long.
@@ -102,7 +102,7 @@ pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Tim
     let superseded = superseded(settings, &lane.waiting);
     plan.deeds
         .extend(superseded.iter().copied().map(Deed::Supersede));
-    let (rows, marks) = held::apart(&lane.waiting, &superseded, silenced);
+    let (rows, marks) = hold::apart(&lane.waiting, &superseded, silenced);
     plan.deeds.extend(marks);
     if let Some(until) = backed_off_until(&rows, now) {
         plan.wake_at = Some(until);
@@ -325,7 +325,7 @@ fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
 mod tests {
     use std::num::NonZeroU32;
 
-    use super::super::row::Held;
+    use super::super::queued::Held;
     use super::*;
     use crate::domain::address::Address;
     use crate::domain::incident::IncidentKey;

@@ -1,8 +1,8 @@
 //! The rest of the transport after a trouble that passes by itself: no network, a busy server, a limit on us.
 
-use super::delivery::{Outcome, backoff};
 use super::plan::FRESH_TRY;
-use super::row::Holds;
+use super::queued::Holds;
+use super::retry::{Outcome, backoff};
 use crate::domain::timestamp::Timestamp;
 
 /// For how long nothing is tried, and why.

@@ -14,8 +14,8 @@ use tokio::time::{sleep, timeout};
 
 use super::message::{self, Family, Said, WireName};
 use crate::domain::name_server::NameServer;
-use crate::domain::text;
-use crate::probe::fault::is_local;
+use crate::domain::safe_text;
+use crate::probe::classify::is_local;
 
 /// A server that gives one alias at a time is asked for so many of them.
 const ALIASES_MAX: usize = 8;
@@ -172,7 +172,7 @@ fn peer(server: &NameServer) -> Result<SocketAddr, Trouble> {
         None => {
             return Err(Trouble::Local(format!(
                 "this host has no interface `{}`",
-                text::line(zone, 32)
+                safe_text::line(zone, 32)
             )));
         }
     };
@@ -332,5 +332,5 @@ fn of_system(io: &io::Error) -> Trouble {
 fn words(io: &io::Error) -> String {
     let words = io.to_string();
     let words = words.split(" (os error").next().unwrap_or_default();
-    text::line(words, 100).into_owned()
+    safe_text::line(words, 100).into_owned()
 }

@@ -4,8 +4,8 @@ use super::ask::Trouble;
 use super::servers::Refusal;
 use super::system::{Source, View};
 use crate::domain::check::FailureKind;
+use crate::domain::safe_text;
 use crate::domain::target::IpVersion;
-use crate::domain::text;
 
 /// Of more faults in resolv.conf a failing lookup says nothing; the log has them all.
 const HINTS_MAX: usize = 2;
@@ -95,7 +95,7 @@ impl Tried {
 }
 
 fn quoted(name: &str) -> String {
-    format!("`{}`", text::middle(name, 100))
+    format!("`{}`", safe_text::middle(name, 100))
 }
 
 /// What the name itself was told.
@@ -176,7 +176,7 @@ fn hint_of_file(view: &View) -> String {
         true => ", and more",
         false => "",
     };
-    let path = text::line(path, 100);
+    let path = safe_text::line(path, 100);
     format!(" (passed over in {path}: {}{more})", some.join(", "))
 }
 

@@ -4,9 +4,9 @@
 //! them, [`family`] asks for both kinds of addresses of one name, [`lookup`] goes through the search list.
 
 mod ask;
+mod etc_hosts;
 mod family;
 mod fault;
-mod hosts;
 mod lookup;
 mod message;
 mod resolv_conf;

@@ -4,9 +4,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::hosts::whole_lines;
+use super::etc_hosts::whole_lines;
 use crate::domain::name_server::NameServer;
-use crate::domain::text;
+use crate::domain::safe_text;
 
 /// The file has a handful of lines; more than this is not looked at.
 pub(super) const BYTES_MAX: usize = 64 * 1024;
@@ -109,7 +109,7 @@ impl ResolvConf {
             _ => self.pass_over(
                 format!(
                     "`{}` is not a keyword of this file",
-                    text::line(keyword, 40)
+                    safe_text::line(keyword, 40)
                 ),
                 false,
             ),
@@ -128,7 +128,10 @@ impl ResolvConf {
         };
         match server {
             None => self.pass_over(
-                format!("nameserver `{}` is not an IP address", text::line(word, 60)),
+                format!(
+                    "nameserver `{}` is not an IP address",
+                    safe_text::line(word, 60)
+                ),
                 true,
             ),
             Some(server) if self.servers.contains(&server) => {}
@@ -161,7 +164,7 @@ impl ResolvConf {
                 None => {
                     let what = format!(
                         "search domain `{}` is not a valid domain",
-                        text::line(word, 60)
+                        safe_text::line(word, 60)
                     );
                     self.pass_over(what, true);
                 }
@@ -198,7 +201,7 @@ impl ResolvConf {
             ("single-request", None) => self.single_request = true,
             ("no-aaaa", None) => self.no_aaaa = true,
             (name, None) if NO_MATTER.contains(&name) => {}
-            _ => self.pass_over(format!("option `{}`", text::line(word, 40)), false),
+            _ => self.pass_over(format!("option `{}`", safe_text::line(word, 40)), false),
         }
     }
 

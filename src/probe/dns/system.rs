@@ -13,12 +13,12 @@ use rustix::fs::{Mode, OFlags};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use super::hosts::{self, Hosts};
+use super::etc_hosts::{self, Hosts};
 use super::resolv_conf::{self, PassedOver, ResolvConf};
 use crate::clock;
 use crate::domain::name_server::NameServer;
+use crate::domain::safe_text;
 use crate::domain::target::DnsSettings;
-use crate::domain::text;
 
 /// The files are looked at no more often than this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -230,9 +230,9 @@ impl Files {
     /// # Errors
     /// Where a file is there and this host is out of what it takes to read it.
     fn read(&self, old: Option<&View>) -> io::Result<View> {
-        let hosts = match contents(&self.hosts, hosts::BYTES_MAX) {
+        let hosts = match contents(&self.hosts, etc_hosts::BYTES_MAX) {
             Ok(text) => Arc::new(Hosts::parse(&text)),
-            Err(error) if crate::probe::fault::is_local(&error) => {
+            Err(error) if crate::probe::classify::is_local(&error) => {
                 old.map_or_else(Arc::default, |old| Arc::clone(&old.hosts))
             }
             Err(error) => {
@@ -248,7 +248,7 @@ impl Files {
         }
         let read = match contents(&self.resolv_conf, resolv_conf::BYTES_MAX) {
             Ok(text) => ResolvConf::parse(&text),
-            Err(error) if crate::probe::fault::is_local(&error) => return Err(error),
+            Err(error) if crate::probe::classify::is_local(&error) => return Err(error),
             Err(error) => unread(&error),
         };
         let path = self.resolv_conf.display().to_string();
@@ -317,7 +317,7 @@ fn unread(error: &io::Error) -> ResolvConf {
     let words = words.split(" (os error").next().unwrap_or_default();
     ResolvConf {
         passed_over: vec![PassedOver {
-            what: format!("the file itself: {}", text::line(words, 100)),
+            what: format!("the file itself: {}", safe_text::line(words, 100)),
             matters: true,
         }],
         ..ResolvConf::default()

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use crate::domain::text;
-use crate::policy::private::is_private;
+use crate::domain::safe_text;
+use crate::policy::http::private_address::is_private;
 
 /// More addresses of one name are not tried.
 const ADDRESSES_MAX: usize = 16;
@@ -56,7 +56,7 @@ pub(in crate::probe) fn blocked(host: &str, address: IpAddr) -> String {
     format!(
         "`{}` is at the private address {address}, while the redirect came from a public one; \
          allow_private_redirect lets it pass",
-        text::middle(host, 100)
+        safe_text::middle(host, 100)
     )
 }
 

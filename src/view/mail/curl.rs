@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::domain::mask;
 use crate::domain::monitor::Monitor;
+use crate::domain::redaction;
+use crate::domain::safe_text;
 use crate::domain::target::{Credentials, IpVersion, Method, Proxy};
-use crate::domain::text;
 
 use super::words::{shell_text, shell_word};
 
@@ -15,7 +15,7 @@ const BODY_BYTES_MAX: usize = 1000;
 /// The words of the command, quoted for a shell.
 pub(super) fn words(monitor: &Monitor) -> Vec<String> {
     let target = &monitor.target;
-    let masked = |text: &str| mask::shown(&target.masks.apply(text)).into_owned();
+    let masked = |text: &str| redaction::shown(&target.masks.apply(text)).into_owned();
     let mut words: Vec<String> = vec!["curl".into()];
     let mut add = |words_of_one: &[&str]| words.push(quoted(words_of_one));
     if target.follow_redirects {
@@ -44,7 +44,7 @@ pub(super) fn words(monitor: &Monitor) -> Vec<String> {
     }
     for (name, value) in &target.headers {
         let value = if is_secret_header(name) {
-            mask::STARS.to_owned()
+            redaction::STARS.to_owned()
         } else {
             masked(value.reveal())
         };
@@ -58,13 +58,13 @@ pub(super) fn words(monitor: &Monitor) -> Vec<String> {
             ..
         } => {
             let username = match is_hidden {
-                true => mask::STARS.to_owned(),
+                true => redaction::STARS.to_owned(),
                 false => masked(username),
             };
-            add(&["-u", &format!("{username}:{}", mask::STARS)]);
+            add(&["-u", &format!("{username}:{}", redaction::STARS)]);
         }
         Credentials::Bearer(_) => {
-            add(&["-H", &format!("Authorization: Bearer {}", mask::STARS)]);
+            add(&["-H", &format!("Authorization: Bearer {}", redaction::STARS)]);
         }
     }
     let files = target.files.as_deref();
@@ -103,7 +103,7 @@ pub(super) fn words(monitor: &Monitor) -> Vec<String> {
     match &target.proxy {
         Proxy::None => add(&["--noproxy", "*"]),
         Proxy::Environment { .. } => {}
-        Proxy::Through(proxy) => add(&["-x", &masked(&mask::without_userinfo(proxy))]),
+        Proxy::Through(proxy) => add(&["-x", &masked(&redaction::without_userinfo(proxy))]),
     }
     add(&["-o", "/dev/null", "-D", "-"]);
     add(&[&masked(&monitor.url_shown())]);
@@ -120,7 +120,7 @@ fn quoted(words: &[&str]) -> String {
 /// The body, if it may be written into the command.
 fn inline(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?;
-    let plain = |c: char| matches!(c, '\n' | '\r' | '\t') || !text::is_unsafe(c);
+    let plain = |c: char| matches!(c, '\n' | '\r' | '\t') || !safe_text::is_unsafe(c);
     (text.len() <= BODY_BYTES_MAX && text.chars().all(plain)).then_some(text)
 }
 

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use crate::domain::check::{Chain, Check, FailureKind};
 use crate::domain::expectation::{Expectation, TextMatch};
-use crate::domain::failure_meaning;
+use crate::domain::failure_help;
 use crate::domain::incident::Cause;
+use crate::domain::safe_text;
 use crate::domain::status_code::{self, Class, Side};
-use crate::domain::text;
 
 use super::context::Context;
-use super::doc::{Body, Cell, Doc, Table, Tone};
+use super::outline::{Body, Cell, Doc, Table, Tone};
 use super::words;
 
 /// At most this much of a body is quoted.
@@ -26,7 +26,7 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
             None => (Class::of(code).meaning(), Class::of(code).side(), ""),
         },
         (kind, _) => {
-            let explained = failure_meaning::of_failure(kind, &cause.failure.detail);
+            let explained = failure_help::of_failure(kind, &cause.failure.detail);
             (explained.meaning, explained.side, explained.advice)
         }
     };
@@ -366,7 +366,7 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
 /// The first bytes of a failing answer, where the configuration lets them be quoted.
 pub(super) fn excerpt(doc: &mut Doc, check: &Check, ctx: &Context) {
     if let Some(excerpt) = check.excerpt.as_ref().filter(|_| ctx.body_excerpt) {
-        let clean = text::line(excerpt, EXCERPT_CHARS_MAX);
+        let clean = safe_text::line(excerpt, EXCERPT_CHARS_MAX);
         doc.part("Body begins", Body::Quote(words::shown(&clean, ctx)));
     }
 }

@@ -1,13 +1,13 @@
 //! Many in one: a table of what changed, and how many are still being confirmed.
 
 use crate::domain::check::FailureKind;
-use crate::domain::notice::{News, Notice};
+use crate::domain::notification::{News, Notice};
 
-use super::about_us::about_us;
 use super::context::Context;
-use super::doc::{Body, Cell, Doc, Table, Tone};
-use super::notes;
+use super::footer;
+use super::outline::{Body, Cell, Doc, Table, Tone};
 use super::subject::{self, Counts};
+use super::system::about_us;
 use super::words;
 
 /// Rows of the table; beyond it they are only counted, so that the mail stays readable and below 100 kB.
@@ -46,7 +46,7 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         many => format!("{many} more sites are being confirmed down at this moment."),
     });
     doc.lead.extend(common_cause(notices));
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
 
     let mut lines: Vec<(u8, Vec<Cell>)> = notices
         .iter()
@@ -72,13 +72,13 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         );
     }
     let told = notices.iter().filter_map(|notice| notice.about.as_ref());
-    notes::others_down(&mut doc, &told.map(|about| &about.name).collect(), ctx);
+    footer::others_down(&mut doc, &told.map(|about| &about.name).collect(), ctx);
     acknowledged(&mut doc, notices, ctx);
     doc.part(
         "More",
         Body::Command(vec!["sitewatch incidents --open".to_owned()]),
     );
-    doc.footer = notes::footer(
+    doc.footer = footer::footer(
         ctx,
         "further alerts are collected for a while and come as one mail",
     );

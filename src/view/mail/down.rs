@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use crate::domain::check::{Chain, Check, FailureKind, Verdict};
+use crate::domain::duration_text::Written;
 use crate::domain::incident::{Cause, IncidentKey};
-use crate::domain::notice::About;
+use crate::domain::notification::About;
 use crate::domain::probe::ROOT;
-use crate::domain::span::Written;
 use crate::domain::timestamp::Timestamp;
 
 use super::context::Context;
 use super::diagnosis;
-use super::doc::{Body, Doc, Table, Tone};
-use super::notes;
+use super::footer;
+use super::outline::{Body, Doc, Table, Tone};
 use super::words;
 
 /// The facts of a DOWN.
@@ -62,7 +62,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     ));
     doc.lead.push(story);
     doc.lead.extend(facts.held.map(held));
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
 
     diagnosis::meaning(&mut doc, facts.cause, facts.check);
     changed_cause(&mut doc, facts.cause, facts.check);
@@ -71,13 +71,13 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     diagnosis::times(&mut doc, facts.check, ctx);
     diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::excerpt(&mut doc, facts.check, ctx);
-    notes::also_down(&mut doc, ctx);
-    notes::month(&mut doc, ctx);
-    notes::ack(&mut doc, facts.incident, ctx);
-    notes::note(&mut doc, ctx);
-    notes::try_it(&mut doc, ctx);
-    notes::commands(&mut doc, about, "1h");
-    doc.footer = notes::footer(ctx, &next_reminder(ctx.history.next_reminder, ctx));
+    footer::also_down(&mut doc, ctx);
+    footer::month(&mut doc, ctx);
+    footer::ack(&mut doc, facts.incident, ctx);
+    footer::note(&mut doc, ctx);
+    footer::try_it(&mut doc, ctx);
+    footer::commands(&mut doc, about, "1h");
+    doc.footer = footer::footer(ctx, &next_reminder(ctx.history.next_reminder, ctx));
     doc
 }
 
@@ -138,18 +138,18 @@ pub(super) fn still_down(
         words::cause_clause(cause, ctx),
         words::count(checks_failed.into(), "check", "checks"),
     ));
-    notes::delay(&mut doc, ctx);
-    notes::ack(&mut doc, incident, ctx);
+    footer::delay(&mut doc, ctx);
+    footer::ack(&mut doc, incident, ctx);
     diagnosis::meaning(&mut doc, cause, check);
     changed_cause(&mut doc, cause, check);
     diagnosis::expectation(&mut doc, check, ctx);
     diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::excerpt(&mut doc, check, ctx);
-    notes::also_down(&mut doc, ctx);
-    notes::note(&mut doc, ctx);
-    notes::try_it(&mut doc, ctx);
-    notes::commands(&mut doc, about, "1d");
-    doc.footer = notes::footer(ctx, &next_reminder(next, ctx));
+    footer::also_down(&mut doc, ctx);
+    footer::note(&mut doc, ctx);
+    footer::try_it(&mut doc, ctx);
+    footer::commands(&mut doc, about, "1d");
+    doc.footer = footer::footer(ctx, &next_reminder(next, ctx));
     doc
 }
 
@@ -188,16 +188,16 @@ pub(super) fn degraded(
             words::ms(check.timings.total),
         )
     });
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
     diagnosis::expectation(&mut doc, check, ctx);
     diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::times(&mut doc, check, ctx);
     diagnosis::checks(&mut doc, check, None, ctx);
-    notes::month(&mut doc, ctx);
-    notes::note(&mut doc, ctx);
-    notes::try_it(&mut doc, ctx);
-    notes::more(&mut doc, about, "1d");
-    doc.footer = notes::footer(ctx, "");
+    footer::month(&mut doc, ctx);
+    footer::note(&mut doc, ctx);
+    footer::try_it(&mut doc, ctx);
+    footer::more(&mut doc, about, "1d");
+    doc.footer = footer::footer(ctx, "");
     doc
 }
 
@@ -242,7 +242,7 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
             lead
         }
     });
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
     if let Some(certificate) = &check.certificate {
         doc.prose("Certificate", certificate.subject.clone());
         doc.prose("Issuer", certificate.issuer.clone());
@@ -266,9 +266,9 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
              whether the renewed certificate is the one that is served"
         },
     );
-    notes::note(&mut doc, ctx);
-    notes::more(&mut doc, about, "1d");
-    doc.footer = notes::footer(ctx, "");
+    footer::note(&mut doc, ctx);
+    footer::more(&mut doc, about, "1d");
+    doc.footer = footer::footer(ctx, "");
     doc
 }
 
@@ -298,7 +298,7 @@ pub(super) fn flapping(
         Some(Cause { failure, status })
     });
     doc.lead.push(swing(check, cause.as_ref()));
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
     if let (Some(cause), Some(failed)) = (&cause, failed) {
         diagnosis::meaning(&mut doc, cause, failed);
     }
@@ -311,12 +311,12 @@ pub(super) fn flapping(
     diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::times(&mut doc, check, ctx);
     diagnosis::checks(&mut doc, check, None, ctx);
-    notes::month(&mut doc, ctx);
-    notes::note(&mut doc, ctx);
-    notes::try_it(&mut doc, ctx);
-    notes::more(&mut doc, about, "2h");
-    notes::mute(&mut doc, about);
-    doc.footer = notes::footer(ctx, "");
+    footer::month(&mut doc, ctx);
+    footer::note(&mut doc, ctx);
+    footer::try_it(&mut doc, ctx);
+    footer::more(&mut doc, about, "2h");
+    footer::mute(&mut doc, about);
+    doc.footer = footer::footer(ctx, "");
     doc
 }
 
@@ -346,7 +346,7 @@ pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx
          If that was meant to be, nothing is to be done: it is what is expected from now on.",
         about.name
     ));
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
     let table = |rows| {
         Body::Table(Table {
             head: vec![],
@@ -370,9 +370,9 @@ pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx
             ctx,
         )),
     );
-    notes::note(&mut doc, ctx);
-    notes::try_it(&mut doc, ctx);
-    notes::more(&mut doc, about, "1d");
-    doc.footer = notes::footer(ctx, "");
+    footer::note(&mut doc, ctx);
+    footer::try_it(&mut doc, ctx);
+    footer::more(&mut doc, about, "1d");
+    doc.footer = footer::footer(ctx, "");
     doc
 }

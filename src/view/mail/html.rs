@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::domain::text;
+use crate::domain::safe_text;
 
-use super::doc::{self, Body, Cell, Doc, Part, Table, Tone};
+use super::outline::{self, Body, Cell, Doc, Part, Table, Tone};
 
 /// Longer texts than this are cut: nobody reads on.
 const CHARS_MAX: usize = 4000;
@@ -198,7 +198,7 @@ const fn tone_style(tone: Tone) -> (&'static str, &'static str) {
 
 /// Text that markup cannot come out of, one line without control characters.
 fn escape(raw: &str) -> String {
-    let clean = text::line(raw, CHARS_MAX);
+    let clean = safe_text::line(raw, CHARS_MAX);
     let mut out = String::with_capacity(clean.len() + 16);
     for c in clean.chars() {
         match c {
@@ -225,7 +225,7 @@ fn link(url: &str) -> String {
 
 /// A note of the configuration: its web addresses become links, its lines stay.
 fn with_links(note: &str) -> String {
-    let lines: Vec<String> = doc::note_lines(note)
+    let lines: Vec<String> = outline::note_lines(note)
         .iter()
         .map(|line| {
             let words: Vec<String> = line.text.split(' ').map(link).collect();

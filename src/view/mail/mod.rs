@@ -1,19 +1,19 @@
 //! All mails as text and HTML: what each says in its file, how it looks in `text` and `html`.
 
-mod about_us;
 pub mod context;
 mod curl;
 mod diagnosis;
 mod digest;
-mod doc;
 mod down;
+mod footer;
 mod html;
-mod notes;
+mod outline;
 mod recovery;
 pub mod render;
 pub mod rendered;
 mod report;
 mod subject;
+mod system;
 mod text;
 mod words;
 

@@ -2,14 +2,14 @@
 
 use crate::domain::check::Check;
 use crate::domain::incident::{Cause, IncidentKey};
-use crate::domain::notice::About;
+use crate::domain::notification::About;
 use crate::domain::timestamp::Timestamp;
 
 use super::context::Context;
 use super::diagnosis;
-use super::doc::{Doc, Tone};
 use super::down::about_one;
-use super::notes;
+use super::footer;
+use super::outline::{Doc, Tone};
 use super::words;
 
 /// The facts of an UP.
@@ -86,7 +86,7 @@ pub(super) fn up(about: &About, facts: &Up, ctx: &Context) -> Doc {
         facts.answer()
     ));
     doc.lead.push(facts.story(ctx));
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
     finish(&mut doc, about, facts, ctx);
     doc
 }
@@ -106,7 +106,7 @@ pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -
         facts.answer()
     ));
     doc.lead.push(facts.story(ctx));
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
     diagnosis::meaning(&mut doc, facts.cause, down);
     diagnosis::excerpt(&mut doc, down, ctx);
     finish(&mut doc, about, facts, ctx);
@@ -116,10 +116,10 @@ pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -
 fn finish(doc: &mut Doc, about: &About, facts: &Up, ctx: &Context) {
     diagnosis::way(doc, facts.check, None, ctx);
     diagnosis::times(doc, facts.check, ctx);
-    notes::also_down(doc, ctx);
-    notes::month(doc, ctx);
-    notes::ack(doc, facts.incident, ctx);
-    notes::note(doc, ctx);
-    notes::more(doc, about, "1d");
-    doc.footer = notes::footer(ctx, "");
+    footer::also_down(doc, ctx);
+    footer::month(doc, ctx);
+    footer::ack(doc, facts.incident, ctx);
+    footer::note(doc, ctx);
+    footer::more(doc, about, "1d");
+    doc.footer = footer::footer(ctx, "");
 }

@@ -2,15 +2,15 @@
 
 use crate::domain::incident::Beginnings;
 use crate::domain::incident::IncidentKey;
-use crate::domain::notice::{MailKind, News, Notice, Parcel};
-use crate::domain::text::line;
+use crate::domain::notification::{MailKind, News, Notice, Parcel};
+use crate::domain::safe_text::line;
 use crate::domain::timestamp::Timestamp;
 
 use super::context::Context;
-use super::doc::Doc;
+use super::outline::Doc;
 use super::recovery::{self, Up};
 use super::rendered::Rendered;
-use super::{about_us, digest, down, html, report, subject as subjects, text};
+use super::{digest, down, html, report, subject as subjects, system, text};
 
 /// Renders a mail as it leaves now.
 pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
@@ -78,15 +78,15 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
                 monitors,
                 names,
                 stopped,
-            } => about_us::blind(*from, *to, *monitors, names, *stopped, ctx),
-            News::Trouble { what, detail } => about_us::trouble(what, detail, ctx),
+            } => system::blind(*from, *to, *monitors, names, *stopped, ctx),
+            News::Trouble { what, detail } => system::trouble(what, detail, ctx),
             News::Back {
                 what,
                 after,
                 detail,
-            } => about_us::back(what, *after, detail, ctx),
+            } => system::back(what, *after, detail, ctx),
             News::Report { from, to } => report::report(*from, *to, ctx),
-            News::Test => about_us::test(ctx),
+            News::Test => system::test(ctx),
             // News of a monitor that says not of which: shown as a table of one.
             _ => digest::digest(std::slice::from_ref(notice), ctx),
         };
@@ -146,15 +146,15 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             monitors,
             names,
             stopped,
-        } => about_us::blind(*from, *to, *monitors, names, *stopped, ctx),
-        News::Trouble { what, detail } => about_us::trouble(what, detail, ctx),
+        } => system::blind(*from, *to, *monitors, names, *stopped, ctx),
+        News::Trouble { what, detail } => system::trouble(what, detail, ctx),
         News::Back {
             what,
             after,
             detail,
-        } => about_us::back(what, *after, detail, ctx),
+        } => system::back(what, *after, detail, ctx),
         News::Report { from, to } => report::report(*from, *to, ctx),
-        News::Test => about_us::test(ctx),
+        News::Test => system::test(ctx),
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::domain::timestamp::Timestamp;
 
-use super::about_us::about_us;
 use super::context::{Context, ReportRow};
-use super::doc::{Body, Cell, Doc, Table, Tone};
-use super::notes;
+use super::footer;
+use super::outline::{Body, Cell, Doc, Table, Tone};
 use super::subject;
+use super::system::about_us;
 use super::words;
 
 /// So many monitors are named that were not watched all of the time.
@@ -46,7 +46,7 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
             words::span(downtime)
         )
     });
-    notes::delay(&mut doc, ctx);
+    footer::delay(&mut doc, ctx);
     unwatched(&mut doc, rows);
     slowest(&mut doc, rows);
     let mut sorted: Vec<&ReportRow> = rows.iter().collect();
@@ -68,7 +68,7 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
         "More",
         Body::Command(vec![format!("sitewatch report --period {period}")]),
     );
-    doc.footer = notes::footer(ctx, "");
+    doc.footer = footer::footer(ctx, "");
     doc
 }
 

@@ -3,8 +3,8 @@
 use crate::domain::check::FailureKind;
 use crate::domain::incident::Beginnings;
 use crate::domain::monitor::MonitorName;
-use crate::domain::notice::{News, Notice, Parcel};
-use crate::domain::text;
+use crate::domain::notification::{News, Notice, Parcel};
+use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 
 use super::words;
@@ -71,11 +71,11 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
         News::Flapping { .. } => "FLAPPING".to_owned(),
         News::RedirectChanged { .. } => "REDIRECT CHANGED".to_owned(),
         News::Blind { from, to, .. } => format!("BLIND {}", words::span(to.since(*from))),
-        News::Trouble { what, .. } => format!("TROUBLE {}", text::line(what, 30)),
+        News::Trouble { what, .. } => format!("TROUBLE {}", safe_text::line(what, 30)),
         News::Back { what, after, .. } => {
             format!(
                 "BACK {} after {}",
-                text::line(what, 30),
+                safe_text::line(what, 30),
                 words::span(*after)
             )
         }
@@ -93,7 +93,7 @@ fn about(word: &str, notice: &Notice, host: &str) -> String {
 }
 
 fn name(name: &MonitorName) -> String {
-    text::middle(name.as_str(), NAME_CHARS_MAX).into_owned()
+    safe_text::middle(name.as_str(), NAME_CHARS_MAX).into_owned()
 }
 
 /// The length of a report's period: `7d`, also when a clock change made it an hour longer or shorter.

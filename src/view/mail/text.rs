@@ -3,9 +3,9 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::text;
+use crate::domain::safe_text;
 
-use super::doc::{self, Body, Cell, Doc, Table};
+use super::outline::{self, Body, Cell, Doc, Table};
 
 /// RFC 5322 section 2.1.1.
 pub(super) const COLUMNS: usize = 78;
@@ -87,7 +87,7 @@ fn labelled(out: &mut String, label: &str, lines: &[String]) {
 /// The lines of a note as they were written; one that is too wide goes on below its own beginning.
 fn note(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
-    for doc::NoteLine { indent, text } in doc::note_lines(text) {
+    for outline::NoteLine { indent, text } in outline::note_lines(text) {
         let blanks = " ".repeat(indent);
         match indent + text.width() > columns {
             true => {
@@ -102,7 +102,7 @@ fn note(text: &str, columns: usize) -> Vec<String> {
 
 /// Breaks text into lines, at blanks only.
 fn wrap(paragraph: &str, columns: usize) -> Vec<String> {
-    let clean = text::line(paragraph, CHARS_MAX);
+    let clean = safe_text::line(paragraph, CHARS_MAX);
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in clean.split(' ') {
@@ -128,7 +128,7 @@ fn table(table: &Table, columns: usize) -> Vec<String> {
         .chain(&table.rows)
         .map(|row| {
             row.iter()
-                .map(|cell| text::line(&cell.text, CHARS_MAX).into_owned())
+                .map(|cell| safe_text::line(&cell.text, CHARS_MAX).into_owned())
                 .collect()
         })
         .collect();
@@ -210,7 +210,7 @@ fn command(words: &[String]) -> Vec<String> {
     let columns = COLUMNS - INDENT - 4;
     let mut lines: Vec<String> = vec![String::new()];
     for word in words {
-        let word = text::line(word, CHARS_MAX).into_owned();
+        let word = safe_text::line(word, CHARS_MAX).into_owned();
         let line = lines.last_mut().expect("it begins with one line");
         if line.is_empty() {
             *line = word;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros};
+use crate::domain::duration_text::Human;
 use crate::domain::incident::Cause;
-use crate::domain::span::Human;
 use crate::domain::status_code;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::{failure_meaning, mask};
+use crate::domain::{failure_help, redaction};
 
 use super::context::Context;
 
@@ -96,7 +96,7 @@ pub(super) fn cause_word(failure: &Failure, status: Option<u16>) -> String {
 pub fn cause_name(failure: &Failure, status_seen: Option<u16>) -> String {
     match (failure.kind, status_seen) {
         (FailureKind::Status, Some(code)) => status(code),
-        (kind, _) => failure_meaning::of(kind).name.to_owned(),
+        (kind, _) => failure_help::of(kind).name.to_owned(),
     }
 }
 
@@ -122,7 +122,7 @@ pub fn hold(why: &str) -> &str {
 
 /// A failure with its detail, each said once.
 pub(super) fn failure(failure: &Failure, ctx: &Context) -> String {
-    let name = failure_meaning::of(failure.kind).name;
+    let name = failure_help::of(failure.kind).name;
     let detail = shown(&failure.detail, ctx);
     if detail.is_empty() {
         name.to_owned()
@@ -152,7 +152,7 @@ pub(super) fn masked(text: &str, ctx: &Context) -> String {
 
 /// Text of the site's: the same, and without the values of sensitive parameters.
 pub(super) fn shown(text: &str, ctx: &Context) -> String {
-    mask::shown(&masked(text, ctx)).into_owned()
+    redaction::shown(&masked(text, ctx)).into_owned()
 }
 
 /// `61 days left (until 2027-01-22)`.

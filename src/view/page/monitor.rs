@@ -9,7 +9,7 @@ use super::rows::{
 };
 use super::{bars, chart, frame, notices, overview, words};
 use crate::domain::check::Micros;
-use crate::domain::span::Human;
+use crate::domain::duration_text::Human;
 
 /// The page.
 pub fn monitor(data: &MonitorPage) -> Markup {

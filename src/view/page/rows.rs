@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::brand::Brand;
 use crate::domain::check::{CheckState, Micros};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::monitor::ShownState;
+use crate::policy::alert::monitor::ShownState;
 
 /// What every page knows.
 #[derive(Debug, Clone)]

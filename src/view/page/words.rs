@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::rows::{Frame, IncidentRow, Look, MonitorRow, State};
 use crate::domain::check::Micros;
-use crate::domain::span::Human;
+use crate::domain::duration_text::Human;
 use crate::domain::timestamp::Timestamp;
 
 /// A line of a feed; what is longer is cut.
@@ -118,7 +118,8 @@ pub fn sites(count: usize) -> String {
 
 /// One line without the characters that XML cannot hold even escaped.
 pub fn xml_safe(text: &str) -> String {
-    crate::domain::text::line(text, LINE_CHARS_MAX).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+    crate::domain::safe_text::line(text, LINE_CHARS_MAX)
+        .replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
 /// What stands beside a state, for people.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sitewatch::domain::address::Address;
 use sitewatch::domain::check::FailureKind;
 use sitewatch::domain::monitor::MonitorId;
-use sitewatch::domain::notice::{About, Letter, MailKind, News, Notice};
+use sitewatch::domain::notification::{About, Letter, MailKind, News, Notice};
 
 use super::*;
 use crate::support::schema;

@@ -28,8 +28,8 @@ use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::probe::{Answer, End, Hop, Probe};
 use sitewatch::domain::target::{Credentials, IpVersion};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::judge::judge;
-use sitewatch::policy::monitor::{Effect, Event, Memory, Surroundings, step};
+use sitewatch::policy::alert::monitor::{Effect, Event, Memory, Surroundings, step};
+use sitewatch::policy::verdict::judge::judge;
 
 use super::*;
 
@@ -78,7 +78,7 @@ fn database(script: &str) -> Imported {
     let path = directory.path().join("kuma.db");
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch(script).unwrap();
-    import::uptime_kuma_value(&sitewatch::store::kuma::read(&path).unwrap()).unwrap()
+    import::uptime_kuma_value(&sitewatch::store::file::kuma::read(&path).unwrap()).unwrap()
 }
 
 fn imported(format: &str, case: &Case<'_>) -> Imported {

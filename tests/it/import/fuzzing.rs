@@ -89,7 +89,7 @@ fn databases() {
     while run.goes_on() {
         std::fs::write(&path, run.dice.mutate(&corpus)).unwrap();
         let start = clock::tick();
-        if let Ok(export) = sitewatch::store::kuma::read(&path)
+        if let Ok(export) = sitewatch::store::file::kuma::read(&path)
             && let Ok(imported) = import::uptime_kuma_value(&export)
             && imported.variables.is_empty()
         {

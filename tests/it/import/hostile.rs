@@ -60,14 +60,14 @@ fn texts_in_texts_are_read_once_and_within_bounds() {
 }
 
 /// A database made by these statements.
-fn database(script: &str) -> Result<serde_json::Value, sitewatch::store::kuma::KumaError> {
+fn database(script: &str) -> Result<serde_json::Value, sitewatch::store::file::kuma::KumaError> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("kuma.db");
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch(script)
         .unwrap();
-    quick("the database", || sitewatch::store::kuma::read(&path))
+    quick("the database", || sitewatch::store::file::kuma::read(&path))
 }
 
 #[test]

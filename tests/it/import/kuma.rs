@@ -269,7 +269,7 @@ INSERT INTO monitor_tag VALUES (1, 4, 1, 'web');
 "#,
         )
         .unwrap();
-    let export = sitewatch::store::kuma::read(&path).unwrap();
+    let export = sitewatch::store::file::kuma::read(&path).unwrap();
     let imported = import::uptime_kuma_value(&export).unwrap();
     assert_eq!(
         imported.left_out,
@@ -299,13 +299,13 @@ fn other_databases_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.db");
     std::fs::write(&path, b"SQLite format 3\0 and then nothing").unwrap();
-    assert!(sitewatch::store::kuma::read(&path).is_err());
+    assert!(sitewatch::store::file::kuma::read(&path).is_err());
     std::fs::remove_file(&path).unwrap();
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch("CREATE TABLE other (x)")
         .unwrap();
-    let error = sitewatch::store::kuma::read(&path).unwrap_err();
+    let error = sitewatch::store::file::kuma::read(&path).unwrap_err();
     assert_eq!(
         error.to_string(),
         "it has no table `monitor`: is this Uptime Kuma's kuma.db?"

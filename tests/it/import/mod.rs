@@ -16,8 +16,8 @@ use std::path::Path;
 
 use sitewatch::config::import::{self, ImportError, Imported, Source};
 use sitewatch::config::{self, Config, Environment};
+use sitewatch::domain::duration_text::Written;
 use sitewatch::domain::monitor::Monitor;
-use sitewatch::domain::span::Written;
 
 /// A text as an import gets it.
 fn source(text: &str) -> Source {

@@ -10,8 +10,8 @@ use sitewatch::domain::check::{
     Certificate, Chain, Check, Failure, FailureKind, Redirect, Verdict,
 };
 use sitewatch::domain::incident::Cause;
-use sitewatch::domain::notice::{MailKind, News, Parcel};
-use sitewatch::domain::text::is_unsafe;
+use sitewatch::domain::notification::{MailKind, News, Parcel};
+use sitewatch::domain::safe_text::is_unsafe;
 use sitewatch::mail::mailer::{Mail, Sender};
 use sitewatch::mail::message;
 use sitewatch::view::mail::context::{Acked, Delay};

@@ -11,9 +11,9 @@ use sitewatch::domain::check::{
 };
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::incident::{Cause, IncidentKey};
-use sitewatch::domain::mask::Masks;
 use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules, Schedule};
-use sitewatch::domain::notice::{About, MailKind, News, Notice, Parcel, Stopped};
+use sitewatch::domain::notification::{About, MailKind, News, Notice, Parcel, Stopped};
+use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;

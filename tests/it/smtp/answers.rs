@@ -5,7 +5,7 @@ use std::time::Duration;
 use sitewatch::clock;
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::settings::{SmtpServer, SmtpTls};
-use sitewatch::policy::outbox::delivery::Outcome;
+use sitewatch::policy::outbox::retry::Outcome;
 
 use super::server::{Act, At, Script};
 use super::steps::{PATIENT, send, word};

@@ -9,8 +9,8 @@ use sitewatch::domain::settings::{MailTransport, SmtpTls};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::Mailer;
 use sitewatch::mail::smtp::reply::{LINE_BYTES_MAX, LINES_MAX, REPLY_BYTES_MAX, ReplyReader};
-use sitewatch::policy::outbox::delivery::{Outcome, Settled, settle};
-use sitewatch::policy::outbox::row::{RowId, Tries, Waiting};
+use sitewatch::policy::outbox::queued::{RowId, Tries, Waiting};
+use sitewatch::policy::outbox::retry::{Outcome, Settled, settle};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -203,7 +203,7 @@ async fn a_mail_is_sent_only_where_a_server_took_it() {
     let (mail, to) = (mail(), address("ops@example.com"));
     let row = Waiting {
         id: RowId(1),
-        kind: sitewatch::domain::notice::MailKind::Down,
+        kind: sitewatch::domain::notification::MailKind::Down,
         monitor: None,
         incident: None,
         queued_at: Timestamp::from_ms(0),

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use sitewatch::clock;
 use sitewatch::config::{self, Config, Environment};
-use sitewatch::daemon::notifier_once::{Emptied, empty};
+use sitewatch::daemon::notifier::flush_once::{Emptied, empty};
 use sitewatch::domain::check::{Chain, Check, Failure, FailureKind, Timings, Verdict};
 use sitewatch::domain::incident::{Cause, IncidentKey};
 use sitewatch::domain::monitor::{MonitorId, MonitorName};
-use sitewatch::domain::notice::{About, Letter, News, Notice};
+use sitewatch::domain::notification::{About, Letter, News, Notice};
 use sitewatch::domain::settings::SmtpTls;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::Mailer;
-use sitewatch::policy::outbox::delivery::{Outcome, Settled};
-use sitewatch::policy::outbox::row::{Holds, Tries};
+use sitewatch::policy::outbox::queued::{Holds, Tries};
+use sitewatch::policy::outbox::retry::{Outcome, Settled};
+use sitewatch::store::outbox::{attempts, queries};
 use sitewatch::store::writer::Store;
-use sitewatch::store::{outbox, outbox_attempt};
 
 use super::server::{Act, At, Script, Server};
 use super::steps::{PATIENT, address, settings};
@@ -64,7 +64,7 @@ impl Post {
     pub fn queue(&mut self, letters: &[Letter]) {
         let batch = self.store.batch().unwrap();
         for letter in letters {
-            outbox::enqueue(batch.outbox(), letter, self.begun).unwrap();
+            queries::enqueue(batch.outbox(), letter, self.begun).unwrap();
         }
         batch.commit().unwrap();
     }
@@ -353,20 +353,20 @@ async fn a_process_that_dies_while_sending_repeats_at_most_twice() {
     post.queue(&[letter(&post, 1, false, &[OPS])]);
     for _ in 0..3 {
         // Noted, taken by the server, and dead before that could be written.
-        let lane = outbox::lanes(post.store.outbox()).unwrap().remove(0);
+        let lane = queries::lanes(post.store.outbox()).unwrap().remove(0);
         let batch = post.store.batch().unwrap();
-        outbox_attempt::begin(batch.outbox(), lane.waiting[0].id, post.begun).unwrap();
+        attempts::begin(batch.outbox(), lane.waiting[0].id, post.begun).unwrap();
         batch.commit().unwrap();
         let batch = post.store.batch().unwrap();
-        let found = outbox_attempt::recover(batch.outbox(), clock::now()).unwrap();
+        let found = attempts::recover(batch.outbox(), clock::now()).unwrap();
         batch.commit().unwrap();
         assert_eq!(found.len(), 1);
     }
     assert_eq!(post.states(), ["down ops@example.com failed"]);
-    assert!(outbox::lanes(post.store.outbox()).unwrap().is_empty());
+    assert!(queries::lanes(post.store.outbox()).unwrap().is_empty());
     // Once recovered it is not counted again.
     let batch = post.store.batch().unwrap();
-    let found = outbox_attempt::recover(batch.outbox(), clock::now()).unwrap();
+    let found = attempts::recover(batch.outbox(), clock::now()).unwrap();
     batch.commit().unwrap();
     assert!(found.is_empty());
     // A person who insists gets it, with the same Message-ID.
@@ -420,17 +420,17 @@ async fn a_failed_down_is_not_revived_after_its_recovery_was_told() {
     .await;
     post.queue(&[letter(&post, 1, false, &[OPS])]);
     // The daemon's way: one try each, nothing revived.
-    let lane = outbox::lanes(post.store.outbox()).unwrap().remove(0);
+    let lane = queries::lanes(post.store.outbox()).unwrap().remove(0);
     let batch = post.store.batch().unwrap();
     let refused = Settled::Failed {
         error: "550 5.1.1 no such user".into(),
     };
-    outbox::settle(batch.outbox(), lane.waiting[0].id, &refused, post.begun).unwrap();
+    queries::settle(batch.outbox(), lane.waiting[0].id, &refused, post.begun).unwrap();
     batch.commit().unwrap();
     post.queue(&[letter(&post, 1, true, &[OPS])]);
-    let lane = outbox::lanes(post.store.outbox()).unwrap().remove(0);
+    let lane = queries::lanes(post.store.outbox()).unwrap().remove(0);
     let batch = post.store.batch().unwrap();
-    outbox::settle(
+    queries::settle(
         batch.outbox(),
         lane.waiting[0].id,
         &Settled::Sent,
@@ -457,21 +457,21 @@ async fn a_pause_is_remembered_until_the_server_speaks_of_mails_again() {
     .await;
     post.queue(&[letter(&post, 1, false, &[OPS])]);
     post.send().await;
-    let first = outbox_attempt::pause(post.store.outbox()).unwrap().unwrap();
+    let first = attempts::pause(post.store.outbox()).unwrap().unwrap();
     assert!(first.why.contains("authenticate first"), "{first:?}");
     post.send().await;
-    let second = outbox_attempt::pause(post.store.outbox()).unwrap().unwrap();
+    let second = attempts::pause(post.store.outbox()).unwrap().unwrap();
     assert_eq!(first.since, second.since);
     assert!(second.tried_at >= first.tried_at && second.rests(second.tried_at));
     assert_eq!(post.send().await.sent, 1);
-    assert_eq!(outbox_attempt::pause(post.store.outbox()).unwrap(), None);
+    assert_eq!(attempts::pause(post.store.outbox()).unwrap(), None);
 }
 
 #[tokio::test]
 async fn what_was_put_off_is_due_at_a_start() {
     let mut post = Post::new(Vec::new()).await;
     post.queue(&[letter(&post, 1, false, &[OPS, BOSS])]);
-    let lanes = outbox::lanes(post.store.outbox()).unwrap();
+    let lanes = queries::lanes(post.store.outbox()).unwrap();
     let batch = post.store.batch().unwrap();
     for (lane, holds) in lanes.iter().zip([Holds::Recipient, Holds::Refused]) {
         let later = Settled::Later {
@@ -480,12 +480,12 @@ async fn what_was_put_off_is_due_at_a_start() {
             unknown: false,
             error: "later".into(),
         };
-        outbox::settle(batch.outbox(), lane.waiting[0].id, &later, post.begun).unwrap();
+        queries::settle(batch.outbox(), lane.waiting[0].id, &later, post.begun).unwrap();
     }
     let start = post.begun.plus(Duration::from_secs(10));
-    outbox_attempt::due_at_start(batch.outbox(), start).unwrap();
+    attempts::due_at_start(batch.outbox(), start).unwrap();
     batch.commit().unwrap();
-    let due: Vec<u64> = outbox::lanes(post.store.outbox())
+    let due: Vec<u64> = queries::lanes(post.store.outbox())
         .unwrap()
         .iter()
         .map(|lane| match lane.waiting[0].tries {

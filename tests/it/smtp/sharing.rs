@@ -1,6 +1,6 @@
 //! Mails that share a connection: each recipient has an outcome of its own.
 
-use sitewatch::store::{outbox, outbox_told};
+use sitewatch::store::outbox::{queries, told};
 
 use super::outbox::{Post, letter};
 use super::server::{Act, At};
@@ -98,7 +98,7 @@ async fn an_unknown_outcome_is_that_of_its_recipient_alone() {
         THREE,
         "taken, and not acknowledged for one"
     );
-    let unknown: Vec<(String, u32)> = outbox::lanes(post.store.outbox())
+    let unknown: Vec<(String, u32)> = queries::lanes(post.store.outbox())
         .unwrap()
         .iter()
         .map(|lane| (lane.to.mailbox().to_owned(), lane.waiting[0].unknown()))
@@ -154,13 +154,13 @@ async fn an_up_goes_to_those_only_whom_its_down_reached_or_may_have_reached() {
     .await;
     let up = letter(&post, 1, true, &THREE);
     let incident = up.notice.news.incident().unwrap();
-    let told = outbox_told::told(post.store.outbox(), incident).unwrap();
+    let told = told::told(post.store.outbox(), incident).unwrap();
     let told: Vec<&str> = told.iter().map(|to| to.mailbox()).collect();
     assert_eq!(told, &THREE[1..], "it may have arrived");
-    let reached = outbox_told::told(post.store.outbox(), incident).unwrap();
+    let reached = told::told(post.store.outbox(), incident).unwrap();
     let batch = post.store.batch().unwrap();
-    outbox::enqueue(batch.outbox(), &up, up.notice.decided_at).unwrap();
-    outbox_told::keep_up_from(batch.outbox(), &up, &reached, up.notice.decided_at).unwrap();
+    queries::enqueue(batch.outbox(), &up, up.notice.decided_at).unwrap();
+    told::keep_up_from(batch.outbox(), &up, &reached, up.notice.decided_at).unwrap();
     batch.commit().unwrap();
     assert_eq!(
         post.states()[3..],
@@ -225,8 +225,8 @@ async fn an_up_kept_beside_the_refused_digest_of_its_down_is_sent_after_it() {
     assert!(post.came().is_empty(), "{:?}", post.came());
     let up = letter(&post, 1, true, &to);
     let batch = post.store.batch().unwrap();
-    outbox::enqueue(batch.outbox(), &up, up.notice.decided_at).unwrap();
-    outbox_told::keep_up_from(batch.outbox(), &up, &[], up.notice.decided_at).unwrap();
+    queries::enqueue(batch.outbox(), &up, up.notice.decided_at).unwrap();
+    told::keep_up_from(batch.outbox(), &up, &[], up.notice.decided_at).unwrap();
     batch.commit().unwrap();
     post.send().await;
     let came = post.came();
@@ -268,7 +268,7 @@ async fn a_refused_down_is_not_sent_after_an_up_that_is_on_its_way() {
         .outbox()
         .execute("UPDATE outbox SET begun_at = 1 WHERE kind = 'up'", [])
         .unwrap();
-    let retried = outbox::retry(batch.outbox(), sitewatch::clock::now()).unwrap();
+    let retried = queries::retry(batch.outbox(), sitewatch::clock::now()).unwrap();
     batch.commit().unwrap();
     assert_eq!((retried.failed, retried.dropped), (0, 1));
     assert_eq!(

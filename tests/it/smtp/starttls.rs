@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sitewatch::domain::settings::SmtpTls;
-use sitewatch::policy::outbox::delivery::Outcome;
+use sitewatch::policy::outbox::retry::Outcome;
 
 use super::server::{Act, At, Script};
 use super::steps::{PATIENT, send, word};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sitewatch::domain::address::Address;
-use sitewatch::domain::mask::Masks;
+use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::settings::{EmailSettings, MailTransport, SmtpServer, SmtpTls};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::{Mail, Mailer};
-use sitewatch::policy::outbox::delivery::Outcome;
-use sitewatch::policy::outbox::row::Holds;
+use sitewatch::policy::outbox::queued::Holds;
+use sitewatch::policy::outbox::retry::Outcome;
 use sitewatch::view::mail::rendered::Rendered;
 
 use super::server::{Act, At, Script, Server};

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 use sitewatch::domain::check::{Check, Micros};
 use sitewatch::domain::incident::{Cause, Incident, IncidentKey};
 use sitewatch::domain::monitor::MonitorId;
-use sitewatch::policy::histogram::Histogram;
-use sitewatch::policy::timeline::{Timeline, Voice, Word};
-use sitewatch::policy::uptime::{Overlays, account, pieces};
-use sitewatch::store::batch::SpanKind;
-use sitewatch::store::course::Course;
-use sitewatch::store::settle::Step;
+use sitewatch::policy::availability::histogram::Histogram;
+use sitewatch::policy::availability::timeline::{Timeline, Voice, Word};
+use sitewatch::policy::availability::uptime::{Overlays, account, pieces};
+use sitewatch::store::checks::observed_period::Course;
+use sitewatch::store::compaction::settle::Step;
+use sitewatch::store::transaction::SpanKind;
 use sitewatch::store::writer::Store;
 
 use super::{DAY, HOUR, MINUTE, Place, START, at, check, facts};

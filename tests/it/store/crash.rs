@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use sitewatch::domain::check::CheckState;
-use sitewatch::policy::timeline::{Timeline, Voice, Word};
-use sitewatch::policy::uptime::{Overlays, account, pieces};
-use sitewatch::store::monitors::MonitorFacts;
-use sitewatch::store::settle::Step;
+use sitewatch::policy::availability::timeline::{Timeline, Voice, Word};
+use sitewatch::policy::availability::uptime::{Overlays, account, pieces};
+use sitewatch::store::compaction::settle::Step;
+use sitewatch::store::facts::monitors::MonitorFacts;
 use sitewatch::store::writer::Store;
 
 use super::{MINUTE, Place, START, at, check, facts};

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use sitewatch::domain::check::{Check, CheckState};
-use sitewatch::store::history::HistoryQuery;
+use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::reader::Reader;
 
 use super::{DAY, HOUR, MINUTE, Place, START, at, check, enroll, record, rich, settle};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sitewatch::domain::check::{Chain, Check, FailureKind, Redirect, Verdict};
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::settings::Retention;
-use sitewatch::store::monitors::MonitorFacts;
-use sitewatch::store::settle::Step;
+use sitewatch::store::compaction::settle::Step;
+use sitewatch::store::facts::monitors::MonitorFacts;
 use sitewatch::store::writer::Store;
 
 use super::{DAY, HOUR, MINUTE, Place, START, at, check, enroll, facts, failure, record, settle};

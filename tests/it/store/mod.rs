@@ -21,9 +21,9 @@ use sitewatch::domain::check::{
 };
 use sitewatch::domain::monitor::{MonitorId, MonitorName};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::store::monitors::MonitorFacts;
+use sitewatch::store::compaction::settle::Step;
+use sitewatch::store::facts::monitors::MonitorFacts;
 use sitewatch::store::reader::Reader;
-use sitewatch::store::settle::Step;
 use sitewatch::store::writer::Store;
 
 /// 2026-11-22T00:00:00Z, a Sunday.

@@ -4,8 +4,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use sitewatch::own_files::beside;
-use sitewatch::store::damage::set_aside;
 use sitewatch::store::error::StoreError;
+use sitewatch::store::file::corruption::set_aside;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::own_files::beside;
-use sitewatch::store::history::HistoryQuery;
+use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 

@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use sitewatch::store::damage::set_aside;
+use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::error::StoreError;
-use sitewatch::store::history::HistoryQuery;
+use sitewatch::store::file::corruption::set_aside;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 

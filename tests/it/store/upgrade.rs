@@ -4,8 +4,8 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::store::error::StoreError;
-use sitewatch::store::incidents::IncidentQuery;
-use sitewatch::store::outbox;
+use sitewatch::store::facts::incidents::IncidentQuery;
+use sitewatch::store::outbox::queries;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
@@ -98,10 +98,10 @@ fn a_database_of_the_first_format_is_copied_migrated_and_goes_on() {
             .all(|listed| listed.incident.ack_note.is_none())
     );
     assert_eq!(listed[1].mails[0].message_id, "b@x");
-    let lanes = outbox::lanes(reader.outbox()).unwrap();
+    let lanes = queries::lanes(reader.outbox()).unwrap();
     assert_eq!((lanes.len(), lanes[0].waiting.len()), (1, 1));
     assert_eq!(lanes[0].waiting[0].held, None);
-    assert_eq!(outbox::health(reader.outbox()).unwrap().waiting, 1);
+    assert_eq!(queries::health(reader.outbox()).unwrap().waiting, 1);
     // It takes what is new, and is not migrated twice.
     let mut incident = store.open_incidents().unwrap().remove(0);
     incident.ack_note = Some("deploy".into());

@@ -7,11 +7,11 @@ use std::time::Duration;
 use sitewatch::clock;
 use sitewatch::domain::check::Check;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
-use sitewatch::domain::mask::Masks;
+use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::target::{
     Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
 };
-use sitewatch::policy::judge::judge;
+use sitewatch::policy::verdict::judge::judge;
 use sitewatch::probe::Prober;
 use url::Url;
 

@@ -8,7 +8,7 @@ use sitewatch::domain::check::{Check, FailureKind};
 use sitewatch::domain::expectation::{JsonAssertion, JsonTest, TextMatch};
 use sitewatch::domain::json::{Document, JsonPath};
 use sitewatch::domain::target::ClientCertificate;
-use sitewatch::policy::judge::judge;
+use sitewatch::policy::verdict::judge::judge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::check::{

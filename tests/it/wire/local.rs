@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use sitewatch::policy::judge::as_seen;
+use sitewatch::policy::verdict::judge::as_seen;
 
 use crate::support::check::{asking, check_with, expectation, nameless, summary, target, verdict};
 use crate::support::dns::NameServer;

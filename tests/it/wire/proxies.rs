@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use sitewatch::domain::check::Check;
-use sitewatch::domain::failure_meaning;
+use sitewatch::domain::failure_help;
 use sitewatch::domain::target::{Proxy, Target};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -38,7 +38,7 @@ async fn at_proxy(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> (String
 /// Whether the advice for a failed check is about the proxy.
 fn blames_the_proxy(check: &Check) -> bool {
     let failure = check.verdict.failure().expect("a failed check");
-    let explained = failure_meaning::of_failure(failure.kind, &failure.detail);
+    let explained = failure_help::of_failure(failure.kind, &failure.detail);
     explained
         .meaning
         .contains("Nothing is known about the site")

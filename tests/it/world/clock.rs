@@ -4,17 +4,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sitewatch::config::Config;
-use sitewatch::daemon::recorder::Recorder;
-use sitewatch::daemon::recorder_entry::{Entry, Reply};
+use sitewatch::daemon::recorder::engine::Recorder;
+use sitewatch::daemon::recorder::message::{Entry, Reply};
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::settings::Retention;
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::monitor::Order;
-use sitewatch::store::history::{Dated, HistoryQuery};
-use sitewatch::store::incidents::{IncidentQuery, ListedIncident};
+use sitewatch::policy::alert::monitor::Order;
+use sitewatch::store::checks::history::{Dated, HistoryQuery};
+use sitewatch::store::compaction::settle::Step;
+use sitewatch::store::facts::incidents::{IncidentQuery, ListedIncident};
+use sitewatch::store::facts::report::ReportRow;
 use sitewatch::store::reader::Reader;
-use sitewatch::store::report::ReportRow;
-use sitewatch::store::settle::Step;
 use sitewatch::store::writer::Store;
 
 use super::config::{config, monitor, seconds};

@@ -10,8 +10,8 @@ use sitewatch::config::Config;
 use sitewatch::config::model::DaemonSettings;
 use sitewatch::domain::address::Address;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
-use sitewatch::domain::mask::Masks;
 use sitewatch::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
+use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::settings::{
     AlertSettings, Canaries, EmailSettings, Flapping, MailTransport, Retention,
 };
@@ -123,7 +123,7 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
             certificate_expiry: Vec::new(),
         },
         canaries: Canaries::None,
-        masks: sitewatch::domain::mask::Masks::default(),
+        masks: sitewatch::domain::redaction::Masks::default(),
         report: None,
         heartbeat: None,
         monitors: monitors.into_iter().map(Arc::new).collect(),

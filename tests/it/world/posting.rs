@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use sitewatch::clock::{self, Clock};
 use sitewatch::config::Config;
-use sitewatch::daemon::health::Health;
-use sitewatch::daemon::notifier::{self, Handle};
-use sitewatch::daemon::recorder::Recorder;
-use sitewatch::daemon::recorder_entry::{Entry, Reply};
-use sitewatch::daemon::recorder_queue::{Door, queue};
+use sitewatch::daemon::health::counters::Health;
+use sitewatch::daemon::notifier::run::{self, Handle};
+use sitewatch::daemon::recorder::engine::Recorder;
+use sitewatch::daemon::recorder::message::{Entry, Reply};
+use sitewatch::daemon::recorder::queue::{Door, queue};
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::settings::MailTransport;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::Mailer;
 use sitewatch::mail::memory::Memory;
-use sitewatch::policy::monitor::Order;
-use sitewatch::policy::outbox::delivery::Outcome;
-use sitewatch::policy::outbox::row::Holds;
+use sitewatch::policy::alert::monitor::Order;
+use sitewatch::policy::outbox::queued::Holds;
+use sitewatch::policy::outbox::retry::Outcome;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 use tokio::time::{Duration, advance, sleep};
@@ -67,7 +67,7 @@ impl Post {
         let mailer = Arc::new(Mailer::memory(memory.clone(), from));
         let (door, entries) = queue();
         let health = Arc::new(Health::new(START));
-        let (notifier, _) = notifier::start_by(
+        let (notifier, _) = run::start_by(
             clock,
             Some(mailer),
             Arc::clone(&config),
@@ -402,7 +402,7 @@ async fn a_refusal_of_us_rests_one_recipient_and_is_told() {
     post.fail(1..=1);
     near(&post.run(60).await, &[10, 10]);
     assert_eq!(post.states(), ["down waiting", "down sent"]);
-    let sentences = sitewatch::daemon::fitness::rests(&post.health, post.clock.now());
+    let sentences = sitewatch::daemon::health::self_check::rests(&post.health, post.clock.now());
     assert_eq!(sentences.len(), 1, "{sentences:?}");
     for wanted in [
         "mail to boss@example.com rests",
@@ -416,7 +416,7 @@ async fn a_refusal_of_us_rests_one_recipient_and_is_told() {
     // Every 15 minutes; a mail that waits longer is a trouble of the daemon.
     post.memory.script([refused()]);
     near(&post.run(900).await, &[910]);
-    let troubles = sitewatch::daemon::fitness::troubles(&post.health);
+    let troubles = sitewatch::daemon::health::self_check::troubles(&post.health);
     assert!(
         troubles
             .iter()
@@ -430,7 +430,9 @@ async fn a_refusal_of_us_rests_one_recipient_and_is_told() {
     post.run(20).await;
     let came = post.came();
     assert!(came.last().unwrap().starts_with("[WAS DOWN "), "{came:?}");
-    assert!(sitewatch::daemon::fitness::rests(&post.health, post.clock.now()).is_empty());
+    assert!(
+        sitewatch::daemon::health::self_check::rests(&post.health, post.clock.now()).is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]

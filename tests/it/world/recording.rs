@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use sitewatch::config::Config;
-use sitewatch::daemon::recorder::Recorder;
-use sitewatch::daemon::recorder_entry::{Entry, Refused, Reply, Turn};
+use sitewatch::daemon::recorder::engine::Recorder;
+use sitewatch::daemon::recorder::message::{Entry, Refused, Reply, Turn};
 use sitewatch::domain::check::Verdict;
 use sitewatch::domain::monitor::{CronText, MonitorId, MonitorName};
 use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime, ReportSettings};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::monitor::{Hold, Order};
+use sitewatch::policy::alert::monitor::{Hold, Order};
 use sitewatch::store::error::StoreError;
-use sitewatch::store::incidents::IncidentQuery;
+use sitewatch::store::facts::incidents::IncidentQuery;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sitewatch::domain::monitor::MonitorName;
-use sitewatch::domain::notice::MailKind;
+use sitewatch::domain::notification::MailKind;
 use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::monitor::Order;
+use sitewatch::policy::alert::monitor::Order;
 use sitewatch::store::writer::Store;
 
 use super::config::{config, monitor, seconds};

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sitewatch::config::Config;
-use sitewatch::daemon::recorder::Recorder;
-use sitewatch::daemon::recorder_entry::{Entry, Reply, Turn};
+use sitewatch::daemon::recorder::engine::Recorder;
+use sitewatch::daemon::recorder::message::{Entry, Reply, Turn};
 use sitewatch::domain::address::Address;
 use sitewatch::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
 use sitewatch::domain::incident::{Incident, IncidentKey};
 use sitewatch::domain::monitor::MonitorId;
-use sitewatch::domain::notice::MailKind;
+use sitewatch::domain::notification::MailKind;
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::monitor::Order;
-use sitewatch::policy::outbox::delivery::{self, Outcome};
+use sitewatch::policy::alert::monitor::Order;
 use sitewatch::policy::outbox::plan::{self, Deed};
-use sitewatch::policy::outbox::row::RowId;
-use sitewatch::store::incidents::IncidentQuery;
+use sitewatch::policy::outbox::queued::RowId;
+use sitewatch::policy::outbox::retry::{self, Outcome};
+use sitewatch::store::facts::incidents::IncidentQuery;
+use sitewatch::store::outbox::{attempts, queries};
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
-use sitewatch::store::{outbox, outbox_attempt};
 
 pub const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
 
@@ -294,7 +294,7 @@ impl World {
     /// The notifier: delivers what may leave, and says when to look again.
     fn mail(&mut self) -> Option<Timestamp> {
         let mut wake_at: Option<Timestamp> = None;
-        for lane in outbox::lanes(self.reader.outbox()).unwrap() {
+        for lane in queries::lanes(self.reader.outbox()).unwrap() {
             let silenced = self.recorder().board().silenced();
             let plan = plan::plan(&self.config.alerts, &lane, &silenced, self.now);
             for deed in plan.deeds {
@@ -303,7 +303,7 @@ impl World {
                 }
             }
         }
-        for lane in outbox::lanes(self.reader.outbox()).unwrap() {
+        for lane in queries::lanes(self.reader.outbox()).unwrap() {
             let silenced = self.recorder().board().silenced();
             let plan = plan::plan(&self.config.alerts, &lane, &silenced, self.now);
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
@@ -316,17 +316,17 @@ impl World {
             Deed::Send(row) => return self.send(*row),
             Deed::Supersede(row) => {
                 let (row, now) = (*row, self.now);
-                self.write(move |db| outbox::supersede(db, row, now));
+                self.write(move |db| queries::supersede(db, row, now));
                 return true;
             }
             Deed::Hold(rows, why) => {
                 let (rows, why) = (rows.clone(), *why);
-                self.write(move |db| outbox_attempt::hold(db, &rows, why));
+                self.write(move |db| attempts::hold(db, &rows, why));
                 return true;
             }
             Deed::Release(rows) => {
                 let (rows, now) = (rows.clone(), self.now);
-                self.write(move |db| outbox_attempt::release(db, &rows, now));
+                self.write(move |db| attempts::release(db, &rows, now));
                 return true;
             }
             Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
@@ -336,7 +336,7 @@ impl World {
         let carrier = std::sync::Arc::new(std::sync::Mutex::new(None));
         let formed = Arc::clone(&carrier);
         self.write(move |db| {
-            *formed.lock().unwrap() = outbox::form(db, kind, &members, now)?;
+            *formed.lock().unwrap() = queries::form(db, kind, &members, now)?;
             Ok(())
         });
         let carrier = carrier.lock().unwrap().take();
@@ -344,7 +344,7 @@ impl World {
     }
 
     fn send(&mut self, row: RowId) -> bool {
-        let Some(mail) = outbox::outgoing(self.reader.outbox(), row).unwrap() else {
+        let Some(mail) = queries::outgoing(self.reader.outbox(), row).unwrap() else {
             return false;
         };
         // Tries that a death cut short are none for the server.
@@ -353,7 +353,7 @@ impl World {
             sum.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
         let now = self.now;
-        self.write_undisturbed(move |db| outbox_attempt::begin(db, row, now));
+        self.write_undisturbed(move |db| attempts::begin(db, row, now));
         let dice = seed / 7 % 10;
         let outcome = if dice < self.script.refused {
             Outcome::Temporary {
@@ -390,7 +390,7 @@ impl World {
         let same_story = matches!(outcome, Outcome::Accepted(_));
         let cuts = self.cut_short.get(&row).copied().unwrap_or(0);
         // Cut once more, a mail that was refused each time would be given up: it may have arrived three times.
-        let may_die = same_story || (self.reckless && cuts < delivery::REPEATS_MAX);
+        let may_die = same_story || (self.reckless && cuts < retry::REPEATS_MAX);
         if self.dies() && self.died_sending != Some(row) && may_die {
             // Nobody wrote what the server said: it is sent again, as the same mail.
             self.died_sending = Some(row);
@@ -398,12 +398,12 @@ impl World {
             self.die();
             return self.send(row);
         }
-        let settled = delivery::settle(&mail.row, &outcome, seed, self.now);
+        let settled = retry::settle(&mail.row, &outcome, seed, self.now);
         let now = self.now;
         if same_story {
-            self.write(move |db| outbox::settle(db, row, &settled, now));
+            self.write(move |db| queries::settle(db, row, &settled, now));
         } else {
-            self.write_undisturbed(move |db| outbox::settle(db, row, &settled, now));
+            self.write_undisturbed(move |db| queries::settle(db, row, &settled, now));
         }
         arrives
     }
@@ -487,8 +487,8 @@ impl World {
     }
 }
 
-fn delivery_holds(seed: u64) -> sitewatch::policy::outbox::row::Holds {
-    use sitewatch::policy::outbox::row::Holds;
+fn delivery_holds(seed: u64) -> sitewatch::policy::outbox::queued::Holds {
+    use sitewatch::policy::outbox::queued::Holds;
     if seed.is_multiple_of(2) {
         Holds::Mail
     } else {

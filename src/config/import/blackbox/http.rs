@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::config::import::page::{Entry, Page, Weight, list, literal, quoted};
-use crate::config::import::statuses::Statuses;
+use crate::config::import::status_conditions::Statuses;
+use crate::config::import::toml_writer::{Entry, Page, Weight, list, literal, quoted};
 use crate::config::import::yaml::{is_false, is_true, pairs_of, text_at, text_of, texts_of};
-use crate::config::value;
+use crate::config::read::scalars;
 
 pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
     let text = |key: &str| text_at(http, key);
@@ -102,7 +102,7 @@ fn bodies(page: &mut Page, entry: &mut Entry, http: &Value) {
     let patterns = |key: &str| http.get(key).map(texts_of).unwrap_or_default();
     let mut must: Vec<String> = Vec::new();
     for pattern in patterns("fail_if_body_not_matches_regexp") {
-        match value::regex(&pattern) {
+        match scalars::regex(&pattern) {
             Ok(_) => must.push(literal(&pattern)),
             Err(_) => page.lose(
                 Weight::Verdict,
@@ -139,9 +139,9 @@ fn response_headers(page: &mut Page, entry: &mut Entry, http: &Value) {
         let part = |key: &str| rule.get(key).and_then(text_of).unwrap_or_default();
         let (name, pattern) = (part("header"), part("regexp"));
         let may_be_absent = rule.get("allow_missing").is_some_and(is_true);
-        let is_right = value::regex(&pattern).is_ok()
+        let is_right = scalars::regex(&pattern).is_ok()
             && !name.is_empty()
-            && name.bytes().all(value::is_token_byte);
+            && name.bytes().all(scalars::is_token_byte);
         match is_right && !may_be_absent {
             true => wanted.push(format!(
                 "{} = {}",

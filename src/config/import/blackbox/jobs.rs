@@ -9,7 +9,7 @@ use super::relabel::{Labels, Relabelled, relabel};
 use super::resources;
 use crate::config::import::documents::documents;
 use crate::config::import::go_duration;
-use crate::config::import::page::{
+use crate::config::import::toml_writer::{
     Beside, Entry, ImportError, Imported, Page, Source, Weight, literal,
 };
 use crate::config::import::yaml::{self, pairs_of, text_at, texts_of};

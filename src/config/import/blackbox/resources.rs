@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::import::page::{Page, Weight};
+use crate::config::import::toml_writer::{Page, Weight};
 use crate::config::import::yaml::{text_at, text_of};
 
 /// A chart's values lie this deep in a resource at most.

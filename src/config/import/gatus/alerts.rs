@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::config::import::page::{Email, Entry, Page, Told, Weight, addresses};
+use crate::config::import::toml_writer::{Email, Entry, Page, Told, Weight, addresses};
 use crate::config::import::yaml::{is_false, is_true, text_at, text_of, texts_of};
 
 /// Gatus' own defaults.

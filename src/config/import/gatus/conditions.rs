@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::import::go_duration;
-use crate::config::import::page::{Entry, Page, Weight, escaped, quoted};
-use crate::config::import::statuses::Statuses;
+use crate::config::import::status_conditions::Statuses;
+use crate::config::import::toml_writer::{Entry, Page, Weight, escaped, quoted};
 use crate::config::import::yaml::texts_of;
-use crate::config::value;
+use crate::config::read::scalars;
 use crate::domain::json::JsonPath;
 
 /// A condition taken apart: what is looked at, how, and against what.
@@ -245,7 +245,7 @@ fn status(found: &mut Found, condition: Condition<'_>) -> bool {
     let is_equality = matches!(operator, "==" | "!=");
     let good: Box<dyn Fn(u16) -> bool> = match (inside(right, "pat"), inside(right, "any")) {
         (Some(glob), _) if is_equality => {
-            let Some(Ok(regex)) = pattern(glob).map(|pattern| value::regex(&pattern)) else {
+            let Some(Ok(regex)) = pattern(glob).map(|pattern| scalars::regex(&pattern)) else {
                 return false;
             };
             Box::new(move |status| regex.is_match(&status.to_string()))
@@ -348,7 +348,7 @@ fn body(found: &mut Found, condition: Condition<'_>) -> bool {
 }
 
 fn is_pattern(text: &str) -> bool {
-    value::regex(text).is_ok()
+    scalars::regex(text).is_ok()
 }
 
 fn any(list: &str) -> String {
@@ -402,7 +402,7 @@ fn json(found: &mut Found, condition: Condition<'_>) -> bool {
                 if pattern.trim_start_matches("^(?s:").replace(".*", "") == ")$" {
                     return true;
                 }
-                let regex = value::regex(&pattern);
+                let regex = scalars::regex(&pattern);
                 found.finds_missing |= regex.is_ok_and(|regex| regex.is_match(&missing));
             }
             equality(found, &path, right)

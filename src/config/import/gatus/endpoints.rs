@@ -10,9 +10,9 @@ use super::alerts::{self, Mail};
 use super::conditions;
 use crate::config::import::documents::{documents, map_texts, merge};
 use crate::config::import::go_duration;
-use crate::config::import::page::{Entry, ImportError, Imported, Page, Source, Weight};
+use crate::config::import::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight};
 use crate::config::import::yaml::{is_false, is_true, pairs_of, text_at, text_of, texts_of};
-use crate::domain::span;
+use crate::domain::duration_text;
 
 /// What Gatus' configuration is known by, inside a wrapper.
 const KEYS: [&str; 4] = ["endpoints", "alerting", "external-endpoints", "services"];
@@ -293,7 +293,7 @@ fn maintenance(page: &mut Page, window: &Value) {
     );
     page.window(format!(
         "schedule = \"0 {minute} {hour} * * {days}\"\nduration = \"{}\"",
-        span::Written(duration)
+        duration_text::Written(duration)
     ));
 }
 

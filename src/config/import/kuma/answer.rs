@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::config::import::page::{Entry, Page, Weight, escaped, literal, quoted};
+use crate::config::import::toml_writer::{Entry, Page, Weight, escaped, literal, quoted};
 use crate::config::import::yaml::{is_true, text_at, texts_of};
-use crate::config::value;
+use crate::config::read::scalars;
 use crate::domain::expectation::StatusSet;
 use crate::domain::json::JsonPath;
 
@@ -71,7 +71,7 @@ fn of_json(keyword: &str) -> Option<String> {
             false => out.push_str(&escaped),
         }
     }
-    value::regex(&out).is_ok().then_some(out)
+    scalars::regex(&out).is_ok().then_some(out)
 }
 
 /// Uptime Kuma evaluates JSONata and compares the result as a text. Plain paths are the same in RFC 9535.
@@ -85,7 +85,7 @@ fn json_query(page: &mut Page, entry: &mut Entry, item: &Value) {
     let operator = text_at(item, "jsonPathOperator").unwrap_or_else(|| "==".to_owned());
     // The whole answer, a text in JSON's quotes or without them.
     let whole = format!(r#"^\s*"?{}"?\s*$"#, escaped(&expected));
-    if path == "$" && operator == "==" && value::regex(&whole).is_ok() {
+    if path == "$" && operator == "==" && scalars::regex(&whole).is_ok() {
         entry.texts("body_matches", &[literal(&whole)]);
         return;
     }
@@ -120,7 +120,7 @@ fn test(path: &str, operator: &str, expected: &str) -> Option<String> {
     };
     let number: Option<f64> = expected.parse().ok().filter(|n: &f64| n.is_finite());
     let escaped = escaped(expected);
-    if matches!(operator, "==" | "contains") && value::regex(&format!("^{escaped}$")).is_err() {
+    if matches!(operator, "==" | "contains") && scalars::regex(&format!("^{escaped}$")).is_err() {
         return None;
     }
     let quotable = !expected.contains(['\'', '\\']);

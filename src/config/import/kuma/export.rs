@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::answer;
 use super::request;
 use super::telling::Notifications;
-use crate::config::import::page::{Entry, ImportError, Imported, Page, Weight, literal};
+use crate::config::import::toml_writer::{Entry, ImportError, Imported, Page, Weight, literal};
 use crate::config::import::yaml::{is_false, is_true, text_at, text_of};
 
 /// Groups nest a few levels deep; a circle of parents must not hang the import.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::config::import::page::{Entry, Page, Weight, literal, quoted};
+use crate::config::import::toml_writer::{Entry, Page, Weight, literal, quoted};
 use crate::config::import::yaml::{is_false, is_true, pairs_of, text_at};
 
 pub(super) fn request(page: &mut Page, entry: &mut Entry, item: &Value) {

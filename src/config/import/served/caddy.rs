@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::place::{Place, finish, is_one_host};
-use crate::config::import::page::{ImportError, Imported, Page, Source};
+use crate::config::import::toml_writer::{ImportError, Imported, Page, Source};
 
 /// Reads the site addresses of a Caddyfile.
 ///

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::place::{Place, finish, is_one_host};
-use crate::config::import::page::{Beside, ImportError, Imported, Page, Source, Weight};
+use crate::config::import::toml_writer::{Beside, ImportError, Imported, Page, Source, Weight};
 
 /// Files that include each other without end.
 const INCLUDES_MAX: usize = 1000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::import::page::{Entry, Imported, Page, Weight, literal};
+use crate::config::import::toml_writer::{Entry, Imported, Page, Weight, literal};
 
 /// A place that is served.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

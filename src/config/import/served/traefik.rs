@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::place::{Place, finish, is_one_host};
-use crate::config::import::page::{ImportError, Imported, Page, Source, Weight};
+use crate::config::import::toml_writer::{ImportError, Imported, Page, Source, Weight};
 use crate::config::import::yaml::{self, is_true, text_of, texts_of};
 
 /// Configurations nest less deep.

@@ -1,0 +1,57 @@
+//! `sitewatch man`: the manual page, or one page per command into a directory.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+
+use super::config_page;
+use crate::cli::args::Cli;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Outcome};
+
+/// Arguments of `sitewatch man`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sitewatch man | man -l -")]
+pub struct Args {
+    /// Write a page per command into this directory instead
+    #[arg(long, value_name = "DIRECTORY", value_hint = clap::ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    match &args.directory {
+        None => {
+            let page = page(Cli::command())?;
+            context.out.write_str(&page)?;
+        }
+        Some(directory) => pages(directory)?,
+    }
+    Ok(Outcome::Fine)
+}
+
+fn page(command: clap::Command) -> Result<String, CliError> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command)
+        .section("1")
+        .manual("sitewatch manual")
+        .render(&mut page)
+        .map_err(CliError::machine)?;
+    String::from_utf8(page)
+        .map_err(|_| CliError::Machine("the manual page is not UTF-8".to_owned()))
+}
+
+fn pages(directory: &Path) -> Result<(), CliError> {
+    clap_mangen::generate_to(Cli::command(), directory).map_err(|error| {
+        CliError::Machine(format!(
+            "write manual pages into {}: {error}",
+            directory.display()
+        ))
+    })?;
+    let mut page = String::new();
+    config_page::page(&mut page)?;
+    let file = directory.join("monitors.toml.5");
+    std::fs::write(&file, page)
+        .map_err(|error| CliError::Machine(format!("write {}: {error}", file.display())))
+}

@@ -1,0 +1,4 @@
+//! `sitewatch man`.
+
+pub mod command;
+pub mod config_page;

@@ -1,0 +1,5 @@
+//! `sitewatch report`.
+
+pub mod command;
+pub mod mail;
+pub mod page;

@@ -1,0 +1,153 @@
+//! What is valid and still deserves a word, and the warnings as sentences.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::source_map::in_order;
+use crate::config::read::reader::Reading;
+use crate::config::source_lists::compose::Listed;
+use crate::domain::monitor::Monitor;
+
+/// Says which monitors nobody would hear of.
+pub(in crate::config) fn of_silence(
+    reading: &mut Reading<'_>,
+    has_email: bool,
+    monitors: &[Arc<Monitor>],
+    lists: &[Listed],
+) {
+    if monitors.is_empty() && lists.is_empty() {
+        let mut texts = reading.sources.iter().map(|source| &source.text);
+        let message = if texts.clone().all(|text| text.trim().is_empty()) {
+            "the file is empty: nothing is checked and nobody is told; `sitewatch config init -` prints a first one"
+        } else if texts.all(|text| text.lines().all(says_nothing)) {
+            "the file has only comments: nothing is checked and nobody is told"
+        } else {
+            "there is no [[monitor]]: nothing is checked"
+        };
+        reading.warnings.push((None, message.to_owned()));
+        return;
+    }
+    if lists.is_empty() && monitors.iter().all(|monitor| !monitor.enabled) {
+        let message = "no monitor is enabled: nothing is checked";
+        reading.warnings.push((None, message.to_owned()));
+        return;
+    }
+    if !has_email {
+        reading.warnings.push((
+            None,
+            "there is no [email]: checks are recorded and nothing is mailed".to_owned(),
+        ));
+        return;
+    }
+    for list in lists.iter().map(|list| &list.source) {
+        if list.model.rules.to.is_empty() {
+            let called = &list.called;
+            let message =
+                format!("nobody is told of the sites of the list `{called}`: its `to` is empty");
+            reading.warnings.push((None, message));
+        }
+    }
+    let silent: Vec<&str> = monitors
+        .iter()
+        .filter(|monitor| monitor.enabled && monitor.rules.to.is_empty())
+        .map(|monitor| monitor.name.as_str())
+        .collect();
+    let message = match silent.as_slice() {
+        [] => return,
+        [one] => format!("nobody is told of `{one}`: its `to` is empty"),
+        [first, second] => {
+            format!("nobody is told of `{first}` and `{second}`: their `to` is empty")
+        }
+        [first, rest @ ..] => format!(
+            "nobody is told of `{first}` and {} other monitors: their `to` is empty",
+            rest.len()
+        ),
+    };
+    reading.warnings.push((None, message));
+}
+
+/// Whether a line is blank or a comment.
+fn says_nothing(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
+}
+
+/// Says how many monitors `[defaults]` keeps from looking at certificates.
+pub(in crate::config) fn of_unverified_by_default(reading: &mut Reading<'_>) {
+    let Some(place) = reading.unverified.first().copied() else {
+        return;
+    };
+    let who = match reading.unverified.len() {
+        1 => "1 https monitor is checked without looking at its certificate".to_owned(),
+        count => {
+            format!("{count} https monitors are checked without looking at their certificates")
+        }
+    };
+    reading.warn(place, format!("{who} (`verify_tls = false`)"));
+}
+
+/// Says how many monitors ask often, in one line.
+pub(in crate::config) fn of_hurry(reading: &mut Reading<'_>) {
+    let Some(place) = reading.hurried.first().copied() else {
+        return;
+    };
+    let message = match reading.hurried.len() {
+        1 => "an interval under 5s is hard on the site that is checked".to_owned(),
+        count => {
+            format!("{count} monitors have an interval under 5s, which is hard on their sites")
+        }
+    };
+    reading.warn(place, message);
+}
+
+/// News about the mail server cannot go through it.
+pub(in crate::config) fn of_watched_mail_server(
+    reading: &mut Reading<'_>,
+    host: &str,
+    monitors: &[Arc<Monitor>],
+) {
+    // Hosts of URLs are in small letters; a look at the text spares reading every URL.
+    let host_text = host.to_ascii_lowercase();
+    let watched = monitors.iter().find(|monitor| {
+        let target = &monitor.target;
+        let has_it = |url: Url| {
+            url.host_str()
+                .is_some_and(|it| it.trim_matches(['[', ']']) == host_text)
+        };
+        target.url_text().contains(&host_text) && has_it(target.url())
+    });
+    if let Some(monitor) = watched {
+        let message = format!(
+            "`{}` watches {host}, which is also the mail server: while it is down, no mail about it can leave",
+            monitor.name
+        );
+        reading.warnings.push((None, message));
+    }
+}
+
+/// The warnings as sentences, each with its place, in the order of the files.
+pub(in crate::config) fn sentences(reading: &Reading<'_>) -> Vec<String> {
+    let mut warnings = reading.warnings.clone();
+    warnings.sort_by_cached_key(|(place, _)| {
+        let order = place.map(|place| in_order(&reading.sources, place));
+        (order.is_none(), order, *place)
+    });
+    warnings.dedup();
+    warnings
+        .into_iter()
+        .map(|(place, message)| {
+            let source = place.and_then(|place| {
+                let source = reading.sources.get(place.file as usize)?;
+                Some((source, place))
+            });
+            match source {
+                Some((source, place)) => {
+                    let (line, _) = source.line_and_column(place.start);
+                    format!("{}:{line}: {message}", source.shown)
+                }
+                None => message,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,4 @@
+//! What a reload would change.
+
+pub mod compare;
+pub(super) mod fields;

@@ -1,0 +1,19 @@
+//! From parsed TOML to values: every key read, every fault collected.
+
+pub(super) mod alert_rules;
+pub(super) mod email;
+pub(super) mod env_vars;
+pub(super) mod expectation;
+pub(super) mod include;
+pub(super) mod look;
+pub(super) mod maintenance;
+pub(super) mod monitor;
+pub(super) mod patterns;
+mod presence;
+pub(super) mod reader;
+pub(super) mod referenced_files;
+pub(super) mod references;
+pub(super) mod scalars;
+pub(super) mod sections;
+pub(super) mod table;
+pub(super) mod target;

@@ -1,0 +1,439 @@
+//! The part of a monitor that says what is requested, with which credentials and by which way.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use toml::de::DeValue;
+use url::Url;
+
+use super::expectation::header_entries;
+use super::reader::Reading;
+use super::scalars;
+use super::table::Table;
+use crate::config::diagnostic::problem::Fault;
+use crate::config::diagnostic::redact;
+use crate::config::keys;
+use crate::domain::redaction::Masks;
+use crate::domain::secret::Secret;
+use crate::domain::target::{
+    ClientCertificate, Credentials, Files, IpVersion, Manner, Method, Proxy, Target,
+};
+
+/// The keys that are read here.
+pub(in crate::config) const KEYS: [&str; 17] = [
+    "method",
+    "headers",
+    "body",
+    "body_file",
+    "basic_auth",
+    "bearer_token_file",
+    "follow_redirects",
+    "max_redirects",
+    "allow_downgrade",
+    "allow_private_redirect",
+    "cookies",
+    "max_body",
+    "ip_version",
+    "ca_file",
+    "client_certificate",
+    "verify_tls",
+    "proxy",
+];
+
+/// Whether a URL carries no credentials of its own.
+pub(super) fn has_no_userinfo(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+/// Reads the request; its timeout, masks and need of a body are filled in by the caller.
+/// Secrets that are no `${NAME}` are added to `secrets`.
+pub(in crate::config) fn target(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    url: Url,
+    secrets: &mut Vec<String>,
+) -> Option<Target> {
+    let method = match table.get("method") {
+        Some(found) => reading
+            .parsed(found, "an HTTP method", scalars::method)
+            .map(|method| method.it),
+        None => Some(Method::Get),
+    };
+    let headers = headers(reading, table, secrets);
+    let mut files = Files::default();
+    let body = body(reading, table, &mut files);
+    let credentials = credentials(reading, table, &url, &headers, secrets);
+    let follow_redirects = reading.flag(table, "follow_redirects", true);
+    let max_redirects = reading
+        .count(table, "max_redirects")
+        .and_then(|count| u16::try_from(count).ok())
+        .unwrap_or(10);
+    let allow_downgrade = reading.flag(table, "allow_downgrade", false);
+    let allow_private_redirect = reading.flag(table, "allow_private_redirect", false);
+    let cookies = reading.flag(table, "cookies", true);
+    let max_body = match table.get("max_body") {
+        Some(found) => reading
+            .parsed(found, "a size", scalars::size)
+            .map(|size| size.it),
+        None => Some(1024 * 1024),
+    };
+    let ip_version = ip_version(reading, table);
+    let ca_pem = reading.certificates(table, "ca_file");
+    if ca_pem.is_some() {
+        files.ca = path(reading, table, "ca_file");
+    }
+    let client_certificate = client_certificate(reading, table, &mut files);
+    let verify_tls = reading.flag(table, "verify_tls", true);
+    let proxy = proxy(reading, table, secrets);
+    Some(Target::new(
+        &url,
+        Manner {
+            method: method?,
+            headers,
+            body,
+            credentials: credentials?,
+            follow_redirects,
+            max_redirects,
+            allow_downgrade,
+            allow_private_redirect,
+            cookies,
+            timeout: std::time::Duration::from_secs(10),
+            max_body: max_body?,
+            wants_body: false,
+            ip_version,
+            ca_pem,
+            client_certificate,
+            files: (files != Files::default()).then(|| Box::new(files)),
+            verify_tls,
+            proxy: proxy?,
+            masks: Masks::default(),
+        },
+    ))
+}
+
+fn headers(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    secrets: &mut Vec<String>,
+) -> Vec<(String, Secret)> {
+    let mut headers = Vec::new();
+    for (name, entry) in header_entries(reading, table, "headers") {
+        let Some(text) = reading.text(entry, "a string") else {
+            continue;
+        };
+        let checked = match scalars::header_value(&text.value) {
+            Ok(value) => value,
+            Err(wrong) => {
+                reading.wrong(&text, "a header's value", wrong);
+                continue;
+            }
+        };
+        if redact::is_sensitive(&name) {
+            if !text.came_by_name && !text.inherited && !checked.is_empty() {
+                reading.literal_secrets.push((text.place, "headers"));
+            }
+            secrets.push(checked.to_string());
+            // `Bearer TOKEN`: a site may repeat the second word alone.
+            if let Some((_, second)) = checked.split_once(' ') {
+                secrets.push(second.trim().to_owned());
+            }
+        }
+        headers.push((name, Secret::new(checked)));
+    }
+    headers
+}
+
+/// The whole path that a key gives, for whoever reads it elsewhere.
+fn path(reading: &mut Reading<'_>, table: &Table<'_>, key: &'static str) -> Option<PathBuf> {
+    let path = reading.path(table, key)?.it;
+    Some(reading.environment.directory.join(path))
+}
+
+fn body(reading: &mut Reading<'_>, table: &Table<'_>, files: &mut Files) -> Option<Arc<[u8]>> {
+    if reading.exclusive(table, "body", "body_file") {
+        return None;
+    }
+    // A monitor's own key of the two counts, whichever of them `[defaults]` has.
+    let own_file = table.own("body_file").is_some() && !table.is_blank("body_file");
+    let own_text = table.own("body").is_some();
+    let by_file = own_file || (!own_text && table.is_blank("body"));
+    if by_file && !table.is_blank("body_file") {
+        let body = reading.body_file(table, "body_file")?;
+        files.body = path(reading, table, "body_file");
+        return Some(body);
+    }
+    let text = reading.some_text(table, "body")?;
+    Some(Arc::from(text.value.as_bytes()))
+}
+
+/// The credentials; none where they are wrong.
+fn credentials(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    url: &Url,
+    headers: &[(String, Secret)],
+    secrets: &mut Vec<String>,
+) -> Option<Credentials> {
+    if reading.exclusive(table, "basic_auth", "bearer_token_file") {
+        return None;
+    }
+    let own_bearer = table.own("bearer_token_file").is_some();
+    let own_basic = table.own("basic_auth").is_some();
+    let basic = table.get("basic_auth").filter(|_| !own_bearer);
+    let by_bearer = !table.is_blank("bearer_token_file") && !own_basic;
+    let credentials = if let Some(found) = basic {
+        let inner = reading.table(found, keys::BASIC_AUTH, "basic_auth")?;
+        basic_auth(reading, &inner, found.inherited)?
+    } else if by_bearer {
+        Credentials::Bearer(reading.secret_file(table, "bearer_token_file")?)
+    } else if !has_no_userinfo(url) {
+        if let Some(found) = table.own("url")
+            && url.password().is_some()
+            && reading.came_by_name.is_empty()
+        {
+            reading.literal_secrets.push((found.place, "url"));
+        }
+        of_userinfo(url)
+    } else {
+        Credentials::None
+    };
+    let authorization = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    let key = match credentials {
+        Credentials::None => None,
+        Credentials::Basic { .. } if basic.is_none() => Some("url"),
+        Credentials::Basic { .. } => Some("basic_auth"),
+        Credentials::Bearer(_) => Some("bearer_token_file"),
+    };
+    if let (true, Some(key)) = (authorization, key)
+        && let (Some(headers), Some(other)) = (table.get("headers"), table.get(key))
+        && !(headers.inherited && other.inherited)
+    {
+        reading.fault(
+            Fault::new(
+                headers.key_place,
+                format!("the header Authorization and `{key}` exclude each other"),
+                "keep one of them",
+            )
+            .and(other.key_place, ""),
+        );
+        return None;
+    }
+    note_secrets(&credentials, secrets);
+    Some(credentials)
+}
+
+fn basic_auth(
+    reading: &mut Reading<'_>,
+    inner: &Table<'_>,
+    inherited: bool,
+) -> Option<Credentials> {
+    let both = reading.exclusive(inner, "password", "password_file");
+    let username = reading.some_text(inner, "username");
+    if username.is_none() && inner.is_blank("username") && !inherited {
+        reading.missing(inner, "username", "add username = \"..\"");
+    }
+    let literal = reading.secret_text(inner, "password");
+    let from_file = reading.secret_file(inner, "password_file");
+    if both {
+        return None;
+    }
+    if inner.get("password").is_none() && inner.is_blank("password_file") {
+        if !inherited && !reading.is_misspelt(inner, &["password"]) {
+            reading.missing(
+                inner,
+                "password_file",
+                "add password_file = \"..\" or password = \"${NAME}\"",
+            );
+        }
+        return None;
+    }
+    let password = match literal.or(from_file) {
+        Some(password) => password,
+        // A password that is empty on purpose: user names that are tokens have one.
+        None if inner.is_blank("password_file")
+            && matches!(
+                inner.get("password").map(|found| found.value),
+                Some(DeValue::String(_))
+            )
+            && inner.is_blank("password") =>
+        {
+            Secret::new("")
+        }
+        None => return None,
+    };
+    let username = username?;
+    Some(Credentials::Basic {
+        is_hidden: username.came_by_name,
+        username: username.value.into_owned(),
+        password,
+    })
+}
+
+pub(in crate::config) fn of_userinfo(url: &Url) -> Credentials {
+    let plain = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    Credentials::Basic {
+        username: plain(url.username()),
+        is_hidden: true,
+        password: Secret::new(plain(url.password().unwrap_or_default())),
+    }
+}
+
+/// What of the credentials must not be shown: also the form in which they travel, which echo pages repeat.
+pub(in crate::config) fn note_secrets(credentials: &Credentials, secrets: &mut Vec<String>) {
+    match credentials {
+        Credentials::None => {}
+        Credentials::Basic {
+            username, password, ..
+        } => {
+            secrets.push(password.reveal().to_owned());
+            secrets.push(base64(
+                format!("{username}:{}", password.reveal()).as_bytes(),
+            ));
+        }
+        Credentials::Bearer(token) => secrets.push(token.reveal().to_owned()),
+    }
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let mut bits: u32 = 0;
+        for index in 0..3 {
+            bits = bits << 8 | u32::from(chunk.get(index).copied().unwrap_or(0));
+        }
+        for index in 0..4 {
+            match index <= chunk.len() {
+                true => {
+                    let six = (bits >> (18 - 6 * index)) & 63;
+                    out.push(char::from(ALPHABET[six as usize]));
+                }
+                false => out.push('='),
+            }
+        }
+    }
+    out
+}
+
+fn ip_version(reading: &mut Reading<'_>, table: &Table<'_>) -> IpVersion {
+    match reading.choice(table, "ip_version").map(|choice| choice.it) {
+        Some("4") => IpVersion::V4,
+        Some("6") => IpVersion::V6,
+        _ => IpVersion::Any,
+    }
+}
+
+fn client_certificate(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    files: &mut Files,
+) -> Option<ClientCertificate> {
+    let found = table.get("client_certificate")?;
+    let inner = reading.table(found, keys::CLIENT_CERTIFICATE, "client_certificate")?;
+    for key in ["cert_file", "key_file"] {
+        if inner.is_blank(key) && !found.inherited {
+            reading.missing(&inner, key, format!("add {key} = \"..\""));
+        }
+    }
+    let chain_pem = reading.certificates(&inner, "cert_file");
+    let key_pem = reading.private_key(&inner, "key_file");
+    let certificate = ClientCertificate {
+        chain_pem: chain_pem?,
+        key_pem: key_pem?,
+    };
+    let chain = path(reading, &inner, "cert_file");
+    files.client_certificate = chain.zip(path(reading, &inner, "key_file"));
+    Some(certificate)
+}
+
+/// The way out; none where it is wrong.
+fn proxy(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>) -> Option<Proxy> {
+    if table.is_blank("proxy") {
+        return Some(Proxy::None);
+    }
+    let found = table.get("proxy")?;
+    let text = reading.text(found, "a proxy's URL")?;
+    let way = if text.value == "environment" {
+        let mut variable = |upper: &str, lower: &str| {
+            let environment = reading.environment;
+            let written = environment.get(upper).or_else(|| environment.get(lower))?;
+            let full = match written.contains("://") {
+                true => written.to_owned(),
+                false => format!("http://{written}"),
+            };
+            match scalars::proxy(&full) {
+                Ok(url) => Some(url),
+                Err(_) => {
+                    if !text.inherited {
+                        reading.fault(Fault::new(
+                            text.place,
+                            format!("the environment variable `{upper}` gives no http:// proxy"),
+                            "set it like http://proxy.example.com:3128",
+                        ));
+                    }
+                    None
+                }
+            }
+        };
+        let http = variable("HTTP_PROXY", "http_proxy");
+        let https = variable("HTTPS_PROXY", "https_proxy");
+        let no_proxy = reading
+            .environment
+            .get("NO_PROXY")
+            .or_else(|| reading.environment.get("no_proxy"))
+            .unwrap_or_default()
+            .to_owned();
+        Proxy::Environment {
+            http,
+            https,
+            no_proxy,
+        }
+    } else {
+        match scalars::proxy(&text.value) {
+            Ok(url) => Proxy::Through(url),
+            Err(mut wrong) => {
+                if text.value.starts_with("env") {
+                    wrong.label = "did you mean \"environment\"?".to_owned();
+                }
+                reading.wrong(&text, "a proxy's URL", wrong);
+                return None;
+            }
+        }
+    };
+    let urls = match &way {
+        Proxy::None => [None, None],
+        Proxy::Environment { http, https, .. } => [http.as_ref(), https.as_ref()],
+        Proxy::Through(url) => [Some(url), None],
+    };
+    secrets.extend(
+        urls.into_iter()
+            .flatten()
+            .filter_map(|url| url.password().map(str::to_owned)),
+    );
+    Some(way)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_as_rfc_4648_has_it() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+}

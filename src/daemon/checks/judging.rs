@@ -1,0 +1,373 @@
+//! Judges answers: beside the thread that starts checks where the site decides what that costs.
+//!
+//! A few threads, since each may hold what one answer may take (a decoder's window, a list of JSON values); the others
+//! wait for a place. They wait in the task of their check, so there are never more of them than checks, and what they
+//! wait is not counted as their site's time. Who was expensive last time shares one place with all who were: a few
+//! expensive sites do not hold up the rest.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::daemon::process::background;
+use crate::daemon::process::blocking;
+use crate::domain::check::Check;
+use crate::domain::duration_text::Human;
+use crate::domain::expectation::Expectation;
+use crate::domain::probe::Probe;
+use crate::domain::safe_text;
+use crate::domain::target::Target;
+use crate::policy::verdict::judge::{body_of, is_light, judge_or_fail, release, unjudged};
+
+/// So many answers are decoded, read and searched at a time: each may take 32 MiB beside its body.
+const THREADS: usize = 2;
+
+/// So many of them may be those of sites that were expensive last time.
+const EXPENSIVE_AT_ONCE: usize = 1;
+
+/// An answer that took more of the processor than this was expensive. A page of 1 MiB that is decoded and searched for
+/// a few words takes a tenth of it.
+const EXPENSIVE_FROM: Duration = Duration::from_millis(100);
+
+/// Expensive sites that are remembered; beyond, all are forgotten and found out again.
+const EXPENSIVE_KEPT_MAX: usize = 10_000;
+
+/// An answer of the daemon waits at most this long for a place. Then its check is `unknown`: its site is not to blame
+/// for what others cost.
+pub const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Paths of a configuration go as deep as they are long; this is reserved, and used as far as one goes.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A check, and the message of a panic while its answer was judged.
+pub type Judged = (Check, Option<String>);
+
+/// The threads, from the first answer on that needs one.
+#[derive(Debug)]
+pub struct Judges {
+    places: Arc<Semaphore>,
+    expensive_places: Arc<Semaphore>,
+    /// Sites whose last answer was expensive, as hashes of their URLs.
+    expensive: Mutex<HashSet<u64>>,
+    jobs: OnceLock<Option<SyncSender<Job>>>,
+    manner: Manner,
+}
+
+/// Who else wants the processor, and how long an answer may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// A command: nothing else is to be done.
+    Alone,
+    /// The daemon: the thread that starts checks comes first.
+    Behind,
+}
+
+impl Default for Judges {
+    fn default() -> Self {
+        Self::new(Manner::Alone)
+    }
+}
+
+/// What an answer may hold while it is judged.
+struct Places(
+    #[expect(dead_code, reason = "they are given back when they are dropped")]
+    [Option<OwnedSemaphorePermit>; 2],
+);
+
+impl Judges {
+    /// For the daemon: the threads work while the thread that starts checks does not, and no answer waits for ever.
+    pub fn behind_checks() -> Self {
+        Self::new(Manner::Behind)
+    }
+
+    fn new(manner: Manner) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(THREADS)),
+            expensive_places: Arc::new(Semaphore::new(EXPENSIVE_AT_ONCE)),
+            expensive: Mutex::default(),
+            jobs: OnceLock::new(),
+            manner,
+        }
+    }
+
+    /// Judges a probe.
+    ///
+    /// # Errors
+    /// The message of a panic that was not the answer's.
+    pub async fn judge(
+        &self,
+        expectation: &Arc<Expectation>,
+        target: &Target,
+        mut probe: Probe,
+    ) -> Result<Judged, String> {
+        if is_light(expectation, &probe) {
+            return Ok(judge_or_fail(expectation, target, probe));
+        }
+        let site = hash_of(target);
+        let was_expensive = self.expensive().contains(&site);
+        let Some(places) = self.places(was_expensive).await else {
+            if let Some(body) = body_of(&mut probe) {
+                // Nobody waits for it, and where there is no thread for it, it is dropped here.
+                drop(tokio::spawn(blocking::run(move || release(body))));
+            }
+            let why = format!(
+                "the answer could not be judged within {}: those of other sites take long",
+                Human(WAIT_MAX)
+            );
+            return Ok((unjudged(probe, &why), None));
+        };
+        let (expectation, target) = (Arc::clone(expectation), target.clone());
+        let work = move || {
+            let before = processor_time();
+            let judged = judge_or_fail(&expectation, &target, probe);
+            (judged, processor_time().saturating_sub(before))
+        };
+        let (judged, took) = self.run(places, work).await?;
+        self.note(site, took);
+        Ok(judged)
+    }
+
+    /// Waits for a place, in the order of asking; `None` if that takes too long.
+    async fn places(&self, was_expensive: bool) -> Option<Places> {
+        let both = async {
+            let shared = match was_expensive {
+                true => Arc::clone(&self.expensive_places)
+                    .acquire_owned()
+                    .await
+                    .ok(),
+                false => None,
+            };
+            let place = Arc::clone(&self.places).acquire_owned().await.ok();
+            Places([place, shared])
+        };
+        match self.manner {
+            Manner::Alone => Some(both.await),
+            Manner::Behind => tokio::time::timeout(WAIT_MAX, both).await.ok(),
+        }
+    }
+
+    fn expensive(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.expensive
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, site: u64, took: Duration) {
+        let mut expensive = self.expensive();
+        if took <= EXPENSIVE_FROM {
+            expensive.remove(&site);
+            return;
+        }
+        if expensive.len() >= EXPENSIVE_KEPT_MAX {
+            expensive.clear();
+        }
+        expensive.insert(site);
+    }
+
+    /// Does some work on one of the threads, and here where the system gives us none.
+    async fn run<T: Send + 'static>(
+        &self,
+        places: Places,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let Some(jobs) = self.jobs.get_or_init(|| start(self.manner)) else {
+            return Ok(work());
+        };
+        let (done, outcome) = oneshot::channel();
+        let job: Job = Box::new(move || {
+            let result = std::panic::catch_unwind(AssertUnwindSafe(work))
+                .map_err(|panic| safe_text::of_panic(&*panic));
+            // Only now may another begin, also where nobody waits for this one any more.
+            drop(places);
+            let _ = done.send(result);
+        });
+        // There are as many seats in the queue as places, so it is never full.
+        if jobs.try_send(job).is_err() {
+            return Err("no thread takes the answer".to_owned());
+        }
+        outcome
+            .await
+            .unwrap_or_else(|_| Err("the thread that judged the answer ended".to_owned()))
+    }
+}
+
+fn hash_of(target: &Target) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    target.url().as_str().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What this thread had of the processor so far.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.try_into().unwrap_or(0),
+        time.tv_nsec.try_into().unwrap_or(0),
+    )
+}
+
+/// Starts the threads; none if there is not one.
+fn start(manner: Manner) -> Option<SyncSender<Job>> {
+    let (sender, receiver) = sync_channel(THREADS);
+    let receiver = Arc::new(Mutex::new(receiver));
+    let mut started = 0;
+    for number in 1..=THREADS {
+        let receiver = Arc::clone(&receiver);
+        let thread = std::thread::Builder::new()
+            .name(format!("judge-{number}"))
+            .stack_size(STACK_BYTES)
+            .spawn(move || serve(&receiver, manner));
+        match thread {
+            Ok(_) => started += 1,
+            Err(error) => tracing::warn!(
+                %error,
+                "no thread to judge answers: long ones may hold up other checks for a moment"
+            ),
+        }
+    }
+    (started > 0).then_some(sender)
+}
+
+/// Takes one job after the other until nobody can send any more.
+fn serve(jobs: &Mutex<Receiver<Job>>, manner: Manner) {
+    match manner {
+        Manner::Alone => {}
+        Manner::Behind => background::step_back(),
+    }
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match job {
+            Ok(job) => job(),
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use super::super::test_monitors;
+    use super::*;
+
+    impl Judges {
+        async fn do_work<T: Send + 'static>(
+            &self,
+            work: impl FnOnce() -> T + Send + 'static,
+        ) -> Result<T, String> {
+            let places = self.places(false).await.expect("a place");
+            self.run(places, work).await
+        }
+    }
+
+    /// Keeps a thread busy for a while.
+    fn pass(ms: u64) {
+        let (_kept, nothing) = std::sync::mpsc::channel::<()>();
+        let _ = nothing.recv_timeout(Duration::from_millis(ms));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_threads_work_at_once_and_the_runtime_goes_on() {
+        let judges = Arc::new(Judges::default());
+        let working = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let mut tasks = Vec::new();
+        for number in 0..6 {
+            let (judges, working, most) =
+                (Arc::clone(&judges), Arc::clone(&working), Arc::clone(&most));
+            tasks.push(tokio::spawn(async move {
+                let work = move || {
+                    most.fetch_max(working.fetch_add(1, SeqCst) + 1, SeqCst);
+                    pass(20);
+                    working.fetch_sub(1, SeqCst);
+                    let name = std::thread::current().name().unwrap_or_default().to_owned();
+                    (number, name)
+                };
+                judges.do_work(work).await
+            }));
+        }
+        for (number, task) in tasks.into_iter().enumerate() {
+            let (it, name) = task.await.unwrap().unwrap();
+            assert_eq!(it, number);
+            assert!(name.starts_with("judge-"), "{name}");
+        }
+        assert_eq!(most.load(SeqCst), THREADS);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_and_ends_no_thread() {
+        let judges = Judges::default();
+        for _ in 0..2 * THREADS {
+            let panicked = judges.do_work(|| panic!("told")).await;
+            let panicked: Result<(), String> = panicked;
+            assert_eq!(panicked, Err("told".to_owned()));
+        }
+        assert_eq!(judges.do_work(|| 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_check_that_is_given_up_keeps_its_place_until_it_ends() {
+        let judges = Judges::default();
+        for _ in 0..THREADS {
+            let work = judges.do_work(|| pass(100));
+            let given_up = tokio::time::timeout(Duration::from_millis(5), work).await;
+            assert!(given_up.is_err());
+        }
+        assert_eq!(judges.places.available_permits(), 0);
+        assert_eq!(judges.do_work(|| 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn those_that_were_expensive_leave_a_place_to_others() {
+        let judges = Arc::new(Judges::behind_checks());
+        judges.note(7, EXPENSIVE_FROM * 2);
+        let first = judges.places(true).await.expect("a place");
+        for _ in 0..3 {
+            let judges = Arc::clone(&judges);
+            tokio::spawn(async move { judges.places(true).await.is_some() });
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(judges.do_work(|| 1).await, Ok(1));
+        drop(first);
+        judges.note(7, EXPENSIVE_FROM);
+        assert!(judges.expensive().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_waits_for_a_place_and_gives_up_in_the_end() {
+        let judges = Judges::behind_checks();
+        let taken = [judges.places(false).await, judges.places(false).await];
+        assert!(taken.iter().all(Option::is_some));
+        let begun = crate::clock::tick();
+        assert!(judges.places(false).await.is_none());
+        assert_eq!(begun.elapsed(), WAIT_MAX);
+        drop(taken);
+        assert!(judges.places(false).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_could_judge_is_our_fault() {
+        let judges = Judges::behind_checks();
+        let _taken = [judges.places(false).await, judges.places(false).await];
+        let (expectation, target, probe) = test_monitors::heavy_answer();
+        let (check, panic) = judges.judge(&expectation, &target, probe).await.unwrap();
+        assert_eq!(panic, None);
+        let failure = check.verdict.failure().expect("a reason");
+        assert_eq!(check.verdict.state().to_string(), "unknown");
+        assert_eq!(failure.kind.as_str(), "local");
+        assert_eq!(
+            &*failure.detail,
+            "the answer could not be judged within 30s: those of other sites take long"
+        );
+        assert_eq!((check.status, check.body_bytes), (Some(200), 1 << 20));
+    }
+}

@@ -1,0 +1,359 @@
+//! Answers what people ask through the control socket.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::reload;
+use super::socket::{Handler, Peer};
+use crate::clock;
+use crate::control::{Answer, DaemonStatus, Request, Which};
+use crate::daemon::active::Running;
+use crate::daemon::health::self_check;
+use crate::daemon::logging;
+use crate::daemon::recorder::message::{Entry, Refused, Reply};
+use crate::daemon::schedule::scheduler::Command;
+use crate::domain::check::Check;
+use crate::domain::duration_text::{Human, Written};
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::safe_text;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::monitor::Order;
+
+/// The recorder writes at least every second; a disk that hangs this long takes no order.
+const RECORDED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Each of these many rechecks is waited for and told; more are only begun.
+const RECHECKS_TOLD: usize = 200;
+
+/// A recheck waits for a place and then at most for its timeout.
+const RECHECKED_WITHIN: Duration = Duration::from_secs(120);
+
+/// A note is a line beside a state, not a diary.
+const ACK_NOTE_CHARS_MAX: usize = 300;
+
+/// So many unknown names are compared with those that are known.
+const SUGGESTED_MAX: usize = 3;
+
+/// No monitor has a longer name.
+const NAME_CHARS_MAX: usize = 200;
+
+/// Within this edit distance a name was probably meant.
+const NEAR: usize = 3;
+
+/// The daemon's side of the control socket.
+pub struct Desk(pub Arc<Running>);
+
+impl Handler for Desk {
+    async fn answer(&self, request: Request, _: Peer) -> Answer {
+        let running = &self.0;
+        let now = clock::now();
+        match request {
+            Request::Status => Answer::Daemon(Box::new(status(running, now))),
+            Request::Reload { accept_lists } => reload::reload(running, accept_lists).await,
+            Request::Recheck { which } => recheck(running, &which).await,
+            Request::Pause { which } => {
+                let said = Said::new("paused", "is paused", true);
+                order(running, &which, Order::Pause, said).await
+            }
+            Request::Resume { which } => {
+                let said = Said::new("resumed", "is checked again", true);
+                order(running, &which, Order::Resume, said).await
+            }
+            Request::Mute { which, for_ms } => {
+                let until = now.plus(Duration::from_millis(for_ms));
+                let done = format!("is muted until {}", local(running, until));
+                let said = Said::new("muted", &done, true);
+                order(running, &which, Order::Mute { until }, said).await
+            }
+            Request::Unmute { which } => {
+                let said = Said::new("unmuted", "is muted no more", true);
+                order(running, &which, Order::Unmute, said).await
+            }
+            Request::Ack {
+                which,
+                for_ms,
+                note,
+            } => {
+                let until = for_ms.map(|ms| now.plus(Duration::from_millis(ms)));
+                let done = match until {
+                    Some(until) => format!("is acknowledged until {}", local(running, until)),
+                    None => "is acknowledged until it is up again".to_owned(),
+                };
+                let note = note
+                    .map(|note| safe_text::line(note.trim(), ACK_NOTE_CHARS_MAX).into_owned())
+                    .filter(|note| !note.is_empty());
+                let said = Said::new("acknowledged", &done, false);
+                let note = note.map(Arc::from);
+                order(running, &which, Order::Ack { until, note }, said).await
+            }
+            Request::EmailTest { to } => running.notifier.test(to).await,
+            Request::EmailRetry => running.notifier.retry().await,
+        }
+    }
+}
+
+/// How the outcome of an order is told.
+struct Said {
+    /// `3 monitors paused`
+    participle: &'static str,
+    /// `shop is paused`
+    predicate: String,
+    /// Whether a refusal means that things are already as wanted.
+    refusal_is_fine: bool,
+}
+
+impl Said {
+    fn new(participle: &'static str, predicate: &str, refusal_is_fine: bool) -> Self {
+        Self {
+            participle,
+            predicate: predicate.to_owned(),
+            refusal_is_fine,
+        }
+    }
+}
+
+fn local(running: &Running, at: Timestamp) -> String {
+    let zone = running.force().config.daemon.timezone.clone();
+    at.in_zone(&zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+/// The monitors that a request is about, or what to say to names that are not known.
+fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorName)>, Answer> {
+    let force = running.force();
+    let enabled: HashMap<&MonitorName, bool> = force
+        .config
+        .monitors
+        .iter()
+        .map(|monitor| (&monitor.name, monitor.enabled))
+        .collect();
+    match which {
+        Which::All => Ok(force
+            .config
+            .monitors
+            .iter()
+            .filter(|monitor| monitor.enabled)
+            .filter_map(|monitor| Some((*force.ids.get(&monitor.name)?, monitor.name.clone())))
+            .collect()),
+        Which::Named(names) => {
+            let (mut chosen, mut seen) = (Vec::new(), HashSet::new());
+            let mut wrong = Vec::new();
+            for name in names {
+                match (enabled.get(name), force.ids.get(name)) {
+                    (Some(true), Some(id)) => {
+                        if seen.insert(*id) {
+                            chosen.push((*id, name.clone()));
+                        }
+                    }
+                    (Some(false), _) => {
+                        wrong.push(format!("`{name}` is disabled in the configuration"));
+                    }
+                    // Each costs a look at all names.
+                    _ if wrong.len() >= SUGGESTED_MAX => wrong.push(format!(
+                        "no monitor `{}`",
+                        safe_text::line(name.as_str(), NAME_CHARS_MAX)
+                    )),
+                    _ => wrong.push(unknown(name, enabled.keys().copied())),
+                }
+            }
+            if wrong.is_empty() {
+                Ok(chosen)
+            } else {
+                Err(Answer::Refused { lines: wrong })
+            }
+        }
+    }
+}
+
+fn unknown<'a>(name: &MonitorName, known: impl Iterator<Item = &'a MonitorName>) -> String {
+    let name = safe_text::line(name.as_str(), NAME_CHARS_MAX);
+    let lower = name.to_lowercase();
+    // Of a short name less may be wrong: `a` is not what `zz` was to be.
+    let near = NEAR.min(lower.chars().count() / 2);
+    let nearest = known
+        .map(|other| {
+            let distance = strsim::damerau_levenshtein(&lower, &other.as_str().to_lowercase());
+            (distance, other)
+        })
+        .filter(|(distance, _)| *distance <= near)
+        .min();
+    match nearest {
+        Some((_, other)) => format!("no monitor `{name}`; did you mean `{other}`?"),
+        None => format!("no monitor `{name}`"),
+    }
+}
+
+async fn order(running: &Running, which: &Which, order: Order, said: Said) -> Answer {
+    let chosen = match select(running, which) {
+        Ok(chosen) => chosen,
+        Err(answer) => return answer,
+    };
+    let (tell, told) = oneshot::channel();
+    running.door.push(Entry::Order {
+        monitors: chosen.iter().map(|(id, _)| *id).collect(),
+        order,
+        reply: Reply::with(move |written| {
+            // Whoever asked may have hung up.
+            let _ = tell.send(written);
+        }),
+    });
+    match timeout(RECORDED_WITHIN, told).await {
+        Ok(Ok(Ok(refused))) => outcome(which, &chosen, &refused, &said),
+        Ok(Ok(Err(error))) => failed(error.to_string()),
+        Ok(Err(_)) => failed("the daemon is stopping".to_owned()),
+        Err(_) => failed(format!(
+            "the database has not taken the order within {}; it stays queued",
+            Written(RECORDED_WITHIN)
+        )),
+    }
+}
+
+fn outcome(
+    which: &Which,
+    chosen: &[(MonitorId, MonitorName)],
+    refused: &[Refused],
+    said: &Said,
+) -> Answer {
+    let done = chosen.len() - refused.len();
+    match which {
+        Which::All => {
+            let total = chosen.len();
+            let (monitors, word) = (plural(done), said.participle);
+            let line = if done == total {
+                format!("{monitors} {word}")
+            } else {
+                format!("{monitors} of {total} {word}")
+            };
+            Answer::Done { lines: vec![line] }
+        }
+        Which::Named(_) => {
+            let mut lines = Vec::new();
+            for (_, name) in chosen {
+                match refused.iter().find(|refused| refused.name == *name) {
+                    None => lines.push(format!("{name} {}", said.predicate)),
+                    Some(Refused { why, .. }) => lines.push(format!("{name}: {why}")),
+                }
+            }
+            if refused.is_empty() || said.refusal_is_fine {
+                Answer::Done { lines }
+            } else {
+                Answer::Failed { lines }
+            }
+        }
+    }
+}
+
+fn plural(count: usize) -> String {
+    match count {
+        1 => "1 monitor".to_owned(),
+        many => format!("{many} monitors"),
+    }
+}
+
+fn failed(line: String) -> Answer {
+    Answer::Failed { lines: vec![line] }
+}
+
+async fn recheck(running: &Running, which: &Which) -> Answer {
+    let chosen = match select(running, which) {
+        Ok(chosen) => chosen,
+        Err(answer) => return answer,
+    };
+    let monitors = running.force().config.monitors.len();
+    if let Err(wait) = running.take_rechecks(chosen.len(), monitors) {
+        return failed(format!(
+            "too many rechecks: all monitors may be rechecked once a minute; try again in {}",
+            Human(wait)
+        ));
+    }
+    let tell_each = chosen.len() <= RECHECKS_TOLD;
+    let now = clock::now();
+    let mut asked = Vec::new();
+    for (id, name) in chosen {
+        let (outcome, answer) = oneshot::channel();
+        running.scheduler.send(Command::CheckNow {
+            monitor: id,
+            unless_since: now,
+            outcome: tell_each.then_some(outcome),
+        });
+        asked.push((name, answer));
+    }
+    if !tell_each {
+        let lines = vec![format!("{} are checked now", plural(asked.len()))];
+        return Answer::Done { lines };
+    }
+    let until = clock::tick() + RECHECKED_WITHIN;
+    let (mut done, mut not_done) = (Vec::new(), Vec::new());
+    for (name, answer) in asked {
+        match tokio::time::timeout_at(until, answer).await {
+            Ok(Ok(check)) => done.push(format!("{name}: {}", verdict(&check))),
+            Ok(Err(_)) => not_done.push(format!(
+                "{name}: not checked, it is paused or the daemon is stopping"
+            )),
+            Err(_) => not_done.push(format!(
+                "{name}: no outcome within {}",
+                Human(RECHECKED_WITHIN)
+            )),
+        }
+    }
+    // Of all monitors some may well be paused; whoever names one wants its check.
+    match which {
+        Which::Named(_) if !not_done.is_empty() => {
+            not_done.append(&mut done);
+            Answer::Failed { lines: not_done }
+        }
+        Which::Named(_) | Which::All => {
+            done.append(&mut not_done);
+            Answer::Done { lines: done }
+        }
+    }
+}
+
+/// `up, 200 in 231 ms`; `down, 503 in 1043 ms: expected 200-299`.
+fn verdict(check: &Check) -> String {
+    let mut text = check.verdict.state().to_string();
+    if let Some(status) = check.status {
+        text.push_str(&format!(", {status}"));
+    }
+    text.push_str(&format!(" in {:.0} ms", check.timings.total.as_ms()));
+    if let Some(failure) = check.verdict.failure() {
+        text.push_str(&format!(": {} ({})", failure.detail, failure.kind));
+    }
+    text
+}
+
+fn status(running: &Running, now: Timestamp) -> DaemonStatus {
+    let force = running.force();
+    let health = &running.health;
+    DaemonStatus {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: health.started_at,
+        up_s: Some(health.up().as_secs()),
+        config: running.file.clone(),
+        database: force.config.daemon.database.clone(),
+        files: health
+            .files()
+            .and_then(|(text, over)| over.is_none().then_some(text)),
+        configured_at: force.since,
+        monitors: health.monitors.load(Relaxed),
+        in_flight: health.in_flight.load(Relaxed),
+        checks: health.checks.load(Relaxed),
+        missed: health.missed.load(Relaxed),
+        on_time: self_check::on_time(health),
+        mails_waiting: health.mails_waiting.load(Relaxed),
+        mails: force.config.email.is_some(),
+        mail_pause: self_check::pause(health, now).filter(|_| force.config.email.is_some()),
+        mail_rests: self_check::rests(health, now),
+        blind: self_check::blind(health, now),
+        log_lines_lost: logging::lost(),
+        heartbeat: self_check::heartbeat(health),
+        notes: self_check::notes(health),
+        troubles: self_check::troubles(health),
+        line: running.line(now),
+    }
+}

@@ -1,0 +1,9 @@
+//! Whether the daemon itself is well, and who is told.
+
+pub mod counters;
+pub(super) mod disk_wait;
+pub mod heartbeat;
+pub mod live_status;
+pub mod self_check;
+pub mod standstill;
+pub mod watchdog;

@@ -1,0 +1,578 @@
+//! The daemon from its first line to its last: opens everything, runs it, and takes it down in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::active::{self, Force, Parts, Running};
+use super::checks::local::Live;
+use super::control::reload;
+use super::control::requests::Desk;
+use super::control::socket::{ControlSocket, SocketError};
+use super::health::counters::{Health, States};
+use super::health::disk_wait::DiskWait;
+use super::health::heartbeat;
+use super::health::watchdog::Supervisor;
+use super::logging::targets;
+use super::notifier::run;
+use super::process::blocking;
+use super::process::fd_limit;
+use super::process::malloc_trim;
+use super::process::parent_pipe::Leash;
+use super::process::patience::patiently;
+use super::process::signals::{Signals, Told};
+use super::recorder::engine::Recorder;
+use super::recorder::message::{Enrolled, Entry, Outcome, Turn};
+use super::recorder::queue::queue;
+use super::recorder::thread::{self, Ended};
+use super::schedule::cron_jobs;
+use super::schedule::duties::Duties;
+use super::schedule::scheduler::{Command, Handle, Scheduler};
+use super::source_lists::{kept, rounds};
+use super::web::handler::Sources;
+use super::web::server::WebServer;
+use crate::clock;
+use crate::config::{Config, Environment};
+use crate::domain::notification::{News, Notice};
+use crate::domain::timestamp::Timestamp;
+use crate::probe::{ProbeSetupError, Prober};
+use crate::service;
+use crate::store::error::StoreError;
+use crate::store::file::corruption;
+use crate::store::outbox::attempts;
+use crate::store::writer::Store;
+
+/// After the grace for checks and mails, the recorder gets this long to write what is left.
+const LAST_WRITE: Duration = Duration::from_secs(20);
+
+/// A disk that damages a new database again and again is beyond help.
+const SET_ASIDE_MAX: usize = 3;
+
+/// A database up to this size is looked through at each start; it takes half a second at most.
+const LOOKED_THROUGH_MAX: u64 = 1 << 30;
+
+/// How often it is looked whether the recorder still runs.
+const RECORDER_LOOKED_AT: Duration = Duration::from_secs(1);
+
+/// What the daemon starts with.
+pub struct Start {
+    /// The configuration; its database is `--database` where that was given.
+    pub config: Config,
+    /// Where it came from.
+    pub file: PathBuf,
+    /// `--database`
+    pub database: Option<PathBuf>,
+    /// The environment of the process.
+    pub environment: Environment,
+    /// Whether it ends with the process that holds the other end of its standard input.
+    pub is_leashed: bool,
+}
+
+/// How the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Ending {
+    /// As asked, everything written.
+    Orderly,
+    /// Orderly, since the process that it belonged to is gone.
+    Abandoned,
+    /// By a second signal, or because something did not end in time: what is not written is lost.
+    Forced,
+}
+
+/// What the machine refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The database.
+    #[error("cannot {}", to_use(.0))]
+    Store(#[from] StoreError),
+    /// The control socket.
+    #[error("cannot {0}")]
+    Socket(#[from] SocketError),
+    /// The TLS parts.
+    #[error("cannot {0}")]
+    Probe(#[from] ProbeSetupError),
+    /// The way out for mail.
+    #[error("cannot set up mail: {0}")]
+    Mail(#[from] run::SetupError),
+    /// The status page.
+    #[error(
+        "cannot listen on {listen} for the status page: {}",
+        why_no_port(source)
+    )]
+    Web {
+        /// `[web].listen`
+        listen: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The limit of open files.
+    #[error(
+        "cannot start: {0} open files are too few to run; raise the limit (LimitNOFILE= of the unit, `ulimit -n`)"
+    )]
+    Descriptors(u64),
+    /// Threads, signals, timers.
+    #[error("cannot start: {}", why_no_start(.0))]
+    System(#[from] io::Error),
+    /// A part of ours broke.
+    #[error("the {0} broke; this is a bug")]
+    Broken(&'static str),
+}
+
+/// What could not be done with the database; some faults say it themselves.
+fn to_use(error: &StoreError) -> String {
+    if error.names_its_file() {
+        error.to_string()
+    } else {
+        format!("use the database: {error}")
+    }
+}
+
+fn why_no_start(error: &io::Error) -> String {
+    match error.kind() {
+        // EAGAIN of clone(2).
+        io::ErrorKind::WouldBlock => {
+            "the system gives no thread; raise the limit (TasksMax= or LimitNPROC= of the unit, `ulimit -u`)"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn why_no_port(error: &io::Error) -> String {
+    match error.kind() {
+        // No port is at fault, but the thread.
+        io::ErrorKind::WouldBlock => why_no_start(error),
+        io::ErrorKind::AddrInUse => {
+            "another program has the port; set another [web].listen".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; set another [web].listen".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Runs the daemon until it is told to stop. A database that turns out to be damaged is set aside and a
+/// new one begun: watching goes before remembering.
+///
+/// # Errors
+/// What the machine refused.
+pub fn run(start: &Start) -> Result<Ending, RunError> {
+    if let Some(allowed) = fd_limit::too_few() {
+        return Err(RunError::Descriptors(allowed));
+    }
+    let mut set_aside = Vec::new();
+    loop {
+        match run_once(start, set_aside.last().cloned()) {
+            Err(RunError::Store(StoreError::Damaged(why))) if set_aside.len() < SET_ASIDE_MAX => {
+                set_aside.push(put_aside(&start.config.daemon.database, &why)?);
+            }
+            other => return other,
+        }
+    }
+}
+
+fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
+    let aside = corruption::set_aside(database, clock::now())?;
+    let detail = format!(
+        "The database {} is damaged: {why}. It was set aside as {} and a new one was begun. Sites are \
+         watched on; what was recorded before is in the old file only.",
+        database.display(),
+        aside.display()
+    );
+    tracing::error!(target: targets::TROUBLE, "{detail}");
+    Ok(detail)
+}
+
+fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError> {
+    malloc_trim::keep_in_bounds();
+    service::status("opening the database");
+    let config = Arc::new(start.config.clone());
+    let mut disk = DiskWait::default();
+    let opened = loop {
+        match patiently(|| open(&config, clock::now()))? {
+            Err(error) if error.is_about_disk() => {
+                patiently(|| disk.wait(&config, &error))??;
+            }
+            opened => break opened?,
+        }
+    };
+    let mut news = Vec::new();
+    news.extend(set_aside.map(|detail| trouble("database", detail)));
+    news.extend(disk.over().map(say));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let config = Arc::clone(&opened.config);
+    let ending = runtime.block_on(live(start, config, opened, news));
+    // A name lookup or a check that hangs must not keep the process.
+    runtime.shutdown_background();
+    ending
+}
+
+/// The database with everything that is remembered.
+struct Opened {
+    /// With the lists.
+    config: Arc<Config>,
+    recorder: Recorder,
+    enrolled: Enrolled,
+    database_id: String,
+    /// How many entries each list has that is kept.
+    lists: Vec<(Arc<str>, usize)>,
+}
+
+fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
+    let path = &config.daemon.database;
+    let mut store = Store::open(path, now)?;
+    if let Some(mode) = store.mode_was() {
+        tracing::warn!(
+            "everybody could read {} (mode {mode:04o}, by an earlier version); it is 0640 from now on: to read the \
+             history without sudo, join its group",
+            store.path().display()
+        );
+    }
+    if let Some(link) = store.link() {
+        tracing::warn!(
+            "{} is a symbolic link; write database = \"{}\" in [daemon] instead",
+            link.display(),
+            store.path().display()
+        );
+    }
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size <= LOOKED_THROUGH_MAX {
+        store.check_quickly()?;
+    }
+    let batch = store.batch()?;
+    attempts::due_at_start(batch.outbox(), now)?;
+    batch.commit()?;
+    let database_id = store.database_id().to_owned();
+    let mut lists = Vec::new();
+    let config = Arc::new(kept::with_lists(config, |key| {
+        let kept = store
+            .kept_list(key)
+            .inspect_err(|error| tracing::error!("a list cannot be read: {error}"))
+            .ok()??;
+        lists.push((key.into(), kept.entries));
+        Some(kept)
+    }));
+    let (recorder, enrolled) = Recorder::open(store, Arc::clone(&config), now)?;
+    Ok(Opened {
+        config,
+        lists,
+        recorder,
+        enrolled,
+        database_id,
+    })
+}
+
+/// Everything that has to be ended.
+struct Household {
+    running: Arc<Running>,
+    scheduler: JoinHandle<u32>,
+    recorder: std::thread::JoinHandle<Ended>,
+    control: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+    web: Option<WebServer>,
+}
+
+async fn live(
+    start: &Start,
+    config: Arc<Config>,
+    opened: Opened,
+    news: Vec<Entry>,
+) -> Result<Ending, RunError> {
+    let leash = match start.is_leashed {
+        true => Leash::of_standard_input()?,
+        false => Leash::none(),
+    };
+    let mut signals = Signals::listen(leash)?;
+    let mut is_abandoned = false;
+    let socket = ControlSocket::bind(&config.daemon.control_socket)?;
+    // Reloads, mails and the outbox need one beside those that have a name.
+    blocking::run(|| ()).await?;
+    let mut household = assemble(start, &config, opened, socket)?;
+    let running = Arc::clone(&household.running);
+    announce(&config);
+    for entry in news {
+        running.door.push(entry);
+    }
+    service::ready(&running.line(clock::now()));
+    tokio::spawn(malloc_trim::give_back());
+    let supervisor = Supervisor(Arc::clone(&running));
+    household.others.push(tokio::spawn(supervisor.run()));
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop => break,
+                Told::Abandoned => {
+                    is_abandoned = true;
+                    break;
+                }
+                Told::Reload => {
+                    let running = Arc::clone(&running);
+                    tokio::spawn(async move { reload::reload(&running, false).await });
+                }
+            },
+            () = tokio::time::sleep(RECORDER_LOOKED_AT) => {
+                // By itself it ends only when the database is damaged.
+                if household.recorder.is_finished() {
+                    return after_damage(household).await;
+                }
+            }
+        }
+    }
+    let grace = running.force().config.daemon.shutdown_grace;
+    let ending = tokio::select! {
+        ending = take_down(household, grace) => ending,
+        () = signals.second() => {
+            tracing::warn!("a second signal: ending at once");
+            Ok(Ending::Forced)
+        }
+    };
+    tracing::info!("stopped");
+    match ending {
+        Ok(Ending::Orderly) if is_abandoned => Ok(Ending::Abandoned),
+        ending => ending,
+    }
+}
+
+/// Starts every part. The first checks are planned when it returns.
+fn assemble(
+    start: &Start,
+    config: &Arc<Config>,
+    opened: Opened,
+    socket: ControlSocket,
+) -> Result<Household, RunError> {
+    let Opened {
+        recorder,
+        enrolled,
+        database_id,
+        lists,
+        ..
+    } = opened;
+    let now = clock::now();
+    let health = Arc::new(Health::new(now));
+    let prober = Arc::new(Prober::new(&config.dns)?);
+    let (door, entries) = queue();
+    let (scheduler, commands) = Handle::new();
+    let (shown, shown_seen) = watch::channel(Arc::clone(config));
+    let (agenda, agenda_seen) = watch::channel(active::agenda(config, &enrolled));
+    let (heartbeat, heartbeat_seen) = watch::channel(None);
+    let board = recorder.board();
+    health.set_states(States {
+        // The recorder counts them within a second.
+        pending: u32::try_from(board.len()).unwrap_or(u32::MAX),
+        ..States::default()
+    });
+    let sources = Sources {
+        board: board.clone(),
+        health: Arc::clone(&health),
+        config: shown_seen,
+        database: config.daemon.database.clone(),
+        database_id,
+    };
+    let web = open_web(config, sources)?;
+    let tools = active::tools(config, &prober);
+    let unfinished = recorder.unfinished_blind_time();
+    let live = Live::new(tools, door.clone(), Arc::clone(&health), now, unfinished);
+    let (notifier, notifying) = run::start(
+        Arc::clone(config),
+        board.clone(),
+        door.clone(),
+        Arc::clone(&health),
+    )?;
+    let parts = Parts {
+        file: start.file.clone(),
+        environment: start.environment.clone(),
+        database: start.database.clone(),
+        health: Arc::clone(&health),
+        board,
+        door: door.clone(),
+        scheduler: scheduler.clone(),
+        live: Arc::clone(&live),
+        notifier: notifier.clone(),
+        shown,
+        agenda,
+        heartbeat,
+    };
+    let force = Force::new(Arc::clone(config), &enrolled, now);
+    let running = Arc::new(Running::new(parts, force));
+    let tell = move |outcome| pass_on(outcome, &scheduler, &notifier);
+    let recorder = thread::spawn(recorder, entries, door, Arc::clone(&health), tell)?;
+    let scheduling = Scheduler::new(live, Arc::clone(&health), commands);
+    running.spread(config, &enrolled, &prober);
+    for (key, entries) in lists {
+        let known = rounds::known_at_start(entries);
+        running.lists.change(&key, |list| *list = known);
+    }
+    rounds::begin(&running);
+    Ok(Household {
+        scheduler: tokio::spawn(scheduling.run()),
+        recorder,
+        control: tokio::spawn(socket.serve(Arc::new(Desk(Arc::clone(&running))))),
+        others: vec![
+            tokio::spawn(keep_calendar(
+                agenda_seen,
+                Duties::new(Arc::clone(&running)),
+            )),
+            tokio::spawn(heartbeat::run(heartbeat_seen, health)),
+            notifying,
+        ],
+        web,
+        running,
+    })
+}
+
+async fn keep_calendar(agenda: watch::Receiver<cron_jobs::Agenda>, duties: Duties) {
+    if let Err(error) = cron_jobs::run(agenda, |firing| duties.fire(firing)).await {
+        tracing::error!(%error, "the calendar broke: cron monitors, settling and reports rest");
+    }
+}
+
+/// The recorder's wishes, from its thread.
+fn pass_on(outcome: Outcome, scheduler: &Handle, notifier: &run::Handle) {
+    for turn in outcome.turns {
+        match turn {
+            Turn::CheckAt { monitor, at } => scheduler.check_at(monitor, at),
+            Turn::CheckNow {
+                monitor,
+                unless_since,
+            } => scheduler.check_now(monitor, unless_since),
+            Turn::SetPaused { monitor, paused } => {
+                scheduler.send(Command::SetPaused { monitor, paused });
+            }
+        }
+    }
+    for letter in outcome.letters {
+        notifier.send_at_once(letter);
+    }
+    if outcome.mails {
+        notifier.wake();
+    }
+}
+
+fn open_web(config: &Config, sources: Sources) -> Result<Option<WebServer>, RunError> {
+    let Some(web) = &config.web else {
+        return Ok(None);
+    };
+    let listen = web.listen;
+    let server =
+        WebServer::start(listen, sources).map_err(|source| RunError::Web { listen, source })?;
+    tracing::info!("the status page is on http://{}/", server.address());
+    Ok(Some(server))
+}
+
+fn announce(config: &Config) {
+    let monitors = config
+        .monitors
+        .iter()
+        .filter(|monitor| monitor.enabled)
+        .count();
+    tracing::info!(
+        monitors,
+        database = %config.daemon.database.display(),
+        control_socket = %config.daemon.control_socket.display(),
+        "sitewatch {} watches by {}", env!("CARGO_PKG_VERSION"), config.file.display()
+    );
+    let said = config
+        .warnings
+        .iter()
+        .any(|warning| warning.contains("[email]"));
+    if config.email.is_none() && !said {
+        tracing::warn!("there is no [email]: checks are recorded and nothing is mailed");
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Ends everything: first the checks, then what they led to, then the database.
+async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunError> {
+    let Household {
+        running,
+        scheduler,
+        recorder,
+        control,
+        others,
+        web,
+    } = household;
+    service::stopping("stopping: checks on their way end first");
+    tracing::info!("stopping: checks on their way end first");
+    control.abort();
+    running.lists.set_tasks(Vec::new());
+    let until = clock::tick() + grace;
+    running.scheduler.send(Command::Stop { grace });
+    let left_behind = scheduler.await.unwrap_or(0);
+    if left_behind > 0 {
+        tracing::warn!(left_behind, "checks did not end within shutdown_grace");
+    }
+    running.notifier.stop(until).await;
+    for other in others {
+        other.abort();
+    }
+    drop(web);
+    running.door.push(Entry::Stop);
+    match ended(recorder, clock::tick() + LAST_WRITE).await {
+        Some(Ended::Stopped(_)) => Ok(Ending::Orderly),
+        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
+        None => {
+            tracing::error!("the database did not take the last writes in time");
+            Ok(Ending::Forced)
+        }
+    }
+}
+
+fn trouble(what: &str, detail: String) -> Entry {
+    say(News::Trouble {
+        what: what.to_owned(),
+        detail,
+    })
+}
+
+/// News about us for everybody who is told of it.
+fn say(news: News) -> Entry {
+    Entry::Say {
+        notice: Box::new(Notice {
+            about: None,
+            news,
+            decided_at: clock::now(),
+        }),
+        to: None,
+    }
+}
+
+/// The recorder ended by itself: everything else goes, too, before a new one can begin.
+async fn after_damage(household: Household) -> Result<Ending, RunError> {
+    household.control.abort();
+    household.running.lists.set_tasks(Vec::new());
+    household.scheduler.abort();
+    for other in household.others {
+        other.abort();
+    }
+    drop(household.web);
+    match ended(household.recorder, clock::tick() + LAST_WRITE).await {
+        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
+        Some(Ended::Stopped(_)) | None => Err(RunError::Broken("recorder")),
+    }
+}
+
+/// The recorder's end, if it comes in time.
+async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Option<Ended> {
+    while !recorder.is_finished() {
+        if clock::tick() >= until {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    recorder
+        .join()
+        .inspect_err(|_| tracing::error!("the recorder panicked; this is a bug"))
+        .ok()
+}

@@ -1,0 +1,307 @@
+//! A mail as it leaves: its row from the database, with what history and board say around it.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::daemon::health::live_status::{Board, Live};
+use crate::domain::check::{Check, Verdict};
+use crate::domain::incident::{Beginnings, IncidentKey};
+use crate::domain::monitor::MonitorId;
+use crate::domain::notification::{MailKind, News};
+use crate::domain::timestamp::Timestamp;
+use crate::mail::mailer::Mail;
+use crate::policy::alert::monitor::ShownState;
+use crate::policy::alert::reminder;
+use crate::policy::outbox::queued::{Held, Holds, RowId, Tries};
+use crate::store::error::Result;
+use crate::store::outbox::queries::{self, Outgoing};
+use crate::store::reader::Reader;
+use crate::view::mail::context::{Acked, Context, Delay, History, OtherDown};
+use crate::view::mail::render::render;
+use crate::view::mail::{words_of_cause, words_of_hold};
+
+/// So many checks around an outage are looked at.
+const CHECKS_MAX: usize = 120;
+/// A mail that takes longer than its waits and this is late, and says so.
+const LATE_AFTER: Duration = Duration::from_secs(60);
+/// The same, while mails fail: long enough for one that had nothing to do with it.
+const LATE_IN_TROUBLE_AFTER: Duration = Duration::from_secs(10);
+
+/// What a letter is written with.
+pub struct Writer<'a> {
+    /// The database.
+    pub reader: &'a Reader,
+    /// What the monitors show.
+    pub board: &'a Board,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// The host that writes.
+    pub host: &'a str,
+    /// When this daemon started.
+    pub started_at: Timestamp,
+    /// The newest trouble with the way out, and when it was.
+    pub trouble: Option<(Timestamp, &'a str)>,
+    /// When it leaves.
+    pub now: Timestamp,
+}
+
+/// What became of a row that should leave.
+pub enum Letter {
+    /// This goes out, to this recipient.
+    Ready(Box<Outgoing>, Box<Mail>),
+    /// It tells of nothing any more: its members were dropped.
+    Void,
+    /// It does not wait any more.
+    Gone,
+}
+
+impl Writer<'_> {
+    /// Writes the mail of a row.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn write(&self, row: RowId) -> Result<Letter> {
+        let Some(outgoing) = queries::outgoing(self.reader.outbox(), row)? else {
+            return Ok(Letter::Gone);
+        };
+        if outgoing.parcel.notices.is_empty() {
+            return Ok(Letter::Void);
+        }
+        let monitor = outgoing
+            .parcel
+            .notices
+            .first()
+            .filter(|_| outgoing.parcel.kind != MailKind::Digest)
+            .and_then(|notice| notice.about.as_ref())
+            .map(|about| about.monitor);
+        let live = monitor.and_then(|id| self.board.get(id));
+        let incidents = outgoing.parcel.notices.iter();
+        let beginnings = self
+            .reader
+            .beginnings(incidents.filter_map(|notice| notice.news.incident()))?;
+        let history = match monitor {
+            Some(id) => known(self.history(id, &outgoing, &beginnings)),
+            None => History::default(),
+        };
+        let report = match outgoing.parcel.notices.first().map(|notice| &notice.news) {
+            Some(News::Report { from, to }) => {
+                super::report_rows::rows(self.reader, self.config, *from, *to, self.now)?
+            }
+            _ => Vec::new(),
+        };
+        let email = self.config.email.as_ref();
+        let context = Context {
+            now: self.now,
+            zone: self.config.daemon.timezone.clone(),
+            host: self.host.to_owned(),
+            delay: self.delay(&outgoing),
+            body_excerpt: email.is_none_or(|email| email.body_excerpt),
+            monitor: live.as_ref().map(|live| live.monitor.as_ref()),
+            history,
+            also_down: self.also_down(monitor),
+            confirming: self.confirming(),
+            acks: self.acks(&outgoing)?,
+            report,
+            beginnings,
+        };
+        let mail = Mail {
+            message_id: outgoing.message_id.clone(),
+            thread_roots: outgoing.thread_roots.clone(),
+            everybody: outgoing.everybody.clone(),
+            queued_at: outgoing.row.queued_at,
+            date: self.now,
+            rendered: render(&outgoing.parcel, &context),
+        };
+        Ok(Letter::Ready(Box::new(outgoing), Box::new(mail)))
+    }
+
+    fn history(
+        &self,
+        monitor: MonitorId,
+        outgoing: &Outgoing,
+        beginnings: &Beginnings,
+    ) -> Result<History> {
+        let mut pasts = self.reader.newest(&[monitor], CHECKS_MAX)?;
+        let past = pasts.remove(&monitor).unwrap_or_default();
+        let first = &outgoing.parcel.notices[0];
+        let incident = first.news.incident();
+        let newest = past.newest;
+        let until = incident.map_or(self.now, |incident| beginnings.of(incident));
+        let usual = self.reader.usual(monitor, until)?;
+        let causes = causes(&newest, outgoing, beginnings);
+        let checks = match incident {
+            Some(incident) => around(newest, beginnings.of(incident)),
+            None => newest.into_iter().take(8).collect(),
+        };
+        let next_reminder = matches!(first.news, News::Down { .. })
+            .then(|| reminder::due_at(&self.config.alerts, first.decided_at, 0))
+            .flatten();
+        Ok(History {
+            checks,
+            usual,
+            month: super::report_rows::month(self.reader, monitor, self.now)?,
+            causes,
+            next_reminder,
+        })
+    }
+
+    /// Which of its outages somebody took note of, as is known now.
+    fn acks(&self, outgoing: &Outgoing) -> Result<Vec<Acked>> {
+        let notices = outgoing.parcel.notices.iter();
+        let mut keys: Vec<IncidentKey> = notices.filter_map(|n| n.news.incident()).collect();
+        keys.dedup();
+        let mut acks = Vec::new();
+        for incident in keys {
+            if let Some((at, note)) = self.reader.acked(incident)? {
+                acks.push(Acked { incident, at, note });
+            }
+        }
+        Ok(acks)
+    }
+
+    fn also_down(&self, but: Option<MonitorId>) -> Vec<OtherDown> {
+        let mut down: Vec<OtherDown> = self
+            .board
+            .all()
+            .into_iter()
+            .filter(|live| live.shown.state == ShownState::Down && Some(live.id) != but)
+            .map(|live| OtherDown {
+                name: live.monitor.name.clone(),
+                since: live.shown.since,
+            })
+            .collect();
+        down.sort_by_key(|other| other.since);
+        down
+    }
+
+    /// How many failed their newest check and are not down yet.
+    fn confirming(&self) -> u32 {
+        let confirming = |live: &Live| {
+            live.shown.state != ShownState::Down
+                && !live.shown.flags.paused
+                && live
+                    .newest
+                    .as_ref()
+                    .is_some_and(|check| matches!(check.verdict, Verdict::Down(_)))
+        };
+        let count = self
+            .board
+            .all()
+            .iter()
+            .filter(|live| confirming(live))
+            .count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Why it leaves late, if it does.
+    fn delay(&self, outgoing: &Outgoing) -> Option<Delay> {
+        let alerts = &self.config.alerts;
+        let decided_at = outgoing
+            .parcel
+            .notices
+            .iter()
+            .map(|notice| notice.decided_at)
+            .min()?;
+        let by = self.now.since(decided_at);
+        let mut usual = alerts.group_wait;
+        if outgoing.parcel.kind == MailKind::Digest {
+            usual += alerts.group_interval;
+        }
+        let failed_here = match outgoing.row.tries {
+            Tries::None => None,
+            Tries::Failed { holds, .. } => Some(holds),
+        };
+        let trouble = self.trouble.filter(|(at, _)| *at >= decided_at);
+        // What already failed is late by however little; what only took its time is not.
+        usual += match (failed_here, trouble) {
+            (Some(_), _) => Duration::ZERO,
+            (None, Some(_)) => LATE_IN_TROUBLE_AFTER,
+            (None, None) => LATE_AFTER,
+        };
+        if by <= usual {
+            return None;
+        }
+        if let Some(Held { why, .. }) = outgoing.row.held {
+            let why = words_of_hold(why.as_str());
+            return Some(Delay {
+                by,
+                why: why.to_owned(),
+            });
+        }
+        let why = match (failed_here, &outgoing.last_error, trouble) {
+            (Some(Holds::Mail), Some(error), _) => format!("the mail server put it off ({error})"),
+            (Some(Holds::Recipient | Holds::Refused | Holds::Transport), Some(error), _) => {
+                format!("it could not be delivered before ({error})")
+            }
+            (_, _, Some((_, error))) => format!("mail could not be delivered before ({error})"),
+            _ if self.started_at > decided_at => "sitewatch was not running".to_owned(),
+            _ => "mails to this address were being collected after a digest".to_owned(),
+        };
+        Some(Delay { by, why })
+    }
+}
+
+/// An alert does not wait for what it would only be nicer with.
+fn known(history: Result<History>) -> History {
+    history.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a mail leaves without its history");
+        History::default()
+    })
+}
+
+/// The checks of an outage, newest first, with the good one before it.
+fn around(newest: Vec<Check>, opened_at: Timestamp) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for check in newest {
+        let before = check.at < opened_at;
+        let good = check.verdict.is_good();
+        if !before || good {
+            checks.push(check);
+        }
+        if before && good {
+            break;
+        }
+    }
+    checks
+}
+
+/// What the failed checks of an ended outage said, most frequent first; nothing where not all of them are known.
+fn causes(newest: &[Check], outgoing: &Outgoing, beginnings: &Beginnings) -> Vec<(String, u32)> {
+    let Some((incident, closed_at, checks_failed)) =
+        outgoing
+            .parcel
+            .notices
+            .iter()
+            .find_map(|notice| match &notice.news {
+                News::Up {
+                    incident,
+                    closed_at,
+                    checks_failed,
+                    ..
+                } => Some((*incident, *closed_at, *checks_failed)),
+                _ => None,
+            })
+    else {
+        return Vec::new();
+    };
+    let mut counted: Vec<(String, u32)> = Vec::new();
+    for check in newest {
+        if check.at < beginnings.of(incident) || check.at >= closed_at {
+            continue;
+        }
+        if let Verdict::Down(failure) = &check.verdict {
+            let name = words_of_cause(failure, check.status);
+            match counted.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, count)) => *count += 1,
+                None => counted.push((name, 1)),
+            }
+        }
+    }
+    counted.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let all: u32 = counted.iter().map(|(_, count)| count).sum();
+    if all == checks_failed {
+        counted
+    } else {
+        Vec::new()
+    }
+}

@@ -1,0 +1,584 @@
+//! Sends what the outbox holds: looks when it is woken or something is due, sends, has the outcome written.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{self, JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+use super::conversation::{CameTo, Conversation, Delivery, Office};
+use super::dispatcher::{Desk, Task};
+use super::flush_once::retry_lines;
+use super::test_mail::no_email;
+use super::urgent::{Urgent, Way};
+use crate::clock::{self, Clock};
+use crate::config::Config;
+use crate::control::Answer;
+use crate::daemon::health::counters::{Health, Part};
+use crate::daemon::health::live_status::Board;
+use crate::daemon::logging::targets::{MAIL_FAILED, MAIL_SENT};
+use crate::daemon::process::blocking;
+use crate::daemon::recorder::message::Entry;
+use crate::daemon::recorder::queue::Door;
+use crate::domain::address::Address;
+use crate::domain::notification::Letter as OutboxLetter;
+use crate::domain::timestamp::Timestamp;
+use crate::mail::mailer::Mailer;
+use crate::mail::smtp::{Line, SmtpSetupError};
+use crate::policy::outbox::queued::{Lane, RowId, Waiting};
+use crate::policy::outbox::retry::{Outcome, Settled};
+use crate::policy::outbox::transport_pause::Pause;
+use crate::policy::verdict::own_network;
+use crate::store::outbox::{attempts, queries};
+use crate::store::reader::Reader;
+
+use std::sync::atomic::Ordering::Relaxed;
+
+pub use super::test_mail::test_mail;
+
+/// The watchdog wants a sign of life, and a due time is met within this.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// After the clock was set the recorder first brings due times and ages into the new time: a mail must not be given up
+/// because the clock was set forward.
+const CLOCK_SETTLES: Duration = Duration::from_secs(2);
+/// A connection stays open for so long after its last mail: news comes in bursts, and servers count connections.
+const IDLE_MAX: Duration = Duration::from_secs(2);
+/// A database that could not be read is tried again after this.
+const READ_RETRY: Duration = Duration::from_secs(5);
+
+/// Why the way out could not be set up.
+pub type SetupError = SmtpSetupError;
+
+/// What others tell the notifier.
+#[derive(Clone)]
+pub struct Handle(mpsc::UnboundedSender<Message>);
+
+enum Message {
+    Wake,
+    Urgent(OutboxLetter),
+    Reconfigure(Arc<Config>),
+    Test(Vec<String>, oneshot::Sender<Answer>),
+    Retry(oneshot::Sender<Answer>),
+    Stop(Instant, oneshot::Sender<()>),
+}
+
+impl Handle {
+    /// Something about mails was written: look again.
+    pub fn wake(&self) {
+        let _ = self.0.send(Message::Wake);
+    }
+
+    /// Sends a letter now, past the outbox.
+    pub fn send_at_once(&self, letter: OutboxLetter) {
+        let _ = self.0.send(Message::Urgent(letter));
+    }
+
+    /// Another configuration is in force; a pause ends.
+    pub fn reconfigure(&self, config: Arc<Config>) {
+        let _ = self.0.send(Message::Reconfigure(config));
+    }
+
+    /// Sends a test mail to these addresses (none: `[email].to`) and says what the server answered.
+    pub async fn test(&self, to: Vec<String>) -> Answer {
+        self.ask(|reply| Message::Test(to, reply)).await
+    }
+
+    /// Tries everything now, what was given up too.
+    pub async fn retry(&self) -> Answer {
+        self.ask(Message::Retry).await
+    }
+
+    /// Lets what is on its way end, at most until then.
+    pub async fn stop(&self, until: Instant) {
+        let (reply, stopped) = oneshot::channel();
+        let _ = self.0.send(Message::Stop(until, reply));
+        let _ = stopped.await;
+    }
+
+    async fn ask(&self, message: impl FnOnce(oneshot::Sender<Answer>) -> Message) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.0.send(message(reply));
+        answer.await.unwrap_or_else(|_| Answer::Failed {
+            lines: vec!["the notifier has stopped".to_owned()],
+        })
+    }
+}
+
+/// Starts the notifier on a thread of its own: what a mail server costs (TLS, answers) never holds the thread that
+/// starts checks. The task ends with the notifier.
+///
+/// # Errors
+/// When mail cannot be set up, or there is no thread for it.
+pub fn start(
+    config: Arc<Config>,
+    board: Board,
+    door: Door,
+    health: Arc<Health>,
+) -> Result<(Handle, JoinHandle<()>), SetupError> {
+    let mailer = mailer(&config)?;
+    let (handle, notifier, messages) = prepare(Clock::Wall, mailer, config, board, door, health);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (tell, has_ended) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name("mail".to_owned())
+        .spawn(move || {
+            runtime.block_on(notifier.run(messages));
+            // A name lookup that hangs must not keep the process.
+            runtime.shutdown_background();
+            drop(tell);
+        })?;
+    let ended = tokio::spawn(async move {
+        let _ = has_ended.await;
+    });
+    Ok((handle, ended))
+}
+
+/// Starts the notifier with this mailer, in this time, on the current runtime.
+pub fn start_by(
+    clock: Clock,
+    mailer: Option<Arc<Mailer>>,
+    config: Arc<Config>,
+    board: Board,
+    door: Door,
+    health: Arc<Health>,
+) -> (Handle, JoinHandle<()>) {
+    let (handle, notifier, messages) = prepare(clock, mailer, config, board, door, health);
+    (handle, tokio::spawn(notifier.run(messages)))
+}
+
+fn prepare(
+    clock: Clock,
+    mailer: Option<Arc<Mailer>>,
+    config: Arc<Config>,
+    board: Board,
+    door: Door,
+    health: Arc<Health>,
+) -> (Handle, Notifier, mpsc::UnboundedReceiver<Message>) {
+    let (sender, messages) = mpsc::unbounded_channel();
+    let (deliveries, delivered) = mpsc::unbounded_channel();
+    let pause = pause_left(&config);
+    let notifier = Notifier {
+        office: Arc::new(Office {
+            board,
+            host: host(),
+            health: Arc::clone(&health),
+            clock,
+            started_at: clock.now(),
+            reader: Mutex::new(None),
+        }),
+        config,
+        mailer,
+        door,
+        health,
+        desk: Desk::new(pause),
+        conversations: JoinSet::new(),
+        under_way: HashMap::new(),
+        idle: Vec::new(),
+        deliveries,
+        delivered,
+        stopping: Arc::default(),
+        urgent: Urgent::default(),
+    };
+    (Handle(sender), notifier, messages)
+}
+
+/// The name of this host, as mails call it.
+pub fn host() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    let name = crate::domain::safe_text::line(&name, 100);
+    if name.is_empty() {
+        "this host".to_owned()
+    } else {
+        name.into_owned()
+    }
+}
+
+/// The pause of the way out that the last process left behind.
+fn pause_left(config: &Config) -> Option<Pause> {
+    let reader = Reader::open(&config.daemon.database).ok()?;
+    attempts::pause(reader.outbox()).ok()?
+}
+
+fn mailer(config: &Config) -> Result<Option<Arc<Mailer>>, SetupError> {
+    config
+        .email
+        .as_ref()
+        .map(|email| Mailer::new(email).map(Arc::new))
+        .transpose()
+}
+
+struct Notifier {
+    office: Arc<Office>,
+    config: Arc<Config>,
+    mailer: Option<Arc<Mailer>>,
+    door: Door,
+    health: Arc<Health>,
+    desk: Desk,
+    conversations: JoinSet<Line>,
+    /// The mails of each conversation.
+    under_way: HashMap<task::Id, Talk>,
+    /// Connections that wait for another mail.
+    idle: Vec<Idle>,
+    deliveries: mpsc::UnboundedSender<Delivery>,
+    delivered: mpsc::UnboundedReceiver<Delivery>,
+    stopping: Arc<AtomicBool>,
+    urgent: Urgent,
+}
+
+struct Talk {
+    mails: Vec<(String, RowId)>,
+    mailer: Arc<Mailer>,
+}
+
+struct Idle {
+    line: Line,
+    mailer: Arc<Mailer>,
+    since: Instant,
+}
+
+impl Notifier {
+    async fn run(mut self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        let mut look = true;
+        let mut wake_at: Option<Timestamp> = None;
+        let mut seen = (self.office.clock.now(), clock::tick());
+        loop {
+            let now = self.office.clock.now();
+            let tick = clock::tick();
+            if own_network::parted(seen.0, now, tick.duration_since(seen.1)).is_some() {
+                look = false;
+                wake_at = Some(now.plus(CLOCK_SETTLES));
+            }
+            seen = (now, tick);
+            if look || wake_at.is_some_and(|at| at <= now) {
+                wake_at = self.look().await;
+                look = false;
+            }
+            self.urgent_step(now);
+            self.health.beat(Part::Notifier);
+            self.close_idle(clock::tick());
+            tokio::select! {
+                message = messages.recv() => match message {
+                    None => return,
+                    Some(Message::Wake) => look = true,
+                    Some(Message::Urgent(letter)) => self.urgent.push(letter, now),
+                    Some(Message::Reconfigure(config)) => {
+                        self.reconfigure(config);
+                        look = true;
+                    }
+                    Some(Message::Test(to, reply)) => self.test(&to, reply),
+                    Some(Message::Retry(reply)) => {
+                        self.retry(reply);
+                        look = true;
+                    }
+                    Some(Message::Stop(until, reply)) => {
+                        self.finish(until).await;
+                        let _ = reply.send(());
+                        return;
+                    }
+                },
+                Some(delivery) = self.delivered.recv() => {
+                    self.delivered(delivery);
+                    look = true;
+                }
+                Some(ended) = self.conversations.join_next_with_id(), if !self.conversations.is_empty() => {
+                    self.conversation_ended(ended);
+                    look = true;
+                }
+                Some((item, outcome)) = self.urgent.next() => {
+                    let now = self.office.clock.now();
+                    if let Some((urgent, way)) = self.urgent_way() {
+                        urgent.delivered(item, outcome, &way, now);
+                    }
+                }
+                () = tokio::time::sleep(BEAT_EVERY) => {}
+            }
+        }
+    }
+
+    fn urgent_way(&mut self) -> Option<(&mut Urgent, Way<'_>)> {
+        let way = Way {
+            config: &self.config,
+            mailer: self.mailer.as_ref()?,
+            host: &self.office.host,
+            door: &self.door,
+            health: &self.health,
+        };
+        Some((&mut self.urgent, way))
+    }
+
+    fn urgent_step(&mut self, now: Timestamp) {
+        if let Some((urgent, way)) = self.urgent_way() {
+            urgent.step(&way, now);
+        }
+    }
+
+    /// Looks at the outbox and does what is due. Answers when to look again at the latest.
+    async fn look(&mut self) -> Option<Timestamp> {
+        let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
+        let read = blocking::run(move || {
+            office.read(&config, |reader| {
+                let lanes = queries::lanes(reader.outbox())?;
+                Ok((lanes, queries::health(reader.outbox())?))
+            })
+        })
+        .await;
+        let now = self.office.clock.now();
+        let (lanes, health) = match read {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the outbox cannot be read");
+                return Some(now.plus(READ_RETRY));
+            }
+            Err(_) => return Some(now.plus(READ_RETRY)),
+        };
+        self.tell_health(&health, now);
+        self.mailer.as_ref()?;
+        let silenced = self.office.board.silenced();
+        let (tasks, wake_at) = self.desk.next(&self.config.alerts, &lanes, &silenced, now);
+        self.health.set_mail_pause(self.desk.pause());
+        self.health.set_mail_rest(self.desk.rest());
+        for task in tasks {
+            match task {
+                Task::Write(work) => self.door.push(Entry::Write(work)),
+                Task::Deliver(rows) => self.deliver(&lanes, rows),
+            }
+        }
+        wake_at
+    }
+
+    fn tell_health(&self, outbox: &queries::Health, now: Timestamp) {
+        self.health.mails_waiting.store(outbox.waiting, Relaxed);
+        self.health
+            .note_mail(outbox.oldest_queued_at, outbox.newest_failed_at, now);
+        self.health
+            .set_mail_refusals(outbox.newest_failed.clone(), outbox.resting.clone());
+    }
+
+    fn deliver(&mut self, lanes: &[Lane], rows: Vec<Waiting>) {
+        let recipient = |row: &Waiting| {
+            lanes
+                .iter()
+                .find(|lane| lane.waiting.iter().any(|waiting| waiting.id == row.id))
+                .map(|lane| lane.to.clone())
+        };
+        let mails: Vec<(Address, Waiting)> = rows
+            .into_iter()
+            .filter_map(|row| recipient(&row).map(|to| (to, row)))
+            .collect();
+        let Some(mailer) = self.mailer.clone() else {
+            return;
+        };
+        let own = self
+            .idle
+            .iter()
+            .position(|idle| Arc::ptr_eq(&idle.mailer, &mailer));
+        let line = own.map_or_else(Line::default, |place| self.idle.swap_remove(place).line);
+        let keys = mails
+            .iter()
+            .map(|(to, row)| (to.mailbox().to_owned(), row.id))
+            .collect();
+        let conversation = Conversation {
+            office: Arc::clone(&self.office),
+            config: Arc::clone(&self.config),
+            mailer: Arc::clone(&mailer),
+            door: self.door.clone(),
+            trouble: self.desk.trouble().map(|(at, why)| (at, why.to_owned())),
+            mails,
+            line,
+            deliveries: self.deliveries.clone(),
+            stopping: Arc::clone(&self.stopping),
+        };
+        let task = self.conversations.spawn(conversation.hold());
+        let talk = Talk {
+            mails: keys,
+            mailer,
+        };
+        self.under_way.insert(task.id(), talk);
+    }
+
+    fn conversation_ended(&mut self, ended: Result<(task::Id, Line), task::JoinError>) {
+        // What it told before its end comes first.
+        while let Ok(delivery) = self.delivered.try_recv() {
+            self.delivered(delivery);
+        }
+        let (id, line) = match ended {
+            Ok((id, line)) => (id, Some(line)),
+            Err(error) => {
+                tracing::error!("a fault of sitewatch ended a conversation with the mail server");
+                (error.id(), None)
+            }
+        };
+        let Some(Talk { mails, mailer }) = self.under_way.remove(&id) else {
+            return;
+        };
+        let mails = mails.iter().map(|(mailbox, row)| (mailbox.as_str(), *row));
+        self.desk.conversation_ended(mails);
+        if let Some(line) = line.filter(Line::is_open) {
+            let since = clock::tick();
+            self.idle.push(Idle {
+                line,
+                mailer,
+                since,
+            });
+        }
+    }
+
+    /// Takes leave of servers to which nothing more is to be said.
+    fn close_idle(&mut self, now: Instant) {
+        let is_over = |idle: &mut Idle| now.duration_since(idle.since) >= IDLE_MAX;
+        for idle in self.idle.extract_if(.., is_over) {
+            tokio::spawn(async move {
+                let Idle {
+                    mut line, mailer, ..
+                } = idle;
+                mailer.close(&mut line).await;
+            });
+        }
+    }
+
+    fn delivered(&mut self, delivery: Delivery) {
+        let now = self.office.clock.now();
+        let Delivery {
+            to,
+            row,
+            monitor,
+            came_to,
+        } = delivery;
+        let mailbox = to.mailbox();
+        match came_to {
+            CameTo::Gone => self.desk.gone(mailbox),
+            CameTo::Void => {
+                let work = self.desk.dropped(mailbox, &row, now);
+                self.door.push(Entry::Write(work));
+            }
+            CameTo::Outcome(outcome) => {
+                let (settled, work) = self.desk.delivered(mailbox, &row, &outcome, now);
+                self.log(&row, mailbox, monitor.as_deref(), &outcome, &settled);
+                self.door.push(Entry::Write(work));
+            }
+        }
+    }
+
+    fn log(
+        &self,
+        row: &Waiting,
+        to: &str,
+        monitor: Option<&str>,
+        outcome: &Outcome,
+        settled: &Settled,
+    ) {
+        let kind = row.kind.as_str();
+        let monitor = monitor.unwrap_or("");
+        match (settled, outcome) {
+            (Settled::Sent, Outcome::Accepted(answer)) => {
+                self.health.mails_sent.fetch_add(1, Relaxed);
+                tracing::info!(target: MAIL_SENT, monitor, to, "mail {kind} sent: {answer}");
+            }
+            (Settled::Sent, _) => {}
+            (Settled::Failed { error }, _) => {
+                tracing::error!(target: MAIL_FAILED, monitor, to,
+                    "mail {kind} given up: {error}; `sitewatch email retry` tries it again");
+            }
+            (Settled::Later { error, .. }, Outcome::Pause(_)) => {
+                tracing::error!(target: MAIL_FAILED, monitor, to,
+                    "NO MAIL LEAVES until this is mended: {error}; tried again in 15 minutes, \
+                     at a reload and by `sitewatch email retry`");
+            }
+            (Settled::Later { error, .. }, Outcome::Rest(_)) => {
+                tracing::error!(target: MAIL_FAILED, monitor, to,
+                    "mail to {to} rests until this is mended: {error}; tried again in 15 minutes \
+                     and by `sitewatch email retry`");
+            }
+            (Settled::Later { at, error, .. }, _) => {
+                let next_attempt_at = at.to_string();
+                tracing::warn!(target: MAIL_FAILED, monitor, to, next_attempt_at,
+                    "mail {kind} has to wait: {error}");
+            }
+        }
+    }
+
+    fn reconfigure(&mut self, config: Arc<Config>) {
+        match mailer(&config) {
+            Ok(mailer) => self.mailer = mailer,
+            Err(error) => {
+                tracing::error!("{error}; mails go on leaving the way they did");
+            }
+        }
+        self.config = config;
+        let now = self.office.clock.now();
+        self.desk.wake_up(now);
+        self.door.push(Entry::Write(Box::new(move |batch| {
+            Ok(attempts::end_rests(batch.outbox(), now)?)
+        })));
+    }
+
+    fn retry(&mut self, reply: oneshot::Sender<Answer>) {
+        if self.mailer.is_none() {
+            let _ = reply.send(no_email());
+            return;
+        }
+        let now = self.office.clock.now();
+        self.desk.wake_up(now);
+        let mut reply = Some(reply);
+        self.door.push(Entry::Write(Box::new(move |batch| {
+            let retried = queries::retry(batch.outbox(), now)?;
+            if let Some(reply) = reply.take() {
+                let _ = reply.send(Answer::Done {
+                    lines: retry_lines(&retried),
+                });
+            }
+            Ok(())
+        })));
+    }
+
+    /// A test beside the outbox: what the server says is wanted now, not later.
+    fn test(&self, to: &[String], reply: oneshot::Sender<Answer>) {
+        let (config, mailer) = (Arc::clone(&self.config), self.mailer.clone());
+        let (to, host) = (to.to_vec(), self.office.host.clone());
+        tokio::spawn(async move {
+            let answer = match (&mailer, &config.email) {
+                (Some(mailer), Some(_)) => test_mail(mailer, &config, &to, &host).await,
+                _ => no_email(),
+            };
+            let _ = reply.send(answer);
+        });
+    }
+
+    /// Lets mails on their way end, at most until then, and hands in what came of them. No further one is begun.
+    async fn finish(&mut self, until: Instant) {
+        self.stopping.store(true, Relaxed);
+        while !self.conversations.is_empty() {
+            let next = self.conversations.join_next_with_id();
+            match tokio::time::timeout_at(until, next).await {
+                Ok(Some(ended)) => self.conversation_ended(ended),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        while let Ok(delivery) = self.delivered.try_recv() {
+            self.delivered(delivery);
+        }
+        let left = self.conversations.len();
+        if left > 0 {
+            tracing::warn!(
+                "{left} mails were on their way at the end: they are sent again at the next start"
+            );
+        }
+        self.conversations.abort_all();
+        let now = self.office.clock.now();
+        if let Some((urgent, way)) = self.urgent_way() {
+            urgent.finish(&way, until, now).await;
+        }
+        for Idle {
+            mut line, mailer, ..
+        } in self.idle.drain(..)
+        {
+            mailer.close(&mut line).await;
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! How the recorder decides: entries in, steps of the alert machines, deeds for the next transaction.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::engine::Recorder;
+use super::message::{Entry, NotRecorded, Refused, Reply, Turn};
+use super::staged::{Deed, StagedCheck};
+use crate::daemon::logging::targets;
+use crate::domain::address::Address;
+use crate::domain::check::{Certificate, Chain, Check};
+use crate::domain::monitor::MonitorId;
+use crate::domain::notification::{News, Notice};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::monitor::{
+    self, Effect, Ending, Event, Order, Recipients, Refusal, Surroundings,
+};
+use crate::policy::alert::state::{Kept, Status};
+use crate::store::transaction::SpanKind;
+
+impl Recorder {
+    /// Lets time pass: edges of windows, reminders, ends of mutes.
+    pub(in crate::daemon) fn tick(&mut self, now: Timestamp) {
+        for number in self.windows.advance(now) {
+            self.window_changed(number, now);
+        }
+        while let Some((at, place)) = self.wakes.first().copied() {
+            if at > now {
+                break;
+            }
+            self.wakes.pop_first();
+            self.slots[place].wake_at = None;
+            let _ = self.step(place, Event::Tick, now);
+        }
+    }
+
+    fn window_changed(&mut self, number: usize, now: Timestamp) {
+        for place in 0..self.slots.len() {
+            if self.slots[place].windows().contains(&number) {
+                self.note_window(place, number, now);
+                let _ = self.step(place, Event::Tick, now);
+            }
+        }
+    }
+
+    /// Writes down that a window is open over a monitor, for the reports.
+    pub(super) fn note_window(&mut self, place: usize, number: usize, now: Timestamp) {
+        if let Some(open) = self.windows.open(number) {
+            let deed = Deed::Span {
+                monitor: self.slots[place].id,
+                kind: SpanKind::Maintenance,
+                from: open.from,
+                to: Some(open.to),
+            };
+            self.staged.deed(deed, now);
+        }
+    }
+
+    /// Decides what follows from one entry.
+    pub(super) fn stage(&mut self, entry: Entry, now: Timestamp) {
+        match entry {
+            Entry::Checked { monitor, check } => self.checked(monitor, check, now),
+            Entry::Missed {
+                monitor,
+                from,
+                count,
+            } => {
+                let deed = Deed::Missed {
+                    monitor,
+                    from,
+                    count,
+                };
+                self.staged.deed(deed, now);
+            }
+            Entry::WentBlind(from) => self.went_blind(from, now),
+            Entry::SeesAgain(over) => self.sees_again(*over, now),
+            Entry::Order {
+                monitors,
+                order,
+                reply,
+            } => self.order(&monitors, &order, reply, now),
+            Entry::Reconfigure { config, reply } => {
+                let answer = self.enroll(config, now);
+                self.reports_changed(now);
+                reply.tell(answer.map_err(|error| NotRecorded(error.to_string())));
+            }
+            Entry::Relist { relist, reply } => {
+                let answer = self.relist(*relist, now);
+                reply.tell(answer.map_err(|error| NotRecorded(error.to_string())));
+            }
+            Entry::Say { notice, to } => self.say(*notice, to, now),
+            Entry::Report => self.report(now),
+            Entry::Write(write) => {
+                self.staged.deed(Deed::Write(write), now);
+                self.staged.urgent = true;
+            }
+            Entry::WriteAndTell(write, reply) => {
+                self.staged.deed(Deed::Write(write), now);
+                self.staged
+                    .replies
+                    .push(Box::new(move |written| reply.tell(written)));
+                self.staged.urgent = true;
+            }
+            Entry::Upkeep(upkeep) => self.upkeep.push(upkeep),
+            Entry::Stop => self.stopped = true,
+        }
+    }
+
+    fn checked(&mut self, monitor: MonitorId, original: Box<Check>, now: Timestamp) {
+        // A monitor that left while its check was on its way: nobody asks for the result.
+        let Some(place) = self.places.get(&monitor).copied() else {
+            return;
+        };
+        let slot = &mut self.slots[place];
+        let began = match &self.clock.newest {
+            Some(step) => step.begun(original.at, now),
+            None => original.at,
+        };
+        let at = slot.moment(began);
+        let newest = slot.memory.recent.newest.as_ref();
+        let mut check = Check::clone(&original);
+        check.at = at;
+        let url = slot.monitor.target.url_text();
+        let before = newest.map(|newest| &newest.chain);
+        check.chain = kept_once(&original.chain, before, |chain| chain_ending_at(url, chain));
+        check.certificate = original.certificate.as_ref().map(|certificate| {
+            let before = newest.and_then(|newest| newest.certificate.as_ref());
+            kept_once(certificate, before, Certificate::clone)
+        });
+        self.copied.push(original);
+        let check = Arc::new(check);
+        let staged = StagedCheck {
+            monitor,
+            check: Arc::clone(&check),
+            interval: slot.monitor.rules.interval,
+        };
+        self.staged.check(staged, now);
+        let _ = self.step(place, Event::Checked(&check), now);
+    }
+
+    fn order(
+        &mut self,
+        monitors: &[MonitorId],
+        order: &Order,
+        reply: Reply<Vec<Refused>>,
+        now: Timestamp,
+    ) {
+        let mut refused = Vec::new();
+        for monitor in monitors {
+            let Some(place) = self.places.get(monitor).copied() else {
+                continue;
+            };
+            if let Some(refusal) = self.step(place, Event::Order(order), now) {
+                refused.push(Refused {
+                    name: self.slots[place].monitor.name.clone(),
+                    why: refusal.to_string(),
+                });
+                continue;
+            }
+            self.note_pause(*monitor, order, now);
+        }
+        self.staged.since.get_or_insert(now);
+        self.staged.urgent = true;
+        self.staged.replies.push(Box::new(move |written| {
+            reply.tell(written.map(|()| refused));
+        }));
+    }
+
+    fn note_pause(&mut self, monitor: MonitorId, order: &Order, now: Timestamp) {
+        let (paused, deed) = match order {
+            Order::Pause => {
+                let (kind, from, to) = (SpanKind::Paused, now, None);
+                let deed = Deed::Span {
+                    monitor,
+                    kind,
+                    from,
+                    to,
+                };
+                (true, deed)
+            }
+            Order::Resume => {
+                let (kind, at) = (SpanKind::Paused, now);
+                (false, Deed::EndSpans { monitor, kind, at })
+            }
+            Order::Mute { .. } | Order::Unmute | Order::Ack { .. } => return,
+        };
+        self.staged.deed(deed, now);
+        self.turns.push(Turn::SetPaused { monitor, paused });
+    }
+
+    pub(in crate::daemon) fn say(
+        &mut self,
+        notice: Notice,
+        to: Option<Vec<Address>>,
+        now: Timestamp,
+    ) {
+        let deed = Deed::Say {
+            notice: Box::new(notice),
+            to: Recipients::Configured,
+            configured: to.unwrap_or_else(|| self.default_recipients()),
+        };
+        self.staged.deed(deed, now);
+        self.staged.urgent = true;
+    }
+
+    /// Who is told of what is about many or about us.
+    pub(super) fn default_recipients(&self) -> Vec<Address> {
+        let email = self.config.email.as_ref();
+        email.map(|email| email.to.clone()).unwrap_or_default()
+    }
+
+    /// One step of one monitor, and of whoever depends on what it changed.
+    pub(in crate::daemon) fn step(
+        &mut self,
+        place: usize,
+        event: Event<'_>,
+        now: Timestamp,
+    ) -> Option<Refusal> {
+        let refusal = self.step_alone(place, event, now);
+        let mut changed = match refusal {
+            None => self.changed_parents(place),
+            Some(_) => Vec::new(),
+        };
+        // Every parent is passed on at most once, so that a circle of dependencies ends as well.
+        let mut passed = BTreeSet::new();
+        while let Some((parent, recovered)) = changed.pop() {
+            if !passed.insert(parent) {
+                continue;
+            }
+            for child in self.slots[parent].children().to_vec() {
+                let event = if recovered {
+                    Event::ParentRecovered
+                } else {
+                    Event::Tick
+                };
+                let _ = self.step_alone(child, event, now);
+                changed.extend(self.changed_parents(child));
+            }
+        }
+        refusal
+    }
+
+    /// The monitor itself, where its last step changed whether it is failing and somebody depends on it.
+    fn changed_parents(&mut self, place: usize) -> Vec<(usize, bool)> {
+        let slot = &mut self.slots[place];
+        let failing = slot.is_failing();
+        let was = std::mem::replace(&mut slot.was_failing, failing);
+        if was == failing || slot.children().is_empty() {
+            return Vec::new();
+        }
+        let up = matches!(slot.memory.kept.status, Status::Up { .. });
+        vec![(place, was && up)]
+    }
+
+    fn step_alone(&mut self, place: usize, event: Event<'_>, now: Timestamp) -> Option<Refusal> {
+        let mut parents = std::mem::take(&mut self.parents);
+        parents.clear();
+        for parent in self.slots[place].parents() {
+            let parent = &self.slots[*parent];
+            if !parent.memory.kept.paused {
+                parents.push(parent.as_parent());
+            }
+        }
+        let slot = &mut self.slots[place];
+        let open = |number: &usize| self.windows.open(*number).is_some();
+        let around = Surroundings {
+            monitor: slot.id,
+            alerts: &self.config.alerts,
+            maintenance: slot.windows().iter().any(open),
+            parents: &parents,
+            offline: self.blind.is_some(),
+        };
+        let rules = Arc::clone(&slot.monitor.rules);
+        let step = monitor::step(&rules, &around, &slot.memory, event, now);
+        let wake_at = monitor::wake_at(&rules, &around, &step.after, now);
+        if slot.wake_at != wake_at {
+            if let Some(at) = slot.wake_at {
+                self.wakes.remove(&(at, place));
+            }
+            if let Some(at) = wake_at {
+                self.wakes.insert((at, place));
+            }
+            slot.wake_at = wake_at;
+        }
+        let (was, is) = (slot.memory.kept.shown.flags, step.after.kept.shown.flags);
+        if (was.muted, was.maintenance) != (is.muted, is.maintenance) {
+            self.staged.silence_changed = true;
+        }
+        if slot.memory.kept != step.after.kept {
+            slot.dirty = true;
+            // A count of failed checks may wait for company, a change of state may not.
+            self.staged.urgent |= slot.memory.kept.shown != step.after.kept.shown
+                || counts_differ(&slot.memory.kept, &step.after.kept);
+            self.staged.since.get_or_insert(now);
+        }
+        slot.memory = step.after;
+        if !std::mem::replace(&mut slot.touched, true) {
+            self.touched.push(place);
+        }
+        self.parents = parents;
+        for effect in step.effects {
+            self.follow(place, effect, event, now);
+        }
+        step.refusal
+    }
+
+    fn follow(&mut self, place: usize, effect: Effect, event: Event<'_>, now: Timestamp) {
+        let slot = &self.slots[place];
+        match effect {
+            Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
+                let monitor = Arc::clone(&slot.monitor);
+                self.follow_incident(effect, monitor.name.as_str(), now);
+            }
+            Effect::Say { news, to } => {
+                let notice = Notice {
+                    about: Some(slot.about()),
+                    news: self.fit(*news),
+                    decided_at: now,
+                };
+                let mails = self.config.email.is_some();
+                let configured = slot.monitor.rules.to.iter().filter(|_| mails);
+                let deed = Deed::Say {
+                    notice: Box::new(notice),
+                    to,
+                    configured: configured.cloned().collect(),
+                };
+                self.staged.deed(deed, now);
+                self.staged.urgent = true;
+            }
+            Effect::DropWaiting(incident) => {
+                let (why, at) = ("paused", now);
+                let deed = Deed::DropWaiting { incident, why, at };
+                self.staged.deed(deed, now);
+            }
+            Effect::CheckParents => {
+                let unless_since = slot.last_at;
+                for parent in slot.parents() {
+                    let monitor = self.slots[*parent].id;
+                    self.turns.push(Turn::CheckNow {
+                        monitor,
+                        unless_since,
+                    });
+                }
+            }
+            Effect::CheckAgain { after } => {
+                let ended = match event {
+                    Event::Checked(check) => check.at.plus(check.timings.total.as_duration()),
+                    // As after a restart: what it knows now is as old as its newest check.
+                    Event::Tick
+                    | Event::Order(_)
+                    | Event::ParentRecovered
+                    | Event::Reconfigured { .. }
+                    | Event::Removed => slot.newest_ended().unwrap_or(now),
+                };
+                // After a clock was set back a check's time lies ahead; nobody waits for that.
+                let ended = ended.min(now);
+                let (monitor, at) = (slot.id, ended.plus(after));
+                self.turns.push(Turn::CheckAt { monitor, at });
+            }
+        }
+    }
+
+    /// What the last step of a monitor asks for that is not in the configuration any more.
+    pub(super) fn follow_retired(&mut self, effect: Effect, name: &str, now: Timestamp) {
+        match effect {
+            Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
+                self.follow_incident(effect, name, now);
+            }
+            Effect::DropWaiting(incident) => {
+                let (why, at) = ("removed or disabled", now);
+                let deed = Deed::DropWaiting { incident, why, at };
+                self.staged.deed(deed, now);
+            }
+            // It is gone: nobody is told, nothing is checked.
+            Effect::Say { .. } | Effect::CheckParents | Effect::CheckAgain { .. } => {}
+        }
+    }
+
+    fn follow_incident(&mut self, effect: Effect, name: &str, now: Timestamp) {
+        let (incident, urgent) = match effect {
+            Effect::Open(incident) => {
+                let why = &incident.cause.failure.detail;
+                tracing::warn!(target: targets::STATE, monitor = name, state = "down", "{name} is down: {why}");
+                (incident, true)
+            }
+            Effect::Progress(incident) => (incident, false),
+            Effect::Close { incident, ending } => {
+                match ending {
+                    Ending::Recovered => {
+                        tracing::info!(target: targets::STATE, monitor = name, state = "up", "{name} is up again");
+                    }
+                    Ending::Paused => {
+                        tracing::info!(target: targets::STATE, monitor = name, state = "paused", "{name} was paused while down");
+                    }
+                    Ending::Removed => {
+                        tracing::info!(target: targets::STATE, monitor = name, state = "removed", "{name} left the configuration while down");
+                    }
+                }
+                (incident, true)
+            }
+            Effect::Say { .. }
+            | Effect::DropWaiting(_)
+            | Effect::CheckParents
+            | Effect::CheckAgain { .. } => return,
+        };
+        self.staged.deed(Deed::Incident(incident), now);
+        self.staged.urgent |= urgent;
+    }
+
+    /// News without what the configuration does not want mailed.
+    fn fit(&self, mut news: News) -> News {
+        let excerpts = self.config.email.as_ref();
+        if excerpts.is_some_and(|email| !email.body_excerpt)
+            && let News::Down { check, .. } | News::StillDown { check, .. } = &mut news
+        {
+            check.excerpt = None;
+        }
+        news
+    }
+}
+
+/// Whether a count that must survive a crash went on.
+fn counts_differ(before: &Kept, after: &Kept) -> bool {
+    match (&before.status, &after.status) {
+        // Its count of failed checks is for the record only.
+        (Status::Down(before), Status::Down(after)) => before.announcement != after.announcement,
+        (before, after) => before != after,
+    }
+}
+
+/// What most checks share with the one before is kept once. What is new is copied: made by the thread of the checks, it
+/// would lie among their buffers for as long as it is remembered, and keep that memory from being used again. For the
+/// same reason the originals ([`Recorder::copied`]) outlive the copies of one batch: an allocator gives a thread first
+/// what that thread freed last, so each copy would lie where the original before it did.
+fn kept_once<T: PartialEq>(
+    new: &Arc<T>,
+    before: Option<&Arc<T>>,
+    copy: impl FnOnce(&T) -> T,
+) -> Arc<T> {
+    match before {
+        Some(before) if before == new => Arc::clone(before),
+        Some(_) | None => Arc::new(copy(new)),
+    }
+}
+
+/// A copy of a chain. Most end where they begin: the text of that is there already.
+fn chain_ending_at(url: &Arc<str>, chain: &Chain) -> Chain {
+    let final_url = match chain.final_url == *url {
+        true => Arc::clone(url),
+        false => Arc::from(&*chain.final_url),
+    };
+    Chain {
+        final_url,
+        ..chain.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_is_copied_and_what_is_known_is_shared() {
+        let (before, same) = (Arc::new("a".to_owned()), Arc::new("a".to_owned()));
+        assert!(Arc::ptr_eq(
+            &kept_once(&same, Some(&before), String::clone),
+            &before
+        ));
+        let new = Arc::new("b".to_owned());
+        for before in [Some(&before), None] {
+            let kept = kept_once(&new, before, String::clone);
+            assert_eq!(kept, new);
+            assert!(!Arc::ptr_eq(&kept, &new));
+        }
+    }
+}

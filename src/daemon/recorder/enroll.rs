@@ -1,0 +1,224 @@
+//! How the recorder takes over a configuration: who is new, who stays, who left.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Recorder;
+use super::message::{Enrolled, Turn};
+use super::roster::{self as roster, Slot};
+use super::staged::{Deed, Origin};
+use crate::config::Config;
+use crate::domain::monitor::{Monitor, MonitorId, Rules};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::maintenance::Windows;
+use crate::policy::alert::monitor::{self, Event, Surroundings};
+use crate::policy::alert::state::{Memory, Status};
+use crate::store::checks::latest::Past;
+use crate::store::error::StoreError;
+use crate::store::facts::monitors::StoredMonitor;
+use crate::store::transaction::SpanKind;
+use crate::store::writer::Store;
+
+/// The newest checks of each monitor from which its memory is rebuilt: the 20 that count among them, also
+/// where some are unknown.
+pub(super) const NEWEST_CHECKS: usize = 32;
+
+impl Recorder {
+    /// Puts a configuration in force. New rules judge from the next check on; whoever left while down
+    /// closes its incident.
+    ///
+    /// # Errors
+    /// What the store says; then nothing changed.
+    pub(in crate::daemon) fn enroll(
+        &mut self,
+        config: Arc<Config>,
+        now: Timestamp,
+    ) -> Result<Enrolled, StoreError> {
+        let known: HashMap<MonitorId, StoredMonitor> = self
+            .store
+            .monitors()?
+            .into_iter()
+            .map(|stored| (stored.id, stored))
+            .collect();
+        let known_now = self.store.enroll(&roster::facts(&config), now)?;
+        let mut old: HashMap<MonitorId, Slot> =
+            self.slots.drain(..).map(|slot| (slot.id, slot)).collect();
+        let all_stay = config
+            .monitors
+            .iter()
+            .zip(&known_now.ids)
+            .all(|(monitor, id)| !monitor.enabled || old.contains_key(id));
+        let mut pasts = if all_stay && !old.is_empty() {
+            HashMap::new()
+        } else {
+            self.store.load(NEWEST_CHECKS)?
+        };
+
+        let mut enrolled = Enrolled {
+            renamed: known_now.renamed,
+            ..Enrolled::default()
+        };
+        let mut moved = Vec::new();
+        self.slots = Vec::with_capacity(config.monitors.len());
+        for (monitor, id) in config.monitors.iter().zip(known_now.ids) {
+            let stored = known.get(&id);
+            enrolled.ids.push((monitor.name.clone(), id));
+            if !monitor.enabled {
+                continue;
+            }
+            let past = pasts.remove(&id);
+            let slot = take_over(id, monitor, old.remove(&id), past);
+            if slot.memory.kept.paused {
+                enrolled.paused.push(id);
+            }
+            moved.push(stored.is_some_and(|stored| stored.url != slot.monitor.url_shown()));
+            self.slots.push(slot);
+        }
+        self.config = Arc::clone(&config);
+        self.origin = origin(&self.store, &config);
+        self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
+        self.places = roster::connect(&mut self.slots, &self.windows);
+        self.wakes.clear();
+        let name = |id: MonitorId| known.get(&id).map_or("", |stored| stored.name.as_str());
+        for (id, slot) in old {
+            pasts.remove(&id);
+            self.retire(id, name(id), &slot.memory, now);
+        }
+        for (id, past) in pasts {
+            if past
+                .kept
+                .as_ref()
+                .is_some_and(|kept| kept.gone_at.is_none())
+            {
+                self.retire(id, name(id), &remembered(past), now);
+            }
+        }
+        self.begin(&moved, now);
+        Ok(enrolled)
+    }
+
+    /// A monitor that is checked no more.
+    pub(super) fn retire(&mut self, id: MonitorId, name: &str, memory: &Memory, now: Timestamp) {
+        let config = Arc::clone(&self.config);
+        let around = Surroundings {
+            monitor: id,
+            alerts: &config.alerts,
+            maintenance: false,
+            parents: &[],
+            offline: false,
+        };
+        let step = monitor::step(&no_rules(), &around, memory, Event::Removed, now);
+        for effect in step.effects {
+            self.follow_retired(effect, name, now);
+        }
+        let deed = Deed::Span {
+            monitor: id,
+            kind: SpanKind::Removed,
+            from: now,
+            to: None,
+        };
+        self.staged.deed(deed, now);
+        let kept = Box::new(step.after.kept);
+        self.staged.deed(Deed::Memory { monitor: id, kept }, now);
+        self.staged.urgent = true;
+    }
+
+    /// Brings every monitor of the new configuration to the present.
+    fn begin(&mut self, moved: &[bool], now: Timestamp) {
+        for (place, url_changed) in moved.iter().copied().enumerate() {
+            self.begin_one(place, url_changed, now);
+        }
+        self.staged.urgent = true;
+        self.staged.since.get_or_insert(now);
+        self.touched = (0..self.slots.len()).collect();
+        let places = &self.places;
+        self.board.keep(|id| places.contains_key(&id));
+    }
+
+    /// Brings one monitor to the present, in its place.
+    pub(super) fn begin_one(&mut self, place: usize, url_changed: bool, now: Timestamp) {
+        let slot = &self.slots[place];
+        let (monitor, kind) = (slot.id, SpanKind::Removed);
+        if slot.memory.kept.gone_at.is_some() {
+            let at = now;
+            self.staged.deed(Deed::EndSpans { monitor, kind, at }, now);
+        }
+        for number in slot.windows().to_vec() {
+            self.note_window(place, number, now);
+        }
+        let _ = self.step(place, Event::Reconfigured { url_changed }, now);
+        let slot = &self.slots[place];
+        if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
+            let ended = slot.newest_ended();
+            let at = ended
+                .unwrap_or(now)
+                .min(now)
+                .plus(slot.monitor.rules.retry_interval);
+            self.turns.push(Turn::CheckAt { monitor, at });
+        }
+        // Its parents were made due when it began to fail, which may not have reached the scheduler.
+        if let Status::Suspect { first_bad, .. } = &slot.memory.kept.status {
+            let unless_since = *first_bad;
+            for parent in slot.parents() {
+                let monitor = self.slots[*parent].id;
+                self.turns.push(Turn::CheckNow {
+                    monitor,
+                    unless_since,
+                });
+            }
+        }
+    }
+}
+
+/// A slot for a monitor that stays, comes back, or is new.
+pub(super) fn take_over(
+    id: MonitorId,
+    monitor: &Arc<Monitor>,
+    old: Option<Slot>,
+    past: Option<Past>,
+) -> Slot {
+    let monitor = Arc::clone(monitor);
+    match old {
+        Some(old) => Slot {
+            dirty: old.dirty,
+            last_at: old.last_at,
+            clock_at: old.clock_at,
+            ..Slot::new(id, monitor, old.memory)
+        },
+        None => Slot::new(id, monitor, past.map(remembered).unwrap_or_default()),
+    }
+}
+
+fn remembered(past: Past) -> Memory {
+    let newest: Vec<_> = past.newest.into_iter().map(Arc::new).collect();
+    Memory::restored(
+        past.kept.unwrap_or_default(),
+        &newest,
+        past.last_good.map(Arc::new),
+        past.last_bad.map(Arc::new),
+    )
+}
+
+/// What makes this database's Message-IDs, with the sender's domain of this configuration.
+pub(in crate::daemon) fn origin(store: &Store, config: &Config) -> Origin {
+    let domain = config.email.as_ref().map(|email| email.from.domain());
+    Origin {
+        database: store.database_id().to_owned(),
+        domain: domain.unwrap_or("localhost").to_owned(),
+    }
+}
+
+/// The rules of a monitor that has none any more: its last step asks for none.
+const fn no_rules() -> Rules {
+    Rules {
+        interval: Duration::MAX,
+        timeout: Duration::ZERO,
+        failures_before_down: u16::MAX,
+        successes_before_up: u16::MAX,
+        retry_interval: Duration::MAX,
+        alert_on_slow: false,
+        alert_on_redirect_change: false,
+        to: Vec::new(),
+    }
+}

@@ -1,0 +1,115 @@
+//! How the recorder takes over a change of a list: it looks at the monitors that differ, and leaves the memory of all
+//! others alone.
+
+use std::collections::{HashMap, HashSet};
+
+use super::engine::Recorder;
+use super::enroll::{NEWEST_CHECKS, take_over};
+use super::message::{Enrolled, Relist};
+use super::roster::{self as roster, Slot};
+use crate::config::source_lists::compose::ListChange;
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::state::Memory;
+use crate::store::error::StoreError;
+
+impl Recorder {
+    /// Puts a changed list in force. Answers the numbers of the added and changed monitors. A monitor that left while
+    /// it was down closes its incident.
+    ///
+    /// # Errors
+    /// What the store says; then nothing changed.
+    pub(in crate::daemon) fn relist(
+        &mut self,
+        relist: Relist,
+        now: Timestamp,
+    ) -> Result<Enrolled, StoreError> {
+        let Relist { config, change } = relist;
+        let ListChange {
+            mut added,
+            changed,
+            removed,
+        } = change;
+        added.extend(changed);
+        let put = added;
+        let facts: Vec<_> = put.iter().map(|monitor| roster::fact(monitor)).collect();
+        let numbers = self.store.enroll_some(&facts, &removed, now)?;
+        let removed: HashSet<MonitorName> = removed.into_iter().collect();
+        let (gone, stay): (Vec<Slot>, Vec<Slot>) = std::mem::take(&mut self.slots)
+            .into_iter()
+            .partition(|slot| removed.contains(&slot.monitor.name));
+        self.slots = stay;
+        self.config = config;
+        let places: HashMap<MonitorId, usize> = self
+            .slots
+            .iter()
+            .enumerate()
+            .map(|(place, slot)| (slot.id, place))
+            .collect();
+        let returning: Vec<MonitorId> = numbers
+            .iter()
+            .filter(|(id, url)| url.is_some() && !places.contains_key(id))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut pasts = self
+            .store
+            .load_some(&returning, NEWEST_CHECKS)
+            .unwrap_or_else(|error| {
+                tracing::error!("the past of monitors that came back cannot be read: {error}");
+                HashMap::new()
+            });
+
+        let mut enrolled = Enrolled::default();
+        let mut begun = Vec::with_capacity(put.len());
+        for (monitor, (id, url)) in put.iter().zip(numbers) {
+            enrolled.ids.push((monitor.name.clone(), id));
+            if !monitor.enabled {
+                continue;
+            }
+            let place = match places.get(&id).copied() {
+                Some(place) => {
+                    let empty = Slot::new(id, monitor.clone(), Memory::default());
+                    let old = std::mem::replace(&mut self.slots[place], empty);
+                    self.slots[place] = take_over(id, monitor, Some(old), None);
+                    place
+                }
+                None => {
+                    self.slots
+                        .push(take_over(id, monitor, None, pasts.remove(&id)));
+                    self.slots.len() - 1
+                }
+            };
+            let slot = &self.slots[place];
+            if slot.memory.kept.paused {
+                enrolled.paused.push(id);
+            }
+            let moved = url.is_some_and(|url| url != slot.monitor.url_shown());
+            begun.push((place, moved));
+        }
+        self.rewire();
+        for slot in gone {
+            self.retire(slot.id, slot.monitor.name.as_str(), &slot.memory, now);
+        }
+        for (place, moved) in begun {
+            self.begin_one(place, moved, now);
+        }
+        self.staged.urgent = true;
+        self.staged.since.get_or_insert(now);
+        let places = &self.places;
+        self.board.keep(|id| places.contains_key(&id));
+        Ok(enrolled)
+    }
+
+    /// After slots moved: everything that knows a slot by its place.
+    fn rewire(&mut self) {
+        self.places = roster::connect(&mut self.slots, &self.windows);
+        let slots = || self.slots.iter().enumerate();
+        self.wakes = slots()
+            .filter_map(|(place, slot)| Some((slot.wake_at?, place)))
+            .collect();
+        self.touched = slots()
+            .filter(|(_, slot)| slot.touched)
+            .map(|(place, _)| place)
+            .collect();
+    }
+}

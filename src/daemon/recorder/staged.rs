@@ -1,0 +1,245 @@
+//! What is decided and not yet written: the deeds of the next transaction.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::message::{NotRecorded, WriteWork};
+use crate::domain::address::Address;
+use crate::domain::check::Check;
+use crate::domain::incident::{Incident, IncidentKey};
+use crate::domain::monitor::MonitorId;
+use crate::domain::notification::{Letter, News, Notice};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::monitor::Recipients;
+use crate::policy::alert::state::Kept;
+use crate::policy::outbox::message_id;
+use crate::store::error::StoreError;
+use crate::store::outbox::queries;
+use crate::store::transaction::{Batch, SpanKind};
+
+/// Checks that wait for a database that takes no writes; beyond them the oldest are given up. What they
+/// decided stays.
+pub const CHECKS_MAX: usize = 100_000;
+
+/// Told whether a transaction was written.
+type WhenWritten = Box<dyn FnOnce(Result<(), NotRecorded>) + Send>;
+
+/// Everything that waits for the next transaction.
+#[derive(Default)]
+pub(in crate::daemon) struct Staged {
+    pub(in crate::daemon) checks: VecDeque<StagedCheck>,
+    pub(in crate::daemon) deeds: VecDeque<Deed>,
+    pub(super) replies: Vec<WhenWritten>,
+    /// When the oldest of it came; none when there is nothing.
+    pub(in crate::daemon) since: Option<Timestamp>,
+    /// Whether a mute or a window began or ended for somebody: it holds mails that wait.
+    pub(super) silence_changed: bool,
+    /// Whether it should not wait for company.
+    pub(in crate::daemon) urgent: bool,
+    /// Checks given up since the database took its last write.
+    pub(in crate::daemon) given_up: u64,
+}
+
+pub(in crate::daemon) struct StagedCheck {
+    pub(in crate::daemon) monitor: MonitorId,
+    pub(in crate::daemon) check: Arc<Check>,
+    pub(in crate::daemon) interval: Duration,
+}
+
+/// One thing to write, in the order in which it was decided.
+pub(in crate::daemon) enum Deed {
+    Incident(Incident),
+    Say {
+        notice: Box<Notice>,
+        to: Recipients,
+        /// Those of the rules when it was decided.
+        configured: Vec<Address>,
+    },
+    DropWaiting {
+        incident: IncidentKey,
+        why: &'static str,
+        at: Timestamp,
+    },
+    /// What is remembered of a monitor that has no slot any more.
+    Memory {
+        monitor: MonitorId,
+        kept: Box<Kept>,
+    },
+    Missed {
+        monitor: MonitorId,
+        from: Timestamp,
+        count: u32,
+    },
+    Span {
+        monitor: MonitorId,
+        kind: SpanKind,
+        from: Timestamp,
+        to: Option<Timestamp>,
+    },
+    EndSpans {
+        monitor: MonitorId,
+        kind: SpanKind,
+        at: Timestamp,
+    },
+    Write(WriteWork),
+}
+
+/// What makes Message-IDs of this database unlike all others.
+#[derive(Debug, Clone)]
+pub(in crate::daemon) struct Origin {
+    /// The database's random number.
+    pub(in crate::daemon) database: String,
+    /// The domain of `[email].from`.
+    pub(in crate::daemon) domain: String,
+}
+
+impl Staged {
+    pub(in crate::daemon) fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
+    pub(in crate::daemon) fn check(&mut self, staged: StagedCheck, now: Timestamp) {
+        self.since.get_or_insert(now);
+        self.checks.push_back(staged);
+        if self.checks.len() > CHECKS_MAX {
+            self.checks.pop_front();
+            self.given_up += 1;
+        }
+    }
+
+    pub(in crate::daemon) fn deed(&mut self, deed: Deed, now: Timestamp) {
+        self.since.get_or_insert(now);
+        self.deeds.push_back(deed);
+    }
+}
+
+impl Deed {
+    /// Whether it concerns mails, so that the notifier should look.
+    pub(super) const fn is_about_mail(&self) -> bool {
+        match self {
+            Self::Say { .. } | Self::DropWaiting { .. } | Self::Write(_) => true,
+            Self::Incident(_)
+            | Self::Memory { .. }
+            | Self::Missed { .. }
+            | Self::Span { .. }
+            | Self::EndSpans { .. } => false,
+        }
+    }
+
+    /// Writes it.
+    pub(in crate::daemon) fn apply(
+        &mut self,
+        batch: &mut Batch<'_>,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Incident(incident) => batch.put_incident(incident),
+            Self::Say {
+                notice,
+                to,
+                configured,
+            } => {
+                // An UP is queued for every recipient of the incident's mails, then kept from recipients that no mail
+                // reached.
+                let (to, reached) = match to {
+                    Recipients::Configured => (configured.clone(), None),
+                    Recipients::Told(incidents) => (
+                        of_all(incidents, |incident| batch.addressed(incident))?,
+                        Some(of_all(incidents, |incident| batch.told(incident))?),
+                    ),
+                    Recipients::Untold(incident) => {
+                        (batch.untold(*incident)?, Some(batch.told(*incident)?))
+                    }
+                };
+                if to.is_empty() {
+                    return Ok(());
+                }
+                let letter = Letter {
+                    message_id: id_of(notice, origin),
+                    notice: notice.as_ref().clone(),
+                    to,
+                };
+                let now = letter.notice.decided_at;
+                batch.enqueue(&letter, now)?;
+                match reached {
+                    Some(reached) => batch.keep_up_from(&letter, &reached, now),
+                    None => Ok(()),
+                }
+            }
+            Self::DropWaiting { incident, why, at } => {
+                for dropped in queries::drop_waiting(batch.outbox(), incident.monitor, why, *at)? {
+                    tracing::info!(
+                        "mail {} to {} dropped: the monitor was {why}",
+                        dropped.1.as_str(),
+                        dropped.2
+                    );
+                }
+                Ok(())
+            }
+            Self::Memory { monitor, kept } => batch.put_memory(*monitor, kept),
+            Self::Missed {
+                monitor,
+                from,
+                count,
+            } => batch.missed(*monitor, *from, *count),
+            Self::Span {
+                monitor,
+                kind,
+                from,
+                to,
+            } => batch.put_span(*monitor, *kind, *from, *to),
+            Self::EndSpans { monitor, kind, at } => batch.end_spans(*monitor, *kind, *at),
+            Self::Write(write) => write(batch),
+        }
+    }
+}
+
+/// The recipients of all of these incidents, each once.
+fn of_all(
+    incidents: &[IncidentKey],
+    recipients: impl Fn(IncidentKey) -> Result<Vec<Address>, StoreError>,
+) -> Result<Vec<Address>, StoreError> {
+    let mut all: Vec<Address> = Vec::new();
+    for incident in incidents {
+        for one in recipients(*incident)? {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The Message-ID of a decision: deciding it again after a crash makes the same one.
+pub(super) fn id_of(notice: &Notice, origin: &Origin) -> String {
+    let monitor = notice.about.as_ref().map_or(0, |about| about.monitor.0);
+    let moment = notice.decided_at.as_ms();
+    let incident = notice.news.incident();
+    let incident = incident.map_or_else(String::new, |incident| incident.to_string());
+    // Two mails of one kind can be decided at one moment about one monitor.
+    let detail = match &notice.news {
+        News::Degraded { reason, .. } => reason.as_str().to_owned(),
+        News::CertificateExpiring { step, .. } => step.as_secs().to_string(),
+        News::Trouble { what, .. } => what.clone(),
+        News::Back { what, .. } => format!("back {what}"),
+        News::Blind { from, .. } | News::Report { from, .. } => from.as_ms().to_string(),
+        News::Down { .. }
+        | News::StillDown { .. }
+        | News::Up { .. }
+        | News::Flapping { .. }
+        | News::RedirectChanged { .. }
+        | News::Test => String::new(),
+    };
+    message_id::make(
+        &origin.database,
+        &[
+            &monitor.to_string(),
+            notice.news.kind().as_str(),
+            &moment.to_string(),
+            &incident,
+            &detail,
+        ],
+        &origin.domain,
+    )
+}

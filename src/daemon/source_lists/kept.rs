@@ -1,0 +1,69 @@
+//! Lists as the database keeps them, and a configuration with the lists that a start or a command has.
+
+use crate::config::Config;
+use crate::config::source_lists::entry::{Entry, InForce};
+use crate::config::source_lists::model::{ListPlace, ListSource};
+use crate::config::source_lists::read::{LIST_BYTES_MAX, List, bytes_of, read};
+use crate::domain::monitor::MonitorName;
+use crate::policy::schedule::source_lists::is_too_short;
+use crate::store::facts::source_lists::{KeptEntry, KeptList};
+
+/// The entries of a kept list; what another hand wrote there and is no entry is left out.
+pub fn entries(kept: &KeptList) -> Vec<Entry> {
+    let entry = |kept: &KeptEntry| {
+        Some(Entry {
+            name: MonitorName::parse(&kept.name).ok()?,
+            url: kept.url.parse().ok()?,
+            tags: kept.tags.clone().into(),
+        })
+    };
+    kept.kept.iter().filter_map(entry).collect()
+}
+
+/// A list as it is kept: an entry with a user or a password in its URL is counted and not kept.
+pub fn of_entries(entries: &[Entry]) -> KeptList {
+    let kept = entries.iter().filter(|entry| !entry.has_userinfo());
+    KeptList {
+        entries: entries.len(),
+        kept: kept
+            .map(|entry| KeptEntry {
+                name: entry.name.as_str().to_owned(),
+                url: entry.url.as_str().to_owned(),
+                tags: entry.tags.to_vec(),
+            })
+            .collect(),
+    }
+}
+
+/// The list in a file, where it can be read.
+pub fn of_file(source: &ListSource) -> Option<List> {
+    let ListPlace::File(path) = &source.place else {
+        return None;
+    };
+    let bytes = bytes_of(path, LIST_BYTES_MAX).ok()?;
+    read(&bytes, InForce::default()).ok()
+}
+
+/// A configuration with its lists as the daemon has them: those that are kept, and files that it has not read yet.
+pub fn with_kept(config: &Config, mut kept: impl FnMut(&str) -> Option<KeptList>) -> Config {
+    config.with_lists(|source| match kept(&source.key) {
+        Some(kept) => entries(&kept),
+        None => of_file(source).map_or_else(Vec::new, |list| list.entries),
+    })
+}
+
+/// A configuration with its lists, without a network: files are read, and of what cannot be read, or is too short to be
+/// believed, there is the list that is `kept`.
+pub fn with_lists(config: &Config, mut kept: impl FnMut(&str) -> Option<KeptList>) -> Config {
+    config.with_lists(|source| {
+        let kept = kept(&source.key);
+        let before = kept.as_ref().map_or(0, |kept| kept.entries);
+        let good = of_file(source)
+            .filter(|list| !is_too_short(before, list.entries.len(), source.keep_at_least));
+        match (good, kept) {
+            (Some(list), _) => list.entries,
+            (None, Some(kept)) => entries(&kept),
+            (None, None) => Vec::new(),
+        }
+    })
+}

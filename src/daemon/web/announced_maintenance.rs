@@ -1,0 +1,125 @@
+//! Maintenance that runs or is to come, as it is announced.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::visible::View;
+use crate::domain::monitor::Monitor;
+use crate::domain::settings::{Covers, Maintenance, MaintenanceTime};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::schedule::cron::Cron;
+use crate::view::page::rows::WindowRow;
+
+/// How far ahead maintenance is announced.
+const AHEAD: Duration = Duration::from_secs(7 * 86_400);
+/// More windows than this are not listed.
+const WINDOWS_MAX: usize = 20;
+
+/// The windows of the monitors that the reader may see, or of one of them, the next first.
+pub(super) fn announced(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRow> {
+    let zone = &view.config.daemon.timezone;
+    let mut rows: Vec<WindowRow> = view
+        .config
+        .maintenance
+        .iter()
+        .filter(|entry| only.is_none_or(|monitor| covers(&entry.covers, monitor)))
+        .filter_map(|entry| {
+            let monitors = match (&entry.covers, only) {
+                (Covers::All, _) => Vec::new(),
+                (_, Some(monitor)) => vec![monitor.name.as_str().to_owned()],
+                (covered, None) => {
+                    let names = view.lives.iter().map(|live| &live.monitor);
+                    let names: Vec<String> = names
+                        .filter(|monitor| covers(covered, monitor))
+                        .map(|monitor| monitor.name.as_str().to_owned())
+                        .collect();
+                    // Nobody that the reader knows of: the window does not exist for him either.
+                    if names.is_empty() {
+                        return None;
+                    }
+                    names
+                }
+            };
+            let (start, end) = next(entry, zone, view.now)?;
+            Some(WindowRow {
+                start,
+                end,
+                monitors,
+            })
+        })
+        .collect();
+    rows.sort_by_key(|row| row.start);
+    rows.truncate(WINDOWS_MAX);
+    rows
+}
+
+fn covers(covers: &Covers, monitor: &Monitor) -> bool {
+    match covers {
+        Covers::All => true,
+        Covers::Some { monitors, tags } => {
+            monitors.contains(&monitor.name) || monitor.tags.iter().any(|tag| tags.contains(tag))
+        }
+    }
+}
+
+/// The occurrence that runs at `now`, or the next one within [`AHEAD`].
+fn next(entry: &Maintenance, zone: &TimeZone, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let (start, end) = match &entry.when {
+        MaintenanceTime::Once { start, end } => (*start, *end),
+        MaintenanceTime::Cron { schedule, duration } => {
+            let cron = Cron::parse(&schedule.0).ok()?;
+            let running = cron
+                .last_at_or_before(zone, now)
+                .filter(|start| start.plus(*duration) > now);
+            let start = running.or_else(|| cron.next_after(zone, now))?;
+            (start, start.plus(*duration))
+        }
+    };
+    (end > now && start <= now.plus(AHEAD)).then_some((start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::monitor::CronText;
+
+    #[test]
+    fn the_running_one_or_the_next_within_a_week() {
+        let at = |text: &str| Timestamp::from_jiff(text.parse().unwrap());
+        let nightly = |hours: u64| Maintenance {
+            covers: Covers::All,
+            when: MaintenanceTime::Cron {
+                schedule: CronText("0 0 2 * * *".into()),
+                duration: Duration::from_secs(hours * 3600),
+            },
+        };
+        let once = |start: &str, end: &str| Maintenance {
+            covers: Covers::All,
+            when: MaintenanceTime::Once {
+                start: at(start),
+                end: at(end),
+            },
+        };
+        let now = at("2026-11-22T02:30:00Z");
+        for (entry, want) in [
+            (
+                nightly(1),
+                Some(("2026-11-22T02:00:00.000Z", "2026-11-22T03:00:00.000Z")),
+            ),
+            (
+                once("2026-11-25T02:00:00Z", "2026-11-25T03:00:00Z"),
+                Some(("2026-11-25T02:00:00.000Z", "2026-11-25T03:00:00.000Z")),
+            ),
+            (once("2026-11-22T02:00:00Z", "2026-11-22T02:30:00Z"), None),
+            (once("2026-12-22T02:00:00Z", "2026-12-22T02:30:00Z"), None),
+        ] {
+            let found = next(&entry, &TimeZone::UTC, now);
+            let found = found.map(|(start, end)| (start.to_string(), end.to_string()));
+            let found = found
+                .as_ref()
+                .map(|(start, end)| (start.as_str(), end.as_str()));
+            assert_eq!(found, want);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! From a request to its answer: who asks, what for, from the last second or made anew.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{HeaderMap, HeaderName};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::budget::Budget;
+use super::cache::{Cache, Question};
+use super::history_cache::Past;
+use super::query::Query;
+use super::reply::{Keep, Reply};
+use super::route::{self, Route};
+use super::visible::View;
+use super::{api, auth, host_header, metrics, pages};
+use crate::config::Config;
+use crate::daemon::health::counters::Health;
+use crate::daemon::health::live_status::Board;
+use crate::domain::timestamp::Timestamp;
+use crate::view::json::Audience;
+use crate::view::page::brand;
+
+/// A query longer than this names no filter of ours.
+const QUERY_BYTES_MAX: usize = 4096;
+
+/// Where the server learns what it shows.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// How every monitor stands just now.
+    pub board: Board,
+    /// How the daemon itself does.
+    pub health: Arc<Health>,
+    /// The configuration in force: title, token, zone, tags, notes, windows.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// The database, read by a connection of its own.
+    pub database: PathBuf,
+    /// The database's lasting id, of which the feed's ids are made.
+    pub database_id: String,
+}
+
+/// One request, without the wire.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
+    pub(super) headers: &'a HeaderMap,
+    /// The address it came to.
+    pub(super) local: Option<SocketAddr>,
+    pub(super) now: Timestamp,
+    pub(super) tick: Instant,
+}
+
+/// Everything that pages are made of; lives on the thread that makes them.
+#[derive(Debug)]
+pub(super) struct Site {
+    sources: Sources,
+    cache: RefCell<Cache>,
+    past: RefCell<Past>,
+    budget: Budget,
+    /// The configuration that the kept answers were made by.
+    made_by: RefCell<Arc<Config>>,
+}
+
+impl Site {
+    pub(super) fn new(sources: Sources, past: Past) -> Self {
+        let made_by = RefCell::new(Arc::clone(&sources.config.borrow()));
+        Self {
+            made_by,
+            sources,
+            cache: RefCell::default(),
+            past: RefCell::new(past),
+            budget: Budget::default(),
+        }
+    }
+
+    /// Answers; `give` makes the response of what is perhaps shared with others.
+    pub(super) fn answer<T>(&self, asked: &Asked<'_>, give: impl FnOnce(&mut Reply) -> T) -> T {
+        let config = Arc::clone(&self.sources.config.borrow());
+        let token = config.web.as_ref().and_then(|web| web.token.as_ref());
+        let urls = config.web.as_ref().is_some_and(|web| web.show_urls);
+        let audience = auth::audience(asked.headers, token, urls);
+        if let Some(mut reply) = brand_file(&config, asked.path) {
+            return give(&mut reply);
+        }
+        let Some(route) = route::parse(asked.path) else {
+            return give(&mut match asked.path.starts_with("/api/") {
+                true => Reply::fault(StatusCode::NOT_FOUND, "there is nothing at this path"),
+                false => pages::nothing_here(&config, asked.now),
+            });
+        };
+        match &route {
+            Route::Asset(asset) => {
+                return give(&mut Reply::new(asset.media_type, Keep::Forever, asset.body));
+            }
+            Route::Robots => {
+                let rules = "User-agent: *\nDisallow: /\n";
+                let media_type = "text/plain; charset=utf-8";
+                return give(&mut Reply::new(media_type, Keep::Minute, rules));
+            }
+            Route::Health => return give(&mut metrics::health(&self.sources.health)),
+            _ => {}
+        }
+        if asked.query.len() > QUERY_BYTES_MAX {
+            return give(&mut Reply::fault(
+                StatusCode::BAD_REQUEST,
+                "the query is too long",
+            ));
+        }
+        let question = Question {
+            target: target(&route, asked.query),
+            base: match route {
+                Route::Feed => base(asked),
+                _ => String::new(),
+            },
+            audience,
+        };
+        let mut cache = self.cache.borrow_mut();
+        // A reload may have hidden a monitor.
+        let mut made_by = self.made_by.borrow_mut();
+        if !Arc::ptr_eq(&made_by, &config) {
+            *cache = Cache::default();
+            *made_by = Arc::clone(&config);
+        }
+        drop(made_by);
+        if let Some(reply) = cache.get(&question, asked.tick) {
+            return give(reply);
+        }
+        if self.budget.is_spent() {
+            return match cache.stale(&question, asked.tick) {
+                Some(reply) => give(reply),
+                None => give(&mut Reply::later()),
+            };
+        }
+        let reply = self.make(&route, &question, &config, asked);
+        let reply = reply.counted(&self.budget);
+        give(cache.put(question, reply, asked.tick))
+    }
+
+    fn make(
+        &self,
+        route: &Route,
+        question: &Question,
+        config: &Arc<Config>,
+        asked: &Asked<'_>,
+    ) -> Reply {
+        let mut past = self.past.borrow_mut();
+        let view = View::new(&self.sources, config, question.audience, asked.now);
+        let made = match route {
+            Route::Overview => pages::overview(&view, &mut past, asked.query),
+            Route::Monitor(name) => pages::monitor(&view, &mut past, name),
+            Route::Metrics => metrics::metrics(&view, &mut past, &self.sources.health),
+            Route::Monitors => api::monitors(&view, &mut past, asked.query),
+            Route::MonitorObject(name) => api::monitor(&view, &mut past, name, asked.query),
+            Route::Checks(name) => api::checks(&view, &mut past, name, asked.query),
+            Route::Incidents => api::incidents(&view, &mut past, asked.query),
+            Route::Badge(name) => pages::badge(&view, &mut past, name, asked.query),
+            Route::Feed => pages::feed(&view, &mut past, &question.base),
+            Route::Asset(_) | Route::Robots | Route::Health => Ok(Reply::text(
+                StatusCode::NOT_FOUND,
+                "This is answered elsewhere.\n",
+            )),
+        };
+        made.unwrap_or_else(|error| {
+            tracing::warn!(
+                "web: failed to read the database for {}: {error}",
+                asked.path
+            );
+            let text = "the database cannot be read at the moment";
+            Reply::fault(StatusCode::SERVICE_UNAVAILABLE, text)
+        })
+    }
+}
+
+/// The logo and the accent's style sheet of the configuration in force.
+fn brand_file(config: &Config, path: &str) -> Option<Reply> {
+    if !path.starts_with("/assets/") {
+        return None;
+    }
+    let look = &config.web.as_ref()?.look;
+    if let Some(logo) = look
+        .logo
+        .as_ref()
+        .filter(|logo| brand::logo_path(logo) == path)
+    {
+        let bytes = Bytes::copy_from_slice(&logo.bytes);
+        return Some(Reply::new(logo.media_type, Keep::Forever, bytes));
+    }
+    let accent = look
+        .accent
+        .filter(|accent| brand::accent_path(*accent) == path)?;
+    let media_type = "text/css; charset=utf-8";
+    Some(Reply::new(
+        media_type,
+        Keep::Forever,
+        brand::accent_style(accent),
+    ))
+}
+
+/// The parts of a question that decide its answer. The other parts would only make equal questions differ.
+fn target(route: &Route, query: &str) -> String {
+    let own = |keys: &[&str]| {
+        let query = Query::lenient(query);
+        let pairs = keys
+            .iter()
+            .map(|key| query.last(key).unwrap_or_default().to_owned());
+        pairs.collect::<Vec<String>>()
+    };
+    match route {
+        Route::Overview => format!("{route:?} {:?}", own(&["tag", "q", "page"])),
+        Route::Badge(_) => format!("{route:?} {:?}", own(&["show", "period", "label"])),
+        // They refuse what they do not know.
+        Route::Monitors | Route::MonitorObject(_) | Route::Checks(_) | Route::Incidents => {
+            format!("{route:?} {query}")
+        }
+        Route::Monitor(_)
+        | Route::Metrics
+        | Route::Health
+        | Route::Feed
+        | Route::Robots
+        | Route::Asset(_) => format!("{route:?}"),
+    }
+}
+
+/// `https://status.example.com`: how the reader reached us, for links that leave the page.
+fn base(asked: &Asked<'_>) -> String {
+    let host = host_header::named(asked.headers)
+        .map(str::to_owned)
+        .or_else(|| asked.local.map(|local| local.to_string()));
+    let Some(host) = host else {
+        return String::new();
+    };
+    let forwarded = asked
+        .headers
+        .get(HeaderName::from_static("x-forwarded-proto"))
+        .is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+    let scheme = if forwarded { "https" } else { "http" };
+    format!("{scheme}://{host}")
+}
+
+/// Whether somebody may know of a monitor.
+pub(super) const fn may_see(audience: Audience, public: bool) -> bool {
+    public || matches!(audience, Audience::Owner)
+}

@@ -1,0 +1,507 @@
+//! The alert machine, told as timelines: what happens, and all that follows from it.
+//!
+//! A line begins with settings up to `;`, then come the events, by default one check at each moment at
+//! which the machine or the grid wants one:
+//!
+//! - `U` up, `D` down (503), `D404` another status, `R` connection refused, `S` slow, `X` unknown,
+//!   `C20` up with a certificate that ends in 20 days (of 90), `A`, `B` ... `F` up over that chain;
+//!   `D*5` the same five times;
+//! - `K20` 503 with that certificate;
+//! - `.` a slot without a check, `+10m` time without checks;
+//! - `pause`, `resume`, `mute=1h`, `unmute`, `ack`, `ack=1h`, `gone`, `moved` (another URL);
+//! - `window(`, `)window`, `offline(`, `)offline`;
+//! - `parent=up`, `parent=failing`, `parent=stale` (not checked since), `parent=recovered`;
+//! - `shown` writes down what is shown.
+//!
+//! Each line is run a second time with a restart after every event, and must come out the same.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::address::Address;
+use crate::domain::check::{
+    Certificate, Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
+};
+use crate::domain::duration_text::{self, Human};
+use crate::domain::incident::IncidentKey;
+use crate::domain::monitor::{MonitorId, Rules};
+use crate::domain::notification::News;
+use crate::domain::settings::{AlertSettings, Flapping};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::dependencies::Parent;
+use crate::policy::alert::monitor::{
+    Effect, Ending, Event, Memory, Order, Recipients, Step, Surroundings, step, wake_at,
+};
+
+const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
+
+#[derive(Clone)]
+struct Scene {
+    rules: Rules,
+    alerts: AlertSettings,
+    maintenance: bool,
+    offline: bool,
+    parents: Vec<Parent>,
+    parent_is_stale: bool,
+    memory: Memory,
+    checks: Vec<Arc<Check>>,
+    now: Timestamp,
+    next_at: Timestamp,
+    again: Option<Timestamp>,
+    restarts: bool,
+    told: BTreeSet<IncidentKey>,
+    open: Option<IncidentKey>,
+    lines: Vec<String>,
+}
+
+impl Scene {
+    fn new(settings: &str) -> Self {
+        let span = |text: &str| duration_text::parse(text).unwrap();
+        let mut scene = Self {
+            rules: Rules {
+                interval: span("60s"),
+                timeout: span("10s"),
+                failures_before_down: 3,
+                successes_before_up: 2,
+                retry_interval: span("10s"),
+                alert_on_slow: false,
+                alert_on_redirect_change: false,
+                to: vec![Address::parse("ops@example.com").unwrap()],
+            },
+            alerts: AlertSettings {
+                group_wait: span("10s"),
+                group_limit: 3,
+                group_interval: span("5m"),
+                reminder: None,
+                recovery: true,
+                flapping: Flapping {
+                    changes: NonZeroU32::new(6).unwrap(),
+                    within: span("2h"),
+                },
+                certificate_expiry: vec![span("21d"), span("7d"), span("1d")],
+            },
+            maintenance: false,
+            offline: false,
+            parents: Vec::new(),
+            parent_is_stale: false,
+            memory: Memory::default(),
+            checks: Vec::new(),
+            now: START,
+            next_at: START,
+            again: None,
+            restarts: false,
+            told: BTreeSet::new(),
+            open: None,
+            lines: Vec::new(),
+        };
+        for setting in settings.split_whitespace() {
+            let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+            match key {
+                "confirm" => scene.rules.failures_before_down = value.parse().unwrap(),
+                "recover" => scene.rules.successes_before_up = value.parse().unwrap(),
+                "interval" => scene.rules.interval = span(value),
+                "retry" => scene.rules.retry_interval = span(value),
+                "reminder" => scene.alerts.reminder = Some(span(value)),
+                "no-recovery" => scene.alerts.recovery = false,
+                "slow" => scene.rules.alert_on_slow = true,
+                "drift" => scene.rules.alert_on_redirect_change = true,
+                "flapping" => {
+                    let (changes, within) = value.split_once('/').unwrap();
+                    scene.alerts.flapping = Flapping {
+                        changes: changes.parse().unwrap(),
+                        within: span(within),
+                    };
+                }
+                other => panic!("unknown setting {other}"),
+            }
+        }
+        scene
+    }
+
+    fn happen(&mut self, event: Event<'_>) {
+        if self.restarts {
+            self.restart();
+        }
+        let around = Surroundings {
+            monitor: MonitorId(7),
+            alerts: &self.alerts,
+            maintenance: self.maintenance,
+            parents: &self.parents,
+            offline: self.offline,
+        };
+        let Step {
+            after,
+            effects,
+            refusal,
+        } = step(&self.rules, &around, &self.memory, event, self.now);
+        self.memory = after;
+        if let Some(refusal) = refusal {
+            self.write(format!("refused: {refusal}"));
+        }
+        for effect in effects {
+            self.follow(effect);
+        }
+    }
+
+    fn restart(&mut self) {
+        let json = serde_json::to_string(&self.memory.kept).unwrap();
+        let kept = serde_json::from_str(&json).unwrap();
+        assert_eq!(self.memory.kept, kept, "the kept part survives its JSON");
+        let newest: Vec<_> = self.checks.iter().rev().take(32).map(Arc::clone).collect();
+        let bad = self.checks.iter().rev();
+        let bad = bad.clone().find(|c| matches!(c.verdict, Verdict::Down(_)));
+        let before = self.open.map_or(Timestamp::MAX, |key| key.opened_at);
+        let good = self.checks.iter().rev();
+        let good = good.clone().find(|c| c.verdict.is_good() && c.at < before);
+        let (good, bad) = (good.map(Arc::clone), bad.map(Arc::clone));
+        self.memory = Memory::restored(kept, &newest, good, bad);
+    }
+
+    fn follow(&mut self, effect: Effect) {
+        let line = match effect {
+            Effect::Open(incident) => {
+                assert_eq!(self.open, None, "one incident at a time");
+                self.open = Some(incident.key);
+                format!("opened {}", clock(incident.key.opened_at))
+            }
+            Effect::Progress(incident) => {
+                assert_eq!(self.open, Some(incident.key), "progress of the open one");
+                return;
+            }
+            Effect::Close { incident, ending } => {
+                assert_eq!(self.open.take(), Some(incident.key), "a close has its open");
+                let ending = match ending {
+                    Ending::Recovered => "",
+                    Ending::Paused => ", paused",
+                    Ending::Removed => ", removed",
+                };
+                let failed = incident.checks_failed;
+                let window = if incident.maintenance {
+                    ", maintenance"
+                } else {
+                    ""
+                };
+                let at = clock(incident.closed_at.unwrap());
+                format!("closed {at}, {failed} failed{window}{ending}")
+            }
+            Effect::Say { news, to } => self.say(&news, &to),
+            Effect::DropWaiting(_) => "waiting mails dropped".to_owned(),
+            Effect::CheckParents if self.parents.is_empty() => return,
+            Effect::CheckParents => "parents due".to_owned(),
+            Effect::CheckAgain { after } => {
+                self.again = Some(self.now.plus(after));
+                return;
+            }
+        };
+        self.write(line);
+    }
+
+    fn say(&mut self, news: &News, to: &Recipients) -> String {
+        let mut only = "";
+        match to {
+            Recipients::Configured => {
+                assert!(!self.maintenance, "no mail inside a window: {news:?}");
+                self.told.extend(news.incident());
+            }
+            Recipients::Told(of) => {
+                assert!(
+                    of.iter().any(|key| self.told.contains(key)),
+                    "never UP without DOWN"
+                );
+            }
+            Recipients::Untold(of) => {
+                assert!(self.told.contains(of), "never UP without DOWN");
+                only = ", untold only";
+            }
+        }
+        match news {
+            News::Down {
+                cause,
+                checks_failed,
+                held,
+                last_good,
+                ..
+            } => {
+                let held = held.as_ref().map(|held| format!(", held by {held}"));
+                let good = last_good
+                    .as_ref()
+                    .map(|good| format!(", good {}", clock(good.at)));
+                format!(
+                    "mail DOWN {}, {checks_failed} failed{}{}",
+                    word(cause.failure.kind, cause.status),
+                    good.unwrap_or_default(),
+                    held.unwrap_or_default()
+                )
+            }
+            News::StillDown { incident, next, .. } => {
+                let next = next.map(|next| format!(", next {}", clock(next)));
+                let since = Human(self.now.since(incident.opened_at));
+                format!("mail STILL DOWN {since}{}", next.unwrap_or_default())
+            }
+            News::Up {
+                incident,
+                closed_at,
+                ..
+            } => format!(
+                "mail UP after {}{only}",
+                Human(closed_at.since(incident.opened_at))
+            ),
+            News::Degraded {
+                since,
+                count,
+                reason,
+                ..
+            } => format!("mail DEGRADED {reason} {count} since {}", clock(*since)),
+            News::CertificateExpiring { step, .. } => {
+                format!("mail DEGRADED certificate_expiring {}", Human(*step))
+            }
+            News::Flapping { changes, .. } => format!("mail FLAPPING {changes}"),
+            News::RedirectChanged { before, check } => format!(
+                "mail REDIRECT CHANGED {} to {}",
+                before.final_url, check.chain.final_url
+            ),
+            News::Blind { .. }
+            | News::Trouble { .. }
+            | News::Back { .. }
+            | News::Report { .. }
+            | News::Test => {
+                panic!("not of one monitor: {news:?}")
+            }
+        }
+    }
+
+    fn write(&mut self, line: String) {
+        self.lines.push(format!("{} {line}", clock(self.now)));
+    }
+
+    /// Lets time pass until `until`, ticking where the machine wants to be woken.
+    fn pass(&mut self, until: Timestamp) {
+        loop {
+            let around = Surroundings {
+                monitor: MonitorId(7),
+                alerts: &self.alerts,
+                maintenance: self.maintenance,
+                parents: &self.parents,
+                offline: self.offline,
+            };
+            match wake_at(&self.rules, &around, &self.memory, self.now) {
+                Some(at) if at <= until => {
+                    assert!(at > self.now, "time goes on");
+                    self.now = at;
+                    self.happen(Event::Tick);
+                }
+                Some(_) | None => break,
+            }
+        }
+        self.now = until;
+    }
+
+    fn check(&mut self, verdict: Verdict, change: impl FnOnce(&mut Check)) {
+        let at = self.again.take().unwrap_or(self.next_at).max(self.now);
+        self.pass(at);
+        if self.parent_is_stale {
+            // What the recorder does when it makes parents due is not of this machine.
+        } else {
+            for parent in &mut self.parents {
+                parent.known_at = Some(at);
+            }
+        }
+        let status = match &verdict {
+            Verdict::Up | Verdict::Degraded(_) => Some(200),
+            Verdict::Down(failure) if failure.kind == FailureKind::Status => Some(503),
+            Verdict::Down(_) | Verdict::Unknown(_) => None,
+        };
+        let mut check = Check {
+            at,
+            verdict,
+            status,
+            chain: Arc::new(Chain {
+                final_url: "https://example.com/".into(),
+                ..Chain::default()
+            }),
+            redirect_times: Box::default(),
+            timings: Timings {
+                total: Micros::new(1),
+                ..Timings::default()
+            },
+            http_version: None,
+            body_bytes: 0,
+            retry_after_s: None,
+            certificate: None,
+            excerpt: None,
+            remarks: Box::default(),
+        };
+        change(&mut check);
+        let check = Arc::new(check);
+        self.happen(Event::Checked(&check));
+        self.checks.push(check);
+        let interval = self.rules.interval;
+        while self.next_at <= self.now {
+            self.next_at = self.next_at.plus(interval);
+        }
+    }
+
+    fn token(&mut self, token: &str) {
+        let (word, value) = token.split_once('=').unwrap_or((token, ""));
+        let until = |now: Timestamp| now.plus(duration_text::parse(value).unwrap());
+        match word {
+            "." => self.next_at = self.next_at.plus(self.rules.interval),
+            "pause" => self.happen(Event::Order(&Order::Pause)),
+            "resume" => self.happen(Event::Order(&Order::Resume)),
+            "unmute" => self.happen(Event::Order(&Order::Unmute)),
+            "mute" => {
+                let until = until(self.now);
+                self.happen(Event::Order(&Order::Mute { until }));
+            }
+            "ack" => {
+                let until = (!value.is_empty()).then(|| until(self.now));
+                self.happen(Event::Order(&Order::Ack { until, note: None }));
+            }
+            "gone" => self.happen(Event::Removed),
+            "moved" => self.happen(Event::Reconfigured { url_changed: true }),
+            "window(" | ")window" => {
+                self.maintenance = word == "window(";
+                self.happen(Event::Tick);
+            }
+            "offline(" | ")offline" => {
+                self.offline = word == "offline(";
+                self.happen(Event::Tick);
+            }
+            "parent" => {
+                self.parents = vec![Parent {
+                    failing: value == "failing",
+                    known_at: (value != "stale").then_some(self.now),
+                }];
+                self.parent_is_stale = value == "stale";
+                let event = match value {
+                    "recovered" => Event::ParentRecovered,
+                    _ => Event::Tick,
+                };
+                self.happen(event);
+            }
+            "shown" => {
+                let shown = self.memory.kept.shown;
+                let mut line = format!("{} since {}", shown.state, clock(shown.since));
+                if let Some(reason) = shown.reason {
+                    line.push_str(&format!(" ({reason})"));
+                }
+                for word in shown.flags.words() {
+                    line.push_str(&format!(" +{word}"));
+                }
+                self.write(line);
+            }
+            _ => match token.strip_prefix('+') {
+                Some(span) => {
+                    let until = self.now.plus(duration_text::parse(span).unwrap());
+                    self.pass(until);
+                    self.again = None;
+                    while self.next_at < self.now {
+                        self.next_at = self.next_at.plus(self.rules.interval);
+                    }
+                }
+                None => self.checks_of(token),
+            },
+        }
+    }
+
+    fn checks_of(&mut self, token: &str) {
+        let (token, times) = token.split_once('*').unwrap_or((token, "1"));
+        let failure = |kind| Failure {
+            kind,
+            detail: "why".into(),
+        };
+        let certain = |days: u64, now: Timestamp| Certificate {
+            not_after: now.plus(Duration::from_secs(days * 86_400)),
+            not_before: now
+                .plus(Duration::from_secs(days * 86_400))
+                .minus(Duration::from_secs(90 * 86_400)),
+            subject: "CN=example.com".into(),
+            issuer: "CN=Some CA".into(),
+            fingerprint: 1,
+        };
+        for _ in 0..times.parse::<u32>().unwrap() {
+            let (letter, rest) = token.split_at(1);
+            let down = Verdict::Down(failure(FailureKind::Status));
+            match letter {
+                "U" => self.check(Verdict::Up, |_| {}),
+                "D" if rest.is_empty() => self.check(down, |_| {}),
+                "D" => match rest.split_once('/') {
+                    Some((code, wait)) => self.check(down, |check| {
+                        check.status = Some(code.parse().unwrap());
+                        check.retry_after_s = Some(wait.parse().unwrap());
+                    }),
+                    None => self.check(down, |check| check.status = Some(rest.parse().unwrap())),
+                },
+                "R" => self.check(Verdict::Down(failure(FailureKind::ConnectRefused)), |_| {}),
+                "S" => self.check(Verdict::Degraded(failure(FailureKind::Slow)), |_| {}),
+                "X" => self.check(Verdict::Unknown(failure(FailureKind::Local)), |_| {}),
+                "C" => {
+                    let days = rest.trim_end_matches("new").parse().unwrap();
+                    let mut certificate = certain(days, self.now);
+                    certificate.fingerprint += u64::from(rest.ends_with("new"));
+                    self.check(Verdict::Up, |check| {
+                        check.certificate = Some(Arc::new(certificate));
+                    });
+                }
+                "K" => {
+                    let days = rest.parse().unwrap();
+                    let certificate = certain(days, self.now);
+                    self.check(down, |check| {
+                        check.certificate = Some(Arc::new(certificate));
+                    });
+                }
+                "A" | "B" | "E" | "F" | "G" | "H" | "I" => self.check(Verdict::Up, |check| {
+                    check.chain = Arc::new(Chain {
+                        redirects: vec![Redirect {
+                            url: format!("http://example.com/?n={}", check.at.as_ms()),
+                            status: 301,
+                            location: None,
+                            remote_addr: None,
+                        }],
+                        final_url: format!("https://{letter}.example.com/{rest}").into(),
+                        remote_addr: None,
+                    });
+                }),
+                other => panic!("unknown event {other}"),
+            }
+        }
+    }
+}
+
+fn clock(at: Timestamp) -> String {
+    let seconds = at.since(START).as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes:02}:{seconds:02}")
+    }
+}
+
+fn word(kind: FailureKind, status: Option<u16>) -> String {
+    match (kind, status) {
+        (FailureKind::Status, Some(status)) => status.to_string(),
+        (kind, _) => kind.to_string(),
+    }
+}
+
+pub(crate) fn run(timeline: &str, restarts: bool) -> String {
+    let (settings, events) = timeline.split_once(';').unwrap_or(("", timeline));
+    let mut scene = Scene::new(settings);
+    scene.restarts = restarts;
+    for token in events.split_whitespace() {
+        scene.token(token);
+    }
+    scene.lines.join("\n")
+}
+
+/// What must come out, a line each, indented as it likes.
+#[track_caller]
+pub(crate) fn check(timeline: &str, expected: &str) {
+    let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+    let expected = expected.join("\n").trim().to_owned();
+    assert_eq!(run(timeline, false), expected, "{timeline}");
+    assert_eq!(run(timeline, true), expected, "with restarts: {timeline}");
+}

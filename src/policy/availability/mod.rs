@@ -1,0 +1,6 @@
+//! How time passed for a monitor: uptime, latency, reports.
+
+pub mod histogram;
+pub mod report_due;
+pub mod timeline;
+pub mod uptime;

@@ -1,0 +1,69 @@
+//! Mails that were queued before a mute or a maintenance window began: they wait for its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::{Deed, Silenced};
+use super::queued::{RowId, Waiting};
+use crate::domain::notification::MailKind;
+use crate::policy::alert::state::Hold;
+
+/// The rows that may be planned for, and what is to be marked on rows that begin or cease to be held.
+pub(super) fn apart<'a>(
+    rows: &'a [Waiting],
+    but: &BTreeSet<RowId>,
+    silenced: &Silenced,
+) -> (Vec<&'a Waiting>, Vec<Deed>) {
+    let mut free = Vec::with_capacity(rows.len());
+    let mut begin: BTreeMap<Hold, Vec<RowId>> = BTreeMap::new();
+    let mut end = Vec::new();
+    for row in rows.iter().filter(|row| !but.contains(&row.id)) {
+        match hold(row, rows, silenced) {
+            None => {
+                if row.is_held() {
+                    end.push(row.id);
+                }
+                free.push(row);
+            }
+            Some(_) if row.is_held() => {}
+            Some(why) => begin.entry(why).or_default().push(row.id),
+        }
+    }
+    let mut marks: Vec<Deed> = begin
+        .into_iter()
+        .map(|(why, rows)| Deed::Hold(rows, why))
+        .collect();
+    if !end.is_empty() {
+        marks.push(Deed::Release(end));
+    }
+    (free, marks)
+}
+
+/// Why a row waits for a mute or a window, if it does.
+fn hold(row: &Waiting, all: &[Waiting], silenced: &Silenced) -> Option<Hold> {
+    match row.kind {
+        MailKind::Down
+        | MailKind::StillDown
+        | MailKind::Degraded
+        | MailKind::Flapping
+        | MailKind::RedirectChanged => {
+            let why = silenced.get(&row.monitor?)?;
+            // The recovery of an outage leaves at once, and not before what began it.
+            let is_over = row.incident.is_some()
+                && all
+                    .iter()
+                    .any(|up| up.kind == MailKind::Up && up.incident == row.incident);
+            (!is_over).then_some(*why)
+        }
+        MailKind::Digest => {
+            let mut holds = row.tells.iter().map(|monitor| silenced.get(monitor));
+            let first = holds.next()??;
+            holds.all(|hold| hold.is_some()).then_some(*first)
+        }
+        MailKind::Up
+        | MailKind::WasDown
+        | MailKind::Blind
+        | MailKind::Trouble
+        | MailKind::Report
+        | MailKind::Test => None,
+    }
+}

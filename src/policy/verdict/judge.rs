@@ -1,0 +1,495 @@
+//! Turns what a probe saw into what it means.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::assertion;
+use super::bot_protection;
+use super::bounded;
+pub use super::content::release;
+use super::content::{self, Content};
+use crate::domain::check::{
+    Certificate, Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
+};
+use crate::domain::duration_text::{Exact, Human};
+use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
+use crate::domain::probe::{Answer, End, Hop, Probe, ROOT, RootEnd};
+use crate::domain::redaction::{self, Masks};
+use crate::domain::safe_text;
+use crate::domain::status_code;
+use crate::domain::target::Target;
+use crate::domain::timestamp::Timestamp;
+
+/// An expiry step longer than this part of a certificate's lifetime does not count.
+const LIFETIME_PARTS: u32 = 4;
+
+/// Values and URLs in a detail are cut to this many characters.
+const SHOWN_CHARS: usize = 200;
+
+/// All of a detail: some of them list what several assertions met.
+const DETAIL_BYTES_MAX: usize = 4 * 1024;
+
+/// A longer pattern, or one that repeats something by numbers, may have so many states that even a short text takes
+/// long.
+const SMALL_PATTERN_BYTES_MAX: usize = 64;
+
+/// Small patterns may look at so much where checks are started.
+const SEARCHED_BYTES_MAX: usize = 2 * 1024;
+
+/// Texts may be searched for, and JSON be read, in so much there: at worst half a millisecond.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// What is wrong, before masks are applied.
+type Found = (FailureKind, String);
+
+/// Judges one probe. Of several failures the first in this order counts: transport, redirect, status,
+/// final URL, header, body, JSON, slow, certificate expiring.
+pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check {
+    judge_or_fail(expectation, target, probe).0
+}
+
+/// As [`judge`], with the message of a panic where judging ended in one. The answer brought it about, so that it counts
+/// as the site's failure, like any other bad answer: of a site that always sends one somebody hears.
+pub fn judge_or_fail(
+    expectation: &Expectation,
+    target: &Target,
+    mut probe: Probe,
+) -> (Check, Option<String>) {
+    let masks = &target.masks;
+    let said = |(kind, detail): Found| Failure {
+        kind,
+        detail: safe_text::middle_bytes(&masks.apply(&detail), DETAIL_BYTES_MAX)
+            .as_ref()
+            .into(),
+    };
+    let (certificate, root) = ends_first(
+        expectation,
+        probe.certificate.take(),
+        probe.root.as_deref(),
+        probe.started,
+    );
+    let (verdict, excerpt, panic) = match &mut probe.end {
+        End::Answered(answer) => {
+            let judged = caught(|| {
+                let (unmet, content) = unmet(expectation, target, &probe.redirects, answer);
+                let excerpt = unmet
+                    .as_ref()
+                    .and_then(|_| excerpt(answer, content.as_ref(), masks));
+                (unmet, excerpt)
+            });
+            match judged {
+                Ok((Some(found), excerpt)) => (Verdict::Down(said(found)), excerpt, None),
+                Ok((None, _)) => {
+                    let (timings, certificate) = (&probe.timings, certificate.as_ref());
+                    match reservation(expectation, timings, certificate, root, probe.started) {
+                        Some(found) => (Verdict::Degraded(said(found)), None, None),
+                        None => (Verdict::Up, None, None),
+                    }
+                }
+                Err(panic) => (
+                    Verdict::Down(said(panicked(expectation))),
+                    None,
+                    Some(panic),
+                ),
+            }
+        }
+        End::Refused { kind, detail } => {
+            let found = (*kind, std::mem::take(detail));
+            (Verdict::Down(said(found)), None, None)
+        }
+        End::Failed {
+            kind,
+            detail,
+            header,
+            ..
+        } => {
+            let failure = said((*kind, std::mem::take(detail)));
+            let verdict = match kind {
+                FailureKind::Local => Verdict::Unknown(failure),
+                _ => Verdict::Down(failure),
+            };
+            match caught(|| excerpt(header.as_deref()?, None, masks)) {
+                Ok(excerpt) => (verdict, excerpt, None),
+                Err(panic) => (verdict, None, Some(panic)),
+            }
+        }
+    };
+    probe.certificate = certificate;
+    if let Some(body) = body_of(&mut probe) {
+        content::release(body);
+    }
+    (check(probe, verdict, excerpt), panic)
+}
+
+/// Takes out what is left of an answer's body.
+pub fn body_of(probe: &mut Probe) -> Option<Vec<u8>> {
+    let answer = match &mut probe.end {
+        End::Answered(answer) => answer,
+        End::Failed { header, .. } => header.as_deref_mut()?,
+        End::Refused { .. } => return None,
+    };
+    Some(std::mem::take(&mut answer.body))
+}
+
+/// A check whose answer nobody came to judge, for a reason that is ours.
+pub fn unjudged(probe: Probe, why: &str) -> Check {
+    let verdict = Verdict::Unknown(Failure {
+        kind: FailureKind::Local,
+        detail: why.into(),
+    });
+    check(probe, verdict, None)
+}
+
+/// Puts together what was seen and what it means.
+fn check(probe: Probe, verdict: Verdict, excerpt: Option<Arc<str>>) -> Check {
+    let (final_url, remote_addr, answer) = match probe.end {
+        End::Answered(answer) => (answer.hop.url.clone(), answer.hop.remote_addr, Some(answer)),
+        End::Refused { .. } => {
+            let last = probe.redirects.last();
+            let url = last.map(|hop| hop.url.clone()).unwrap_or_default();
+            (url, last.and_then(|hop| hop.remote_addr), None)
+        }
+        End::Failed {
+            url,
+            remote_addr,
+            header,
+            ..
+        } => (url, remote_addr, header.map(|header| *header)),
+    };
+    let last_redirect = probe.redirects.last().map(|hop| hop.status);
+    Check {
+        at: probe.started,
+        verdict,
+        status: answer.as_ref().map(|a| a.hop.status).or(last_redirect),
+        redirect_times: probe
+            .redirects
+            .iter()
+            .map(|hop| Micros::of(hop.took))
+            .collect(),
+        chain: Arc::new(bounded::chain(Chain {
+            redirects: probe
+                .redirects
+                .into_iter()
+                .map(|hop| Redirect {
+                    url: hop.url,
+                    status: hop.status,
+                    location: hop.location,
+                    remote_addr: hop.remote_addr,
+                })
+                .collect(),
+            final_url: final_url.into(),
+            remote_addr,
+        })),
+        timings: probe.timings,
+        http_version: answer.as_ref().map(|answer| answer.http_version),
+        body_bytes: answer.as_ref().map_or(0, |answer| answer.body_bytes),
+        retry_after_s: answer.as_ref().and_then(|answer| answer.retry_after_s),
+        certificate: probe.certificate.map(Arc::new),
+        excerpt,
+        remarks: probe.remarks.into(),
+    }
+}
+
+/// Runs what an answer could make panic.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // What it left half done is the body, which nobody looks at then.
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| safe_text::of_panic(&*panic))
+}
+
+/// What is said of an answer that made us panic.
+fn panicked(expectation: &Expectation) -> Found {
+    let kind = if !expectation.json.is_empty() {
+        FailureKind::Json
+    } else if expectation.reads_body() {
+        FailureKind::Body
+    } else {
+        FailureKind::Protocol
+    };
+    let detail = "sitewatch failed while it judged this answer: a fault of its own that the answer triggers; \
+                  its log says where";
+    (kind, detail.to_owned())
+}
+
+/// Whether judging a probe costs next to nothing, whatever the site sent: there is nothing to decode, and what is
+/// searched is short. Anything else is not for the thread that starts checks.
+pub fn is_light(expectation: &Expectation, probe: &Probe) -> bool {
+    let answer = match &probe.end {
+        End::Answered(answer) => answer,
+        // Only the excerpt is made.
+        End::Failed {
+            header: Some(answer),
+            ..
+        } => return content::codings(answer).is_empty() && answer.body.len() <= READ_BYTES_MAX,
+        End::Refused { .. } | End::Failed { header: None, .. } => return true,
+    };
+    // What a pattern looks at counts more: at worst each byte meets each state of it.
+    let mut searched = 0;
+    let (urls, fields) = (expectation.final_url.iter(), expectation.headers.iter());
+    let mut matches = urls.chain(fields.map(|(_, want)| want));
+    if !matches.all(is_small) {
+        return false;
+    }
+    if let Some(TextMatch::Pattern(_)) = &expectation.final_url {
+        searched += answer.hop.url.len();
+    }
+    if !expectation.headers.is_empty() {
+        let fields = &answer.headers;
+        searched += fields.iter().map(|(_, value)| value.len()).sum::<usize>();
+    }
+    let good_status = expectation.status.contains(answer.hop.status);
+    // What is large is given back in pieces, which takes a while.
+    let plain = content::codings(answer).is_empty() && answer.body.len() <= READ_BYTES_MAX;
+    if !good_status || !expectation.reads_body() {
+        return plain && searched <= SEARCHED_BYTES_MAX;
+    }
+    let has_paths = !expectation.json.is_empty();
+    let light_paths = expectation.json.iter().all(|assertion| {
+        assertion.path.is_singular() && !matches!(assertion.test, JsonTest::Matches(_))
+    });
+    if !expectation.body_matches.is_empty() {
+        if !expectation
+            .body_matches
+            .iter()
+            .all(|pattern| is_small_pattern(pattern.as_str()))
+        {
+            return false;
+        }
+        searched += answer.body.len() * expectation.body_matches.len();
+    }
+    let wanted = expectation.body_contains.len() + expectation.body_excludes.len();
+    let read = answer.body.len() * (wanted + usize::from(has_paths) + expectation.json.len());
+    plain && light_paths && searched <= SEARCHED_BYTES_MAX && read <= READ_BYTES_MAX
+}
+
+fn is_small(want: &TextMatch) -> bool {
+    match want {
+        TextMatch::Exact(_) => true,
+        TextMatch::Pattern(pattern) => is_small_pattern(pattern.as_str()),
+    }
+}
+
+fn is_small_pattern(pattern: &str) -> bool {
+    pattern.len() <= SMALL_PATTERN_BYTES_MAX && !pattern.contains('{')
+}
+
+/// The same check for a person at a terminal, who wants to know what was seen: a fault of our own host
+/// is told as the failure it looks like from here, with its true cause in the detail.
+#[must_use]
+pub fn as_seen(mut check: Check) -> Check {
+    if let Verdict::Unknown(failure) = &check.verdict
+        && failure.kind == FailureKind::Local
+    {
+        let kind = match check.timings {
+            Timings { body: Some(_), .. } => FailureKind::TimeoutBody,
+            Timings {
+                connect: Some(_), ..
+            } => FailureKind::ConnectUnreachable,
+            Timings { dns: Some(_), .. } => FailureKind::DnsTimeout,
+            _ => FailureKind::TlsHandshake,
+        };
+        check.verdict = Verdict::Down(Failure {
+            kind,
+            detail: Arc::clone(&failure.detail),
+        });
+    }
+    check
+}
+
+/// The first expectation that a complete answer does not meet, and its body as far as it was read for that.
+fn unmet(
+    expectation: &Expectation,
+    target: &Target,
+    redirects: &[Hop],
+    answer: &mut Answer,
+) -> (Option<Found>, Option<Content>) {
+    #[cfg(test)]
+    assert!(answer.header(tests::PANIC_FIELD).is_none(), "on purpose");
+    if !expectation.status.contains(answer.hop.status) {
+        let detail = status_detail(expectation, redirects, answer);
+        return (Some((FailureKind::Status, detail)), None);
+    }
+    if let Some(want) = &expectation.final_url
+        && !is_final_url(want, &answer.hop.url, &target.masks)
+    {
+        let detail = format!(
+            "it ended at {}, not at {}",
+            safe_text::middle(&redaction::shown(&answer.hop.url), SHOWN_CHARS),
+            assertion::shown_match(want)
+        );
+        return (Some((FailureKind::FinalUrl, detail)), None);
+    }
+    if let Some(detail) = assertion::unmet_header(&expectation.headers, answer) {
+        return (Some((FailureKind::Header, detail)), None);
+    }
+    if !expectation.reads_body() {
+        return (None, None);
+    }
+    let max = usize::try_from(target.max_body).unwrap_or(usize::MAX);
+    let content = Content::of(answer, max);
+    (assertion::unmet_body(expectation, &content), Some(content))
+}
+
+fn status_detail(expectation: &Expectation, redirects: &[Hop], answer: &Answer) -> String {
+    let status = answer.hop.status;
+    let name = status_code::lookup(status).map_or("", |code| code.name);
+    let space = if name.is_empty() { "" } else { " " };
+    let mut detail = format!("{status}{space}{name}: expected {}", expectation.status);
+    let followed = redirects
+        .iter()
+        .find(|hop| expectation.status.contains(hop.status));
+    if let Some(hop) = followed {
+        detail.push_str(&format!(
+            "; a redirect with {} was followed, and follow_redirects = false makes it the final answer",
+            hop.status
+        ));
+    }
+    if status == 401 && answer.credentials_dropped {
+        detail.push_str(
+            "; credentials and user-set headers were not sent, since a redirect led to another origin",
+        );
+    }
+    if let Some(layer) = bot_protection::signs(answer) {
+        detail.push_str(&format!(
+            "; this comes from {layer}, which takes the monitor for a robot, not from the site: \
+             let it in there by this host's address or by its User-Agent"
+        ));
+    }
+    if let Some(seconds) = answer.retry_after_s {
+        let wait = Human(Duration::from_secs(u64::from(seconds)));
+        detail.push_str(&format!("; it asks to come back in {wait}"));
+    }
+    detail
+}
+
+/// Whether the final URL is the wanted one: as recorded, or without its fragment or userinfo.
+fn is_final_url(want: &TextMatch, url: &str, masks: &Masks) -> bool {
+    let without_fragment = url.split('#').next().unwrap_or(url);
+    let starred = ["***:***@", "***@"];
+    let without_userinfo = starred.iter().find_map(|user| {
+        let at = url.find("://")? + 3;
+        let rest = url.get(at..)?.strip_prefix(user)?;
+        Some(format!("{}{rest}", &url[..at]))
+    });
+    let forms: [&str; 3] = [
+        url,
+        without_fragment,
+        without_userinfo.as_deref().unwrap_or(url),
+    ];
+    match want {
+        TextMatch::Pattern(pattern) => forms.iter().any(|form| pattern.is_match(form)),
+        TextMatch::Exact(exact) => {
+            // Written by a person: `https://example.com` is `https://example.com/`.
+            let normal = url::Url::parse(exact).map_or_else(|_| exact.clone(), String::from);
+            let masked = masks.apply(&normal);
+            forms
+                .iter()
+                .any(|form| *form == masked || *form == exact.as_str())
+        }
+    }
+}
+
+/// Whether an expiry step that counts for this lifetime is passed.
+fn is_step_passed(
+    expectation: &Expectation,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let left = not_after.since(now);
+    let lifetime = not_after.since(not_before);
+    expectation
+        .certificate_expiry
+        .iter()
+        .any(|step| *step <= lifetime / LIFETIME_PARTS && left <= *step)
+}
+
+/// The certificate, with the dates of its root where that alone is worth a warning, and then the root's name.
+fn ends_first<'a>(
+    expectation: &Expectation,
+    certificate: Option<Certificate>,
+    root: Option<&'a RootEnd>,
+    now: Timestamp,
+) -> (Option<Certificate>, Option<&'a str>) {
+    match (certificate, root) {
+        (Some(certificate), Some(root))
+            if is_step_passed(expectation, root.not_before, root.not_after, now) =>
+        {
+            let dated = Certificate {
+                not_before: root.not_before,
+                not_after: root.not_after,
+                fingerprint: root.fingerprint,
+                ..certificate
+            };
+            (Some(dated), Some(&*root.subject))
+        }
+        (certificate, _) => (certificate, None),
+    }
+}
+
+/// What is to be said of an answer that met every expectation.
+fn reservation(
+    expectation: &Expectation,
+    timings: &Timings,
+    certificate: Option<&Certificate>,
+    root: Option<&str>,
+    now: Timestamp,
+) -> Option<Found> {
+    if let Some(limit) = expectation.degraded_after
+        && timings.total.as_duration() > limit
+    {
+        let slowest = timings
+            .phases()
+            .into_iter()
+            .filter_map(|(name, took)| Some((took?, name)))
+            .max();
+        let mut detail = format!(
+            "{:.0} ms, more than {}",
+            timings.total.as_ms(),
+            Exact(limit)
+        );
+        if let Some((took, name)) = slowest {
+            detail.push_str(&format!("; {:.0} ms of it in {name}", took.as_ms()));
+        }
+        return Some((FailureKind::Slow, detail));
+    }
+    let certificate = certificate?;
+    let left = certificate.not_after.since(now);
+    // An expired certificate that gets here was accepted on purpose, so it needs no warning. An expired root does:
+    // sitewatch still accepts it, but other clients do not.
+    let ends_soon = (!left.is_zero() || root.is_some())
+        && is_step_passed(
+            expectation,
+            certificate.not_before,
+            certificate.not_after,
+            now,
+        );
+    ends_soon.then(|| {
+        let end = certificate.not_after;
+        let detail = match root {
+            None => format!(
+                "the certificate {} ends in {}, on {end}",
+                certificate.subject,
+                Human(left)
+            ),
+            Some(root) if left.is_zero() => format!(
+                "{ROOT}{root}, which alone makes the certificate trusted here, expired {} ago, on {end}; other \
+                 clients refuse it",
+                Human(now.since(end))
+            ),
+            Some(root) => format!(
+                "{ROOT}{root}, which alone makes the certificate trusted here, ends in {}, on {end}",
+                Human(left)
+            ),
+        };
+        (FailureKind::CertificateExpiring, detail)
+    })
+}
+
+fn excerpt(answer: &Answer, content: Option<&Content>, masks: &Masks) -> Option<Arc<str>> {
+    content::excerpt(answer, content, masks).map(Into::into)
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+pub(crate) mod tests;

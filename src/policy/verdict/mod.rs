@@ -1,0 +1,8 @@
+//! What an answer, or the lack of one, says about a site.
+
+pub(super) mod assertion;
+pub(super) mod bot_protection;
+pub(super) mod bounded;
+pub(super) mod content;
+pub mod judge;
+pub mod own_network;

@@ -1,0 +1,184 @@
+//! Incidents with their mails.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
+
+use crate::domain::check::{Failure, FailureKind};
+use crate::domain::incident::{Beginnings, Cause, Incident, IncidentKey};
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::timestamp::Timestamp;
+use crate::store::error::{Result, StoreError};
+use crate::store::outbox::queries::{self, Told};
+use crate::store::reader::Reader;
+use crate::store::writer::Store;
+
+/// Which incidents are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentQuery {
+    /// Of these monitors; of all if empty.
+    pub monitors: Vec<MonitorId>,
+    /// Only those that are not over.
+    pub open: bool,
+    /// Only those that were not over before this moment.
+    pub since: Option<Timestamp>,
+    /// Only those that began before this moment.
+    pub until: Option<Timestamp>,
+    /// At most this many, the newest.
+    pub limit: Option<u32>,
+    /// Also those that were recorded while the clock was ahead, and count nowhere.
+    pub by_wrong_clock: bool,
+}
+
+/// An incident as it is listed.
+#[derive(Debug, Clone)]
+pub struct ListedIncident {
+    /// What is stored of it.
+    pub incident: Incident,
+    /// Its monitor's name.
+    pub name: MonitorName,
+    /// Its monitor's URL as it may be shown.
+    pub url: String,
+    /// Whether its monitor is shown to readers without the token.
+    pub public: bool,
+    /// Its mails, one for each recipient, oldest first.
+    pub mails: Vec<Told>,
+}
+
+impl Reader {
+    /// Incidents, newest first.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn incidents(&self, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
+        self.together(|reader| list(reader.connection(), query))
+    }
+}
+
+impl Reader {
+    /// The beginnings of those incidents whose key holds another time, since the clock was set.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn beginnings(&self, incidents: impl Iterator<Item = IncidentKey>) -> Result<Beginnings> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT began_at FROM incidents
+             WHERE monitor_id = ?1 AND opened_at = ?2 AND began_at IS NOT NULL",
+        )?;
+        let mut beginnings = Beginnings::default();
+        for incident in incidents {
+            let key = (incident.monitor.0, incident.opened_at.as_ms());
+            let began_at: Option<i64> = statement.query_row(key, |row| row.get(0)).optional()?;
+            if let Some(began_at) = began_at {
+                beginnings.add(incident, Timestamp::from_ms(began_at));
+            }
+        }
+        Ok(beginnings)
+    }
+
+    /// When an outage was acknowledged, and the note; `None` if it was not.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn acked(&self, incident: IncidentKey) -> Result<Option<(Timestamp, Option<Arc<str>>)>> {
+        let found = self
+            .connection()
+            .prepare_cached(
+                "SELECT acked_at, ack_note FROM incidents
+                 WHERE monitor_id = ?1 AND opened_at = ?2 AND acked_at IS NOT NULL",
+            )?
+            .query_row((incident.monitor.0, incident.opened_at.as_ms()), |row| {
+                Ok((Timestamp::from_ms(row.get(0)?), row.get(1)?))
+            })
+            .optional()?;
+        Ok(found)
+    }
+}
+
+impl Store {
+    /// The incidents that are not over.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn open_incidents(&self) -> Result<Vec<Incident>> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM incidents WHERE closed_at IS NULL ORDER BY monitor_id, opened_at"
+        ))?;
+        let mut rows = statement.query([])?;
+        let mut open = Vec::new();
+        while let Some(row) = rows.next()? {
+            open.push(incident(row)?);
+        }
+        Ok(open)
+    }
+}
+
+/// In the order in which [`incident`] reads them.
+pub(in crate::store) const COLUMNS: &str = "monitor_id, opened_at, closed_at, incidents.kind, incidents.detail, \
+     incidents.status, checks_failed, maintenance, acked_at, ack_note, began_at, clock_wrong";
+
+/// An incident from [`COLUMNS`].
+pub(in crate::store) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
+    let kind: String = row.get(3)?;
+    let detail: Arc<str> = row.get(4)?;
+    Ok(Incident {
+        key: IncidentKey {
+            monitor: MonitorId(row.get(0)?),
+            opened_at: Timestamp::from_ms(row.get(1)?),
+        },
+        closed_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_ms),
+        cause: Cause {
+            failure: Failure {
+                kind: FailureKind::parse(&kind).ok_or_else(|| {
+                    StoreError::Damaged(format!("`{kind}` is not a kind of failure"))
+                })?,
+                detail,
+            },
+            status: row.get(5)?,
+        },
+        checks_failed: row.get(6)?,
+        maintenance: row.get(7)?,
+        acked_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_ms),
+        ack_note: row.get(9)?,
+        began_at: row.get::<_, Option<i64>>(10)?.map(Timestamp::from_ms),
+        clock_is_wrong: row.get(11)?,
+    })
+}
+
+fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, monitors.name, monitors.url, monitors.public
+         FROM incidents JOIN monitors ON monitors.id = monitor_id
+         WHERE (closed_at IS NULL OR NOT ?1) AND (?2 IS NULL OR closed_at IS NULL OR closed_at >= ?2)
+           AND (?3 IS NULL OR coalesce(began_at, opened_at) < ?3) AND (?4 OR NOT clock_wrong)
+         ORDER BY coalesce(began_at, opened_at) DESC, monitor_id"
+    ))?;
+    let mut rows = statement.query((
+        query.open,
+        query.since.map(Timestamp::as_ms),
+        query.until.map(Timestamp::as_ms),
+        query.by_wrong_clock,
+    ))?;
+    let mut found = Vec::new();
+    let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
+    while let Some(row) = rows.next()? {
+        if found.len() >= limit {
+            break;
+        }
+        let incident = incident(row)?;
+        if !query.monitors.is_empty() && !query.monitors.contains(&incident.key.monitor) {
+            continue;
+        }
+        let Ok(name) = MonitorName::parse(&row.get::<_, String>(12)?) else {
+            continue;
+        };
+        found.push(ListedIncident {
+            mails: queries::mails_of(connection, incident.key)?,
+            incident,
+            name,
+            url: row.get(13)?,
+            public: row.get(14)?,
+        });
+    }
+    Ok(found)
+}

@@ -1,0 +1,12 @@
+//! What is known besides checks: monitors, states, incidents, reports.
+
+pub mod clock_step;
+pub(super) mod clock_undo;
+pub mod incidents;
+pub mod last_report;
+pub(super) mod meta;
+pub mod monitors;
+pub mod offline_state;
+pub mod report;
+pub mod source_lists;
+pub mod status;

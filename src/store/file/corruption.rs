@@ -1,0 +1,88 @@
+//! Finds damage in the database and sets a damaged file aside.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::domain::timestamp::Timestamp;
+use crate::own_files;
+use crate::store::error::{Result, StoreError};
+use crate::store::reader::Reader;
+use crate::store::writer::Store;
+
+impl Store {
+    /// Looks through the whole file; takes about a second for each gigabyte.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with what was found first.
+    pub fn check_integrity(&self) -> Result<()> {
+        check(self.connection())
+    }
+
+    /// Whether the end of the last run left the file as it should be: a quick look at its structure without
+    /// its contents.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn check_quickly(&self) -> Result<()> {
+        answer(self.connection(), "PRAGMA quick_check(1)")
+    }
+}
+
+impl Reader {
+    /// Looks through the whole file.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with what was found first.
+    pub fn check_integrity(&self) -> Result<()> {
+        check(self.connection())
+    }
+}
+
+fn check(connection: &Connection) -> Result<()> {
+    answer(connection, "PRAGMA integrity_check(1)")
+}
+
+fn answer(connection: &Connection, pragma: &str) -> Result<()> {
+    let word: String = connection.query_row(pragma, [], |row| row.get(0))?;
+    if word == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged(word))
+    }
+}
+
+/// Renames a damaged database, with its log, to `PATH.damaged-SECONDS`, so that [`Store::open`] makes a new one.
+/// Returns the new name. The store that found the damage must have been dropped.
+///
+/// # Errors
+/// The files cannot be renamed.
+pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
+    let path = &crate::store::writer::resolved(path)?;
+    let beside = |end: &str| own_files::beside(path, end);
+    let aside = beside(&format!(".damaged-{}", now.as_seconds()));
+    let rename = |from: PathBuf, to: PathBuf| {
+        std::fs::rename(&from, &to).map_err(|source| StoreError::File {
+            what: format!("rename `{}`", from.display()),
+            source,
+        })
+    };
+    // The log first: alone it says nothing, while a database with a stranger's log would be made worse.
+    let log = beside("-wal");
+    if log.exists() {
+        rename(log, own_files::beside(&aside, "-wal"))?;
+    }
+    let index = beside("-shm");
+    if index.exists() {
+        std::fs::remove_file(&index).map_err(|source| StoreError::File {
+            what: format!("remove `{}`", index.display()),
+            source,
+        })?;
+    }
+    rename(path.to_owned(), aside.clone())?;
+    for end in ["", "-wal"] {
+        // It may be of a version that let everybody read; that it stays so must not keep the daemon from starting.
+        let _ = own_files::tighten(&own_files::beside(&aside, end));
+    }
+    Ok(aside)
+}

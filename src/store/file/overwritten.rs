@@ -1,0 +1,89 @@
+//! A database that somebody wrote another file over while it is open (`cp backup.db sitewatch.db`): the file keeps its
+//! name and its inode, and SQLite notices only when a page makes no sense.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use crate::store::writer::Store;
+
+/// What every database of SQLite begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// What the file itself says, without its log. Only checkpoints of this process change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Header {
+    /// Grows with the changes of the first page.
+    counter: u32,
+    pages: u32,
+    changed: (i64, i64),
+}
+
+impl Header {
+    /// `None` if it is no database.
+    fn of(file: &File) -> io::Result<Option<Self>> {
+        let facts = file.metadata()?;
+        let mut bytes = [0; 32];
+        match file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let number = |at: usize| {
+            let bytes = bytes.get(at..at + 4).and_then(|four| four.try_into().ok());
+            u32::from_be_bytes(bytes.unwrap_or_default())
+        };
+        Ok(bytes.starts_with(MAGIC).then(|| Self {
+            counter: number(24),
+            pages: number(28),
+            changed: (facts.mtime(), facts.mtime_nsec()),
+        }))
+    }
+}
+
+impl Store {
+    /// Whether the file holds something else than what this process wrote to it. Call it about every second: one answer
+    /// alone may be of a copy that is still being written. What cannot be looked at is not known to be overwritten.
+    pub fn is_overwritten(&mut self) -> bool {
+        let Ok(found) = Header::of(&self.file) else {
+            return false;
+        };
+        let Some(known) = self.header else {
+            self.header = found;
+            return false;
+        };
+        let Some(found) = found else { return true };
+        if found == known {
+            return false;
+        }
+        if found.counter < known.counter {
+            return true;
+        }
+        match self.fits() {
+            Ok(Some(header)) => {
+                self.header = Some(header);
+                false
+            }
+            Ok(None) => true,
+            // Readers or a busy disk are in the way: looked at again.
+            Err(_) => false,
+        }
+    }
+
+    /// The header, if the file is as large as the connection knows once all of the log is in it.
+    fn fits(&self) -> crate::store::error::Result<Option<Header>> {
+        let (busy, log, done): (i64, i64, i64) =
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })?;
+        if busy != 0 || log != done {
+            return Err(crate::store::error::StoreError::Busy);
+        }
+        let pages: u32 = self
+            .connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))?;
+        let header = Header::of(&self.file).unwrap_or_default();
+        Ok(header.filter(|header| header.pages == pages))
+    }
+}

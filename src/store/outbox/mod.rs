@@ -1,0 +1,6 @@
+//! The outbox in SQL.
+
+pub mod attempts;
+pub mod queries;
+pub(super) mod rows;
+pub mod told;

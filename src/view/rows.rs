@@ -1,0 +1,174 @@
+//! What commands, pages and the API show of monitors, as plain values. The code that reads the database fills them in.
+
+use crate::domain::check::{Check, FailureKind, Micros};
+use crate::domain::incident::{Incident, IncidentKey};
+use crate::domain::notification::MailKind;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::state::{Flags, ShownState};
+
+/// The current state of one monitor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusRow {
+    /// The monitor's name.
+    pub monitor: String,
+    /// Its URL, without userinfo, masked.
+    pub url: String,
+    /// Whether it is checked at all.
+    pub enabled: bool,
+    /// The state that is shown.
+    pub state: ShownState,
+    /// Since when; `None` if it was never checked.
+    pub since: Option<Timestamp>,
+    /// Why it is not simply up.
+    pub reason: Option<FailureKind>,
+    /// The flags beside the state.
+    pub flags: Flags,
+    /// The open incident.
+    pub incident: Option<IncidentKey>,
+    /// The note of its acknowledgement.
+    pub ack_note: Option<String>,
+    /// The newest check.
+    pub last_check: Option<Check>,
+    /// When the next one is due.
+    pub next_check_at: Option<Timestamp>,
+    /// Of the last 24 hours, cut to 3 decimals; `None` if nothing was observed.
+    pub uptime_percent_24h: Option<f64>,
+    /// Of the last 30 days.
+    pub uptime_percent_30d: Option<f64>,
+    /// The median total of each of the last 24 hours, oldest first; `None` if nothing was measured.
+    pub latency_24h: Vec<Option<Micros>>,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// The runbook link, the owner.
+    pub note: String,
+}
+
+/// One outage and what was mailed about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentRow {
+    /// The monitor's name.
+    pub monitor: String,
+    /// Its URL, without userinfo, masked.
+    pub url: String,
+    /// The outage.
+    pub incident: Incident,
+    /// Its mails, oldest first.
+    pub mails: Vec<MailRow>,
+}
+
+/// One mail of an incident, to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailRow {
+    /// What it said.
+    pub kind: MailKind,
+    /// The recipient.
+    pub to: String,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// When it was decided.
+    pub queued_at: Timestamp,
+    /// When the server accepted it.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// One monitor over a period. The five times add up to the period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportRow {
+    /// The monitor's name.
+    pub monitor: String,
+    /// Its URL, without userinfo, masked.
+    pub url: String,
+    /// Begin of the period, or the monitor's first check in it.
+    pub from: Timestamp,
+    /// End of the period.
+    pub to: Timestamp,
+    /// (up + degraded) / (up + degraded + down), cut to 3 decimals; `None` if nothing was observed.
+    pub uptime_percent: Option<f64>,
+    /// 1 - unknown / period, cut to 3 decimals.
+    pub coverage_percent: Option<f64>,
+    /// Incidents that touch the period.
+    pub outages: u64,
+    /// Milliseconds up.
+    pub up_ms: u64,
+    /// Milliseconds degraded.
+    pub degraded_ms: u64,
+    /// Milliseconds down.
+    pub down_ms: u64,
+    /// Milliseconds in maintenance.
+    pub maintenance_ms: u64,
+    /// Milliseconds not observed.
+    pub unknown_ms: u64,
+    /// The longest outage's milliseconds within the period.
+    pub longest_outage_ms: Option<u64>,
+    /// The mean time to recovery of outages that ended in the period, in milliseconds.
+    pub mttr_ms: Option<u64>,
+    /// Checks recorded.
+    pub checks: u64,
+    /// The total's 50th percentile.
+    pub p50: Option<Micros>,
+    /// The 95th.
+    pub p95: Option<Micros>,
+    /// The 99th.
+    pub p99: Option<Micros>,
+}
+
+/// One mail that has not left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueRow {
+    /// Its number in the queue.
+    pub id: i64,
+    /// The monitor; `None` if the mail is about several, or about sitewatch.
+    pub monitor: Option<String>,
+    /// What it says.
+    pub kind: MailKind,
+    /// The recipient.
+    pub to: String,
+    /// The subject it would leave with now.
+    pub subject: String,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// When it was decided.
+    pub queued_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next; `None` if it was refused for good.
+    pub next_attempt_at: Option<Timestamp>,
+    /// What the server said last, one safe line.
+    pub last_error: Option<String>,
+    /// What holds it back, while something does.
+    pub held: Option<QueueHold>,
+    /// Refused for good: kept until `email retry`.
+    pub failed: bool,
+}
+
+/// What holds a mail of the queue back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueHold {
+    /// `window`, `mute`, `transport` or `recipient`.
+    pub by: &'static str,
+    /// Until when, if that is known.
+    pub until: Option<Timestamp>,
+}
+
+/// A percentage of two times: cut to 3 decimals, never rounded up, so that 100 means all of it.
+pub fn percent_cut(part_ms: u64, whole_ms: u64) -> Option<f64> {
+    let thousandths = (u128::from(part_ms) * 100_000).checked_div(u128::from(whole_ms))?;
+    // At most 100 000, which a double holds exactly.
+    u32::try_from(thousandths)
+        .ok()
+        .map(|thousandths| f64::from(thousandths) / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_cut() {
+        assert_eq!(percent_cut(1, 1), Some(100.0));
+        assert_eq!(percent_cut(999_999_999, 1_000_000_000), Some(99.999));
+        assert_eq!(percent_cut(2, 3), Some(66.666));
+        assert_eq!(percent_cut(0, 3), Some(0.0));
+        assert_eq!(percent_cut(0, 0), None);
+    }
+}
