@@ -76,7 +76,10 @@ pub fn check<'a>(
         http_version: check.http_version.map(|version| version.as_str()),
         body_bytes: check.body_bytes,
         retry_after_s: check.retry_after_s,
-        certificate: check.certificate.as_deref().map(CertificateObject::of),
+        certificate: check
+            .certificate
+            .as_deref()
+            .map(|certificate| CertificateObject::of(certificate, audience)),
         remarks: match audience {
             Audience::Owner => &check.remarks,
             // They name addresses.
@@ -281,16 +284,18 @@ impl TimingsObject {
 #[derive(Debug, Serialize)]
 struct CertificateObject<'a> {
     not_after: Utc,
-    subject: &'a str,
-    issuer: &'a str,
+    subject: Option<&'a str>,
+    issuer: Option<&'a str>,
 }
 
 impl<'a> CertificateObject<'a> {
-    fn of(certificate: &'a Certificate) -> Self {
+    fn of(certificate: &'a Certificate, audience: Audience) -> Self {
+        // The subject names the host, and so does the issuer where a certificate signs itself.
+        let named = audience != Audience::Public { urls: false };
         Self {
             not_after: Utc(certificate.not_after),
-            subject: &certificate.subject,
-            issuer: &certificate.issuer,
+            subject: named.then_some(&*certificate.subject),
+            issuer: named.then_some(&*certificate.issuer),
         }
     }
 }

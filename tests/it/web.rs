@@ -17,7 +17,7 @@ use sitewatch::daemon::recorder::message::Entry;
 use sitewatch::daemon::web::handler::Sources;
 use sitewatch::daemon::web::server::WebServer;
 use sitewatch::domain::check::{
-    Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings, Verdict,
+    Certificate, Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings, Verdict,
 };
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::timestamp::Timestamp;
@@ -240,7 +240,14 @@ fn check(at: Timestamp, verdict: Verdict) -> Check {
         http_version: Some(HttpVersion::Http11),
         body_bytes: 1256,
         retry_after_s: Some(120),
-        certificate: None,
+        // Signed by itself: both names are the host's.
+        certificate: Some(Arc::new(Certificate {
+            not_after: at.plus(Duration::from_secs(30 * 86_400)),
+            not_before: at.minus(Duration::from_secs(60 * 86_400)),
+            subject: "CN=shop.example".into(),
+            issuer: "CN=shop.example self-signed".into(),
+            fingerprint: 7,
+        })),
         excerpt: None,
         remarks: Box::default(),
     }
@@ -413,8 +420,10 @@ fn urls_are_hidden_unless_show_urls_says_otherwise() {
         "/monitor/shop",
         "/metrics",
         "/api/v1/monitors",
+        "/api/v1/monitors/shop",
         "/api/v1/monitors/shop/checks",
         "/api/v1/incidents",
+        "/badge/shop.svg",
         "/feed.atom",
     ] {
         let body = fixture.get(path).body;
@@ -427,6 +436,14 @@ fn urls_are_hidden_unless_show_urls_says_otherwise() {
     assert_eq!(last["final_url"], Value::Null);
     assert_eq!(last["redirects"][0]["location"], Value::Null);
     assert!(last["redirects"][0]["status"].is_number(), "{last}");
+    assert_eq!(last["certificate"]["subject"], Value::Null);
+    assert_eq!(last["certificate"]["issuer"], Value::Null);
+    assert!(last["certificate"]["not_after"].is_string(), "{last}");
+    let page = fixture.get("/monitor/shop").body;
+    assert!(page.contains("Valid until"), "{page}");
+    assert!(!page.contains("Issuer"), "{page}");
+    let trusted = fixture.get_trusted("/monitor/shop").body;
+    assert!(trusted.contains("CN=shop.example self-signed"), "{trusted}");
     let words = "it answers with an error (503 Service Unavailable)";
     assert_eq!(last["failure"]["detail"], words);
     let page = fixture.get("/").body;

@@ -11,7 +11,7 @@ use super::history_cache::Past;
 use super::pages;
 use super::visible::{View, next_check_at};
 use crate::daemon::health::live_status::Live;
-use crate::domain::check::{Chain, Check, Timings};
+use crate::domain::check::{Certificate, Chain, Check, Timings};
 use crate::domain::duration_text::Exact;
 use crate::domain::monitor::{Monitor, Schedule};
 use crate::store::checks::baselines::Spell;
@@ -74,15 +74,7 @@ pub(super) fn gather(
         phases: last.map_or_else(Vec::new, |last| phases(last, usual.as_ref())),
         chain: last.map_or_else(Vec::new, |last| hops(view, live, last)),
         chain_changes: chain_changes(view, live, &ways),
-        certificate: certificate.map(|seen| CertificateRow {
-            // It names the host.
-            subject: match view.audience {
-                Audience::Public { urls: false } => String::new(),
-                _ => seen.subject.clone(),
-            },
-            issuer: seen.issuer.clone(),
-            not_after: seen.not_after,
-        }),
+        certificate: certificate.map(|seen| certificate_row(view, seen)),
         incidents: incidents
             .iter()
             .map(|listed| pages::incident_row(view, listed))
@@ -90,6 +82,19 @@ pub(super) fn gather(
         checks: newest.iter().map(|check| check_row(view, check)).collect(),
         windows: announced(view, Some(&live.monitor)),
     })
+}
+
+/// The subject names the host, and so does the issuer where a certificate signs itself.
+fn certificate_row(view: &View<'_>, seen: &Certificate) -> CertificateRow {
+    let named = |name: &str| match view.audience {
+        Audience::Public { urls: false } => String::new(),
+        Audience::Public { urls: true } | Audience::Owner => name.to_owned(),
+    };
+    CertificateRow {
+        subject: named(&seen.subject),
+        issuer: named(&seen.issuer),
+        not_after: seen.not_after,
+    }
 }
 
 fn read(past: &mut Past, query: HistoryQuery) -> Result<Vec<Check>, StoreError> {

@@ -219,7 +219,7 @@ fn certificate(frame: &Frame, seen: &CertificateRow) -> Markup {
                     @if ended { strong { "expired " (Human(frame.now.since(seen.not_after))) " ago" } }
                     @else { (Human(seen.not_after.since(frame.now))) " left" } } }
                 @if !seen.subject.is_empty() { dt { "Subject" } dd { (seen.subject) } }
-                dt { "Issuer" } dd { (seen.issuer) }
+                @if !seen.issuer.is_empty() { dt { "Issuer" } dd { (seen.issuer) } }
             }
         }
     }
