@@ -6,7 +6,11 @@
   const news = document.getElementById("news");
   const rows = (root) => [...root.querySelectorAll(".monitors > li")];
   const nameOf = (row) => row.querySelector("a").textContent;
-  const states = (root) => new Map(rows(root).map((row) => [nameOf(row), row.dataset.state]));
+  // The rows of the list, or the banner of the page of one monitor.
+  const states = (root) => new Map([
+    ...rows(root).map((row) => [nameOf(row), row.dataset.state]),
+    ...[...root.querySelectorAll(".banner[data-monitor]")].map((banner) => [banner.dataset.monitor, banner.dataset.state]),
+  ]);
   // What was unfolded when the page came, so that what a reader did is told from what a state did.
   const remember = (root) => root.querySelectorAll("details").forEach((item) => { item.dataset.open = item.open; });
 

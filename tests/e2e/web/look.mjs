@@ -98,6 +98,16 @@ for (const [name, url] of Object.entries(pages)) {
   await page.close();
 }
 
+// On the page of one monitor, too, a screen reader hears of a change.
+{
+  const { page, where } = await open("shop", `${base}/monitor/shop`, { width: 1280, height: 900, scheme: "light" });
+  await page.$eval(".banner[data-monitor]", (banner) => { banner.dataset.state = "another"; });
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.waitForFunction(() => document.getElementById("news").textContent.startsWith("shop is "), { timeout: 20000 })
+    .catch(() => faults.push(`${where}: it does not say what changed`));
+  await page.close();
+}
+
 // On paper.
 {
   const { page } = await open("overview", `${base}/?tag=prod`, { width: 1280, height: 900, scheme: "light" });
