@@ -173,7 +173,11 @@ pub fn overall(monitors: &[MonitorRow]) -> (Look, String) {
             of(unknown, "not verified at the moment"),
         )
     } else if degraded > 0 {
-        let text = format!("All sites answer, {degraded} with reservations");
+        // Sites in maintenance, and those not checked yet, may well not answer.
+        let text = match planned + pending {
+            0 => format!("All sites answer, {degraded} with reservations"),
+            _ => of(degraded, "degraded"),
+        };
         (State::Degraded.into(), text)
     } else if pending > 0 {
         let text = of(pending, "waiting for a first check");
@@ -236,6 +240,7 @@ mod tests {
             (&[Up, Down, Up], "1 of 3 sites is down"),
             (&[Down, Down, Degraded], "2 of 3 sites are down, 1 degraded"),
             (&[Degraded, Up], "All sites answer, 1 with reservations"),
+            (&[Degraded, Pending], "1 of 2 sites is degraded"),
             (&[Unknown, Unknown], "Nothing is known at the moment"),
             (&[Unknown, Up], "1 of 2 sites is not verified at the moment"),
             (&[Pending, Up], "1 of 2 sites is waiting for a first check"),
@@ -257,6 +262,10 @@ mod tests {
         let (look, text) = overall(&rows);
         assert_eq!(look, State::Down.into());
         assert_eq!(text, "1 of 3 sites is down, 1 in maintenance");
+        rows[1].state = State::Degraded;
+        let (look, text) = overall(&rows);
+        assert_eq!(look, State::Degraded.into());
+        assert_eq!(text, "1 of 3 sites is degraded, 1 in maintenance");
         let (look, text) = overall(&rows[..1]);
         assert_eq!(look, Look::MAINTENANCE);
         assert_eq!(text, "The only site is in maintenance");
