@@ -17,7 +17,8 @@ use sitewatch::daemon::recorder::message::Entry;
 use sitewatch::daemon::web::handler::Sources;
 use sitewatch::daemon::web::server::WebServer;
 use sitewatch::domain::check::{
-    Certificate, Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings, Verdict,
+    Certificate, Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings,
+    Verdict,
 };
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::timestamp::Timestamp;
@@ -448,6 +449,50 @@ fn urls_are_hidden_unless_show_urls_says_otherwise() {
     assert_eq!(last["failure"]["detail"], words);
     let page = fixture.get("/").body;
     assert!(page.contains(words), "{page}");
+}
+
+#[test]
+fn planned_incidents_take_no_room_from_others_and_all_others_are_counted() {
+    let monitors = (0..420).map(|index| {
+        let tag = if index < 210 { "planned" } else { "other" };
+        format!(
+            "[[monitor]]\nname = \"{tag}-{index}\"\nurl = \"https://a{index}.example/\"\n\
+             tags = [\"{tag}\"]\nfailures_before_down = 1\n"
+        )
+    });
+    let window = "[[maintenance]]\ntags = [\"planned\"]\nstart = 2000-01-01T00:00:00Z\n\
+                  end = 2100-01-01T00:00:00Z\n";
+    let mut fixture = Fixture::with(&(monitors.collect::<String>() + window));
+    let now = clock::now();
+    let fail = |fixture: &mut Fixture, tag: &str| {
+        let all = fixture.recorder.board().all();
+        let tagged = all
+            .iter()
+            .filter(|live| live.monitor.name.as_str().starts_with(tag));
+        let entries: Vec<Entry> = tagged
+            .map(|live| checked(live.id, check(now, down())))
+            .collect();
+        assert_eq!(entries.len(), 210);
+        let _ = fixture.recorder.work(entries, now);
+        fixture.recorder.flush(now).expect("the database takes it");
+    };
+    let open = |page: &str| {
+        let section = page.split("class=\"incidents\"").nth(1).expect("a list");
+        let section = section.split("</section>").next().expect("its end");
+        section.to_owned()
+    };
+    // The outage of the shop is older than all of these.
+    fail(&mut fixture, "planned-");
+    let section = open(&fixture.get("/").body);
+    assert!(section.contains(">shop</a>"), "{section}");
+    assert!(!section.contains("planned-"), "{section}");
+    fail(&mut fixture, "other-");
+    let section = open(&fixture.get_trusted("/").body);
+    assert!(
+        section.contains("Open incidents <span class=\"quiet\">211</span>"),
+        "{section}"
+    );
+    assert!(section.contains("and 11 sites more"), "{section}");
 }
 
 #[test]

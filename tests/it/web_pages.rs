@@ -1,6 +1,6 @@
 //! Pages from made-up rows: whatever names and sites send, the markup keeps its shape.
 
-use jiff::civil::date;
+use jiff::civil::{date, time};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use sitewatch::domain::check::{CheckState, Micros};
@@ -105,6 +105,7 @@ fn overview_of(text: &str) -> String {
         frame: frame(text),
         monitors: states.map(|state| row(text, state)).into(),
         open: vec![incident(text, true)],
+        open_count: 1,
         windows: vec![WindowRow {
             start: ago(-60),
             end: ago(-120),
@@ -277,6 +278,22 @@ fn pages_hold_one_heading_and_nothing_inline() {
     }
 }
 
+/// The script says aloud what changed; it finds the states by these names.
+#[test]
+fn the_script_finds_the_state_of_either_page() {
+    let script = assets::SCRIPT.body;
+    let page = monitor_of("shop");
+    assert!(
+        page.contains(
+            "<div class=\"banner maintenance\" data-monitor=\"shop\" data-state=\"down\">"
+        ),
+        "{page}"
+    );
+    assert!(script.contains("querySelectorAll(\".banner[data-monitor]\")"));
+    assert!(overview_of("shop").contains("<li data-monitor=\"shop\" data-state=\"down\">"));
+    assert!(script.contains("querySelectorAll(\".monitors > li\")"));
+}
+
 #[test]
 fn pages_speak_to_people() {
     let monitor = monitor_of("shop");
@@ -343,9 +360,9 @@ fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
             }
         })
         .collect();
-    let open = monitors
+    let open: Vec<IncidentRow> = monitors
         .iter()
-        .filter(|row| row.state == State::Down)
+        .filter(|row| row.state == State::Down && !row.in_maintenance())
         .enumerate()
         .map(|(index, row)| IncidentRow {
             monitor: row.name.clone(),
@@ -367,6 +384,7 @@ fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
     Overview {
         frame,
         monitors,
+        open_count: open.len(),
         open,
         windows: vec![WindowRow {
             start: ago(60),
@@ -400,7 +418,9 @@ fn hours(observed: u64) -> Vec<Day> {
     (0..72_u64)
         .map(|index| Day {
             date: date(2026, 11, 22),
-            hour: i8::try_from(index % 24).ok(),
+            hour: i8::try_from(index % 24)
+                .ok()
+                .map(|hour| time(hour, 0, 0, 0)),
             times: Times {
                 up_ms: if index >= 72 - observed { 3_600_000 } else { 0 },
                 ..Times::default()
@@ -444,10 +464,20 @@ fn five_incidents_are_cards_and_the_others_share_lines() {
 }
 
 #[test]
+fn incidents_that_were_not_read_are_counted() {
+    let mut data = fleet(300, false, 2);
+    data.open.truncate(20);
+    data.open_count = 150;
+    let page = overview::overview(&data).into_string();
+    let incidents = page.split("class=\"incidents\"").nth(1).expect("a list");
+    let incidents = incidents.split("</section>").next().expect("its end");
+    assert!(incidents.contains("Open incidents <span class=\"quiet\">150</span>"));
+    assert!(incidents.contains("and 130 sites more"), "{incidents}");
+}
+
+#[test]
 fn planned_maintenance_is_no_incident() {
-    let mut data = fleet(3, false, 1);
-    data.monitors.truncate(1);
-    data.open.truncate(1);
+    let data = fleet(1, false, 1);
     let page = overview::overview(&data).into_string();
     assert!(page.contains("class=\"banner maintenance\""), "{page}");
     assert!(page.contains("The only site is in maintenance"));

@@ -21,7 +21,7 @@ use crate::store::error::StoreError;
 use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::store::reader::Reader;
 use crate::view::page::bars::{DAYS, HOURS};
-use crate::view::page::rows::Day;
+use crate::view::page::rows::{Day, Times};
 
 /// Monitors that are read at a time.
 const PORTION: usize = 250;
@@ -234,6 +234,16 @@ fn day(course: &Course, date: Date, zone: &TimeZone) -> Day {
     }
 }
 
+/// The hour that begins at a whole hour of UTC, which in some zones is half an hour or another part of one.
+fn hour(begin: Timestamp, times: Times, zone: &TimeZone) -> Day {
+    let zoned = begin.in_zone(zone);
+    Day {
+        date: zoned.date(),
+        hour: Some(zoned.time()),
+        times,
+    }
+}
+
 /// The last hours of a monitor that was observed on so few days that hours fill its bars better.
 fn hours(course: &Course, days: &[Day], now: Timestamp, zone: &TimeZone) -> Vec<Day> {
     let observed = days.iter().filter(|day| day.times.whole_ms() > 0).count();
@@ -242,12 +252,8 @@ fn hours(course: &Course, days: &[Day], now: Timestamp, zone: &TimeZone) -> Vec<
     }
     let edges = hours_until(now, u32::try_from(HOURS).unwrap_or(0));
     let of = |pair: &[Timestamp]| {
-        let zoned = pair[0].in_zone(zone);
-        Day {
-            date: zoned.date(),
-            hour: Some(zoned.hour()),
-            times: times(&course.account(pair[0].as_ms(), pair[1].min(now).as_ms())),
-        }
+        let account = course.account(pair[0].as_ms(), pair[1].min(now).as_ms());
+        hour(pair[0], times(&account), zone)
     };
     edges.windows(2).map(of).collect()
 }
@@ -276,4 +282,26 @@ fn bring_up_to(days: &mut Vec<Day>, course: &Course, today: Date, zone: &TimeZon
     }
     let extra = days.len().saturating_sub(DAYS);
     days.drain(..extra);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::page::bars;
+
+    #[test]
+    fn an_hour_is_called_by_when_it_begins() {
+        let at = |text: &str| Timestamp::from_jiff(text.parse().unwrap());
+        let begin = at("2026-11-22T08:00:00Z");
+        for (zone, want) in [
+            ("UTC", "22 Nov 08:00: up"),
+            ("Europe/Berlin", "22 Nov 09:00: up"),
+            ("Asia/Kolkata", "22 Nov 13:30: up"),
+            ("Asia/Kathmandu", "22 Nov 13:45: up"),
+        ] {
+            let zone = TimeZone::get(zone).unwrap();
+            let day = hour(begin, Times::default(), &zone);
+            assert_eq!(bars::sentence(&day), want);
+        }
+    }
 }

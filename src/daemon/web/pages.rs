@@ -13,7 +13,9 @@ use crate::config::Config;
 use crate::daemon::health::live_status::Live;
 use crate::daemon::health::self_check;
 use crate::domain::check::FailureKind;
+use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
+use crate::store::error::StoreError;
 use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::view::atom::{self, Feed};
 use crate::view::badge::{self, Badge};
@@ -39,16 +41,7 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
     // A page is for people: what is not known in its query is passed over.
     let query = Query::lenient(query);
     let page = query.number("page", u32::MAX).ok().flatten().unwrap_or(1);
-    let open = IncidentQuery {
-        open: true,
-        ..IncidentQuery::default()
-    };
-    let any_open = view.lives.iter().any(|live| live.shown.incident.is_some());
-    let open = if any_open {
-        api::listed(view, past, open, OPEN_MAX)?
-    } else {
-        Vec::new()
-    };
+    let (open, open_count) = open_incidents(view, past)?;
     let data = Overview {
         frame: view.frame(),
         monitors: view
@@ -56,15 +49,8 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
             .iter()
             .map(|live| row(view, past, live))
             .collect(),
-        open: open
-            .iter()
-            .filter(|listed| {
-                view.lives
-                    .iter()
-                    .any(|live| live.id == listed.incident.key.monitor)
-            })
-            .map(|listed| incident_row(view, listed))
-            .collect(),
+        open,
+        open_count,
         windows: announced(view, None),
         trouble: match view.audience {
             Audience::Owner => self_check::troubles(&view.sources.health),
@@ -77,6 +63,34 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
     };
     let page = page_overview::overview(&data).into_string();
     Ok(Reply::new(HTML, Keep::Revalidate, page))
+}
+
+/// The newest open incidents outside maintenance, and how many there are. The board says whose they are, so that neither
+/// the planned ones nor those of monitors that are gone take the room of others.
+fn open_incidents(
+    view: &View<'_>,
+    past: &mut Past,
+) -> Result<(Vec<IncidentRow>, usize), StoreError> {
+    let in_maintenance = |live: &Live| live.shown.flags.maintenance && !live.shown.flags.paused;
+    let monitors: Vec<MonitorId> = view
+        .lives
+        .iter()
+        .filter(|live| live.shown.incident.is_some() && !in_maintenance(live))
+        .map(|live| live.id)
+        .collect();
+    // A query without monitors would be one for all.
+    if monitors.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let count = monitors.len();
+    let query = IncidentQuery {
+        monitors,
+        open: true,
+        ..IncidentQuery::default()
+    };
+    let open = api::listed(view, past, query, OPEN_MAX)?;
+    let rows = open.iter().map(|listed| incident_row(view, listed));
+    Ok((rows.collect(), count))
 }
 
 fn public_trouble(view: &View<'_>) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Incidents with their mails.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
@@ -160,13 +161,14 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         query.by_wrong_clock,
     ))?;
     let mut found = Vec::new();
+    let wanted: HashSet<MonitorId> = query.monitors.iter().copied().collect();
     let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
     while let Some(row) = rows.next()? {
         if found.len() >= limit {
             break;
         }
         let incident = incident(row)?;
-        if !query.monitors.is_empty() && !query.monitors.contains(&incident.key.monitor) {
+        if !wanted.is_empty() && !wanted.contains(&incident.key.monitor) {
             continue;
         }
         let Ok(name) = MonitorName::parse(&row.get::<_, String>(12)?) else {

@@ -235,7 +235,12 @@ pub fn sentence(day: &Day) -> String {
 fn name(day: &Day) -> String {
     match day.hour {
         None => words::day(day.date),
-        Some(hour) => format!("{} {hour:02}:00", words::day(day.date)),
+        Some(hour) => format!(
+            "{} {:02}:{:02}",
+            words::day(day.date),
+            hour.hour(),
+            hour.minute()
+        ),
     }
 }
 
@@ -321,7 +326,7 @@ mod tests {
         let short = bars_in(2, &days, "shop", Form::Wide).0;
         assert!(short.contains("viewBox=\"0 0 47 31\""), "{short}");
         let hour = |hour| Day {
-            hour: Some(hour),
+            hour: Some(jiff::civil::time(hour, 0, 0, 0)),
             ..day(1, 0)
         };
         let hours = bars(&[hour(7), hour(8)], "shop", Form::Row).0;

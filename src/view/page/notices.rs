@@ -31,24 +31,15 @@ pub fn trouble(data: &Overview) -> Markup {
 
 /// Open incidents outside maintenance, the newest as cards.
 pub fn open_incidents(data: &Overview) -> Markup {
-    let planned: Vec<&str> = data
-        .monitors
-        .iter()
-        .filter(|row| row.in_maintenance())
-        .map(|row| row.name.as_str())
-        .collect();
-    let open: Vec<&IncidentRow> = data
-        .open
-        .iter()
-        .filter(|incident| !planned.contains(&incident.monitor.as_str()))
-        .collect();
+    let open = &data.open;
+    let count = data.open_count.max(open.len());
     let (cards, others) = open.split_at(open.len().min(CARDS_MAX));
     html! {
         @if !open.is_empty() {
             section.incidents aria-labelledby="open" {
-                h2 id="open" { "Open incidents" @if open.len() > CARDS_MAX { " " span.quiet { (open.len()) } } }
+                h2 id="open" { "Open incidents" @if count > CARDS_MAX { " " span.quiet { (count) } } }
                 ul { @for incident in cards { (card(&data.frame, incident)) } }
-                @if !others.is_empty() { (lines(&data.frame, others)) }
+                @if count > cards.len() { (lines(&data.frame, others, count - cards.len())) }
             }
         }
     }
@@ -69,8 +60,8 @@ fn card(frame: &Frame, incident: &IncidentRow) -> Markup {
     }
 }
 
-/// Further incidents: sites that say the same share a line.
-fn lines(frame: &Frame, incidents: &[&IncidentRow]) -> Markup {
+/// Further incidents, `count` in all: sites that say the same share a line.
+fn lines(frame: &Frame, incidents: &[IncidentRow], count: usize) -> Markup {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut lines: Vec<Vec<&IncidentRow>> = Vec::new();
     for incident in incidents {
@@ -97,7 +88,7 @@ fn lines(frame: &Frame, incidents: &[&IncidentRow]) -> Markup {
                     }
                 }
             }
-            @if told < incidents.len() { li.quiet { "and " (words::sites(incidents.len() - told)) " more" } }
+            @if told < count { li.quiet { "and " (words::sites(count - told)) " more" } }
         }
     }
 }

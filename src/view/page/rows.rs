@@ -1,7 +1,7 @@
 //! What the pages show, as plain values. Whoever fills them decides what the reader may see: a row
 //! for somebody without the token carries no address, no query string and no note in the first place.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
 use super::brand::Brand;
@@ -209,8 +209,9 @@ fn hundredths(part: u64, whole: u64) -> Option<u32> {
 pub struct Day {
     /// Which day.
     pub date: Date,
-    /// Which hour; `None` for a whole day.
-    pub hour: Option<i8>,
+    /// When its hour begins; `None` for a whole day. Hours are those of UTC, so in some zones they do not begin with
+    /// minute 0.
+    pub hour: Option<Time>,
     /// What it was made of; all zero before the monitor existed.
     pub times: Times,
 }
@@ -289,8 +290,10 @@ pub struct Overview {
     pub frame: Frame,
     /// All monitors that this reader may see, in the order of the file.
     pub monitors: Vec<MonitorRow>,
-    /// Open incidents, the newest first.
+    /// Open incidents outside maintenance, the newest first; where there are very many, not all of them.
     pub open: Vec<IncidentRow>,
+    /// How many there are.
+    pub open_count: usize,
     /// Running and announced maintenance, the next first.
     pub windows: Vec<WindowRow>,
     /// What is wrong with the watcher itself, one sentence each; empty when all is well.
