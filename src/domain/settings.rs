@@ -184,6 +184,8 @@ pub struct Logo {
     pub media_type: &'static str,
     /// The usual end of such a file's name.
     pub extension: &'static str,
+    /// Of the content, in hexadecimal: pages name the file by it, and they are made too often to hash it each time.
+    pub hash: String,
     /// The file.
     pub bytes: Arc<[u8]>,
 }

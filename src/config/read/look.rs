@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::env_vars;
 use super::reader::Reading;
 use super::scalars::{self, Wrong};
@@ -64,8 +66,17 @@ fn logo(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Logo> {
         path,
         media_type,
         extension,
+        hash: short_hash(&bytes),
         bytes: Arc::clone(&bytes),
     })
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The media type and extension of a picture, by what it holds.

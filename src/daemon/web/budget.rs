@@ -37,6 +37,12 @@ impl Budget {
         self.0.load(Relaxed) >= ANSWERS_BYTES_MAX
     }
 
+    /// What is held now, in bytes.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
     /// The same bytes, counted for as long as anybody holds them.
     pub(super) fn hold(&self, bytes: Bytes) -> Bytes {
         self.0.fetch_add(bytes.len(), Relaxed);

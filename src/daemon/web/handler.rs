@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::brand_files::BrandFiles;
 use super::budget::Budget;
 use super::cache::{Cache, Question};
 use super::history_cache::Past;
@@ -24,7 +24,6 @@ use crate::daemon::health::counters::Health;
 use crate::daemon::health::live_status::Board;
 use crate::domain::timestamp::Timestamp;
 use crate::view::json::Audience;
-use crate::view::page::brand;
 
 /// A query longer than this names no filter of ours.
 const QUERY_BYTES_MAX: usize = 4096;
@@ -60,22 +59,38 @@ pub(super) struct Asked<'a> {
 #[derive(Debug)]
 pub(super) struct Site {
     sources: Sources,
-    cache: RefCell<Cache>,
+    kept: RefCell<Kept>,
     past: RefCell<Past>,
     budget: Budget,
-    /// The configuration that the kept answers were made by.
-    made_by: RefCell<Arc<Config>>,
+}
+
+/// What was made by one configuration and may be given again.
+#[derive(Debug)]
+struct Kept {
+    made_by: Arc<Config>,
+    cache: Cache,
+    brand: BrandFiles,
+}
+
+impl Kept {
+    fn new(config: &Arc<Config>, budget: &Budget) -> Self {
+        Self {
+            made_by: Arc::clone(config),
+            cache: Cache::default(),
+            brand: BrandFiles::of(config, budget),
+        }
+    }
 }
 
 impl Site {
     pub(super) fn new(sources: Sources, past: Past) -> Self {
-        let made_by = RefCell::new(Arc::clone(&sources.config.borrow()));
+        let budget = Budget::default();
+        let kept = Kept::new(&sources.config.borrow(), &budget);
         Self {
-            made_by,
             sources,
-            cache: RefCell::default(),
+            kept: RefCell::new(kept),
             past: RefCell::new(past),
-            budget: Budget::default(),
+            budget,
         }
     }
 
@@ -85,8 +100,13 @@ impl Site {
         let token = config.web.as_ref().and_then(|web| web.token.as_ref());
         let urls = config.web.as_ref().is_some_and(|web| web.show_urls);
         let audience = auth::audience(asked.headers, token, urls);
-        if let Some(mut reply) = brand_file(&config, asked.path) {
-            return give(&mut reply);
+        let mut kept = self.kept.borrow_mut();
+        // A reload may have hidden a monitor.
+        if !Arc::ptr_eq(&kept.made_by, &config) {
+            *kept = Kept::new(&config, &self.budget);
+        }
+        if let Some(reply) = kept.brand.get(asked.path) {
+            return give(reply);
         }
         let Some(route) = route::parse(asked.path) else {
             return give(&mut match asked.path.starts_with("/api/") {
@@ -120,14 +140,7 @@ impl Site {
             },
             audience,
         };
-        let mut cache = self.cache.borrow_mut();
-        // A reload may have hidden a monitor.
-        let mut made_by = self.made_by.borrow_mut();
-        if !Arc::ptr_eq(&made_by, &config) {
-            *cache = Cache::default();
-            *made_by = Arc::clone(&config);
-        }
-        drop(made_by);
+        let cache = &mut kept.cache;
         if let Some(reply) = cache.get(&question, asked.tick) {
             return give(reply);
         }
@@ -177,31 +190,6 @@ impl Site {
     }
 }
 
-/// The logo and the accent's style sheet of the configuration in force.
-fn brand_file(config: &Config, path: &str) -> Option<Reply> {
-    if !path.starts_with("/assets/") {
-        return None;
-    }
-    let look = &config.web.as_ref()?.look;
-    if let Some(logo) = look
-        .logo
-        .as_ref()
-        .filter(|logo| brand::logo_path(logo) == path)
-    {
-        let bytes = Bytes::copy_from_slice(&logo.bytes);
-        return Some(Reply::new(logo.media_type, Keep::Forever, bytes));
-    }
-    let accent = look
-        .accent
-        .filter(|accent| brand::accent_path(*accent) == path)?;
-    let media_type = "text/css; charset=utf-8";
-    Some(Reply::new(
-        media_type,
-        Keep::Forever,
-        brand::accent_style(accent),
-    ))
-}
-
 /// The parts of a question that decide its answer. The other parts would only make equal questions differ.
 fn target(route: &Route, query: &str) -> String {
     let own = |keys: &[&str]| {
@@ -246,4 +234,79 @@ fn base(asked: &Asked<'_>) -> String {
 /// Whether somebody may know of a monitor.
 pub(super) const fn may_see(audience: Audience, public: bool) -> bool {
     public || matches!(audience, Audience::Owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{self, HeaderValue};
+
+    use super::*;
+    use crate::clock;
+    use crate::config::environment::Environment;
+    use crate::config::load;
+    use crate::view::page::brand::{self, Brand};
+
+    /// A valid file with a logo of this text.
+    fn branded(directory: &tempfile::TempDir, logo: &str) -> (Arc<Config>, Brand) {
+        let file = directory.path().join("monitors.toml");
+        let web = "[daemon]\ndatabase = \"none.db\"\n[web]\nlisten = \"127.0.0.1:0\"\nlogo = \"logo.svg\"\naccent = \"#336699\"\n";
+        let monitor = "[[monitor]]\nurl = \"https://a.example/\"\n";
+        std::fs::write(&file, format!("{web}{monitor}")).unwrap();
+        let logo = format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{logo}</svg>");
+        std::fs::write(directory.path().join("logo.svg"), logo).unwrap();
+        let environment = Environment {
+            directory: directory.path().to_owned(),
+            ..Environment::default()
+        };
+        let config = load(&file, &environment).unwrap();
+        let brand = brand::of(&config.web.as_ref().unwrap().look);
+        (Arc::new(config), brand)
+    }
+
+    #[test]
+    fn readers_share_the_bytes_of_logo_and_accent() {
+        let directory = tempfile::tempdir().unwrap();
+        let (config, brand) = branded(&directory, &"<g/>".repeat(1000));
+        let (sender, config) = watch::channel(config);
+        let now = clock::now();
+        let sources = Sources {
+            board: Board::default(),
+            health: Arc::new(Health::new(now)),
+            config,
+            database: directory.path().join("none.db"),
+            database_id: String::new(),
+        };
+        let (past, _) = Past::begin(&sources, now);
+        let site = Site::new(sources, past);
+        let ask = |path: &str, codings: &'static str| {
+            let codings = HeaderValue::from_static(codings);
+            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, codings)]);
+            let asked = Asked {
+                path,
+                query: "",
+                headers: &headers,
+                local: None,
+                now,
+                tick: clock::tick(),
+            };
+            let response = site.answer(&asked, |reply| reply.response(&headers, false));
+            (response.status(), response.into_body())
+        };
+        let logo = brand.logo.unwrap();
+        for (path, codings) in [
+            (&logo, "identity"),
+            (&logo, "gzip"),
+            (&brand.accent.unwrap(), "identity"),
+        ] {
+            let (one, other) = (ask(path, codings), ask(path, codings));
+            assert_eq!(one.0, StatusCode::OK, "{path}");
+            assert_eq!(one.1.as_ptr(), other.1.as_ptr(), "{path} {codings}");
+        }
+        assert!(site.budget.used() >= ask(&logo, "identity").1.len());
+        // Another picture has another path, and the one before is gone.
+        let (config, brand) = branded(&directory, "<a/>");
+        sender.send_replace(config);
+        assert_eq!(ask(&logo, "identity").0, StatusCode::NOT_FOUND);
+        assert_eq!(ask(&brand.logo.unwrap(), "identity").0, StatusCode::OK);
+    }
 }

@@ -4,6 +4,7 @@ mod announced_maintenance;
 mod answer_thread;
 mod api;
 mod auth;
+mod brand_files;
 mod budget;
 mod cache;
 mod charts;

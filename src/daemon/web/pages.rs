@@ -65,8 +65,8 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
     Ok(Reply::new(HTML, Keep::Revalidate, page))
 }
 
-/// The newest open incidents outside maintenance, and how many there are. The board says whose they are, so that neither
-/// the planned ones nor those of monitors that are gone take the room of others.
+/// The newest open incidents outside maintenance, and how many there are. The board says whose they are, so that
+/// neither the planned ones nor those of monitors that are gone take the room of others.
 fn open_incidents(
     view: &View<'_>,
     past: &mut Past,

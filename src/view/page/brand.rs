@@ -33,11 +33,7 @@ pub fn of(look: &WebLook) -> Brand {
 
 /// The path of a logo; it changes with the picture, so that it can be cached for ever.
 pub fn logo_path(logo: &Logo) -> String {
-    format!(
-        "/assets/logo-{}.{}",
-        short_hash(&logo.bytes),
-        logo.extension
-    )
+    format!("/assets/logo-{}.{}", logo.hash, logo.extension)
 }
 
 /// The path of the accent's style sheet.
