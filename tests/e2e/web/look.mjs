@@ -56,8 +56,8 @@ for (const [name, url] of Object.entries(pages)) {
     for (const scheme of ["light", "dark"]) {
       const { page, where } = await open(name, base + url, { width, height, scheme });
       const scroll = await page.evaluate(() => document.documentElement.scrollWidth);
-      const height = await page.evaluate(() => document.documentElement.scrollHeight);
-      if (width >= 390 && height > HEIGHT_MAX) faults.push(`${where}: ${height} pixels high`);
+      const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+      if (width >= 390 && tall > HEIGHT_MAX) faults.push(`${where}: ${tall} pixels high`);
       if (scroll > width) faults.push(`${where}: ${scroll} pixels wide`);
       await accessible(page, where);
       if (size === "phone" || size === "desktop") {
