@@ -98,6 +98,13 @@ pub(in crate::config) fn sentence(text: &str) -> Cow<'_, str> {
     // Of a URL that is cut it cannot be told where its password ends.
     let whole = head.rfind(ends_url).unwrap_or(0);
     let head = head.get(..whole).unwrap_or("");
+    // A password may have blanks.
+    let host = head.rfind("://").map_or(head.len(), |scheme| scheme + 3);
+    let rest = head.get(host..).unwrap_or("");
+    let head = match authority_end(head, host) < rest.len() {
+        true => head,
+        false => head.get(..host).unwrap_or(""),
+    };
     Cow::Owned(format!("{}…", starred(head, &apart(urls(head)))))
 }
 
@@ -129,10 +136,16 @@ fn urls(text: &str) -> Vec<Range<usize>> {
         let rest = text.get(start..).unwrap_or("");
         let url = &rest[..rest.find(ends_url).unwrap_or(rest.len())];
         let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
-        if let Some(at) = authority.rfind('@')
-            && at > 0
-        {
-            found.push(start..start + at);
+        // A password may have blanks and quotes, though it should not; an address behind a URL is no password.
+        let wide = &rest[..authority_end(text, start)];
+        let userinfo = wide
+            .rsplit_once('@')
+            .map(|(userinfo, _)| userinfo)
+            .filter(|userinfo| userinfo.contains(':'))
+            .or_else(|| authority.rsplit_once('@').map(|(userinfo, _)| userinfo))
+            .or_else(|| with_slash(url, authority));
+        if let Some(userinfo) = userinfo.filter(|userinfo| !userinfo.is_empty()) {
+            found.push(start..start + userinfo.len());
         }
     }
     // The scheme may be what is missing.
@@ -154,6 +167,38 @@ fn urls(text: &str) -> Vec<Range<usize>> {
         found.extend(sensitive_of_query(text, query + 1));
     }
     found
+}
+
+/// How long the part before path and query is of the URL whose scheme ends at `start`, blanks and quotes included.
+fn authority_end(text: &str, start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or("");
+    // The quote that stands before the scheme closes the URL, where nothing of it follows.
+    let before = text.get(..start).unwrap_or("").trim_end_matches("://");
+    let before = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+    let quote = if before.ends_with('\'') { '\'' } else { '"' };
+    let mut last = ' ';
+    for (at, c) in rest.char_indices() {
+        let closes = c == quote && last != '\\' && {
+            let behind = rest
+                .get(at + 1..)
+                .unwrap_or("")
+                .trim_start_matches([' ', '\t']);
+            behind.is_empty() || behind.starts_with([',', ']', '}', ')', '#', '\n', '\r'])
+        };
+        if closes || matches!(c, '/' | '?' | '#' | '\n' | '\r') {
+            return at;
+        }
+        last = c;
+    }
+    rest.len()
+}
+
+/// The userinfo of `me:pa/ss@host`, whose password only looks like a port and a path.
+fn with_slash<'t>(url: &'t str, authority: &str) -> Option<&'t str> {
+    let (_, port) = authority.rsplit_once(':')?;
+    let is_port = port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit());
+    let (userinfo, _) = url.rsplit_once('@').filter(|_| !is_port)?;
+    Some(userinfo)
 }
 
 /// The sensitive values of the query that starts here.
@@ -274,6 +319,45 @@ mod tests {
         ] {
             assert_eq!(starred(line, &secrets_of_line(line)), shown);
         }
+        for (text, shown) in [
+            (
+                "`https://me:correct horse@host/` x",
+                "`https://***@host/` x",
+            ),
+            ("`https://me:it's@a^b/` x", "`https://***@a^b/` x"),
+            ("`https://me:a`b<c>d\"e@host/` x", "`https://***@host/` x"),
+            ("`https://my name:p w@host` x", "`https://***@host` x"),
+            ("`https://me:pa/ss@host/` x", "`https://***@host/` x"),
+            (
+                "url = \"https://me:correct horse@host/\"",
+                "url = \"https://***@host/\"",
+            ),
+            (
+                "url = 'https://me:p\", w@host/'",
+                "url = 'https://***@host/'",
+            ),
+            (
+                "url = \"https://me:p\\\" , w@host/\"",
+                "url = \"https://***@host/\"",
+            ),
+            (
+                "x = { url = \"http://a.example:80\", to = \"kim@b.example\" }",
+                "x = { url = \"http://a.example:80\", to = \"kim@b.example\" }",
+            ),
+            (
+                "see https://a.example or ask kim@b.example",
+                "see https://a.example or ask kim@b.example",
+            ),
+            (
+                "http://a.example:8080/@scope/x",
+                "http://a.example:8080/@scope/x",
+            ),
+        ] {
+            assert_eq!(starred(text, &secrets_of_line(text)), shown);
+            assert_eq!(sentence(text), shown);
+        }
+        let long = format!("`https://me:{}@host/`", "ab ".repeat(2000));
+        assert_eq!(sentence(&long), "`https://…");
         assert_eq!(
             sentence("`https://me:pw@host/` has no path"),
             "`https://***@host/` has no path"
