@@ -32,6 +32,7 @@ pub(in crate::config) fn mended(reading: &mut Reading<'_>, file: u32, text: Arc<
         at: 0,
         depth: 0,
         line_start: 0,
+        key_start: Some(0),
         bytes: Vec::new(),
         slips: Vec::new(),
     };
@@ -56,6 +57,8 @@ struct Scan<'t> {
     /// Open brackets of values.
     depth: usize,
     line_start: usize,
+    /// Where a key may begin: at a line, behind `{` and `,`; none behind a `:`, so that no text is looked at twice.
+    key_start: Option<usize>,
     /// The text as it was meant; empty while nothing is wrong.
     bytes: Vec<u8>,
     slips: Vec<Slip>,
@@ -88,11 +91,14 @@ impl Scan<'_> {
                 b'#' => self.at = line_end(self.text, self.at),
                 b'\n' => {
                     self.at += 1;
-                    self.line_start = self.at;
+                    self.begin_line(self.at);
                 }
                 b'[' | b'{' => {
                     self.depth += 1;
                     self.at += 1;
+                    if byte == b'{' {
+                        self.key_start = Some(self.at);
+                    }
                 }
                 b']' | b'}' => {
                     self.depth = self.depth.saturating_sub(1);
@@ -106,6 +112,11 @@ impl Scan<'_> {
                 _ => self.at += 1,
             }
         }
+    }
+
+    fn begin_line(&mut self, at: usize) {
+        self.line_start = at;
+        self.key_start = Some(at);
     }
 
     fn before(&self) -> &str {
@@ -141,7 +152,7 @@ impl Scan<'_> {
             self.at += 1;
             return;
         };
-        let behind = rest.get(begin.len()..).unwrap_or("").trim();
+        let behind = rest.get(begin.len()..).unwrap_or("").trim_start();
         if begin == ";" && !before.is_empty() && (behind.is_empty() || behind.starts_with('#')) {
             let at = self.at..self.at + 1;
             self.slip(at.clone(), "a line needs no `;` at its end", "take it out");
@@ -160,7 +171,7 @@ impl Scan<'_> {
                 *byte = b'\n';
             }
             self.at += 1;
-            self.line_start = self.at;
+            self.begin_line(self.at);
             return;
         }
         // `--x = 1` is a key; so may be a number or a date behind a sign.
@@ -189,7 +200,7 @@ impl Scan<'_> {
             .get(self.line_start..self.at)
             .and_then(|it| it.rfind('\n'))
         {
-            self.line_start += line_break + 1;
+            self.begin_line(self.line_start + line_break + 1);
         }
     }
 
@@ -209,7 +220,8 @@ impl Scan<'_> {
 
     /// `key = "value",`
     fn comma(&mut self) {
-        let behind = line_from(self.text, self.at).get(1..).unwrap_or("").trim();
+        let rest = line_from(self.text, self.at);
+        let behind = rest.get(1..).unwrap_or("").trim_start();
         let before = self.before();
         let ends = behind.is_empty() || behind.starts_with('#');
         if self.depth == 0 && ends && is_assignment(before.trim_start()) {
@@ -218,17 +230,18 @@ impl Scan<'_> {
             blank(&mut self.bytes, at);
         }
         self.at += 1;
+        self.key_start = Some(self.at);
     }
 
     /// `key: value`
     fn colon(&mut self) {
-        let before = self.before();
-        // In braces the key begins behind `{` or `,`.
-        let start = match self.depth {
-            0 => 0,
-            _ => before.rfind(['{', ',']).map_or(0, |at| at + 1),
-        };
-        let key = before.get(start..).unwrap_or("").trim();
+        // Outside of brackets a key begins with its line.
+        let start = self.key_start.take();
+        let key = start
+            .filter(|start| self.depth > 0 || *start == self.line_start)
+            .and_then(|start| self.text.get(start..self.at))
+            .unwrap_or("")
+            .trim();
         let bare = key.trim_matches(['"', '\'']);
         let is_key = bare.starts_with(|c: char| c.is_ascii_alphabetic())
             && bare
@@ -375,6 +388,7 @@ mod tests {
             at: 0,
             depth: 0,
             line_start: 0,
+            key_start: Some(0),
             bytes: Vec::new(),
             slips: Vec::new(),
         };
@@ -420,10 +434,28 @@ mod tests {
         check("a = 1,\nb = [1,\n2],\n", 1, "a = 1\nb = [1,\n2],\n");
         check("a: 1\nb : \"c\"\nd := 2\n", 3, "a = 1\nb = \"c\"\nd = 2\n");
         check("a = { b: 1, \"c\": 2 }\n", 2, "a = { b = 1, \"c\" = 2 }");
+        check("a = [{\n  b: 1\n}]\n", 1, "a = [{\n  b = 1\n}]\n");
+        check("a = { b = 1 } c: 2\n", 0, "a = { b = 1 } c: 2\n");
         check("a\u{a0}=\u{a0}\u{a0}1\n", 1, "a = 1\n");
         check("a = \u{201c}x\u{201d}\n", 1, "a = \"x\"\n");
         check("a = [\u{201c}x\u{201d}]\n", 1, "a = [\"x\"]\n");
         check("a = \u{201e}x\n", 1, "a = \"\"\n");
         check("a \u{ff1d} 1\n\u{feff}b = 2\n", 2, "a = 1\nb = 2\n");
+    }
+
+    #[test]
+    fn long_files_of_signs_take_no_time() {
+        let begun = std::time::Instant::now();
+        for line in [
+            ":".repeat(4096),
+            format!("{}{}", "x".repeat(2048), ":".repeat(2048)),
+            format!("{}{}", ",".repeat(2048), " ".repeat(2048)),
+            format!("{}x{}", "x;".repeat(1024), " ".repeat(2048)),
+        ] {
+            let text = format!("a = [\n{}", format!("{line}\n").repeat(500));
+            check(&text, 0, &text);
+        }
+        // Quadratic it takes minutes.
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 }

@@ -60,13 +60,14 @@ pub(in crate::config) fn mended(reading: &mut Reading<'_>, file: u32, text: Arc<
 fn broken(text: &str) -> Vec<Broken> {
     let mut found = Vec::new();
     let mut at = 0;
+    let mut closing = Closing { text, known: 0 };
     while found.len() < SYNTAX_ERRORS_MAX
         && let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty())
     {
         match rest.trim_start_matches([' ', '\t']).as_bytes().first() {
             Some(b'[' | b'#' | b'\n' | b'\r') => at = after_line(text, at),
             _ => {
-                let (end, open) = entry(text, at);
+                let (end, open) = entry(text, at, &mut closing);
                 found.extend(open.map(|(opened, close)| Broken {
                     range: at..end,
                     opened,
@@ -80,7 +81,7 @@ fn broken(text: &str) -> Vec<Broken> {
 }
 
 /// The byte after an entry, and what it leaves open with what would close it.
-fn entry(text: &str, from: usize) -> (usize, Option<(usize, String)>) {
+fn entry(text: &str, from: usize, closing: &mut Closing<'_>) -> (usize, Option<(usize, String)>) {
     let bytes = text.as_bytes();
     let mut stack: Vec<usize> = Vec::new();
     let mut open = None;
@@ -119,7 +120,7 @@ fn entry(text: &str, from: usize) -> (usize, Option<(usize, String)>) {
                 }
             }
             b'\n' if stack.is_empty() => return (at + 1, open),
-            b'\n' if begins_anew(text, at + 1, stack.last().map(|at| bytes[*at]), last) => {
+            b'\n' if closing.begins_anew(at + 1, stack.last().map(|at| bytes[*at]), last) => {
                 let open = open.or_else(|| Some((*stack.first()?, closers(bytes, &stack))));
                 return (at + 1, open);
             }
@@ -140,25 +141,50 @@ fn closers(bytes: &[u8], open: &[usize]) -> String {
     open.iter().rev().map(close).collect()
 }
 
-/// Whether a line inside brackets can only be meant as the begin of something else.
-fn begins_anew(text: &str, line_start: usize, inside: Option<u8>, last: u8) -> bool {
-    let lines = || {
-        let rest = text.get(line_start..).unwrap_or("").lines();
-        rest.take(LINES_LOOKED_AT).map(str::trim)
-    };
-    let Some(line) = lines().next() else {
-        return false;
-    };
-    if is_header(line) {
-        return true;
+/// What is known of the lines to come, so that they are looked at once and not from each line before them.
+struct Closing<'t> {
+    text: &'t str,
+    /// A line that closes a bracket, or 0; from the line that was looked from up to it there is no header.
+    known: usize,
+}
+
+impl Closing<'_> {
+    /// Whether a line inside brackets can only be meant as the begin of something else.
+    fn begins_anew(&mut self, line_start: usize, inside: Option<u8>, last: u8) -> bool {
+        let rest = self.text.get(line_start..).unwrap_or("");
+        let Some(line) = rest.lines().next().map(str::trim) else {
+            return false;
+        };
+        if is_header(line) {
+            return true;
+        }
+        if !is_assignment(line) || inside == Some(b'{') && matches!(last, b',' | b'{') {
+            return false;
+        }
+        // Where a bracket closes later on, something else is wrong than that it is missing.
+        !self.closes(line_start)
     }
-    if !is_assignment(line) || inside == Some(b'{') && matches!(last, b',' | b'{') {
-        return false;
+
+    /// Whether a line from here on closes a bracket, before the next header.
+    fn closes(&mut self, line_start: usize) -> bool {
+        if line_start <= self.known {
+            return true;
+        }
+        let mut at = line_start;
+        let rest = self.text.get(line_start..).unwrap_or("");
+        for line in rest.split_inclusive('\n').take(LINES_LOOKED_AT) {
+            let trimmed = line.trim();
+            if is_header(trimmed) {
+                return false;
+            }
+            if trimmed.starts_with([']', '}']) {
+                self.known = at;
+                return true;
+            }
+            at += line.len();
+        }
+        false
     }
-    // Where a bracket closes later on, something else is wrong than that it is missing.
-    !lines()
-        .take_while(|line| !is_header(line))
-        .any(|line| line.starts_with([']', '}']))
 }
 
 /// `[alerts]`, `[[monitor]]`; no list of values.
@@ -230,5 +256,16 @@ mod tests {
         check("a = [{ b = 1\nc = 2\nd = [3", &[(1, "}]"), (3, "]")]);
         check("a = [{ b = 1 ]\nc = 2\n", &[(1, "}")]);
         check("a = [\n  \"x,\n  \"y\",\n]\nc = 2\n", &[(2, "\"")]);
+    }
+
+    #[test]
+    fn long_files_of_open_brackets_take_no_time() {
+        let begun = std::time::Instant::now();
+        let block = format!("{}}}\n", "a=1\n".repeat(900));
+        check(&format!("b = [\n{}]\n", block.repeat(1000)), &[]);
+        let short = format!("{}}}\n", "b = [\na=1 ]\n".repeat(450));
+        check(&short.repeat(500), &[]);
+        // Quadratic it takes minutes.
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 }
