@@ -125,7 +125,7 @@ fn behind(line: &str) -> Option<(String, String)> {
     let is_name =
         before.contains(char::is_alphanumeric) && !before.starts_with(['<', '"', '\'', '`', '[']);
     let is_apart = before.ends_with(|c: char| c.is_whitespace() || ":|,;(<\"'`=".contains(c));
-    if before.is_empty() || !is_apart {
+    if before.is_empty() || !is_apart || is_remark(before, &line[at..]) {
         return None;
     }
     let stop = |c: char| c.is_whitespace() || matches!(c, '|' | '>' | '"' | '\'' | '`');
@@ -133,7 +133,7 @@ fn behind(line: &str) -> Option<(String, String)> {
         Some(end) => line[at..].split_at(end),
         None => (&line[at..], ""),
     };
-    let url = url.trim_end_matches([',', ';', ')']);
+    let url = without_end(url);
     if !is_name {
         // A row of a table may begin with its mark alone.
         let is_mark = before.chars().all(|c| c.is_whitespace() || c == '|');
@@ -149,6 +149,34 @@ fn behind(line: &str) -> Option<(String, String)> {
     match is_key {
         true => Some((url.to_owned(), name(rest))),
         false => Some((url.to_owned(), before.to_owned())),
+    }
+}
+
+/// Whether a link only belongs to what is said of a host before it: `shop.example # see https://wiki.example/`.
+fn is_remark(before: &str, link: &str) -> bool {
+    // `Shop #1` is a name.
+    let is_comment = before
+        .match_indices('#')
+        .any(|(at, _)| !before[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    let first = before.split_whitespace().next().unwrap_or("");
+    let is_host = first.ends_with(|c: char| c.is_alphanumeric() || c == '/')
+        && first.trim_matches('.').contains('.');
+    // A host may be the name of its own URL.
+    let host = link.split('/').nth(2).unwrap_or("").trim();
+    is_comment || is_host && host != first
+}
+
+/// A URL without the signs of the sentence it stands in; a bracket that it opened itself is its own.
+fn without_end(url: &str) -> &str {
+    let mut url = url;
+    loop {
+        let opened = url.matches('(').count();
+        let is_foreign =
+            url.ends_with([',', ';']) || url.ends_with(')') && url.matches(')').count() > opened;
+        match url.char_indices().next_back().filter(|_| is_foreign) {
+            Some((last, _)) => url = &url[..last],
+            None => return url,
+        }
     }
 }
 
@@ -218,6 +246,46 @@ mod tests {
                 "https://a.example/?to=https://b.example/",
                 "https://a.example/?to=https://b.example/",
                 "",
+            ),
+            (
+                "shop.example.com # runbook https://wiki.example/shop",
+                "shop.example.com",
+                "runbook https://wiki.example/shop",
+            ),
+            (
+                "shop.example.com (behind https://lb.example/)",
+                "shop.example.com",
+                "(behind https://lb.example/)",
+            ),
+            (
+                "localhost:8080 # see https://wiki.example/",
+                "localhost:8080",
+                "see https://wiki.example/",
+            ),
+            (
+                "a.example https://a.example/x",
+                "https://a.example/x",
+                "a.example",
+            ),
+            (
+                "a.example: https://b.example/",
+                "https://b.example/",
+                "a.example",
+            ),
+            (
+                "Shop #1: https://a.example/",
+                "https://a.example/",
+                "Shop #1",
+            ),
+            (
+                "Rust: https://a.example/Rust_(x)",
+                "https://a.example/Rust_(x)",
+                "Rust",
+            ),
+            (
+                "the shop (https://a.example/x_(y)),",
+                "https://a.example/x_(y)",
+                "the shop",
             ),
             (
                 "https://a.example/ # the shop",

@@ -3,6 +3,7 @@
 //! The parser is a port of libyaml, which go-yaml is one of too: what Gatus and Prometheus read, it reads. Documents
 //! are put together here, so that nesting, aliases and size are bounded before they cost anything.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
@@ -28,7 +29,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<Value>, ImportError> {
         return Err(refused("the file is larger than 8 MiB".to_owned()));
     }
     // The parser panics at the end of a block text without a line break, and perhaps elsewhere.
-    let text = format!("{text}\n");
+    // One more would be kept by `|+`.
+    let text = match text.ends_with('\n') {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("{text}\n")),
+    };
     std::panic::catch_unwind(|| read(text.as_bytes()))
         .unwrap_or_else(|_| Err(refused("this is not valid YAML".to_owned())))
 }
@@ -320,6 +325,8 @@ mod tests {
             ("a: |\n  x\n  y\n", r#"[{"a":"x\ny\n"}]"#),
             ("a: |\n  x\n  y", r#"[{"a":"x\ny\n"}]"#),
             ("a: |", r#"[{"a":""}]"#),
+            ("a: |+\n  x\n", r#"[{"a":"x\n"}]"#),
+            ("a: |+\n  x\n\n", r#"[{"a":"x\n\n"}]"#),
         ] {
             assert_eq!(one(text), wanted, "{text}");
         }
