@@ -23,6 +23,8 @@ pub(in crate::config) fn for_text(found: Found<'_>, wanted: &str) -> String {
     let is_choice = wanted.contains('"');
     match (found.value, wanted) {
         (DeValue::Integer(number), "a size") => format!("write \"{number}B\""),
+        (DeValue::Integer(number), "a percentage") => format!("write \"{number}%\""),
+        (_, "a percentage") => "write it like \"80%\"".to_owned(),
         (DeValue::Integer(number), "a duration") => format!("write \"{number}s\" for seconds"),
         (DeValue::Float(number), "a duration") => match seconds(number.as_str()) {
             Some(span) if span.subsec_nanos() > 0 => format!("write \"{}ms\"", span.as_millis()),

@@ -220,9 +220,14 @@ fn key(kind: &str, text: &str) -> String {
 }
 
 fn percent(text: &str) -> Result<u8, Wrong> {
-    let number = text.trim().strip_suffix('%').map(str::trim_end);
+    let text = text.trim();
+    let number = text.strip_suffix('%').map(str::trim_end);
     match number.and_then(|number| number.parse::<u8>().ok()) {
         Some(percent) if percent <= 100 => Ok(percent),
+        None if text.parse::<u8>().is_ok_and(|percent| percent <= 100) => Err(Wrong::new(
+            format!("`{text}` is not a percentage"),
+            format!("write \"{text}%\""),
+        )),
         Some(_) | None => Err(Wrong::new(
             format!("`{text}` is not a percentage"),
             "write it like \"80%\", from \"0%\" to \"100%\"",
