@@ -9,7 +9,7 @@ use tokio::time::Sleep;
 use super::classify::{self, BodyFault, Fault};
 use super::connection::Reply;
 use super::exchange::within;
-use super::room::{self, FREE_BYTES, Place, Room};
+use super::room::{self, FREE_BYTES, ORDINARY_BYTES_MAX, Place, Room};
 use crate::clock;
 use crate::domain::check::FailureKind;
 use crate::domain::duration_text::{Exact, Human};
@@ -20,6 +20,10 @@ const KEPT_BYTES: usize = 8 * 1024;
 
 /// No more is reserved at once, whatever length is announced.
 const RESERVED_BYTES_MAX: u64 = 64 * 1024;
+
+/// A server whose body waited longer than this for room may have taken us for one that does not read. What breaks after
+/// that is not its fault.
+const BLAMELESS_AFTER: Duration = Duration::from_secs(1);
 
 /// What came of a body.
 #[derive(Debug, Default)]
@@ -34,6 +38,8 @@ pub(super) struct Body {
     pub(super) unclean_end: bool,
     /// Its share of the room for bodies, where it needs one.
     pub(super) place: Option<Place>,
+    /// So many bytes may be kept with that share.
+    granted: usize,
     /// How long it waited for that, which is not its site's time.
     pub(super) waited: Duration,
 }
@@ -70,6 +76,7 @@ pub(super) async fn read(
         let Some(Ok(Filled::NeedsRoom)) = filled else {
             break filled;
         };
+        let before = body.waited;
         if !wait_for_room(&mut body, answer.content_length(), wanted.max, room).await {
             let fault = format!(
                 "other bodies took all the room that there is for them, for {}",
@@ -77,7 +84,7 @@ pub(super) async fn read(
             );
             return (body, Some((FailureKind::Local, fault)));
         }
-        let deadline = alarm.deadline() + body.waited;
+        let deadline = alarm.deadline() + (body.waited - before);
         alarm.as_mut().reset(deadline);
     };
     // A body that is exactly as long as the limit was read whole as far as anyone asked.
@@ -105,7 +112,22 @@ pub(super) async fn read(
             }
         },
     };
+    let fault = fault.map(|fault| whose(fault, body.waited));
     (body, fault)
+}
+
+/// A fault of reading, which is ours where the server had to wait for long.
+fn whose((kind, detail): Fault, waited: Duration) -> Fault {
+    match waited > BLAMELESS_AFTER {
+        true => (
+            FailureKind::Local,
+            format!(
+                "{detail}, after sitewatch let it wait for {}",
+                Human(waited)
+            ),
+        ),
+        false => (kind, detail),
+    }
 }
 
 /// Why reading stopped.
@@ -116,11 +138,25 @@ enum Filled {
     NeedsRoom,
 }
 
-/// Asks for room for all that may come. False if there was none.
+/// Asks for room for all that may come; where nothing says how much that is, for an ordinary body first, since hardly
+/// any is as large as it may be. False if there was none.
 async fn wait_for_room(body: &mut Body, announced: Option<u64>, max: u64, room: &Room) -> bool {
     let begun = clock::tick();
-    body.place = room.take(announced.unwrap_or(max).min(max)).await;
-    body.waited = begun.elapsed();
+    let all = announced.unwrap_or(max).min(max);
+    let (granted, place) = match (body.place.take(), announced) {
+        (None, None) => {
+            let first = all.min(ORDINARY_BYTES_MAX);
+            (first, room.take(first).await)
+        }
+        (None, Some(_)) => (all, room.take(all).await),
+        (Some(first), _) => {
+            let more = all.saturating_sub(ORDINARY_BYTES_MAX);
+            (all, room.take_more(first, more).await)
+        }
+    };
+    body.place = place;
+    body.granted = usize::try_from(granted).unwrap_or(usize::MAX);
+    body.waited += begun.elapsed();
     body.place.is_some()
 }
 
@@ -146,9 +182,144 @@ async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<Fil
             body.cut = announced > Some(wanted.max);
             break;
         }
-        if body.bytes.len() > FREE_BYTES && body.place.is_none() {
+        if body.bytes.len() > body.granted.max(FREE_BYTES) {
             return Ok(Filled::NeedsRoom);
         }
     }
     Ok(Filled::End)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use http_body_util::Full;
+
+    use super::super::connection::{Link, Paced, send};
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    /// The answer of a server that sends 3 MiB in chunks, then this, and closes.
+    async fn chunked(end: &'static [u8]) -> Reply {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 1024];
+            assert!(stream.read(&mut head).unwrap() > 0);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            let chunk = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
+            let _ = stream.write_all(&chunk.repeat(192));
+            let _ = stream.write_all(end);
+        });
+        let tcp = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = || {
+            let request = hyper::Request::get("/").header("Host", "a.test");
+            request
+                .body(Full::default())
+                .map_err(|error| error.to_string())
+        };
+        let Ok(reply) = send(Link::Plain(Paced::new(tcp, u64::MAX)), request).await else {
+            panic!("no answer");
+        };
+        reply
+    }
+
+    async fn read_all(mut reply: Reply, room: &Room) -> (Body, Option<Fault>) {
+        let wanted = Wanted {
+            max: 10 * MIB,
+            all: true,
+        };
+        let timeout = Duration::from_secs(20);
+        let alarm = std::pin::pin!(tokio::time::sleep(timeout));
+        read(&mut reply, wanted, room, alarm, Exact(timeout)).await
+    }
+
+    #[tokio::test]
+    async fn a_body_of_no_announced_length_that_is_large_is_read_whole() {
+        let room = Room::default();
+        let (body, fault) = read_all(chunked(b"0\r\n\r\n").await, &room).await;
+        assert_eq!((body.length, body.cut, fault), (3 * MIB, false, None));
+        assert_eq!(body.granted, 10 << 20);
+        let (body, fault) = read_all(chunked(b"").await, &room).await;
+        assert_eq!(body.length, 3 * MIB);
+        assert_eq!(fault.map(|fault| fault.0), Some(FailureKind::BodyTruncated));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_goes_while_its_body_waits_for_room_is_not_to_blame() {
+        let room = Room::default();
+        let taken = room.take(1024 * MIB).await;
+        let reply = chunked(b"").await;
+        let later = async {
+            tokio::time::sleep(BLAMELESS_AFTER + Duration::from_millis(300)).await;
+            drop(taken);
+        };
+        let ((body, fault), ()) = tokio::join!(read_all(reply, &room), later);
+        assert!(body.waited > BLAMELESS_AFTER);
+        let (kind, detail) = fault.expect("a fault");
+        assert_eq!(kind, FailureKind::Local);
+        assert!(
+            detail.contains(" bytes came, after sitewatch let it wait for "),
+            "{detail}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_of_no_announced_length_leave_room_for_each_other() {
+        let room = Room::default();
+        let mut bodies = Vec::new();
+        for _ in 0..100 {
+            let mut body = Body::default();
+            assert!(wait_for_room(&mut body, None, 10 * MIB, &room).await);
+            assert_eq!((body.granted, body.waited), (1 << 20, Duration::ZERO));
+            bodies.push(body);
+        }
+        // Those that are large indeed take turns at room of their own, and keep what they have.
+        for body in &mut bodies[..14] {
+            assert!(wait_for_room(body, None, 10 * MIB, &room).await);
+            assert_eq!((body.granted, body.waited), (10 << 20, Duration::ZERO));
+        }
+        assert!(!wait_for_room(&mut bodies[14], None, 10 * MIB, &room).await);
+        assert_eq!(bodies[14].waited, room::WAIT_MAX);
+        let ordinary = room.take(MIB).await;
+        assert!(ordinary.is_some());
+        drop(bodies.remove(0));
+        assert!(wait_for_room(&mut bodies[14], None, 10 * MIB, &room).await);
+        // What is given back was all of it.
+        drop((bodies, ordinary));
+        assert!(room.take(1024 * MIB).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_large_bodies_of_no_announced_length_all_have_their_turn() {
+        let room = std::sync::Arc::new(Room::default());
+        let mut tasks = Vec::new();
+        for _ in 0..200 {
+            let room = std::sync::Arc::clone(&room);
+            tasks.push(tokio::spawn(async move {
+                let mut body = Body::default();
+                for _ in 0..2 {
+                    assert!(wait_for_room(&mut body, None, 65 * MIB, &room).await);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                body.waited
+            }));
+        }
+        for task in tasks {
+            assert!(task.await.unwrap() < 2 * room::WAIT_MAX);
+        }
+    }
+
+    #[test]
+    fn what_breaks_after_a_long_wait_for_room_is_our_fault() {
+        let fault = || (FailureKind::Protocol, "it broke".to_owned());
+        assert_eq!(whose(fault(), BLAMELESS_AFTER), fault());
+        let late = "it broke, after sitewatch let it wait for 7s".to_owned();
+        assert_eq!(
+            whose(fault(), Duration::from_secs(7)),
+            (FailureKind::Local, late)
+        );
+    }
 }

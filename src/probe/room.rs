@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 pub(super) const FREE_BYTES: usize = 64 * 1024;
 
 /// Bodies up to here, which is the default of `max_body`, do not wait for larger ones.
-const ORDINARY_BYTES_MAX: u64 = 1024 * 1024;
+pub(super) const ORDINARY_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Ordinary bodies that are held at once: 128 of the largest.
 const ORDINARY_KIB: u32 = 128 * 1024;
@@ -22,7 +22,8 @@ const ORDINARY_KIB: u32 = 128 * 1024;
 /// what is being judged takes as much again.
 const LARGE_KIB: u32 = 128 * 1024;
 
-/// A check waits so long for room. All that is held is judged within the timeout of its check and a moment.
+/// A check waits so long for room. What is held is given back when its check is judged: after its timeout, and after a
+/// wait for room and for a judge where the host is busy.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A share of the room; it is given back when it is dropped.
@@ -46,19 +47,30 @@ impl Default for Room {
 
 impl Room {
     /// Waits for room for a body of at most so many bytes, in the order of asking; `None` if that takes too long. It is
-    /// taken all at once: bodies that hold a part each and wait for more would wait for ever.
+    /// taken all at once: bodies that hold a part of a stock each and wait for more of it would wait for ever.
     pub(super) async fn take(&self, bytes: u64) -> Option<Place> {
-        let (stock, most) = match bytes <= ORDINARY_BYTES_MAX {
-            true => (&self.ordinary, ORDINARY_KIB),
-            false => (&self.large, LARGE_KIB),
-        };
-        let kib = u32::try_from(bytes.div_ceil(1024))
-            .unwrap_or(most)
-            .min(most);
-        let place = Arc::clone(stock).acquire_many_owned(kib);
-        let place = tokio::time::timeout(WAIT_MAX, place).await.ok()?.ok()?;
-        Some(Arc::new(place))
+        match bytes <= ORDINARY_BYTES_MAX {
+            true => taken(&self.ordinary, ORDINARY_KIB, bytes).await,
+            false => taken(&self.large, LARGE_KIB, bytes).await,
+        }
     }
+
+    /// The same for so many bytes more than an ordinary body has, of one that has this share and turns out to be
+    /// larger. It keeps that share meanwhile: who holds room for large ones never asks for an ordinary share, so nobody
+    /// waits in a circle.
+    pub(super) async fn take_more(&self, ordinary: Place, bytes: u64) -> Option<Place> {
+        let more = taken(&self.large, LARGE_KIB, bytes).await?;
+        Some(Arc::new((ordinary, more)))
+    }
+}
+
+async fn taken(stock: &Arc<Semaphore>, most: u32, bytes: u64) -> Option<Place> {
+    let kib = u32::try_from(bytes.div_ceil(1024))
+        .unwrap_or(most)
+        .min(most);
+    let place = Arc::clone(stock).acquire_many_owned(kib);
+    let place = tokio::time::timeout(WAIT_MAX, place).await.ok()?.ok()?;
+    Some(Arc::new(place))
 }
 
 #[cfg(test)]
