@@ -20,10 +20,10 @@ use crate::daemon::process::blocking;
 use crate::domain::check::Check;
 use crate::domain::duration_text::Human;
 use crate::domain::expectation::Expectation;
-use crate::domain::probe::Probe;
+use crate::domain::probe::{Answer, End, Probe};
 use crate::domain::safe_text;
 use crate::domain::target::Target;
-use crate::policy::verdict::judge::{body_of, is_light, judge_or_fail, release, unjudged};
+use crate::policy::verdict::judge::{body_of, is_light, judge_or_fail, judge_unread, release};
 
 /// So many answers are decoded, read and searched at a time: each may take 32 MiB beside its body.
 const THREADS: usize = 2;
@@ -41,6 +41,10 @@ const EXPENSIVE_KEPT_MAX: usize = 10_000;
 /// An answer of the daemon waits at most this long for a place. Then its check is `unknown`: its site is not to blame
 /// for what others cost.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// So long after it got one, the daemon waits for the verdict no longer: who else wants the processor may leave little
+/// of it, and a check has to end. The work goes on and keeps its place.
+pub const VERDICT_MAX: Duration = Duration::from_secs(60);
 
 /// Paths of a configuration go as deep as they are long; this is reserved, and used as far as one goes.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -83,7 +87,7 @@ struct Places(
 );
 
 impl Judges {
-    /// For the daemon: the threads work while the thread that starts checks does not, and no answer waits for ever.
+    /// For the daemon: the thread that starts checks comes first, and no answer is waited for for ever.
     pub fn behind_checks() -> Self {
         Self::new(Manner::Behind)
     }
@@ -118,19 +122,26 @@ impl Judges {
                 // Nobody waits for it, and where there is no thread for it, it is dropped here.
                 drop(tokio::spawn(blocking::run(move || release(body))));
             }
-            let why = format!(
-                "the answer could not be judged within {}: those of other sites take long",
-                Human(WAIT_MAX)
-            );
-            return Ok((unjudged(probe, &why), None));
+            let why = unjudged_within(WAIT_MAX, "those of other sites take long");
+            return Ok(judge_unread(expectation, target, probe, &why));
         };
-        let (expectation, target) = (Arc::clone(expectation), target.clone());
-        let work = move || {
-            let before = processor_time();
-            let judged = judge_or_fail(&expectation, &target, probe);
-            (judged, processor_time().saturating_sub(before))
+        let unread = (self.manner == Manner::Behind).then(|| without_body(&mut probe));
+        let work = {
+            let (expectation, target) = (Arc::clone(expectation), target.clone());
+            move || {
+                let before = processor_time();
+                let judged = judge_or_fail(&expectation, &target, probe);
+                (judged, processor_time().saturating_sub(before))
+            }
         };
-        let (judged, took) = self.run(places, work).await?;
+        let Some(done) = self.at_most(VERDICT_MAX, self.run(places, work)).await else {
+            // It may not have been expensive, but neither may it hold up both places again.
+            self.note(site, VERDICT_MAX);
+            let why = unjudged_within(VERDICT_MAX, "this host is busy, or it takes long");
+            let unread = unread.ok_or_else(|| why.clone())?;
+            return Ok(judge_unread(expectation, target, unread, &why));
+        };
+        let (judged, took) = done?;
         self.note(site, took);
         Ok(judged)
     }
@@ -148,9 +159,14 @@ impl Judges {
             let place = Arc::clone(&self.places).acquire_owned().await.ok();
             Places([place, shared])
         };
+        self.at_most(WAIT_MAX, both).await
+    }
+
+    /// Waits for something; a command for as long as it takes, the daemon no longer than this.
+    async fn at_most<T>(&self, limit: Duration, awaited: impl Future<Output = T>) -> Option<T> {
         match self.manner {
-            Manner::Alone => Some(both.await),
-            Manner::Behind => tokio::time::timeout(WAIT_MAX, both).await.ok(),
+            Manner::Alone => Some(awaited.await),
+            Manner::Behind => tokio::time::timeout(limit, awaited).await.ok(),
         }
     }
 
@@ -197,6 +213,33 @@ impl Judges {
             .await
             .unwrap_or_else(|_| Err("the thread that judged the answer ended".to_owned()))
     }
+}
+
+fn unjudged_within(limit: Duration, why: &str) -> String {
+    format!(
+        "the answer could not be judged within {}: {why}",
+        Human(limit)
+    )
+}
+
+/// A copy of a probe without its body and its share of the room for bodies, which stay where they are.
+fn without_body(probe: &mut Probe) -> Probe {
+    fn answer_of(probe: &mut Probe) -> Option<&mut Answer> {
+        match &mut probe.end {
+            End::Answered(answer) => Some(answer),
+            End::Failed { header, .. } => header.as_deref_mut(),
+            End::Refused { .. } => None,
+        }
+    }
+    let body = body_of(probe);
+    let mut copy = probe.clone();
+    if let Some(answer) = answer_of(&mut copy) {
+        answer.place = None;
+    }
+    if let (Some(answer), Some(body)) = (answer_of(probe), body) {
+        answer.body = body;
+    }
+    copy
 }
 
 fn hash_of(target: &Target) -> u64 {
@@ -258,6 +301,7 @@ mod tests {
 
     use super::super::test_monitors;
     use super::*;
+    use crate::domain::check::FailureKind;
 
     impl Judges {
         async fn do_work<T: Send + 'static>(
@@ -369,5 +413,58 @@ mod tests {
             "the answer could not be judged within 30s: those of other sites take long"
         );
         assert_eq!((check.status, check.body_bytes), (Some(200), 1 << 20));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_that_is_known_without_the_body_stays_one() {
+        let judges = Judges::behind_checks();
+        let _taken = [judges.places(false).await, judges.places(false).await];
+        let (expectation, target, mut probe) = test_monitors::heavy_answer();
+        let End::Answered(mut answer) = probe.end.clone() else {
+            panic!("an answer");
+        };
+        answer.hop.status = 500;
+        probe.end = End::Answered(answer.clone());
+        let judged = judges.judge(&expectation, &target, probe.clone()).await;
+        let (check, panic) = judged.unwrap();
+        let failure = check.verdict.failure().expect("a reason");
+        assert_eq!(check.verdict.state().to_string(), "down");
+        assert_eq!(failure.kind.as_str(), "status");
+        assert_eq!((panic, &check.excerpt), (None, &None));
+        assert_eq!((check.status, check.body_bytes), (Some(500), 1 << 20));
+        probe.end = End::Failed {
+            kind: FailureKind::BodyTruncated,
+            detail: "it was closed".to_owned(),
+            url: answer.hop.url.clone(),
+            remote_addr: None,
+            header: Some(Box::new(answer)),
+        };
+        let (check, _) = judges.judge(&expectation, &target, probe).await.unwrap();
+        let failure = check.verdict.failure().expect("a reason");
+        assert_eq!(check.verdict.state().to_string(), "down");
+        assert_eq!(&*failure.detail, "it was closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verdict_that_does_not_come_is_waited_for_no_longer() {
+        let judges = Judges::behind_checks();
+        // Threads that take no jobs, as where others have all of the processor.
+        let (jobs, waiting) = sync_channel(THREADS);
+        judges.jobs.set(Some(jobs)).expect("none yet");
+        let (expectation, target, probe) = test_monitors::heavy_answer();
+        let begun = crate::clock::tick();
+        let (check, _) = judges.judge(&expectation, &target, probe).await.unwrap();
+        assert_eq!(begun.elapsed(), VERDICT_MAX);
+        let failure = check.verdict.failure().expect("a reason");
+        assert_eq!(check.verdict.state().to_string(), "unknown");
+        assert_eq!(
+            &*failure.detail,
+            "the answer could not be judged within 1m: this host is busy, or it takes long"
+        );
+        // The work is still to be done, whole, and has its place until then.
+        assert_eq!(judges.places.available_permits(), THREADS - 1);
+        waiting.try_recv().expect("the job")();
+        assert_eq!(judges.places.available_permits(), THREADS);
+        assert_eq!(judges.expensive().len(), 1);
     }
 }

@@ -132,13 +132,28 @@ pub fn body_of(probe: &mut Probe) -> Option<Vec<u8>> {
     Some(std::mem::take(&mut answer.body))
 }
 
-/// A check whose answer nobody came to judge, for a reason that is ours.
-pub fn unjudged(probe: Probe, why: &str) -> Check {
-    let verdict = Verdict::Unknown(Failure {
-        kind: FailureKind::Local,
-        detail: why.into(),
-    });
-    check(probe, verdict, None)
+/// The check of a probe whose body nobody came to read, and was taken out. What was wrong before the body mattered is
+/// told; else the check is unknown, for a reason that is ours.
+pub fn judge_unread(
+    expectation: &Expectation,
+    target: &Target,
+    probe: Probe,
+    why: &str,
+) -> (Check, Option<String>) {
+    let is_known = match &probe.end {
+        End::Failed { .. } | End::Refused { .. } => true,
+        End::Answered(answer) => !expectation.status.contains(answer.hop.status),
+    };
+    if !is_known {
+        let verdict = Verdict::Unknown(Failure {
+            kind: FailureKind::Local,
+            detail: why.into(),
+        });
+        return (check(probe, verdict, None), None);
+    }
+    let (mut check, panic) = judge_or_fail(expectation, target, probe);
+    check.excerpt = None;
+    (check, panic)
 }
 
 /// Puts together what was seen and what it means.
