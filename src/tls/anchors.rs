@@ -8,6 +8,7 @@ use webpki::anchor_from_trusted_cert;
 
 use super::certificate;
 use super::der::rewrite;
+use super::effort;
 use crate::domain::certificates;
 use crate::domain::probe::RootEnd;
 use crate::domain::timestamp::Timestamp;
@@ -21,6 +22,9 @@ type NameAndKey<'a> = (&'a [u8], &'a [u8]);
 pub(super) struct Anchors {
     pub(super) list: Vec<TrustAnchor<'static>>,
     pub(super) ends: Vec<End>,
+    /// What it costs at most to find the right one among those of one name, in the units of the effort: there are
+    /// several where an authority changes its key and keeps its name.
+    pub(super) search_units: u32,
 }
 
 impl Anchors {
@@ -48,7 +52,12 @@ impl Anchors {
                 .flatten()
             })
             .collect();
-        Self { list, ends }
+        let search_units = search_units(last.into_keys());
+        Self {
+            list,
+            ends,
+            search_units,
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = (TrustAnchor<'static>, End)> {
@@ -61,8 +70,24 @@ impl Anchors {
             .all()
             .filter(|(_, end)| end.as_ref().is_none_or(|end| end.not_after > moment))
             .unzip();
-        Self { list, ends }
+        Self {
+            list,
+            ends,
+            search_units: self.search_units,
+        }
     }
+}
+
+/// The units of all anchors, each once, whose name others have too.
+fn search_units<'a>(anchors: impl Iterator<Item = NameAndKey<'a>>) -> u32 {
+    let mut names: HashMap<&[u8], (usize, u32)> = HashMap::new();
+    for (name, key_info) in anchors {
+        let (count, units) = names.entry(name).or_default();
+        *count += 1;
+        *units += effort::units_of(key_info);
+    }
+    let shared = names.into_values().filter(|(count, _)| *count > 1);
+    shared.map(|(_, units)| units).sum()
 }
 
 /// An anchor of a trusted certificate, in whatever version it is.

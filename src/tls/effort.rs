@@ -1,7 +1,8 @@
 //! What the verification of one server's certificates may cost.
 //!
 //! A server chooses how many signatures there are to check and with which keys. Each is checked once, and all together
-//! cost at most [`UNITS_MAX`].
+//! cost at most [`UNITS_MAX`], and what the search among trust anchors of one name costs: how many of these there are
+//! the configuration says, not the server.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,9 +13,6 @@ use rustls::pki_types::{
 /// A path has two to four signatures: by RSA and P-256 they cost 1 each, about a tenth of a millisecond, by P-384 4, by
 /// P-521 10. Three of P-521 fit, and so do eight of P-384 or 32 others.
 const UNITS_MAX: u32 = 32;
-
-/// Signatures that are remembered: no path that fits has as many.
-const KEPT_MAX: usize = 32;
 
 /// What one verification has done so far.
 #[derive(Debug)]
@@ -38,9 +36,10 @@ struct Known {
 }
 
 impl Effort {
-    pub(super) const fn new() -> Self {
+    /// With so many units more for the search among trust anchors of one name.
+    pub(super) const fn new(search_units: u32) -> Self {
         Self(Mutex::new(State {
-            left: UNITS_MAX,
+            left: UNITS_MAX.saturating_add(search_units),
             is_spent: false,
             known: Vec::new(),
         }))
@@ -105,7 +104,7 @@ impl SignatureVerificationAlgorithm for Counted<'_> {
             };
         }
         let units = units(self.algorithm.public_key_alg_id(), key);
-        if units > state.left || state.known.len() >= KEPT_MAX {
+        if units > state.left {
             state.is_spent = true;
             return Err(InvalidSignature);
         }
@@ -120,6 +119,16 @@ impl SignatureVerificationAlgorithm for Counted<'_> {
         });
         checked
     }
+}
+
+/// What a signature costs by a key that is given with its algorithm: what a SubjectPublicKeyInfo holds.
+pub(super) fn units_of(key_info: &[u8]) -> u32 {
+    // The header of the algorithm has two bytes.
+    let algorithm = key_info.get(2..).unwrap_or_default();
+    let is = |known: &AlgorithmIdentifier| algorithm.starts_with(known);
+    let elliptic = [alg_id::ECDSA_P521, alg_id::ECDSA_P384];
+    let known = elliptic.into_iter().find(is);
+    units(known.unwrap_or(alg_id::RSA_ENCRYPTION), key_info)
 }
 
 fn units(key_algorithm: AlgorithmIdentifier, key: &[u8]) -> u32 {
@@ -165,7 +174,7 @@ mod tests {
     #[test]
     fn each_signature_is_paid_for_once() {
         let fake = Fake(alg_id::ECDSA_P521);
-        let effort = Effort::new();
+        let effort = Effort::new(0);
         let counted = effort.of(&[&fake]);
         let check = |signature: &[u8]| counted[0].verify_signature(b"key", b"said", signature);
         for _ in 0..100 {
@@ -185,7 +194,7 @@ mod tests {
     #[test]
     fn another_message_or_key_is_another_signature() {
         let fake = Fake(alg_id::ECDSA_P256);
-        let effort = Effort::new();
+        let effort = Effort::new(0);
         let counted = effort.of(&[&fake]);
         for number in 0..UNITS_MAX {
             let text = number.to_be_bytes();

@@ -94,7 +94,7 @@ pub fn verify(
         return Err(Fault::Webpki(webpki::Error::BadDer));
     };
     let sent = select(leaf, sent);
-    let effort = Effort::new();
+    let effort = Effort::new(parts.trust.anchors.search_units);
     let counted = effort.of(parts.algorithms.all);
     let algorithms: Vec<Algorithm<'_>> = counted.iter().map(|one| one as Algorithm<'_>).collect();
     let path = match path(parts.trust, &algorithms, leaf, &sent, now) {

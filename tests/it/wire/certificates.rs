@@ -818,3 +818,17 @@ async fn other_forms_of_a_ca_file() {
         assert_eq!(verdict, "up 200", "{detail}");
     }
 }
+
+/// An authority that changes its key each year and keeps its name.
+#[test]
+fn many_roots_of_one_name_in_a_ca_file() {
+    for key in [Key::p256, Key::p384] {
+        let forge = |number| Plan::authority("Yearly Root").forge(&key(number), None);
+        let roots: Vec<Forged> = (1..=40).map(forge).collect();
+        let trusted: Vec<&Forged> = roots.iter().collect();
+        for signer in [0, 39] {
+            let leaf = Plan::server("a.test").forge(&Key::p256(50), Some(&roots[signer]));
+            check(&trusted, &[&leaf], "a.test", "ok");
+        }
+    }
+}
