@@ -36,8 +36,8 @@ const STRAY_AT_ONCE: usize = 8;
 /// A datagram is read up to this size, truncation flag or not: some servers send more than the 512 bytes of RFC 1035.
 const DATAGRAM_BYTES_MAX: usize = 4096;
 
-/// How long TCP is waited for after a cut answer. Firewalls that drop it are common, and what the cut answer held may
-/// do.
+/// How long TCP is waited for after a cut answer, or among strays. Firewalls that drop it are common, and what the cut
+/// answer held, or came as a datagram, may do.
 const TCP_MAX: Duration = Duration::from_secs(2);
 
 /// Why a question has no addresses for its answer.
@@ -197,7 +197,8 @@ enum Heard {
     Strays(UdpSocket),
 }
 
-/// Waits for the answer among many that are none, and asks over TCP meanwhile; the first that answers counts.
+/// Asks over TCP, and waits meanwhile for the answer among many that are none. Whoever sends these has had many guesses
+/// at what makes an answer ours, so what comes as a datagram counts only where TCP brings none.
 async fn among_strays(
     socket: &UdpSocket,
     peer: SocketAddr,
@@ -217,16 +218,21 @@ async fn among_strays(
         ))
     };
     let mut listening = std::pin::pin!(listening);
-    tokio::select! {
-        said = &mut listening => return said,
-        answer = over_tcp(peer, question) => match answer {
-            Ok(bytes) => return Ok(read(&bytes)),
-            Err(Trouble::Local(why)) => return Err(Trouble::Local(why)),
-            // Many servers are not asked over TCP.
-            Err(_) => {}
-        },
+    let mut asking = std::pin::pin!(timeout(TCP_MAX, over_tcp(peer, question)));
+    let mut heard = None;
+    let answer = loop {
+        tokio::select! {
+            said = &mut listening, if heard.is_none() => heard = Some(said),
+            answer = &mut asking => break answer,
+        }
+    };
+    match (answer, heard) {
+        (Ok(Ok(bytes)), _) => Ok(read(&bytes)),
+        (Ok(Err(Trouble::Local(why))), _) => Err(Trouble::Local(why)),
+        // Many servers are not asked over TCP.
+        (Ok(Err(_)) | Err(_), Some(said)) => said,
+        (Ok(Err(_)) | Err(_), None) => listening.await,
     }
-    listening.await
 }
 
 async fn over_udp(

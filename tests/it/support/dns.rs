@@ -205,7 +205,11 @@ async fn serve_tcp(listener: TcpListener, table: Arc<Table>, log: Arc<Mutex<Vec<
             let Some((asked, end)) = noted(&query, true, &log) else {
                 return Ok(());
             };
-            let says = table(&asked);
+            let mut says = table(&asked);
+            if let Says::After(wait, then) = says {
+                sleep(wait).await;
+                says = *then;
+            }
             if let Some(answer) = answer(&query, asked.six, end, &says) {
                 let length = u16::try_from(answer.len()).unwrap_or(u16::MAX);
                 stream.write_u16(length).await?;

@@ -402,6 +402,28 @@ async fn answers_to_other_questions_are_passed_over() {
     assert_eq!(seen("site.test", "", strays(500)).await.0, "up 200");
 }
 
+/// Who sends that many may have guessed right in the end.
+#[tokio::test]
+async fn among_strays_it_is_tcp_that_counts() {
+    let strays = |then| Says::Strays(80, Box::new(then));
+    let (got, dns) = seen("site.test", "", move |asked| match asked.tcp {
+        true => after(200, home()),
+        false => strays(Says::Addresses(vec![
+            "192.0.2.1".parse().expect("an address"),
+        ])),
+    })
+    .await;
+    assert_eq!(got, "up 200");
+    assert!(dns.log().iter().any(|asked| asked.tcp));
+    // Where there is none, the datagram does.
+    let (got, _) = seen("site.test", "", move |asked| match asked.tcp {
+        true => after(200, Says::Silence),
+        false => strays(home()),
+    })
+    .await;
+    assert_eq!(got, "up 200");
+}
+
 #[tokio::test]
 async fn options_change_how_servers_are_asked() {
     let (got, dns) = seen("site.test", "options no-aaaa\n", |_| home()).await;
