@@ -69,8 +69,8 @@ pub struct Timetable {
     slots: u32,
     in_flight: u32,
     in_flight_slow: u32,
-    /// Checks on their way of monitors that are gone.
-    gone_in_flight: u32,
+    /// Where the checks on their way of monitors that are gone have their entries.
+    gone_in_flight: HashMap<MonitorId, u32>,
 }
 
 impl Timetable {
@@ -85,7 +85,7 @@ impl Timetable {
             slots: slots.max(1),
             in_flight: 0,
             in_flight_slow: 0,
-            gone_in_flight: 0,
+            gone_in_flight: HashMap::new(),
         }
     }
 
@@ -172,7 +172,7 @@ impl Timetable {
         entry.gone = true;
         entry.generation = entry.generation.wrapping_add(1);
         if matches!(entry.place, Place::InFlight { .. }) {
-            self.gone_in_flight += 1;
+            self.gone_in_flight.insert(entry.id, index);
         } else {
             entry.place = Place::Idle;
             self.free.push(index);
@@ -197,13 +197,12 @@ impl Timetable {
         };
         entry.want_first_check(now, window);
         // A check of a monitor that was taken out and put back may still be on its way.
-        let index = match self.find_gone(planned.id) {
+        let index = match self.gone_in_flight.remove(&planned.id) {
             Some(index) => {
                 let old = &mut self.entries[index as usize];
                 entry.place = old.place;
                 entry.generation = old.generation;
                 *old = entry;
-                self.gone_in_flight -= 1;
                 index
             }
             None => match self.free.pop() {
@@ -221,16 +220,6 @@ impl Timetable {
         };
         self.by_id.insert(planned.id, index);
         self.enqueue(index);
-    }
-
-    fn find_gone(&self, id: MonitorId) -> Option<u32> {
-        if self.gone_in_flight == 0 {
-            return None;
-        }
-        let position = self.entries.iter().position(|entry| {
-            entry.gone && entry.id == id && matches!(entry.place, Place::InFlight { .. })
-        })?;
-        u32::try_from(position).ok()
     }
 
     fn change(&mut self, index: u32, planned: Planned, now: Timestamp) {
@@ -420,7 +409,7 @@ impl Timetable {
         self.in_flight_slow -= u32::from(slow);
         entry.place = Place::Idle;
         if entry.gone {
-            self.gone_in_flight -= 1;
+            self.gone_in_flight.remove(&entry.id);
             self.free.push(index);
             return None;
         }
@@ -806,6 +795,42 @@ mod tests {
         assert_eq!(run.starts_of(running), [first, first + 60_000]);
         assert!(run.starts_of(other).is_empty());
         assert_eq!(run.table.in_flight(), 0);
+    }
+
+    #[test]
+    fn one_gone_check_that_hangs_does_not_make_each_new_monitor_dear() {
+        const MANY: i64 = 60_000;
+        let mut table = Timetable::new(1);
+        let mut first = vec![every(0, 60)];
+        let shared = Arc::clone(&first[0].monitor);
+        let of = |ids: std::ops::Range<i64>| {
+            let planned = |id| Planned {
+                id: MonitorId(id),
+                monitor: Arc::clone(&shared),
+                paused: false,
+                last_check: None,
+            };
+            ids.map(planned).collect::<Vec<_>>()
+        };
+        first[0].last_check = None;
+        table.replace(first, at(0));
+        let hangs = table.next_start(at(10_000)).unwrap();
+        assert_eq!(hangs.id, MonitorId(0));
+        table.amend(of(1..MANY), &[MonitorId(0)], Duration::ZERO, at(10_000));
+        let began = crate::clock::tick();
+        table.amend(of(MANY..2 * MANY), &[], Duration::ZERO, at(10_000));
+        // Looking through all entries for each of them would take a minute.
+        assert!(began.elapsed() < Duration::from_secs(3));
+        assert_eq!(table.in_flight(), 1);
+        table.amend(of(0..1), &[], Duration::ZERO, at(10_000));
+        assert!(table.gone_in_flight.is_empty());
+        let ended = Ended {
+            at: at(20_000),
+            hit_deadline: false,
+            retry_after: None,
+        };
+        table.finished(hangs.ticket, ended);
+        assert_eq!((table.in_flight(), table.free.len()), (0, 0));
     }
 
     #[test]
