@@ -633,6 +633,45 @@ async fn systemd_hears_ready_reloading_watchdog_and_stopping() {
     );
 }
 
+/// systemd ends a start that says nothing for a minute, and begins another: that would mail each time.
+#[tokio::test]
+async fn a_start_that_waits_for_the_disk_asks_systemd_for_time() {
+    let house = House::new("");
+    let notify = house.path().join("notify");
+    let socket = UnixDatagram::bind(&notify).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    // A process that may write no large file meets what a full disk is to a database.
+    let command = house.command(&["run"]);
+    let mut limited = Command::new("/bin/sh");
+    limited.env_clear().stdin(Stdio::null());
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        limited.current_dir(directory);
+    }
+    limited.env("NOTIFY_SOCKET", &notify).stderr(Stdio::null());
+    let _daemon = Daemon(limited.spawn().unwrap());
+    let mut told = Vec::new();
+    house
+        .until("three asks for time", || {
+            told.extend(heard(&socket));
+            let asks = told.iter().filter(|told| told.contains("EXTEND_TIMEOUT"));
+            asks.count() >= 3
+        })
+        .await;
+    assert!(
+        told.iter()
+            .any(|told| told.contains("waiting for the disk")),
+        "{told:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_disabled_monitor_is_listed_as_what_it_is() {
     let site = Site::start(200);

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::daemon::logging::targets;
 use crate::daemon::notifier::flush_once::said;
 use crate::daemon::notifier::run;
+use crate::daemon::process::patience::PATIENCE;
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::{Mail, Mailer};
@@ -45,6 +46,8 @@ impl DiskWait {
         config: &Config,
         error: &StoreError,
     ) -> io::Result<()> {
+        // To systemd this is a start that takes long: it must not end it and begin another, which would mail again.
+        service::extend_timeout(PATIENCE);
         let now = clock::now();
         let is_new = self.began.is_none();
         let since = *self.began.get_or_insert(now);

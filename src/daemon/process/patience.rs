@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::service;
 
 /// While the database is migrated or checked, systemd is asked for this much more time ..
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(in crate::daemon) const PATIENCE: Duration = Duration::from_secs(30);
 /// .. this often.
 const PATIENCE_EVERY: Duration = Duration::from_secs(10);
 
