@@ -355,6 +355,44 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_was_cut_within_its_password_is_not_shown() {
+        let whole = "https://x.example/\nhttps://kim:secret@a.example/\n";
+        let (config, _) = listed(&config(LISTS), 0, whole);
+        for cut in [
+            "https://x.example/\nhttps://kim:secr",
+            "https://x.example/\nhttps://kim:secret@a.exa",
+        ] {
+            let refused = read(cut.as_bytes(), config.in_force(0)).unwrap_err();
+            assert!(matches!(refused, NotAList::Cut(_)), "{refused}");
+            let said = refused.to_string();
+            assert!(
+                !said.contains("secr") && said.contains("a.example"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_chain_of_displaced_names_through_the_whole_list_is_no_recursion() {
+        let last = super::super::read::LIST_LINES_MAX / 4;
+        let targets: Vec<String> = (1..=last).map(|n| format!("\"s{n}.example\"")).collect();
+        let all = format!("[{{\"targets\": [{}]}}]", targets.join(","));
+        let (config, _) = listed(&config(LISTS), 0, &all);
+        let mut groups: Vec<String> = (1..last)
+            .map(|n| {
+                let next = n + 1;
+                format!(
+                    "{{\"targets\": [\"s{n}.example\"], \"labels\": {{\"name\": \"s{next}.example\"}}}}"
+                )
+            })
+            .collect();
+        groups.push(format!("{{\"targets\": [\"s{last}.example\"]}}"));
+        let (after, change) = listed(&config, 0, &format!("[{}]", groups.join(",")));
+        assert_eq!(after.lists[0].monitors, last);
+        assert!(change.is_empty());
+    }
+
+    #[test]
     fn a_line_that_was_cut_refuses_the_list() {
         let config = config(LISTS);
         let (config, _) = listed(

@@ -70,7 +70,21 @@ impl<'a> Entries<'a> {
     }
 
     /// Adds an entry; one whose name is taken is called `spare`, or is left out.
+    ///
+    /// One that is displaced may displace another, and so on through the whole list: so it is a loop.
     pub(crate) fn add(&mut self, entry: Entry, spare: Option<MonitorName>) {
+        let mut next = Some((entry, spare));
+        while let Some((entry, spare)) = next {
+            next = self.place(entry, spare);
+        }
+    }
+
+    /// Gives an entry its place. Answers the one that is without a place then, under its spare name.
+    fn place(
+        &mut self,
+        entry: Entry,
+        spare: Option<MonitorName>,
+    ) -> Option<(Entry, Option<MonitorName>)> {
         let Some(place) = self.by_name.get(&entry.name).copied() else {
             let place = self.entries.len();
             self.by_name.insert(entry.name.clone(), place);
@@ -80,14 +94,12 @@ impl<'a> Entries<'a> {
                     .map(|spare| (place, spare)),
             );
             self.entries.push(entry);
-            return;
+            return None;
         };
-        let Some(owner) = self.entries.get_mut(place) else {
-            return;
-        };
+        let owner = self.entries.get_mut(place)?;
         if owner.url == entry.url {
             self.doubled += 1;
-            return;
+            return None;
         }
         // The spare name belongs to the entry, not to its place.
         let (mut loser, mut spare) = (entry, spare);
@@ -98,8 +110,11 @@ impl<'a> Entries<'a> {
             spare = other;
         }
         match spare.filter(|spare| *spare != loser.name) {
-            Some(name) => self.add(Entry { name, ..loser }, None),
-            None => self.doubled += 1,
+            Some(name) => Some((Entry { name, ..loser }, None)),
+            None => {
+                self.doubled += 1;
+                None
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use serde::de::{
 
 use super::super::read::scalars;
 use super::entry::{Entries, Entry, InForce};
-use super::read::{LIST_LINES_MAX, NotAList, Skipped};
+use super::read::{LIST_LINES_MAX, NotAList, Skipped, shown};
 use crate::domain::monitor::MonitorName;
 use crate::domain::safe_text;
 
@@ -21,9 +21,6 @@ const LABELS_MAX: usize = 64;
 
 /// A label with its value is a tag: a word that is shown and selected by.
 const TAG_CHARS_MAX: usize = 200;
-
-/// What is shown of a target that is wrong.
-const TARGET_SHOWN_CHARS: usize = 80;
 
 /// What the parser is told when a list is too long; it has no other way to stop.
 const TOO_LONG: &str = "too long";
@@ -86,10 +83,7 @@ impl Gathered<'_, '_> {
                 true => target.clone(),
                 false => format!("http://{target}"),
             };
-            let wrong = |why: &str| {
-                let shown = safe_text::line(&target, TARGET_SHOWN_CHARS);
-                format!("{why}: {shown}")
-            };
+            let wrong = |why: &str| format!("{why}: {}", shown(&target));
             let Ok(url) = scalars::url(&with_scheme) else {
                 self.skipped.bad(|| wrong("not a URL"));
                 continue;

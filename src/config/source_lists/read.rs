@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::super::diagnostic::redact;
 use super::super::read::referenced_files::{self, Pipes};
 use super::super::read::scalars;
 use super::entry::{Entries, Entry, InForce};
 use super::file_sd;
 use crate::domain::monitor::MonitorName;
+use crate::domain::redaction::STARS;
 use crate::domain::safe_text;
 
 /// The bytes of a list; 200 000 lines of 300 bytes.
@@ -143,10 +145,7 @@ fn lines(text: &str, in_force: InForce<'_>, skipped: &mut Skipped) -> Result<Vec
         }
         match entry(line, &tags) {
             Ok(entry) => entries.add(entry, None),
-            Err(why) => skipped.bad(|| {
-                let shown = safe_text::line(line, LINE_SHOWN_CHARS);
-                format!("line {number}: {why}: {shown}")
-            }),
+            Err(why) => skipped.bad(|| format!("line {number}: {why}: {}", shown(line))),
         }
     }
     skipped.doubled += entries.doubled;
@@ -190,10 +189,34 @@ fn cut_line(text: &str, entries: &[Entry], in_force: InForce<'_>) -> Option<Stri
         let is_prefix = |whole: &str| whole.len() > last.len() && whole.starts_with(last);
         is_prefix(url) || (last.starts_with(url) && is_prefix(&format!("{url} {name}")))
     };
-    let is_cut = in_force.0.iter().any(|monitor| {
+    let whole = in_force.0.iter().find(|monitor| {
         !named.contains(&monitor.name) && begins_so(&monitor.name, monitor.target.url_text())
-    });
-    is_cut.then(|| safe_text::line(last, LINE_SHOWN_CHARS).into_owned())
+    })?;
+    // Where a user or a password is cut, the line does not tell them from a host.
+    let has_userinfo = whole.target.url_text().contains('@');
+    Some(match has_userinfo {
+        true => safe_text::line(&whole.url_shown(), LINE_SHOWN_CHARS).into_owned(),
+        false => shown(last),
+    })
+}
+
+/// A line of a list as it may be shown. It is wrong, so that no reader of URLs says where its password is: all up to
+/// its last `@` may be one, and without that all behind what is no port.
+pub(super) fn shown(line: &str) -> String {
+    let start = line.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = line.split_at(start);
+    let ends_authority = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#');
+    let authority = rest.split(ends_authority).next().unwrap_or_default();
+    let masked = match (rest.rsplit_once('@'), authority.split_once(':')) {
+        (Some((_, behind)), _) => format!("{scheme}{STARS}@{behind}"),
+        (None, Some((host, port)))
+            if !host.starts_with('[') && !port.chars().all(|c| c.is_ascii_digit()) =>
+        {
+            format!("{scheme}{host}:{STARS}")
+        }
+        (None, _) => line.to_owned(),
+    };
+    safe_text::line(&redact::sentence(&masked), LINE_SHOWN_CHARS).into_owned()
 }
 
 #[cfg(test)]
@@ -243,6 +266,43 @@ mod tests {
             list.skipped.sentence().unwrap(),
             "7 lines skipped: 5 bad (line 2: not a URL: not a url), 2 twice"
         );
+    }
+
+    #[test]
+    fn no_password_of_a_line_is_shown() {
+        let long = "x".repeat(100);
+        let mut bad = 0;
+        for line in [
+            "https://kim:secret@",
+            "https://kim:secret@[bad",
+            "https//kim:secret@a.example/",
+            "kim:secret@a.example",
+            "https://kim:top/secret@a.example/",
+            "https://kim:top secret@a.example/",
+            "https://kim:secret",
+            "https://kim:top/secret",
+            "https://a.example:x/?token=secret",
+            &format!("https://kim:{long}secret@a.example:x/"),
+            &format!("https://kim:secret{long}@a.example:x/"),
+            "https://kim:secret@a.example/ \u{202e}X",
+        ] {
+            let group = format!("[{{\"targets\": [{}]}}]", serde_json::json!(line));
+            for text in [line, &group] {
+                // With the scheme that file_sd adds, some are URLs.
+                let Err(refused) = read(text.as_bytes(), InForce::default()) else {
+                    continue;
+                };
+                bad += 1;
+                let why = refused.to_string();
+                assert!(!why.contains("secret"), "{text}: {why}");
+            }
+        }
+        assert!(bad > 20, "{bad}");
+        assert_eq!(
+            shown("https://kim:secret@a.example:x/ Shop"),
+            "https://***@a.example:x/ Shop"
+        );
+        assert_eq!(shown("502 Bad Gateway: x"), "502 Bad Gateway: x");
     }
 
     #[test]
