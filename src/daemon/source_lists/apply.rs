@@ -13,6 +13,7 @@ use super::super::recorder::message::{Enrolled, Entry as Record, Relist, Reply};
 use super::super::schedule::scheduler::Command;
 use super::super::schedule::timetable::first_check_window;
 use super::kept;
+use super::reading::Mark;
 use crate::config::Config;
 use crate::config::source_lists::compose::ListChange;
 use crate::config::source_lists::entry::Entry;
@@ -46,12 +47,28 @@ pub(crate) async fn apply(running: &Arc<Running>, key: &str, entries: Vec<Entry>
     let (config, change, kept) = composing.await.ok()?;
     if !change.is_empty() {
         say(&called, &config, index, &change);
-        put_in_force(running, force, config, change).await?;
+        let frees_names = !change.removed.is_empty();
+        put_in_force(running, force, Arc::clone(&config), change).await?;
+        if frees_names {
+            read_whole_again(running, &config, key);
+        }
     }
     running.door.push(Record::Write(Box::new(move |batch| {
         batch.keep_list(&kept_key, &kept)
     })));
     Some(())
+}
+
+/// A name that a list gave up may stand in another one, too, which did not get it. Such a list must not count as the
+/// same when it comes next, or nobody would watch that site.
+fn read_whole_again(running: &Running, config: &Config, but: &str) {
+    for list in config.lists.iter().filter(|list| *list.source.key != *but) {
+        running.lists.change(&list.source.key, |known| {
+            if known.entries != list.monitors {
+                known.mark = Mark::default();
+            }
+        });
+    }
 }
 
 fn say(called: &str, config: &Config, index: usize, change: &ListChange) {

@@ -1,5 +1,8 @@
 //! Lists as the database keeps them, and a configuration with the lists that a start or a command has.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use crate::config::Config;
 use crate::config::source_lists::entry::{Entry, InForce};
 use crate::config::source_lists::model::{ListPlace, ListSource};
@@ -7,6 +10,9 @@ use crate::config::source_lists::read::{LIST_BYTES_MAX, List, bytes_of, read};
 use crate::domain::monitor::MonitorName;
 use crate::policy::schedule::source_lists::is_too_short;
 use crate::store::facts::source_lists::{KeptEntry, KeptList};
+
+/// A start waits this long for the file of a list; the largest is read in less.
+const FILE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The entries of a kept list; what another hand wrote there and is no entry is left out.
 pub fn entries(kept: &KeptList) -> Vec<Entry> {
@@ -40,8 +46,26 @@ pub fn of_file(source: &ListSource) -> Option<List> {
     let ListPlace::File(path) = &source.place else {
         return None;
     };
-    let bytes = bytes_of(path, LIST_BYTES_MAX).ok()?;
-    read(&bytes, InForce::default()).ok()
+    let path = path.clone();
+    in_time(FILE_WITHIN, move || {
+        let bytes = bytes_of(&path, LIST_BYTES_MAX).ok()?;
+        read(&bytes, InForce::default()).ok()
+    })
+}
+
+/// What the work came to, unless it takes too long or the machine gives no thread: a file system that hangs must not
+/// keep a start from watching what it knows.
+fn in_time<T: Send + 'static>(
+    within: Duration,
+    work: impl FnOnce() -> Option<T> + Send + 'static,
+) -> Option<T> {
+    let (tell, told) = mpsc::channel();
+    let told_of = move || {
+        // Nobody may be waiting any more.
+        let _ = tell.send(work());
+    };
+    std::thread::Builder::new().spawn(told_of).ok()?;
+    told.recv_timeout(within).ok()?
 }
 
 /// A configuration with its lists as the daemon has them: those that are kept, and files that it has not read yet.
@@ -66,4 +90,18 @@ pub fn with_lists(config: &Config, mut kept: impl FnMut(&str) -> Option<KeptList
             (None, None) => Vec::new(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_hangs_is_not_waited_for() {
+        let (end, hangs) = mpsc::channel::<()>();
+        let came = in_time(Duration::from_millis(20), move || hangs.recv().ok());
+        assert!(came.is_none());
+        drop(end);
+        assert_eq!(in_time(FILE_WITHIN, || Some(7)), Some(7));
+    }
 }

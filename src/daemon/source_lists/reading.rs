@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::process::blocking;
+use super::shelf::Shelf;
 use crate::config::Config;
 use crate::config::source_lists::entry::InForce;
 use crate::config::source_lists::model::{ListPlace, ListSource};
@@ -57,8 +58,21 @@ pub enum Reading {
 }
 
 /// Reads a list; says `None` if that is no fault of the list: the machine gave no thread.
-pub async fn reading(order: Order) -> Option<Reading> {
-    let read = blocking::run(move || take(&order));
+pub async fn reading(lists: &Shelf, order: Order) -> Option<Reading> {
+    let claim = match order.source.place {
+        ListPlace::Url { .. } => None,
+        ListPlace::File(_) => match lists.claim(&order.source.key).await {
+            Some(claim) => Some(claim),
+            None => {
+                let why = "its file system does not answer".to_owned();
+                return Some(Reading::Refused(Wrong::Missing, why));
+            }
+        },
+    };
+    let read = blocking::run(move || {
+        let _claim = claim;
+        take(&order)
+    });
     match tokio::time::timeout(READ_WITHIN, read).await {
         Ok(Ok(Ok(reading))) => Some(reading),
         Ok(Ok(Err(error)) | Err(error)) => {
@@ -163,9 +177,11 @@ pub struct Look(Option<(u64, u64, u64, i64, i64)>);
 
 impl Look {
     /// A look at a file; `None` if the file system hangs or the machine gives no thread.
-    pub async fn at(path: &Path) -> Option<Self> {
+    pub async fn at(lists: &Shelf, key: &Arc<str>, path: &Path) -> Option<Self> {
+        let claim = lists.claim(key).await?;
         let path = path.to_owned();
         let look = blocking::run(move || {
+            let _claim = claim;
             let found = path.metadata().ok();
             Self(found.map(|found| {
                 (

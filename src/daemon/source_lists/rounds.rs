@@ -1,6 +1,6 @@
 //! When each list is read, and what is told of one that is wrong.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -26,6 +26,7 @@ use crate::config::source_lists::read::{List, Skipped};
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::source_lists::{Trouble, Wrong};
+use crate::store::facts::source_lists::KeptList;
 use crate::store::reader::Reader;
 
 /// How often it is looked whether a file changed.
@@ -63,7 +64,7 @@ pub fn begin(running: &Arc<Running>) {
 /// Reads a list for as long as it is in force.
 async fn watch(running: Arc<Running>, source: Arc<ListSource>) {
     loop {
-        let seen = look(&source).await;
+        let seen = look(&running, &source).await;
         let is_good = round(&running, &source).await;
         let known = running.lists.get(&source.key);
         let is_told = known.trouble.is_some_and(|trouble| trouble.is_told());
@@ -72,19 +73,24 @@ async fn watch(running: Arc<Running>, source: Arc<ListSource>) {
             (false, true) => source.refresh.min(RETRY_EVERY),
             (false, false) => source.refresh.min(CONFIRM_AFTER),
         };
-        wait_or_change(&source, seen, clock::tick() + wait).await;
+        wait_or_change(&running, &source, seen, clock::tick() + wait).await;
     }
 }
 
-async fn look(source: &ListSource) -> Option<Look> {
+async fn look(running: &Running, source: &ListSource) -> Option<Look> {
     match &source.place {
-        ListPlace::File(path) => Look::at(path).await,
+        ListPlace::File(path) => Look::at(&running.lists, &source.key, path).await,
         ListPlace::Url { .. } => None,
     }
 }
 
 /// Waits until then, or until a file changed and is not being written any more: two looks in a row see the same.
-async fn wait_or_change(source: &ListSource, seen: Option<Look>, until: Instant) {
+async fn wait_or_change(
+    running: &Running,
+    source: &ListSource,
+    seen: Option<Look>,
+    until: Instant,
+) {
     let mut before = seen;
     loop {
         let now = clock::tick();
@@ -97,7 +103,7 @@ async fn wait_or_change(source: &ListSource, seen: Option<Look>, until: Instant)
             return;
         }
         tokio::time::sleep(rest.min(LOOK_EVERY)).await;
-        let looked = look(source).await;
+        let looked = look(running, source).await;
         if looked.is_some() && looked != seen && looked == before {
             return;
         }
@@ -112,11 +118,16 @@ async fn round(running: &Arc<Running>, source: &Arc<ListSource>) -> bool {
     };
     let began = running.health.standstill.beat();
     let order = order(running, &running.force().config, source, false);
-    let now = clock::now();
-    match reading(order).await {
+    let (now, asked_by) = (clock::now(), order.mark.clone());
+    match reading(&running.lists, order).await {
         None => true,
         Some(Reading::Same(mark)) => {
-            running.lists.change(&source.key, |known| known.mark = mark);
+            running.lists.change(&source.key, |known| {
+                // Another list may have given up a name meanwhile: then this one is read whole again.
+                if known.mark == asked_by {
+                    known.mark = mark;
+                }
+            });
             good(running, source, clock::now());
             true
         }
@@ -284,8 +295,11 @@ pub async fn reload(running: &Arc<Running>, config: Config, accept: bool) -> Rel
             mark: Mark::default(),
             ..order(running, &old, &source, accept)
         };
-        let reading = tokio::time::timeout(RELOAD_WAITS, reading(order));
-        readings.spawn(async move { (source, reading.await) });
+        let running = Arc::clone(running);
+        readings.spawn(async move {
+            let reading = reading(&running.lists, order);
+            (source, tokio::time::timeout(RELOAD_WAITS, reading).await)
+        });
     }
     let mut entries: HashMap<Arc<str>, Vec<Entry>> = HashMap::new();
     while let Some(Ok((source, read))) = readings.join_next().await {
@@ -313,12 +327,9 @@ pub async fn reload(running: &Arc<Running>, config: Config, accept: bool) -> Rel
         let reader = Reader::open(&database).ok();
         config.with_lists(|source| {
             entries.remove(&source.key).unwrap_or_else(|| {
-                let kept = reader
-                    .as_ref()
-                    .and_then(|reader| reader.kept_list(&source.key).ok()?);
-                let mut all = kept.map_or_else(Vec::new, |kept| kept::entries(&kept));
-                add_unkept(&mut all, &old, source);
-                all
+                let reader = reader.as_ref();
+                let kept = reader.and_then(|reader| reader.kept_list(&source.key).ok());
+                before(kept, &old, source)
             })
         })
     });
@@ -328,10 +339,15 @@ pub async fn reload(running: &Arc<Running>, config: Config, accept: bool) -> Rel
     reloaded
 }
 
-/// Entries whose URL has a user or a password are in force and not in the database.
-fn add_unkept(entries: &mut Vec<Entry>, old: &Config, source: &ListSource) {
+/// The list before: the one that is kept, or what is in force where the database cannot be read. Entries whose URL has
+/// a user or a password are in force and not in the database.
+fn before(kept: Option<Option<KeptList>>, old: &Config, source: &ListSource) -> Vec<Entry> {
+    let is_read = kept.is_some();
+    let mut entries = kept
+        .flatten()
+        .map_or_else(Vec::new, |kept| kept::entries(&kept));
     let Some(index) = old.list_of(&source.key) else {
-        return;
+        return entries;
     };
     let common = old
         .lists
@@ -342,14 +358,20 @@ fn add_unkept(entries: &mut Vec<Entry>, old: &Config, source: &ListSource) {
         url: monitor.target.url(),
         tags: monitor.tags.get(common..).unwrap_or_default().into(),
     });
-    entries.extend(in_force.filter(Entry::has_userinfo));
+    entries.extend(in_force.filter(|entry| !is_read || entry.has_userinfo()));
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     entries.dedup_by(|a, b| a.name == b.name);
+    entries
 }
 
 impl Reloaded {
     /// After the configuration is in force: what was read is known and kept, and lists are looked after.
     pub async fn begin(self, running: &Arc<Running>) {
+        let read: HashSet<Arc<str>> = self
+            .read
+            .iter()
+            .map(|(source, ..)| Arc::clone(&source.key))
+            .collect();
         for (source, entries, skipped, mark) in self.read {
             let kept = kept::of_entries(&entries);
             let key = source.key.to_string();
@@ -375,6 +397,15 @@ impl Reloaded {
         running.door.push(Record::Write(Box::new(move |batch| {
             batch.forget_lists_but(&keys)
         })));
+        // What is in force of the others may be less than what they had: they are read whole.
+        for list in &self.config.lists {
+            let key = &list.source.key;
+            if !read.contains(key) {
+                running
+                    .lists
+                    .change(key, |known| known.mark = Mark::default());
+            }
+        }
         begin(running);
     }
 }
@@ -384,5 +415,37 @@ pub fn known_at_start(entries: usize) -> Known {
     Known {
         entries,
         ..Known::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::source_lists::entry::InForce;
+    use crate::config::source_lists::read::read;
+    use crate::config::{Environment, load};
+
+    #[test]
+    fn what_is_in_force_stays_where_the_database_cannot_be_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "[[source]]\nfile = \"a.txt\"\n";
+        std::fs::write(directory.path().join("monitors.toml"), text).unwrap();
+        let environment = Environment {
+            directory: directory.path().to_owned(),
+            variables: [("HOME".to_owned(), "/home/kim".to_owned())].into(),
+            ..Environment::default()
+        };
+        let config = load(Path::new("monitors.toml"), &environment).unwrap();
+        let lines = "https://kim:secret@a.example/ A\nhttps://b.example/ B\n";
+        let list = read(lines.as_bytes(), InForce::default()).unwrap();
+        let (config, _) = config.with_list(0, list.entries.clone());
+        let source = &config.lists[0].source;
+        assert_eq!(before(None, &config, source), list.entries);
+        // Nothing is kept: only what is never kept is taken from there.
+        assert_eq!(before(Some(None), &config, source), list.entries[..1]);
+        let kept = kept::of_entries(&list.entries);
+        assert_eq!(before(Some(Some(kept)), &config, source), list.entries);
     }
 }

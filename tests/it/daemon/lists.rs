@@ -339,3 +339,32 @@ async fn a_panel_that_marks_its_list_sends_it_once_and_is_not_needed_at_a_start(
         .await;
     assert_eq!(monitors(&house).len(), 5);
 }
+
+#[tokio::test]
+async fn a_site_that_moves_between_lists_is_watched_all_the_while() {
+    let site = Site::plain(|_| answer(200, "", "ok")).await;
+    let line = |path: &str, name: &str| format!("{}{path} {name}\n", site.url(""));
+    let house = House::new("");
+    let write = |file: &str, lines: &[String]| {
+        fs::write(house.path().join(file), lines.concat()).unwrap();
+    };
+    write("a.txt", &[line("/a", "A")]);
+    write("b.txt", &[line("/b", "B"), line("/of-b", "X")]);
+    let source = |file: &str| {
+        format!("[[source]]\nfile = \"{file}\"\nrefresh = \"2s\"\nkeep_at_least = \"20%\"\n\n")
+    };
+    house.configure(ONE_BY_ONE, &(source("a.txt") + &source("b.txt")));
+    let _daemon = house.start().await;
+    let watches = |path: &str| {
+        let all = monitors(&house);
+        all.iter().any(|row| row.ends_with(path))
+    };
+    house.until("X is of B", || watches("/of-b")).await;
+    write("a.txt", &[line("/a", "A"), line("/of-a", "X")]);
+    house.until("X is of A", || watches("/of-a")).await;
+    // B is read meanwhile, and is the same.
+    sleep(Duration::from_secs(4)).await;
+    write("a.txt", &[line("/a", "A")]);
+    house.until("A has no X", || !watches("/of-a")).await;
+    house.until("X is of B again", || watches("/of-b")).await;
+}
