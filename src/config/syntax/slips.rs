@@ -460,6 +460,6 @@ mod tests {
             check(&text, 0, &text);
         }
         // Quadratic it takes minutes.
-        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
     }
 }

@@ -270,6 +270,6 @@ mod tests {
         let short = format!("{}}}\n", "b = [\na=1 ]\n".repeat(450));
         check(&short.repeat(500), &[]);
         // Quadratic it takes minutes.
-        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
     }
 }
