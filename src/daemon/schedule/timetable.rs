@@ -820,7 +820,7 @@ mod tests {
         let began = crate::clock::tick();
         table.amend(of(MANY..2 * MANY), &[], Duration::ZERO, at(10_000));
         // Looking through all entries for each of them would take a minute.
-        assert!(began.elapsed() < Duration::from_secs(3));
+        assert!(began.elapsed() < Duration::from_secs(30));
         assert_eq!(table.in_flight(), 1);
         table.amend(of(0..1), &[], Duration::ZERO, at(10_000));
         assert!(table.gone_in_flight.is_empty());
