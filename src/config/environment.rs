@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// What of the surroundings decides where things are and what `${NAME}` stands for.
+/// The part of the environment that decides where files are and what `${NAME}` stands for.
 #[derive(Clone, Default)]
 pub struct Environment {
     /// The variables whose name and value are UTF-8.

@@ -1,4 +1,4 @@
-//! What of a configuration is compared by a reload, as facts of one key each.
+//! The parts of a configuration that a reload compares, one fact for each key.
 
 use std::fmt;
 

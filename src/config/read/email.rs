@@ -162,7 +162,7 @@ fn smtp(reading: &mut Reading<'_>, table: &Table<'_>, host: Option<&str>) -> Opt
     })
 }
 
-/// Who we are, where that is said, and what of it is hidden; none where it is said wrongly.
+/// The SMTP login and the values to mask; `None` if there is none or it is invalid.
 fn login(
     reading: &mut Reading<'_>,
     table: &Table<'_>,

@@ -284,7 +284,7 @@ pub(in crate::config) fn of_userinfo(url: &Url) -> Credentials {
     }
 }
 
-/// What of the credentials must not be shown: also the form in which they travel, which echo pages repeat.
+/// The secrets in the credentials, also in the form in which they travel: pages that echo a request repeat it.
 pub(in crate::config) fn note_secrets(credentials: &Credentials, secrets: &mut Vec<String>) {
     match credentials {
         Credentials::None => {}

@@ -40,7 +40,7 @@ pub enum ListPlace {
         url: Url,
         /// A bearer token.
         token: Option<Secret>,
-        /// What of both must not be shown.
+        /// The secrets in both.
         masks: Masks,
     },
 }

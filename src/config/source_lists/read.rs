@@ -32,7 +32,7 @@ pub struct List {
     pub skipped: Skipped,
 }
 
-/// What of a list is left out.
+/// The lines of a list that are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skipped {
     /// Entries that are wrong.

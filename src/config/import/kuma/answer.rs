@@ -132,7 +132,7 @@ fn test(path: &str, operator: &str, expected: &str) -> Option<String> {
                 true,
             );
         }
-        // `1.10` is no number that it would write.
+        // It would not write a number like `1.10`.
         "==" if number.is_some() => format!("equals = {}", quoted(&literal(expected))),
         "==" => format!("matches = {}", quoted(&literal(&format!("^{escaped}$")))),
         "contains" => {
