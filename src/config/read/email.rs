@@ -162,7 +162,7 @@ fn smtp(reading: &mut Reading<'_>, table: &Table<'_>, host: Option<&str>) -> Opt
     })
 }
 
-/// The SMTP login and the values to mask; `None` if there is none or it is invalid.
+/// The SMTP login, where there is one, and the values to mask; `None` if it is invalid.
 fn login(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
