@@ -52,7 +52,7 @@ pub struct Model {
     pub schedule: Schedule,
     /// What counts as good.
     pub expectation: Arc<Expectation>,
-    /// When and to whom it is told.
+    /// Its alert rules and recipients.
     pub rules: Arc<Rules>,
     /// Everything else.
     pub labels: Arc<Labels>,

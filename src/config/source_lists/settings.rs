@@ -235,7 +235,7 @@ fn percent(text: &str) -> Result<u8, Wrong> {
     }
 }
 
-/// Whoever writes the list decides who gets what is sent to its sites.
+/// The author of the list decides which hosts get what is sent to its sites.
 fn warn_of_credentials(reading: &mut Reading<'_>, table: &Table<'_>, called: &str) {
     let keys = [
         "headers",

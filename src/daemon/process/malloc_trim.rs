@@ -4,7 +4,7 @@
 ///
 /// Left alone, the allocator raises this to 32 MiB with what a program frees. A body that grows is then copied from one
 /// place to a larger one, and its memory is given back in one go, while the allocator is locked; both take milliseconds
-/// on the thread that checks. Memory of its own is moved and given back by its pages, whoever frees it.
+/// on the thread that checks. Memory of its own is moved and given back by its pages, on any thread that frees it.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const OWN_PAGES_FROM_BYTES: std::ffi::c_int = 256 * 1024;
 

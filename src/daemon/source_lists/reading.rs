@@ -134,7 +134,7 @@ const fn wrong(why: &NotAList) -> Wrong {
 
 type Came = Result<Option<(Vec<u8>, Validators)>, (Wrong, String)>;
 
-/// The bytes of a list; none where the server says that they are the same.
+/// The bytes of a list; `None` if the server says that they are the same.
 fn bytes(order: &Order) -> io::Result<Came> {
     let (url, token, masks) = match &order.source.place {
         ListPlace::File(path) => return Ok(of_file(path)),

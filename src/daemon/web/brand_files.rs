@@ -1,4 +1,4 @@
-//! The logo and the accent's style sheet, made once a configuration: whoever asks for them shares the bytes, and
+//! The logo and the accent's style sheet, made once a configuration: all readers share the bytes, and
 //! nothing is hashed or packed for him.
 
 use hyper::body::Bytes;

@@ -24,7 +24,7 @@ const ALIASES_MAX: usize = 8;
 /// server makes work: it is asked over TCP too, which nobody else can answer, and the datagrams are read slowly.
 const STRAY_MAX: usize = 64;
 
-/// So many are read slowly: whoever sends more does so until the time is over, and the answer among them is lost.
+/// So many are read slowly. A sender of more goes on until the time is over, and the answer among them is lost.
 const STRAY_IN_ALL: usize = 4096;
 
 /// The pause between two readings then; what comes meanwhile is the system's to drop.
@@ -197,7 +197,7 @@ enum Heard {
     Strays(UdpSocket),
 }
 
-/// Asks over TCP, and waits meanwhile for the answer among many that are none. Whoever sends these has had many guesses
+/// Asks over TCP, and waits meanwhile for the answer among many that are none. Their sender has had many guesses
 /// at what makes an answer ours, so what comes as a datagram counts only where TCP brings none.
 async fn among_strays(
     socket: &UdpSocket,
