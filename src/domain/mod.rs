@@ -18,6 +18,7 @@ pub mod redaction;
 pub mod safe_text;
 pub mod secret;
 pub mod settings;
+pub mod starttls;
 pub mod status_code;
 pub mod target;
 pub mod timestamp;

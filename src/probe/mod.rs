@@ -12,6 +12,15 @@ mod prober;
 mod request;
 mod room;
 mod shared;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "monitors of tls:// will have these dialogues")
+)]
+#[expect(
+    unused_imports,
+    reason = "monitors of tls:// will have these dialogues"
+)]
+mod starttls;
 
 pub use errand::Redirects;
 pub use list::{ListAnswer, ListFault, ListRequest, Validators};
