@@ -179,5 +179,6 @@ fn check(at: Timestamp, down: bool) -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }

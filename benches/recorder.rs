@@ -186,6 +186,7 @@ fn check(at: Timestamp, verdict: Verdict, chain: &Arc<Chain>) -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 

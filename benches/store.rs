@@ -167,6 +167,7 @@ impl Site {
             certificate: Some(Arc::clone(&self.certificate)),
             excerpt: None,
             remarks: Box::default(),
+            extras: None,
         }
     }
 }

@@ -7,21 +7,18 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::task::JoinSet;
 use unicode_width::UnicodeWidthStr;
-use url::Url;
 
 use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
 use super::{output, resolve};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, default_subject};
 use crate::daemon::checks::judging::Judges;
 use crate::daemon::process::fd_limit::make_room;
 use crate::domain::check::{Check, CheckState};
-use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::monitor::{Monitor, MonitorName};
-use crate::domain::redaction::{self, Masks};
-use crate::domain::secret::Secret;
-use crate::domain::target::{Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target};
+use crate::domain::subject::{Kinds, Subject, SubjectKind};
+use crate::domain::target::DnsSettings;
 use crate::policy::verdict::judge::as_seen;
 use crate::probe::Prober;
 use crate::view::check::{self as view, CheckView};
@@ -61,8 +58,7 @@ pub struct Args {
 struct Site {
     name: String,
     url: String,
-    target: Target,
-    expectation: Arc<Expectation>,
+    subject: Subject,
 }
 
 struct Plan {
@@ -97,8 +93,9 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             {
                 let (prober, judges) = (prober.clone(), Arc::clone(&judges));
                 running.spawn(async move {
-                    let probe = prober.run(&site.target, clock::now()).await;
-                    let judged = judges.judge(&site.expectation, &site.target, probe).await;
+                    let began = clock::now();
+                    let observed = prober.observe(&site.subject, began, &*judges).await;
+                    let judged = judges.judge(&site.subject, observed).await;
                     (index, judged)
                 });
             }
@@ -264,14 +261,11 @@ fn summary(sites: usize, counts: [usize; 4], took: Duration) -> String {
 }
 
 fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
-    let is_url = |text: &str| {
-        let lower = text.to_ascii_lowercase();
-        lower.starts_with("http://") || lower.starts_with("https://")
-    };
+    let is_url = |text: &str| text.contains("://") && SubjectKind::of_url(text).is_some();
     let has_other_scheme = |text: &&String| text.contains("://") && !is_url(text);
     if let Some(site) = args.sites.iter().find(has_other_scheme) {
         let quoted = output::quoted(site);
-        let message = format!("`{quoted}` cannot be checked: only http:// and https:// can");
+        let message = format!("`{quoted}` cannot be checked: only {} can", Kinds::ALL);
         return Err(CliError::Usage(message));
     }
     let only_urls = !args.sites.is_empty() && args.sites.iter().all(|site| is_url(site));
@@ -324,7 +318,7 @@ fn named(
     }
     let all = config.monitors.iter().map(|monitor| monitor.name.as_str());
     Err(CliError::Usage(format!(
-        "{}\n  looked in {}; a URL begins with http:// or https://",
+        "{}\n  looked in {}; a URL begins with its scheme, like https:// or tcp://",
         resolve::unknown_monitors(&unknown, &all.collect::<Vec<_>>()),
         resolve::shown(&config.file)
     )))
@@ -348,76 +342,22 @@ fn of_monitor(monitor: &Monitor) -> Site {
     Site {
         name: monitor.name.as_str().to_owned(),
         url: monitor.url_shown(),
-        target: monitor.target.clone(),
-        expectation: Arc::clone(&monitor.expectation),
+        subject: monitor.subject.clone(),
     }
 }
 
 /// A site that no configuration knows: every key at its default.
 fn of_url(text: &str) -> Result<Site, CliError> {
-    let wrong = |why: &str| {
+    let wrong = |why: String| {
         CliError::Usage(format!(
             "`{}` is not a valid URL: {why}",
             output::quoted(text)
         ))
     };
-    let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("the host is missing"));
-    }
-    let decode = |part: &str| {
-        percent_encoding::percent_decode_str(part)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    let password = url.password().map(decode);
-    let credentials = if url.username().is_empty() && password.is_none() {
-        Credentials::None
-    } else {
-        Credentials::Basic {
-            username: decode(url.username()),
-            is_hidden: true,
-            password: Secret::new(password.clone().unwrap_or_default()),
-        }
-    };
-    let manner = Manner {
-        method: Method::Get,
-        headers: Vec::new(),
-        body: None,
-        credentials,
-        follow_redirects: true,
-        max_redirects: 10,
-        allow_downgrade: false,
-        allow_private_redirect: false,
-        cookies: true,
-        timeout: Duration::from_secs(10),
-        max_body: 1 << 20,
-        wants_body: false,
-        ip_version: IpVersion::Any,
-        ca_pem: None,
-        client_certificate: None,
-        files: None,
-        verify_tls: true,
-        proxy: Proxy::None,
-        masks: Masks::new(password),
-    };
-    let target = Target::new(&url, manner);
-    let days = |days: u64| Duration::from_secs(days * 86_400);
-    let expectation = Expectation {
-        status: StatusSet::parse(["2xx"]).expect("a class is a status set"),
-        final_url: None,
-        headers: Vec::new(),
-        body_contains: Vec::new(),
-        body_excludes: Vec::new(),
-        body_matches: Vec::new(),
-        json: Vec::new(),
-        degraded_after: Some(Duration::from_secs(2)),
-        certificate_expiry: vec![days(21), days(7), days(1)],
-    };
+    let (locator, subject) = default_subject(text).map_err(wrong)?;
     Ok(Site {
-        name: MonitorName::from_url(&target.url()).as_str().to_owned(),
-        url: redaction::without_userinfo(&target.url()),
-        target,
-        expectation: Arc::new(expectation),
+        name: MonitorName::default_of(&locator).as_str().to_owned(),
+        url: subject.url_shown(),
+        subject,
     })
 }

@@ -349,7 +349,7 @@ fn outdate(
     let stale = match monitor.map(|monitor| &monitor.schedule) {
         Some(Schedule::Cron(text)) => cron_missed(&text.0, place, newest, now),
         Some(Schedule::Every(_)) | None => {
-            let timeout = monitor.map_or(Duration::ZERO, |monitor| monitor.target.timeout);
+            let timeout = monitor.map_or(Duration::ZERO, |monitor| monitor.subject.timeout());
             interval.is_some_and(|interval| now.since(newest) > interval * 2 + timeout)
         }
     };

@@ -1,6 +1,9 @@
 //! Every key there is, declared once: what is unknown, what the schema says and what `config show`
 //! fills in all come from here.
 
+use crate::domain::starttls::StartTls;
+use crate::domain::subject::{Kinds, SubjectKind};
+
 /// What kind of value a key takes.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
@@ -34,6 +37,10 @@ pub enum Kind {
     Url,
     /// A list of them.
     Urls,
+    /// What a monitor checks: a URL of any kind.
+    Subject,
+    /// One regular expression.
+    Regex,
     /// A list of mail addresses.
     Addresses,
     /// One mail address.
@@ -98,6 +105,15 @@ pub struct Key {
     pub absent: Absent,
     /// One sentence or two.
     pub doc: &'static str,
+    /// The kinds of monitors that have it, by the scheme of their `url`; of a key that is no monitor's, all.
+    pub kinds: Kinds,
+}
+
+impl Key {
+    /// The same key of monitors of some kinds only.
+    const fn of(self, kinds: Kinds) -> Self {
+        Self { kinds, ..self }
+    }
 }
 
 /// How often a section may stand in a file.
@@ -138,8 +154,33 @@ const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) 
         kind,
         absent,
         doc,
+        kinds: Kinds::ALL,
     }
 }
+
+/// Keys of a request in HTTP and of its answer.
+const HTTP: Kinds = Kinds::of(&[SubjectKind::Http]);
+
+/// Keys of TLS.
+const WITH_TLS: Kinds = Kinds::of(&[SubjectKind::Http, SubjectKind::Tls]);
+
+/// Keys of a port that is no web server's.
+const PORT: Kinds = Kinds::of(&[SubjectKind::Tcp, SubjectKind::Tls]);
+
+/// Keys of what is read over a connection.
+const STREAM: Kinds = Kinds::of(&[SubjectKind::Http, SubjectKind::Tcp, SubjectKind::Tls]);
+
+/// Keys of what is connected to or pinged by its address.
+const ADDRESS: Kinds = Kinds::of(&[
+    SubjectKind::Http,
+    SubjectKind::Tcp,
+    SubjectKind::Tls,
+    SubjectKind::Icmp,
+]);
+
+const TLS: Kinds = Kinds::of(&[SubjectKind::Tls]);
+const ICMP: Kinds = Kinds::of(&[SubjectKind::Icmp]);
+const DNS_KIND: Kinds = Kinds::of(&[SubjectKind::Dns]);
 
 use Absent::{Required, Unset, Value};
 
@@ -522,7 +563,12 @@ pub const MONITOR: Section = Section {
 pub const MONITOR_ONLY: [&str; 3] = ["name", "url", "renamed_from"];
 
 const MONITOR_KEYS: &[Key] = &[
-    key("url", Kind::Url, Required, "What is requested."),
+    key(
+        "url",
+        Kind::Subject,
+        Required,
+        "What is checked; its scheme is the kind: http, https, tcp, tls, icmp, dns.",
+    ),
     key(
         "name",
         Kind::Name,
@@ -564,110 +610,177 @@ const MONITOR_KEYS: &[Key] = &[
         Kind::Method,
         Value("\"GET\""),
         "The request's method.",
-    ),
+    )
+    .of(HTTP),
     key(
         "headers",
         Kind::Headers,
         Value("{}"),
         "Request headers; `User-Agent: sitewatch/VERSION` and `Accept: */*` are sent unless set here.",
-    ),
-    key("body", Kind::Text, Value("\"\""), "The request's body."),
+    )
+    .of(HTTP),
+    key("body", Kind::Text, Value("\"\""), "The request's body.").of(HTTP),
     key(
         "body_file",
         Kind::Path,
         Unset("see body"),
         "A file with the request's body.",
-    ),
+    )
+    .of(HTTP),
     key(
         "basic_auth",
         Kind::Table(BASIC_AUTH),
         Unset("no credentials"),
         "A user name and a password.",
-    ),
+    )
+    .of(HTTP),
     key(
         "bearer_token_file",
         Kind::Path,
         Unset("no credentials"),
         "A file with a bearer token.",
-    ),
+    )
+    .of(HTTP),
     key(
         "expect_status",
         Kind::Statuses,
         Value("[\"2xx\"]"),
         "Codes, classes and ranges that are good: 200, \"2xx\", \"200-204\".",
-    ),
+    )
+    .of(HTTP),
     key(
         "follow_redirects",
         Kind::Bool,
         Value("true"),
         "false: a redirect is the final answer.",
-    ),
+    )
+    .of(HTTP),
     key(
         "max_redirects",
         Kind::Count(0, 50),
         Value("10"),
         "More redirects than this are a failure.",
-    ),
+    )
+    .of(HTTP),
     key(
         "expect_final_url",
         Kind::Match,
         Value("\"\""),
         "Where the chain must end: an exact URL, or a /regex/.",
-    ),
+    )
+    .of(HTTP),
     key(
         "allow_downgrade",
         Kind::Bool,
         Value("false"),
         "Whether https may lead to http.",
-    ),
+    )
+    .of(HTTP),
     key(
         "allow_private_redirect",
         Kind::Bool,
         Value("false"),
         "Whether a public address may lead to a private one.",
-    ),
+    )
+    .of(HTTP),
     key(
         "cookies",
         Kind::Bool,
         Value("true"),
         "A cookie jar that lives for one check, as a first-time visitor's browser has.",
-    ),
+    )
+    .of(HTTP),
     key(
         "body_contains",
         Kind::Texts,
         Value("[]"),
         "All must occur in the body.",
-    ),
+    )
+    .of(HTTP),
     key(
         "body_excludes",
         Kind::Texts,
         Value("[]"),
         "None may occur in the body.",
-    ),
+    )
+    .of(HTTP),
     key(
         "body_matches",
         Kind::Regexes,
         Value("[]"),
         "Regular expressions; all must match the body.",
-    ),
+    )
+    .of(HTTP),
     key(
         "json",
         Kind::JsonTests,
         Value("[]"),
         "Assertions on a JSON body: a path (RFC 9535) and one of equals, exists, matches, less_than, greater_than.",
-    ),
+    )
+    .of(HTTP),
     key(
         "expect_headers",
         Kind::HeaderMatches,
         Value("{}"),
         "Response headers that must be there: exact values, or a /regex/.",
-    ),
+    )
+    .of(HTTP),
     key(
         "max_body",
         Kind::Size,
         Value("\"1MiB\""),
         "Read at most this much; assertions see only that.",
-    ),
+    )
+    .of(STREAM),
+    key(
+        "send",
+        Kind::Text,
+        Value("\"\""),
+        "Is sent as soon as the connection stands, over TLS where there is TLS.",
+    )
+    .of(PORT),
+    key(
+        "expect",
+        Kind::Regex,
+        Value("\"\""),
+        "A regular expression that must match what the server says, of which max_body bytes are read.",
+    )
+    .of(PORT),
+    key(
+        "starttls",
+        Kind::Choice(&STARTTLS),
+        Unset("TLS begins at once"),
+        "Ask for TLS in this protocol first.",
+    )
+    .of(TLS),
+    key(
+        "packets",
+        Kind::Count(1, 20),
+        Value("3"),
+        "Echo requests of one check.",
+    )
+    .of(ICMP),
+    key(
+        "max_loss",
+        Kind::Percent,
+        Value("\"50%\""),
+        "If more of them are lost it is degraded; if all are, it is down.",
+    )
+    .of(ICMP),
+    key(
+        "answers",
+        Kind::Texts,
+        Value("[]"),
+        "The records that must come, in any order; with none any answer is good.",
+    )
+    .of(DNS_KIND),
+    key(
+        "answers_match",
+        Kind::Choice(&["exact", "contains"]),
+        Value("\"exact\""),
+        "\"contains\": others may come as well.",
+    )
+    .of(DNS_KIND),
     key(
         "degraded_after",
         Kind::SpanOr("off"),
@@ -685,31 +798,36 @@ const MONITOR_KEYS: &[Key] = &[
         Kind::Choice(&["any", "4", "6"]),
         Value("\"any\""),
         "Which addresses are used.",
-    ),
+    )
+    .of(ADDRESS),
     key(
         "ca_file",
         Kind::Path,
         Value("\"\""),
         "An extra trust anchor, or the site's certificate itself; PEM or DER.",
-    ),
+    )
+    .of(WITH_TLS),
     key(
         "client_certificate",
         Kind::Table(CLIENT_CERTIFICATE),
         Unset("none"),
         "A certificate with which we identify ourselves, PEM.",
-    ),
+    )
+    .of(WITH_TLS),
     key(
         "verify_tls",
         Kind::Bool,
         Value("true"),
         "Whether certificate faults are failures.",
-    ),
+    )
+    .of(WITH_TLS),
     key(
         "proxy",
         Kind::Proxy,
         Value("\"\""),
         "An http:// proxy; \"environment\" takes HTTP_PROXY, HTTPS_PROXY, NO_PROXY.",
-    ),
+    )
+    .of(HTTP),
     key(
         "failures_before_down",
         Kind::Count(1, MANY),
@@ -763,8 +881,20 @@ const MONITOR_KEYS: &[Key] = &[
         Kind::Choice(&["record", "alert"]),
         Value("\"record\""),
         "\"alert\": mailed when the chain's URLs or codes differ from the last good ones.",
-    ),
+    )
+    .of(HTTP),
 ];
+
+/// The words that `starttls` takes.
+const STARTTLS: [&str; StartTls::ALL.len()] = {
+    let mut words = [""; StartTls::ALL.len()];
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = StartTls::ALL[index].as_str();
+        index += 1;
+    }
+    words
+};
 
 /// The keys of `basic_auth`.
 pub const BASIC_AUTH: &[Key] = &[

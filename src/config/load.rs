@@ -618,7 +618,10 @@ mod tests {
         assert_eq!(monitor.schedule, Schedule::Every(Duration::from_secs(60)));
         assert_eq!(monitor.rules.timeout, Duration::from_secs(10));
         assert_eq!(monitor.rules.to[0].mailbox(), "ops@example.com");
-        assert_eq!(monitor.expectation.status.to_string(), "200-299");
+        assert_eq!(
+            monitor.http().unwrap().expectation.status.to_string(),
+            "200-299"
+        );
         assert_eq!(
             config.daemon.database,
             Path::new("/home/kim/.local/state/sitewatch/sitewatch.db")
@@ -778,14 +781,17 @@ mod tests {
         let [a, b, c] = &config.monitors[..] else {
             panic!("three monitors");
         };
-        assert_eq!(a.target.headers.len(), 1);
+        assert_eq!(a.http().unwrap().target.headers.len(), 1);
         assert_eq!(a.rules.timeout, Duration::from_secs(5));
         assert_eq!(a.rules.retry_interval, Duration::from_secs(5));
-        assert_eq!(b.target.headers.len(), 2);
+        assert_eq!(b.http().unwrap().target.headers.len(), 2);
         assert_eq!(b.rules.interval, Duration::from_secs(300));
         assert_eq!(b.rules.timeout, Duration::from_secs(60));
         assert_eq!(*b.tags, ["x"]);
-        assert!(Arc::ptr_eq(&a.expectation, &c.expectation));
+        assert!(Arc::ptr_eq(
+            &a.http().unwrap().expectation,
+            &c.http().unwrap().expectation
+        ));
         assert!(Arc::ptr_eq(&a.rules, &c.rules));
     }
 

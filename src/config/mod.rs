@@ -1,6 +1,7 @@
 //! Text to a [`Config`] that is only constructible when valid; every fault collected with its place.
 
 pub mod default_paths;
+mod default_subject;
 mod diagnostic;
 pub mod diff;
 pub mod environment;
@@ -17,6 +18,7 @@ pub mod source_lists;
 mod syntax;
 
 pub use default_paths::{Located, NotFound, locate};
+pub use default_subject::default_subject;
 pub use diagnostic::problem::ConfigErrors;
 pub use diff::compare::{Diff, diff};
 pub use environment::Environment;

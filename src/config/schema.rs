@@ -141,6 +141,14 @@ fn examples(key: &Key) -> Vec<Value> {
         Kind::Zone => vec![json!("system"), json!("Europe/Berlin")],
         Kind::Globs => vec![json!(["monitors.d/*.toml"])],
         Kind::Url => vec![json!("https://example.com/")],
+        Kind::Subject => vec![
+            json!("https://example.com/"),
+            json!("tcp://db.example.com:5432"),
+            json!("tls://mail.example.com:993"),
+            json!("icmp://router.example.com"),
+            json!("dns://192.0.2.53/example.com?type=MX"),
+        ],
+        Kind::Regex => vec![json!("^220 ")],
         Kind::Urls => vec![json!(["https://example.com/", "https://example.org/"])],
         Kind::Addresses => vec![json!(["ops@example.com", "Web team <web@example.com>"])],
         Kind::Address => vec![json!("Sitewatch <alerts@example.com>")],
@@ -194,6 +202,7 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Text
         | Kind::Path
         | Kind::Match
+        | Kind::Regex
         | Kind::Name
         | Kind::Log
         | Kind::Zone
@@ -209,6 +218,9 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Percent => pattern(r"^\s*(100|[0-9]{1,2})\s*%\s*$"),
         Kind::Cron => pattern(r"^\s*\S+(\s+\S+){5}\s*$"),
         Kind::Url => pattern("^([hH][tT][tT][pP][sS]?://.+)?$"),
+        Kind::Subject => pattern(
+            "^([hH][tT][tT][pP][sS]?|[tT][cC][pP]|[tT][lL][sS]|[iI][cC][mM][pP])://.+$|^[dD][nN][sS]:.+$",
+        ),
         Kind::Urls => list(pattern("^[hH][tT][tT][pP][sS]?://.+$")),
         Kind::Statuses => json!({
             "type": "array",

@@ -18,6 +18,7 @@ use crate::domain::duration_text::Written;
 use crate::domain::monitor::{Monitor, Rules};
 use crate::domain::redaction::{Masks, STARS};
 use crate::domain::settings::MailTransport;
+use crate::domain::subject::SubjectKind;
 
 /// Why nothing could be shown.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,7 @@ pub fn show(
             own: own.unwrap_or(&empty),
             directory: directory(source),
             fallback: None,
+            kind: None,
         };
         page.write(out, &|key| computed(&config, section, key))?;
     }
@@ -117,6 +119,7 @@ fn entries(
                     own,
                     directory: directory(source),
                     fallback: defaults.filter(|_| is_monitor || is_list),
+                    kind: monitor.map(|monitor| monitor.subject.kind()),
                 };
                 page.write(out, &|key| {
                     if let Some(list) = list {
@@ -136,6 +139,8 @@ struct Page<'a> {
     own: &'a DeTable<'a>,
     directory: &'a Path,
     fallback: Option<(&'a DeTable<'a>, &'a Path)>,
+    /// Of a monitor: its kind, whose keys are shown.
+    kind: Option<SubjectKind>,
 }
 
 impl Page<'_> {
@@ -145,7 +150,8 @@ impl Page<'_> {
         computed: &dyn Fn(&Key) -> Option<String>,
     ) -> fmt::Result {
         writeln!(out, "\n{}", self.section.header())?;
-        for key in self.section.keys {
+        let has = |key: &&Key| self.kind.is_none_or(|kind| key.kinds.has(kind));
+        for key in self.section.keys.iter().filter(has) {
             if let Some((value, directory)) = self.written(key.name) {
                 let mut text = String::new();
                 let context = Context {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::subject::SubjectKind;
 use super::timestamp::Timestamp;
 
 /// What one check found: the object of `check --json` and `history --json`.
@@ -39,6 +40,63 @@ pub struct Check {
     /// Facts beside the verdict (a dead IPv6 address, a tolerated certificate fault). Not stored with checks.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub remarks: Box<[String]>,
+    /// What its kind adds; `None` for HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extras: Option<Box<Extras>>,
+}
+
+impl Check {
+    /// The kind of its subject.
+    pub fn kind(&self) -> SubjectKind {
+        SubjectKind::of_url(&self.chain.final_url).unwrap_or(SubjectKind::Http)
+    }
+
+    /// Whether it shows that a host was reached: the host answered in HTTP, took the connection, replied to a ping or
+    /// to a query.
+    pub fn has_reached(&self) -> bool {
+        if self.status.is_some() {
+            return true;
+        }
+        match (self.kind(), &self.verdict) {
+            (SubjectKind::Http, _) | (_, Verdict::Unknown(_)) => false,
+            (_, Verdict::Up | Verdict::Degraded(_)) => true,
+            (SubjectKind::Tcp | SubjectKind::Tls, Verdict::Down(failure)) => {
+                failure.kind.is_past_connect()
+            }
+            (SubjectKind::Icmp, Verdict::Down(_)) => {
+                let packets = self.extras.as_ref().and_then(|extras| extras.packets);
+                packets.is_some_and(|packets| packets.received > 0)
+            }
+            (SubjectKind::Dns, Verdict::Down(failure)) => matches!(
+                failure.kind,
+                FailureKind::DnsNotFound | FailureKind::DnsFailure | FailureKind::DnsAnswer
+            ),
+        }
+    }
+}
+
+/// The facts that some kinds of checks add. HTTP checks have none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Extras {
+    /// Of `icmp://`: the echo requests and their replies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<Packets>,
+    /// Of `dns://`: the records of the asked type, one safe text each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Box<[String]>>,
+}
+
+/// Echo requests and their replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packets {
+    /// Requests that left.
+    pub sent: u8,
+    /// Replies that came in time.
+    pub received: u8,
+    /// The fastest round trip; `None` without a reply.
+    pub min: Option<Micros>,
+    /// The slowest one.
+    pub max: Option<Micros>,
 }
 
 /// The redirects of a check and where they ended: interned in the database, a chain is stored once.
@@ -50,6 +108,16 @@ pub struct Chain {
     pub final_url: Arc<str>,
     /// The address that gave the last answer, or was tried last.
     pub remote_addr: Option<SocketAddr>,
+}
+
+impl Chain {
+    /// The address that gave the last answer, as it is shown: a ping has no port.
+    pub fn remote_shown(&self) -> Option<String> {
+        self.remote_addr.map(|address| match address.port() {
+            0 => address.ip().to_string(),
+            _ => address.to_string(),
+        })
+    }
 }
 
 /// One answer that pointed elsewhere.
@@ -243,6 +311,18 @@ failure_kinds! {
     CertificateExpiring = "certificate_expiring",
     /// Many single failures without an incident (degraded only).
     Intermittent = "intermittent",
+    /// An address of several is bad (degraded; down where `on_address_down` says so).
+    AddressDown = "address_down",
+    /// A version of HTTP that is offered or asked for does not work.
+    HttpVersion = "http_version",
+    /// Fails from some locations only (degraded only).
+    Regional = "regional",
+    /// More echo requests were lost than `max_loss` (degraded only).
+    PacketLoss = "packet_loss",
+    /// No echo reply in time.
+    PingTimeout = "ping_timeout",
+    /// The answers of a name server are not those expected.
+    DnsAnswer = "dns_answer",
     /// The fault is on our side (unknown only).
     Local = "local",
 }
@@ -258,6 +338,25 @@ impl FailureKind {
                 | Self::ConnectUnreachable
                 | Self::TlsTimeout
                 | Self::TimeoutResponse
+                | Self::PingTimeout
+        )
+    }
+
+    /// Whether a TCP connection stood when it happened.
+    pub const fn is_past_connect(self) -> bool {
+        matches!(
+            self,
+            Self::TlsExpired
+                | Self::TlsNotYetValid
+                | Self::TlsHostname
+                | Self::TlsUntrusted
+                | Self::TlsTimeout
+                | Self::TlsHandshake
+                | Self::TimeoutResponse
+                | Self::TimeoutBody
+                | Self::ClosedEarly
+                | Self::Protocol
+                | Self::Body
         )
     }
 }
@@ -413,6 +512,6 @@ mod tests {
             let json = serde_json::to_string(kind).unwrap();
             assert_eq!(json, format!("\"{}\"", kind.as_str()));
         }
-        assert_eq!(FailureKind::ALL.len(), 33);
+        assert_eq!(FailureKind::ALL.len(), 39);
     }
 }

@@ -1,7 +1,9 @@
 //! What each failure kind means to the owner of a site: beside the table of status codes, for the same readers.
 
 use super::check::FailureKind;
+use super::failure_by_kind;
 use super::status_code::Side;
+use super::subject::SubjectKind;
 
 /// A failure kind explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +25,15 @@ pub const AT_THE_PROXY: &str = "at the proxy ";
 pub const THE_PROXY: &str = "the proxy ";
 
 /// Explains a failure. One of the proxy between says nothing about the site, and sends nobody there.
-pub fn of_failure(kind: FailureKind, detail: &str) -> FailureMeaning {
+pub fn of_failure(subject: SubjectKind, kind: FailureKind, detail: &str) -> FailureMeaning {
     let explained = of(kind);
+    if let Some((meaning, advice)) = failure_by_kind::of(subject, kind) {
+        return FailureMeaning {
+            meaning,
+            advice,
+            ..explained
+        };
+    }
     if detail.starts_with(THE_PROXY) {
         return FailureMeaning {
             side: Side::Gateway,
@@ -245,6 +254,42 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
             "Five of the last twenty checks failed without enough in a row for an outage.",
             "one backend of several that is ill; limits reached at times; history --state down",
         ),
+        K::AddressDown => (
+            "an address is down",
+            Server,
+            "Some of the addresses behind the name are bad while others are good: who is sent to a bad one sees the fault.",
+            "the server behind that address; its certificate; IPv6, if only such addresses fail; whether DNS should still name it",
+        ),
+        K::HttpVersion => (
+            "a version of HTTP fails",
+            Server,
+            "A version of HTTP that the site offers, or that is asked for, does not work while the site itself may.",
+            "the server's protocols (h2, h3); UDP port 443 in firewalls for HTTP/3; the Alt-Svc header; http of the monitor",
+        ),
+        K::Regional => (
+            "fails from some places only",
+            Network,
+            "Fewer locations than down_when asks for see it down: the way from there, or what serves that region, is broken.",
+            "the locations that fail; the provider between; a content network's region",
+        ),
+        K::PacketLoss => (
+            "packets are lost",
+            Network,
+            "More echo requests than max_loss allows were not answered. It counts as good.",
+            "the way there: mtr HOST; load of the link; a limit on ICMP at the host",
+        ),
+        K::PingTimeout => (
+            "no reply to ping",
+            Network,
+            "No echo request was answered in time: the host is off, the way is broken, or a firewall drops ICMP.",
+            "whether the host runs; whether ICMP is let through; the way there: mtr HOST",
+        ),
+        K::DnsAnswer => (
+            "answers not as expected",
+            Site,
+            "The name server answered, and its records are not those that answers of the monitor says.",
+            "the zone: a changed or missing record; which server answers; answers of the monitor",
+        ),
         K::Local => (
             "our own fault",
             Nobody,
@@ -266,14 +311,15 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_proxy_sends_nobody_to_the_site() {
-        let advice = |detail| of_failure(FailureKind::ConnectTimeout, detail).advice;
+        let advice =
+            |detail| of_failure(SubjectKind::Http, FailureKind::ConnectTimeout, detail).advice;
         assert!(advice("no answer to the connection attempt").contains("whether the machine"));
         for detail in [
             "the proxy 10.0.0.1:3128 refuses the tunnel (CONNECT): 403 Forbidden",
             "at the proxy 10.0.0.1:3128: no answer to the connection attempt",
         ] {
             assert!(advice(detail).contains("the proxy"), "{detail}");
-            let explained = of_failure(FailureKind::ConnectTimeout, detail);
+            let explained = of_failure(SubjectKind::Http, FailureKind::ConnectTimeout, detail);
             assert!(explained.meaning.ends_with('.'), "{detail}");
             assert!(!explained.advice.ends_with('.'), "{detail}");
         }

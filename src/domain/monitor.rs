@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::address::Address;
-use super::expectation::Expectation;
-use super::redaction::{self, Masks};
-use super::target::Target;
+use super::redaction::Masks;
+use super::subject::{HttpSubject, Locator, Subject};
 use super::timestamp::Timestamp;
 
 /// The unique name of a monitor: 1 to 200 characters, no control characters, no white space at the ends.
@@ -52,15 +50,9 @@ impl MonitorName {
         }
     }
 
-    /// The name of a monitor that was given none: host, port if not the scheme's, path unless `/`.
-    pub fn from_url(url: &Url) -> Self {
-        let mut name = url.host_str().unwrap_or("site").to_owned();
-        if let Some(port) = url.port() {
-            name.push_str(&format!(":{port}"));
-        }
-        if url.path() != "/" {
-            name.push_str(url.path());
-        }
+    /// The name of a monitor that was given none.
+    pub fn default_of(locator: &Locator) -> Self {
+        let name = locator.default_name();
         Self(super::safe_text::middle(&super::safe_text::line(&name, 2000), 200).into())
     }
 
@@ -99,19 +91,16 @@ pub enum Schedule {
 
 /// One entry of `[[monitor]]`, complete and valid.
 ///
-/// What the probe needs is the [`Target`], what the judge needs the [`Expectation`], what the alert
-/// machine needs the [`Rules`]. What equals that of other monitors is shared with them, and all of it
-/// with a check in flight, which keeps what it began with.
+/// What the probe and the judge need is the [`Subject`], what the alert machine needs the [`Rules`]. What equals that
+/// of other monitors is shared with them, and all of it with a check in flight, which keeps what it began with.
 #[derive(Debug, Clone)]
 pub struct Monitor {
     /// Its unique name.
     pub name: MonitorName,
     /// When it is checked.
     pub schedule: Schedule,
-    /// What is requested.
-    pub target: Target,
-    /// What counts as good.
-    pub expectation: Arc<Expectation>,
+    /// What is checked, and what counts as good.
+    pub subject: Subject,
     /// When and to whom it is told.
     pub rules: Arc<Rules>,
     /// Everything else.
@@ -167,8 +156,12 @@ impl DerefMut for Monitor {
 impl Monitor {
     /// Its URL as it may be stored and shown: no userinfo, no secret.
     pub fn url_shown(&self) -> String {
-        let url = redaction::without_userinfo(&self.target.url());
-        self.target.masks.apply(&url).into_owned()
+        self.subject.url_shown()
+    }
+
+    /// Its HTTP part, where it is of that kind.
+    pub const fn http(&self) -> Option<&HttpSubject> {
+        self.subject.http()
     }
 
     /// Its tags as they may be shown.
@@ -182,7 +175,7 @@ impl Monitor {
 
     /// The secrets that must not leave this process.
     pub fn masks(&self) -> &Masks {
-        &self.target.masks
+        self.subject.masks()
     }
 }
 

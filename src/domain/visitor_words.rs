@@ -45,6 +45,12 @@ const fn of_kind(kind: FailureKind) -> &'static str {
         K::Slow => "it answers slowly",
         K::CertificateExpiring => "its certificate expires soon",
         K::Intermittent => "it fails now and then",
+        K::AddressDown => "it cannot be reached at all of its addresses",
+        K::HttpVersion => "it cannot be reached by every version of HTTP",
+        K::Regional => "it cannot be reached from everywhere",
+        K::PacketLoss => "it loses packets",
+        K::PingTimeout => "it does not answer",
+        K::DnsAnswer => "its name leads elsewhere than it should",
         K::Local => "it could not be checked",
     }
 }

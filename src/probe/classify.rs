@@ -316,6 +316,43 @@ fn of_answer(error: &hyper::Error) -> Fault {
     )
 }
 
+/// What is said over a connection that stood broke.
+pub(super) fn of_conversation(error: &io::Error) -> Fault {
+    let found = dig(error);
+    if let Some(excess) = found.excess {
+        return (FailureKind::Protocol, excess.to_string());
+    }
+    if let Some(tls) = found.tls {
+        return match tls {
+            // With TLS 1.3 a server refuses a client only after the client's handshake is done.
+            rustls::Error::AlertReceived(_) => (
+                FailureKind::TlsHandshake,
+                format!("TLS handshake failed: {}", words::later(tls)),
+            ),
+            _ => (
+                FailureKind::Protocol,
+                format!("broken TLS: {}", words::later(tls)),
+            ),
+        };
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => (
+            FailureKind::ConnectReset,
+            "the server reset the connection without a byte".to_owned(),
+        ),
+        io::ErrorKind::TimedOut => (
+            FailureKind::TimeoutResponse,
+            "the connection went dead before the server said anything".to_owned(),
+        ),
+        _ => (
+            FailureKind::ClosedEarly,
+            "the server closed the connection without a byte".to_owned(),
+        ),
+    }
+}
+
 /// Why a request that is no check was not answered.
 pub(super) fn of_errand(error: &reqwest::Error) -> String {
     let found = dig(error);

@@ -78,6 +78,13 @@ pub(super) struct Trace {
     recorder: Option<Arc<Recorder>>,
 }
 
+impl Trace {
+    fn seen(&self) -> Seen {
+        let recorder = self.recorder.as_ref();
+        recorder.map(|recorder| recorder.take()).unwrap_or_default()
+    }
+}
+
 /// How one request went.
 pub(super) struct Exchange {
     /// The header, or why there is none.
@@ -158,11 +165,7 @@ pub(super) async fn exchange(
     };
     Exchange {
         outcome,
-        seen: trace
-            .recorder
-            .as_ref()
-            .map(|recorder| recorder.take())
-            .unwrap_or_default(),
+        seen: trace.seen(),
         trace,
         begun,
         header_at: clock::tick(),
@@ -170,7 +173,11 @@ pub(super) async fn exchange(
 }
 
 /// Name, TCP, tunnel and TLS.
-async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Result<Link, Broken> {
+pub(super) async fn reach(
+    resolver: &Resolver,
+    route: Route<'_>,
+    trace: &mut Trace,
+) -> Result<Link, Broken> {
     let (host, port) = route.first_stop();
     let mut literal;
     let mut later = None;
@@ -218,6 +225,16 @@ async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Resu
         let opening = open_tunnel(&mut link, &to, login.as_deref());
         Box::pin(opening).await.map_err(Broken::Tunnel)?;
     }
+    shake(kind, route, link, trace).await
+}
+
+/// TLS over a connection that stands.
+pub(super) async fn shake(
+    kind: &tls::Kind,
+    route: Route<'_>,
+    link: Paced,
+    trace: &mut Trace,
+) -> Result<Link, Broken> {
     let handshake = kind.handshake(route.host(), route.verify_tls);
     trace.recorder = Some(handshake.recorder);
     trace.hello = Some(clock::tick());
@@ -227,6 +244,22 @@ async fn reach(resolver: &Resolver, route: Route<'_>, trace: &mut Trace) -> Resu
 }
 
 impl Exchange {
+    /// Of a connection over which no request went.
+    pub(super) fn unfinished(trace: Trace, begun: Instant) -> Self {
+        Self {
+            outcome: Outcome::Timeout,
+            seen: trace.seen(),
+            trace,
+            begun,
+            header_at: clock::tick(),
+        }
+    }
+
+    /// Whether the site showed a certificate.
+    pub(super) fn has_certificate(&self) -> bool {
+        !self.seen.certificates.is_empty()
+    }
+
     /// The address that was connected to, or the first that was tried: of a site, not of the proxy before it.
     pub(super) fn remote_addr(&self, route: &Route<'_>) -> Option<SocketAddr> {
         if let Some(peer) = self.trace.peer {
@@ -270,8 +303,15 @@ impl Exchange {
 
     /// One line about the addresses that did not answer while another one did.
     pub(super) fn remark(&self, route: &Route<'_>) -> Option<String> {
-        let (Outcome::Answer(_), Some(peer), None) = (&self.outcome, self.trace.peer, route.proxy)
-        else {
+        match self.outcome {
+            Outcome::Answer(_) => self.dead_addresses(route),
+            Outcome::Broken(_) | Outcome::Timeout => None,
+        }
+    }
+
+    /// The same where a connection is all that is wanted.
+    pub(super) fn dead_addresses(&self, route: &Route<'_>) -> Option<String> {
+        let (Some(peer), None) = (self.trace.peer, route.proxy) else {
             return None;
         };
         let winner = peer.ip();

@@ -4,24 +4,21 @@ mod body;
 mod certificate_cache;
 mod classify;
 mod connection;
+mod conversation;
 mod dns;
 mod errand;
 mod exchange;
+mod facts;
 mod list;
 mod prober;
 mod request;
 mod room;
+mod search;
 mod shared;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "monitors of tls:// will have these dialogues")
-)]
-#[expect(
-    unused_imports,
-    reason = "monitors of tls:// will have these dialogues"
-)]
+mod socket;
 mod starttls;
 
 pub use errand::Redirects;
 pub use list::{ListAnswer, ListFault, ListRequest, Validators};
 pub use prober::{ProbeSetupError, Prober};
+pub use search::Search;

@@ -14,13 +14,18 @@ use super::classify::{self, Fault};
 use super::connection::{Reply, wire_bytes_max};
 use super::errand::Redirects;
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
+use super::facts::facts;
 use super::list::{self, ListAnswer, ListFault, ListRequest};
 use super::request::assemble;
+use super::search::Search;
 use super::shared::Shared;
+use super::socket;
 use crate::clock;
 use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
 use crate::domain::duration_text::Exact;
+use crate::domain::observed::Observed;
 use crate::domain::probe::{Answer, End, Hop, Probe, RootEnd};
+use crate::domain::subject::Subject;
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{redaction, safe_text};
@@ -29,7 +34,7 @@ use crate::policy::http::private_address::is_private;
 use crate::policy::http::proxy::proxy_for;
 use crate::policy::http::redirect::{self, Next, Request, Seen};
 use crate::policy::http::retry_after;
-use crate::tls::{self, certificate, words};
+use crate::tls;
 
 /// A Location is recorded up to this many characters.
 const LOCATION_CHARS_MAX: usize = 8 * 1024;
@@ -78,7 +83,30 @@ impl Prober {
         list::fetch(&self.0.errands, request).await
     }
 
-    /// Runs one check within the target's timeout. Never fails: whatever goes wrong is what it saw.
+    /// Runs one check within the subject's timeout. Never fails: whatever goes wrong is what it saw.
+    pub async fn observe(
+        &self,
+        subject: &Subject,
+        started: Timestamp,
+        search: &impl Search,
+    ) -> Observed {
+        match subject {
+            Subject::Http(http) => Observed::Http(self.run(&http.target, started).await),
+            Subject::Tcp(tcp) => {
+                let visit = socket::visit(&self.0, tcp, None, started, search);
+                Observed::Socket(Box::new(Box::pin(visit).await))
+            }
+            Subject::Tls(tls) => {
+                let visit = socket::visit(&self.0, &tls.tcp, Some(&tls.tls), started, search);
+                Observed::Socket(Box::new(Box::pin(visit).await))
+            }
+            Subject::Icmp(_) | Subject::Dns(_) => {
+                Observed::Socket(Box::new(socket::not_built(subject.kind(), started)))
+            }
+        }
+    }
+
+    /// Runs one check in HTTP within the target's timeout. Never fails: whatever goes wrong is what it saw.
     pub async fn run(&self, target: &Target, started: Timestamp) -> Probe {
         let begun = clock::tick();
         let deadline = begun + target.timeout;
@@ -254,28 +282,11 @@ impl Journey<'_> {
 
     /// Keeps the certificate and what is worth a remark.
     fn note(&mut self, route: &Route<'_>, exchange: &Exchange) {
-        let seen = &exchange.seen;
-        if !seen.certificates.is_empty() {
-            let read = match seen.fault {
-                None => self.shared.known.read(&seen.certificates),
-                Some(_) => certificate::read(&seen.certificates, false),
-            };
-            let end = read.as_ref().map(|certificate| certificate.not_after);
-            let is_first = |root: &&Arc<RootEnd>| end.is_some_and(|end| root.not_after < end);
-            self.root = seen.anchor.as_ref().filter(is_first).cloned();
-            self.certificate = read.map(|certificate| Certificate {
-                subject: self.masked(certificate.subject),
-                issuer: self.masked(certificate.issuer),
-                ..certificate
-            });
+        let facts = facts(&self.shared.known, exchange, route, &self.target.masks);
+        if exchange.has_certificate() {
+            (self.certificate, self.root) = (facts.certificate, facts.root);
         }
-        if let Some(fault) = &seen.fault
-            && !route.verify_tls
-        {
-            let (_, detail) = words::certificate(fault, &seen.certificates, route.host());
-            let remark = format!("certificate fault let pass (verify_tls = false): {detail}");
-            self.remarks.push(self.masked(remark));
-        }
+        self.remarks.extend(facts.let_pass);
         if let Some(remark) = exchange.remark(route) {
             self.remarks.push(self.masked(remark));
         }

@@ -15,10 +15,25 @@ use crate::tls;
 const KINDS_MAX: usize = 4096;
 
 /// What is spoken over TLS.
-const ALPN: &[&[u8]] = &[b"http/1.1"];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Protocol {
+    Http,
+    /// Anything else: the server is not asked for a protocol.
+    Unnamed,
+}
+
+impl Protocol {
+    const fn alpn(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http => &[b"http/1.1"],
+            Self::Unnamed => &[],
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
+    protocol: Protocol,
     ca_pem: Option<Pem>,
     identity: Option<(Arc<[u8]>, String)>,
 }
@@ -57,7 +72,7 @@ impl Shared {
     /// When TLS cannot be set up.
     pub(super) fn new(dns: &DnsSettings) -> Result<Self, String> {
         let basis = tls::Basis::load();
-        let plain = tls::Kind::new(&basis, None, None, ALPN)?;
+        let plain = tls::Kind::new(&basis, None, None, Protocol::Http.alpn())?;
         let resolver = Resolver::new(dns);
         let errands = Errands::new(&basis, &resolver)?;
         Ok(Self {
@@ -83,7 +98,29 @@ impl Shared {
         if ca_pem.is_none() && identity.is_none() {
             return Ok(Arc::clone(&self.plain));
         }
+        self.kind(Protocol::Http, ca_pem, identity)
+    }
+
+    /// TLS for what is not HTTP, built on first use.
+    ///
+    /// # Errors
+    /// One line about the certificate or key that is of no use.
+    pub(super) fn bare_tls(
+        &self,
+        ca_pem: Option<&Arc<[u8]>>,
+        identity: Option<&ClientCertificate>,
+    ) -> Result<Arc<tls::Kind>, String> {
+        self.kind(Protocol::Unnamed, ca_pem, identity)
+    }
+
+    fn kind(
+        &self,
+        protocol: Protocol,
+        ca_pem: Option<&Arc<[u8]>>,
+        identity: Option<&ClientCertificate>,
+    ) -> Result<Arc<tls::Kind>, String> {
         let key = Key {
+            protocol,
             ca_pem: ca_pem.cloned().map(Pem),
             identity: identity
                 .map(|own| (Arc::clone(&own.chain_pem), own.key_pem.reveal().to_owned())),
@@ -93,7 +130,12 @@ impl Shared {
             return Ok(Arc::clone(kind));
         }
         let ca_pem = ca_pem.map(|pem| &**pem);
-        let kind = Arc::new(tls::Kind::new(&self.basis, ca_pem, identity, ALPN)?);
+        let kind = Arc::new(tls::Kind::new(
+            &self.basis,
+            ca_pem,
+            identity,
+            protocol.alpn(),
+        )?);
         if others.len() >= KINDS_MAX {
             others.clear();
         }

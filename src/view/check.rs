@@ -11,6 +11,7 @@ use super::time_text::{self, Clock};
 use super::wrap;
 use crate::domain::check::{Certificate, Check, CheckState, FailureKind, Micros};
 use crate::domain::status_code::{self, Side};
+use crate::domain::subject::SubjectKind;
 use crate::domain::{failure_help, redaction};
 
 /// Wider bars show nothing more.
@@ -136,6 +137,7 @@ fn headline(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::
     let said = match (view.check.verdict.failure(), view.check.status) {
         (Some(failure), _) => failure.detail.to_string(),
         (None, Some(status)) => named(status),
+        (None, None) if view.check.kind() != SubjectKind::Http => met(view.check),
         (None, None) => return writeln!(out),
     };
     let Some(columns) = screen.columns else {
@@ -220,7 +222,42 @@ fn ended_on_redirect(check: &Check) -> bool {
     refused && !check.chain.redirects.is_empty()
 }
 
+/// What came of a good check that has no status, in a few words.
+pub const fn met_words(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Http | SubjectKind::Dns => "answered",
+        SubjectKind::Tcp => "connected",
+        SubjectKind::Tls => "TLS connection made",
+        SubjectKind::Icmp => "replied",
+    }
+}
+
+/// The same with what its kind has seen.
+fn met(check: &Check) -> String {
+    let extras = check.extras.as_deref();
+    if let Some(packets) = extras.and_then(|extras| extras.packets) {
+        return format!("{} of {} replies", packets.received, packets.sent);
+    }
+    if let Some(answers) = extras.and_then(|extras| extras.answers.as_deref()) {
+        return answers.join(", ");
+    }
+    met_words(check.kind()).to_owned()
+}
+
+/// Where a check went that is of no web site.
+fn single_hop(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let check = view.check;
+    write!(out, "  {}", shown(&check.chain.final_url, view.url))?;
+    if let Some(address) = check.chain.remote_shown() {
+        write!(out, "  {}", screen.paint(Tone::Faint, &address))?;
+    }
+    writeln!(out, "  {}", time_text::ms(check.timings.total))
+}
+
 fn hops(view: &CheckView<'_>, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    if view.check.kind() != SubjectKind::Http {
+        return single_hop(view, screen, out);
+    }
     let lines = hop_lines(view);
     let widest = |of: &dyn Fn(&HopLine) -> usize| lines.iter().map(of).max().unwrap_or(0);
     let address_columns = widest(&|line| line.address.width());
@@ -373,7 +410,7 @@ fn hint(view: &CheckView<'_>) -> Option<String> {
             None => format!("`sitewatch explain {status}` says what its class means."),
         });
     }
-    let explained = failure_help::of_failure(failure.kind, &failure.detail);
+    let explained = failure_help::of_failure(check.kind(), failure.kind, &failure.detail);
     Some(format!(
         "{} Look at: {}.",
         explained.meaning, explained.advice

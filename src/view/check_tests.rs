@@ -63,6 +63,7 @@ fn shop() -> Check {
         })),
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 

@@ -74,7 +74,7 @@ fn fill<W: Write>(
         record.ms(time)?;
     }
     record.ms(Some(check.timings.total))?;
-    record.shown(check.chain.remote_addr)?;
+    record.shown(check.chain.remote_shown())?;
     record.text(check.http_version.map_or("", |version| version.as_str()))?;
     record.shown(Some(check.body_bytes))?;
     record.shown(check.retry_after_s)?;
@@ -216,6 +216,7 @@ mod tests {
             certificate: None,
             excerpt: None,
             remarks: Box::default(),
+            extras: None,
         };
         let mut line = String::new();
         check("a, b", "http://shop/", &check_value, &mut line).unwrap();

@@ -343,6 +343,7 @@ mod tests {
             certificate: None,
             excerpt: None,
             remarks: Box::default(),
+            extras: None,
         }
     }
 

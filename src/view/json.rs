@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 use url::Url;
 
 use super::rows::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
-use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Timings};
+use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Packets, Timings};
+use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{redaction, visitor_words};
 
@@ -72,7 +73,10 @@ pub fn check<'a>(
             })
             .collect(),
         timings_ms: TimingsObject::of(&check.timings),
-        remote_addr: address(check.chain.remote_addr),
+        remote_addr: match audience {
+            Audience::Owner => check.chain.remote_shown(),
+            Audience::Public { .. } => None,
+        },
         http_version: check.http_version.map(|version| version.as_str()),
         body_bytes: check.body_bytes,
         retry_after_s: check.retry_after_s,
@@ -85,6 +89,18 @@ pub fn check<'a>(
             // They name addresses.
             Audience::Public { .. } => &[],
         },
+        packets: (check.kind() == SubjectKind::Icmp).then(|| {
+            let packets = check.extras.as_deref().and_then(|extras| extras.packets);
+            packets.map(PacketsObject::of)
+        }),
+        answers: (check.kind() == SubjectKind::Dns).then(|| {
+            let answers = check
+                .extras
+                .as_deref()
+                .and_then(|extras| extras.answers.as_deref());
+            // They name addresses as well.
+            answers.filter(|_| audience == Audience::Owner)
+        }),
     }
 }
 
@@ -241,6 +257,31 @@ pub struct CheckObject<'a> {
     /// Of a check made now; history does not record them.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     remarks: &'a [String],
+    /// Of `icmp://` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets: Option<Option<PacketsObject>>,
+    /// Of `dns://` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<Option<&'a [String]>>,
+}
+
+#[derive(Debug, Serialize)]
+struct PacketsObject {
+    sent: u8,
+    received: u8,
+    min_ms: Option<Ms>,
+    max_ms: Option<Ms>,
+}
+
+impl PacketsObject {
+    fn of(packets: Packets) -> Self {
+        Self {
+            sent: packets.sent,
+            received: packets.received,
+            min_ms: packets.min.map(Ms),
+            max_ms: packets.max.map(Ms),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

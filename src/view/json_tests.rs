@@ -48,6 +48,7 @@ fn redirected() -> Check {
         })),
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 

@@ -308,6 +308,7 @@ mod tests {
             })),
             excerpt: None,
             remarks: Box::default(),
+            extras: None,
         }
     }
 

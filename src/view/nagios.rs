@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::check::{CheckView, named};
+use super::check::{CheckView, met_words, named};
 use super::time_text;
 use crate::domain::check::CheckState;
 use crate::domain::timestamp::Timestamp;
@@ -60,7 +60,7 @@ fn said(view: &CheckView<'_>) -> String {
     match (check.verdict.failure(), check.status) {
         (Some(failure), _) => format!("{} ({seconds:.3} s)", plain(&failure.detail)),
         (None, Some(status)) => format!("{} in {seconds:.3} s", named(status)),
-        (None, None) => format!("answered in {seconds:.3} s"),
+        (None, None) => format!("{} in {seconds:.3} s", met_words(check.kind())),
     }
 }
 

@@ -173,6 +173,7 @@ fn check(at: Timestamp, status: u16) -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 
@@ -376,7 +377,7 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
     place.check(
         "check ftp://example.com/",
         "",
-        "error: `ftp://example.com/` cannot be checked: only http:// and https:// can\n",
+        "error: `ftp://example.com/` cannot be checked: only http://, https://, tcp://, tls://, icmp:// and dns:// can\n",
         2,
     );
     let empty = Place::new("[daemon]\ndatabase = \"none.db\"\n");
@@ -405,13 +406,13 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
     empty.check(
         "check nobody",
         "",
-        "error: no monitor `nobody`\n  looked in monitors.toml; a URL begins with http:// or https://\n",
+        "error: no monitor `nobody`\n  looked in monitors.toml; a URL begins with its scheme, like https:// or tcp://\n",
         2,
     );
     empty.check(
         "check zz http://127.0.0.1:1/ yy",
         "",
-        "error: no monitors `zz` and `yy`\n  looked in monitors.toml; a URL begins with http:// or https://\n",
+        "error: no monitors `zz` and `yy`\n  looked in monitors.toml; a URL begins with its scheme, like https:// or tcp://\n",
         2,
     );
     let unset = Place::new(

@@ -251,6 +251,7 @@ fn check(at: Timestamp, verdict: Verdict) -> Check {
         })),
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 

@@ -100,10 +100,11 @@ async fn check_until(
     while next < end {
         sleep_until(next).await;
         let checking = async {
-            let probe = prober.run(&monitor.target, clock::now()).await;
+            let http = monitor.http().expect("its peer speaks HTTP");
+            let probe = prober.run(&http.target, clock::now()).await;
             let took_ms = probe.timings.total.as_ms();
             let judged = judges
-                .judge(&monitor.expectation, &monitor.target, probe)
+                .judge_answer(&http.expectation, &http.target, probe)
                 .await;
             judged.map(|_| took_ms)
         };

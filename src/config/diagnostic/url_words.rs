@@ -13,6 +13,15 @@ const URL_BYTES_MAX: usize = 32 * 1024;
 
 /// A URL that says where; a host's name without its scheme is answered with the usual one.
 pub(in crate::config) fn absolute(text: &str, usual: &str) -> Result<Url, Wrong> {
+    read(text, usual, &[])
+}
+
+/// The URL of a monitor in HTTP; there are monitors of other schemes as well.
+pub(in crate::config) fn of_monitor(text: &str) -> Result<Url, Wrong> {
+    read(text, "https", &["tcp", "tls", "icmp", "dns"])
+}
+
+fn read(text: &str, usual: &str, others: &[&str]) -> Result<Url, Wrong> {
     short_enough(text, URL_BYTES_MAX, "the URL")?;
     if text.trim().is_empty() {
         return Err(Wrong::new(
@@ -24,7 +33,7 @@ pub(in crate::config) fn absolute(text: &str, usual: &str) -> Result<Url, Wrong>
         .or_else(|| white_space(text))
         .or_else(|| enclosed(text))
         .or_else(|| backslashes(text).filter(|_| !text.contains("://")))
-        .or_else(|| scheme(text, usual));
+        .or_else(|| scheme(text, usual, others));
     if let Some(wrong) = slip {
         return Err(wrong);
     }
@@ -34,6 +43,14 @@ pub(in crate::config) fn absolute(text: &str, usual: &str) -> Result<Url, Wrong>
             .or_else(|| host(text))
             .unwrap_or_else(|| refused(text, error))
     })
+}
+
+/// What is wrong with a URL of any kind before it is read: white space, brackets around it.
+pub(in crate::config) fn slip(text: &str) -> Option<Wrong> {
+    let too_long = short_enough(text, URL_BYTES_MAX, "the URL").err();
+    too_long
+        .or_else(|| white_space(text))
+        .or_else(|| enclosed(text))
 }
 
 /// `https://a.example https://b.example`
@@ -125,7 +142,7 @@ fn backslashes(text: &str) -> Option<Wrong> {
 }
 
 /// What is wrong with what stands before the host.
-fn scheme(text: &str, usual: &str) -> Option<Wrong> {
+fn scheme(text: &str, usual: &str, others: &[&str]) -> Option<Wrong> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Some(without_scheme(text, usual));
     };
@@ -134,9 +151,11 @@ fn scheme(text: &str, usual: &str) -> Option<Wrong> {
     }
     let lower = scheme.to_ascii_lowercase();
     if lower != "http" && lower != "https" {
-        let label = match nearest(scheme, ["https", "http"]) {
+        let known = ["https", "http"].into_iter().chain(others.iter().copied());
+        let label = match nearest(scheme, known) {
             Some(known) => format!("did you mean `{known}://`?"),
-            None => "only http:// and https:// are checked".to_owned(),
+            None if others.is_empty() => "only http:// and https:// are checked".to_owned(),
+            None => "http://, https://, tcp://, tls://, icmp:// and dns:// are checked".to_owned(),
         };
         return Some(
             Wrong::new(format!("the scheme `{scheme}` cannot be checked"), label)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use url::Url;
+use url::Host;
 
 use super::source_map::in_order;
 use crate::config::read::reader::Reading;
@@ -110,12 +110,9 @@ pub(in crate::config) fn of_watched_mail_server(
     // Hosts of URLs are in small letters; a look at the text spares reading every URL.
     let host_text = host.to_ascii_lowercase();
     let watched = monitors.iter().find(|monitor| {
-        let target = &monitor.target;
-        let has_it = |url: Url| {
-            url.host_str()
-                .is_some_and(|it| it.trim_matches(['[', ']']) == host_text)
-        };
-        target.url_text().contains(&host_text) && has_it(target.url())
+        let has_it = |host: Host<String>| host.to_string().trim_matches(['[', ']']) == host_text;
+        let subject = &monitor.subject;
+        subject.url_text().contains(&host_text) && subject.host().is_some_and(has_it)
     });
     if let Some(monitor) = watched {
         let message = format!(

@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::fields::{
-    Fact, fact, joined, names, of_expectation, of_rules, of_target, schedule, settings,
-};
+use super::fields::{Fact, fact, joined, names, of_rules, schedule, settings};
+use super::kinds::of_subject;
 use crate::config::diagnostic::redact;
 use crate::config::model::Config;
 use crate::domain::monitor::{Monitor, MonitorName, Schedule};
@@ -131,13 +130,13 @@ fn perhaps_renamed(
         .filter(|monitor| added.contains(&monitor.name))
     {
         by_url
-            .entry(&**monitor.target.url_text())
+            .entry(&**monitor.subject.url_text())
             .or_insert(&monitor.name);
     }
     diff.removed
         .iter()
         .filter_map(|name| {
-            let url = &**before.get(name)?.target.url_text();
+            let url = &**before.get(name)?.subject.url_text();
             Some((name.clone(), (*by_url.get(url)?).clone()))
         })
         .collect()
@@ -154,8 +153,14 @@ fn changes(old: &[Fact], new: &[Fact], masked: [&Masks; 2]) -> Vec<KeyChange> {
         let [old, new] = masked;
         redact::sentence(&new.apply(&old.apply(text))).into_owned()
     };
-    old.iter()
-        .zip(new)
+    // A monitor that is of another kind now has other keys: what only one side has is not told.
+    let before = |index: usize, new: &Fact| {
+        let same_place = old.get(index).filter(|old| old.key == new.key);
+        same_place.or_else(|| old.iter().find(|old| old.key == new.key))
+    };
+    new.iter()
+        .enumerate()
+        .filter_map(|(index, new)| Some((before(index, new)?, new)))
         .filter(|(old, new)| old.compared != new.compared)
         .map(|(old, new)| KeyChange {
             key: old.key.to_owned(),
@@ -176,12 +181,11 @@ pub fn monitor_changes(old: &Monitor, new: &Monitor) -> Vec<KeyChange> {
             fact("public", monitor.public),
             fact("depends_on", names(&monitor.depends_on)),
         ];
-        facts.extend(of_target(&monitor.target));
-        facts.extend(of_expectation(&monitor.expectation));
+        facts.extend(of_subject(&monitor.subject));
         facts.extend(of_rules(&monitor.rules));
         facts
     };
-    let masked = [&old.target.masks, &new.target.masks];
+    let masked = [old.masks(), new.masks()];
     let mut changes = changes(&all(old), &all(new), masked);
     for change in &mut changes {
         // The two keys share one value.

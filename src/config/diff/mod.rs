@@ -2,3 +2,4 @@
 
 pub mod compare;
 pub(super) mod fields;
+mod kinds;

@@ -399,7 +399,7 @@ impl Page {
     pub(super) fn push(&mut self, mut entry: Entry) {
         let plain = entry.url.replace("$${", "");
         let has_names = plain.contains("${");
-        let url = match scalars::url(&entry.url.replace("$${", "${")) {
+        let url = match scalars::locator(&entry.url.replace("$${", "${")) {
             _ if has_names => None,
             Ok(url) => Some(url),
             Err(wrong) => {
@@ -408,7 +408,7 @@ impl Page {
                 return;
             }
         };
-        let by_url = url.as_ref().map(MonitorName::from_url);
+        let by_url = url.as_ref().map(MonitorName::default_of);
         let wanted = match (&entry.name, &by_url) {
             (Some(name), _) => names::short(&safe_text::line(name, 2000)),
             (None, Some(name)) => literal(name.as_str()),

@@ -5,6 +5,7 @@ pub(super) mod email;
 pub(super) mod env_vars;
 pub(super) mod expectation;
 pub(super) mod include;
+pub(super) mod kinds;
 pub(super) mod look;
 pub(super) mod maintenance;
 pub(super) mod monitor;

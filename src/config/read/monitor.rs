@@ -12,6 +12,7 @@ use url::Url;
 use super::alert_rules;
 use super::env_vars;
 use super::expectation;
+use super::kinds::{self, KindKeys};
 use super::reader::Reading;
 use super::scalars;
 use super::table::{Placed, Table, place};
@@ -24,6 +25,7 @@ use crate::domain::address::Address;
 use crate::domain::expectation::Expectation;
 use crate::domain::monitor::{Labels, Monitor, MonitorName, Rules, Schedule};
 use crate::domain::redaction::Masks;
+use crate::domain::subject::Locator;
 use crate::domain::target::{Manner, Target};
 
 /// What all monitors have in common: `[defaults]` read once, shared by those that change nothing of it.
@@ -34,6 +36,7 @@ pub(in crate::config) struct Template<'t> {
     pub email_to: Vec<Address>,
     expectation: Option<Arc<Expectation>>,
     target: Option<Target>,
+    kind_keys: KindKeys,
     rules: Option<(Schedule, Arc<Rules>)>,
     common: Common,
     /// What monitors with keys of their own were made of last.
@@ -93,6 +96,7 @@ pub(in crate::config) fn template<'t>(
         let rules = alert_rules::rules(reading, &table, timing, &email_to);
         (timing.schedule.clone(), Arc::new(rules))
     });
+    let kind_keys = kinds::keys(reading, &table);
     let mut target_secrets = Vec::new();
     let target = target::target(reading, &table, placeholder(), &mut target_secrets);
     let common = Common::read(reading, &table);
@@ -112,6 +116,7 @@ pub(in crate::config) fn template<'t>(
         email_to,
         expectation,
         target,
+        kind_keys,
         rules,
         common,
         last: Shared::default(),
@@ -142,6 +147,7 @@ impl Template<'_> {
             rules,
             labels,
             manner: target.manner,
+            kind_keys: self.kind_keys,
         })
     }
 }
@@ -158,7 +164,7 @@ pub(in crate::config) fn check_model(reading: &mut Reading<'_>, template: &Templ
     else {
         return;
     };
-    check_together(reading, table, target, expectation, rules);
+    check_together(reading, table, None, target, expectation, rules);
 }
 
 /// The keys that decide nothing by themselves.
@@ -256,19 +262,22 @@ pub(in crate::config) fn monitor(
     reading.refuse_unknown(&table, &[]);
     reading.exclusive(&table, "interval", "schedule");
     let url = match table.own("url") {
-        Some(found) => reading.parsed(found, "a URL", scalars::url),
+        Some(found) => reading.parsed(found, "a URL", scalars::locator),
         None => {
             reading.missing(&table, "url", "add url = \"https://example.com/\"");
             None
         }
     };
+    if let Some(url) = &url {
+        kinds::refuse_others(reading, &table, url.it.kind());
+    }
     let name = match (
         table.is_blank("name"),
         reading.some_parsed(&table, "name", "a name", scalars::name),
         &url,
     ) {
         (false, name, _) => name.map(|name| (name.it, name.place, true)),
-        (true, _, Some(url)) => Some((MonitorName::from_url(&url.it), url.place, false)),
+        (true, _, Some(url)) => Some((MonitorName::default_of(&url.it), url.place, false)),
         (true, _, None) => None,
     };
     let named = name.map(|(name, place, written)| Named {
@@ -287,8 +296,8 @@ pub(in crate::config) fn monitor(
     if let Some(renamed_from) = &renamed_from {
         Arc::make_mut(&mut labels).renamed_from = Some(renamed_from.it.clone());
     }
-    let url = url.map(|url| url.it);
-    let whole = whole(reading, &table, url, named.as_ref(), labels, template);
+    let locator = url.map(|url| url.it);
+    let whole = whole(reading, &table, locator, named.as_ref(), labels, template);
     let draft = match whole.filter(|_| reading.faults.len() == faults_before) {
         Some(monitor) => Ok(Draft {
             monitor: Arc::new(monitor),
@@ -308,7 +317,7 @@ pub(in crate::config) fn monitor(
 fn whole(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
-    url: Option<Url>,
+    locator: Option<Locator>,
     named: Option<&Named>,
     mut labels: Arc<Labels>,
     template: &Template<'_>,
@@ -333,12 +342,17 @@ fn whole(
     };
     let mut secrets = Vec::new();
     // Without a URL the rest is read all the same, for what is wrong with it.
-    let given = url.clone().unwrap_or_else(placeholder);
+    let url = locator.as_ref().and_then(Locator::http);
+    let given = url.cloned().unwrap_or_else(placeholder);
     let target = match &template.target {
         Some(shared) if !table.has_any(&target::KEYS) && target::has_no_userinfo(&given) => {
             Some(Target::sharing(&given, Arc::clone(&shared.manner)))
         }
         _ => target::target(reading, table, given, &mut secrets),
+    };
+    let kind_keys = match table.has_any(&kinds::KEYS) {
+        true => Cow::Owned(kinds::keys(reading, table)),
+        false => Cow::Borrowed(&template.kind_keys),
     };
     secrets.append(&mut reading.came_by_name);
     let (schedule, rules) = rules?;
@@ -352,8 +366,15 @@ fn whole(
         target.masks = masks;
     }
     target.manner = share(&template.last.manners, target.manner);
-    check_together(reading, table, &target, &expectation, &rules);
-    url?;
+    check_together(
+        reading,
+        table,
+        locator.as_ref(),
+        &target,
+        &expectation,
+        &rules,
+    );
+    let locator = locator?;
     // A password may also be written out in it.
     if let Cow::Owned(note) = target.masks.apply(&labels.note) {
         Arc::make_mut(&mut labels).note = note.into();
@@ -361,8 +382,7 @@ fn whole(
     Some(Monitor {
         name: named?.name.clone(),
         schedule,
-        target,
-        expectation,
+        subject: kinds::subject(&locator, target.manner, expectation, &kind_keys),
         rules,
         labels: share(&template.last.labels, labels),
     })
@@ -372,6 +392,7 @@ fn whole(
 fn check_together(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
+    locator: Option<&Locator>,
     target: &Target,
     expectation: &Expectation,
     rules: &Rules,
@@ -392,13 +413,22 @@ fn check_together(
             );
         }
     }
-    if target.url_text().starts_with("https:") && !target.verify_tls {
+    let has_tls = match locator {
+        None => true,
+        Some(Locator::Http(url)) => url.scheme() == "https",
+        Some(Locator::Tls(_)) => true,
+        Some(Locator::Tcp(_) | Locator::Icmp(_) | Locator::Dns(_)) => false,
+    };
+    if has_tls && !target.verify_tls {
         match table.get("verify_tls") {
             Some(found) if found.inherited => reading.unverified.push(found.place),
             found => {
                 let what = match table.keys.len() == keys::SOURCE.keys.len() {
-                    true => "each https site of the list".into(),
-                    false => crate::config::diagnostic::redact::sentence(target.url_text()),
+                    true => "each https site of the list".to_owned(),
+                    false => {
+                        let url = locator.map_or_else(Cow::default, Locator::text);
+                        crate::config::diagnostic::redact::sentence(&url).into_owned()
+                    }
                 };
                 reading.warn(
                     found.map_or(table.header, |found| found.place),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use regex::Regex;
+use regex::{Regex, bytes};
 
 use super::scalars::{self, Wrong};
 use crate::domain::expectation::TextMatch;
@@ -26,6 +26,7 @@ pub(in crate::config) struct Patterns(Rc<RefCell<Compiled>>);
 #[derive(Debug, Default)]
 struct Compiled {
     regexes: HashMap<String, Result<Arc<Regex>, Wrong>>,
+    bytes_regexes: HashMap<String, Result<Arc<bytes::Regex>, Wrong>>,
     paths: HashMap<String, Result<JsonPath, Wrong>>,
     bytes: u64,
 }
@@ -61,6 +62,20 @@ impl Patterns {
             pattern.compile().map(Arc::new)
         });
         all.regexes.insert(text.to_owned(), made.clone());
+        made
+    }
+
+    /// A regular expression for what need not be text.
+    pub(in crate::config) fn bytes_regex(&self, text: &str) -> Result<Arc<bytes::Regex>, Wrong> {
+        let mut all = self.0.borrow_mut();
+        if let Some(known) = all.bytes_regexes.get(text) {
+            return known.clone();
+        }
+        let made = scalars::bytes_pattern(text).and_then(|pattern| {
+            all.take(pattern.compiled_bytes)?;
+            pattern.compile_for_bytes().map(Arc::new)
+        });
+        all.bytes_regexes.insert(text.to_owned(), made.clone());
         made
     }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::config::diagnostic::hints;
 use crate::config::diagnostic::nearest::nearest;
-use crate::config::diagnostic::url_words::absolute;
+use crate::config::diagnostic::url_words::{self, absolute};
 use crate::domain::address::Address;
 use crate::domain::duration_text;
 use crate::domain::expectation::StatusSet;
@@ -20,6 +20,7 @@ use crate::domain::monitor::{CronText, MonitorName, NameError};
 use crate::domain::name_server::NameServer;
 use crate::domain::pattern_size::compiled_bytes;
 use crate::domain::safe_text;
+use crate::domain::subject::{Locator, LocatorError, SubjectKind};
 use crate::domain::target::Method;
 use crate::policy::schedule::cron::{Cron, CronError};
 
@@ -161,6 +162,39 @@ pub(in crate::config) fn url(text: &str) -> Result<Url, Wrong> {
     absolute(text, "https")
 }
 
+/// What a monitor checks.
+pub(in crate::config) fn locator(text: &str) -> Result<Locator, Wrong> {
+    match SubjectKind::of_url(text.trim_start()) {
+        Some(SubjectKind::Http) | None => url_words::of_monitor(text).map(Locator::Http),
+        Some(kind) => {
+            if let Some(wrong) = url_words::slip(text) {
+                return Err(wrong);
+            }
+            kind.is_built()
+                .map_err(|message| Wrong::new(message, "use a newer one"))?;
+            Locator::parse_of(kind, text)
+                .map_err(|LocatorError { message, advice }| Wrong::new(message, advice))
+        }
+    }
+}
+
+/// A percentage, `80%`.
+pub(in crate::config) fn percent(text: &str) -> Result<u8, Wrong> {
+    let text = text.trim();
+    let number = text.strip_suffix('%').map(str::trim_end);
+    match number.and_then(|number| number.parse::<u8>().ok()) {
+        Some(percent) if percent <= 100 => Ok(percent),
+        None if text.parse::<u8>().is_ok_and(|percent| percent <= 100) => Err(Wrong::new(
+            format!("`{text}` is not a percentage"),
+            format!("write \"{text}%\""),
+        )),
+        Some(_) | None => Err(Wrong::new(
+            format!("`{text}` is not a percentage"),
+            "write it like \"80%\", from \"0%\" to \"100%\"",
+        )),
+    }
+}
+
 pub(in crate::config) fn method(text: &str) -> Result<Method, Wrong> {
     let is_token = !text.is_empty() && text.bytes().all(is_token_byte);
     let upper = text.to_ascii_uppercase();
@@ -220,6 +254,15 @@ pub(in crate::config) struct Pattern<'t> {
 }
 
 pub(in crate::config) fn pattern(text: &str) -> Result<Pattern<'_>, Wrong> {
+    parsed_pattern(text, regex_syntax::ParserBuilder::new().build())
+}
+
+/// A regular expression that may match what is no text, `(?-u:\xff)`.
+pub(super) fn bytes_pattern(text: &str) -> Result<Pattern<'_>, Wrong> {
+    parsed_pattern(text, regex_syntax::ParserBuilder::new().utf8(false).build())
+}
+
+fn parsed_pattern(text: &str, mut parser: regex_syntax::Parser) -> Result<Pattern<'_>, Wrong> {
     short_enough(text, PATTERN_BYTES_MAX, "the regular expression")?;
     if let Some(at) = text.find('\u{8}') {
         return Err(Wrong::new(
@@ -228,7 +271,7 @@ pub(in crate::config) fn pattern(text: &str) -> Result<Pattern<'_>, Wrong> {
         )
         .at(at..at + 1));
     }
-    let parsed = regex_syntax::Parser::new().parse(text).map_err(|error| {
+    let parsed = parser.parse(text).map_err(|error| {
         let (kind, start, end) = match &error {
             regex_syntax::Error::Parse(error) => (
                 error.kind().to_string(),
@@ -268,15 +311,24 @@ impl Pattern<'_> {
         regex::RegexBuilder::new(self.text)
             .size_limit(REGEX_BYTES_MAX)
             .build()
-            .map_err(|_| {
-                Wrong::new(
-                    format!(
-                        "the regular expression `{}` is too large when compiled",
-                        self.text
-                    ),
-                    "repeat less",
-                )
-            })
+            .map_err(|_| self.too_large())
+    }
+
+    pub(super) fn compile_for_bytes(&self) -> Result<regex::bytes::Regex, Wrong> {
+        regex::bytes::RegexBuilder::new(self.text)
+            .size_limit(REGEX_BYTES_MAX)
+            .build()
+            .map_err(|_| self.too_large())
+    }
+
+    fn too_large(&self) -> Wrong {
+        Wrong::new(
+            format!(
+                "the regular expression `{}` is too large when compiled",
+                self.text
+            ),
+            "repeat less",
+        )
     }
 }
 

@@ -4,12 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use url::Url;
+
 use super::super::model::Config;
-use super::super::read::target;
+use super::super::read::{kinds, target};
 use super::entry::{Entry, InForce};
 use super::model::{ListSource, Model};
 use crate::domain::monitor::{Labels, Monitor, MonitorName};
-use crate::domain::target::{Credentials, Manner, Target};
+use crate::domain::target::{Credentials, Manner};
 
 /// A list of a configuration.
 #[derive(Debug, Clone)]
@@ -176,7 +178,7 @@ fn add(
 /// Whether a monitor of the same model is already what an entry makes.
 fn is_same(monitor: &Monitor, entry: &Entry, model: &Model) -> bool {
     let common = model.labels.tags.len();
-    **monitor.target.url_text() == *entry.url.as_str()
+    **monitor.subject.url_text() == *entry.url.text()
         && monitor.tags.get(common..) == Some(&entry.tags[..])
 }
 
@@ -189,14 +191,14 @@ struct Shared<'m> {
 impl Shared<'_> {
     fn monitor(&mut self, entry: Entry) -> Monitor {
         let model = self.model;
-        let manner = match entry.has_userinfo() {
-            true => Arc::new(with_credentials(&model.manner, &entry)),
-            false => Arc::clone(&model.manner),
+        let manner = match entry.url.http().filter(|_| entry.has_userinfo()) {
+            Some(url) => Arc::new(with_credentials(&model.manner, url)),
+            None => Arc::clone(&model.manner),
         };
+        let expectation = Arc::clone(&model.expectation);
         Monitor {
-            target: Target::sharing(&entry.url, manner),
+            subject: kinds::subject(&entry.url, manner, expectation, &model.kind_keys),
             schedule: model.schedule.clone(),
-            expectation: Arc::clone(&model.expectation),
             rules: Arc::clone(&model.rules),
             labels: self.labels(&entry.tags),
             name: entry.name,
@@ -223,9 +225,9 @@ impl Shared<'_> {
 }
 
 /// A URL's own user and password, unless the configuration has others.
-fn with_credentials(manner: &Manner, entry: &Entry) -> Manner {
+fn with_credentials(manner: &Manner, url: &Url) -> Manner {
     let mut manner = manner.clone();
-    let credentials = target::of_userinfo(&entry.url);
+    let credentials = target::of_userinfo(url);
     let mut secrets = Vec::new();
     target::note_secrets(&credentials, &mut secrets);
     manner.masks = manner.masks.and(secrets);
@@ -307,7 +309,7 @@ mod tests {
             (1, 1, 0)
         );
         assert_eq!(
-            &**config.monitors[1].target.url_text(),
+            &**config.monitors[1].subject.url_text(),
             "https://4.example/"
         );
     }
@@ -429,7 +431,7 @@ mod tests {
         let (config, _) = listed(&config(LISTS), 0, "https://kim:pass-word@x.example/ X\n");
         let monitor = &config.monitors[1];
         assert!(matches!(
-            monitor.target.credentials,
+            monitor.http().unwrap().target.credentials,
             Credentials::Basic { .. }
         ));
         assert_eq!(monitor.url_shown(), "https://***:***@x.example/");

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use url::Url;
-
 use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::subject::Locator;
 
 /// One monitor of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +12,7 @@ pub struct Entry {
     /// Its name.
     pub name: MonitorName,
     /// Its URL.
-    pub url: Url,
+    pub url: Locator,
     /// Tags that only it has; a group of entries shares them.
     pub tags: Arc<[String]>,
 }
@@ -21,7 +20,7 @@ pub struct Entry {
 impl Entry {
     /// Whether its URL has a user name or a password, which the database must not keep.
     pub fn has_userinfo(&self) -> bool {
-        !self.url.username().is_empty() || self.url.password().is_some()
+        self.url.has_userinfo()
     }
 }
 
@@ -41,7 +40,7 @@ impl InForce<'_> {
 
     fn has(&self, entry: &Entry) -> bool {
         self.get(&entry.name)
-            .is_some_and(|monitor| **monitor.target.url_text() == *entry.url.as_str())
+            .is_some_and(|monitor| **monitor.subject.url_text() == *entry.url.text())
     }
 }
 

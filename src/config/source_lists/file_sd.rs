@@ -84,11 +84,11 @@ impl Gathered<'_, '_> {
                 false => format!("http://{target}"),
             };
             let wrong = |why: &str| format!("{why}: {}", shown(&target));
-            let Ok(url) = scalars::url(&with_scheme) else {
+            let Ok(url) = scalars::locator(&with_scheme) else {
                 self.skipped.bad(|| wrong("not a URL"));
                 continue;
             };
-            let default = MonitorName::from_url(&url);
+            let default = MonitorName::default_of(&url);
             let (name, spare) = match &given {
                 None => (default, None),
                 Some(Ok(name)) => (name.clone(), Some(default)),

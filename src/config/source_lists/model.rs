@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::super::read::kinds::KindKeys;
+
 use crate::domain::expectation::Expectation;
 use crate::domain::monitor::{Labels, Rules, Schedule};
 use crate::domain::redaction::Masks;
@@ -58,4 +60,6 @@ pub struct Model {
     pub labels: Arc<Labels>,
     /// How they are requested.
     pub manner: Arc<Manner>,
+    /// What only monitors of single kinds have.
+    pub(in crate::config) kind_keys: KindKeys,
 }

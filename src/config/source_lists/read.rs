@@ -162,9 +162,9 @@ fn entry(line: &str, tags: &Arc<[String]>) -> Result<Entry, String> {
         Some((url, name)) => (url, name.trim()),
         None => (line, ""),
     };
-    let url = scalars::url(url).map_err(|_| "not a URL".to_owned())?;
+    let url = scalars::locator(url).map_err(|_| "not a URL".to_owned())?;
     let name = match name {
-        "" => MonitorName::from_url(&url),
+        "" => MonitorName::default_of(&url),
         name => MonitorName::parse(name).map_err(|error| error.to_string())?,
     };
     Ok(Entry {
@@ -190,10 +190,10 @@ fn cut_line(text: &str, entries: &[Entry], in_force: InForce<'_>) -> Option<Stri
         is_prefix(url) || (last.starts_with(url) && is_prefix(&format!("{url} {name}")))
     };
     let whole = in_force.0.iter().find(|monitor| {
-        !named.contains(&monitor.name) && begins_so(&monitor.name, monitor.target.url_text())
+        !named.contains(&monitor.name) && begins_so(&monitor.name, monitor.subject.url_text())
     })?;
     // Where a user or a password is cut, the line does not tell them from a host.
-    let has_userinfo = whole.target.url_text().contains('@');
+    let has_userinfo = whole.subject.url_text().contains('@');
     Some(match has_userinfo {
         true => safe_text::line(&whole.url_shown(), LINE_SHOWN_CHARS).into_owned(),
         false => shown(last),

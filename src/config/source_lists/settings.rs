@@ -14,7 +14,7 @@ use super::super::keys;
 use super::super::read::monitor::{self, Template};
 use super::super::read::reader::Reading;
 use super::super::read::referenced_files;
-use super::super::read::scalars::{self, Wrong};
+use super::super::read::scalars;
 use super::super::read::table::{Placed, Table};
 use super::model::{ListPlace, ListSource};
 use crate::domain::redaction::Masks;
@@ -72,7 +72,7 @@ pub(in crate::config) fn source(
     };
     let keep_at_least = match table.own("keep_at_least") {
         Some(found) => reading
-            .parsed(found, "a percentage", percent)
+            .parsed(found, "a percentage", scalars::percent)
             .map(|percent| percent.it),
         None => Some(KEEP_AT_LEAST),
     };
@@ -217,22 +217,6 @@ fn key(kind: &str, text: &str) -> String {
         let _ = write!(key, "{byte:02x}");
     }
     key
-}
-
-fn percent(text: &str) -> Result<u8, Wrong> {
-    let text = text.trim();
-    let number = text.strip_suffix('%').map(str::trim_end);
-    match number.and_then(|number| number.parse::<u8>().ok()) {
-        Some(percent) if percent <= 100 => Ok(percent),
-        None if text.parse::<u8>().is_ok_and(|percent| percent <= 100) => Err(Wrong::new(
-            format!("`{text}` is not a percentage"),
-            format!("write \"{text}%\""),
-        )),
-        Some(_) | None => Err(Wrong::new(
-            format!("`{text}` is not a percentage"),
-            "write it like \"80%\", from \"0%\" to \"100%\"",
-        )),
-    }
 }
 
 /// The author of the list decides which hosts get what is sent to its sites.

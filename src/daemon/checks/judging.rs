@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use regex::bytes::Regex;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -20,10 +21,14 @@ use crate::daemon::process::blocking;
 use crate::domain::check::Check;
 use crate::domain::duration_text::Human;
 use crate::domain::expectation::Expectation;
+use crate::domain::observed::Observed;
 use crate::domain::probe::{Answer, End, Probe};
 use crate::domain::safe_text;
+use crate::domain::subject::Subject;
 use crate::domain::target::Target;
 use crate::policy::verdict::judge::{body_of, is_light, judge_or_fail, judge_unread, release};
+use crate::policy::verdict::socket;
+use crate::probe::Search;
 
 /// So many answers are decoded, read and searched at a time: each may take 32 MiB beside its body.
 const THREADS: usize = 2;
@@ -102,11 +107,26 @@ impl Judges {
         }
     }
 
-    /// Judges a probe.
+    /// Judges what a probe of a subject saw.
     ///
     /// # Errors
     /// The message of a panic that was not the answer's.
-    pub async fn judge(
+    pub async fn judge(&self, subject: &Subject, observed: Observed) -> Result<Judged, String> {
+        match (subject, observed) {
+            (Subject::Http(http), Observed::Http(probe)) => {
+                self.judge_answer(&http.expectation, &http.target, probe)
+                    .await
+            }
+            (subject, Observed::Socket(probe)) => Ok((socket::judge(subject, *probe), None)),
+            (_, Observed::Http(_)) => Err("the probe was of another kind of monitor".to_owned()),
+        }
+    }
+
+    /// Judges an answer in HTTP.
+    ///
+    /// # Errors
+    /// The message of a panic that was not the answer's.
+    pub async fn judge_answer(
         &self,
         expectation: &Arc<Expectation>,
         target: &Target,
@@ -115,7 +135,7 @@ impl Judges {
         if is_light(expectation, &probe) {
             return Ok(judge_or_fail(expectation, target, probe));
         }
-        let site = hash_of(target);
+        let site = hash_of(target.url_text());
         let was_expensive = self.expensive().contains(&site);
         let Some(places) = self.places(was_expensive).await else {
             if let Some(body) = body_of(&mut probe) {
@@ -144,6 +164,32 @@ impl Judges {
         let (judged, took) = done?;
         self.note(site, took);
         Ok(judged)
+    }
+
+    /// Searches what a server said, as an answer in HTTP is searched.
+    async fn search_aside(
+        &self,
+        site: u64,
+        pattern: Arc<Regex>,
+        bytes: Vec<u8>,
+    ) -> Result<(Vec<u8>, bool), String> {
+        let was_expensive = self.expensive().contains(&site);
+        let Some(places) = self.places(was_expensive).await else {
+            return Err(unjudged_within(WAIT_MAX, "those of other sites take long"));
+        };
+        let work = move || {
+            let before = processor_time();
+            let is_match = pattern.is_match(&bytes);
+            (bytes, is_match, processor_time().saturating_sub(before))
+        };
+        let Some(done) = self.at_most(VERDICT_MAX, self.run(places, work)).await else {
+            self.note(site, VERDICT_MAX);
+            let why = "this host is busy, or it takes long";
+            return Err(unjudged_within(VERDICT_MAX, why));
+        };
+        let (bytes, is_match, took) = done?;
+        self.note(site, took);
+        Ok((bytes, is_match))
     }
 
     /// Waits for a place, in the order of asking; `None` if that takes too long.
@@ -215,6 +261,17 @@ impl Judges {
     }
 }
 
+impl Search for Judges {
+    async fn search(
+        &self,
+        site: &str,
+        pattern: Arc<Regex>,
+        bytes: Vec<u8>,
+    ) -> Result<(Vec<u8>, bool), String> {
+        self.search_aside(hash_of(site), pattern, bytes).await
+    }
+}
+
 fn unjudged_within(limit: Duration, why: &str) -> String {
     format!(
         "the answer could not be judged within {}: {why}",
@@ -242,9 +299,9 @@ fn without_body(probe: &mut Probe) -> Probe {
     copy
 }
 
-fn hash_of(target: &Target) -> u64 {
+fn hash_of(url: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    target.url().as_str().hash(&mut hasher);
+    url.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -403,7 +460,10 @@ mod tests {
         let judges = Judges::behind_checks();
         let _taken = [judges.places(false).await, judges.places(false).await];
         let (expectation, target, probe) = test_monitors::heavy_answer();
-        let (check, panic) = judges.judge(&expectation, &target, probe).await.unwrap();
+        let (check, panic) = judges
+            .judge_answer(&expectation, &target, probe)
+            .await
+            .unwrap();
         assert_eq!(panic, None);
         let failure = check.verdict.failure().expect("a reason");
         assert_eq!(check.verdict.state().to_string(), "unknown");
@@ -425,7 +485,9 @@ mod tests {
         };
         answer.hop.status = 500;
         probe.end = End::Answered(answer.clone());
-        let judged = judges.judge(&expectation, &target, probe.clone()).await;
+        let judged = judges
+            .judge_answer(&expectation, &target, probe.clone())
+            .await;
         let (check, panic) = judged.unwrap();
         let failure = check.verdict.failure().expect("a reason");
         assert_eq!(check.verdict.state().to_string(), "down");
@@ -439,7 +501,10 @@ mod tests {
             remote_addr: None,
             header: Some(Box::new(answer)),
         };
-        let (check, _) = judges.judge(&expectation, &target, probe).await.unwrap();
+        let (check, _) = judges
+            .judge_answer(&expectation, &target, probe)
+            .await
+            .unwrap();
         let failure = check.verdict.failure().expect("a reason");
         assert_eq!(check.verdict.state().to_string(), "down");
         assert_eq!(&*failure.detail, "it was closed");
@@ -453,7 +518,10 @@ mod tests {
         judges.jobs.set(Some(jobs)).expect("none yet");
         let (expectation, target, probe) = test_monitors::heavy_answer();
         let begun = crate::clock::tick();
-        let (check, _) = judges.judge(&expectation, &target, probe).await.unwrap();
+        let (check, _) = judges
+            .judge_answer(&expectation, &target, probe)
+            .await
+            .unwrap();
         assert_eq!(begun.elapsed(), VERDICT_MAX);
         let failure = check.verdict.failure().expect("a reason");
         assert_eq!(check.verdict.state().to_string(), "unknown");

@@ -91,11 +91,9 @@ impl Live {
         let (wall, tick) = (clock::now(), clock::tick());
         let began = self.health.standstill.beat();
         let probing = pin!(async {
-            let probe = tools.prober.run(&monitor.target, wall).await;
             let judges = &self.judges;
-            judges
-                .judge(&monitor.expectation, &monitor.target, probe)
-                .await
+            let observed = tools.prober.observe(&monitor.subject, wall, judges).await;
+            judges.judge(&monitor.subject, observed).await
         });
         let probed = caught(probing).await.flatten();
         let took = clock::tick().duration_since(tick);
@@ -135,7 +133,7 @@ impl Live {
         tools: &Tools,
     ) {
         let now = clock::now();
-        if own_network::has_reached(check) {
+        if check.has_reached() {
             let over = self.line().reached(check.chain.remote_addr, now);
             self.tell_blind_time(over);
         }
@@ -304,8 +302,7 @@ fn stood_still(stood: Stood, check: &Check) -> Option<&'static str> {
 
 /// Whether a check was of a site on this machine.
 fn is_here(monitor: &Monitor, check: &Check) -> bool {
-    let url = monitor.target.url();
-    let written = match url.host() {
+    let written = match monitor.subject.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
@@ -324,6 +321,7 @@ const fn is_deadline(kind: FailureKind) -> bool {
             | FailureKind::TlsTimeout
             | FailureKind::TimeoutResponse
             | FailureKind::TimeoutBody
+            | FailureKind::PingTimeout
     )
 }
 
@@ -361,6 +359,7 @@ fn nothing_seen(monitor: &Monitor, at: Timestamp, took: Duration) -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 

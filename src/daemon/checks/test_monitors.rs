@@ -8,6 +8,7 @@ use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::monitor::{CronText, Monitor, MonitorName, Rules, Schedule};
 use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::redaction::Masks;
+use crate::domain::subject::{HttpSubject, Subject};
 use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use crate::domain::timestamp::Timestamp;
 
@@ -16,17 +17,19 @@ pub(in crate::daemon) fn monitor(name: &str, interval: Duration) -> Monitor {
     Monitor {
         name: MonitorName::parse(name).unwrap(),
         schedule: Schedule::Every(interval),
-        target: target("http://192.0.2.1/"),
-        expectation: Arc::new(Expectation {
-            status: StatusSet::parse(["2xx"]).unwrap(),
-            final_url: None,
-            headers: Vec::new(),
-            body_contains: Vec::new(),
-            body_excludes: Vec::new(),
-            body_matches: Vec::new(),
-            json: Vec::new(),
-            degraded_after: None,
-            certificate_expiry: Vec::new(),
+        subject: Subject::Http(HttpSubject {
+            target: target("http://192.0.2.1/"),
+            expectation: Arc::new(Expectation {
+                status: StatusSet::parse(["2xx"]).unwrap(),
+                final_url: None,
+                headers: Vec::new(),
+                body_contains: Vec::new(),
+                body_excludes: Vec::new(),
+                body_matches: Vec::new(),
+                json: Vec::new(),
+                degraded_after: None,
+                certificate_expiry: Vec::new(),
+            }),
         }),
         rules: Arc::new(Rules {
             interval,
@@ -93,15 +96,17 @@ pub(in crate::daemon) fn check() -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 
 /// An answer of 1 MiB that is searched, as it comes from a site.
 pub(super) fn heavy_answer() -> (Arc<Expectation>, Target, Probe) {
     let monitor = monitor("heavy", Duration::from_secs(60));
+    let http = monitor.http().unwrap().clone();
     let expectation = Expectation {
         body_excludes: vec!["b".to_owned()],
-        ..(*monitor.expectation).clone()
+        ..(*http.expectation).clone()
     };
     let probe = Probe {
         started: Timestamp::from_ms(1_795_377_600_000),
@@ -128,5 +133,5 @@ pub(super) fn heavy_answer() -> (Arc<Expectation>, Target, Probe) {
         root: None,
         remarks: Vec::new(),
     };
-    (Arc::new(expectation), monitor.target, probe)
+    (Arc::new(expectation), http.target, probe)
 }

@@ -120,7 +120,7 @@ impl Recorder {
         let newest = slot.memory.recent.newest.as_ref();
         let mut check = Check::clone(&original);
         check.at = at;
-        let url = slot.monitor.target.url_text();
+        let url = slot.monitor.subject.url_text();
         let before = newest.map(|newest| &newest.chain);
         check.chain = kept_once(&original.chain, before, |chain| chain_ending_at(url, chain));
         check.certificate = original.certificate.as_ref().map(|certificate| {

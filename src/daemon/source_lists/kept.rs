@@ -8,6 +8,7 @@ use crate::config::source_lists::entry::{Entry, InForce};
 use crate::config::source_lists::model::{ListPlace, ListSource};
 use crate::config::source_lists::read::{LIST_BYTES_MAX, List, bytes_of, read};
 use crate::domain::monitor::MonitorName;
+use crate::domain::subject::Locator;
 use crate::policy::schedule::source_lists::is_too_short;
 use crate::store::facts::source_lists::{KeptEntry, KeptList};
 
@@ -19,7 +20,7 @@ pub fn entries(kept: &KeptList) -> Vec<Entry> {
     let entry = |kept: &KeptEntry| {
         Some(Entry {
             name: MonitorName::parse(&kept.name).ok()?,
-            url: kept.url.parse().ok()?,
+            url: Locator::parse(&kept.url).ok()?,
             tags: kept.tags.clone().into(),
         })
     };
@@ -34,7 +35,7 @@ pub fn of_entries(entries: &[Entry]) -> KeptList {
         kept: kept
             .map(|entry| KeptEntry {
                 name: entry.name.as_str().to_owned(),
-                url: entry.url.as_str().to_owned(),
+                url: entry.url.text().into_owned(),
                 tags: entry.tags.to_vec(),
             })
             .collect(),

@@ -24,6 +24,7 @@ use crate::config::source_lists::entry::Entry;
 use crate::config::source_lists::model::{ListPlace, ListSource};
 use crate::config::source_lists::read::{List, Skipped};
 use crate::domain::notification::{News, Notice};
+use crate::domain::subject::Locator;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::source_lists::{Trouble, Wrong};
 use crate::store::facts::source_lists::KeptList;
@@ -353,10 +354,12 @@ fn before(kept: Option<Option<KeptList>>, old: &Config, source: &ListSource) -> 
         .lists
         .get(index)
         .map_or(0, |list| list.source.model.labels.tags.len());
-    let in_force = old.in_force(index).0.iter().map(|monitor| Entry {
-        name: monitor.name.clone(),
-        url: monitor.target.url(),
-        tags: monitor.tags.get(common..).unwrap_or_default().into(),
+    let in_force = old.in_force(index).0.iter().filter_map(|monitor| {
+        Some(Entry {
+            name: monitor.name.clone(),
+            url: Locator::parse(monitor.subject.url_text()).ok()?,
+            tags: monitor.tags.get(common..).unwrap_or_default().into(),
+        })
     });
     entries.extend(in_force.filter(|entry| !is_read || entry.has_userinfo()));
     entries.sort_by(|a, b| a.name.cmp(&b.name));

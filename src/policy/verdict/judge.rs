@@ -9,39 +9,22 @@ use super::bot_protection;
 use super::bounded;
 pub use super::content::release;
 use super::content::{self, Content};
+use super::reservation::{Limits, ends_first, reservation};
+use super::said::{Found, SHOWN_CHARS, failure_of};
+use super::small_pattern::{SEARCHED_BYTES_MAX, is_small_pattern};
 use crate::domain::check::{
-    Certificate, Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
+    Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
 };
-use crate::domain::duration_text::{Exact, Human};
+use crate::domain::duration_text::Human;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
-use crate::domain::probe::{Answer, End, Hop, Probe, ROOT, RootEnd};
+use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::redaction::{self, Masks};
 use crate::domain::safe_text;
 use crate::domain::status_code;
 use crate::domain::target::Target;
-use crate::domain::timestamp::Timestamp;
-
-/// An expiry step longer than this part of a certificate's lifetime does not count.
-const LIFETIME_PARTS: u32 = 4;
-
-/// Values and URLs in a detail are cut to this many characters.
-const SHOWN_CHARS: usize = 200;
-
-/// All of a detail: some of them list what several assertions met.
-const DETAIL_BYTES_MAX: usize = 4 * 1024;
-
-/// A longer pattern, or one that repeats something by numbers, may have so many states that even a short text takes
-/// long.
-const SMALL_PATTERN_BYTES_MAX: usize = 64;
-
-/// Small patterns may look at so much where checks are started.
-const SEARCHED_BYTES_MAX: usize = 2 * 1024;
 
 /// Texts may be searched for, and JSON be read, in so much there: at worst half a millisecond.
 const READ_BYTES_MAX: usize = 64 * 1024;
-
-/// What is wrong, before masks are applied.
-type Found = (FailureKind, String);
 
 /// Judges one probe. Of several failures the first in this order counts: transport, redirect, status,
 /// final URL, header, body, JSON, slow, certificate expiring.
@@ -57,14 +40,13 @@ pub fn judge_or_fail(
     mut probe: Probe,
 ) -> (Check, Option<String>) {
     let masks = &target.masks;
-    let said = |(kind, detail): Found| Failure {
-        kind,
-        detail: safe_text::middle_bytes(&masks.apply(&detail), DETAIL_BYTES_MAX)
-            .as_ref()
-            .into(),
+    let said = |found: Found| failure_of(masks, found);
+    let limits = Limits {
+        degraded_after: expectation.degraded_after,
+        certificate_expiry: &expectation.certificate_expiry,
     };
     let (certificate, root) = ends_first(
-        expectation,
+        limits,
         probe.certificate.take(),
         probe.root.as_deref(),
         probe.started,
@@ -82,7 +64,7 @@ pub fn judge_or_fail(
                 Ok((Some(found), excerpt)) => (Verdict::Down(said(found)), excerpt, None),
                 Ok((None, _)) => {
                     let (timings, certificate) = (&probe.timings, certificate.as_ref());
-                    match reservation(expectation, timings, certificate, root, probe.started) {
+                    match reservation(limits, timings, certificate, root, probe.started) {
                         Some(found) => (Verdict::Degraded(said(found)), None, None),
                         None => (Verdict::Up, None, None),
                     }
@@ -203,6 +185,7 @@ fn check(probe: Probe, verdict: Verdict, excerpt: Option<Arc<str>>) -> Check {
         certificate: probe.certificate.map(Arc::new),
         excerpt,
         remarks: probe.remarks.into(),
+        extras: None,
     }
 }
 
@@ -282,10 +265,6 @@ fn is_small(want: &TextMatch) -> bool {
         TextMatch::Exact(_) => true,
         TextMatch::Pattern(pattern) => is_small_pattern(pattern.as_str()),
     }
-}
-
-fn is_small_pattern(pattern: &str) -> bool {
-    pattern.len() <= SMALL_PATTERN_BYTES_MAX && !pattern.contains('{')
 }
 
 /// The same check for a person at a terminal, who wants to know what was seen: a fault of our own host
@@ -402,103 +381,6 @@ fn is_final_url(want: &TextMatch, url: &str, masks: &Masks) -> bool {
                 .any(|form| *form == masked || *form == exact.as_str())
         }
     }
-}
-
-/// Whether an expiry step that counts for this lifetime is passed.
-fn is_step_passed(
-    expectation: &Expectation,
-    not_before: Timestamp,
-    not_after: Timestamp,
-    now: Timestamp,
-) -> bool {
-    let left = not_after.since(now);
-    let lifetime = not_after.since(not_before);
-    expectation
-        .certificate_expiry
-        .iter()
-        .any(|step| *step <= lifetime / LIFETIME_PARTS && left <= *step)
-}
-
-/// The certificate, with the dates of its root where that alone is worth a warning, and then the root's name.
-fn ends_first<'a>(
-    expectation: &Expectation,
-    certificate: Option<Certificate>,
-    root: Option<&'a RootEnd>,
-    now: Timestamp,
-) -> (Option<Certificate>, Option<&'a str>) {
-    match (certificate, root) {
-        (Some(certificate), Some(root))
-            if is_step_passed(expectation, root.not_before, root.not_after, now) =>
-        {
-            let dated = Certificate {
-                not_before: root.not_before,
-                not_after: root.not_after,
-                fingerprint: root.fingerprint,
-                ..certificate
-            };
-            (Some(dated), Some(&*root.subject))
-        }
-        (certificate, _) => (certificate, None),
-    }
-}
-
-/// What is to be said of an answer that met every expectation.
-fn reservation(
-    expectation: &Expectation,
-    timings: &Timings,
-    certificate: Option<&Certificate>,
-    root: Option<&str>,
-    now: Timestamp,
-) -> Option<Found> {
-    if let Some(limit) = expectation.degraded_after
-        && timings.total.as_duration() > limit
-    {
-        let slowest = timings
-            .phases()
-            .into_iter()
-            .filter_map(|(name, took)| Some((took?, name)))
-            .max();
-        let mut detail = format!(
-            "{:.0} ms, more than {}",
-            timings.total.as_ms(),
-            Exact(limit)
-        );
-        if let Some((took, name)) = slowest {
-            detail.push_str(&format!("; {:.0} ms of it in {name}", took.as_ms()));
-        }
-        return Some((FailureKind::Slow, detail));
-    }
-    let certificate = certificate?;
-    let left = certificate.not_after.since(now);
-    // An expired certificate that gets here was accepted on purpose, so it needs no warning. An expired root does:
-    // sitewatch still accepts it, but other clients do not.
-    let ends_soon = (!left.is_zero() || root.is_some())
-        && is_step_passed(
-            expectation,
-            certificate.not_before,
-            certificate.not_after,
-            now,
-        );
-    ends_soon.then(|| {
-        let end = certificate.not_after;
-        let detail = match root {
-            None => format!(
-                "the certificate {} ends in {}, on {end}",
-                certificate.subject,
-                Human(left)
-            ),
-            Some(root) if left.is_zero() => format!(
-                "{ROOT}{root}, which alone makes the certificate trusted here, expired {} ago, on {end}; other \
-                 clients refuse it",
-                Human(now.since(end))
-            ),
-            Some(root) => format!(
-                "{ROOT}{root}, which alone makes the certificate trusted here, ends in {}, on {end}",
-                Human(left)
-            ),
-        };
-        (FailureKind::CertificateExpiring, detail)
-    })
 }
 
 fn excerpt(answer: &Answer, content: Option<&Content>, masks: &Masks) -> Option<Arc<str>> {

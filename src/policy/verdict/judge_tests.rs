@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::check::HttpVersion;
 use crate::domain::expectation::{JsonAssertion, StatusSet};
 use crate::domain::json::JsonPath;
+use crate::domain::timestamp::Timestamp;
 
 /// An answer with this field makes judging panic.
 pub(crate) const PANIC_FIELD: &str = "x-panic";

@@ -6,3 +6,7 @@ pub(super) mod bounded;
 pub(super) mod content;
 pub mod judge;
 pub mod own_network;
+mod reservation;
+mod said;
+pub mod small_pattern;
+pub mod socket;

@@ -264,11 +264,6 @@ impl Blind {
     }
 }
 
-/// Whether a check shows that a host was reached: it answered in HTTP.
-pub const fn has_reached(check: &Check) -> bool {
-    check.status.is_some()
-}
-
 const fn is_about_dates(kind: FailureKind) -> bool {
     matches!(
         kind,
@@ -312,6 +307,7 @@ mod tests {
             certificate: None,
             excerpt: None,
             remarks: Box::default(),
+            extras: None,
         }
     }
 

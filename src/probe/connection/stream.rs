@@ -244,15 +244,57 @@ impl AsyncWrite for Guarded {
 }
 
 impl Guarded {
-    /// Says goodbye as far as that goes at once: TLS has a message for it.
+    /// See [`Link::close`].
     pub(super) fn close(&mut self) {
-        if let Link::Tls(link) = &mut self.link {
-            let _ = Pin::new(link).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        self.link.close();
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(link) => Pin::new(link).poll_write(context, bytes),
+            Self::Tls(link) => Pin::new(link).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(link) => Pin::new(link).poll_flush(context),
+            Self::Tls(link) => Pin::new(link).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(link) => Pin::new(link).poll_shutdown(context),
+            Self::Tls(link) => Pin::new(link).poll_shutdown(context),
         }
     }
 }
 
 impl Link {
+    /// Says goodbye as far as that goes at once: TLS has a message for it.
+    pub(in crate::probe) fn close(&mut self) {
+        if let Self::Tls(link) = self {
+            let _ = Pin::new(link).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+
     fn read(
         &mut self,
         context: &mut Context<'_>,

@@ -130,6 +130,7 @@ impl Resolver {
             certificate: None,
             excerpt: None,
             remarks: Box::default(),
+            extras: None,
         })
     }
 

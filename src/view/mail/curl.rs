@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::domain::monitor::Monitor;
 use crate::domain::redaction;
 use crate::domain::safe_text;
+use crate::domain::subject::HttpSubject;
 use crate::domain::target::{Credentials, IpVersion, Method, Proxy};
 
 use super::words::{shell_text, shell_word};
@@ -13,8 +14,8 @@ use super::words::{shell_text, shell_word};
 const BODY_BYTES_MAX: usize = 1000;
 
 /// The words of the command, quoted for a shell.
-pub(super) fn words(monitor: &Monitor) -> Vec<String> {
-    let target = &monitor.target;
+pub(super) fn words(monitor: &Monitor, http: &HttpSubject) -> Vec<String> {
+    let target = &http.target;
     let masked = |text: &str| redaction::shown(&target.masks.apply(text)).into_owned();
     let mut words: Vec<String> = vec!["curl".into()];
     let mut add = |words_of_one: &[&str]| words.push(quoted(words_of_one));

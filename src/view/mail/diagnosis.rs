@@ -1,13 +1,12 @@
 //! The parts that explain a check: what was expected and came, the redirect chain, the times, the certificate.
 
-use std::net::SocketAddr;
-
 use crate::domain::check::{Chain, Check, FailureKind};
 use crate::domain::expectation::{Expectation, TextMatch};
 use crate::domain::failure_help;
 use crate::domain::incident::Cause;
 use crate::domain::safe_text;
 use crate::domain::status_code::{self, Class, Side};
+use crate::domain::subject::{Dialogue, Subject};
 
 use super::context::Context;
 use super::outline::{Body, Cell, Doc, Table, Tone};
@@ -26,7 +25,7 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
             None => (Class::of(code).meaning(), Class::of(code).side(), ""),
         },
         (kind, _) => {
-            let explained = failure_help::of_failure(kind, &cause.failure.detail);
+            let explained = failure_help::of_failure(check.kind(), kind, &cause.failure.detail);
             (explained.meaning, explained.side, explained.advice)
         }
     };
@@ -53,7 +52,7 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
 /// Expected against got.
 pub(super) fn expectation(doc: &mut Doc, check: &Check, ctx: &Context) {
     if let Some(monitor) = ctx.monitor {
-        doc.prose("Expected", expected(&monitor.expectation, check, ctx));
+        doc.prose("Expected", expected(&monitor.subject, check, ctx));
     }
     doc.prose("Got", got(check, ctx));
     for remark in &check.remarks {
@@ -61,7 +60,52 @@ pub(super) fn expectation(doc: &mut Doc, check: &Check, ctx: &Context) {
     }
 }
 
-fn expected(expectation: &Expectation, check: &Check, ctx: &Context) -> String {
+fn expected(subject: &Subject, check: &Check, ctx: &Context) -> String {
+    let wanted = match subject {
+        Subject::Http(http) => expected_of_answer(&http.expectation, check, ctx),
+        other => expected_of_port(other, check, ctx),
+    };
+    words::masked(&wanted, ctx)
+}
+
+/// What is wanted of what is no web site.
+fn expected_of_port(subject: &Subject, check: &Check, ctx: &Context) -> String {
+    let at = words::shown(&check.chain.final_url, ctx);
+    let talk = |dialogue: &Dialogue| match dialogue.expect_text() {
+        "" => String::new(),
+        pattern => format!(
+            " and says /{}/",
+            safe_text::line(pattern, EXCERPT_CHARS_MAX)
+        ),
+    };
+    let mut wanted = match subject {
+        Subject::Http(_) => at,
+        Subject::Tcp(tcp) => format!("{at} takes a connection{}", talk(&tcp.manner.dialogue)),
+        Subject::Tls(tls) => format!(
+            "{at} speaks TLS with a valid certificate{}",
+            talk(&tls.tcp.manner.dialogue)
+        ),
+        Subject::Icmp(icmp) => format!(
+            "{at} replies to at least {} % of {}",
+            100 - icmp.manner.max_loss.min(100),
+            words::count(icmp.manner.packets.into(), "ping", "pings")
+        ),
+        Subject::Dns(dns) => match &*dns.manner.answers {
+            [] => format!("{at} has an answer"),
+            answers => format!("{at} answers {}", answers.join(", ")),
+        },
+    };
+    let is_slow = check
+        .verdict
+        .failure()
+        .is_some_and(|failure| failure.kind == FailureKind::Slow);
+    if let Some(limit) = subject.degraded_after().filter(|_| is_slow) {
+        wanted.push_str(&format!(" within {}", words::span(limit)));
+    }
+    wanted
+}
+
+fn expected_of_answer(expectation: &Expectation, check: &Check, ctx: &Context) -> String {
     let mut wanted = format!(
         "{} at {}",
         expectation.status,
@@ -108,7 +152,7 @@ fn expected(expectation: &Expectation, check: &Check, ctx: &Context) -> String {
         }
         _ => {}
     }
-    words::masked(&wanted, ctx)
+    wanted
 }
 
 fn matcher(wanted: &TextMatch) -> String {
@@ -130,10 +174,10 @@ fn got(check: &Check, ctx: &Context) -> String {
         }
         (Some(failure), None) => words::failure(failure, ctx),
         (None, Some(code)) => words::status(code),
-        (None, None) => "an answer".to_owned(),
+        (None, None) => words::met(check.kind()).to_owned(),
     };
-    if let Some(address) = check.chain.remote_addr
-        && !got.contains(&address.to_string())
+    if let Some(address) = check.chain.remote_shown()
+        && !got.contains(&address)
     {
         got.push_str(&format!(" from {address}"));
     }
@@ -369,9 +413,4 @@ pub(super) fn excerpt(doc: &mut Doc, check: &Check, ctx: &Context) {
         let clean = safe_text::line(excerpt, EXCERPT_CHARS_MAX);
         doc.part("Body begins", Body::Quote(words::shown(&clean, ctx)));
     }
-}
-
-/// The address, in words.
-pub(super) fn address(address: Option<SocketAddr>) -> String {
-    address.map_or_else(String::new, |address| address.to_string())
 }

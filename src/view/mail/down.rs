@@ -178,7 +178,7 @@ pub(super) fn degraded(
     } else {
         let limit = ctx
             .monitor
-            .and_then(|monitor| monitor.expectation.degraded_after)
+            .and_then(|monitor| monitor.subject.degraded_after())
             .map_or_else(String::new, |limit| {
                 format!(", and {} is the limit", words::span(limit))
             });
@@ -255,7 +255,7 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
             ),
         );
     }
-    doc.prose("Address", diagnosis::address(check.chain.remote_addr));
+    doc.prose("Address", check.chain.remote_shown().unwrap_or_default());
     doc.prose(
         "Look at",
         if root.is_some() {

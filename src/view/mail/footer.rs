@@ -7,8 +7,8 @@ use crate::domain::monitor::MonitorName;
 use crate::domain::notification::About;
 
 use super::context::{Context, OtherDown};
-use super::curl;
 use super::outline::{Body, Doc};
+use super::reproduce;
 use super::words::{self, shell_word};
 
 /// At most this many other sites are named.
@@ -95,7 +95,7 @@ pub(super) fn note(doc: &mut Doc, ctx: &Context) {
 /// How to do the check by hand.
 pub(super) fn try_it(doc: &mut Doc, ctx: &Context) {
     if let Some(monitor) = ctx.monitor {
-        doc.part("Try it", Body::Command(curl::words(monitor)));
+        doc.part("Try it", Body::Command(reproduce::words(monitor)));
     }
 }
 

@@ -12,6 +12,7 @@ mod recovery;
 pub mod render;
 pub mod rendered;
 mod report;
+mod reproduce;
 mod subject;
 mod system;
 mod text;

@@ -6,6 +6,7 @@ use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros};
 use crate::domain::duration_text::Human;
 use crate::domain::incident::Cause;
 use crate::domain::status_code;
+use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{failure_help, redaction};
 
@@ -139,6 +140,16 @@ pub(super) fn outcome_word(check: &Check) -> String {
         (Some(failure), status) => cause_word(failure, status),
         (None, Some(status)) => status.to_string(),
         (None, None) => "ok".to_owned(),
+    }
+}
+
+/// What came of a good check that has no status.
+pub(super) const fn met(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Http | SubjectKind::Dns => "an answer",
+        SubjectKind::Tcp => "a connection",
+        SubjectKind::Tls => "a TLS connection",
+        SubjectKind::Icmp => "replies",
     }
 }
 

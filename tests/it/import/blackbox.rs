@@ -31,8 +31,8 @@ fn job(lines: &str) -> (Vec<String>, Vec<String>) {
         .map(|monitor| {
             format!(
                 "{} {} [{}]",
-                monitor.target.method.as_str(),
-                monitor.target.url_text(),
+                monitor.http().unwrap().target.method.as_str(),
+                monitor.subject.url_text(),
                 monitor.tags.join(" ")
             )
         })
@@ -236,7 +236,7 @@ fn probe_resources_and_lists_of_targets() {
         let imported = import::blackbox(&[source(text)], &[], &nothing).unwrap();
         let config = loaded(&imported);
         assert_eq!(
-            &**config.monitors[0].target.url_text(),
+            &**config.monitors[0].subject.url_text(),
             "https://a.example/"
         );
         assert_eq!(*config.monitors[0].tags, *tags);

@@ -142,7 +142,7 @@ pub(super) fn answered(
         redirects: Vec::new(),
         end: End::Answered(Answer {
             hop: Hop {
-                url: monitor.target.url_text().to_string(),
+                url: monitor.subject.url_text().to_string(),
                 status,
                 location: None,
                 remote_addr: None,
@@ -161,7 +161,11 @@ pub(super) fn answered(
         root: None,
         remarks: Vec::new(),
     };
-    judge(&monitor.expectation, &monitor.target, probe)
+    judge(
+        &monitor.http().unwrap().expectation,
+        &monitor.http().unwrap().target,
+        probe,
+    )
 }
 
 /// After how many failed checks it is down, after how many good ones up, and the time to a confirming check in ms.
@@ -189,7 +193,11 @@ fn thresholds(config: &Config, monitor: &Monitor) -> (usize, usize, u128) {
         root: None,
         remarks: Vec::new(),
     };
-    let down = judge(&monitor.expectation, &monitor.target, down);
+    let down = judge(
+        &monitor.http().unwrap().expectation,
+        &monitor.http().unwrap().target,
+        down,
+    );
     let up = Check {
         verdict: sitewatch::domain::check::Verdict::Up,
         ..template
@@ -244,7 +252,7 @@ fn thresholds(config: &Config, monitor: &Monitor) -> (usize, usize, u128) {
 }
 
 fn settings(monitor: &Monitor) -> String {
-    let target = &monitor.target;
+    let target = &monitor.http().unwrap().target;
     let redirects = format!("redirects={}", target.max_redirects);
     let has = |word: &'static str, is_so: bool| is_so.then_some(word);
     [

@@ -108,10 +108,10 @@ maintenance:
     let [front, back] = &config.monitors[..] else {
         panic!("two monitors");
     };
-    assert!(!front.target.verify_tls && *front.tags == ["core"]);
-    assert_eq!(front.expectation.json.len(), 1);
-    assert_eq!(back.expectation.body_contains, ["herman"]);
-    assert_eq!(back.expectation.json.len(), 3);
+    assert!(!front.http().unwrap().target.verify_tls && *front.tags == ["core"]);
+    assert_eq!(front.http().unwrap().expectation.json.len(), 1);
+    assert_eq!(back.http().unwrap().expectation.body_contains, ["herman"]);
+    assert_eq!(back.http().unwrap().expectation.json.len(), 3);
     assert_eq!(config.email.map(|email| email.to.len()), Some(2));
     assert_eq!(config.maintenance.len(), 1);
 }

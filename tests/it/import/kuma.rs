@@ -73,7 +73,9 @@ fn an_export() {
     );
     assert_eq!(*config.monitors[0].tags, ["prod", "team:web", "Shops"]);
     assert_eq!(
-        config.monitors[0].target.headers[0].1.reveal(),
+        config.monitors[0].http().unwrap().target.headers[0]
+            .1
+            .reveal(),
         "${literal}"
     );
     assert!(!config.monitors[1].enabled);
@@ -283,9 +285,12 @@ INSERT INTO monitor_tag VALUES (1, 4, 1, 'web');
             "Api | GET https://api.example/ | 200-299 every 1m within 48s | down after 1, up after 1",
         ]
     );
-    assert!(!config.monitors[0].target.verify_tls);
+    assert!(!config.monitors[0].http().unwrap().target.verify_tls);
     assert_eq!(*config.monitors[0].tags, ["prod:web"]);
-    assert_eq!(config.monitors[1].expectation.body_excludes, ["bad"]);
+    assert_eq!(
+        config.monitors[1].http().unwrap().expectation.body_excludes,
+        ["bad"]
+    );
     // Nobody is told of what names no notification.
     assert!(
         imported.toml.contains("body_excludes = [\"bad\"]\nto = []"),

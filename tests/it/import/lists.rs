@@ -6,7 +6,7 @@ fn monitors(imported: &Imported) -> Vec<String> {
     loaded(imported)
         .monitors
         .iter()
-        .map(|monitor| format!("{} = {}", monitor.name, monitor.target.url_text()))
+        .map(|monitor| format!("{} = {}", monitor.name, monitor.subject.url_text()))
         .collect()
 }
 
@@ -84,7 +84,7 @@ fn sitemaps() {
         let urls: Vec<String> = loaded(&imported.unwrap())
             .monitors
             .iter()
-            .map(|monitor| monitor.target.url_text().to_string())
+            .map(|monitor| monitor.subject.url_text().to_string())
             .collect();
         assert_eq!(
             urls,
@@ -120,8 +120,14 @@ fn tables_of_other_services_and_of_spreadsheets() {
         ]
     );
     assert!(!config.monitors[1].enabled);
-    assert_eq!(config.monitors[1].expectation.body_contains, ["Welcome"]);
-    assert_eq!(config.monitors[2].expectation.body_excludes, ["Error"]);
+    assert_eq!(
+        config.monitors[1].http().unwrap().expectation.body_contains,
+        ["Welcome"]
+    );
+    assert_eq!(
+        config.monitors[2].http().unwrap().expectation.body_excludes,
+        ["Error"]
+    );
 
     for (table, wanted) in [
         (
@@ -208,8 +214,11 @@ notifications:
         "Shop | GET https://shop.example/ | 200-208, 226, 300-308 every 5m within 30s | down after 3, up after 1"
     );
     let api = &config.monitors[1];
-    assert!(!api.target.verify_tls);
-    assert_eq!(api.expectation.body_contains, ["welcome"]);
-    assert_eq!(api.expectation.body_excludes, ["fatal"]);
-    assert_eq!(api.target.headers[0].1.reveal(), "Bearer example.com");
+    assert!(!api.http().unwrap().target.verify_tls);
+    assert_eq!(api.http().unwrap().expectation.body_contains, ["welcome"]);
+    assert_eq!(api.http().unwrap().expectation.body_excludes, ["fatal"]);
+    assert_eq!(
+        api.http().unwrap().target.headers[0].1.reveal(),
+        "Bearer example.com"
+    );
 }

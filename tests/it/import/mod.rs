@@ -58,9 +58,9 @@ fn line(monitor: &Monitor) -> String {
     format!(
         "{} | {} {} | {} every {} within {} | down after {}, up after {}",
         monitor.name,
-        monitor.target.method.as_str(),
-        monitor.target.url_text(),
-        monitor.expectation.status,
+        monitor.http().unwrap().target.method.as_str(),
+        monitor.subject.url_text(),
+        monitor.http().unwrap().expectation.status,
         Written(monitor.rules.interval),
         Written(monitor.rules.timeout),
         monitor.rules.failures_before_down,

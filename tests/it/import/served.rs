@@ -7,7 +7,7 @@ fn urls(imported: &Imported) -> String {
     let urls: Vec<String> = config
         .monitors
         .iter()
-        .map(|monitor| monitor.target.url_text().to_string())
+        .map(|monitor| monitor.subject.url_text().to_string())
         .collect();
     urls.join(" ")
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use sitewatch::config::{self, Config, Environment};
+use sitewatch::domain::subject::Subject;
 use sitewatch::domain::target::Target;
 use sitewatch::view::mail::context::Context;
 use sitewatch::view::mail::render::render;
@@ -128,7 +129,9 @@ fn a_secret_that_stands_in_a_url_is_mailed_nowhere() {
     let config = load(directory.path(), "method = \"GET\"\n");
     let mut monitor = (*config.monitors[0]).clone();
     let url = Url::parse("https://example.com/?page=2&token=LITERAL9").unwrap();
-    monitor.target = Target::sharing(&url, Arc::clone(&monitor.target.manner));
+    let mut http = monitor.http().unwrap().clone();
+    http.target = Target::sharing(&url, Arc::clone(&http.target.manner));
+    monitor.subject = Subject::Http(http);
     for (name, mut parcel, around) in samples::all() {
         for about in parcel.notices.iter_mut().filter_map(|n| n.about.as_mut()) {
             about.url = monitor.url_shown();

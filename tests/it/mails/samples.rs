@@ -15,6 +15,7 @@ use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules,
 use sitewatch::domain::notification::{About, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::secret::Secret;
+use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::view::mail::context::{Acked, Context, Delay, History, Month, OtherDown, ReportRow};
@@ -75,44 +76,46 @@ pub fn shop() -> Monitor {
     Monitor {
         name: name("shop"),
         schedule: Schedule::Every(Duration::from_secs(60)),
-        target: Target::new(
-            &Url::parse("http://shop.example.com/").unwrap(),
-            Manner {
-                method: Method::Get,
-                headers: vec![("X-Api-Key".into(), Secret::new("s3cr3t-value"))],
-                body: None,
-                credentials: Credentials::Basic {
-                    is_hidden: false,
-                    username: "kim".into(),
-                    password: Secret::new("hunter22"),
+        subject: Subject::Http(HttpSubject {
+            target: Target::new(
+                &Url::parse("http://shop.example.com/").unwrap(),
+                Manner {
+                    method: Method::Get,
+                    headers: vec![("X-Api-Key".into(), Secret::new("s3cr3t-value"))],
+                    body: None,
+                    credentials: Credentials::Basic {
+                        is_hidden: false,
+                        username: "kim".into(),
+                        password: Secret::new("hunter22"),
+                    },
+                    follow_redirects: true,
+                    max_redirects: 10,
+                    allow_downgrade: false,
+                    allow_private_redirect: false,
+                    cookies: true,
+                    timeout: Duration::from_secs(10),
+                    max_body: 1 << 20,
+                    wants_body: false,
+                    ip_version: IpVersion::Any,
+                    ca_pem: None,
+                    client_certificate: None,
+                    files: None,
+                    verify_tls: true,
+                    proxy: Proxy::None,
+                    masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),
                 },
-                follow_redirects: true,
-                max_redirects: 10,
-                allow_downgrade: false,
-                allow_private_redirect: false,
-                cookies: true,
-                timeout: Duration::from_secs(10),
-                max_body: 1 << 20,
-                wants_body: false,
-                ip_version: IpVersion::Any,
-                ca_pem: None,
-                client_certificate: None,
-                files: None,
-                verify_tls: true,
-                proxy: Proxy::None,
-                masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),
-            },
-        ),
-        expectation: Arc::new(Expectation {
-            status: StatusSet::parse(["2xx"]).unwrap(),
-            final_url: None,
-            headers: Vec::new(),
-            body_contains: Vec::new(),
-            body_excludes: Vec::new(),
-            body_matches: Vec::new(),
-            json: Vec::new(),
-            degraded_after: Some(Duration::from_secs(2)),
-            certificate_expiry: Vec::new(),
+            ),
+            expectation: Arc::new(Expectation {
+                status: StatusSet::parse(["2xx"]).unwrap(),
+                final_url: None,
+                headers: Vec::new(),
+                body_contains: Vec::new(),
+                body_excludes: Vec::new(),
+                body_matches: Vec::new(),
+                json: Vec::new(),
+                degraded_after: Some(Duration::from_secs(2)),
+                certificate_expiry: Vec::new(),
+            }),
         }),
         rules: Arc::new(Rules {
             interval: Duration::from_secs(60),
@@ -191,6 +194,7 @@ pub fn check(seconds: i64, status: u16, ttfb_ms: u32) -> Check {
         excerpt: (status == 503)
             .then(|| "Service temporarily unavailable. Please come back soon.".into()),
         remarks: Box::default(),
+        extras: None,
     }
 }
 

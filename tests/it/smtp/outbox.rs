@@ -119,6 +119,7 @@ fn check(at: Timestamp, verdict: Verdict, status: u16) -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 

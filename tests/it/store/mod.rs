@@ -134,6 +134,7 @@ pub fn check(letter: char, ms: i64) -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }
 
@@ -182,5 +183,6 @@ pub fn rich(ms: i64, number: u32) -> Check {
         })),
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }

@@ -195,6 +195,13 @@ async fn provoke(kind: FailureKind) -> Option<Check> {
         }
         // Said of many checks, never of one.
         K::Intermittent => return None,
+        // Other kinds of checks end in these.
+        K::AddressDown
+        | K::HttpVersion
+        | K::Regional
+        | K::PacketLoss
+        | K::PingTimeout
+        | K::DnsAnswer => return None,
     })
 }
 

@@ -38,7 +38,7 @@ async fn at_proxy(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> (String
 /// Whether the advice for a failed check is about the proxy.
 fn blames_the_proxy(check: &Check) -> bool {
     let failure = check.verdict.failure().expect("a failed check");
-    let explained = failure_help::of_failure(failure.kind, &failure.detail);
+    let explained = failure_help::of_failure(check.kind(), failure.kind, &failure.detail);
     explained
         .meaning
         .contains("Nothing is known about the site")

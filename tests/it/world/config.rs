@@ -15,6 +15,7 @@ use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::settings::{
     AlertSettings, Canaries, EmailSettings, Flapping, MailTransport, Retention,
 };
+use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{
     Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
 };
@@ -31,17 +32,19 @@ pub fn monitor(name: &str) -> Monitor {
     Monitor {
         name: MonitorName::parse(name).unwrap(),
         schedule: Schedule::Every(seconds(60)),
-        target: target(name),
-        expectation: Arc::new(Expectation {
-            status: StatusSet::parse(["2xx"]).unwrap(),
-            final_url: None,
-            headers: Vec::new(),
-            body_contains: Vec::new(),
-            body_excludes: Vec::new(),
-            body_matches: Vec::new(),
-            json: Vec::new(),
-            degraded_after: None,
-            certificate_expiry: Vec::new(),
+        subject: Subject::Http(HttpSubject {
+            target: target(name),
+            expectation: Arc::new(Expectation {
+                status: StatusSet::parse(["2xx"]).unwrap(),
+                final_url: None,
+                headers: Vec::new(),
+                body_contains: Vec::new(),
+                body_excludes: Vec::new(),
+                body_matches: Vec::new(),
+                json: Vec::new(),
+                degraded_after: None,
+                certificate_expiry: Vec::new(),
+            }),
         }),
         rules: Arc::new(Rules {
             interval: seconds(60),

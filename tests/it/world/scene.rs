@@ -536,5 +536,6 @@ pub fn look(weather: Weather, at: Timestamp) -> Check {
         certificate: None,
         excerpt: None,
         remarks: Box::default(),
+        extras: None,
     }
 }

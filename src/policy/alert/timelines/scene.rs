@@ -332,6 +332,7 @@ impl Scene {
             certificate: None,
             excerpt: None,
             remarks: Box::default(),
+            extras: None,
         };
         change(&mut check);
         let check = Arc::new(check);

@@ -1,0 +1,42 @@
+//! `dns://[SERVER[:PORT]]/NAME?type=TYPE`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::question::DnsLocator;
+use crate::domain::redaction::Masks;
+
+/// A name whose records are asked for.
+#[derive(Debug)]
+pub struct DnsSubject {
+    /// The monitor's `url`.
+    pub url: Arc<str>,
+    /// Server, name and type.
+    pub question: DnsLocator,
+    /// How it is asked and what must come.
+    pub manner: Arc<DnsManner>,
+}
+
+/// How a name is asked for and what must come.
+#[derive(Debug, Clone)]
+pub struct DnsManner {
+    /// The deadline of the whole check.
+    pub timeout: Duration,
+    /// The answers that are expected, as written; with none any answer is good.
+    pub answers: Box<[String]>,
+    /// How they are compared.
+    pub answers_match: AnswersMatch,
+    /// A slower answer is `degraded`; `None`: never.
+    pub degraded_after: Option<Duration>,
+    /// The values that must not be recorded or shown.
+    pub masks: Masks,
+}
+
+/// How expected answers are compared with those that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswersMatch {
+    /// All of them and no other.
+    Exact,
+    /// All of them, and perhaps others.
+    Contains,
+}

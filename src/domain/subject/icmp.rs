@@ -1,0 +1,37 @@
+//! `icmp://HOST`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Host;
+
+use crate::domain::redaction::Masks;
+use crate::domain::target::IpVersion;
+
+/// A host that is pinged.
+#[derive(Debug)]
+pub struct IcmpSubject {
+    /// The monitor's `url`.
+    pub url: Arc<str>,
+    /// Its host.
+    pub host: Host<String>,
+    /// How it is pinged.
+    pub manner: Arc<IcmpManner>,
+}
+
+/// How a host is pinged and how much may be lost.
+#[derive(Debug, Clone)]
+pub struct IcmpManner {
+    /// The deadline of the whole check.
+    pub timeout: Duration,
+    /// Which address of a name is pinged.
+    pub ip_version: IpVersion,
+    /// Echo requests of one check.
+    pub packets: u8,
+    /// More lost packets than this, in per cent, are `packet_loss`.
+    pub max_loss: u8,
+    /// A median round trip above this is `degraded`; `None`: never.
+    pub degraded_after: Option<Duration>,
+    /// The values that must not be recorded or shown.
+    pub masks: Masks,
+}

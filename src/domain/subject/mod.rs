@@ -1,0 +1,21 @@
+//! What is checked: the scheme of `url` decides the kind, and each kind has its own request and its own expectation.
+
+mod any;
+mod dns;
+mod http;
+mod icmp;
+mod kind;
+mod locator;
+mod question;
+mod socket;
+mod url_parts;
+
+pub use any::Subject;
+pub use dns::{AnswersMatch, DnsManner, DnsSubject};
+pub use http::HttpSubject;
+pub use icmp::{IcmpManner, IcmpSubject};
+pub use kind::{Kinds, SubjectKind};
+pub use locator::Locator;
+pub use question::{DnsLocator, RecordType};
+pub use socket::{Dialogue, TcpManner, TcpSubject, TlsManner, TlsSubject};
+pub use url_parts::{HostPort, LocatorError};
