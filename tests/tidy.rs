@@ -59,7 +59,7 @@ fn layer(room: &str) -> Option<u8> {
         "policy" => 1,
         "config" | "view" => 2,
         // The lowest of the edges: the others measure, encrypt and make their files by them.
-        "clock" | "tls" | "own_files" => 3,
+        "clock" | "blocking" | "tls" | "own_files" => 3,
         "probe" | "store" | "mail" | "service" | "control" => 4,
         "daemon" => 5,
         "cli" => 6,

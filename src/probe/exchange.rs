@@ -19,6 +19,7 @@ use super::connection::{
 };
 use super::dns::{DnsFault, Resolver, Wanted};
 use super::request::proxy_login;
+use crate::blocking;
 use crate::clock;
 use crate::domain::check::{Micros, Timings};
 use crate::domain::target::IpVersion;
@@ -163,6 +164,7 @@ pub(super) async fn exchange(
         Some(Err(broken)) => Outcome::Broken(broken),
         None => Outcome::Timeout,
     };
+    trace.see_owed().await;
     Exchange {
         outcome,
         seen: trace.seen(),
@@ -235,12 +237,38 @@ pub(super) async fn shake(
     link: Paced,
     trace: &mut Trace,
 ) -> Result<Link, Broken> {
-    let handshake = kind.handshake(route.host(), route.verify_tls);
-    trace.recorder = Some(handshake.recorder);
+    let handshake = kind.owing_handshake(route.host(), route.verify_tls);
+    let recorder = Arc::clone(trace.recorder.insert(handshake.recorder));
     trace.hello = Some(clock::tick());
     let shaking = TlsConnector::from(handshake.config).connect(handshake.name, link);
     let link = Box::pin(shaking).await.map_err(Broken::Handshake)?;
+    if recorder.owes() {
+        Box::pin(verify_owed(&recorder))
+            .await
+            .map_err(Broken::Handshake)?;
+    }
     Ok(Link::Tls(Box::new(link)))
+}
+
+impl Trace {
+    /// Where a handshake broke before its certificates were verified: does that for what is to be seen of them.
+    pub(super) async fn see_owed(&self) {
+        if let Some(recorder) = self.recorder.as_ref().filter(|recorder| recorder.owes()) {
+            // The fault is among what was seen.
+            let _ = Box::pin(verify_owed(recorder)).await;
+        }
+    }
+}
+
+/// Verifies certificates that cost more than the thread of the checks can spare, on another one.
+async fn verify_owed(recorder: &Arc<Recorder>) -> io::Result<()> {
+    let verifier = Arc::clone(recorder);
+    let verified = match blocking::run(move || verifier.verify_owed()).await {
+        Ok(verified) => verified,
+        // The system gave no thread.
+        Err(_) => recorder.verify_owed(),
+    };
+    verified.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 impl Exchange {

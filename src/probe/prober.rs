@@ -39,6 +39,10 @@ use crate::tls;
 /// A Location is recorded up to this many characters.
 const LOCATION_CHARS_MAX: usize = 8 * 1024;
 
+/// A header with more fields than this is work of its own (cookies above all): other checks have their turn before and
+/// after.
+const FIELDS_AT_ONCE_MAX: usize = 64;
+
 /// Why no prober can be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeSetupError {
@@ -232,7 +236,14 @@ impl Journey<'_> {
             None => remote.is_some_and(|address| !is_private(address.ip())),
             Some(_) => redirect::private_literal(&request.url).is_none(),
         };
+        let is_long = answer.head.headers.len() > FIELDS_AT_ONCE_MAX;
+        if is_long {
+            tokio::task::yield_now().await;
+        }
         let step = self.judge_header(request, answer, &exchange, remote).await;
+        if is_long {
+            tokio::task::yield_now().await;
+        }
         if matches!(step, Step::Onward(_)) {
             self.seen.note(request, &cookies);
         }

@@ -64,6 +64,7 @@ pub(super) async fn visit(
     let opening = open(&shared.resolver, route, &mut trace, dialogue.as_mut());
     let opened = within(alarm.as_mut(), opening).await;
     let connected = trace.connected;
+    trace.see_owed().await;
     let exchange = Exchange::unfinished(trace, begun);
     exchange.add_phases(&mut probe.timings);
     // It is the first byte of what the server says that counts, not the end of the handshake.

@@ -75,8 +75,27 @@ impl Kind {
     /// Prepares one connection to a host as it stands in the URL or the configuration. With `must_hold` a certificate
     /// fault ends the handshake.
     pub fn handshake(&self, host: &str, must_hold: bool) -> Handshake {
+        self.prepared(host, self.recorder(host, must_hold))
+    }
+
+    /// The same for a caller that does what the recorder owes after the handshake, before it sends anything.
+    pub fn owing_handshake(&self, host: &str, must_hold: bool) -> Handshake {
+        let recorder = self.recorder(host, must_hold);
+        // A client certificate is shown within the handshake, so to nobody who is not verified yet.
+        let recorder = match self.config.client_auth_cert_resolver.has_certs() {
+            true => recorder,
+            false => recorder.owing(),
+        };
+        self.prepared(host, recorder)
+    }
+
+    fn recorder(&self, host: &str, must_hold: bool) -> Recorder {
         let provider = self.config.crypto_provider();
-        let recorder = Arc::new(Recorder::new(&self.trust, provider, host, must_hold));
+        Recorder::new(&self.trust, provider, host, must_hold)
+    }
+
+    fn prepared(&self, host: &str, recorder: Recorder) -> Handshake {
+        let recorder = Arc::new(recorder);
         let mut config = self.config.clone();
         let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(&recorder) as _;
         config.dangerous().set_certificate_verifier(verifier);

@@ -16,8 +16,8 @@ use regex::bytes::Regex;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::blocking;
 use crate::daemon::process::background;
-use crate::daemon::process::blocking;
 use crate::domain::check::Check;
 use crate::domain::duration_text::Human;
 use crate::domain::expectation::Expectation;

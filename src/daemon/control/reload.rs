@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::blocking;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::control::Answer;
 use crate::daemon::active::{Force, Running, tools};
 use crate::daemon::logging::targets;
-use crate::daemon::process::blocking;
 use crate::daemon::process::malloc_trim;
 use crate::daemon::recorder::message::{Enrolled, Entry, Reply};
 use crate::daemon::source_lists::rounds;

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::compose::{Letter, Writer};
+use crate::blocking;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::health::counters::Health;
 use crate::daemon::health::live_status::Board;
-use crate::daemon::process::blocking;
 use crate::daemon::recorder::message::{Entry, Reply};
 use crate::daemon::recorder::queue::Door;
 use crate::domain::address::Address;

@@ -33,7 +33,7 @@ pub(in crate::daemon) async fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         // Nothing depends on it.
-        let _ = super::blocking::run(|| malloc_trim(0)).await;
+        let _ = crate::blocking::run(|| malloc_trim(0)).await;
     }
 }
 

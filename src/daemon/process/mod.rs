@@ -1,7 +1,6 @@
 //! What the daemon asks of the operating system: threads, descriptors, memory.
 
 pub(super) mod background;
-pub(super) mod blocking;
 pub mod fd_limit;
 pub(super) mod malloc_trim;
 pub(super) mod parent_pipe;

@@ -8,12 +8,12 @@ use tokio::time::timeout;
 
 use super::super::active::{Force, Running, agenda, planned_of};
 use super::super::logging::targets;
-use super::super::process::blocking;
 use super::super::recorder::message::{Enrolled, Entry as Record, Relist, Reply};
 use super::super::schedule::scheduler::Command;
 use super::super::schedule::timetable::first_check_window;
 use super::kept;
 use super::reading::Mark;
+use crate::blocking;
 use crate::config::Config;
 use crate::config::source_lists::compose::ListChange;
 use crate::config::source_lists::entry::Entry;

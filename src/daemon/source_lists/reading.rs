@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::process::blocking;
 use super::shelf::Shelf;
+use crate::blocking;
 use crate::config::Config;
 use crate::config::source_lists::entry::InForce;
 use crate::config::source_lists::model::{ListPlace, ListSource};

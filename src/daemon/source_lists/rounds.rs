@@ -324,7 +324,7 @@ pub async fn reload(running: &Arc<Running>, config: Config, accept: bool) -> Rel
     reloaded.warnings.sort();
     let config = reloaded.config.clone();
     let database = old.daemon.database.clone();
-    let composing = super::super::process::blocking::run(move || {
+    let composing = crate::blocking::run(move || {
         let reader = Reader::open(&database).ok();
         config.with_lists(|source| {
             entries.remove(&source.key).unwrap_or_else(|| {

@@ -121,7 +121,7 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::process::blocking;
+    use crate::blocking;
     use std::sync::mpsc;
 
     #[tokio::test]

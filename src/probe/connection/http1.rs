@@ -14,8 +14,8 @@ use super::limits::FIELDS_MAX;
 use super::paced::give_way;
 use super::stream::{Guarded, Link};
 
-/// After so many pieces of a body it is the others' turn: a piece may be one byte.
-const TURN_PIECES: u32 = 256;
+/// After so many pieces of a body it is the others' turn: a piece may be one byte, and each costs some microseconds.
+const TURN_PIECES: u32 = 64;
 
 /// An answer whose header is complete, and the connection that its body comes from.
 pub(in crate::probe) struct Reply {

@@ -3,16 +3,25 @@
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::body::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::limits::Excess;
+use crate::clock;
 
-/// After so many bytes it is the others' turn, and no more are read at once. What is made of them above (TLS records,
-/// header fields, chunks) takes a fraction of a millisecond.
+/// After so many bytes it is the others' turn.
 const TURN_BYTES: usize = 16 * 1024;
+
+/// No more are read at once: records of TLS with a byte each take about a millisecond then.
+const READ_BYTES: usize = 4 * 1024;
+
+/// After so long it is the others' turn as well: what is made of the bytes above (TLS records, header fields, chunks)
+/// costs what the other side chooses. With one read more it stays below 2 ms.
+const TURN: Duration = Duration::from_micros(500);
 
 /// Gives way to all others. A task that only wakes itself comes again before the runtime has looked at sockets and
 /// timers, which it does after 61 turns of such tasks; this one waits until it has.
@@ -21,7 +30,7 @@ pub(super) fn give_way(context: &mut Context<'_>) {
     let _ = pin!(tokio::task::yield_now()).poll(context);
 }
 
-/// A connection that pauses after [`TURN_BYTES`] and counts all bytes that come.
+/// A connection that pauses after [`TURN_BYTES`] or [`TURN`], and counts all bytes that come.
 #[derive(Debug)]
 pub(in crate::probe) struct Paced {
     tcp: Take<TcpStream>,
@@ -29,6 +38,8 @@ pub(in crate::probe) struct Paced {
     before: Bytes,
     /// Since the last pause.
     turn_bytes: usize,
+    /// When the first of these were read.
+    turn_begun: Option<Instant>,
     left: u64,
 }
 
@@ -39,8 +50,14 @@ impl Paced {
             tcp: tcp.take(0),
             before: Bytes::new(),
             turn_bytes: 0,
+            turn_begun: None,
             left: most,
         }
+    }
+
+    const fn end_turn(&mut self) {
+        self.turn_bytes = 0;
+        self.turn_begun = None;
     }
 
     /// The next read gives these.
@@ -61,27 +78,31 @@ impl AsyncRead for Paced {
             self.before.advance(taken);
             return Poll::Ready(Ok(()));
         }
-        if self.turn_bytes >= TURN_BYTES {
-            self.turn_bytes = 0;
+        let is_over = match self.turn_begun {
+            Some(begun) => self.turn_bytes >= TURN_BYTES || clock::tick() - begun >= TURN,
+            None => false,
+        };
+        if is_over {
+            self.end_turn();
             give_way(context);
             return Poll::Pending;
         }
         // hyper's buffer grows to 400 KiB, and a socket may hold as much.
-        let room = TURN_BYTES - self.turn_bytes;
-        self.tcp.set_limit(room as u64);
+        self.tcp.set_limit(READ_BYTES as u64);
         let start = buffer.filled().len();
         let polled = Pin::new(&mut self.tcp).poll_read(context, buffer);
         match &polled {
             Poll::Ready(Ok(())) => {
                 let came = buffer.filled().len() - start;
                 self.turn_bytes += came;
+                self.turn_begun.get_or_insert_with(clock::tick);
                 match self.left.checked_sub(came as u64) {
                     Some(left) => self.left = left,
                     None => return Poll::Ready(Err(Excess::WireBytes.into())),
                 }
             }
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.turn_bytes = 0,
+            Poll::Pending => self.end_turn(),
         }
         polled
     }

@@ -704,6 +704,66 @@ async fn handshakes_on_p521_and_of_version_1() {
     }
 }
 
+/// A chain whose verification takes milliseconds is verified on another thread, after the handshake: with the same
+/// verdicts, and before anything is sent.
+#[tokio::test]
+async fn chains_that_take_long_to_verify() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let root = Plan::authority("Root")
+        .by(By::Sha384)
+        .forge(&Key::p384(1), None);
+    let middle = Plan::authority("Middle")
+        .by(By::Sha384)
+        .forge(&Key::p384(2), Some(&root));
+    let low = Plan::authority("Low")
+        .by(By::Sha384)
+        .forge(&Key::p384(3), Some(&middle));
+    let server = |name: &'static str, dates: (&'static str, &'static str)| {
+        Plan::server(name)
+            .by(By::Sha384)
+            .dates(dates.0, dates.1)
+            .forge(&Key::p384(4), Some(&low))
+    };
+    let valid = ("20200101000000Z", "20900101000000Z");
+    let good = server("a.test", valid);
+    let other_key = Forged {
+        der: good.der.clone(),
+        ..Plan::bare("a.test").forge(&Key::p384(7), None)
+    };
+    let nobody = Plan::authority("Nobody").forge(&Key::p384(8), None);
+    let cases = [
+        (&good, &root, true, "up 200"),
+        (&server("b.test", valid), &root, true, "down tls_hostname"),
+        (&server("a.test", PAST), &root, true, "down tls_expired"),
+        (&good, &nobody, true, "down tls_untrusted"),
+        (&other_key, &root, true, "down tls_handshake"),
+        (&good, &nobody, false, "up 200"),
+    ];
+    for version in [12, 13] {
+        for (leaf, trusted, verify, want) in cases {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&asked);
+            let server = leaf.server(&[&low, &middle], Some(version), None);
+            let site = Site::tls(server, move |_| {
+                counter.fetch_add(1, SeqCst);
+                answer(200, "", "hello")
+            })
+            .await;
+            let dns = NameServer::loopback().await;
+            let mut target = target(&format!("https://a.test:{}/", site.port()));
+            trusting(&[trusted])(&mut target);
+            target.verify_tls = verify;
+            let check = check_with(&asking(&[&dns]), target, &expectation()).await;
+            assert_eq!(verdict(&check), want, "TLS {version}: {}", summary(&check));
+            assert_eq!(asked.load(SeqCst), usize::from(want == "up 200"));
+            let seen = check.certificate.as_ref().expect("a certificate");
+            assert!(seen.issuer.contains("Low"), "{}", seen.issuer);
+            assert!(check.timings.tls.is_some());
+        }
+    }
+}
+
 #[tokio::test]
 async fn client_certificates_on_every_curve() {
     use crate::support::pki::Pair;

@@ -3,11 +3,11 @@
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 
-/// Does the work beside the thread that checks.
+/// Does the work on another thread than the one that checks.
 ///
 /// # Errors
 /// When the system gives no thread, or the work panicked.
-pub(in crate::daemon) async fn run<T: Send + 'static>(
+pub(crate) async fn run<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     // The runtime panics where it has no thread and can have none.
