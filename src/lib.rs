@@ -6,7 +6,8 @@
 //! 0. [`domain`]: vocabulary, plain values.
 //! 1. [`policy`]: decisions as pure functions.
 //! 2. [`config`] (text to values) and [`view`] (values to text).
-//! 3. the edges: [`clock`], `blocking` (work on other threads), [`tls`], [`own_files`], [`probe`], [`store`], [`mail`], [`service`], [`control`].
+//! 3. the edges: [`clock`], `blocking` (work on other threads), [`tls`], [`own_files`], [`probe`], [`store`], [`mail`],
+//!    [`service`], [`control`].
 //! 4. [`daemon`]: wiring, the only place that spawns.
 //! 5. [`cli`]: one file a command.
 
