@@ -35,6 +35,9 @@ const QUIET_FACTOR: u32 = 10;
 /// nine times what was said, however it was cut into pieces.
 const GROWTH_PARTS: usize = 8;
 
+/// Searches that are not made here are fewer: only when twice as much came. All of one conversation may take so long.
+const SEARCHES_MAX: Duration = Duration::from_secs(60);
+
 /// What is kept of what the server said: for the excerpt.
 const KEPT_BYTES: usize = 4 * 1024;
 
@@ -75,6 +78,7 @@ pub(super) async fn converse(
         place: None,
         first_byte_at: None,
         waited: Duration::ZERO,
+        searching: Duration::ZERO,
     };
     let sent = match dialogue.send.is_empty() {
         true => Some(Ok(())),
@@ -137,6 +141,8 @@ struct Listener<'a> {
     place: Option<Place>,
     first_byte_at: Option<Instant>,
     waited: Duration,
+    /// How much of that was for searches.
+    searching: Duration,
 }
 
 /// What a reading gave.
@@ -243,12 +249,23 @@ impl Listener<'_> {
         alarm: Pin<&mut Sleep>,
     ) -> Result<bool, SocketEnd> {
         let begun = clock::tick();
-        let is_match = if is_light_search(pattern.as_str(), self.heard.len()) {
+        let is_light = is_light_search(pattern.as_str(), self.heard.len());
+        let is_match = if is_light {
             pattern.is_match(&self.heard)
+        } else if self.searching > SEARCHES_MAX {
+            return Err(SocketEnd::Failed {
+                kind: FailureKind::Local,
+                detail: format!(
+                    "what the server said could not be searched within {}",
+                    Human(SEARCHES_MAX)
+                ),
+            });
         } else {
             let bytes = std::mem::take(&mut self.heard);
             let searched = search.search(self.site, Arc::clone(pattern), bytes).await;
-            self.put_off(alarm, begun.elapsed());
+            let took = begun.elapsed();
+            self.searching += took;
+            self.put_off(alarm, took);
             let (bytes, is_match) = searched.map_err(|why| SocketEnd::Failed {
                 kind: FailureKind::Local,
                 detail: why,
@@ -257,7 +274,11 @@ impl Listener<'_> {
             is_match
         };
         self.searched = self.heard.len();
-        self.next_search = self.searched + (self.searched / GROWTH_PARTS).max(1);
+        let growth = match is_light {
+            true => (self.searched / GROWTH_PARTS).max(1),
+            false => self.searched,
+        };
+        self.next_search = self.searched + growth;
         self.quiet = QUIET_MIN.max(begun.elapsed() * QUIET_FACTOR);
         Ok(is_match)
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
 
-use super::checks::hour_block::pack_micros;
+use super::checks::extras_codec;
+use super::checks::hour_block::pack_rest;
 use super::checks::intern::Interner;
 use super::error::Result;
 use super::outbox::queries;
@@ -73,8 +74,10 @@ impl Batch<'_> {
         let context = self
             .interner
             .context(transaction, monitor, check, interval_ms)?;
-        let redirects = (!check.redirect_times.is_empty())
-            .then(|| pack_micros(check.redirect_times.iter().map(|time| time.get())));
+        let redirects = pack_rest(
+            check.redirect_times.iter().map(|time| time.get()),
+            &extras_codec::encode(check.extras.as_deref()),
+        );
         let timings = &check.timings;
         let nothing_is_null = |id: i64| (id != 0).then_some(id);
         transaction

@@ -92,9 +92,8 @@ fn judged(
 /// What is said of a server that did not say what was expected.
 fn unmatched(manner: &TcpManner, silence: Silence, heard: &[u8]) -> Found {
     let said = safe_text::middle(&lossy_line(heard, SHOWN_CHARS), SHOWN_CHARS).into_owned();
-    let pattern = manner.dialogue.expect_text();
-    let pattern =
-        safe_text::middle(&safe_text::line(pattern, SHOWN_CHARS), SHOWN_CHARS).into_owned();
+    let pattern = format!("/{}/", manner.dialogue.expect_text());
+    let pattern = safe_text::line(&pattern, SHOWN_CHARS);
     let then = match silence {
         Silence::Closed => "then it closed the connection".to_owned(),
         Silence::Reset => "then it reset the connection".to_owned(),
@@ -110,7 +109,7 @@ fn unmatched(manner: &TcpManner, silence: Silence, heard: &[u8]) -> Found {
     };
     (
         FailureKind::Body,
-        format!("the server said {said}, which does not match /{pattern}/; {then}"),
+        format!("the server said {said}, which does not match {pattern}; {then}"),
     )
 }
 

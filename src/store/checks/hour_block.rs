@@ -5,11 +5,18 @@
 //! a byte of bits (context changed, body size changed, which phases happened, count of redirects changed),
 //! what those announce, the time since the previous check less the interval, the phases, the total less
 //! the sum of the phases, and the time of each redirect.
+//!
+//! Where a check has what its kind adds, the block is of the second form: a dictionary of these follows that of the
+//! contexts, and each check ends with its number in it, 0 for none.
+
+use std::collections::{HashMap, HashSet};
 
 use crate::store::error::{Result, StoreError};
 
-/// The form written. A reader knows all forms up to this one.
+/// The form of blocks whose checks have nothing that their kind adds.
 const VERSION: u8 = 1;
+/// The form of the others. A reader knows all forms up to this one.
+const VERSION_WITH_EXTRAS: u8 = 2;
 /// More checks than one every 3.6 ms of an hour is damage, not data.
 const CHECKS_MAX: u64 = 1_000_000;
 
@@ -51,25 +58,39 @@ pub(in crate::store) struct Row {
     pub(in crate::store) phases: [Option<u32>; 5],
     pub(in crate::store) total: u32,
     pub(in crate::store) redirects: Vec<u32>,
+    /// What its kind adds, encoded; empty for none.
+    pub(in crate::store) extras: Vec<u8>,
 }
 
 /// Packs checks, which must be in order of time; `start` is the beginning of their hour.
 pub(in crate::store) fn pack(start: i64, rows: &[Row]) -> Vec<u8> {
     let mut contexts: Vec<Context> = Vec::new();
-    let mut index_of = std::collections::HashMap::new();
+    let mut index_of = HashMap::new();
     for row in rows {
         index_of.entry(row.context).or_insert_with(|| {
             contexts.push(row.context);
             contexts.len() - 1
         });
     }
+    let extras = distinct_extras(rows);
     let mut out = Vec::with_capacity(16 * rows.len() + 24 * contexts.len() + 8);
-    out.push(VERSION);
+    out.push(match extras.is_empty() {
+        true => VERSION,
+        false => VERSION_WITH_EXTRAS,
+    });
     put(&mut out, rows.len() as u64);
     put(&mut out, contexts.len() as u64);
     for context in &contexts {
         put_context(&mut out, context);
     }
+    if !extras.is_empty() {
+        put(&mut out, extras.len() as u64);
+        for one in &extras {
+            put(&mut out, one.len() as u64);
+            out.extend(*one);
+        }
+    }
+    let number_of: HashMap<&[u8], u64> = extras.iter().copied().zip(1..).collect();
     let nothing = Row {
         at: start,
         ..Row::default()
@@ -80,10 +101,22 @@ pub(in crate::store) fn pack(start: i64, rows: &[Row]) -> Vec<u8> {
         let context = index_of[&row.context];
         let changed = (context != context_before).then_some(context);
         put_row(&mut out, row, before, changed);
+        if !extras.is_empty() {
+            put(&mut out, number_of.get(&*row.extras).copied().unwrap_or(0));
+        }
         context_before = context;
         before = row;
     }
     out
+}
+
+/// What the kinds of these checks add, each once.
+fn distinct_extras(rows: &[Row]) -> Vec<&[u8]> {
+    let mut seen = HashSet::new();
+    let extras = rows.iter().map(|row| &*row.extras);
+    extras
+        .filter(|extras| !extras.is_empty() && seen.insert(*extras))
+        .collect()
 }
 
 fn put_row(out: &mut Vec<u8>, row: &Row, before: &Row, context: Option<usize>) {
@@ -146,6 +179,10 @@ fn put_context(out: &mut Vec<u8>, context: &Context) {
 /// If the bytes are not a block.
 pub(in crate::store) fn unpack(start: i64, bytes: &[u8]) -> Result<Vec<Row>> {
     let (contexts, count, mut rest) = head(bytes)?;
+    let extras = match bytes.first() {
+        Some(&VERSION_WITH_EXTRAS) => Some(extras(&mut rest)?),
+        _ => None,
+    };
     let mut rows: Vec<Row> = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
     let mut context = None;
     let mut at = start;
@@ -192,6 +229,10 @@ pub(in crate::store) fn unpack(start: i64, bytes: &[u8]) -> Result<Vec<Row>> {
             redirects: (0..redirects)
                 .map(|_| rest.micros())
                 .collect::<Result<_>>()?,
+            extras: match &extras {
+                None => Vec::new(),
+                Some(all) => extras_of(all, rest.number()?)?,
+            },
         });
     }
     if rest.0.is_empty() {
@@ -201,9 +242,34 @@ pub(in crate::store) fn unpack(start: i64, bytes: &[u8]) -> Result<Vec<Row>> {
     }
 }
 
+/// The dictionary of what kinds add.
+fn extras<'b>(rest: &mut Bytes<'b>) -> Result<Vec<&'b [u8]>> {
+    let count = rest.number()?;
+    // Each takes two bytes at least.
+    if count > rest.0.len() as u64 {
+        return Err(damaged());
+    }
+    (0..count)
+        .map(|_| {
+            let length = usize::try_from(rest.number()?).map_err(|_| damaged())?;
+            let (taken, after) = rest.0.split_at_checked(length).ok_or_else(damaged)?;
+            rest.0 = after;
+            Ok(taken)
+        })
+        .collect()
+}
+
+fn extras_of(all: &[&[u8]], number: u64) -> Result<Vec<u8>> {
+    let Some(index) = number.checked_sub(1) else {
+        return Ok(Vec::new());
+    };
+    let index = usize::try_from(index).map_err(|_| damaged())?;
+    Ok(all.get(index).ok_or_else(damaged)?.to_vec())
+}
+
 fn head(bytes: &[u8]) -> Result<(Vec<Context>, u64, Bytes<'_>)> {
     let mut rest = Bytes(bytes);
-    if rest.byte()? != VERSION {
+    if !matches!(rest.byte()?, VERSION | VERSION_WITH_EXTRAS) {
         return Err(damaged());
     }
     let count = rest.number()?;
@@ -232,23 +298,36 @@ fn context(rest: &mut Bytes<'_>) -> Result<Context> {
     })
 }
 
-/// The times of redirects as the journal has them.
-pub(in crate::store) fn pack_micros(micros: impl Iterator<Item = u32>) -> Vec<u8> {
+/// Stands between the times of redirects and what the kind adds: a number that is never written so.
+const EXTRAS_FOLLOW: &[u8] = &[0x80, 0x00];
+
+/// The times of redirects and what the kind of a check adds, as the journal has them; `None` where there is neither.
+pub(in crate::store) fn pack_rest(
+    micros: impl Iterator<Item = u32>,
+    extras: &[u8],
+) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     for one in micros {
         put(&mut out, u64::from(one));
     }
-    out
+    if !extras.is_empty() {
+        out.extend(EXTRAS_FOLLOW);
+        out.extend(extras);
+    }
+    (!out.is_empty()).then_some(out)
 }
 
-/// The reverse of [`pack_micros`].
-pub(super) fn unpack_micros(bytes: &[u8]) -> Result<Vec<u32>> {
+/// The reverse of [`pack_rest`].
+pub(super) fn unpack_rest(bytes: &[u8]) -> Result<(Vec<u32>, Vec<u8>)> {
     let mut rest = Bytes(bytes);
     let mut micros = Vec::new();
     while !rest.0.is_empty() {
+        if let Some(extras) = rest.0.strip_prefix(EXTRAS_FOLLOW) {
+            return Ok((micros, extras.to_vec()));
+        }
         micros.push(rest.micros()?);
     }
-    Ok(micros)
+    Ok((micros, Vec::new()))
 }
 
 fn put(out: &mut Vec<u8>, number: u64) {
@@ -310,15 +389,19 @@ mod tests {
             prop::array::uniform5(prop::option::of(any::<u32>())),
             any::<u32>(),
             prop::collection::vec(any::<u32>(), 0..4),
+            prop::collection::vec(1..3_u8, 0..2),
         )
-            .prop_map(|(context, at, body_bytes, phases, total, redirects)| Row {
-                at,
-                context,
-                body_bytes,
-                phases,
-                total,
-                redirects,
-            })
+            .prop_map(
+                |(context, at, body_bytes, phases, total, redirects, extras)| Row {
+                    at,
+                    context,
+                    body_bytes,
+                    phases,
+                    total,
+                    redirects,
+                    extras,
+                },
+            )
     }
 
     proptest! {
@@ -332,9 +415,11 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = unpack(0, &bytes);
-            let mut versioned = vec![VERSION];
-            versioned.extend(bytes);
-            let _ = unpack(0, &versioned);
+            for version in [VERSION, VERSION_WITH_EXTRAS] {
+                let mut versioned = vec![version];
+                versioned.extend(&bytes);
+                let _ = unpack(0, &versioned);
+            }
         }
     }
 
@@ -361,9 +446,38 @@ mod tests {
                 ],
                 total: 76_900 + minute,
                 redirects: vec![21_400],
+                extras: Vec::new(),
             })
             .collect();
-        let size = pack(0, &rows).len();
+        let packed = pack(0, &rows);
+        assert_eq!(packed[0], VERSION);
+        let size = packed.len();
         assert!(size <= 60 * 21, "{size} bytes");
+        // What is the same at each check is stored once an hour.
+        let answers = vec![7; 200];
+        let with_extras: Vec<Row> = rows
+            .into_iter()
+            .map(|row| Row {
+                extras: answers.clone(),
+                ..row
+            })
+            .collect();
+        let more = pack(0, &with_extras).len() - size;
+        assert!(more <= 200 + 60 + 4, "{more} bytes");
+    }
+
+    #[test]
+    fn redirects_and_extras_stay_apart() {
+        for (micros, extras) in [
+            (&[][..], &b""[..]),
+            (&[0, 1, 127, 128, 16_384, u32::MAX], b""),
+            (&[], b"\x80\x00\x01"),
+            (&[0, 128], b"\x01"),
+        ] {
+            let packed = pack_rest(micros.iter().copied(), extras);
+            assert_eq!(packed.is_none(), micros.is_empty() && extras.is_empty());
+            let (times, rest) = unpack_rest(&packed.unwrap_or_default()).unwrap();
+            assert_eq!((&*times, &*rest), (micros, extras));
+        }
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 
 use super::chain_codec::Way;
-use super::hour_block::{Context, Row, unpack_micros};
+use super::extras_codec;
+use super::hour_block::{Context, Row, unpack_rest};
 use crate::domain::check::{
     Certificate, Chain, Check, CheckState, Failure, FailureKind, HttpVersion, Micros, Redirect,
     Timings, Verdict,
@@ -35,7 +36,10 @@ pub(in crate::store) const JOURNAL_COLUMNS: &str = "at, interval_ms, state, fail
 
 /// A row of the journal; `first` is the place of `at` among the columns.
 pub(in crate::store) fn journal_row(row: &SqlRow<'_>, first: usize) -> Result<Row> {
-    let redirects: Option<Vec<u8>> = row.get(first + 17)?;
+    let (redirects, extras) = match row.get::<_, Option<Vec<u8>>>(first + 17)? {
+        Some(bytes) => unpack_rest(&bytes)?,
+        None => (Vec::new(), Vec::new()),
+    };
     Ok(Row {
         at: row.get(first)?,
         context: Context {
@@ -60,10 +64,8 @@ pub(in crate::store) fn journal_row(row: &SqlRow<'_>, first: usize) -> Result<Ro
             row.get(first + 15)?,
         ],
         total: row.get(first + 16)?,
-        redirects: match redirects {
-            Some(bytes) => unpack_micros(&bytes)?,
-            None => Vec::new(),
-        },
+        redirects,
+        extras,
     })
 }
 
@@ -130,7 +132,7 @@ impl Resolver {
             certificate: None,
             excerpt: None,
             remarks: Box::default(),
-            extras: None,
+            extras: extras_codec::decode(&row.extras)?,
         })
     }
 

@@ -2,6 +2,7 @@
 
 pub mod baselines;
 pub(super) mod chain_codec;
+pub(super) mod extras_codec;
 pub mod history;
 pub(super) mod hour_block;
 pub(super) mod hydrate;

@@ -11,7 +11,7 @@ use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Kept;
 use crate::policy::clock_step::ClockStep;
-use crate::store::checks::hour_block::{Row, pack_micros, unpack};
+use crate::store::checks::hour_block::{Row, pack_rest, unpack};
 use crate::store::checks::hydrate::JOURNAL_COLUMNS;
 use crate::store::checks::journal::{DAY, HOUR};
 use crate::store::error::Result;
@@ -267,8 +267,7 @@ fn append(connection: &Connection, seq: i64, monitor: i64, check: &Row) -> Resul
     let context = &check.context;
     let some = |number: i64| (number != 0).then_some(number);
     let [dns, connect, tls, ttfb, body] = check.phases;
-    let redirects =
-        (!check.redirects.is_empty()).then(|| pack_micros(check.redirects.iter().copied()));
+    let redirects = pack_rest(check.redirects.iter().copied(), &check.extras);
     connection
         .prepare_cached(&format!(
             "INSERT INTO journal (seq, monitor_id, {JOURNAL_COLUMNS})

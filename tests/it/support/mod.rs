@@ -6,6 +6,7 @@ pub mod dns;
 pub mod forge;
 pub mod golden;
 pub mod pki;
+pub mod port;
 pub mod raw;
 pub mod schema;
 pub mod site;

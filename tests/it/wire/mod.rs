@@ -8,6 +8,7 @@ mod http;
 mod local;
 mod lookups;
 mod names;
+mod ports;
 mod proxies;
 mod redirects;
 mod stream;
