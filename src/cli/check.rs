@@ -176,7 +176,7 @@ impl Report {
                 }
             } else {
                 view::brief(&shown, self.name_columns, screen, out)?;
-                if state != CheckState::Up && screen.is_terminal() {
+                if state != CheckState::Up {
                     self.results.push((site.clone(), check));
                 }
             }

@@ -104,7 +104,7 @@ async fn take(
         file.display(),
         file.display(),
     )?;
-    if !context.out.screen().is_terminal() {
+    if !context.out.screen().is_terminal {
         demo::legend(&pending(), &mut context.out)?;
     }
     context.out.flush()?;
@@ -292,7 +292,7 @@ impl Show {
     ) -> Result<(), CliError> {
         let rows = rows(reader).map_err(CliError::machine)?;
         let screen = context.out.screen();
-        if screen.is_terminal() && self.drawn > 0 {
+        if screen.is_terminal && self.drawn > 0 {
             // Back to the first line of the table, and everything below it away; the terminal may have
             // written `^C` where the cursor is.
             write!(context.out, "\r\u{1b}[{}A\u{1b}[J", self.drawn)?;
@@ -303,7 +303,7 @@ impl Show {
             }
             self.read.insert(path);
         }
-        if screen.is_terminal() {
+        if screen.is_terminal {
             demo::table(&rows, left, screen, &mut context.out)?;
             self.drawn = rows.len() + 2;
         } else {

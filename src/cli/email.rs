@@ -200,9 +200,7 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
     }
     let screen = context.out.screen();
     if rows.is_empty() {
-        if screen.is_terminal() {
-            context.out.note("no mail waits");
-        }
+        context.out.note("no mail waits");
         return Ok(Outcome::Fine);
     }
     let columns = [

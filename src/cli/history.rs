@@ -90,7 +90,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             .note(&format!("no such check is recorded; {}", place.looked_in()));
     }
     let cut = args.limit.is_none() && query.limit == Some(rows);
-    if cut && context.out.screen().is_terminal() {
+    if cut {
         context.out.flush()?;
         context
             .out

@@ -154,16 +154,8 @@ fn screen_of(
         .any(|name| environment.get(name).is_some_and(|value| value != "0"));
     let by_itself = (is_terminal || forced) && environment.get("NO_COLOR").is_none() && !dumb;
     Screen {
-        columns: is_terminal.then(|| {
-            let asked = environment
-                .get("COLUMNS")
-                .and_then(|value| value.parse().ok());
-            asked
-                .or_else(columns)
-                .filter(|columns| *columns > 0)
-                .unwrap_or(COLUMNS_DEFAULT)
-                .max(COLUMNS_MIN)
-        }),
+        columns: columns_of(environment, is_terminal, columns),
+        is_terminal,
         colour: match colour {
             Colour::Always => true,
             Colour::Never => false,
@@ -171,6 +163,26 @@ fn screen_of(
         },
         unicode: !is_terminal || (!dumb && speaks_utf8(environment)),
     }
+}
+
+/// The width that `COLUMNS` asks for, else the terminal's; `None` for a file or a pipe: as wide as a table needs.
+fn columns_of(
+    environment: &Environment,
+    is_terminal: bool,
+    of_terminal: impl FnOnce() -> Option<u16>,
+) -> Option<u16> {
+    let asked = environment
+        .get("COLUMNS")
+        .and_then(|value| value.parse().ok())
+        .filter(|columns| *columns > 0);
+    let columns = match (asked, is_terminal) {
+        (None, false) => return None,
+        (Some(asked), _) => asked,
+        (None, true) => of_terminal()
+            .filter(|columns| *columns > 0)
+            .unwrap_or(COLUMNS_DEFAULT),
+    };
+    Some(columns.max(COLUMNS_MIN))
 }
 
 /// By POSIX: the first of LC_ALL, LC_CTYPE and LANG that is set decides. None set (a container): yes.
@@ -203,6 +215,8 @@ mod tests {
     fn colour_and_width_follow_the_terminal_and_the_user() {
         let plain = screen(Colour::Auto, false, &[]);
         assert_eq!((plain.columns, plain.colour), (None, false));
+        let asked = screen(Colour::Auto, false, &[("COLUMNS", "100")]);
+        assert_eq!((asked.columns, asked.colour), (Some(100), false));
         let seen = screen(Colour::Auto, true, &[]);
         assert_eq!((seen.columns, seen.colour), (Some(120), true));
         assert!(!screen(Colour::Auto, true, &[("NO_COLOR", "1")]).colour);

@@ -57,6 +57,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     }
     let mut new = resolve::config(context)?;
     find_database(context, &mut new);
+    let new = resolve::with_lists(context, new);
     context.used = Some(Used {
         file: Some(new.file.clone()),
         database: new.daemon.database.clone(),
@@ -104,13 +105,17 @@ fn find_database(context: &Context, new: &mut Config) {
 
 /// The enabled monitors of the new configuration that have a history, under this or their former name.
 fn played<'a>(new: &'a Config, known: &[StoredMonitor]) -> Vec<(MonitorId, &'a Monitor)> {
+    let ids: HashMap<&MonitorName, MonitorId> = known
+        .iter()
+        .map(|stored| (&stored.name, stored.id))
+        .collect();
     new.monitors
         .iter()
         .filter(|monitor| monitor.enabled)
         .filter_map(|monitor| {
-            let named = |name: &MonitorName| known.iter().find(|stored| stored.name == *name);
-            let stored = named(&monitor.name).or_else(|| named(monitor.renamed_from.as_ref()?))?;
-            Some((stored.id, &**monitor))
+            let named = |name: &MonitorName| ids.get(name).copied();
+            let id = named(&monitor.name).or_else(|| named(monitor.renamed_from.as_ref()?))?;
+            Some((id, &**monitor))
         })
         .collect()
 }

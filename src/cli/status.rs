@@ -85,7 +85,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     } else {
         line.replace('·', "-")
     };
-    if screen.is_terminal() && !rows.is_empty() {
+    if !rows.is_empty() {
         writeln!(context.out)?;
     }
     writeln!(context.out, "{}", screen.broken(&line))?;

@@ -60,9 +60,6 @@ impl HistoryTable {
         out: &mut impl Write,
     ) -> fmt::Result {
         self.rows += 1;
-        if !self.screen.is_terminal() {
-            return self.plain(monitor, url, &check, clock_is_wrong, out);
-        }
         self.strips.push(monitor, &check);
         if let Some((layout, longest)) = &self.layout {
             return layout.row(
@@ -83,7 +80,7 @@ impl HistoryTable {
         if self.layout.is_none() && !self.sample.is_empty() {
             self.settle(out)?;
         }
-        if self.rows > 1 && self.screen.is_terminal() {
+        if self.rows > 1 {
             self.strips.write(self.screen, out)?;
             writeln!(
                 out,
@@ -160,27 +157,6 @@ impl HistoryTable {
             marked(what(url, check, self.screen), clock_is_wrong).into(),
         ]);
         cells
-    }
-
-    fn plain(
-        &self,
-        monitor: &str,
-        url: &str,
-        check: &Check,
-        clock_is_wrong: bool,
-        out: &mut impl Write,
-    ) -> fmt::Result {
-        writeln!(
-            out,
-            "{}\t{monitor}\t{}\t{}\t{:.1} ms\t{}",
-            self.clock.exact(check.at),
-            check.verdict.state(),
-            check
-                .status
-                .map_or_else(|| "-".to_owned(), |status| status.to_string()),
-            check.timings.total.as_ms(),
-            marked(what(url, check, self.screen), clock_is_wrong)
-        )
     }
 }
 
@@ -386,12 +362,17 @@ times in UTC
     }
 
     #[test]
-    fn a_pipe_gets_a_line_a_check() {
+    fn a_pipe_gets_the_same_table_with_whole_texts() {
         assert_eq!(
             write(Screen::PLAIN),
-            "2026-11-22T20:00:00.123+00:00\tshop\tdown\t503\t1043.0 ms\t503: expected 200-299 (301 → https://shop/)
-2026-11-22T19:59:00.123+00:00\tshop\tup\t200\t180.0 ms\t301 → https://shop/
-2026-11-22T19:58:00.123+00:00\tshop\tup\t200\t90.0 ms\t301 → https://shop/
+            "TIME                 STATE  CODE      TOOK            WHAT
+2026-11-22 20:00:00  down    503  1 043 ms  ████████  503: expected 200-299 (301 → https://shop/)
+2026-11-22 19:59:00  up      200    180 ms  █▍        301 → https://shop/
+2026-11-22 19:58:00  up      200     90 ms  ▊         301 → https://shop/
+
+██▁
+▅█
+times in UTC
 "
         );
     }

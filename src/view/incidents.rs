@@ -24,23 +24,17 @@ pub fn write(
         Column::right("FAILED").fit(Fit::Drop(1)),
         Column::left("MAILS").fit(Fit::Drop(2)),
     ];
-    let cells = rows.iter().map(|row| of(row, clock, screen));
+    let cells = rows.iter().map(|row| of(row, clock));
     table::write(&columns, cells, screen, out)?;
-    if screen.is_terminal() && !rows.is_empty() {
+    if !rows.is_empty() {
         writeln!(out, "{}", screen.paint(Tone::Faint, &clock.caption()))?;
     }
     Ok(())
 }
 
-fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
+fn of(row: &IncidentRow, clock: &Clock) -> Vec<Cell> {
     let incident = &row.incident;
-    let time = |at| {
-        if screen.is_terminal() {
-            clock.civil(at)
-        } else {
-            clock.exact(at)
-        }
-    };
+    let time = |at| clock.civil(at);
     let lasted = incident
         .closed_at
         .unwrap_or(clock.now)

@@ -82,20 +82,17 @@ pub fn write(
         Column::right("AFTER").fit(Fit::Drop(1)),
         Column::left("IN").fit(Fit::Drop(2)),
     ];
-    let cells = rows.iter().map(|row| of(row, clock, screen));
+    let cells = rows.iter().map(|row| of(row, clock));
     table::write(&columns, cells, screen, out)
 }
 
-fn of(row: &ReplayRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
+fn of(row: &ReplayRow, clock: &Clock) -> Vec<Cell> {
     let time = |leaving: Option<&Leaving>| match leaving {
         None => Cell::toned("-", Tone::Warning),
         Some(Leaving { sent_at: None, .. }) => Cell::toned("waits", Tone::Warning),
         Some(Leaving {
             sent_at: Some(at), ..
-        }) if screen.is_terminal() => clock.civil(*at).into(),
-        Some(Leaving {
-            sent_at: Some(at), ..
-        }) => clock.exact(*at).into(),
+        }) => clock.civil(*at).into(),
     };
     let after = |leaving: Option<&Leaving>| {
         row.after(leaving)

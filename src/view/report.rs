@@ -34,12 +34,10 @@ pub fn write(
     ];
     let cells = rows.iter().map(of);
     table::write(&columns, cells, screen, out)?;
-    if screen.is_terminal()
-        && let (Some(from), Some(to)) = (
-            rows.iter().filter(observed).map(|row| row.from).min(),
-            rows.iter().filter(observed).map(|row| row.to).max(),
-        )
-    {
+    if let (Some(from), Some(to)) = (
+        rows.iter().filter(observed).map(|row| row.from).min(),
+        rows.iter().filter(observed).map(|row| row.to).max(),
+    ) {
         let caption = format!(
             "{} to {}, {}",
             clock.civil(from),
@@ -169,7 +167,7 @@ pub fn explain(
     let listed: Vec<Vec<Cell>> = losses
         .iter()
         .filter(|loss| loss.class != LossClass::Degraded)
-        .map(|loss| of_loss(loss, clock, screen))
+        .map(|loss| of_loss(loss, clock))
         .collect();
     if listed.is_empty() {
         return writeln!(out, "  nothing was lost");
@@ -183,12 +181,8 @@ pub fn explain(
     table::write(&columns, listed, screen, out)
 }
 
-fn of_loss(loss: &Loss, clock: &Clock, screen: Screen) -> Vec<Cell> {
-    let from = if screen.is_terminal() {
-        format!("  {}", clock.civil(loss.from))
-    } else {
-        clock.exact(loss.from)
-    };
+fn of_loss(loss: &Loss, clock: &Clock) -> Vec<Cell> {
+    let from = format!("  {}", clock.civil(loss.from));
     let tone = match loss.class {
         LossClass::Down => Tone::Bad,
         LossClass::Degraded => Tone::Warning,

@@ -38,10 +38,9 @@ fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     let last = row.last_check.as_ref();
     let since = match row.since {
         None => "-".to_owned(),
-        Some(since) if screen.is_terminal() => clock.ago(since),
-        Some(since) => clock.exact(since),
+        Some(since) => clock.ago(since),
     };
-    let bars = if screen.is_terminal() && screen.unicode {
+    let bars = if screen.unicode {
         let values: Vec<Option<f64>> = row
             .latency_24h
             .iter()
@@ -61,14 +60,9 @@ fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
         )
         .into(),
     ];
-    if screen.is_terminal() {
-        cells.push(Cell::toned(bars, Tone::Accent));
-    }
+    cells.push(Cell::toned(bars, Tone::Accent));
     cells.push(percent(row.uptime_percent_24h));
     cells.push(percent(row.uptime_percent_30d));
-    if !screen.is_terminal() {
-        cells.push(row.url.as_str().into());
-    }
     cells
 }
 
@@ -267,12 +261,13 @@ wiki  up, mai…enance    41d     -  99.02 %     -
     }
 
     #[test]
-    fn a_pipe_gets_a_line_a_monitor() {
+    fn a_pipe_gets_the_same_table_with_whole_texts() {
         check(
             Screen::PLAIN,
-            "shop\tDOWN connect_refused, acked (deploy)\t2026-11-22T19:46:00.123+00:00\t-\t99.02 %\t-\thttps://shop/
-api\tdegraded: slow\t2026-11-22T17:00:00.123+00:00\t-\t99.02 %\t-\thttps://api/
-wiki\tup, maintenance\t2026-10-12T20:00:00.123+00:00\t-\t99.02 %\t-\thttps://wiki/
+            "NAME  STATE                                 SINCE  LAST          24 h  30 d
+shop  DOWN connect_refused, acked (deploy)    14m     -  ▅ █  99.02 %     -
+api   degraded: slow                           3h     -  ▅ █  99.02 %     -
+wiki  up, maintenance                         41d     -  ▅ █  99.02 %     -
 3 sites: 1 up, 1 degraded, 1 down
 ",
         );

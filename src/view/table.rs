@@ -1,4 +1,4 @@
-//! Columns of text: aligned and cut to fit a terminal, tab-separated and whole anywhere else.
+//! Columns of text: aligned, and cut to fit a terminal; in a file or a pipe as wide as they need.
 
 use std::fmt::{self, Write};
 
@@ -125,11 +125,8 @@ impl Layout {
         layout
     }
 
-    /// Writes the headings, on a terminal only.
+    /// Writes the headings.
     pub fn heading(&self, out: &mut impl Write) -> fmt::Result {
-        if !self.screen.is_terminal() {
-            return Ok(());
-        }
         let titles: Vec<Cell> = self
             .columns
             .iter()
@@ -140,9 +137,6 @@ impl Layout {
 
     /// Writes one row.
     pub fn row(&self, cells: &[Cell], out: &mut impl Write) -> fmt::Result {
-        if !self.screen.is_terminal() {
-            return tabbed(cells, out);
-        }
         let shown: Vec<(&Column, usize, &Cell)> = self
             .columns
             .iter()
@@ -220,31 +214,10 @@ pub fn write(
     screen: Screen,
     out: &mut impl Write,
 ) -> fmt::Result {
-    let mut rows = rows.into_iter();
-    if !screen.is_terminal() {
-        // Tabs need no widths: each row is written as it is made.
-        let layout = Layout::of(columns, [], screen);
-        return rows.try_for_each(|row| layout.row(&row, out));
-    }
-    let rows: Vec<Vec<Cell>> = rows.collect();
+    let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
     let layout = Layout::of(columns, &rows, screen);
     layout.heading(out)?;
     rows.iter().try_for_each(|row| layout.row(row, out))
-}
-
-fn tabbed(cells: &[Cell], out: &mut impl Write) -> fmt::Result {
-    for (index, cell) in cells.iter().enumerate() {
-        if index > 0 {
-            out.write_char('\t')?;
-        }
-        for (part, text) in cell.text.split('\t').enumerate() {
-            if part > 0 {
-                out.write_char(' ')?;
-            }
-            out.write_str(text)?;
-        }
-    }
-    out.write_char('\n')
 }
 
 /// The text within a width, its middle cut out where it is longer.
@@ -317,11 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_gets_tabs_and_everything() {
-        check(
-            Screen::PLAIN,
-            "shop\t1 043\tslow\na-rather-long-name\t7\t\n",
-        );
+    fn a_pipe_gets_the_table_as_wide_as_it_needs() {
+        let wide = "NAME                   MS  NOTE\n\
+                    shop                1 043  slow\n\
+                    a-rather-long-name      7\n";
+        check(Screen::PLAIN, wide);
+        let narrow = Screen {
+            columns: Some(14),
+            ..Screen::PLAIN
+        };
+        check(narrow, "NAME       MS\nshop    1 043\na-r…me      7\n");
     }
 
     #[test]

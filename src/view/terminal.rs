@@ -7,8 +7,10 @@ use super::wrap;
 /// The surface that a view writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
-    /// Columns of a terminal; `None` for a file or a pipe, where nothing is cut or aligned.
+    /// Columns of a terminal, or those that `COLUMNS` asks for; `None` for a file or a pipe, where nothing is cut.
     pub columns: Option<u16>,
+    /// Whether it is a terminal, on which a text can be drawn again.
+    pub is_terminal: bool,
     /// Whether colours may be used.
     pub colour: bool,
     /// Whether characters beyond ASCII may be used for decoration (bars, arrows).
@@ -19,6 +21,7 @@ impl Screen {
     /// A file or a pipe: plain, whole, one record a line.
     pub const PLAIN: Self = Self {
         columns: None,
+        is_terminal: false,
         colour: false,
         unicode: true,
     };
@@ -27,14 +30,10 @@ impl Screen {
     pub const fn terminal(columns: u16) -> Self {
         Self {
             columns: Some(columns),
+            is_terminal: true,
             colour: false,
             unicode: true,
         }
-    }
-
-    /// Whether it is a terminal.
-    pub const fn is_terminal(&self) -> bool {
-        self.columns.is_some()
     }
 
     /// A line of running text, broken between words where a terminal is too narrow for it.

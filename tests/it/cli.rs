@@ -182,8 +182,9 @@ fn history_is_filtered_and_masked() {
     let place = Place::with_history();
     place.check(
         "history shop --state down --limit 1",
-        "2026-11-22T13:05:00.000+01:00\tshop\tdown\t503\t30.5 ms\t\
-         503: expected 200-299 (302 → https://shop.example/in?token=***)\n",
+        "TIME                 STATE  CODE   TOOK            WHAT\n\
+         2026-11-22 13:05:00  down    503  31 ms  ████████  503: expected 200-299 \
+         (302 → https://shop.example/in?token=***)\n",
         "",
         0,
     );
@@ -252,7 +253,7 @@ fn incidents_and_reports_tell_the_same() {
     assert!(
         explained
             .stdout
-            .contains("3m\tdown\t503: expected 200-299 (incident 1-1795348980000)"),
+            .contains("  3m  down       503: expected 200-299 (incident 1-1795348980000)"),
         "{}",
         explained.stdout
     );
@@ -290,14 +291,26 @@ fn status_is_unknown_without_a_daemon() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(
-        lines[0].starts_with("shop\tunknown\t2026-11-22T13:05:00.000+01:00\t31 ms\t"),
+        lines[0].starts_with("NAME  STATE ") && lines[1].starts_with("shop  unknown "),
         "{}",
-        lines[0]
+        ran.stdout
     );
     assert!(
-        lines[2].starts_with("2 sites: 2 unknown · no daemon runs, the newest check is "),
+        lines[4].starts_with("2 sites: 2 unknown · no daemon runs, the newest check is "),
         "{}",
-        lines[2]
+        ran.stdout
+    );
+    // A width that is asked for holds in a pipe, too.
+    let narrow = Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+        .arg("status")
+        .current_dir(place.directory.path())
+        .env("COLUMNS", "30")
+        .output()
+        .unwrap();
+    let narrow = String::from_utf8(narrow.stdout).unwrap();
+    assert!(
+        narrow.lines().all(|line| line.chars().count() <= 30),
+        "{narrow}"
     );
     let json = place.run(&["status", "blog", "--json"]);
     assert!(
@@ -319,9 +332,17 @@ fn status_keeps_the_order_of_the_configuration() {
     let states = |arguments: &[&str]| -> Vec<String> {
         let ran = place.run(arguments);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        let fields = |line: &str| line.split('\t').take(2).collect::<Vec<_>>().join(" ");
-        let lines: Vec<String> = ran.stdout.lines().map(fields).collect();
-        lines.split_last().unwrap().1.to_vec()
+        let fields = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().take(2).collect();
+            words.join(" ")
+        };
+        // The heads, and after the rows an empty line and the summary.
+        let rows = ran
+            .stdout
+            .lines()
+            .skip(1)
+            .take_while(|line| !line.is_empty());
+        rows.map(fields).collect()
     };
     // What the database does not know yet waits for its first check; what the file no longer names comes last.
     assert_eq!(
@@ -721,15 +742,26 @@ fn another_configuration_is_tried_on_what_was_recorded() {
     for (failures, line) in [
         (
             2,
-            "shop\tdown\t2026-11-22T12:04:10.030+00:00\t1m 10s\t\t-\t\t\n",
+            "NAME  ALERT  WOULD BE SENT         AFTER  IN  WAS SENT  AFTER  IN\n\
+             shop  down   2026-11-22 12:04:10  1m 10s      -\n",
         ),
         (
             3,
-            "shop\tdown\t2026-11-22T12:05:10.030+00:00\t2m 10s\t\t-\t\t\n",
+            "NAME  ALERT  WOULD BE SENT         AFTER  IN  WAS SENT  AFTER  IN\n\
+             shop  down   2026-11-22 12:05:10  2m 10s      -\n",
         ),
         (4, ""),
     ] {
         fs::write(place.path("new.toml"), config(failures)).unwrap();
+        let ran = place.run(&["replay", "--config", "new.toml", "--since", "2026-11-22"]);
+        assert_eq!((ran.stdout.as_str(), ran.code), (line, 0), "{}", ran.stderr);
+        // The same monitor by a list.
+        let of_list = config(failures).replace(
+            "[[monitor]]\nname = \"shop\"\nurl = \"https://shop.example/\"",
+            "[[source]]\nfile = \"shops.txt\"",
+        );
+        fs::write(place.path("new.toml"), of_list).unwrap();
+        fs::write(place.path("shops.txt"), "https://shop.example/ shop\n").unwrap();
         let ran = place.run(&["replay", "--config", "new.toml", "--since", "2026-11-22"]);
         assert_eq!((ran.stdout.as_str(), ran.code), (line, 0), "{}", ran.stderr);
     }

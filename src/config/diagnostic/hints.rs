@@ -118,6 +118,13 @@ pub(in crate::config) fn for_list(found: Found<'_>, written: &str) -> String {
             "write the header in double brackets: [[monitor.{}]]",
             found.key
         ),
+        DeValue::String(text) if matches!(kind_of(found.key), Some(Kind::JsonTests)) => {
+            let path = match text.starts_with('$') && is_short {
+                true => written,
+                false => "\"$.status\"",
+            };
+            format!("write [{{ path = {path}, exists = true }}]")
+        }
         DeValue::String(text) => match members(found.key, text) {
             Some(members) if is_short => format!("write [{members}]"),
             _ => in_brackets(),
@@ -126,15 +133,19 @@ pub(in crate::config) fn for_list(found: Found<'_>, written: &str) -> String {
     }
 }
 
-/// The members of a list that was written as one text, as TOML.
-fn members(key: &str, text: &str) -> Option<String> {
-    let kind = keys::SECTIONS
+/// What a key of that name takes.
+fn kind_of(key: &str) -> Option<Kind> {
+    keys::SECTIONS
         .iter()
         .flat_map(|section| section.keys)
         .chain(keys::TOP)
-        .find(|known| known.name == key)?
-        .kind;
-    match kind {
+        .find(|known| known.name == key)
+        .map(|known| known.kind)
+}
+
+/// The members of a list that was written as one text, as TOML.
+fn members(key: &str, text: &str) -> Option<String> {
+    match kind_of(key)? {
         Kind::Statuses => statuses(text),
         Kind::Addresses => match Address::parse(text) {
             Err(AddressError::Several { parts, .. }) => {
