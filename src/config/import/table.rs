@@ -33,6 +33,7 @@ const NAME: &[&str] = &[
     "description",
 ];
 const TYPE: &[&str] = &["type", "monitortype", "testtype", "kind"];
+const PORT: &[&str] = &["port"];
 const INTERVAL: &[&str] = &[
     "interval",
     "checkrate",
@@ -59,10 +60,11 @@ const REDIRECTS: &[&str] = &["followredirects", "followredirect"];
 const TO: &[&str] = &["to", "email", "emails", "recipients"];
 
 /// All of them.
-const KNOWN: [&[&str]; 15] = [
+const KNOWN: [&[&str]; 16] = [
     URL,
     NAME,
     TYPE,
+    PORT,
     INTERVAL,
     TIMEOUT,
     KEYWORD,
@@ -211,18 +213,21 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     let is_http = ["http", "keyword", "web", "get", "head"]
         .iter()
         .any(|known| kind.contains(known));
-    if !is_http && kind.parse::<u8>() != Ok(1) && kind.parse::<u8>() != Ok(2) {
-        let what = format!("not checked ({kind}; only http and https are)");
+    // UptimeRobot's numbers: 1 a site, 2 a keyword, 3 a ping, 4 a port.
+    let is_port = kind.contains("port") || kind.contains("tcp") || kind.parse::<u8>() == Ok(4);
+    if !is_http && !is_port && kind.parse::<u8>() != Ok(1) && kind.parse::<u8>() != Ok(2) {
+        let what = format!("not checked ({kind}; there are no monitors of that kind)");
         let called = name.as_deref().unwrap_or(written);
         page.lose(Weight::Unchecked, what, &format!("{called} ({written})"));
         return;
     }
     let url = match written.contains("://") {
-        true => literal(written),
-        false => format!("https://{}", literal(written)),
+        true if !is_port || written.starts_with("tcp://") => literal(written),
+        _ if is_port => of_port(written, get(PORT)),
+        _ => format!("https://{}", literal(written)),
     };
     let mut entry = Entry::new(name.as_deref(), &url);
-    if !written.contains("://") {
+    if !written.contains("://") && !is_port {
         entry.comment("https:// is a guess");
     }
     let mut span = |names: &[&str]| {
@@ -240,7 +245,7 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     };
     let (interval, timeout) = (span(INTERVAL), span(TIMEOUT));
     entry.timing(page, interval, timeout, None);
-    if let Some(method) = get(METHOD) {
+    if let Some(method) = get(METHOD).filter(|_| !is_port) {
         entry.method(page, &literal(method));
     }
     if let Some(tags) = get(TAGS) {
@@ -251,8 +256,10 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
             .collect();
         entry.texts("tags", &tags);
     }
-    assertions(page, &mut entry, heads, record);
-    if get(REDIRECTS).is_some_and(is_off) {
+    if !is_port {
+        assertions(page, &mut entry, heads, record);
+    }
+    if !is_port && get(REDIRECTS).is_some_and(is_off) {
         entry.set("follow_redirects", "false");
     }
     let is_paused =
@@ -273,6 +280,16 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
         }
     }
     page.push(entry);
+}
+
+/// The URL of a port: the port stands behind the host or in a column of its own.
+fn of_port(written: &str, port: Option<&str>) -> String {
+    let host = written.split_once("://").map_or(written, |(_, rest)| rest);
+    let host = host.trim_end_matches('/');
+    match port.filter(|_| !host.contains(':')) {
+        Some(port) => format!("tcp://{}:{}", literal(host), literal(port)),
+        None => format!("tcp://{}", literal(host)),
+    }
 }
 
 fn is_off(value: &str) -> bool {

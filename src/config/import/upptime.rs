@@ -90,8 +90,12 @@ fn site(page: &mut Page, item: &Value) {
     let url = text_at(item, "url").unwrap_or_default();
     let name = text_at(item, "name").unwrap_or_else(|| url.clone());
     let check = text_at(item, "check").unwrap_or_else(|| "http".to_owned());
+    if check == "tcp-ping" {
+        port(page, item, &name, &url);
+        return;
+    }
     if check != "http" {
-        let what = format!("not checked ({check}; only http and https are)");
+        let what = format!("not checked ({check}; there are no monitors of that kind)");
         page.lose(Weight::Unchecked, what, &format!("{name} ({url})"));
         return;
     }
@@ -148,6 +152,19 @@ fn site(page: &mut Page, item: &Value) {
     }
     if item.get("assignees").is_some() {
         page.lose(Weight::Told, "assignees", &entry.called());
+    }
+    page.push(entry);
+}
+
+/// A TCP port.
+fn port(page: &mut Page, item: &Value, name: &str, host: &str) {
+    let port = item.get("port").and_then(text_of).unwrap_or_default();
+    let mut entry = Entry::new(Some(name), &format!("tcp://{host}:{port}"));
+    entry.timing(page, Some(INTERVAL), Some(TIMEOUT), Some(RETRY));
+    entry.set("failures_before_down", "3");
+    entry.set("successes_before_up", "1");
+    if item.get("ipv6").is_some_and(is_true) {
+        entry.text("ip_version", "6");
     }
     page.push(entry);
 }

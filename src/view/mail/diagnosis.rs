@@ -6,7 +6,7 @@ use crate::domain::failure_help;
 use crate::domain::incident::Cause;
 use crate::domain::safe_text;
 use crate::domain::status_code::{self, Class, Side};
-use crate::domain::subject::{Dialogue, Subject};
+use crate::domain::subject::{Dialogue, Subject, SubjectKind};
 
 use super::context::Context;
 use super::outline::{Body, Cell, Doc, Table, Tone};
@@ -35,7 +35,13 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
     let mut paragraphs = vec![match side {
         // A good answer that was not the expected one.
         Side::Nobody => meaning.to_owned(),
-        side => format!("{meaning} This points at {}.", side.phrase()),
+        side if check.kind() == SubjectKind::Http => {
+            format!("{meaning} This points at {}.", side.phrase())
+        }
+        Side::Network => format!("{meaning} This points at the network between."),
+        Side::Request | Side::Site | Side::Server | Side::Gateway | Side::Protection => {
+            format!("{meaning} This points at the server.")
+        }
     }];
     if !advice.is_empty() {
         paragraphs.push(format!("Look at: {advice}."));
@@ -202,6 +208,10 @@ const fn tells_more_below(kind: FailureKind) -> bool {
 
 /// The chain with its codes, marked where it is another than at the last good check.
 pub(super) fn way(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: &Context) {
+    // Only HTTP has one.
+    if check.kind() != SubjectKind::Http {
+        return;
+    }
     let rows = chain_rows(
         check,
         before.map(|good| (good.chain.as_ref(), good.status)),
@@ -411,6 +421,10 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
 pub(super) fn excerpt(doc: &mut Doc, check: &Check, ctx: &Context) {
     if let Some(excerpt) = check.excerpt.as_ref().filter(|_| ctx.body_excerpt) {
         let clean = safe_text::line(excerpt, EXCERPT_CHARS_MAX);
-        doc.part("Body begins", Body::Quote(words::shown(&clean, ctx)));
+        let title = match check.kind() {
+            SubjectKind::Http => "Body begins",
+            SubjectKind::Tcp | SubjectKind::Tls | SubjectKind::Icmp | SubjectKind::Dns => "It says",
+        };
+        doc.part(title, Body::Quote(words::shown(&clean, ctx)));
     }
 }

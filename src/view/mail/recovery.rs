@@ -66,7 +66,7 @@ impl Up<'_> {
         let status = self
             .check
             .status
-            .map_or_else(|| "an answer".to_owned(), words::status);
+            .map_or_else(|| words::met(self.check.kind()).to_owned(), words::status);
         format!("{status} in {}", words::ms(self.check.timings.total))
     }
 }

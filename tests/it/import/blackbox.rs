@@ -31,7 +31,9 @@ fn job(lines: &str) -> (Vec<String>, Vec<String>) {
         .map(|monitor| {
             format!(
                 "{} {} [{}]",
-                monitor.http().unwrap().target.method.as_str(),
+                monitor
+                    .http()
+                    .map_or("-", |http| http.target.method.as_str()),
                 monitor.subject.url_text(),
                 monitor.tags.join(" ")
             )
@@ -179,12 +181,8 @@ fn targets_are_rewritten_as_prometheus_does() {
 fn what_is_not_checked_is_named_target_by_target() {
     for (lines, wanted) in [
         (
-            "metrics_path: /probe\nparams: {module: [tcp]}\nstatic_configs: [{targets: [\"db.example:5432\", \"mq.example:5672\"]}]",
-            "not checked (tcp; only http and https are): db.example:5432, mq.example:5672",
-        ),
-        (
             "metrics_path: /probe\nparams: {module: [ping]}\nstatic_configs: [{targets: [\"10.0.0.1\"]}]",
-            "not checked (icmp; only http and https are): 10.0.0.1",
+            "not checked (icmp; there are no monitors of that kind): 10.0.0.1",
         ),
         (
             "metrics_path: /probe\nparams: {module: [http_2xx, login]}\nstatic_configs: [{targets: [a.example]}]",

@@ -23,9 +23,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sitewatch::clock;
+use sitewatch::config::default_subject;
 use sitewatch::domain::check::{Check, HttpVersion, Timings};
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::probe::{Answer, End, Hop, Probe};
+use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{Credentials, IpVersion};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::alert::monitor::{Effect, Event, Memory, Surroundings, step};
@@ -161,11 +163,17 @@ pub(super) fn answered(
         root: None,
         remarks: Vec::new(),
     };
-    judge(
-        &monitor.http().unwrap().expectation,
-        &monitor.http().unwrap().target,
-        probe,
-    )
+    let http = web_site_of(monitor);
+    judge(&http.expectation, &http.target, probe)
+}
+
+/// What the monitor expects of a web site; of one that is none what any does.
+fn web_site_of(monitor: &Monitor) -> HttpSubject {
+    let any = || {
+        let (_, subject) = default_subject("https://a.example/").expect("a URL");
+        subject.http().expect("an HTTP subject").clone()
+    };
+    monitor.http().cloned().unwrap_or_else(any)
 }
 
 /// After how many failed checks it is down, after how many good ones up, and the time to a confirming check in ms.
@@ -193,11 +201,8 @@ fn thresholds(config: &Config, monitor: &Monitor) -> (usize, usize, u128) {
         root: None,
         remarks: Vec::new(),
     };
-    let down = judge(
-        &monitor.http().unwrap().expectation,
-        &monitor.http().unwrap().target,
-        down,
-    );
+    let http = web_site_of(monitor);
+    let down = judge(&http.expectation, &http.target, down);
     let up = Check {
         verdict: sitewatch::domain::check::Verdict::Up,
         ..template
@@ -252,7 +257,10 @@ fn thresholds(config: &Config, monitor: &Monitor) -> (usize, usize, u128) {
 }
 
 fn settings(monitor: &Monitor) -> String {
-    let target = &monitor.http().unwrap().target;
+    let Some(http) = monitor.http() else {
+        return of_port(monitor);
+    };
+    let target = &http.target;
     let redirects = format!("redirects={}", target.max_redirects);
     let has = |word: &'static str, is_so: bool| is_so.then_some(word);
     [
@@ -273,6 +281,31 @@ fn settings(monitor: &Monitor) -> String {
     .flatten()
     .collect::<Vec<&str>>()
     .join(" ")
+}
+
+/// The settings of a monitor that is no web site.
+fn of_port(monitor: &Monitor) -> String {
+    let (tcp, tls) = match &monitor.subject {
+        Subject::Tcp(tcp) => (&**tcp, None),
+        Subject::Tls(tls) => (&tls.tcp, Some(&tls.tls)),
+        other => panic!("{}", other.url_text()),
+    };
+    let dialogue = &tcp.manner.dialogue;
+    let send = String::from_utf8_lossy(&dialogue.send);
+    let mut words = vec![tcp.url.to_string()];
+    words.extend((!send.is_empty()).then(|| format!("send={send:?}")));
+    words.extend(
+        dialogue
+            .expect
+            .as_ref()
+            .map(|pattern| format!("expect={pattern}")),
+    );
+    if let Some(tls) = tls {
+        words.extend(tls.starttls.map(|protocol| format!("starttls={protocol}")));
+        words.extend((!tls.verify_tls).then(|| "insecure".to_owned()));
+    }
+    words.extend((!monitor.enabled).then(|| "off".to_owned()));
+    words.join(" ")
 }
 
 fn check(format: &str, case: &Case<'_>) {
@@ -321,7 +354,7 @@ fn check(format: &str, case: &Case<'_>) {
             "{called}\n{}",
             imported.toml
         );
-        for answer in parts[5].split(' ') {
+        for answer in parts[5].split_whitespace() {
             let wanted_up = answer.starts_with('+');
             let check = judged(monitor, &answer[1..]);
             let is_up = check.verdict.is_good();

@@ -87,8 +87,8 @@ maintenance:
     assert_eq!(
         imported.left_out,
         [
-            "not checked (icmp; only http and https are): icmp-ping (icmp://example.org)",
-            "not checked (dns; only http and https are): example-dns-query (8.8.8.8)",
+            "not checked (icmp; there are no monitors of that kind): icmp-ping (icmp://example.org)",
+            "not checked (dns; there are no monitors of that kind): example-dns-query (8.8.8.8)",
             "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down: core/front-end",
             "alerts by slack; mail tells instead: core/front-end",
             "[CERTIFICATE_EXPIRATION] > 48h; certificates are warned of by `certificate_expiry` in [alerts], 21, 7 and 1 days before the end: core/front-end",

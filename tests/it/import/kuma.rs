@@ -57,7 +57,7 @@ fn an_export() {
     assert_eq!(
         imported.left_out,
         [
-            "not checked (ping; only http and https are): Ping (example.com)",
+            "not checked (ping; there are no monitors of that kind): Ping (example.com)",
             "not checked (upside down mode): Down is good",
             "smtpCC of `Mail`: boss@example.com stands among the recipients instead",
             "a timeout of 48s, cut to the interval: Shop",
@@ -275,7 +275,7 @@ INSERT INTO monitor_tag VALUES (1, 4, 1, 'web');
     let imported = import::uptime_kuma_value(&export).unwrap();
     assert_eq!(
         imported.left_out,
-        ["not checked (docker; only http and https are): Box"]
+        ["not checked (docker; there are no monitors of that kind): Box"]
     );
     let config = loaded(&imported);
     assert_eq!(

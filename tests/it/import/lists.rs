@@ -108,7 +108,7 @@ fn tables_of_other_services_and_of_spreadsheets() {
     let imported = import::csv(&[source(robot)]).unwrap();
     assert_eq!(
         imported.left_out,
-        ["not checked (ping; only http and https are): Box (10.0.0.1)"]
+        ["not checked (ping; there are no monitors of that kind): Box (10.0.0.1)"]
     );
     let config = loaded(&imported);
     assert_eq!(
@@ -197,13 +197,7 @@ notifications:
 ",
     )])
     .unwrap();
-    assert_eq!(
-        imported.left_out,
-        [
-            "not checked (tcp-ping; only http and https are): Port (db.example)",
-            "`notifications`: only mail is sent",
-        ]
-    );
+    assert_eq!(imported.left_out, ["`notifications`: only mail is sent"]);
     assert_eq!(
         imported.variables,
         ["BODY_SECRET", "PATH_SECRET", "TOKEN_1"]

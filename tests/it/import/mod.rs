@@ -58,9 +58,14 @@ fn line(monitor: &Monitor) -> String {
     format!(
         "{} | {} {} | {} every {} within {} | down after {}, up after {}",
         monitor.name,
-        monitor.http().unwrap().target.method.as_str(),
+        monitor
+            .http()
+            .map_or("-", |http| http.target.method.as_str()),
         monitor.subject.url_text(),
-        monitor.http().unwrap().expectation.status,
+        monitor.http().map_or_else(
+            || "-".to_owned(),
+            |http| http.expectation.status.to_string()
+        ),
         Written(monitor.rules.interval),
         Written(monitor.rules.timeout),
         monitor.rules.failures_before_down,
@@ -216,7 +221,7 @@ fn the_command_says_what_is_lost_and_what_is_needed() {
     assert!(out.contains("url = \"https://${SHOP}/${PART}\""), "{out}");
     assert_eq!(
         said,
-        "1 monitor written\nwarning: not carried over:\n  not checked (icmp; only http and https are): b (icmp://b.example)\nit needs these environment variables: PART, SHOP\n"
+        "1 monitor written\nwarning: not carried over:\n  not checked (icmp; there are no monitors of that kind): b (icmp://b.example)\nit needs these environment variables: PART, SHOP\n"
     );
     let (status, out, said) = command("urls", "not a url\nnor this\n");
     assert_eq!((status, out.as_str()), (Some(1), ""));

@@ -1,6 +1,6 @@
 //! `tcp://` and `tls://` against a scripted port: every way a check can end, and what a hostile server can do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sitewatch::domain::check::{Check, FailureKind};
 
@@ -46,7 +46,7 @@ async fn a_connection_is_enough_without_expect() {
 #[tokio::test]
 async fn what_a_server_says_is_searched_as_it_comes() {
     let expect = format!("expect = \"^220 .*ESMTP\"\n{SOON}");
-    let begun = Instant::now();
+    let begun = sitewatch::clock::tick();
     for script in [
         vec![say("220 mx ESMTP\r\n"), Step::Hang],
         vec![

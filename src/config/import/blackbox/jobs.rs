@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::http;
 use super::relabel::{Labels, Relabelled, relabel};
 use super::resources;
+use super::tcp;
 use crate::config::import::documents::documents;
 use crate::config::import::go_duration;
 use crate::config::import::toml_writer::{
@@ -284,8 +285,9 @@ impl Import<'_> {
             .as_ref()
             .and_then(|module| text_at(module, "prober"))
             .unwrap_or_else(|| prober_by_name(name).to_owned());
-        if prober != "http" {
-            let what = format!("not checked ({prober}; only http and https are)");
+        let is_tcp = prober == "tcp";
+        if prober != "http" && !is_tcp {
+            let what = format!("not checked ({prober}; there are no monitors of that kind)");
             self.page.lose(Weight::Unchecked, what, asked);
             return;
         }
@@ -293,7 +295,9 @@ impl Import<'_> {
             let what = format!("the module `{name}` is not defined; checked with the defaults");
             self.page.lose(Weight::Verdict, what, asked);
         }
+        let of_tcp = module.as_ref().and_then(|module| module.get("tcp"));
         let url = match asked.contains("://") {
+            _ if is_tcp => tcp::url_of(asked, of_tcp),
             true => literal(asked),
             false => format!("http://{}", literal(asked)),
         };
@@ -313,7 +317,9 @@ impl Import<'_> {
             .filter(|timeout| !timeout.is_zero());
         let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
         entry.timing(&mut self.page, Some(interval), Some(timeout), None);
-        if let Some(http) = module.as_ref().and_then(|module| module.get("http")) {
+        if let Some(of_tcp) = of_tcp.filter(|_| is_tcp) {
+            tcp::tcp(&mut self.page, &mut entry, of_tcp);
+        } else if let Some(http) = module.as_ref().and_then(|module| module.get("http")) {
             http::http(&mut self.page, &mut entry, http);
         }
         if let Some(host) = labels.get("__param_hostname") {

@@ -4,5 +4,6 @@ mod http;
 mod jobs;
 mod relabel;
 mod resources;
+mod tcp;
 
 pub use jobs::blackbox;

@@ -192,6 +192,38 @@ pub(super) fn conditions(page: &mut Page, entry: &mut Entry, item: &Value) {
     }
 }
 
+/// The same of an endpoint that is no web site.
+pub(super) fn of_port(page: &mut Page, entry: &mut Entry, item: &Value) {
+    let mut found = Found::default();
+    for text in item.get("conditions").map(texts_of).unwrap_or_default() {
+        one(page, entry, &mut found, &text);
+    }
+    let called = entry.called();
+    if let Some(slow) = found.slow_after {
+        entry.span("degraded_after", slow);
+        entry.text("on_slow", "alert");
+        page.lose(
+            Weight::Verdict,
+            "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down",
+            &called,
+        );
+    }
+    let mut patterns = found.contains.iter().map(|text| escaped(text));
+    let pattern = patterns.next().or_else(|| found.matches.first().cloned());
+    let wanted = found.contains.len() + found.matches.len();
+    if let Some(pattern) = pattern {
+        entry.text("expect", &pattern);
+    }
+    let has_more = wanted > 1 || !found.excludes.is_empty() || !found.json.is_empty();
+    if has_more || found.statuses.is_some() || found.status_unknown {
+        page.lose(
+            Weight::Verdict,
+            "conditions that only a web site can meet, or more than one on what the server says",
+            &called,
+        );
+    }
+}
+
 fn one(page: &mut Page, entry: &mut Entry, found: &mut Found, text: &str) {
     let called = entry.called();
     let is_joined = text.contains("||") || text.contains("&&");

@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::alerts::{self, Mail};
 use super::conditions;
+use super::ports;
+use super::timing;
 use crate::config::import::documents::{documents, map_texts, merge};
 use crate::config::import::go_duration;
 use crate::config::import::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight};
@@ -16,9 +17,6 @@ use crate::domain::duration_text;
 
 /// What Gatus' configuration is known by, inside a wrapper.
 const KEYS: [&str; 4] = ["endpoints", "alerting", "external-endpoints", "services"];
-
-/// What Gatus takes when no interval is written.
-const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reads a configuration of Gatus.
 ///
@@ -142,11 +140,15 @@ fn endpoint(page: &mut Page, item: &Value, root: &Value, mail: &Mail) {
     let other_kind = ["dns", "ssh", "grpc"]
         .iter()
         .find(|kind| item.get(kind).is_some());
+    if let (Some((url, starttls)), None) = (ports::url_of(&url), other_kind) {
+        ports::endpoint(page, item, root, mail, &called, (&url, starttls));
+        return;
+    }
     if !matches!(scheme.as_str(), "http" | "https") && !url.starts_with("${")
         || other_kind.is_some()
     {
         let kind = other_kind.map_or(scheme.as_str(), |kind| kind);
-        let what = format!("not checked ({kind}; only http and https are)");
+        let what = format!("not checked ({kind}; there are no monitors of that kind)");
         page.lose(Weight::Unchecked, what, &format!("{called} ({url})"));
         return;
     }
@@ -154,7 +156,7 @@ fn endpoint(page: &mut Page, item: &Value, root: &Value, mail: &Mail) {
     if let Some(group) = text_at(item, "group") {
         entry.texts("tags", &[group]);
     }
-    timing(page, &mut entry, item);
+    timing::timing(page, &mut entry, item);
     if item.get("enabled").is_some_and(is_false) {
         entry.set("enabled", "false");
     }
@@ -167,23 +169,6 @@ fn endpoint(page: &mut Page, item: &Value, root: &Value, mail: &Mail) {
         page.lose(Weight::Told, what, &called);
     }
     page.push(entry);
-}
-
-fn timing(page: &mut Page, entry: &mut Entry, item: &Value) {
-    let client = item.get("client").unwrap_or(&Value::Null);
-    let mut span = |of: &Value, key: &str| {
-        let text = text_at(of, key)?;
-        let span = go_duration::parse(&text);
-        if span.is_none() && !text.contains("${") {
-            page.lose(Weight::Verdict, format!("{key} `{text}`"), &entry.called());
-        }
-        span
-    };
-    let interval = span(item, "interval");
-    let timeout = span(client, "timeout");
-    // Gatus confirms by its next checks.
-    let every = interval.unwrap_or(INTERVAL);
-    entry.timing(page, interval, timeout, Some(every));
 }
 
 fn client(page: &mut Page, entry: &mut Entry, item: &Value) {

@@ -103,16 +103,48 @@ impl Kuma<'_> {
         groups
     }
 
+    /// A TCP port.
+    fn port(&self, page: &mut Page, item: &Value, name: &str) {
+        if item.get("upsideDown").is_some_and(is_true) {
+            page.lose(Weight::Unchecked, "not checked (upside down mode)", name);
+            return;
+        }
+        let host = text_at(item, "hostname").unwrap_or_default();
+        let host = match host.contains(':') && !host.starts_with('[') {
+            true => format!("[{host}]"),
+            false => host,
+        };
+        let port = item.get("port").and_then(text_of).unwrap_or_default();
+        let url = format!("tcp://{}:{port}", literal(&host));
+        let mut entry = Entry::new(Some(&literal(name)), &url);
+        let groups = self.groups(item);
+        timing(page, &mut entry, item);
+        let is_paused = |item: &Value| item.get("active").is_some_and(is_false);
+        if is_paused(item) || groups.iter().any(|group| is_paused(group)) {
+            entry.set("enabled", "false");
+        }
+        tags(&mut entry, item, &groups);
+        if let Some(note) = text_at(item, "description") {
+            entry.text("note", &literal(&note));
+        }
+        self.notifications.tell(page, &mut entry, item);
+        page.push(entry);
+    }
+
     fn monitor(&self, page: &mut Page, item: &Value) {
         let name = text_at(item, "name").unwrap_or_default();
         let kind = text_at(item, "type").unwrap_or_else(|| "http".to_owned());
         match kind.as_str() {
             "http" | "keyword" | "json-query" => {}
             "group" => return,
+            "port" => {
+                self.port(page, item, &name);
+                return;
+            }
             other => {
                 let host = text_at(item, "hostname").or_else(|| text_at(item, "url"));
                 let host = host.map_or_else(String::new, |host| format!(" ({host})"));
-                let what = format!("not checked ({other}; only http and https are)");
+                let what = format!("not checked ({other}; there are no monitors of that kind)");
                 page.lose(Weight::Unchecked, what, &format!("{name}{host}"));
                 return;
             }
