@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -10,7 +11,10 @@ use super::lists;
 use super::output::quoted;
 use crate::config::show::ShowError;
 use crate::config::{self, Config, Included};
+use crate::domain::monitor::Monitor;
 use crate::domain::settings::{MailTransport, SmtpTls};
+use crate::domain::subject::{NO_RIGHT_TO_PING, Subject};
+use crate::probe::may_ping;
 
 /// Arguments of `sitewatch config`.
 #[derive(Debug, clap::Args)]
@@ -129,6 +133,12 @@ fn check(context: &mut Context) -> Result<Outcome, CliError> {
     }
     for warning in &config.warnings {
         context.out.warning(warning);
+    }
+    let is_pinged =
+        |monitor: &Arc<Monitor>| monitor.enabled && matches!(monitor.subject, Subject::Icmp(_));
+    if config.monitors.iter().any(is_pinged) && !may_ping() {
+        let message = format!("{NO_RIGHT_TO_PING}; until then its icmp:// monitors are unknown");
+        context.out.warning(&message);
     }
     Ok(Outcome::Fine)
 }

@@ -26,9 +26,7 @@ pub fn default_subject(text: &str) -> Result<(Locator, Subject), String> {
             }
             Locator::Http(url)
         }
-        Some(kind) => kind
-            .is_built()
-            .and_then(|()| Locator::parse_of(kind, text).map_err(said))?,
+        Some(kind) => Locator::parse_of(kind, text).map_err(said)?,
     };
     let (credentials, masks) = locator.http().map_or_else(
         || (Credentials::None, Masks::default()),

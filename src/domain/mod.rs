@@ -4,6 +4,7 @@ pub mod address;
 pub mod certificates;
 pub mod check;
 pub mod colour;
+pub mod dns_record;
 pub mod duration_text;
 pub mod expectation;
 mod failure_by_kind;

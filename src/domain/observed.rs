@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::check::{Certificate, FailureKind, Timings};
+use super::check::{Certificate, FailureKind, Packets, Timings};
 use super::probe::{Probe, RootEnd};
 use super::timestamp::Timestamp;
 
@@ -18,6 +18,39 @@ pub enum Observed {
     Http(Probe),
     /// Of `tcp://` and `tls://`.
     Socket(Box<SocketProbe>),
+    /// Of `icmp://`.
+    Pings(Box<PingProbe>),
+    /// Of `dns://`.
+    Answers(Box<AnswersProbe>),
+}
+
+/// Echo requests and what came of them.
+#[derive(Debug, Clone)]
+pub struct PingProbe {
+    /// Wall time of the first DNS query.
+    pub started: Timestamp,
+    /// As `total` the median round trip; without a reply monotonic time to the end.
+    pub timings: Timings,
+    /// The address that was pinged, with port 0.
+    pub remote_addr: Option<SocketAddr>,
+    /// What was sent and came back; `None` if nothing could be sent.
+    pub packets: Option<Packets>,
+    /// Why there is no reply: the kind, and one line for a person.
+    pub fault: Option<(FailureKind, String)>,
+}
+
+/// A question to a name server and what it said.
+#[derive(Debug, Clone)]
+pub struct AnswersProbe {
+    /// Wall time of the question.
+    pub started: Timestamp,
+    /// Monotonic time from there to the answer.
+    pub timings: Timings,
+    /// The server that answered, or was asked first.
+    pub remote_addr: Option<SocketAddr>,
+    /// The records of the type that was asked for, at least one, in their text form; else the kind of failure and one
+    /// line for a person.
+    pub answers: Result<Vec<String>, (FailureKind, String)>,
 }
 
 /// A connection, perhaps with TLS, and what the server said.

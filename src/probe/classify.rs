@@ -203,6 +203,22 @@ fn connection_fault(io: &io::Error, tried: &[IpAddr]) -> Fault {
     }
 }
 
+/// What the system said about an echo request to this address.
+pub(super) fn of_ping(io: &io::Error, to: IpAddr) -> Fault {
+    let code = io.raw_os_error().map(Errno::from_raw_os_error);
+    match code {
+        Some(Errno::AFNOSUPPORT) => (
+            FailureKind::Local,
+            "this host has no IPv6".to_owned(),
+        ),
+        Some(Errno::ACCESS | Errno::PERM) => (
+            FailureKind::Local,
+            "this host's own rules forbid an echo request to the address (a firewall, or a broadcast address)".to_owned(),
+        ),
+        _ => connection_fault(io, &[to]),
+    }
+}
+
 /// What the system says, without its number.
 fn without_number(io: &io::Error) -> String {
     let words = io.to_string();

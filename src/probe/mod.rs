@@ -9,7 +9,10 @@ mod dns;
 mod errand;
 mod exchange;
 mod facts;
+mod icmp;
 mod list;
+mod name_server;
+mod ping;
 mod prober;
 mod request;
 mod room;
@@ -19,6 +22,7 @@ mod socket;
 mod starttls;
 
 pub use errand::Redirects;
+pub use icmp::may_ping;
 pub use list::{ListAnswer, ListFault, ListRequest, Validators};
 pub use prober::{ProbeSetupError, Prober};
 pub use search::Search;

@@ -16,6 +16,8 @@ use super::errand::Redirects;
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
 use super::facts::facts;
 use super::list::{self, ListAnswer, ListFault, ListRequest};
+use super::name_server;
+use super::ping;
 use super::request::assemble;
 use super::search::Search;
 use super::shared::Shared;
@@ -104,8 +106,13 @@ impl Prober {
                 let visit = socket::visit(&self.0, &tls.tcp, Some(&tls.tls), started, search);
                 Observed::Socket(Box::new(Box::pin(visit).await))
             }
-            Subject::Icmp(_) | Subject::Dns(_) => {
-                Observed::Socket(Box::new(socket::not_built(subject.kind(), started)))
+            Subject::Icmp(icmp) => {
+                let visit = ping::visit(&self.0, icmp, started);
+                Observed::Pings(Box::new(Box::pin(visit).await))
+            }
+            Subject::Dns(dns) => {
+                let visit = name_server::visit(&self.0, dns, started);
+                Observed::Answers(Box::new(Box::pin(visit).await))
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::domain::check::{FailureKind, Micros, Timings};
 use crate::domain::duration_text::Exact;
 use crate::domain::observed::{SocketEnd, SocketProbe};
 use crate::domain::starttls::StartTls;
-use crate::domain::subject::{SubjectKind, TcpSubject, TlsManner};
+use crate::domain::subject::{TcpSubject, TlsManner};
 use crate::domain::timestamp::Timestamp;
 use crate::tls;
 
@@ -127,12 +127,6 @@ fn address(subject: &TcpSubject) -> Result<Url, Fault> {
             format!("`{}` cannot be used: {error}", subject.at),
         )
     })
-}
-
-/// What is said of a kind that this program cannot check.
-pub(super) fn not_built(kind: SubjectKind, started: Timestamp) -> SocketProbe {
-    let detail = format!("{} cannot be checked by this program", kind.monitor());
-    ended(nothing_seen(started), (FailureKind::Local, detail))
 }
 
 fn nothing_seen(started: Timestamp) -> SocketProbe {

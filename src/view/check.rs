@@ -9,10 +9,10 @@ use super::table::cut;
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock};
 use super::wrap;
-use crate::domain::check::{Certificate, Check, CheckState, FailureKind, Micros};
+use crate::domain::check::{Certificate, Check, CheckState, Extras, FailureKind, Micros};
 use crate::domain::status_code::{self, Side};
 use crate::domain::subject::SubjectKind;
-use crate::domain::{failure_help, redaction};
+use crate::domain::{failure_help, redaction, safe_text};
 
 /// Wider bars show nothing more.
 const BAR_COLUMNS_MAX: usize = 50;
@@ -23,6 +23,12 @@ const BAR_COLUMNS_MIN: usize = 12;
 /// A certificate that ends within this many days is worth a colour.
 const CERTIFICATE_DAYS_WARNING: i64 = 21;
 const CERTIFICATE_DAYS_BAD: i64 = 7;
+
+/// So many records stand in one line; the others stand below it.
+const ANSWERS_AT_ONCE_MAX: usize = 8;
+
+/// A longer record is cut; `--json` has it.
+const ANSWER_CHARS_MAX: usize = 300;
 
 /// A check and what it is of.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +55,9 @@ pub fn whole(
     phases(view.check, screen, out)?;
     if let Some(certificate) = &view.check.certificate {
         certificate_line(certificate, clock, screen, out)?;
+    }
+    if let Some(extras) = &view.check.extras {
+        packets_and_answers(extras, screen, out)?;
     }
     for remark in &view.check.remarks {
         let columns = screen.columns.map_or(usize::MAX, usize::from);
@@ -239,6 +248,11 @@ fn met(check: &Check) -> String {
         return format!("{} of {} replies", packets.received, packets.sent);
     }
     if let Some(answers) = extras.and_then(|extras| extras.answers.as_deref()) {
+        let answers: Vec<_> = answers
+            .iter()
+            .take(ANSWERS_AT_ONCE_MAX)
+            .map(|answer| safe_text::line(answer, ANSWER_CHARS_MAX))
+            .collect();
         return answers.join(", ");
     }
     met_words(check.kind()).to_owned()
@@ -346,6 +360,34 @@ fn phases(check: &Check, screen: Screen, out: &mut impl Write) -> fmt::Result {
         begin = end;
     }
     writeln!(out, "  {:<10}  {:>11}", "total", time_text::ms(total))
+}
+
+/// What only a ping or a name server has.
+fn packets_and_answers(extras: &Extras, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    if let Some(packets) = extras.packets {
+        write!(
+            out,
+            "  packets     {} sent, {} received",
+            packets.sent, packets.received
+        )?;
+        if let (Some(min), Some(max)) = (packets.min, packets.max) {
+            let (min, max) = (time_text::ms(min), time_text::ms(max));
+            write!(out, ", {min} to {max}")?;
+        }
+        writeln!(out)?;
+    }
+    let Some(answers) = &extras.answers else {
+        return Ok(());
+    };
+    let columns = screen.columns.map_or(usize::MAX, |columns| {
+        usize::from(columns).saturating_sub(14)
+    });
+    for (index, answer) in answers.iter().enumerate() {
+        let head = if index == 0 { "answers" } else { "" };
+        let answer = safe_text::line_end(answer, ANSWER_CHARS_MAX);
+        writeln!(out, "  {head:<10}  {}", cut(&answer, columns))?;
+    }
+    Ok(())
 }
 
 fn certificate_line(

@@ -1,16 +1,20 @@
 //! The keys that only some kinds of monitors have, and the subject that a monitor's keys make.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::reader::Reading;
-use super::scalars;
+use super::scalars::{self, Wrong};
 use super::table::{Found, Table};
 use crate::config::diagnostic::problem::Fault;
+use crate::domain::duration_text::Exact;
 use crate::domain::expectation::Expectation;
+use crate::domain::safe_text;
 use crate::domain::starttls::StartTls;
 use crate::domain::subject::{
     AnswersMatch, Dialogue, DnsManner, DnsSubject, HostPort, HttpSubject, IcmpManner, IcmpSubject,
-    Locator, Subject, SubjectKind, TcpManner, TcpSubject, TlsManner, TlsSubject,
+    Locator, PING_GAP, RecordType, Subject, SubjectKind, TcpManner, TcpSubject, TlsManner,
+    TlsSubject,
 };
 use crate::domain::target::{Manner, Target};
 
@@ -87,6 +91,73 @@ pub(in crate::config) fn keys(reading: &mut Reading<'_>, table: &Table<'_>) -> K
             Some("contains") => AnswersMatch::Contains,
             _ => AnswersMatch::Exact,
         },
+    }
+}
+
+/// What can only be told of the keys of one kind together.
+pub(in crate::config) fn check_together(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    locator: &Locator,
+    keys: &KindKeys,
+    timeout: Duration,
+) {
+    match locator {
+        Locator::Http(_) | Locator::Tcp(_) | Locator::Tls(_) => {}
+        Locator::Icmp(_) => {
+            let last = PING_GAP * u32::from(keys.packets.saturating_sub(1));
+            let found = table.get("packets").or_else(|| table.get("timeout"));
+            if let Some(found) = found.filter(|_| last >= timeout) {
+                reading.fault(Fault::new(
+                    found.place,
+                    format!(
+                        "{} packets do not fit into the timeout of {}",
+                        keys.packets,
+                        Exact(timeout)
+                    ),
+                    format!(
+                        "they go {} apart: take fewer, or a timeout of more than {}",
+                        Exact(PING_GAP),
+                        Exact(last)
+                    ),
+                ));
+            }
+        }
+        Locator::Dns(question) if !keys.answers.is_empty() => {
+            let kind = question.record_type;
+            let is_one = |text: &str| match kind.normal(text) {
+                Some(_) => Ok(()),
+                None => Err(Wrong::new(
+                    format!(
+                        "`{}` is not the text of {} {kind} record",
+                        safe_text::line(text, 60),
+                        a(kind)
+                    ),
+                    format!("write it like `{}`", kind.example()),
+                )),
+            };
+            let _ = reading.list(table, "answers", "a string", is_one);
+        }
+        Locator::Dns(_) => {}
+    }
+}
+
+/// The article before the name of a type.
+const fn a(kind: RecordType) -> &'static str {
+    match kind {
+        RecordType::A
+        | RecordType::Aaaa
+        | RecordType::Mx
+        | RecordType::Ns
+        | RecordType::Soa
+        | RecordType::Srv
+        | RecordType::Sshfp => "an",
+        RecordType::Caa
+        | RecordType::Cname
+        | RecordType::Ds
+        | RecordType::Ptr
+        | RecordType::Tlsa
+        | RecordType::Txt => "a",
     }
 }
 

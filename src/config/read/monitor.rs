@@ -358,6 +358,9 @@ fn whole(
     let (schedule, rules) = rules?;
     let (mut target, expectation) = (target?, expectation?);
     fit(&mut target, &rules, &expectation);
+    if let Some(locator) = &locator {
+        kinds::check_together(reading, table, locator, &kind_keys, target.timeout);
+    }
     let masks = match secrets.is_empty() {
         true => template.masks.clone(),
         false => Masks::new(secrets.into_iter().chain(template.secrets.iter().cloned())),

@@ -170,8 +170,6 @@ pub(in crate::config) fn locator(text: &str) -> Result<Locator, Wrong> {
             if let Some(wrong) = url_words::slip(text) {
                 return Err(wrong);
             }
-            kind.is_built()
-                .map_err(|message| Wrong::new(message, "use a newer one"))?;
             Locator::parse_of(kind, text)
                 .map_err(|LocatorError { message, advice }| Wrong::new(message, advice))
         }

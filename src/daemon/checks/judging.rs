@@ -27,7 +27,7 @@ use crate::domain::safe_text;
 use crate::domain::subject::Subject;
 use crate::domain::target::Target;
 use crate::policy::verdict::judge::{body_of, is_light, judge_or_fail, judge_unread, release};
-use crate::policy::verdict::socket;
+use crate::policy::verdict::{dns, ping, socket};
 use crate::probe::Search;
 
 /// So many answers are decoded, read and searched at a time: each may take 32 MiB beside its body.
@@ -118,7 +118,11 @@ impl Judges {
                     .await
             }
             (subject, Observed::Socket(probe)) => Ok((socket::judge(subject, *probe), None)),
-            (_, Observed::Http(_)) => Err("the probe was of another kind of monitor".to_owned()),
+            (Subject::Icmp(icmp), Observed::Pings(probe)) => Ok((ping::judge(icmp, *probe), None)),
+            (Subject::Dns(dns), Observed::Answers(probe)) => Ok((dns::judge(dns, *probe), None)),
+            (_, Observed::Http(_) | Observed::Pings(_) | Observed::Answers(_)) => {
+                Err("the probe was of another kind of monitor".to_owned())
+            }
         }
     }
 

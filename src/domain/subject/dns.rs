@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::question::DnsLocator;
+use crate::domain::dns_record::AnswersMatch;
 use crate::domain::redaction::Masks;
 
 /// A name whose records are asked for.
@@ -30,13 +31,4 @@ pub struct DnsManner {
     pub degraded_after: Option<Duration>,
     /// The values that must not be recorded or shown.
     pub masks: Masks,
-}
-
-/// How expected answers are compared with those that came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswersMatch {
-    /// All of them and no other.
-    Exact,
-    /// All of them, and perhaps others.
-    Contains,
 }

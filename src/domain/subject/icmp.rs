@@ -8,6 +8,13 @@ use url::Host;
 use crate::domain::redaction::Masks;
 use crate::domain::target::IpVersion;
 
+/// Between two echo requests: the pace at which routers do not count them as a flood.
+pub const PING_GAP: Duration = Duration::from_millis(200);
+
+/// What is said to who may not ping, with the line that allows it.
+pub const NO_RIGHT_TO_PING: &str = "this user may not ping: allow it with \
+     `sysctl -w net.ipv4.ping_group_range='0 2147483647'`, or give the program CAP_NET_RAW";
+
 /// A host that is pinged.
 #[derive(Debug)]
 pub struct IcmpSubject {

@@ -66,20 +66,6 @@ impl SubjectKind {
         }
     }
 
-    /// Whether this program can check it; else what to say of it.
-    ///
-    /// # Errors
-    /// One line.
-    pub fn is_built(self) -> Result<(), String> {
-        match self {
-            Self::Icmp | Self::Dns => Err(format!(
-                "{} cannot be checked by this program",
-                self.schemes()
-            )),
-            Self::Http | Self::Tcp | Self::Tls => Ok(()),
-        }
-    }
-
     const fn bit(self) -> u8 {
         1 << self as u8
     }

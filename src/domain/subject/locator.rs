@@ -335,7 +335,7 @@ mod tests {
             ),
             (
                 "dns:///a.example?type=WKS",
-                "the type `WKS` cannot be asked for; these can: A, AAAA, CAA, CNAME, MX, NS, PTR, SOA, SRV, TXT",
+                "the type `WKS` cannot be asked for; these can: A, AAAA, CAA, CNAME, DS, MX, NS, PTR, SOA, SRV, SSHFP, TLSA, TXT",
             ),
             (
                 "dns:///a.example?class=CH",

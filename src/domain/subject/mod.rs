@@ -11,11 +11,13 @@ mod socket;
 mod url_parts;
 
 pub use any::Subject;
-pub use dns::{AnswersMatch, DnsManner, DnsSubject};
+pub use dns::{DnsManner, DnsSubject};
 pub use http::HttpSubject;
-pub use icmp::{IcmpManner, IcmpSubject};
+pub use icmp::{IcmpManner, IcmpSubject, NO_RIGHT_TO_PING, PING_GAP};
 pub use kind::{Kinds, SubjectKind};
 pub use locator::Locator;
-pub use question::{DnsLocator, RecordType};
+pub use question::DnsLocator;
 pub use socket::{Dialogue, TcpManner, TcpSubject, TlsManner, TlsSubject};
 pub use url_parts::{HostPort, LocatorError};
+
+pub use super::dns_record::{AnswersMatch, RecordType};

@@ -6,6 +6,7 @@ use url::Host;
 
 use super::kind::SubjectKind;
 use super::url_parts::{HostPort, LocatorError, Parts, host_of_text, port_of, shown, split, wrong};
+use crate::domain::dns_record::RecordType;
 
 /// The longest name of RFC 1035, section 2.3.4, as text without its final dot.
 const DNS_NAME_BYTES_MAX: usize = 253;
@@ -25,66 +26,6 @@ pub struct DnsLocator {
     pub name: String,
     /// The type of the records.
     pub record_type: RecordType,
-}
-
-macro_rules! record_types {
-    ($($(#[doc = $doc:literal])* $variant:ident = $word:literal, $code:literal;)*) => {
-        /// The types of records that can be asked for.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum RecordType {
-            $($(#[doc = $doc])* $variant,)*
-        }
-
-        impl RecordType {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Its word, as in a zone file.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-
-            /// Its number on the wire.
-            pub const fn code(self) -> u16 {
-                match self {
-                    $(Self::$variant => $code,)*
-                }
-            }
-        }
-    };
-}
-
-record_types! {
-    /// An IPv4 address
-    A = "A", 1;
-    /// An IPv6 address
-    Aaaa = "AAAA", 28;
-    /// Which authorities may issue certificates
-    Caa = "CAA", 257;
-    /// Another name
-    Cname = "CNAME", 5;
-    /// A mail server
-    Mx = "MX", 15;
-    /// A name server
-    Ns = "NS", 2;
-    /// The name of an address
-    Ptr = "PTR", 12;
-    /// The begin of a zone
-    Soa = "SOA", 6;
-    /// A service
-    Srv = "SRV", 33;
-    /// Text
-    Txt = "TXT", 16;
-}
-
-impl RecordType {
-    /// That of a word, in any case.
-    pub fn parse(word: &str) -> Option<Self> {
-        let is_it = |one: &Self| one.as_str().eq_ignore_ascii_case(word);
-        Self::ALL.iter().copied().find(is_it)
-    }
 }
 
 impl DnsLocator {

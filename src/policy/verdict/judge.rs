@@ -21,6 +21,7 @@ use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::redaction::{self, Masks};
 use crate::domain::safe_text;
 use crate::domain::status_code;
+use crate::domain::subject::{NO_RIGHT_TO_PING, SubjectKind};
 use crate::domain::target::Target;
 
 /// Texts may be searched for, and JSON be read, in so much there: at worst half a millisecond.
@@ -273,8 +274,10 @@ fn is_small(want: &TextMatch) -> bool {
 pub fn as_seen(mut check: Check) -> Check {
     if let Verdict::Unknown(failure) = &check.verdict
         && failure.kind == FailureKind::Local
+        && *failure.detail != *NO_RIGHT_TO_PING
     {
         let kind = match check.timings {
+            _ if check.kind() == SubjectKind::Icmp => FailureKind::ConnectUnreachable,
             Timings { body: Some(_), .. } => FailureKind::TimeoutBody,
             Timings {
                 connect: Some(_), ..

@@ -1,11 +1,14 @@
 //! What an answer, or the lack of one, says about a site.
 
 pub(super) mod assertion;
+pub(super) mod bare_check;
 pub(super) mod bot_protection;
 pub(super) mod bounded;
 pub(super) mod content;
+pub mod dns;
 pub mod judge;
 pub mod own_network;
+pub mod ping;
 mod reservation;
 mod said;
 pub mod small_pattern;

@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::message::{self, Family, Said, WireName};
+use super::message::{self, RecordKind, Said, WireName};
 use crate::domain::name_server::NameServer;
 use crate::domain::safe_text;
 use crate::probe::classify::is_local;
@@ -40,13 +40,13 @@ const DATAGRAM_BYTES_MAX: usize = 4096;
 /// answer held, or came as a datagram, may do.
 const TCP_MAX: Duration = Duration::from_secs(2);
 
-/// Why a question has no addresses for its answer.
+/// Why a question has no records for its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// NXDOMAIN.
     NoName,
-    /// The name exists, but not with an address of the wanted family.
-    NoAddress,
+    /// The name exists, but not with a record of the wanted type.
+    NoRecord,
     /// The server answered with an error or with nonsense.
     Failed(String),
     /// Nobody is there: the system said so at once.
@@ -65,17 +65,17 @@ pub(super) struct Way {
 }
 
 /// Asks until there is an answer. The caller decides when to stop, and `again` says when to repeat the datagram.
-pub(super) async fn ask(
+pub(super) async fn ask<W: RecordKind>(
     server: NameServer,
     name: WireName,
-    family: Family,
+    wanted: W,
     way: Way,
     again: Arc<Notify>,
-) -> Result<Vec<IpAddr>, Trouble> {
+) -> Result<Vec<W::Record>, Trouble> {
     let peer = peer(&server)?;
     let mut name = name;
-    for _ in 0..=ALIASES_MAX {
-        let mut said = once(peer, &name, family, way, &again).await;
+    for aliases in 0..=ALIASES_MAX {
+        let mut said = once(peer, &name, wanted, way, &again).await;
         let may_be_about_edns = match &said {
             Ok(Said::Code(_) | Said::Malformed) | Err(Trouble::Failed(_)) => way.edns,
             Ok(_) | Err(_) => false,
@@ -83,17 +83,21 @@ pub(super) async fn ask(
         if may_be_about_edns {
             // RFC 6891 section 7, and servers older than it.
             let without = Way { edns: false, ..way };
-            said = once(peer, &name, family, without, &again).await;
+            said = once(peer, &name, wanted, without, &again).await;
         }
         let failed = |what: &str| Err(Trouble::Failed(what.to_owned()));
         return match said? {
-            Said::Addresses(all) => Ok(all),
+            Said::Records(all) => Ok(all),
             Said::Alias(target) => {
                 name = target;
                 continue;
             }
             Said::NoName => Err(Trouble::NoName),
-            Said::NoAddress => Err(Trouble::NoAddress),
+            Said::NoRecord => Err(Trouble::NoRecord),
+            // It has answered: the alias leads to a zone that it has nothing to say about.
+            Said::Code(message::REFUSED) | Said::Referral if aliases > 0 && !W::PARTS_WILL_DO => {
+                Err(Trouble::NoRecord)
+            }
             Said::Code(code) => Err(Trouble::Failed(message::code_name(code))),
             Said::Malformed | Said::NotOurs => failed("an answer that is not DNS"),
             Said::Truncated(_) => failed("an answer that is cut short, also over TCP"),
@@ -104,16 +108,16 @@ pub(super) async fn ask(
     Err(Trouble::Failed("too many aliases (CNAME)".to_owned()))
 }
 
-async fn once(
+async fn once<W: RecordKind>(
     peer: SocketAddr,
     name: &WireName,
-    family: Family,
+    wanted: W,
     way: Way,
     again: &Notify,
-) -> Result<Said, Trouble> {
+) -> Result<Said<W::Record>, Trouble> {
     let id = id()?;
-    let question = message::question(id, name, family, way.edns);
-    let read = |bytes: &[u8]| message::read(bytes, id, name, family);
+    let question = message::question(id, name, wanted.code(), way.edns);
+    let read = |bytes: &[u8]| message::read(bytes, id, name, wanted);
     if way.tcp {
         return over_tcp(peer, &question).await.map(|bytes| read(&bytes));
     }
@@ -126,15 +130,15 @@ async fn once(
         Ok(Ok(bytes)) => return Ok(read(&bytes)),
         Ok(Err(Trouble::Local(why))) => return Err(Trouble::Local(why)),
         Ok(Err(Trouble::Failed(why) | Trouble::Nobody(why))) => why,
-        Ok(Err(Trouble::NoName | Trouble::NoAddress | Trouble::Silent)) | Err(_) => {
+        Ok(Err(Trouble::NoName | Trouble::NoRecord | Trouble::Silent)) | Err(_) => {
             "no answer".to_owned()
         }
     };
-    if partial.is_empty() {
+    if partial.is_empty() || !W::PARTS_WILL_DO {
         let what = format!("its answer is cut short, and asked over TCP: {why}");
         return Err(Trouble::Failed(what));
     }
-    Ok(Said::Addresses(partial))
+    Ok(Said::Records(partial))
 }
 
 /// A number that nobody can guess, so that nobody else can answer.
@@ -191,20 +195,20 @@ fn index(zone: &str) -> Option<u32> {
 }
 
 /// What came of a question over UDP.
-enum Heard {
-    Said(Said),
+enum Heard<R> {
+    Said(Said<R>),
     /// More than [`STRAY_MAX`] answers to other questions.
     Strays(UdpSocket),
 }
 
 /// Asks over TCP, and waits meanwhile for the answer among many that are none. Their sender has had many guesses
 /// at what makes an answer ours, so what comes as a datagram counts only where TCP brings none.
-async fn among_strays(
+async fn among_strays<R>(
     socket: &UdpSocket,
     peer: SocketAddr,
     question: &[u8],
-    read: impl Fn(&[u8]) -> Said,
-) -> Result<Said, Trouble> {
+    read: impl Fn(&[u8]) -> Said<R>,
+) -> Result<Said<R>, Trouble> {
     let listening = async {
         let mut strays = 0;
         while strays < STRAY_IN_ALL {
@@ -235,12 +239,12 @@ async fn among_strays(
     }
 }
 
-async fn over_udp(
+async fn over_udp<R>(
     peer: SocketAddr,
     question: &[u8],
     again: &Notify,
-    read: impl Fn(&[u8]) -> Said,
-) -> Result<Heard, Trouble> {
+    read: impl Fn(&[u8]) -> Said<R>,
+) -> Result<Heard<R>, Trouble> {
     let any: IpAddr = match peer {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -271,11 +275,11 @@ async fn over_udp(
 }
 
 /// Reads what has come. In a function of its own, so that the buffer is no part of a waiting check.
-fn receive(
+fn receive<R>(
     socket: &UdpSocket,
     strays: &mut usize,
-    read: impl Fn(&[u8]) -> Said,
-) -> Result<Option<Said>, Trouble> {
+    read: impl Fn(&[u8]) -> Said<R>,
+) -> Result<Option<Said<R>>, Trouble> {
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     for _ in 0..STRAY_AT_ONCE {
         let length = match socket.try_recv(&mut buffer) {

@@ -93,8 +93,9 @@ impl Question {
         let failures = Arc::new(AtomicUsize::new(0));
         let (asker, name) = (self.asker.clone(), self.name.clone());
         let round = Round::new(asker, name, family, Arc::clone(&failures));
+        let span = self.span;
         Side {
-            asking: Box::pin(round.run(self.span)),
+            asking: Box::pin(async move { Ok(round.run(span).await?.1) }),
             failures,
         }
     }
@@ -176,7 +177,7 @@ const fn certainty(trouble: &Trouble) -> u8 {
         Trouble::Failed(_) => 3,
         Trouble::Nobody(_) => 2,
         Trouble::Silent => 1,
-        Trouble::NoAddress => 0,
+        Trouble::NoRecord => 0,
     }
 }
 
@@ -197,9 +198,9 @@ mod tests {
         };
         let failed = || Trouble::Failed(String::new());
         check(Trouble::Silent, failed(), failed());
-        check(Trouble::NoAddress, Trouble::Silent, Trouble::Silent);
+        check(Trouble::NoRecord, Trouble::Silent, Trouble::Silent);
         check(Trouble::NoName, failed(), Trouble::NoName);
-        check(Trouble::NoAddress, Trouble::NoName, Trouble::NoName);
-        check(Trouble::NoAddress, Trouble::NoAddress, Trouble::NoAddress);
+        check(Trouble::NoRecord, Trouble::NoName, Trouble::NoName);
+        check(Trouble::NoRecord, Trouble::NoRecord, Trouble::NoRecord);
     }
 }

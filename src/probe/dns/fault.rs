@@ -67,7 +67,7 @@ pub(super) fn of_names(host: &str, version: IpVersion, view: &View, tried: &[Tri
     let kind = match failed.refusal.trouble {
         Trouble::Local(_) => FailureKind::Local,
         Trouble::Failed(_) => FailureKind::DnsFailure,
-        Trouble::Silent | Trouble::Nobody(_) | Trouble::NoName | Trouble::NoAddress => {
+        Trouble::Silent | Trouble::Nobody(_) | Trouble::NoName | Trouble::NoRecord => {
             FailureKind::DnsTimeout
         }
     };
@@ -88,28 +88,28 @@ pub(super) fn of_names(host: &str, version: IpVersion, view: &View, tried: &[Tri
 impl Tried {
     const fn has_failed(&self) -> bool {
         match self.refusal.trouble {
-            Trouble::NoName | Trouble::NoAddress => false,
+            Trouble::NoName | Trouble::NoRecord => false,
             Trouble::Failed(_) | Trouble::Nobody(_) | Trouble::Silent | Trouble::Local(_) => true,
         }
     }
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", safe_text::middle(name, 100))
 }
 
 /// What the name itself was told.
 const fn answered(trouble: Option<&Trouble>, version: IpVersion) -> &'static str {
     match (trouble, version) {
-        (Some(Trouble::NoAddress), IpVersion::Any) => "the name has no address",
-        (Some(Trouble::NoAddress), IpVersion::V4) => "the name has no IPv4 address",
-        (Some(Trouble::NoAddress), IpVersion::V6) => "the name has no IPv6 address",
+        (Some(Trouble::NoRecord), IpVersion::Any) => "the name has no address",
+        (Some(Trouble::NoRecord), IpVersion::V4) => "the name has no IPv4 address",
+        (Some(Trouble::NoRecord), IpVersion::V6) => "the name has no IPv6 address",
         (_, _) => "no such name (NXDOMAIN)",
     }
 }
 
 /// What each server did. Where all were silent, in one breath.
-fn at_servers(refusal: &Refusal) -> String {
+pub(super) fn at_servers(refusal: &Refusal) -> String {
     let all_silent = refusal
         .servers
         .iter()
@@ -129,7 +129,7 @@ fn at_servers(refusal: &Refusal) -> String {
             Trouble::Failed(what) => format!("name server {server}: {what}"),
             Trouble::Local(what) => format!("cannot ask name server {server}: {what}"),
             Trouble::Nobody(what) => format!("no answer from name server {server}: {what}"),
-            Trouble::Silent | Trouble::NoName | Trouble::NoAddress => {
+            Trouble::Silent | Trouble::NoName | Trouble::NoRecord => {
                 format!("no answer from name server {server}")
             }
         })
@@ -226,7 +226,7 @@ mod tests {
             "dns_not_found `web.test`: no such name (NXDOMAIN), nor with the search list",
         );
         check(
-            &[own(Trouble::NoAddress)],
+            &[own(Trouble::NoRecord)],
             "dns_not_found `web.test`: the name has no address",
         );
         check(

@@ -36,18 +36,18 @@ const NAMES_MAX: usize = 3;
 const SEARCHED_MAX: Duration = Duration::from_secs(1);
 
 /// A lookup ends so much before the check does: its own words say more than the check's.
-const LAST_WORDS: Duration = Duration::from_millis(10);
+pub(super) const LAST_WORDS: Duration = Duration::from_millis(10);
 
 /// Resolves names for all checks.
 #[derive(Debug, Clone)]
 pub(in crate::probe) struct Resolver(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
-    system: Arc<SystemDns>,
-    timeout: Duration,
-    lookups: Semaphore,
-    extras: Arc<Semaphore>,
+pub(super) struct Shared {
+    pub(super) system: Arc<SystemDns>,
+    pub(super) timeout: Duration,
+    pub(super) lookups: Semaphore,
+    pub(super) extras: Arc<Semaphore>,
 }
 
 /// Which addresses are wanted.
@@ -102,6 +102,10 @@ impl Resolver {
             lookups: Semaphore::new(LOOKUPS_MAX),
             extras: Arc::new(Semaphore::new(EXTRAS_MAX)),
         }))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
     }
 
     /// The addresses of a host, by the end of `[dns].timeout` or of the check.

@@ -1,8 +1,12 @@
-//! DNS messages (RFC 1035 section 4): writes a question for addresses, reads what a server says to it.
+//! DNS messages (RFC 1035 section 4): writes a question, reads what a server says to it.
 //!
 //! Bytes of a stranger: each loop has a bound.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use super::records;
+use crate::domain::dns_record::RecordType;
 
 /// A name on the wire has at most this many bytes (RFC 1035 section 2.3.4).
 const NAME_BYTES_MAX: usize = 255;
@@ -27,6 +31,9 @@ const TYPE_SOA: u16 = 6;
 const TYPE_OPT: u16 = 41;
 const CLASS_IN: u16 = 1;
 
+/// The error code of a server that does not want to answer.
+pub(super) const REFUSED: u16 = 5;
+
 /// The kind of address that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
@@ -34,15 +41,35 @@ pub(super) enum Family {
     V6,
 }
 
-impl Family {
-    const fn record_type(self) -> u16 {
+/// What is asked for: the records of one type, and what is made of each.
+pub(super) trait RecordKind: Copy + Send + Sync + 'static {
+    /// What is made of a record.
+    type Record: Clone + Send + Sync + 'static;
+
+    /// Whether a part of the answer will do where the whole cannot be had: to connect one address is enough.
+    const PARTS_WILL_DO: bool;
+
+    /// The type's number on the wire.
+    fn code(self) -> u16;
+
+    /// Reads the data of a record, which stands at `data` in the message; `None` if it is broken.
+    fn record(self, message: &[u8], data: Range<usize>) -> Option<Self::Record>;
+}
+
+impl RecordKind for Family {
+    type Record = IpAddr;
+
+    const PARTS_WILL_DO: bool = true;
+
+    fn code(self) -> u16 {
         match self {
             Self::V4 => 1,
             Self::V6 => 28,
         }
     }
 
-    fn address(self, data: &[u8]) -> Option<IpAddr> {
+    fn record(self, message: &[u8], data: Range<usize>) -> Option<IpAddr> {
+        let data = message.get(data)?;
         match self {
             Self::V4 => <[u8; 4]>::try_from(data)
                 .ok()
@@ -51,6 +78,20 @@ impl Family {
                 .ok()
                 .map(|bytes| Ipv6Addr::from(bytes).into()),
         }
+    }
+}
+
+impl RecordKind for RecordType {
+    type Record = String;
+
+    const PARTS_WILL_DO: bool = false;
+
+    fn code(self) -> u16 {
+        self.code()
+    }
+
+    fn record(self, message: &[u8], data: Range<usize>) -> Option<String> {
+        records::text(self, message, data)
     }
 }
 
@@ -73,8 +114,40 @@ impl WireName {
         (bytes.len() <= NAME_BYTES_MAX).then_some(Self(bytes))
     }
 
+    /// The name of the root.
+    pub(super) fn root() -> Self {
+        Self(vec![0])
+    }
+
+    /// Its text without the final dot; a dot for the root. Dots and backslashes within a label are escaped, and all
+    /// bytes that are not letters of ASCII (RFC 1035 section 5.1).
+    pub(super) fn text(&self) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        let mut rest = &self.0[..];
+        while let Some((length, behind)) = rest.split_first()
+            && let Some((label, behind)) = behind.split_at_checked(usize::from(*length))
+            && !label.is_empty()
+        {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            for byte in label {
+                match byte {
+                    b'.' | b'\\' => text.extend(['\\', char::from(*byte)]),
+                    b'!'..=b'~' => text.push(char::from(*byte)),
+                    _ => text.push_str(&format!("\\{byte:03}")),
+                }
+            }
+            rest = behind;
+        }
+        match text.is_empty() {
+            true => ".".to_owned(),
+            false => text,
+        }
+    }
+
     /// Reads the name at `at`, and says where what follows begins.
-    fn read(message: &[u8], mut at: usize) -> Option<(Self, usize)> {
+    pub(super) fn read(message: &[u8], mut at: usize) -> Option<(Self, usize)> {
         let mut bytes = Vec::with_capacity(32);
         let mut end = None;
         let mut jumps = 0;
@@ -111,13 +184,13 @@ impl WireName {
     }
 }
 
-/// A question for the addresses of a name, recursion desired.
-pub(super) fn question(id: u16, name: &WireName, family: Family, edns: bool) -> Vec<u8> {
+/// A question for the records of this type, recursion desired.
+pub(super) fn question(id: u16, name: &WireName, code: u16, edns: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.0.len() + 27);
     out.extend(id.to_be_bytes());
     out.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)]);
     out.extend(&name.0);
-    out.extend(family.record_type().to_be_bytes());
+    out.extend(code.to_be_bytes());
     out.extend(CLASS_IN.to_be_bytes());
     if edns {
         out.push(0);
@@ -130,23 +203,23 @@ pub(super) fn question(id: u16, name: &WireName, family: Family, edns: bool) -> 
 
 /// What a message from the server says to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Said<R> {
     /// It belongs to no question of ours.
     NotOurs,
     /// It is no DNS message.
     Malformed,
-    /// These addresses.
-    Addresses(Vec<IpAddr>),
+    /// These.
+    Records(Vec<R>),
     /// Cut short; so much was in it.
-    Truncated(Vec<IpAddr>),
-    /// Another name has the addresses, if any; the server did not look further.
+    Truncated(Vec<R>),
+    /// Another name has the records, if any; the server did not look further.
     Alias(WireName),
     /// The aliases lead nowhere.
     Circle,
     /// NXDOMAIN.
     NoName,
-    /// The name is there, without an address of this family.
-    NoAddress,
+    /// The name is there, without a record of this type.
+    NoRecord,
     /// The server only names other servers: it does not resolve for us.
     Referral,
     /// An error code.
@@ -162,17 +235,21 @@ struct Header {
 }
 
 /// What was read of the sections behind the question.
-#[derive(Default)]
-struct Sections {
+struct Sections<R> {
     aliases: Vec<(WireName, WireName)>,
-    addresses: Vec<(WireName, IpAddr)>,
+    records: Vec<(WireName, R)>,
     has_soa: bool,
     code_above: u16,
     broken: bool,
 }
 
 /// Reads a message that may answer this question.
-pub(super) fn read(message: &[u8], id: u16, name: &WireName, family: Family) -> Said {
+pub(super) fn read<W: RecordKind>(
+    message: &[u8],
+    id: u16,
+    name: &WireName,
+    wanted: W,
+) -> Said<W::Record> {
     let word = |at: usize| {
         let bytes = message.get(at..at + 2)?;
         Some(u16::from_be_bytes([bytes[0], bytes[1]]))
@@ -202,7 +279,7 @@ pub(super) fn read(message: &[u8], id: u16, name: &WireName, family: Family) -> 
         1 => match WireName::read(message, 12) {
             Some((asked, end)) => {
                 let same = asked == *name
-                    && word(end) == Some(family.record_type())
+                    && word(end) == Some(wanted.code())
                     && word(end + 2) == Some(CLASS_IN);
                 if !same {
                     return Said::NotOurs;
@@ -213,19 +290,23 @@ pub(super) fn read(message: &[u8], id: u16, name: &WireName, family: Family) -> 
         },
         _ => return Said::Malformed,
     };
-    let sections = Sections::read(message, begin, &header, family);
-    conclude(&header, sections, name)
+    let sections = Sections::read(message, begin, &header, wanted);
+    conclude::<W>(&header, sections, name)
 }
 
-fn conclude(header: &Header, sections: Sections, name: &WireName) -> Said {
+fn conclude<W: RecordKind>(
+    header: &Header,
+    sections: Sections<W::Record>,
+    name: &WireName,
+) -> Said<W::Record> {
     let mut at = name;
     let mut steps = 0;
-    let addresses = loop {
-        let found: Vec<IpAddr> = sections
-            .addresses
+    let records = loop {
+        let found: Vec<W::Record> = sections
+            .records
             .iter()
             .filter(|(owner, _)| owner == at)
-            .map(|(_, address)| *address)
+            .map(|(_, record)| record.clone())
             .collect();
         if !found.is_empty() {
             break found;
@@ -240,11 +321,12 @@ fn conclude(header: &Header, sections: Sections, name: &WireName) -> Said {
         }
     };
     match header.code | sections.code_above << 4 {
-        _ if header.truncated => Said::Truncated(addresses),
+        _ if header.truncated => Said::Truncated(records),
         3 => Said::NoName,
-        0 if !addresses.is_empty() => Said::Addresses(addresses),
+        0 if sections.broken && !W::PARTS_WILL_DO => Said::Malformed,
+        0 if !records.is_empty() => Said::Records(records),
         0 if sections.broken => Said::Malformed,
-        0 if sections.has_soa => Said::NoAddress,
+        0 if sections.has_soa => Said::NoRecord,
         0 if at != name => Said::Alias(at.clone()),
         // As glibc knows a server that was made the system's by mistake.
         0 if header.records[0] == 0
@@ -254,23 +336,36 @@ fn conclude(header: &Header, sections: Sections, name: &WireName) -> Said {
         {
             Said::Referral
         }
-        0 => Said::NoAddress,
+        0 => Said::NoRecord,
         code => Said::Code(code),
     }
 }
 
-impl Sections {
-    fn read(message: &[u8], begin: usize, header: &Header, family: Family) -> Self {
-        let mut found = Self::default();
+impl<R> Sections<R> {
+    fn read<W: RecordKind<Record = R>>(
+        message: &[u8],
+        begin: usize,
+        header: &Header,
+        wanted: W,
+    ) -> Self {
+        let mut found = Self {
+            aliases: Vec::new(),
+            records: Vec::new(),
+            has_soa: false,
+            code_above: 0,
+            broken: false,
+        };
         let mut at = begin;
         let mut left = RECORDS_MAX;
         for (section, count) in header.records.iter().enumerate() {
             for _ in 0..*count {
                 if left == 0 {
+                    // What else there is in the first section may be of the wanted type.
+                    found.broken = section == 0;
                     return found;
                 }
                 left -= 1;
-                match found.take(message, at, section, family) {
+                match found.take(message, at, section, wanted) {
                     Some(next) => at = next,
                     None => {
                         found.broken = true;
@@ -283,21 +378,28 @@ impl Sections {
     }
 
     /// Takes one record and says where the next begins; `None` where it cannot be read.
-    fn take(&mut self, message: &[u8], at: usize, section: usize, family: Family) -> Option<usize> {
+    fn take<W: RecordKind<Record = R>>(
+        &mut self,
+        message: &[u8],
+        at: usize,
+        section: usize,
+        wanted: W,
+    ) -> Option<usize> {
         let (owner, at) = WireName::read(message, at)?;
         let fixed = message.get(at..at + 10)?;
         let kind = u16::from_be_bytes([fixed[0], fixed[1]]);
         let class = u16::from_be_bytes([fixed[2], fixed[3]]);
         let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
         let begin = at + 10;
-        let data = message.get(begin..begin + length)?;
+        let data = begin..begin + length;
+        message.get(data.clone())?;
         match (section, kind) {
+            (0, kind) if kind == wanted.code() && class == CLASS_IN => {
+                self.records.push((owner, wanted.record(message, data)?));
+            }
             (0, TYPE_CNAME) if class == CLASS_IN => {
                 let (target, _) = WireName::read(message, begin)?;
                 self.aliases.push((owner, target));
-            }
-            (0, kind) if kind == family.record_type() && class == CLASS_IN => {
-                self.addresses.push((owner, family.address(data)?));
             }
             (1, TYPE_SOA) => self.has_soa = true,
             (2, TYPE_OPT) => self.code_above = u16::from(fixed[4]),
@@ -331,7 +433,7 @@ mod tests {
 
     /// An answer to `web.test A` with this header byte pair, counts and tail.
     fn answer(flags: u16, counts: [u16; 3], tail: &[u8]) -> Vec<u8> {
-        let mut out = question(7, &name("web.test"), Family::V4, false);
+        let mut out = question(7, &name("web.test"), Family::V4.code(), false);
         out[2..4].copy_from_slice(&flags.to_be_bytes());
         for (place, count) in counts.iter().enumerate() {
             out[6 + 2 * place..8 + 2 * place].copy_from_slice(&count.to_be_bytes());
@@ -340,7 +442,7 @@ mod tests {
         out
     }
 
-    fn said(message: &[u8]) -> Said {
+    fn said(message: &[u8]) -> Said<IpAddr> {
         read(message, 7, &name("WEB.test"), Family::V4)
     }
 
@@ -358,7 +460,7 @@ mod tests {
     #[test]
     fn addresses_come_from_the_end_of_the_aliases_in_any_order() {
         let home = record(SELF, 1, &[127, 0, 0, 1]);
-        let want = Said::Addresses(vec![Ipv4Addr::LOCALHOST.into()]);
+        let want = Said::Records(vec![Ipv4Addr::LOCALHOST.into()]);
         assert_eq!(said(&answer(0x8180, [1, 0, 0], &home)), want);
         let other = [&[2, b'L', b'b'], SELF].concat();
         let tail = [
@@ -369,9 +471,9 @@ mod tests {
         assert_eq!(said(&answer(0x8180, [2, 0, 0], &tail)), want);
         // Of another name, of another type, of a wrong length.
         let stray = record(&[1, b'x', 0], 1, &[127, 0, 0, 1]);
-        assert_eq!(said(&answer(0x8180, [1, 0, 0], &stray)), Said::NoAddress);
+        assert_eq!(said(&answer(0x8180, [1, 0, 0], &stray)), Said::NoRecord);
         let six = record(SELF, 28, &[0; 16]);
-        assert_eq!(said(&answer(0x8180, [1, 0, 0], &six)), Said::NoAddress);
+        assert_eq!(said(&answer(0x8180, [1, 0, 0], &six)), Said::NoRecord);
         let short = record(SELF, 1, &[127, 0, 0]);
         assert_eq!(said(&answer(0x8180, [1, 0, 0], &short)), Said::Malformed);
         // What stands before a broken end counts.
@@ -382,7 +484,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_told_apart() {
         assert_eq!(said(&answer(0x8183, [0; 3], &[])), Said::NoName);
-        assert_eq!(said(&answer(0x8180, [0; 3], &[])), Said::NoAddress);
+        assert_eq!(said(&answer(0x8180, [0; 3], &[])), Said::NoRecord);
         assert_eq!(said(&answer(0x8182, [0; 3], &[])), Said::Code(2));
         assert_eq!(said(&answer(0x8380, [0; 3], &[])), Said::Truncated(vec![]));
         assert_eq!(said(&answer(0x0100, [0; 3], &[])), Said::NotOurs);
@@ -393,12 +495,12 @@ mod tests {
         );
         let soa = record(&[0], 6, &[0; 22]);
         let tail = [to, soa].concat();
-        assert_eq!(said(&answer(0x8180, [1, 1, 0], &tail)), Said::NoAddress);
+        assert_eq!(said(&answer(0x8180, [1, 1, 0], &tail)), Said::NoRecord);
         let circle = record(SELF, 5, SELF);
         assert_eq!(said(&answer(0x8180, [1, 0, 0], &circle)), Said::Circle);
         let ns = record(&[0], 2, &[1, b'n', 0]);
         assert_eq!(said(&answer(0x8100, [0, 1, 0], &ns)), Said::Referral);
-        assert_eq!(said(&answer(0x8180, [0, 1, 0], &ns)), Said::NoAddress);
+        assert_eq!(said(&answer(0x8180, [0, 1, 0], &ns)), Said::NoRecord);
         // BADVERS: half of the code stands in the OPT record.
         let opt = [0, 0, 41, 4, 208, 1, 0, 0, 0, 0, 0];
         assert_eq!(said(&answer(0x8180, [0, 0, 1], &opt)), Said::Code(16));
@@ -436,6 +538,60 @@ mod tests {
                 said(&bent);
             }
         }
+    }
+
+    #[test]
+    fn only_a_whole_answer_is_compared() {
+        let ask = |kind: RecordType, flags: u16, counts: [u16; 3], tail: &[u8]| {
+            let mut message = question(7, &name("web.test"), kind.code(), false);
+            message[2..4].copy_from_slice(&flags.to_be_bytes());
+            for (place, count) in counts.iter().enumerate() {
+                message[6 + 2 * place..8 + 2 * place].copy_from_slice(&count.to_be_bytes());
+            }
+            message.extend(tail);
+            read(&message, 7, &name("web.test"), kind)
+        };
+        let mail = |place: u8| record(SELF, 15, &[0, place, 0xc0, 12]);
+        let two = [mail(1), mail(2)].concat();
+        let texts = |all: &[&str]| -> Vec<String> { all.iter().map(|&text| text.into()).collect() };
+        let both = Said::Records(texts(&["1 web.test", "2 web.test"]));
+        assert_eq!(ask(RecordType::Mx, 0x8180, [2, 0, 0], &two), both);
+        // One that is broken, one that is missing.
+        let short = [mail(1), record(SELF, 15, &[0])].concat();
+        assert_eq!(
+            ask(RecordType::Mx, 0x8180, [2, 0, 0], &short),
+            Said::Malformed
+        );
+        assert_eq!(
+            ask(RecordType::Mx, 0x8180, [3, 0, 0], &two),
+            Said::Malformed
+        );
+        let many = mail(1).repeat(RECORDS_MAX + 1);
+        let count = u16::try_from(RECORDS_MAX).unwrap();
+        assert!(matches!(
+            ask(RecordType::Mx, 0x8180, [count, 0, 0], &many),
+            Said::Records(all) if all.len() == RECORDS_MAX
+        ));
+        let more = ask(RecordType::Mx, 0x8180, [count + 1, 0, 0], &many);
+        assert_eq!(more, Said::Malformed);
+        // An alias is an answer only to the question for it.
+        let to = record(SELF, 5, &[1, b'x', 0]);
+        let alias = Said::Alias(name("x"));
+        assert_eq!(ask(RecordType::Mx, 0x8180, [1, 0, 0], &to), alias);
+        let is_it = Said::Records(texts(&["x"]));
+        assert_eq!(ask(RecordType::Cname, 0x8180, [1, 0, 0], &to), is_it);
+        // Records of another name or class are not asked for.
+        let stray = record(&[1, b'y', 0], 15, &[0, 1, 0]);
+        assert_eq!(
+            ask(RecordType::Mx, 0x8180, [1, 0, 0], &stray),
+            Said::NoRecord
+        );
+        let mut chaos = mail(1);
+        chaos[5] = 3;
+        assert_eq!(
+            ask(RecordType::Mx, 0x8180, [1, 0, 0], &chaos),
+            Said::NoRecord
+        );
     }
 
     #[test]

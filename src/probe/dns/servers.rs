@@ -2,7 +2,6 @@
 //! one still counts.
 
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::ask::{Trouble, Way, ask};
-use super::message::{Family, WireName};
+use super::message::{RecordKind, WireName};
 use super::system::View;
 use crate::clock;
 use crate::domain::name_server::NameServer;
@@ -44,28 +43,31 @@ pub(super) struct Span {
 }
 
 /// One question and what became of it at each server.
-pub(super) struct Round {
+pub(super) struct Round<W: RecordKind> {
     asker: Asker,
     name: WireName,
-    family: Family,
+    wanted: W,
     /// How often a server has failed.
     failures: Arc<AtomicUsize>,
-    open: Vec<Open>,
+    open: Vec<Open<W::Record>>,
     /// What each server said last.
     told: Vec<Option<Trouble>>,
     next: usize,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, Trouble>> + Send>>;
+type Asking<R> = Pin<Box<dyn Future<Output = Result<Vec<R>, Trouble>> + Send>>;
 
-struct Open {
+struct Open<R> {
     server: usize,
-    asking: Asking,
+    asking: Asking<R>,
     again: Arc<Notify>,
     _extra: Option<OwnedSemaphorePermit>,
 }
 
-/// Why no server gave an address.
+/// The records, and the place of the server that gave them.
+pub(super) type Given<R> = (usize, Vec<R>);
+
+/// Why no server gave a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// The trouble that decides.
@@ -74,23 +76,18 @@ pub(super) struct Refusal {
     pub(super) servers: Vec<(NameServer, Trouble)>,
 }
 
-enum Event {
-    Said(usize, Result<Vec<IpAddr>, Trouble>),
+enum Event<R> {
+    Said(usize, Result<Vec<R>, Trouble>),
     Alarm,
 }
 
-impl Round {
-    pub(super) fn new(
-        asker: Asker,
-        name: WireName,
-        family: Family,
-        failures: Arc<AtomicUsize>,
-    ) -> Self {
+impl<W: RecordKind> Round<W> {
+    pub(super) fn new(asker: Asker, name: WireName, wanted: W, failures: Arc<AtomicUsize>) -> Self {
         let told = vec![None; asker.view.servers.len()];
         Self {
             asker,
             name,
-            family,
+            wanted,
             failures,
             open: Vec::new(),
             told,
@@ -99,7 +96,7 @@ impl Round {
     }
 
     /// Asks until an answer decides, or until the end of the time.
-    pub(super) async fn run(mut self, span: Span) -> Result<Vec<IpAddr>, Refusal> {
+    pub(super) async fn run(mut self, span: Span) -> Result<Given<W::Record>, Refusal> {
         let steps = self.asker.view.servers.len() * self.asker.view.rounds;
         let left = span.share.saturating_duration_since(clock::tick());
         let pace = left / u32::try_from(steps.max(1)).unwrap_or(u32::MAX);
@@ -111,9 +108,10 @@ impl Round {
             let event = self.event(alarm.as_mut()).await;
             let now = clock::tick();
             match event {
-                Event::Said(_, Ok(addresses)) => return Ok(addresses),
+                Event::Said(server, Ok(records)) => return Ok((server, records)),
                 Event::Said(server, Err(trouble)) => {
-                    if matches!(trouble, Trouble::NoName | Trouble::NoAddress) {
+                    if matches!(trouble, Trouble::NoName | Trouble::NoRecord) {
+                        self.told[server] = Some(trouble.clone());
                         return Err(self.refusal(Some(trouble)));
                     }
                     self.failures.fetch_add(1, Ordering::Relaxed);
@@ -141,7 +139,7 @@ impl Round {
         }
     }
 
-    async fn event(&mut self, mut alarm: Pin<&mut Sleep>) -> Event {
+    async fn event(&mut self, mut alarm: Pin<&mut Sleep>) -> Event<W::Record> {
         poll_fn(|context| {
             for place in 0..self.open.len() {
                 if let Poll::Ready(said) = self.open[place].asking.as_mut().poll(context) {
@@ -186,7 +184,7 @@ impl Round {
             };
             let again = Arc::new(Notify::new());
             let to = view.servers[server].clone();
-            let asking = ask(to, self.name.clone(), self.family, way, Arc::clone(&again));
+            let asking = ask(to, self.name.clone(), self.wanted, way, Arc::clone(&again));
             self.open.push(Open {
                 server,
                 asking: Box::pin(asking),

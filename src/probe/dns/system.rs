@@ -263,7 +263,8 @@ impl Files {
 }
 
 impl View {
-    fn of_configuration(servers: &[NameServer]) -> Self {
+    /// These servers, each asked in turn.
+    pub(super) fn of_configuration(servers: &[NameServer]) -> Self {
         Self {
             servers: servers.iter().take(SERVERS_MAX).cloned().collect(),
             ndots: 1,

@@ -6,6 +6,7 @@ mod account;
 mod crash;
 mod history;
 mod keeping;
+mod kinds;
 mod modes;
 mod rescue;
 mod trouble;

@@ -27,6 +27,8 @@ pub enum Says {
     Code(u8),
     /// The truncation flag with these addresses.
     Cut(Vec<IpAddr>),
+    /// These records, each a type and its data.
+    Records(Vec<(u16, Vec<u8>)>),
     /// The name is another name's alias.
     Alias(&'static str),
     /// Names of other servers.
@@ -53,6 +55,8 @@ pub struct Asked {
     pub name: String,
     /// Whether addresses of IPv6 are wanted, else of IPv4.
     pub six: bool,
+    /// The type of the records that are wanted.
+    pub kind: u16,
     pub edns: bool,
     pub tcp: bool,
     /// How many like this came before, over any transport.
@@ -225,12 +229,13 @@ fn noted(query: &[u8], tcp: bool, log: &Mutex<Vec<Asked>>) -> Option<(Asked, usi
     let (name, family, end) = question(query)?;
     let six = family == 28;
     let mut log = log.lock().expect("no test panics within");
-    let like = |other: &&Asked| other.name == name && other.six == six;
+    let like = |other: &&Asked| other.name == name && other.kind == family;
     let asked = Asked {
         earlier: log.iter().filter(like).count(),
         edns: query[11] != 0,
         name,
         six,
+        kind: family,
         tcp,
     };
     log.push(asked.clone());
@@ -268,7 +273,7 @@ fn answer(query: &[u8], six: bool, end: usize, says: &Says) -> Option<Vec<u8>> {
         Says::ServFail => (2, &none),
         Says::Refused => (5, &none),
         Says::Code(code) => (*code, &none),
-        Says::Alias(_) => (0, &none),
+        Says::Alias(_) | Says::Records(_) => (0, &none),
         Says::Referral => {
             flags[1] = 0;
             (0, &none)
@@ -295,6 +300,9 @@ fn answer(query: &[u8], six: bool, end: usize, says: &Says) -> Option<Vec<u8>> {
             IpAddr::V6(address) if six => records.push((28, address.octets().to_vec())),
             IpAddr::V4(_) | IpAddr::V6(_) => {}
         }
+    }
+    if let Says::Records(all) = says {
+        records.extend(all.iter().cloned());
     }
     if let Says::Alias(target) = says {
         let mut data = Vec::new();

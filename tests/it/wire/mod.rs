@@ -1,5 +1,6 @@
 //! The prober and the judge against scripted servers.
 
+mod answers;
 mod certificates;
 mod content;
 mod curl;
@@ -8,6 +9,7 @@ mod http;
 mod local;
 mod lookups;
 mod names;
+mod pings;
 mod ports;
 mod proxies;
 mod redirects;
