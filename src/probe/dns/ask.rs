@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rustls::crypto::SecureRandom;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -257,8 +257,14 @@ async fn over_udp<R>(
     let mut strays = 0;
     loop {
         tokio::select! {
-            ready = socket.readable() => {
+            // Of a port where nobody listens the system tells by an error alone.
+            ready = socket.ready(Interest::READABLE | Interest::ERROR) => {
                 ready.map_err(|io| of_system(&io))?;
+                if let Ok(Some(io)) = socket.take_error() {
+                    return Err(of_system(&io));
+                }
+                let is_over = || io::Result::<()>::Err(ErrorKind::WouldBlock.into());
+                let _ = socket.try_io(Interest::ERROR, is_over);
                 if let Some(said) = receive(&socket, &mut strays, &read)? {
                     return Ok(Heard::Said(said));
                 }

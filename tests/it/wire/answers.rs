@@ -107,6 +107,11 @@ async fn each_failure_has_its_kind() {
     let url = format!("dns://127.0.0.1:{}/site.test", closed_port().await);
     let check = check_with(&nameless(), &subject(&url, &[], AnswersMatch::Exact)).await;
     assert_eq!(verdict(&check), "down dns_timeout", "{}", summary(&check));
+    assert!(
+        summary(&check).ends_with("nobody listens there"),
+        "{}",
+        summary(&check)
+    );
 }
 
 #[tokio::test]
