@@ -17,6 +17,8 @@ use rustix::time::{ClockId, clock_gettime};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sitewatch::clock;
+use sitewatch::config::default_subject;
+use sitewatch::daemon::checks::judging::Judges;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::target::{
@@ -74,7 +76,33 @@ fn main() {
                 ours / bare
             ));
         }
+        compare_port(&Ours::new(plain, false, &pki), plain, checks).await;
     });
+}
+
+/// A connection alone, as `tcp://` checks it, against a plain check of HTTP.
+async fn compare_port(http: &Ours, address: SocketAddr, checks: usize) {
+    let (_, subject) = default_subject(&format!("tcp://{address}")).expect("a URL");
+    let judges = Judges::default();
+    let tcp = || async {
+        let observed = http.prober.observe(&subject, clock::now(), &judges).await;
+        let (check, _) = judges.judge(&subject, observed).await.expect("no panic");
+        assert!(check.verdict.is_good(), "{:?}", check.verdict);
+    };
+    let mut costs = [Vec::new(), Vec::new()];
+    for round in 0..=ROUNDS {
+        let cost = [cost(checks, tcp).await, cost(checks, || http.check()).await];
+        if round > 0 {
+            for (all, one) in costs.iter_mut().zip(cost) {
+                all.push(one);
+            }
+        }
+    }
+    let [tcp, plain] = costs.map(median);
+    report(&format!(
+        "tcp   sitewatch {tcp:7.1} us, a plain check of HTTP {plain:7.1} us: {:.2} times (aim: at most 0.5)",
+        tcp / plain
+    ));
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]

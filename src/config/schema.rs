@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Absent, Form, Key, Kind, Section};
+use crate::domain::subject::Kinds;
 
 /// Keys of one section that exclude each other.
 const EXCLUSIVE: [(&str, &str, &str); 12] = [
@@ -98,6 +99,10 @@ fn of_key(key: &Key) -> Value {
     let doc = match key.absent {
         Absent::Unset(words) if words != "-" => format!("{} Default: {words}.", key.doc),
         Absent::Value(_) | Absent::Unset(_) | Absent::Required => key.doc.to_owned(),
+    };
+    let doc = match key.kinds == Kinds::ALL {
+        true => doc,
+        false => format!("{doc} Only for {}.", key.kinds),
     };
     schema.insert("description".to_owned(), doc.into());
     if let Absent::Value(text) = key.absent

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::config::keys::{self, Absent, Key, Kind, Section};
+use crate::domain::subject::Kinds;
 
 const BEFORE: &str = r#".TH monitors.toml 5 "" "sitewatch" "sitewatch manual"
 .SH NAME
@@ -92,6 +93,9 @@ fn entry(before: &str, key: &Key, out: &mut impl Write) -> fmt::Result {
         escaped(key.name),
         escaped(key.doc)
     )?;
+    if key.kinds != Kinds::ALL {
+        writeln!(out, "Only for {}.", key.kinds)?;
+    }
     match key.absent {
         Absent::Value(value) => writeln!(out, "Default: {}.", escaped(value))?,
         Absent::Unset(meaning) => writeln!(

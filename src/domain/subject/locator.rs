@@ -291,7 +291,7 @@ mod tests {
             ),
             (
                 "tcp://2001:db8::1:25",
-                "the IPv6 address `2001:db8::1:25` needs brackets in a URL; write \"tcp://[2001:db8::1:25]\"",
+                "the IPv6 address `2001:db8::1` needs brackets in a URL; write \"tcp://[2001:db8::1]:25\"",
             ),
             (
                 "tcp://:25",

@@ -179,12 +179,13 @@ pub(super) fn split(
         };
     }
     if authority.matches(':').count() > 1 {
-        let (address, port) = match authority.parse::<Ipv6Addr>() {
-            Ok(_) => (authority, None),
-            Err(_) => match authority.rsplit_once(':') {
-                Some((address, port)) => (address, Some(port)),
-                None => (authority, None),
-            },
+        let is_address = |text: &str| text.parse::<Ipv6Addr>().is_ok();
+        let needs_port = matches!(kind, SubjectKind::Tcp | SubjectKind::Tls);
+        let (address, port) = match authority.rsplit_once(':') {
+            // The last group can only be the port that must be there.
+            Some((address, port)) if needs_port && is_address(address) => (address, Some(port)),
+            Some((address, port)) if !is_address(authority) => (address, Some(port)),
+            Some(_) | None => (authority, None),
         };
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         return wrong(

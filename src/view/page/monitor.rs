@@ -10,6 +10,7 @@ use super::rows::{
 use super::{bars, chart, frame, notices, overview, words};
 use crate::domain::check::Micros;
 use crate::domain::duration_text::Human;
+use crate::domain::subject::SubjectKind;
 
 /// The page.
 pub fn monitor(data: &MonitorPage) -> Markup {
@@ -182,8 +183,12 @@ fn phases(rows: &[PhaseRow]) -> Markup {
 
 /// `silent` stands where a status should be and none came.
 fn hop(row: &HopRow, silent: &str) -> Markup {
+    let kind = SubjectKind::of_url(&row.url).unwrap_or(SubjectKind::Http);
     html! {
-        span.status { @match row.status { Some(status) => (status), None => (silent) } } " "
+        // What is no web site has no status.
+        @if kind == SubjectKind::Http {
+            span.status { @match row.status { Some(status) => (status), None => (silent) } } " "
+        }
         @if !row.url.is_empty() { code.url { (row.url) } }
         @if !row.address.is_empty() { " " span.quiet { "from " (row.address) } }
         @if let Some(took) = row.took { " " span.quiet { (words::millis(took)) } }
