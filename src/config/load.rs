@@ -354,11 +354,13 @@ impl Loader<'_> {
             self.reading.fault(fault);
         }
         let names = self.named.into_iter().map(|named| named.name).collect();
-        let monitors: Vec<_> = self
+        let mut monitors: Vec<_> = self
             .monitors
             .into_iter()
             .map(|draft| draft.monitor)
             .collect();
+        // Collecting takes over the room of the drafts, eight times of what is kept as long as the daemon runs.
+        monitors.shrink_to_fit();
         let listed = |draft: settings::Draft| Listed {
             source: Arc::new(draft.source),
             monitors: 0,

@@ -63,7 +63,7 @@ pub struct SocketProbe {
     /// The address that was connected to, or was tried first.
     pub remote_addr: Option<SocketAddr>,
     /// The certificate that was shown.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<Arc<Certificate>>,
     /// The trusted root of that certificate's path, where it ends before all else in it.
     pub root: Option<Arc<RootEnd>>,
     /// Facts beside the verdict, one line each.

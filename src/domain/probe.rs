@@ -20,7 +20,7 @@ pub struct Probe {
     /// How the chain ended.
     pub end: End,
     /// The certificate of the last https hop that showed one.
-    pub certificate: Option<Certificate>,
+    pub certificate: Option<Arc<Certificate>>,
     /// The trusted root of that certificate's path, where it ends before all else in it.
     pub root: Option<Arc<RootEnd>>,
     /// A certificate fault that `verify_tls = false` let pass, or an address family that failed while

@@ -13,7 +13,7 @@ use crate::tls::{certificate, words};
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// The certificate, where one was shown.
-    pub(super) certificate: Option<Certificate>,
+    pub(super) certificate: Option<Arc<Certificate>>,
     /// The trusted root of its path, where it ends before all else in it.
     pub(super) root: Option<Arc<RootEnd>>,
     /// A certificate fault that was let pass.
@@ -31,16 +31,15 @@ pub(super) fn facts(known: &Known, exchange: &Exchange, route: &Route<'_>, masks
     if !seen.certificates.is_empty() {
         let read = match seen.fault {
             None => known.read(&seen.certificates),
-            Some(_) => certificate::read(&seen.certificates, false),
+            Some(_) => certificate::read(&seen.certificates, false).map(Arc::new),
         };
         let end = read.as_ref().map(|certificate| certificate.not_after);
         let is_first = |root: &&Arc<RootEnd>| end.is_some_and(|end| root.not_after < end);
         facts.root = seen.anchor.as_ref().filter(is_first).cloned();
-        facts.certificate = read.map(|certificate| Certificate {
-            subject: masked(certificate.subject),
-            issuer: masked(certificate.issuer),
-            ..certificate
-        });
+        facts.certificate = match masks.is_empty() {
+            true => read,
+            false => read.map(|certificate| Arc::new(without_secrets(&certificate, masks))),
+        };
     }
     if let Some(fault) = &seen.fault
         && !route.verify_tls
@@ -50,4 +49,13 @@ pub(super) fn facts(known: &Known, exchange: &Exchange, route: &Route<'_>, masks
         facts.let_pass = Some(masked(remark));
     }
     facts
+}
+
+/// The same with the values of secrets masked in its names.
+fn without_secrets(certificate: &Certificate, masks: &Masks) -> Certificate {
+    Certificate {
+        subject: masks.apply(&certificate.subject).into_owned(),
+        issuer: masks.apply(&certificate.issuer).into_owned(),
+        ..certificate.clone()
+    }
 }

@@ -163,7 +163,7 @@ struct Journey<'a> {
     alarm: Pin<&'a mut Sleep>,
     timings: Timings,
     redirects: Vec<Hop>,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
     root: Option<Arc<RootEnd>>,
     remarks: Vec<String>,
     jar: Jar,

@@ -82,14 +82,17 @@ impl Board {
     /// Puts up or replaces some; the recorder's side.
     pub(in crate::daemon) fn put(&self, changed: impl IntoIterator<Item = Live>) {
         let mut lives = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let known = lives.len();
+        let mut added = Vec::new();
         for live in changed {
-            match lives[..known].binary_search_by_key(&live.id, |live| live.id) {
+            match lives.binary_search_by_key(&live.id, |live| live.id) {
                 Ok(place) => lives[place] = live,
-                Err(_) => lives.push(live),
+                Err(_) => added.push(live),
             }
         }
-        if lives.len() > known {
+        if !added.is_empty() {
+            // Most are put up once, at the start: no more room than they need.
+            lives.reserve_exact(added.len());
+            lives.append(&mut added);
             lives.sort_unstable_by_key(|live| live.id);
         }
     }

@@ -8,7 +8,7 @@ use super::message::{Entry, NotRecorded, Refused, Reply, Turn};
 use super::staged::{Deed, StagedCheck};
 use crate::daemon::logging::targets;
 use crate::domain::address::Address;
-use crate::domain::check::{Certificate, Chain, Check};
+use crate::domain::check::{Chain, Check};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
@@ -125,7 +125,8 @@ impl Recorder {
         check.chain = kept_once(&original.chain, before, |chain| chain_ending_at(url, chain));
         check.certificate = original.certificate.as_ref().map(|certificate| {
             let before = newest.and_then(|newest| newest.certificate.as_ref());
-            kept_once(certificate, before, Certificate::clone)
+            let same = before.filter(|before| *before == certificate);
+            Arc::clone(same.unwrap_or(certificate))
         });
         self.copied.push(original);
         let check = Arc::new(check);

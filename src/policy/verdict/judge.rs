@@ -183,7 +183,7 @@ fn check(probe: Probe, verdict: Verdict, excerpt: Option<Arc<str>>) -> Check {
         http_version: answer.as_ref().map(|answer| answer.http_version),
         body_bytes: answer.as_ref().map_or(0, |answer| answer.body_bytes),
         retry_after_s: answer.as_ref().and_then(|answer| answer.retry_after_s),
-        certificate: probe.certificate.map(Arc::new),
+        certificate: probe.certificate,
         excerpt,
         remarks: probe.remarks.into(),
         extras: None,

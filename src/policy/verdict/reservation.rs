@@ -1,5 +1,6 @@
 //! What is to be said of a check that met every expectation: it was slow, or a certificate ends soon.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::said::Found;
@@ -38,10 +39,10 @@ fn is_step_passed(
 /// The certificate, with the dates of its root where that alone is worth a warning, and then the root's name.
 pub(super) fn ends_first<'a>(
     limits: Limits<'_>,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
     root: Option<&'a RootEnd>,
     now: Timestamp,
-) -> (Option<Certificate>, Option<&'a str>) {
+) -> (Option<Arc<Certificate>>, Option<&'a str>) {
     match (certificate, root) {
         (Some(certificate), Some(root))
             if is_step_passed(limits, root.not_before, root.not_after, now) =>
@@ -50,9 +51,9 @@ pub(super) fn ends_first<'a>(
                 not_before: root.not_before,
                 not_after: root.not_after,
                 fingerprint: root.fingerprint,
-                ..certificate
+                ..Certificate::clone(&certificate)
             };
-            (Some(dated), Some(&*root.subject))
+            (Some(Arc::new(dated)), Some(&*root.subject))
         }
         (certificate, _) => (certificate, None),
     }
@@ -62,7 +63,7 @@ pub(super) fn ends_first<'a>(
 pub(super) fn reservation(
     limits: Limits<'_>,
     timings: &Timings,
-    certificate: Option<&Certificate>,
+    certificate: Option<&Arc<Certificate>>,
     root: Option<&str>,
     now: Timestamp,
 ) -> Option<Found> {

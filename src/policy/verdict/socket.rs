@@ -154,7 +154,7 @@ fn check(
         http_version: None,
         body_bytes: probe.heard_bytes,
         retry_after_s: None,
-        certificate: probe.certificate.map(Arc::new),
+        certificate: probe.certificate,
         excerpt,
         remarks: probe.remarks.into(),
         extras: None,

@@ -36,16 +36,30 @@ pub(in crate::store) struct Interner {
 
 #[derive(Debug, Default)]
 struct Known {
-    chains: Recent<Arc<Chain>>,
-    /// The chains whose addresses they are.
-    peers: Recent<Arc<Chain>>,
-    /// Values that a plain site that is up does not have.
-    rare: Option<Box<Rare>>,
+    /// What the newest check had; most sites have nothing else for days.
+    newest: Option<Newest>,
+    /// What a site has that changes.
+    others: Option<Box<Others>>,
     budget: Budget,
 }
 
+/// The values of one check with their numbers.
+#[derive(Debug)]
+struct Newest {
+    chain: Arc<Chain>,
+    certificate: Option<Arc<Certificate>>,
+    chain_id: i64,
+    peers_id: i64,
+    certificate_id: i64,
+    /// The day on which all of them were last marked as used.
+    day: i32,
+}
+
 #[derive(Debug, Default)]
-struct Rare {
+struct Others {
+    chains: Recent<Arc<Chain>>,
+    /// The chains whose addresses they are.
+    peers: Recent<Arc<Chain>>,
     failures: Recent<Failure>,
     certificates: Recent<Arc<Certificate>>,
 }
@@ -89,15 +103,22 @@ impl<T> Recent<T> {
         let newest = std::iter::once((value, id, day));
         self.0 = newest.chain(older.take(REMEMBERED - 1)).collect();
     }
+
+    /// Remembers a value that may be there already.
+    fn keep(&mut self, value: T, id: i64, day: i32, same: impl Fn(&T) -> bool) {
+        match self.0.iter_mut().find(|(known, ..)| same(known)) {
+            Some(known) => known.2 = known.2.max(day),
+            None => self.put(value, id, day),
+        }
+    }
 }
 
 impl Interner {
     /// Forgets everything, since what was inserted was rolled back or swept. Budgets stay spent.
     pub(in crate::store) fn forget(&mut self) {
         for known in self.monitors.values_mut() {
-            known.chains = Recent::default();
-            known.peers = Recent::default();
-            known.rare = None;
+            known.newest = None;
+            known.others = None;
         }
     }
 
@@ -117,6 +138,7 @@ impl Interner {
                 ..Budget::default()
             };
         }
+        let shared = known.shared(connection, check, day)?;
         Ok(Context {
             state: state_number(check),
             http_version: check.http_version.map_or(0, |version| match version {
@@ -128,12 +150,9 @@ impl Interner {
                 None => 0,
                 Some(failure) => known.failure(connection, failure, day)?,
             },
-            chain: known.chain(connection, &check.chain, day)?,
-            peers: known.peers(connection, &check.chain, day)?,
-            certificate: match &check.certificate {
-                None => 0,
-                Some(certificate) => known.certificate(connection, certificate, day)?,
-            },
+            chain: shared.chain,
+            peers: shared.peers,
+            certificate: shared.certificate,
             retry_after: check
                 .retry_after_s
                 .map_or(0, |seconds| u64::from(seconds) + 1),
@@ -174,14 +193,86 @@ impl Budget {
     }
 }
 
+/// The numbers of what most checks of a site share.
+struct Shared {
+    chain: i64,
+    peers: i64,
+    /// Zero where there is none.
+    certificate: i64,
+}
+
+/// A number, and whether the value may be remembered by it.
+type Numbered = (i64, bool);
+
 impl Known {
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
+    fn others(&mut self) -> &mut Others {
+        self.others.get_or_insert_default()
     }
 
-    fn chain(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i32) -> Result<i64> {
-        if let Some((id, stale)) = self.chains.find(day, |known| same_way(known, chain)) {
-            return used(connection, "chains", id, day, stale);
+    fn shared(&mut self, connection: &Connection, check: &Check, day: i32) -> Result<Shared> {
+        let chain = &check.chain;
+        if let Some(newest) = &mut self.newest
+            && same_way(&newest.chain, chain)
+            && peers_of(&newest.chain).eq(peers_of(chain))
+            && newest.certificate == check.certificate
+        {
+            let shared = Shared {
+                chain: newest.chain_id,
+                peers: newest.peers_id,
+                certificate: newest.certificate_id,
+            };
+            let stale = newest.day < day;
+            used(connection, "chains", shared.chain, day, stale)?;
+            used(connection, "peers", shared.peers, day, stale)?;
+            if newest.certificate.is_some() {
+                used(connection, "certificates", shared.certificate, day, stale)?;
+            }
+            newest.day = newest.day.max(day);
+            return Ok(shared);
+        }
+        if let Some(newest) = self.newest.take() {
+            self.others().displaced(newest);
+        }
+        let (chain_id, keep_chain) = self.chain(connection, chain, day)?;
+        let (peers_id, keep_peers) = self.peers(connection, chain, day)?;
+        let (certificate_id, keep_certificate) = match &check.certificate {
+            None => (0, true),
+            Some(certificate) => self.certificate(connection, certificate, day)?,
+        };
+        let newest = Newest {
+            chain: Arc::clone(chain),
+            certificate: check.certificate.clone(),
+            chain_id,
+            peers_id,
+            certificate_id,
+            day,
+        };
+        if keep_chain && keep_peers && keep_certificate {
+            self.newest = Some(newest);
+        } else {
+            let others = self.others();
+            if keep_chain {
+                others.keep_chain(&newest);
+            }
+            if keep_peers {
+                others.keep_peers(&newest);
+            }
+            if keep_certificate {
+                others.keep_certificate(&newest);
+            }
+        }
+        Ok(Shared {
+            chain: chain_id,
+            peers: peers_id,
+            certificate: certificate_id,
+        })
+    }
+
+    fn chain(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i32) -> Result<Numbered> {
+        let others = self.others.as_mut();
+        let known = others.and_then(|others| others.chains.find(day, |one| same_way(one, chain)));
+        if let Some((id, stale)) = known {
+            return Ok((used(connection, "chains", id, day, stale)?, true));
         }
         let mut way = Way::of(chain);
         let mut text = way.to_json();
@@ -194,11 +285,7 @@ impl Known {
                 .query_row((digest, &text), |row| row.get(0))
                 .optional()?;
             if let Some(id) = found {
-                used(connection, "chains", id, day, true)?;
-                if cut == 0 {
-                    self.chains.put(Arc::clone(chain), id, day);
-                }
-                return Ok(id);
+                return Ok((used(connection, "chains", id, day, true)?, cut == 0));
             }
             if self.budget.takes_chain(cut, text.len()) {
                 connection
@@ -206,11 +293,7 @@ impl Known {
                         "INSERT INTO chains (digest, shape, way, used_day) VALUES (?1, ?2, ?3, ?4)",
                     )?
                     .execute((digest, shape(&way), &text, day))?;
-                let id = connection.last_insert_rowid();
-                if cut == 0 {
-                    self.chains.put(Arc::clone(chain), id, day);
-                }
-                return Ok(id);
+                return Ok((connection.last_insert_rowid(), cut == 0));
             }
             // A cut that takes nothing away makes no room.
             let before = text;
@@ -223,12 +306,11 @@ impl Known {
         }
     }
 
-    fn peers(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i32) -> Result<i64> {
-        if let Some((id, stale)) = self
-            .peers
-            .find(day, |known| peers_of(known).eq(peers_of(chain)))
-        {
-            return used(connection, "peers", id, day, stale);
+    fn peers(&mut self, connection: &Connection, chain: &Arc<Chain>, day: i32) -> Result<Numbered> {
+        let others = self.others.as_mut();
+        let same = |one: &Arc<Chain>| peers_of(one).eq(peers_of(chain));
+        if let Some((id, stale)) = others.and_then(|others| others.peers.find(day, same)) {
+            return Ok((used(connection, "peers", id, day, stale)?, true));
         }
         let mut text = addresses(peers_of(chain));
         let mut find = connection.prepare_cached("SELECT id FROM peers WHERE addresses = ?1")?;
@@ -250,14 +332,11 @@ impl Known {
                 connection.last_insert_rowid()
             }
         };
-        if self.budget.peers < NEW_A_DAY {
-            self.peers.put(Arc::clone(chain), id, day);
-        }
-        Ok(id)
+        Ok((id, self.budget.peers < NEW_A_DAY))
     }
 
     fn failure(&mut self, connection: &Connection, failure: &Failure, day: i32) -> Result<i64> {
-        if let Some((id, stale)) = self.rare().failures.find(day, |known| known == failure) {
+        if let Some((id, stale)) = self.others().failures.find(day, |known| known == failure) {
             return used(connection, "failures", id, day, stale);
         }
         let kind = failure.kind.as_str();
@@ -290,7 +369,7 @@ impl Known {
             }
         };
         if detail == &*failure.detail {
-            self.rare().failures.put(failure.clone(), id, day);
+            self.others().failures.put(failure.clone(), id, day);
         }
         Ok(id)
     }
@@ -300,13 +379,11 @@ impl Known {
         connection: &Connection,
         certificate: &Arc<Certificate>,
         day: i32,
-    ) -> Result<i64> {
-        if let Some((id, stale)) = self
-            .rare()
-            .certificates
-            .find(day, |known| known == certificate)
-        {
-            return used(connection, "certificates", id, day, stale);
+    ) -> Result<Numbered> {
+        let others = self.others.as_mut();
+        let known = others.and_then(|others| others.certificates.find(day, |one| one == certificate));
+        if let Some((id, stale)) = known {
+            return Ok((used(connection, "certificates", id, day, stale)?, true));
         }
         let fingerprint = certificate.fingerprint.cast_signed();
         let found = connection
@@ -328,7 +405,7 @@ impl Known {
         let id = match found {
             Some(id) => used(connection, "certificates", id, day, true)?,
             // A site with a new certificate for every handshake is not worth a row each.
-            None if self.budget.certificates >= NEW_A_DAY => return Ok(0),
+            None if self.budget.certificates >= NEW_A_DAY => return Ok((0, false)),
             None => {
                 self.budget.certificates += 1;
                 connection
@@ -347,10 +424,36 @@ impl Known {
                 connection.last_insert_rowid()
             }
         };
-        self.rare()
-            .certificates
-            .put(Arc::clone(certificate), id, day);
-        Ok(id)
+        Ok((id, true))
+    }
+}
+
+impl Others {
+    /// What the newest check had until another came.
+    fn displaced(&mut self, newest: Newest) {
+        self.keep_chain(&newest);
+        self.keep_peers(&newest);
+        self.keep_certificate(&newest);
+    }
+
+    fn keep_chain(&mut self, of: &Newest) {
+        let same = |one: &Arc<Chain>| same_way(one, &of.chain);
+        self.chains
+            .keep(Arc::clone(&of.chain), of.chain_id, of.day, same);
+    }
+
+    fn keep_peers(&mut self, of: &Newest) {
+        let same = |one: &Arc<Chain>| peers_of(one).eq(peers_of(&of.chain));
+        self.peers
+            .keep(Arc::clone(&of.chain), of.peers_id, of.day, same);
+    }
+
+    fn keep_certificate(&mut self, of: &Newest) {
+        if let Some(certificate) = &of.certificate {
+            let same = |one: &Arc<Certificate>| one == certificate;
+            self.certificates
+                .keep(Arc::clone(certificate), of.certificate_id, of.day, same);
+        }
     }
 }
 
