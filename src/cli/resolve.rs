@@ -140,6 +140,13 @@ pub fn with_lists(context: &mut Context, config: Config) -> Config {
             "no list is known from {called}: the daemon has not read it yet"
         ));
     }
+    for list in config.lists.iter().filter(|list| !list.awaited.is_empty()) {
+        let called = output::quoted(&list.source.called);
+        context.out.warning(&format!(
+            "of {called} only those are known whose URLs have no user and no password, {} are left out",
+            list.awaited.len()
+        ));
+    }
     config
 }
 

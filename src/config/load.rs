@@ -362,6 +362,7 @@ impl Loader<'_> {
         // Collecting takes over the room of the drafts, eight times of what is kept as long as the daemon runs.
         monitors.shrink_to_fit();
         let listed = |draft: settings::Draft| Listed {
+            awaited: Arc::default(),
             source: Arc::new(draft.source),
             monitors: 0,
         };

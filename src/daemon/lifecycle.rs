@@ -491,6 +491,13 @@ fn announce(config: &Config) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    for list in config.lists.iter().filter(|list| !list.awaited.is_empty()) {
+        tracing::info!(
+            "{} of the list {} wait until it is read: their URLs have a user or a password, which the database does not keep",
+            list.awaited.len(),
+            list.source.called
+        );
+    }
 }
 
 /// Ends everything: first the checks, then what they led to, then the database.

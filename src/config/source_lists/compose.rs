@@ -20,6 +20,17 @@ pub struct Listed {
     pub source: Arc<ListSource>,
     /// How many of the monitors come from it.
     pub monitors: usize,
+    /// Names of entries whose URLs are unknown until the list is read: they stay what they were, and are not checked.
+    pub awaited: Arc<[MonitorName]>,
+}
+
+/// What is known of a list before it is read.
+#[derive(Debug, Clone, Default)]
+pub struct KnownList {
+    /// Its entries, in the order of their names.
+    pub entries: Vec<Entry>,
+    /// Names of further entries, whose URLs are unknown.
+    pub awaited: Vec<MonitorName>,
 }
 
 /// What differs between two configurations that differ in a list.
@@ -65,14 +76,26 @@ impl Config {
         self.lists.iter().position(|list| *list.source.key == *key)
     }
 
-    /// The same with the entries of every list, each given in the order of its names. A name that a file or an
-    /// earlier list has wins.
-    pub fn with_lists(&self, mut entries: impl FnMut(&ListSource) -> Vec<Entry>) -> Self {
+    /// The names of entries whose URLs are unknown until their list is read, unless a monitor has the name.
+    pub fn awaited(&self) -> HashSet<&MonitorName> {
+        let mut awaited: HashSet<&MonitorName> =
+            self.lists.iter().flat_map(|list| &*list.awaited).collect();
+        if !awaited.is_empty() {
+            for monitor in &self.monitors {
+                awaited.remove(&monitor.name);
+            }
+        }
+        awaited
+    }
+
+    /// The same with what is known of every list. A name that a file or an earlier list has wins.
+    pub fn with_lists(&self, mut known: impl FnMut(&ListSource) -> KnownList) -> Self {
         let mut config = self.clone();
         config.monitors.truncate(self.of_files());
         let mut taken = names(&config.monitors);
         for list in &mut config.lists {
-            let entries = entries(&list.source);
+            let KnownList { entries, awaited } = known(&list.source);
+            list.awaited = awaited.into();
             let before = config.monitors.len();
             let nothing = InForce::default();
             add(
@@ -122,8 +145,28 @@ impl Config {
         for (list, count) in config.lists.iter_mut().skip(index).zip(counts) {
             list.monitors = count;
         }
-        let change = change(&self.monitors, &config.monitors);
+        if let Some(list) = config.lists.get_mut(index) {
+            list.awaited = Arc::default();
+        }
+        let mut change = change(&self.monitors, &config.monitors);
+        change.removed.extend(self.no_longer_awaited(&config));
         (config, change)
+    }
+
+    /// The names that this configuration waits for and that `after` neither has nor waits for.
+    fn no_longer_awaited(&self, after: &Self) -> Vec<MonitorName> {
+        let before = self.awaited();
+        if before.is_empty() {
+            return Vec::new();
+        }
+        let (waiting, known) = (after.awaited(), names(&after.monitors));
+        let mut gone: Vec<MonitorName> = before
+            .into_iter()
+            .filter(|name| !waiting.contains(name) && !known.contains(*name))
+            .cloned()
+            .collect();
+        gone.sort();
+        gone
     }
 }
 

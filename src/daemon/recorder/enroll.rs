@@ -41,7 +41,10 @@ impl Recorder {
             .into_iter()
             .map(|stored| (stored.id, stored))
             .collect();
-        let known_now = self.store.enroll(&roster::facts(&config), now)?;
+        let awaited = config.awaited();
+        let known_now = self
+            .store
+            .enroll_all(&roster::facts(&config), &awaited, now)?;
         let mut old: HashMap<MonitorId, Slot> =
             self.slots.drain(..).map(|slot| (slot.id, slot)).collect();
         let all_stay = config
@@ -81,16 +84,21 @@ impl Recorder {
         self.places = roster::connect(&mut self.slots, &self.windows);
         self.wakes.clear();
         let name = |id: MonitorId| known.get(&id).map_or("", |stored| stored.name.as_str());
+        let waits = |id: &MonitorId| {
+            let stored = known.get(id);
+            stored.is_some_and(|stored| awaited.contains(&stored.name))
+        };
         for (id, slot) in old {
             pasts.remove(&id);
+            if waits(&id) {
+                let kept = Box::new(slot.memory.kept);
+                self.staged.deed(Deed::Memory { monitor: id, kept }, now);
+                continue;
+            }
             self.retire(id, name(id), &slot.memory, now);
         }
         for (id, past) in pasts {
-            if past
-                .kept
-                .as_ref()
-                .is_some_and(|kept| kept.gone_at.is_none())
-            {
+            if is_there(&past) && !waits(&id) {
                 self.retire(id, name(id), &remembered(past), now);
             }
         }
@@ -190,7 +198,13 @@ pub(super) fn take_over(
     }
 }
 
-fn remembered(past: Past) -> Memory {
+/// Whether the configuration had the monitor until now.
+pub(super) fn is_there(past: &Past) -> bool {
+    let kept = past.kept.as_ref();
+    kept.is_some_and(|kept| kept.gone_at.is_none())
+}
+
+pub(super) fn remembered(past: Past) -> Memory {
     let newest: Vec<_> = past.newest.into_iter().map(Arc::new).collect();
     Memory::restored(
         past.kept.unwrap_or_default(),

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::engine::Recorder;
-use super::enroll::{NEWEST_CHECKS, take_over};
+use super::enroll::{NEWEST_CHECKS, is_there, remembered, take_over};
 use super::message::{Enrolled, Relist};
 use super::roster::{self as roster, Slot};
 use crate::config::source_lists::compose::ListChange;
@@ -34,7 +34,7 @@ impl Recorder {
         let put = added;
         let facts: Vec<_> = put.iter().map(|monitor| roster::fact(monitor)).collect();
         let numbers = self.store.enroll_some(&facts, &removed, now)?;
-        let removed: HashSet<MonitorName> = removed.into_iter().collect();
+        let mut removed: HashSet<MonitorName> = removed.into_iter().collect();
         let (gone, stay): (Vec<Slot>, Vec<Slot>) = std::mem::take(&mut self.slots)
             .into_iter()
             .partition(|slot| removed.contains(&slot.monitor.name));
@@ -87,9 +87,13 @@ impl Recorder {
             begun.push((place, moved));
         }
         self.rewire();
-        for slot in gone {
+        for slot in &gone {
             self.retire(slot.id, slot.monitor.name.as_str(), &slot.memory, now);
         }
+        for slot in &gone {
+            removed.remove(&slot.monitor.name);
+        }
+        self.retire_awaited(&removed, now);
         for (place, moved) in begun {
             self.begin_one(place, moved, now);
         }
@@ -98,6 +102,33 @@ impl Recorder {
         let places = &self.places;
         self.board.keep(|id| places.contains_key(&id));
         Ok(enrolled)
+    }
+
+    /// Retires monitors that the list was awaited for and that are not in it. They were not checked meanwhile.
+    fn retire_awaited(&mut self, names: &HashSet<MonitorName>, now: Timestamp) {
+        let named: Result<Vec<(MonitorId, &MonitorName)>, StoreError> = names
+            .iter()
+            .filter_map(|name| {
+                let id = self.store.number_of(name).transpose()?;
+                Some(id.map(|id| (id, name)))
+            })
+            .collect();
+        let pasts = named.and_then(|named| {
+            let ids: Vec<MonitorId> = named.iter().map(|(id, _)| *id).collect();
+            Ok((named, self.store.load_some(&ids, NEWEST_CHECKS)?))
+        });
+        match pasts {
+            Ok((named, mut pasts)) => {
+                for (id, name) in named {
+                    if let Some(past) = pasts.remove(&id).filter(is_there) {
+                        self.retire(id, name.as_str(), &remembered(past), now);
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!("the past of monitors that left cannot be read: {error}");
+            }
+        }
     }
 
     /// After slots moved: everything that knows a slot by its place.

@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::config::source_lists::compose::KnownList;
 use crate::config::source_lists::entry::{Entry, InForce};
 use crate::config::source_lists::model::{ListPlace, ListSource};
 use crate::config::source_lists::read::{LIST_BYTES_MAX, List, bytes_of, read};
@@ -15,30 +16,49 @@ use crate::store::facts::source_lists::{KeptEntry, KeptList};
 /// A start waits this long for the file of a list; the largest is read in less.
 const FILE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The entries of a kept list; what another hand wrote there and is no entry is left out.
-pub fn entries(kept: &KeptList) -> Vec<Entry> {
-    let entry = |kept: &KeptEntry| {
-        Some(Entry {
-            name: MonitorName::parse(&kept.name).ok()?,
-            url: Locator::parse(&kept.url).ok()?,
-            tags: kept.tags.clone().into(),
-        })
-    };
-    kept.kept.iter().filter_map(entry).collect()
+/// What a kept list says; what another hand wrote there and is no entry is left out.
+pub fn known(kept: &KeptList) -> KnownList {
+    let mut known = KnownList::default();
+    for entry in &kept.kept {
+        let Ok(name) = MonitorName::parse(&entry.name) else {
+            continue;
+        };
+        match Locator::parse(&entry.url) {
+            Ok(url) => known.entries.push(Entry {
+                name,
+                url,
+                tags: entry.tags.clone().into(),
+            }),
+            Err(_) if entry.url.is_empty() => known.awaited.push(name),
+            Err(_) => {}
+        }
+    }
+    known
 }
 
-/// A list as it is kept: an entry with a user or a password in its URL is counted and not kept.
+/// A list as it is kept: of an entry with a user or a password in its URL without the URL.
 pub fn of_entries(entries: &[Entry]) -> KeptList {
-    let kept = entries.iter().filter(|entry| !entry.has_userinfo());
+    let url = |entry: &Entry| match entry.has_userinfo() {
+        true => String::new(),
+        false => entry.url.text().into_owned(),
+    };
     KeptList {
         entries: entries.len(),
-        kept: kept
+        kept: entries
+            .iter()
             .map(|entry| KeptEntry {
                 name: entry.name.as_str().to_owned(),
-                url: entry.url.text().into_owned(),
+                url: url(entry),
                 tags: entry.tags.to_vec(),
             })
             .collect(),
+    }
+}
+
+fn of_list(list: List) -> KnownList {
+    KnownList {
+        entries: list.entries,
+        awaited: Vec::new(),
     }
 }
 
@@ -72,8 +92,8 @@ fn in_time<T: Send + 'static>(
 /// A configuration with its lists as the daemon has them: those that are kept, and files that it has not read yet.
 pub fn with_kept(config: &Config, mut kept: impl FnMut(&str) -> Option<KeptList>) -> Config {
     config.with_lists(|source| match kept(&source.key) {
-        Some(kept) => entries(&kept),
-        None => of_file(source).map_or_else(Vec::new, |list| list.entries),
+        Some(kept) => known(&kept),
+        None => of_file(source).map_or_else(KnownList::default, of_list),
     })
 }
 
@@ -86,9 +106,9 @@ pub fn with_lists(config: &Config, mut kept: impl FnMut(&str) -> Option<KeptList
         let good = of_file(source)
             .filter(|list| !is_too_short(before, list.entries.len(), source.keep_at_least));
         match (good, kept) {
-            (Some(list), _) => list.entries,
-            (None, Some(kept)) => entries(&kept),
-            (None, None) => Vec::new(),
+            (Some(list), _) => of_list(list),
+            (None, Some(kept)) => known(&kept),
+            (None, None) => KnownList::default(),
         }
     })
 }

@@ -20,9 +20,11 @@ use super::reading::{Look, Mark, Order, Reading, reading};
 use super::shelf::Known;
 use crate::clock;
 use crate::config::Config;
+use crate::config::source_lists::compose::KnownList;
 use crate::config::source_lists::entry::Entry;
 use crate::config::source_lists::model::{ListPlace, ListSource};
 use crate::config::source_lists::read::{List, Skipped};
+use crate::domain::monitor::MonitorName;
 use crate::domain::notification::{News, Notice};
 use crate::domain::subject::Locator;
 use crate::domain::timestamp::Timestamp;
@@ -327,11 +329,15 @@ pub async fn reload(running: &Arc<Running>, config: Config, accept: bool) -> Rel
     let composing = crate::blocking::run(move || {
         let reader = Reader::open(&database).ok();
         config.with_lists(|source| {
-            entries.remove(&source.key).unwrap_or_else(|| {
-                let reader = reader.as_ref();
-                let kept = reader.and_then(|reader| reader.kept_list(&source.key).ok());
-                before(kept, &old, source)
-            })
+            if let Some(entries) = entries.remove(&source.key) {
+                return KnownList {
+                    entries,
+                    awaited: Vec::new(),
+                };
+            }
+            let reader = reader.as_ref();
+            let kept = reader.and_then(|reader| reader.kept_list(&source.key).ok());
+            before(kept, &old, source)
         })
     });
     if let Ok(composed) = composing.await {
@@ -340,16 +346,28 @@ pub async fn reload(running: &Arc<Running>, config: Config, accept: bool) -> Rel
     reloaded
 }
 
-/// The list before: the one that is kept, or what is in force where the database cannot be read. Entries whose URL has
-/// a user or a password are in force and not in the database.
-fn before(kept: Option<Option<KeptList>>, old: &Config, source: &ListSource) -> Vec<Entry> {
+/// The list before: the one that is kept, or what is in force where the database cannot be read. URLs with a user or a
+/// password are in force and not in the database.
+fn before(kept: Option<Option<KeptList>>, old: &Config, source: &ListSource) -> KnownList {
     let is_read = kept.is_some();
-    let mut entries = kept
+    let KnownList {
+        mut entries,
+        mut awaited,
+    } = kept
         .flatten()
-        .map_or_else(Vec::new, |kept| kept::entries(&kept));
+        .map_or_else(KnownList::default, |kept| kept::known(&kept));
     let Some(index) = old.list_of(&source.key) else {
-        return entries;
+        return KnownList { entries, awaited };
     };
+    if !is_read {
+        awaited.extend(
+            old.lists
+                .iter()
+                .skip(index)
+                .take(1)
+                .flat_map(|list| list.awaited.to_vec()),
+        );
+    }
     let common = old
         .lists
         .get(index)
@@ -364,7 +382,13 @@ fn before(kept: Option<Option<KeptList>>, old: &Config, source: &ListSource) -> 
     entries.extend(in_force.filter(|entry| !is_read || entry.has_userinfo()));
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     entries.dedup_by(|a, b| a.name == b.name);
-    entries
+    let is_known = |name: &MonitorName| {
+        entries
+            .binary_search_by(|entry| entry.name.cmp(name))
+            .is_ok()
+    };
+    awaited.retain(|name| !is_known(name));
+    KnownList { entries, awaited }
 }
 
 impl Reloaded {

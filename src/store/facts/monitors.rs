@@ -1,5 +1,6 @@
 //! Which monitors there are, and their numbers.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -60,6 +61,19 @@ impl Store {
     /// # Errors
     /// If SQLite fails; then nothing changed.
     pub fn enroll(&mut self, facts: &[MonitorFacts], now: Timestamp) -> Result<Enrolled> {
+        self.enroll_all(facts, &HashSet::new(), now)
+    }
+
+    /// As [`Store::enroll`]; those that are awaited stay what they are.
+    ///
+    /// # Errors
+    /// If SQLite fails; then nothing changed.
+    pub fn enroll_all(
+        &mut self,
+        facts: &[MonitorFacts],
+        awaited: &HashSet<&MonitorName>,
+        now: Timestamp,
+    ) -> Result<Enrolled> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -72,7 +86,7 @@ impl Store {
             }
         }
         let ids = put(&transaction, facts, now)?;
-        mark_removed(&transaction, &ids, now)?;
+        mark_removed(&transaction, &ids, awaited, now)?;
         transaction.commit()?;
         Ok(Enrolled { ids, renamed })
     }
@@ -115,6 +129,14 @@ impl Store {
     /// If SQLite fails.
     pub fn monitors(&self) -> Result<Vec<StoredMonitor>> {
         all(self.connection())
+    }
+
+    /// The number of the monitor of this name, removed ones included.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn number_of(&self, name: &MonitorName) -> Result<Option<MonitorId>> {
+        number_of(self.connection(), name)
     }
 }
 
@@ -186,8 +208,17 @@ fn rename(connection: &Connection, old: &MonitorName, new: &MonitorName) -> Resu
     Ok(moved > 0)
 }
 
-fn mark_removed(connection: &Connection, present: &[MonitorId], now: Timestamp) -> Result<()> {
-    let present: std::collections::HashSet<i64> = present.iter().map(|id| id.0).collect();
+fn mark_removed(
+    connection: &Connection,
+    present: &[MonitorId],
+    awaited: &HashSet<&MonitorName>,
+    now: Timestamp,
+) -> Result<()> {
+    let awaited: Vec<MonitorId> = awaited
+        .iter()
+        .filter_map(|name| number_of(connection, name).transpose())
+        .collect::<Result<_>>()?;
+    let present: HashSet<i64> = present.iter().chain(&awaited).map(|id| id.0).collect();
     let known: Vec<i64> = connection
         .prepare("SELECT id FROM monitors WHERE removed_at IS NULL")?
         .query_map([], |row| row.get(0))?
@@ -201,6 +232,14 @@ fn mark_removed(connection: &Connection, present: &[MonitorId], now: Timestamp) 
         }
     }
     Ok(())
+}
+
+fn number_of(connection: &Connection, name: &MonitorName) -> Result<Option<MonitorId>> {
+    let id = connection
+        .prepare_cached("SELECT id FROM monitors WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(id.map(MonitorId))
 }
 
 fn all(connection: &Connection) -> Result<Vec<StoredMonitor>> {

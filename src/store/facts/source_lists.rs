@@ -12,7 +12,7 @@ use crate::store::writer::Store;
 pub struct KeptEntry {
     /// The monitor's name.
     pub name: String,
-    /// Its URL, which has no user and no password.
+    /// Its URL; empty where that has a user or a password, which are nowhere kept.
     pub url: String,
     /// Tags that only it has.
     pub tags: Vec<String>,
@@ -21,9 +21,9 @@ pub struct KeptEntry {
 /// A list that is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptList {
-    /// How many entries it had, those that are not kept included.
+    /// How many entries it had. Databases of earlier versions do not keep all of them.
     pub entries: usize,
-    /// Those that are kept, in the order of their names.
+    /// What is kept of them, in the order of their names.
     pub kept: Vec<KeptEntry>,
 }
 

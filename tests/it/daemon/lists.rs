@@ -374,3 +374,95 @@ async fn a_site_that_moves_between_lists_is_watched_all_the_while() {
     let before = asked();
     house.until("X is of B again", || asked() > before).await;
 }
+
+/// A site that answers only who gives its password, and a panel with it in the list.
+#[tokio::test]
+async fn a_monitor_with_a_password_keeps_its_incident_over_a_restart_without_the_panel() {
+    let pages = Pages::default();
+    let site = pages.serve().await;
+    let port = site.port();
+    let with =
+        |path: &str, name: &str| format!("http://kim:quite-secret@127.0.0.1:{port}{path} {name}\n");
+    pages.put("/ok", answer(200, "", "ok"));
+    pages.put("/down", answer(503, "", "no"));
+    let lines = |paths: &[(&str, &str)]| -> String {
+        paths.iter().map(|(path, name)| with(path, name)).collect()
+    };
+    let list = lines(&[("/ok", "fine"), ("/down", "dark"), ("/down", "gone")]);
+    pages.put("/list", answer(200, "", &list));
+    let house = House::new("");
+    let source = format!(
+        "[[source]]\nurl = \"{}\"\nrefresh = \"1s\"\nfailures_before_down = 1\nsuccesses_before_up = 1\ninterval = \"1s\"\ntimeout = \"1s\"\nkeep_at_least = \"50%\"\n",
+        site.url("/list")
+    );
+    house.configure(ONE_BY_ONE, &source);
+    let mut daemon = house.start().await;
+    house
+        .until("two are down", || subjects(&house, "[DOWN 503]").len() == 2)
+        .await;
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
+    assert_eq!(house.open_incidents(), 2);
+
+    // The panel is down, and one site is up again: nobody knows where it is.
+    pages.put("/list", answer(503, "", "panel down"));
+    let daemon_without = house.start().await;
+    house
+        .until("the panel's trouble is told", || {
+            subjects(&house, "[TROUBLE source ").len() == 1
+        })
+        .await;
+    assert_eq!(house.open_incidents(), 2);
+    let states = || -> Vec<String> {
+        let output = house.ask(&["status", "--json"]);
+        let rows = text(&output.stdout);
+        let row = |line: &str| {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            format!(
+                "{} {}",
+                row["monitor"].as_str().unwrap(),
+                row["state"].as_str().unwrap()
+            )
+        };
+        rows.lines().map(row).collect()
+    };
+    house
+        .until("their newest checks are old", || {
+            states() == ["dark unknown", "fine unknown", "gone unknown"]
+        })
+        .await;
+    // A reload finds the panel down as well.
+    let answered = house.ask(&["reload"]);
+    assert_eq!(answered.status.code(), Some(0), "{answered:?}");
+    assert_eq!(house.open_incidents(), 2);
+    assert_eq!(subjects(&house, "[DOWN").len(), 2);
+    assert!(subjects(&house, "[UP").is_empty());
+
+    // The panel is back; what it leaves out is gone without a word, the others go on where they were.
+    pages.put(
+        "/list",
+        answer(200, "", &lines(&[("/ok", "fine"), ("/down", "dark")])),
+    );
+    house
+        .until("the incident of what left is closed", || {
+            house.open_incidents() == 1
+        })
+        .await;
+    house
+        .until("the others are watched", || {
+            states() == ["dark down", "fine up"]
+        })
+        .await;
+    assert_eq!(subjects(&house, "[DOWN").len(), 2, "nothing is told twice");
+    pages.put("/down", answer(200, "", "ok"));
+    house
+        .until("its end is told", || subjects(&house, "[UP").len() == 1)
+        .await;
+    assert_eq!(subjects(&house, "[DOWN").len(), 2);
+    drop(daemon_without);
+    for file in ["log", "sitewatch.db"] {
+        let bytes = fs::read(house.path().join(file)).unwrap();
+        let found = bytes.windows(12).any(|window| window == b"quite-secret");
+        assert!(!found, "{file}");
+    }
+}
