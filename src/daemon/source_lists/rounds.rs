@@ -469,10 +469,16 @@ mod tests {
         let list = read(lines.as_bytes(), InForce::default()).unwrap();
         let (config, _) = config.with_list(0, list.entries.clone());
         let source = &config.lists[0].source;
-        assert_eq!(before(None, &config, source), list.entries);
+        let entries = |kept| before(kept, &config, source).entries;
+        assert_eq!(entries(None), list.entries);
         // Nothing is kept: only what is never kept is taken from there.
-        assert_eq!(before(Some(None), &config, source), list.entries[..1]);
+        assert_eq!(entries(Some(None)), list.entries[..1]);
         let kept = kept::of_entries(&list.entries);
-        assert_eq!(before(Some(Some(kept)), &config, source), list.entries);
+        assert_eq!(entries(Some(Some(kept.clone()))), list.entries);
+        // After a start that could not read the list nothing of it is in force yet.
+        let (config, _) = config.with_list(0, Vec::new());
+        let known = before(Some(Some(kept)), &config, source);
+        assert_eq!(known.entries, list.entries[1..]);
+        assert_eq!(known.awaited, [list.entries[0].name.clone()]);
     }
 }
