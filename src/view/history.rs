@@ -114,12 +114,12 @@ impl HistoryTable {
     fn columns(&self) -> Vec<Column> {
         let mut columns = vec![Column::left("TIME")];
         if self.with_names {
-            columns.push(Column::left("NAME").fit(Fit::Cut(8)));
+            columns.push(Column::left("NAME").fit(Fit::Name));
         }
         columns.extend([
             Column::left("STATE"),
             Column::right("CODE"),
-            Column::right("TOOK"),
+            Column::right("TOOK").fit(Fit::Drop(1)),
             Column::left("").fit(Fit::Drop(2)),
             Column::left("WHAT").fit(Fit::Cut(20)),
         ]);
@@ -250,7 +250,7 @@ impl Strips {
             let states: Vec<Slot> = slots.iter().map(|(slot, _)| *slot).collect();
             let times: Vec<Option<f64>> = slots.iter().map(|(_, time)| *time).collect();
             let name = if names {
-                super::table::cut(monitor, 20)
+                super::table::cut_end(monitor, 20)
             } else {
                 String::new()
             };
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(
             write(Screen::terminal(80)),
             "TIME                 STATE  CODE      TOOK            WHAT
-2026-11-22 20:00:00  down    503  1 043 ms  ████████  503: expected…tps://shop/)
+2026-11-22 20:00:00  down    503  1 043 ms  ████████  503: expected 200-299 (30…
 2026-11-22 19:59:00  up      200    180 ms  █▍        301 → https://shop/
 2026-11-22 19:58:00  up      200     90 ms  ▊         301 → https://shop/
 

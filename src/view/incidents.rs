@@ -16,7 +16,7 @@ pub fn write(
     out: &mut impl Write,
 ) -> fmt::Result {
     let columns = [
-        Column::left("NAME").fit(Fit::Cut(8)),
+        Column::left("NAME").fit(Fit::Name),
         Column::left("FROM"),
         Column::left("TO"),
         Column::right("LASTED"),

@@ -73,7 +73,7 @@ pub fn write(
     out: &mut impl Write,
 ) -> fmt::Result {
     let columns = [
-        Column::left("NAME").fit(Fit::Cut(8)),
+        Column::left("NAME").fit(Fit::Name),
         Column::left("ALERT"),
         Column::left("WOULD BE SENT"),
         Column::right("AFTER").fit(Fit::Drop(1)),

@@ -20,7 +20,7 @@ pub fn write(
     out: &mut impl Write,
 ) -> fmt::Result {
     let columns = [
-        Column::left("NAME").fit(Fit::Cut(8)),
+        Column::left("NAME").fit(Fit::Name),
         Column::right("UPTIME"),
         Column::right("COVERED").fit(Fit::Drop(3)),
         Column::right("OUTAGES"),

@@ -1,5 +1,9 @@
 //! Columns of text: aligned, and cut to fit a terminal; in a file or a pipe as wide as they need.
+//!
+//! Where a terminal is too narrow, long texts give way first, then columns of little importance are left out, then texts
+//! become short, and last names are cut, on the side that leaves them different from each other.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -11,6 +15,12 @@ const GAP: usize = 2;
 
 /// A table narrower than this has nothing left to drop.
 const COLUMN_MIN: usize = 4;
+
+/// A text of this width still says something: columns are left out before texts become shorter.
+const TEXT_COMFORTABLE: usize = 24;
+
+/// Names are not cut below this width.
+const NAME_MIN: usize = 8;
 
 /// One column.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +38,9 @@ pub struct Column {
 pub enum Fit {
     /// It stays as it is.
     Keep,
-    /// Its texts lose their middle, down to this width.
+    /// Names: they are cut last of all.
+    Name,
+    /// Its texts lose their end, down to this width.
     Cut(usize),
     /// It goes; the highest number first.
     Drop(u8),
@@ -95,7 +107,17 @@ pub struct Layout {
     columns: Vec<Column>,
     /// `None`: it is not shown.
     widths: Vec<Option<usize>>,
+    /// Where names lose characters.
+    names: Loss,
     screen: Screen,
+}
+
+/// The part of a text that is left out where there is no room for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    End,
+    Start,
+    Middle,
 }
 
 impl Layout {
@@ -105,22 +127,22 @@ impl Layout {
         sample: impl IntoIterator<Item = &'a Vec<Cell>>,
         screen: Screen,
     ) -> Self {
-        let mut widths: Vec<Option<usize>> = columns
-            .iter()
-            .map(|column| Some(column.title.width()))
-            .collect();
-        for row in sample {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(Some(cell.text.width()));
+        let rows: Vec<&Vec<Cell>> = sample.into_iter().collect();
+        let mut widths: Vec<usize> = columns.iter().map(|column| column.title.width()).collect();
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(*row) {
+                *width = (*width).max(cell.text.width());
             }
         }
         let mut layout = Self {
             columns: columns.to_vec(),
-            widths,
+            widths: widths.iter().copied().map(Some).collect(),
+            names: Loss::End,
             screen,
         };
-        if let Some(columns) = screen.columns {
-            layout.shrink(usize::from(columns));
+        if let Some(room) = screen.columns {
+            layout.shrink(usize::from(room), &widths);
+            layout.names = layout.least_loss(&rows);
         }
         layout
     }
@@ -147,7 +169,11 @@ impl Layout {
         // Spaces are written when something follows, so that no line ends with them.
         let mut owed = 0;
         for (column, width, cell) in shown {
-            let text = cut(&cell.text, width);
+            let loss = match column.fit {
+                Fit::Name => self.names,
+                Fit::Keep | Fit::Cut(_) | Fit::Drop(_) => Loss::End,
+            };
+            let text = shorten(&cell.text, width, loss);
             let space = width.saturating_sub(text.width());
             let (before, after) = if column.right { (space, 0) } else { (0, space) };
             if !text.is_empty() {
@@ -171,39 +197,102 @@ impl Layout {
         shown.sum::<usize>() + GAP * count.saturating_sub(1)
     }
 
-    fn shrink(&mut self, room: usize) {
+    fn shrink(&mut self, room: usize, natural: &[usize]) {
+        self.narrow(room, |fit| match fit {
+            Fit::Cut(least) => Some(least.max(TEXT_COMFORTABLE)),
+            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
+        });
+        while self.whole() > room && self.drop_one() {}
+        self.narrow(room, |fit| match fit {
+            Fit::Cut(least) => Some(least.max(COLUMN_MIN)),
+            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
+        });
+        self.narrow(room, |fit| match fit {
+            Fit::Name => Some(NAME_MIN),
+            Fit::Keep | Fit::Cut(_) | Fit::Drop(_) => None,
+        });
+        // A column that was left out may have had more room than was missing.
+        let mut spare = room.saturating_sub(self.whole());
+        for (width, natural) in self.widths.iter_mut().zip(natural) {
+            if let Some(width) = width {
+                let more = natural.saturating_sub(*width).min(spare);
+                *width += more;
+                spare -= more;
+            }
+        }
+    }
+
+    /// Narrows columns, the widest first, down to the width that `least` answers for them, until the table fits.
+    fn narrow(&mut self, room: usize, least: impl Fn(Fit) -> Option<usize>) {
         while self.whole() > room {
             let excess = self.whole() - room;
-            // The widest that may be cut gives first: a long URL before a long name.
             let widest = self
                 .columns
                 .iter()
                 .zip(&mut self.widths)
-                .filter_map(|(column, width)| match (column.fit, width) {
-                    (Fit::Cut(least), Some(width)) if *width > least.max(COLUMN_MIN) => {
-                        Some((least.max(COLUMN_MIN), width))
-                    }
-                    _ => None,
-                })
+                .filter_map(|(column, width)| Some((least(column.fit)?, width.as_mut()?)))
+                .filter(|(least, width)| **width > *least)
                 .max_by_key(|(_, width)| **width);
-            if let Some((least, width)) = widest {
-                *width = width.saturating_sub(excess.min(4)).max(least);
-                continue;
+            let Some((least, width)) = widest else {
+                return;
+            };
+            *width = width.saturating_sub(excess.min(4)).max(least);
+        }
+    }
+
+    /// Leaves out the least important column, if there is one that may go.
+    fn drop_one(&mut self) -> bool {
+        let dropped = self
+            .columns
+            .iter()
+            .zip(&mut self.widths)
+            .filter_map(|(column, width)| match (column.fit, &width) {
+                (Fit::Drop(rank), Some(_)) => Some((rank, width)),
+                _ => None,
+            })
+            .max_by_key(|(rank, _)| *rank);
+        match dropped {
+            Some((_, width)) => {
+                *width = None;
+                true
             }
-            let dropped = self
-                .columns
+            None => false,
+        }
+    }
+
+    /// The way to shorten names that leaves most of them different.
+    fn least_loss(&self, rows: &[&Vec<Cell>]) -> Loss {
+        let place = self
+            .columns
+            .iter()
+            .position(|column| column.fit == Fit::Name);
+        let Some((place, Some(width))) =
+            place.map(|place| (place, self.widths.get(place).copied().flatten()))
+        else {
+            return Loss::End;
+        };
+        let names: HashSet<&str> = rows
+            .iter()
+            .filter_map(|row| Some(row.get(place)?.text.as_str()))
+            .collect();
+        let different = |loss| {
+            let short: HashSet<String> = names
                 .iter()
-                .zip(&mut self.widths)
-                .filter_map(|(column, width)| match (column.fit, &width) {
-                    (Fit::Drop(rank), Some(_)) => Some((rank, width)),
-                    _ => None,
-                })
-                .max_by_key(|(rank, _)| *rank);
-            match dropped {
-                Some((_, width)) => *width = None,
-                None => return,
+                .map(|name| shorten(name, width, loss))
+                .collect();
+            short.len()
+        };
+        if names.iter().all(|name| name.width() <= width) {
+            return Loss::End;
+        }
+        let mut best = (Loss::End, different(Loss::End));
+        for loss in [Loss::Start, Loss::Middle] {
+            let count = different(loss);
+            if count > best.1 {
+                best = (loss, count);
             }
         }
+        best.0
     }
 }
 
@@ -220,29 +309,45 @@ pub fn write(
     rows.iter().try_for_each(|row| layout.row(row, out))
 }
 
-/// The text within a width, its middle cut out where it is longer.
+/// The text within a width, its middle left out where it is longer: for URLs, whose ends tell most.
 pub fn cut(text: &str, width: usize) -> String {
+    shorten(text, width, Loss::Middle)
+}
+
+/// The text within a width, its end left out where it is longer.
+pub fn cut_end(text: &str, width: usize) -> String {
+    shorten(text, width, Loss::End)
+}
+
+/// The text within a width; where it is longer, an ellipsis stands for what was left out.
+fn shorten(text: &str, width: usize, loss: Loss) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let keep = width.saturating_sub(1);
-    let take = |chars: &mut dyn Iterator<Item = char>, room: usize| {
-        let mut used = 0;
-        let mut taken = Vec::new();
-        for c in chars {
-            let wide = c.width().unwrap_or(0);
-            if used + wide > room {
-                break;
-            }
-            used += wide;
-            taken.push(c);
-        }
-        taken
+    let room = width.saturating_sub(1);
+    let (before, after) = match loss {
+        Loss::End => (room, 0),
+        Loss::Start => (0, room),
+        Loss::Middle => (room.div_ceil(2), room / 2),
     };
-    let head = take(&mut text.chars(), keep.div_ceil(2));
-    let mut tail = take(&mut text.chars().rev(), keep / 2);
+    let mut head = taken(text.chars(), before);
+    while loss == Loss::End && head.last() == Some(&' ') {
+        head.pop();
+    }
+    let mut tail = taken(text.chars().rev(), after);
     tail.reverse();
     head.into_iter().chain(['…']).chain(tail).collect()
+}
+
+/// As many characters as fit.
+fn taken(chars: impl Iterator<Item = char>, room: usize) -> Vec<char> {
+    let mut used = 0;
+    chars
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= room
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -250,7 +355,7 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 3] = [
-        Column::left("NAME").fit(Fit::Cut(6)),
+        Column::left("NAME").fit(Fit::Name),
         Column::right("MS"),
         Column::left("NOTE").fit(Fit::Drop(1)),
     ];
@@ -278,14 +383,14 @@ mod tests {
              a-rather-long-name      7\n",
         );
         check(
-            Screen::terminal(24),
-            "NAME            MS  NOTE\n\
-             shop         1 043  slow\n\
-             a-rat…-name      7\n",
+            Screen::terminal(25),
+            "NAME                   MS\n\
+             shop                1 043\n\
+             a-rather-long-name      7\n",
         );
         check(
-            Screen::terminal(14),
-            "NAME       MS\nshop    1 043\na-r…me      7\n",
+            Screen::terminal(16),
+            "NAME          MS\nshop       1 043\na-rather…      7\n",
         );
     }
 
@@ -296,14 +401,66 @@ mod tests {
                     a-rather-long-name      7\n";
         check(Screen::PLAIN, wide);
         let narrow = Screen {
-            columns: Some(14),
+            columns: Some(16),
             ..Screen::PLAIN
         };
-        check(narrow, "NAME       MS\nshop    1 043\na-r…me      7\n");
+        check(
+            narrow,
+            "NAME          MS\nshop       1 043\na-rather…      7\n",
+        );
+    }
+
+    #[test]
+    fn names_are_cut_where_they_are_alike() {
+        let shown = |names: [&str; 2], columns| {
+            let rows = names.map(|name| vec![Cell::from(name), "7".into()]);
+            let columns_of = [
+                Column::left("NAME").fit(Fit::Name),
+                Column::right("MS").fit(Fit::Keep),
+            ];
+            let mut out = String::new();
+            write(&columns_of, rows, Screen::terminal(columns), &mut out).unwrap();
+            out
+        };
+        assert_eq!(
+            shown(["api-001.example.com", "api-002.example.com"], 16),
+            "NAME          MS\napi-001.exa…   7\napi-002.exa…   7\n"
+        );
+        assert_eq!(
+            shown(["www.customer-of-ours.one", "www.customer-of-ours.two"], 16),
+            "NAME          MS\n…of-ours.one   7\n…of-ours.two   7\n"
+        );
+    }
+
+    #[test]
+    fn texts_give_way_before_columns_and_columns_before_names() {
+        let columns = [
+            Column::left("NAME").fit(Fit::Name),
+            Column::left("CAUSE").fit(Fit::Cut(8)),
+            Column::right("MAILS").fit(Fit::Drop(1)),
+        ];
+        let row = vec![
+            Cell::from("api-001.example.com"),
+            "connection refused by the only address".into(),
+            "2".into(),
+        ];
+        let line = |room| {
+            let mut out = String::new();
+            write(&columns, [row.clone()], Screen::terminal(room), &mut out).unwrap();
+            out.lines().last().unwrap().to_owned()
+        };
+        assert_eq!(
+            line(54),
+            "api-001.example.com  connection refused by the…      2"
+        );
+        assert_eq!(line(48), "api-001.example.com  connection refused by the…");
+        assert_eq!(line(32), "api-001.example.com  connection…");
+        assert_eq!(line(24), "api-001.examp…  connect…");
     }
 
     #[test]
     fn wide_characters_are_counted_by_width() {
         assert_eq!(cut("日本語のサイト", 7), "日…ト");
+        assert_eq!(cut_end("日本語のサイト", 8), "日本語…");
     }
 }
