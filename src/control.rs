@@ -108,6 +108,8 @@ pub enum Which {
     All,
     /// These; a name that is not known fails the whole request, nothing is done.
     Named(Vec<MonitorName>),
+    /// Those that have any of these tags; a tag that none has fails the whole request.
+    Tagged(Vec<String>),
 }
 
 /// What the daemon says to a request.

@@ -12,8 +12,8 @@ pub const FILE_MODE: u32 = 0o640;
 /// The same for folders.
 pub const FOLDER_MODE: u32 = 0o750;
 
-/// `/etc/group` of a large site has some thousand lines.
-const GROUP_FILE_BYTES_MAX: u64 = 4 << 20;
+/// `/etc/group` and `/etc/passwd` of a large site have some thousand lines.
+const USERS_FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Which file it is, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,10 +192,21 @@ pub fn group_of(path: &Path) -> Option<String> {
 }
 
 fn group_name(number: u32) -> Option<String> {
+    name_in("/etc/group", number)
+}
+
+/// The name of a user of this machine; `None` if its own list has none, as of users that a directory service keeps.
+/// It reads a file: not on the thread that checks.
+pub fn user_name(number: u32) -> Option<String> {
+    name_in("/etc/passwd", number)
+}
+
+/// The name of a number: in both files the first and the third field.
+fn name_in(file: &str, number: u32) -> Option<String> {
     use std::io::Read as _;
     let mut text = String::new();
-    File::open("/etc/group")
-        .and_then(|file| file.take(GROUP_FILE_BYTES_MAX).read_to_string(&mut text))
+    File::open(file)
+        .and_then(|file| file.take(USERS_FILE_BYTES_MAX).read_to_string(&mut text))
         .ok()?;
     text.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -25,8 +25,11 @@ pub struct Selection {
     /// The monitors, by name; `--all` for all
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+    /// Those with this tag; several times for those with any of them
+    #[arg(long = "tag", value_name = "TAG", conflicts_with = "names")]
+    pub tags: Vec<String>,
     /// All monitors
-    #[arg(long, conflicts_with = "names")]
+    #[arg(long, conflicts_with_all = ["names", "tags"])]
     pub all: bool,
 }
 
@@ -110,6 +113,9 @@ pub fn ack(context: &mut Context, args: &AckArgs) -> Result<Outcome, CliError> {
 fn which(selection: &Selection) -> Result<Which, CliError> {
     if selection.all {
         return Ok(Which::All);
+    }
+    if !selection.tags.is_empty() {
+        return Ok(Which::Tagged(selection.tags.clone()));
     }
     let names: Result<Vec<MonitorName>, CliError> = selection
         .names
@@ -204,6 +210,7 @@ mod tests {
     fn names_become_monitors_or_say_why_not() {
         let selection = |names: &[&str]| Selection {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
+            tags: Vec::new(),
             all: false,
         };
         let shop = MonitorName::parse("shop").unwrap();

@@ -22,6 +22,7 @@ pub fn incident(listed: ListedIncident) -> IncidentRow {
         monitor: listed.name.as_str().to_owned(),
         url: listed.url,
         incident: listed.incident,
+        acked_by: listed.acked_by,
         mails: mails.collect(),
     }
 }
@@ -82,6 +83,7 @@ pub fn status(
         flags: shown.map_or_else(Flags::default, |shown| shown.flags),
         incident: shown.and_then(|shown| shown.incident),
         ack_note: row.ack_note,
+        orders: Some(row.orders),
         last_check,
         next_check_at: None,
         uptime_percent_24h: row.day,

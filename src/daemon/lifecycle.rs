@@ -317,7 +317,7 @@ async fn live(
                 }
                 Told::Reload => {
                     let running = Arc::clone(&running);
-                    tokio::spawn(async move { reload::reload(&running, false).await });
+                    tokio::spawn(async move { reload::reload(&running, false, None).await });
                 }
             },
             () = tokio::time::sleep(RECORDER_LOOKED_AT) => {

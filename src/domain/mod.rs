@@ -15,6 +15,7 @@ pub mod monitor;
 pub mod name_server;
 pub mod notification;
 pub mod observed;
+pub mod order;
 pub mod pattern_size;
 pub mod probe;
 pub mod redaction;

@@ -43,10 +43,13 @@ fn of(row: &IncidentRow, clock: &Clock) -> Vec<Cell> {
     if incident.maintenance {
         asides.push("maintenance".to_owned());
     }
-    match (&incident.ack_note, incident.acked_at) {
-        (Some(note), _) => asides.push(format!("acked: {note}")),
-        (None, Some(_)) => asides.push("acked".to_owned()),
-        (None, None) => {}
+    if incident.acked_at.is_some() || incident.ack_note.is_some() {
+        let by = row.acked_by.as_ref();
+        let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+        match &incident.ack_note {
+            Some(note) => asides.push(format!("acked{by}: {note}")),
+            None => asides.push(format!("acked{by}")),
+        }
     }
     let mut cause = incident.cause.failure.detail.to_string();
     if !asides.is_empty() {

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::rows::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Packets, Timings};
+use crate::domain::order::{By, KeptOrder};
 use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{redaction, visitor_words};
@@ -123,6 +124,13 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
             Audience::Owner => Some(row.ack_note.as_deref()),
             Audience::Public { .. } => None,
         },
+        orders: match audience {
+            Audience::Owner => row
+                .orders
+                .as_ref()
+                .map(|orders| orders.iter().map(OrderObject::of).collect()),
+            Audience::Public { .. } => None,
+        },
         last_check: row
             .last_check
             .as_ref()
@@ -179,6 +187,10 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
         acked_at: incident.acked_at.map(Utc),
         ack_note: match audience {
             Audience::Owner => Some(incident.ack_note.as_deref()),
+            Audience::Public { .. } => None,
+        },
+        acked_by: match audience {
+            Audience::Owner => Some(row.acked_by.as_ref().map(ByObject::of)),
             Audience::Public { .. } => None,
         },
         mails: match audience {
@@ -353,6 +365,9 @@ pub struct StatusObject<'a> {
     incident: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ack_note: Option<Option<&'a str>>,
+    /// Of the command only: pages and API do not ask the database for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orders: Option<Vec<OrderObject<'a>>>,
     last_check: Option<CheckObject<'a>>,
     next_check_at: Option<Utc>,
     uptime_percent_24h: Option<f64>,
@@ -381,6 +396,8 @@ pub struct IncidentObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ack_note: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    acked_by: Option<Option<ByObject<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mails: Option<Vec<MailObject<'a>>>,
 }
 
@@ -389,6 +406,43 @@ struct CauseObject<'a> {
     kind: &'static str,
     status: Option<u16>,
     detail: Cow<'a, str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ByObject<'a> {
+    uid: u32,
+    name: Option<&'a str>,
+}
+
+impl<'a> ByObject<'a> {
+    fn of(by: &'a By) -> Self {
+        Self {
+            uid: by.uid,
+            name: by.name.as_deref(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct OrderObject<'a> {
+    order: &'static str,
+    at: Utc,
+    by: ByObject<'a>,
+    until: Option<Utc>,
+    note: Option<&'a str>,
+}
+
+impl<'a> OrderObject<'a> {
+    fn of(kept: &'a KeptOrder) -> Self {
+        let order = &kept.order;
+        Self {
+            order: order.word.as_str(),
+            at: Utc(kept.at),
+            by: ByObject::of(&order.by),
+            until: order.args.until.map(Utc),
+            note: order.args.note.as_deref(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

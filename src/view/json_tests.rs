@@ -7,6 +7,7 @@ use crate::domain::check::{Chain, HttpVersion, Redirect, Verdict};
 use crate::domain::incident::{Cause, Incident, IncidentKey};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
+use crate::domain::order::{By, GivenOrder, KeptOrder, OrderArgs, OrderWord};
 use crate::policy::alert::state::{Flags, ShownState};
 
 /// 2026-11-22T20:00:00.123Z
@@ -143,6 +144,10 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             acked_at: Some(AT),
             ack_note: Some("deploy, back at 15:00".into()),
         },
+        acked_by: Some(By {
+            uid: 1000,
+            name: Some("kim".into()),
+        }),
         mails: vec![MailRow {
             kind: MailKind::Down,
             to: "ops@example.com".into(),
@@ -159,7 +164,7 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             r#""opened_at":"2026-11-22T20:00:00.123Z","closed_at":null,"duration_s":61.5,"#,
             r#""cause":{"kind":"status","status":503,"detail":"503, not 200-299"},"checks_failed":3,"#,
             r#""maintenance":false,"acked_at":"2026-11-22T20:00:00.123Z","#,
-            r#""ack_note":"deploy, back at 15:00","mails":[{"kind":"down","to":"ops@example.com","#,
+            r#""ack_note":"deploy, back at 15:00","acked_by":{"uid":1000,"name":"kim"},"mails":[{"kind":"down","to":"ops@example.com","#,
             r#""message_id":"a@b","queued_at":"2026-11-22T20:00:00.123Z","sent_at":null}]}"#,
             "\n"
         )
@@ -190,6 +195,17 @@ fn a_status_names_its_flags() {
         },
         incident: None,
         ack_note: None,
+        orders: Some(vec![KeptOrder {
+            at: AT,
+            order: GivenOrder {
+                by: By {
+                    uid: 1001,
+                    name: None,
+                },
+                word: OrderWord::Mute,
+                args: OrderArgs::default(),
+            },
+        }]),
         last_check: None,
         next_check_at: None,
         uptime_percent_24h: Some(99.94),
@@ -202,7 +218,8 @@ fn a_status_names_its_flags() {
         print(&status(&row, Audience::Owner)),
         concat!(
             r#"{"monitor":"shop","url":"https://shop/","state":"up","since":"2026-11-22T20:00:00.123Z","#,
-            r#""flags":["muted","maintenance","parent_down"],"reason":null,"incident":null,"ack_note":null,"last_check":null,"#,
+            r#""flags":["muted","maintenance","parent_down"],"reason":null,"incident":null,"ack_note":null,"#,
+            r#""orders":[{"order":"mute","at":"2026-11-22T20:00:00.123Z","by":{"uid":1001,"name":null},"until":null,"note":null}],"last_check":null,"#,
             r#""next_check_at":null,"uptime_percent_24h":99.94,"uptime_percent_30d":null,"#,
             r#""enabled":true,"tags":["prod"],"note":"on call: Kim"}"#,
             "\n"

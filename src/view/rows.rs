@@ -3,6 +3,7 @@
 use crate::domain::check::{Check, FailureKind, Micros};
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::notification::MailKind;
+use crate::domain::order::{By, KeptOrder};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::{Flags, ShownState};
 
@@ -27,6 +28,8 @@ pub struct StatusRow {
     pub incident: Option<IncidentKey>,
     /// The note of its acknowledgement.
     pub ack_note: Option<String>,
+    /// Who paused, muted and acknowledged it; `None` where the database was not asked.
+    pub orders: Option<Vec<KeptOrder>>,
     /// The newest check.
     pub last_check: Option<Check>,
     /// When the next one is due.
@@ -52,6 +55,8 @@ pub struct IncidentRow {
     pub url: String,
     /// The outage.
     pub incident: Incident,
+    /// Who acknowledged it last.
+    pub acked_by: Option<By>,
     /// Its mails, oldest first.
     pub mails: Vec<MailRow>,
 }

@@ -8,6 +8,7 @@ use super::table::{self, Cell, Column, Fit};
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock, grouped};
 use crate::domain::check::Check;
+use crate::domain::order::{By, OrderWord};
 use crate::policy::alert::state::ShownState;
 
 /// The word for a monitor that is in the configuration and disabled.
@@ -94,6 +95,9 @@ pub fn state_words(row: &StatusRow) -> String {
     };
     for flag in row.flags.words() {
         if flag == words {
+            if let Some(by) = ordered_by(row, flag) {
+                words.push_str(&format!(" by {by}"));
+            }
             continue;
         }
         words.push_str(", ");
@@ -101,8 +105,24 @@ pub fn state_words(row: &StatusRow) -> String {
         if let ("acked", Some(note)) = (flag, &row.ack_note) {
             words.push_str(&format!(" ({note})"));
         }
+        if let Some(by) = ordered_by(row, flag) {
+            words.push_str(&format!(" by {by}"));
+        }
     }
     words
+}
+
+/// Who gave the order behind a flag.
+fn ordered_by<'a>(row: &'a StatusRow, flag: &str) -> Option<&'a By> {
+    let word = match flag {
+        "paused" => OrderWord::Pause,
+        "muted" => OrderWord::Mute,
+        "acked" => OrderWord::Ack,
+        _ => return None,
+    };
+    let mut orders = row.orders.iter().flatten();
+    let found = orders.find(|kept| kept.order.word == word);
+    found.map(|kept| &kept.order.by)
 }
 
 /// The status of a check that failed by its status.
@@ -184,6 +204,7 @@ mod tests {
             flags: Flags::default(),
             incident: None,
             ack_note: None,
+            orders: None,
             last_check: None,
             next_check_at: None,
             uptime_percent_24h: Some(99.02),

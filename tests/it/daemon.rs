@@ -6,6 +6,7 @@ mod files;
 mod line;
 mod lists;
 mod log;
+mod orders;
 mod secrets;
 mod silence;
 mod socket;

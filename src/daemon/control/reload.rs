@@ -17,6 +17,7 @@ use crate::daemon::process::malloc_trim;
 use crate::daemon::recorder::message::{Enrolled, Entry, Reply};
 use crate::daemon::source_lists::rounds;
 use crate::domain::duration_text::Written;
+use crate::domain::order::GivenOrder;
 use crate::probe::Prober;
 use crate::service;
 
@@ -35,11 +36,16 @@ struct NotSwapped {
 
 /// Reads the file again and goes on with it, or with the old one where it is wrong. Lists are read, too;
 /// `accept_lists` takes one that is shorter than `keep_at_least` allows.
-pub async fn reload(running: &Arc<Running>, accept_lists: bool) -> Answer {
+/// `given` is who ordered it, if somebody did through the control socket.
+pub async fn reload(
+    running: &Arc<Running>,
+    accept_lists: bool,
+    given: Option<Box<GivenOrder>>,
+) -> Answer {
     // A second reload waits and then reads what the first may have missed.
     let _turn = running.reloading.lock().await;
     service::reloading();
-    let answer = match swap(running, accept_lists).await {
+    let answer = match swap(running, accept_lists, given).await {
         Ok(lines) => {
             for line in &lines {
                 tracing::info!(target: targets::RELOAD, "reload: {line}");
@@ -65,7 +71,11 @@ pub async fn reload(running: &Arc<Running>, accept_lists: bool) -> Answer {
     answer
 }
 
-async fn swap(running: &Arc<Running>, accept_lists: bool) -> Result<Vec<String>, NotSwapped> {
+async fn swap(
+    running: &Arc<Running>,
+    accept_lists: bool,
+    given: Option<Box<GivenOrder>>,
+) -> Result<Vec<String>, NotSwapped> {
     let old = running.force().config;
     let (file, environment) = (running.file.clone(), running.environment.clone());
     // A hundred thousand entries take a second to read: not on the thread that checks.
@@ -120,7 +130,7 @@ async fn swap(running: &Arc<Running>, accept_lists: bool) -> Result<Vec<String>,
     let prober = Prober::new(&new.dns);
     let prober = prober.map_err(|error| failed(format!("cannot {error}")))?;
     let (prober, new) = (Arc::new(prober), Arc::new(new));
-    let enrolled = enroll(running, Arc::clone(&new)).await?;
+    let enrolled = enroll(running, Arc::clone(&new), given).await?;
     running.live.set_tools(tools(&new, &prober));
     running.notifier.reconfigure(Arc::clone(&new));
     running.set_force(Force::new(Arc::clone(&new), &enrolled, clock::now()));
@@ -138,10 +148,15 @@ async fn swap(running: &Arc<Running>, accept_lists: bool) -> Result<Vec<String>,
     Ok(lines)
 }
 
-async fn enroll(running: &Running, config: Arc<Config>) -> Result<Enrolled, NotSwapped> {
+async fn enroll(
+    running: &Running,
+    config: Arc<Config>,
+    given: Option<Box<GivenOrder>>,
+) -> Result<Enrolled, NotSwapped> {
     let (tell, told) = oneshot::channel();
     running.door.push(Entry::Reconfigure {
         config,
+        given,
         reply: Reply::with(move |enrolled| {
             // Whoever asked may have hung up.
             let _ = tell.send(enrolled);

@@ -10,9 +10,10 @@ use tokio::time::timeout;
 
 use super::reload;
 use super::socket::{Handler, Peer};
+use crate::blocking;
 use crate::clock;
 use crate::control::{Answer, DaemonStatus, Request, Which};
-use crate::daemon::active::Running;
+use crate::daemon::active::{Force, Running};
 use crate::daemon::health::self_check;
 use crate::daemon::logging;
 use crate::daemon::recorder::message::{Entry, Refused, Reply};
@@ -20,8 +21,10 @@ use crate::daemon::schedule::scheduler::Command;
 use crate::domain::check::Check;
 use crate::domain::duration_text::{Human, Written};
 use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::order::{By, GivenOrder, OrderArgs, OrderWord};
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
+use crate::own_files;
 use crate::policy::alert::monitor::Order;
 
 /// The recorder writes at least every second; a disk that hangs this long takes no order.
@@ -32,6 +35,9 @@ const RECHECKS_TOLD: usize = 200;
 
 /// A recheck waits for a place and then at most for its timeout.
 const RECHECKED_WITHIN: Duration = Duration::from_secs(120);
+
+/// The list of this machine's users is a small file.
+const NAMED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A note is a line beside a state, not a diary.
 const ACK_NOTE_CHARS_MAX: usize = 300;
@@ -49,30 +55,39 @@ const NEAR: usize = 3;
 pub struct Desk(pub Arc<Running>);
 
 impl Handler for Desk {
-    async fn answer(&self, request: Request, _: Peer) -> Answer {
+    async fn answer(&self, request: Request, peer: Peer) -> Answer {
         let running = &self.0;
         let now = clock::now();
         match request {
             Request::Status => Answer::Daemon(Box::new(status(running, now))),
-            Request::Reload { accept_lists } => reload::reload(running, accept_lists).await,
-            Request::Recheck { which } => recheck(running, &which).await,
+            Request::EmailTest { to } => running.notifier.test(to).await,
+            Request::EmailRetry => running.notifier.retry().await,
+            Request::Reload { accept_lists } => {
+                let args = OrderArgs {
+                    accept_lists,
+                    ..OrderArgs::default()
+                };
+                let given = given(by(peer).await, OrderWord::Reload, args);
+                reload::reload(running, accept_lists, Some(given)).await
+            }
+            Request::Recheck { which } => recheck(running, &which, by(peer).await).await,
             Request::Pause { which } => {
                 let said = Said::new("paused", "is paused", true);
-                order(running, &which, Order::Pause, said).await
+                order(running, &which, Order::Pause, peer, said).await
             }
             Request::Resume { which } => {
                 let said = Said::new("resumed", "is checked again", true);
-                order(running, &which, Order::Resume, said).await
+                order(running, &which, Order::Resume, peer, said).await
             }
             Request::Mute { which, for_ms } => {
                 let until = now.plus(Duration::from_millis(for_ms));
                 let done = format!("is muted until {}", local(running, until));
                 let said = Said::new("muted", &done, true);
-                order(running, &which, Order::Mute { until }, said).await
+                order(running, &which, Order::Mute { until }, peer, said).await
             }
             Request::Unmute { which } => {
                 let said = Said::new("unmuted", "is muted no more", true);
-                order(running, &which, Order::Unmute, said).await
+                order(running, &which, Order::Unmute, peer, said).await
             }
             Request::Ack {
                 which,
@@ -89,11 +104,64 @@ impl Handler for Desk {
                     .filter(|note| !note.is_empty());
                 let said = Said::new("acknowledged", &done, false);
                 let note = note.map(Arc::from);
-                order(running, &which, Order::Ack { until, note }, said).await
+                order(running, &which, Order::Ack { until, note }, peer, said).await
             }
-            Request::EmailTest { to } => running.notifier.test(to).await,
-            Request::EmailRetry => running.notifier.retry().await,
         }
+    }
+}
+
+/// Who is at the other end of the control socket.
+async fn by(peer: Peer) -> By {
+    let name = blocking::run(move || own_files::user_name(peer.uid));
+    // A disk that hangs gives no name; the number is known.
+    let name = timeout(NAMED_WITHIN, name).await;
+    By {
+        uid: peer.uid,
+        name: name.ok().and_then(Result::ok).flatten(),
+    }
+}
+
+fn given(by: By, word: OrderWord, args: OrderArgs) -> Box<GivenOrder> {
+    Box::new(GivenOrder { by, word, args })
+}
+
+/// What an order says, to be kept.
+fn kept(
+    order: &Order,
+    which: &Which,
+    chosen: &[(MonitorId, MonitorName)],
+) -> (OrderWord, OrderArgs) {
+    let (word, until, note) = match order {
+        Order::Pause => (OrderWord::Pause, None, None),
+        Order::Resume => (OrderWord::Resume, None, None),
+        Order::Mute { until } => (OrderWord::Mute, Some(*until), None),
+        Order::Unmute => (OrderWord::Unmute, None, None),
+        Order::Ack { until, note } => (OrderWord::Ack, *until, note.as_deref()),
+    };
+    let args = OrderArgs {
+        until,
+        note: note.map(str::to_owned),
+        ..about(which, chosen)
+    };
+    (word, args)
+}
+
+/// What an order is about, to be kept.
+fn about(which: &Which, chosen: &[(MonitorId, MonitorName)]) -> OrderArgs {
+    let names = || chosen.iter().map(|(_, name)| name.as_str().to_owned());
+    match which {
+        Which::All => OrderArgs {
+            all: true,
+            ..OrderArgs::default()
+        },
+        Which::Tagged(tags) => OrderArgs {
+            tags: tags.clone(),
+            ..OrderArgs::default()
+        },
+        Which::Named(_) => OrderArgs {
+            monitors: names().collect(),
+            ..OrderArgs::default()
+        },
     }
 }
 
@@ -139,6 +207,7 @@ fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorNam
             .filter(|monitor| monitor.enabled)
             .filter_map(|monitor| Some((*force.ids.get(&monitor.name)?, monitor.name.clone())))
             .collect()),
+        Which::Tagged(tags) => tagged(&force, tags),
         Which::Named(names) => {
             let (mut chosen, mut seen) = (Vec::new(), HashSet::new());
             let mut wrong = Vec::new();
@@ -169,6 +238,36 @@ fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorNam
     }
 }
 
+/// The monitors with any of these tags.
+fn tagged(force: &Force, tags: &[String]) -> Result<Vec<(MonitorId, MonitorName)>, Answer> {
+    let wanted: HashSet<&String> = tags.iter().collect();
+    let mut unused = wanted.clone();
+    let mut chosen = Vec::new();
+    for monitor in force.config.monitors.iter().filter(|one| one.enabled) {
+        if !monitor.tags.iter().any(|tag| wanted.contains(tag)) {
+            continue;
+        }
+        unused.retain(|tag| !monitor.tags.contains(tag));
+        if let Some(id) = force.ids.get(&monitor.name) {
+            chosen.push((*id, monitor.name.clone()));
+        }
+    }
+    if unused.is_empty() {
+        return Ok(chosen);
+    }
+    let mut lines: Vec<String> = unused
+        .into_iter()
+        .map(|tag| {
+            format!(
+                "no enabled monitor has the tag `{}`",
+                safe_text::line(tag, NAME_CHARS_MAX)
+            )
+        })
+        .collect();
+    lines.sort_unstable();
+    Err(Answer::Refused { lines })
+}
+
 fn unknown<'a>(name: &MonitorName, known: impl Iterator<Item = &'a MonitorName>) -> String {
     let name = safe_text::line(name.as_str(), NAME_CHARS_MAX);
     let lower = name.to_lowercase();
@@ -187,15 +286,18 @@ fn unknown<'a>(name: &MonitorName, known: impl Iterator<Item = &'a MonitorName>)
     }
 }
 
-async fn order(running: &Running, which: &Which, order: Order, said: Said) -> Answer {
+async fn order(running: &Running, which: &Which, order: Order, peer: Peer, said: Said) -> Answer {
     let chosen = match select(running, which) {
         Ok(chosen) => chosen,
         Err(answer) => return answer,
     };
+    let (word, args) = kept(&order, which, &chosen);
+    let given = given(by(peer).await, word, args);
     let (tell, told) = oneshot::channel();
     running.door.push(Entry::Order {
         monitors: chosen.iter().map(|(id, _)| *id).collect(),
         order,
+        given: Some(given),
         reply: Reply::with(move |written| {
             // Whoever asked may have hung up.
             let _ = tell.send(written);
@@ -220,7 +322,7 @@ fn outcome(
 ) -> Answer {
     let done = chosen.len() - refused.len();
     match which {
-        Which::All => {
+        Which::All | Which::Tagged(_) => {
             let total = chosen.len();
             let (monitors, word) = (plural(done), said.participle);
             let line = if done == total {
@@ -258,7 +360,7 @@ fn failed(line: String) -> Answer {
     Answer::Failed { lines: vec![line] }
 }
 
-async fn recheck(running: &Running, which: &Which) -> Answer {
+async fn recheck(running: &Running, which: &Which, by: By) -> Answer {
     let chosen = match select(running, which) {
         Ok(chosen) => chosen,
         Err(answer) => return answer,
@@ -270,6 +372,7 @@ async fn recheck(running: &Running, which: &Which) -> Answer {
             Human(wait)
         ));
     }
+    keep_recheck(running, which, &chosen, by);
     let tell_each = chosen.len() <= RECHECKS_TOLD;
     let now = clock::now();
     let mut asked = Vec::new();
@@ -306,11 +409,21 @@ async fn recheck(running: &Running, which: &Which) -> Answer {
             not_done.append(&mut done);
             Answer::Failed { lines: not_done }
         }
-        Which::Named(_) | Which::All => {
+        Which::Named(_) | Which::Tagged(_) | Which::All => {
             done.append(&mut not_done);
             Answer::Done { lines: done }
         }
     }
+}
+
+/// Keeps who ordered it; the checks themselves follow from no decision of the recorder.
+fn keep_recheck(running: &Running, which: &Which, chosen: &[(MonitorId, MonitorName)], by: By) {
+    let order = given(by, OrderWord::Recheck, about(which, chosen));
+    let monitors: Vec<MonitorId> = chosen.iter().map(|(id, _)| *id).collect();
+    let (all, now) = (order.args.all, clock::now());
+    running.door.push(Entry::Write(Box::new(move |batch| {
+        batch.put_order(&order, &monitors, all, now)
+    })));
 }
 
 /// `up, 200 in 231 ms`; `down, 503 in 1043 ms: expected 200-299`.

@@ -11,6 +11,7 @@ use crate::domain::address::Address;
 use crate::domain::check::{Chain, Check};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{News, Notice};
+use crate::domain::order::GivenOrder;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::{
     self, Effect, Ending, Event, Order, Recipients, Refusal, Surroundings,
@@ -77,10 +78,18 @@ impl Recorder {
             Entry::Order {
                 monitors,
                 order,
+                given,
                 reply,
-            } => self.order(&monitors, &order, reply, now),
-            Entry::Reconfigure { config, reply } => {
+            } => self.order(&monitors, &order, given, reply, now),
+            Entry::Reconfigure {
+                config,
+                given,
+                reply,
+            } => {
                 let answer = self.enroll(config, now);
+                if let Some(order) = given.filter(|_| answer.is_ok()) {
+                    self.keep_order(order, Vec::new(), now);
+                }
                 self.reports_changed(now);
                 reply.tell(answer.map_err(|error| NotRecorded(error.to_string())));
             }
@@ -143,10 +152,12 @@ impl Recorder {
         &mut self,
         monitors: &[MonitorId],
         order: &Order,
+        given: Option<Box<GivenOrder>>,
         reply: Reply<Vec<Refused>>,
         now: Timestamp,
     ) {
         let mut refused = Vec::new();
+        let mut followed = Vec::new();
         for monitor in monitors {
             let Some(place) = self.places.get(monitor).copied() else {
                 continue;
@@ -159,12 +170,28 @@ impl Recorder {
                 continue;
             }
             self.note_pause(*monitor, order, now);
+            followed.push(*monitor);
+        }
+        if let Some(given) = given.filter(|_| !followed.is_empty()) {
+            self.keep_order(given, followed, now);
         }
         self.staged.since.get_or_insert(now);
         self.staged.urgent = true;
         self.staged.replies.push(Box::new(move |written| {
             reply.tell(written.map(|()| refused));
         }));
+    }
+
+    /// Keeps who ordered what.
+    fn keep_order(&mut self, order: Box<GivenOrder>, followed: Vec<MonitorId>, now: Timestamp) {
+        let all = order.args.all && followed.len() == self.slots.len();
+        let deed = Deed::Order {
+            order,
+            followed,
+            all,
+            at: now,
+        };
+        self.staged.deed(deed, now);
     }
 
     fn note_pause(&mut self, monitor: MonitorId, order: &Order, now: Timestamp) {

@@ -9,6 +9,7 @@ use crate::domain::address::Address;
 use crate::domain::check::{Check, Verdict};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::notification::{Letter, Notice};
+use crate::domain::order::GivenOrder;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Order;
 use crate::policy::verdict::own_network::BlindTime;
@@ -44,6 +45,8 @@ pub enum Entry {
         monitors: Vec<MonitorId>,
         /// What.
         order: Order,
+        /// As it was given, to be kept where any of them follow it; `None` if nobody gave it.
+        given: Option<Box<GivenOrder>>,
         /// Told when it is committed.
         reply: Reply<Vec<Refused>>,
     },
@@ -51,6 +54,8 @@ pub enum Entry {
     Reconfigure {
         /// The new one.
         config: Arc<Config>,
+        /// Who ordered it, if somebody did through the control socket.
+        given: Option<Box<GivenOrder>>,
         /// Told what changed once it is committed.
         reply: Reply<Enrolled>,
     },

@@ -10,6 +10,7 @@ use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{Letter, News, Notice};
+use crate::domain::order::GivenOrder;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Recipients;
 use crate::policy::alert::state::Kept;
@@ -82,6 +83,14 @@ pub(in crate::daemon) enum Deed {
         kind: SpanKind,
         at: Timestamp,
     },
+    /// An order and the monitors that followed it.
+    Order {
+        order: Box<GivenOrder>,
+        followed: Vec<MonitorId>,
+        /// Whether these are all there are.
+        all: bool,
+        at: Timestamp,
+    },
     Write(WriteWork),
 }
 
@@ -123,7 +132,8 @@ impl Deed {
             | Self::Memory { .. }
             | Self::Missed { .. }
             | Self::Span { .. }
-            | Self::EndSpans { .. } => false,
+            | Self::EndSpans { .. }
+            | Self::Order { .. } => false,
         }
     }
 
@@ -190,6 +200,12 @@ impl Deed {
                 to,
             } => batch.put_span(*monitor, *kind, *from, *to),
             Self::EndSpans { monitor, kind, at } => batch.end_spans(*monitor, *kind, *at),
+            Self::Order {
+                order,
+                followed,
+                all,
+                at,
+            } => batch.put_order(order, followed, *all, *at),
             Self::Write(write) => write(batch),
         }
     }

@@ -117,6 +117,7 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
         flags: live.shown.flags,
         incident: live.shown.incident,
         ack_note: live.ack_note.as_deref().map(str::to_owned),
+        orders: None,
         last_check: live.newest.as_deref().cloned(),
         next_check_at: next_check_at(live, view.config, view.now),
         uptime_percent_24h: known.percent_24h,
@@ -247,6 +248,7 @@ fn record(listed: ListedIncident) -> IncidentRow {
         monitor: listed.name.as_str().to_owned(),
         url: listed.url,
         incident: listed.incident,
+        acked_by: listed.acked_by,
         mails: listed
             .mails
             .into_iter()

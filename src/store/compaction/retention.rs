@@ -9,7 +9,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::store::checks::hour_block::unpack;
 use crate::store::checks::journal::{DAY, HOUR, ledger_id};
 use crate::store::error::Result;
-use crate::store::facts::{clock_undo, meta};
+use crate::store::facts::{clock_undo, meta, orders};
 use crate::store::writer::Store;
 
 /// Rows deleted in one transaction: it takes about a millisecond.
@@ -50,6 +50,7 @@ impl Store {
                 "DELETE FROM ledger WHERE id IN (SELECT id FROM ledger WHERE id < ?1 ORDER BY id LIMIT ?2)",
                 ledger_id(hour, 0),
             )?;
+            deleted += orders::forget_events(&transaction, kept_from, ROWS_A_STEP)?;
             if deleted == 0 {
                 deleted += sweep(&transaction, hour.div_euclid(24))?;
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::meta;
+use super::{meta, orders};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::clock_step::{ClockStep, STEP_MIN};
 use crate::store::checks::hour_block::{Row, pack, unpack};
@@ -87,6 +87,7 @@ impl Store {
 pub(in crate::store) fn set(connection: &Connection, step: &ClockStep) -> Result<()> {
     if step.is_back() && step.is_believed() {
         put_aside(connection, step.to.as_ms())?;
+        orders::clock_was_set_back(connection, step.to.as_ms())?;
     }
     move_spans(connection, step)?;
     move_mails(connection, step)

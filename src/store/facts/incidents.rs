@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 
+use super::orders;
 use crate::domain::check::{Failure, FailureKind};
 use crate::domain::incident::{Beginnings, Cause, Incident, IncidentKey};
 use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::order::{By, OrderWord};
 use crate::domain::timestamp::Timestamp;
 use crate::store::error::{Result, StoreError};
 use crate::store::outbox::queries::{self, Told};
@@ -42,6 +44,8 @@ pub struct ListedIncident {
     pub url: String,
     /// Whether its monitor is shown to readers without the token.
     pub public: bool,
+    /// Who acknowledged it last, where that is kept.
+    pub acked_by: Option<By>,
     /// Its mails, one for each recipient, oldest first.
     pub mails: Vec<Told>,
 }
@@ -174,7 +178,12 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         let Ok(name) = MonitorName::parse(&row.get::<_, String>(12)?) else {
             continue;
         };
+        let acked_by = match incident.acked_at {
+            Some(_) => acked_by(connection, &incident)?,
+            None => None,
+        };
         found.push(ListedIncident {
+            acked_by,
             mails: queries::mails_of(connection, incident.key)?,
             incident,
             name,
@@ -183,4 +192,14 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         });
     }
     Ok(found)
+}
+
+/// Who gave the newest acknowledgement of an incident.
+fn acked_by(connection: &Connection, incident: &Incident) -> Result<Option<By>> {
+    let until = incident.closed_at.unwrap_or(Timestamp::MAX);
+    let monitor = incident.key.monitor;
+    let newest = orders::newest(connection, monitor, OrderWord::Ack, until)?;
+    Ok(newest
+        .filter(|kept| kept.at >= incident.opened_at())
+        .map(|kept| kept.order.by))
 }

@@ -7,6 +7,7 @@ pub mod last_report;
 pub(super) mod meta;
 pub mod monitors;
 pub mod offline_state;
+pub mod orders;
 pub mod report;
 pub mod source_lists;
 pub mod status;

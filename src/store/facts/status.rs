@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::monitors::StoredMonitor;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::monitor::MonitorId;
+use crate::domain::order::KeptOrder;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::state::Shown;
+use crate::policy::alert::state::{Flags, Shown};
 use crate::store::checks::hour_block::{Row, unpack};
 use crate::store::checks::hydrate::{JOURNAL_COLUMNS, journal_row, state_of};
 use crate::store::checks::journal::{DAY, HOUR, Whose};
@@ -37,6 +38,8 @@ pub struct StatusRow {
     pub month: Option<f64>,
     /// What was said when its open incident was acknowledged.
     pub ack_note: Option<String>,
+    /// Who paused, muted and acknowledged it, as far as that is so.
+    pub orders: Vec<KeptOrder>,
 }
 
 /// A check whose shared parts were not looked up; see [`Reader::resolve`].
@@ -89,6 +92,10 @@ impl Reader {
             };
             reader.add_shares(&mut rows, &exact, now)?;
             reader.add_ack_notes(&mut rows)?;
+            for row in &mut rows.rows {
+                let flags = row.shown.map_or_else(Flags::default, |shown| shown.flags);
+                row.orders = reader.orders_in_force(row.monitor.id, flags)?;
+            }
             Ok(rows.rows)
         })
     }
@@ -259,6 +266,7 @@ impl Rows {
                 day: None,
                 month: None,
                 ack_note: None,
+                orders: Vec::new(),
             })
             .collect();
         let places = rows.iter().zip(0..);

@@ -38,6 +38,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0006_lists",
         include_str!("../../../migrations/0006_lists.sql"),
     ),
+    (
+        "0007_events",
+        include_str!("../../../migrations/0007_events.sql"),
+    ),
 ];
 
 /// The format this program writes.

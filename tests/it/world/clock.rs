@@ -409,6 +409,7 @@ fn what_is_to_come_keeps_its_distance() {
         vec![Entry::Order {
             monitors: vec![MonitorId(1)],
             order,
+            given: None,
             reply: Reply::none(),
         }],
         0,

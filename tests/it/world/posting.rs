@@ -117,6 +117,7 @@ impl Post {
         self.door.push(Entry::Order {
             monitors: vec![MonitorId(site)],
             order,
+            given: None,
             reply: Reply::none(),
         });
     }
@@ -557,6 +558,7 @@ async fn who_would_have_got_a_reminder_only_is_told_the_whole_outage_in_one() {
     joined.daemon.database = post.config.daemon.database.clone();
     post.door.push(Entry::Reconfigure {
         config: Arc::new(joined),
+        given: None,
         reply: Reply::none(),
     });
     post.memory.script(vec![later(); 8]);

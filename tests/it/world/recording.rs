@@ -84,6 +84,7 @@ impl Desk {
         self.take(Entry::Order {
             monitors: vec![MonitorId(monitor)],
             order,
+            given: None,
             reply: Reply::with(move |refused: Result<Vec<Refused>, _>| {
                 *told.lock().unwrap() = match refused {
                     Ok(refused) => refused.first().map_or("done".into(), |r| r.why.clone()),
@@ -100,6 +101,7 @@ impl Desk {
         let told = Arc::clone(&fine);
         self.take(Entry::Reconfigure {
             config: Arc::new(config),
+            given: None,
             reply: Reply::with(move |enrolled| {
                 told.store(u32::from(enrolled.is_ok()), SeqCst);
             }),

@@ -178,6 +178,7 @@ impl World {
                 vec![Entry::Order {
                     monitors: monitors.clone(),
                     order: order.clone(),
+                    given: None,
                     reply: Reply::none(),
                 }]
             });

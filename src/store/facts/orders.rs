@@ -1,0 +1,161 @@
+//! Orders of people: kept among the events, and found by monitor.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::super::error::Result;
+use crate::domain::monitor::MonitorId;
+use crate::domain::order::{By, GivenOrder, KeptOrder, OrderArgs, OrderWord};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::state::Flags;
+use crate::store::reader::Reader;
+use crate::store::transaction::Batch;
+
+/// Stands for all monitors in `ordered`.
+const ALL: i64 = 0;
+
+/// In the order in which [`kept`] reads them.
+const COLUMNS: &str = "events.at, events.word, events.uid, events.user, events.more";
+
+impl Batch<'_> {
+    /// Keeps an order that these monitors followed. Where all of them did that there are, one row says so.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn put_order(
+        &mut self,
+        order: &GivenOrder,
+        followed: &[MonitorId],
+        all: bool,
+        now: Timestamp,
+    ) -> Result<()> {
+        let alone = match followed {
+            [one] if !all => Some(one.0),
+            _ => None,
+        };
+        let word = order.word.as_str();
+        self.outbox()
+            .prepare_cached(
+                "INSERT INTO events (at, type, monitor_id, word, uid, user, more)
+                 VALUES (?1, 'order', ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                now.as_ms(),
+                alone,
+                word,
+                order.by.uid,
+                order.by.name,
+                serde_json::to_string(&order.args)?,
+            ])?;
+        let cursor = self.outbox().last_insert_rowid();
+        let mut insert = self
+            .outbox()
+            .prepare_cached("INSERT INTO ordered (monitor_id, word, cursor) VALUES (?1, ?2, ?3)")?;
+        if all {
+            insert.execute((ALL, word, cursor))?;
+            return Ok(());
+        }
+        for monitor in followed {
+            insert.execute((monitor.0, word, cursor))?;
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// The orders behind what is shown of a monitor: who paused, muted and acknowledged it, in the order of
+    /// [`Flags::words`]. Orders that are no longer kept are left out.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn orders_in_force(&self, monitor: MonitorId, flags: Flags) -> Result<Vec<KeptOrder>> {
+        let wanted = [
+            (flags.paused, OrderWord::Pause),
+            (flags.muted, OrderWord::Mute),
+            (flags.acked, OrderWord::Ack),
+        ];
+        let mut found = Vec::new();
+        for (_, word) in wanted.into_iter().filter(|(is_set, _)| *is_set) {
+            found.extend(self.newest_order(monitor, word, Timestamp::MAX)?);
+        }
+        Ok(found)
+    }
+
+    /// The newest order of a kind that a monitor followed, up to a moment.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn newest_order(
+        &self,
+        monitor: MonitorId,
+        word: OrderWord,
+        until: Timestamp,
+    ) -> Result<Option<KeptOrder>> {
+        newest(self.connection(), monitor, word, until)
+    }
+}
+
+pub(in crate::store) fn newest(
+    connection: &Connection,
+    monitor: MonitorId,
+    word: OrderWord,
+    until: Timestamp,
+) -> Result<Option<KeptOrder>> {
+    let found = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM ordered JOIN events USING (cursor)
+             WHERE ordered.monitor_id IN ({ALL}, ?1) AND ordered.word = ?2 AND events.at <= ?3
+             ORDER BY cursor DESC LIMIT 1"
+        ))?
+        .query_row((monitor.0, word.as_str(), until.as_ms()), kept)
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// An order from [`COLUMNS`]; `None` if another version wrote it in a way that is not understood.
+fn kept(row: &Row<'_>) -> rusqlite::Result<Option<KeptOrder>> {
+    let word: String = row.get(1)?;
+    let args: Option<String> = row.get(4)?;
+    let args: Option<OrderArgs> = serde_json::from_str(args.as_deref().unwrap_or("{}")).ok();
+    let Some((word, args)) = OrderWord::parse(&word).zip(args) else {
+        return Ok(None);
+    };
+    Ok(Some(KeptOrder {
+        at: Timestamp::from_ms(row.get(0)?),
+        order: GivenOrder {
+            by: By {
+                uid: row.get(2)?,
+                name: row.get(3)?,
+            },
+            word,
+            args,
+        },
+    }))
+}
+
+/// Forgets the oldest events before `before`, at most `limit`; says how many. They lie in the order in which they came.
+pub(in crate::store) fn forget_events(
+    connection: &Connection,
+    before: i64,
+    limit: i64,
+) -> Result<usize> {
+    let deleted = connection
+        .prepare_cached(
+            "DELETE FROM events WHERE at < ?1 AND cursor IN
+               (SELECT cursor FROM events ORDER BY cursor LIMIT ?2)",
+        )?
+        .execute((before, limit))?;
+    if deleted > 0 {
+        connection
+            .prepare_cached(
+                "DELETE FROM ordered WHERE cursor < (SELECT coalesce(min(cursor), 0) FROM events)",
+            )?
+            .execute([])?;
+    }
+    Ok(deleted)
+}
+
+/// Dates what was kept ahead of a clock that was set back: it happened before now, in the same order.
+pub(in crate::store) fn clock_was_set_back(connection: &Connection, now: i64) -> Result<()> {
+    connection.execute("UPDATE events SET at = ?1 WHERE at > ?1", [now])?;
+    Ok(())
+}
