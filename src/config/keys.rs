@@ -441,7 +441,7 @@ pub const ALERTS: Section = Section {
         key(
             "group_interval",
             Kind::Span,
-            Value("\"5m\""),
+            Value("\"1m\""),
             "After a digest, alerts to that recipient collect this long.",
         ),
         key(
@@ -459,7 +459,7 @@ pub const ALERTS: Section = Section {
         key(
             "flapping",
             Kind::Table(FLAPPING),
-            Value("{ changes = 6, within = \"2h\" }"),
+            Value("{ changes = 8, within = \"1h\" }"),
             "So many up/down changes within so long give one FLAPPING mail.",
         ),
         key(
@@ -476,14 +476,26 @@ pub const FLAPPING: &[Key] = &[
     key(
         "changes",
         Kind::Count(2, MANY),
-        Value("6"),
+        Value("8"),
         "Up/down changes.",
     ),
     key(
         "within",
         Kind::Span,
-        Value("\"2h\""),
+        Value("\"1h\""),
         "The time they fall into.",
+    ),
+    key(
+        "down_after",
+        Kind::Span,
+        Value("\"10m\""),
+        "Down for so long while flapping is mailed as DOWN.",
+    ),
+    key(
+        "end_after",
+        Kind::Span,
+        Value("\"30m\""),
+        "Up for so long ends the flapping, with one UP mail.",
     ),
 ];
 

@@ -109,6 +109,12 @@ pub enum News {
         changes: u32,
         /// Within how long.
         within: Duration,
+        /// Down for so long is told as DOWN meanwhile.
+        #[serde(default = "ten_minutes")]
+        down_after: Duration,
+        /// Up for so long ends it.
+        #[serde(default = "half_an_hour")]
+        end_after: Duration,
         /// The newest check.
         check: Box<Check>,
     },
@@ -158,6 +164,16 @@ pub enum News {
     },
     /// A test asked for by a person.
     Test,
+}
+
+/// What a FLAPPING of version 0.1 meant.
+const fn ten_minutes() -> Duration {
+    Duration::from_secs(600)
+}
+
+/// Likewise.
+const fn half_an_hour() -> Duration {
+    Duration::from_secs(1800)
 }
 
 /// sitewatch itself did not run for a part of a blind time.

@@ -100,13 +100,28 @@ pub struct AlertSettings {
     pub certificate_expiry: Vec<Duration>,
 }
 
-/// How many changes within how long are too many.
+/// How many changes within how long are too many, and how that ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flapping {
     /// Up/down changes.
     pub changes: NonZeroU32,
     /// The time they fall into.
     pub within: Duration,
+    /// Down for so long while flapping is told as DOWN.
+    pub down_after: Duration,
+    /// Up for so long ends the flapping.
+    pub end_after: Duration,
+}
+
+impl Default for Flapping {
+    fn default() -> Self {
+        Self {
+            changes: const { NonZeroU32::new(8).expect("8 is not 0") },
+            within: Duration::from_secs(3600),
+            down_after: Duration::from_secs(600),
+            end_after: Duration::from_secs(1800),
+        }
+    }
 }
 
 /// `[connectivity]`: how we tell our own fault from the sites'.

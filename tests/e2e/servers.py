@@ -401,7 +401,7 @@ retry_interval = "200ms"
             nginx.write(site, "return 503;")
         nginx.process.send_signal(signal.SIGHUP)
         wait_for("forty down", lambda: sum(state == "down" for state in daemon.states().values()) == 40)
-        wait_for("the digest", lambda: any("40 DOWN" in subject or "DOWN" in subject and "sitewatch on" in subject
+        wait_for("the digest", lambda: any(" DOWN: " in subject and "sitewatch on" in subject
                                            for subject in subjects(postfix.messages()[before:])))
         time.sleep(8)
         storm = subjects(postfix.messages()[before:])

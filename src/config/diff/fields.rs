@@ -288,9 +288,11 @@ pub(in crate::config) fn settings(config: &Config) -> Vec<Fact> {
         fact(
             "[alerts] flapping",
             format!(
-                "{} changes within {}",
+                "{} changes within {}, DOWN after {}, over after {} up",
                 alerts.flapping.changes,
-                Written(alerts.flapping.within)
+                Written(alerts.flapping.within),
+                Written(alerts.flapping.down_after),
+                Written(alerts.flapping.end_after)
             ),
         ),
         fact(

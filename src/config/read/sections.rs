@@ -258,7 +258,7 @@ pub(in crate::config) fn alerts(reading: &mut Reading<'_>, table: &Table<'_>) ->
         group_limit: group_limit
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(3),
-        group_interval: group_interval.map_or(Duration::from_secs(300), |span| span.it),
+        group_interval: group_interval.map_or(Duration::from_secs(60), |span| span.it),
         reminder,
         recovery,
         flapping,
@@ -273,11 +273,17 @@ fn flapping(reading: &mut Reading<'_>, table: &Table<'_>) -> Flapping {
     let changes = inner
         .and_then(|inner| reading.count(&inner, "changes"))
         .and_then(|count| u32::try_from(count).ok())
-        .unwrap_or(6);
-    let within = inner.and_then(|inner| reading.span_from(&inner, "within", SECOND));
+        .and_then(std::num::NonZeroU32::new);
+    let mut span = |name: &'static str| {
+        let span = inner.and_then(|inner| reading.span_from(&inner, name, SECOND));
+        span.map(|span| span.it)
+    };
+    let default = Flapping::default();
     Flapping {
-        changes: std::num::NonZeroU32::new(changes).unwrap_or(std::num::NonZeroU32::MIN),
-        within: within.map_or(Duration::from_secs(7200), |span| span.it),
+        changes: changes.unwrap_or(default.changes),
+        within: span("within").unwrap_or(default.within),
+        down_after: span("down_after").unwrap_or(default.down_after),
+        end_after: span("end_after").unwrap_or(default.end_after),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a step ends: what time and surroundings decide, what is said and what is held back.
 
 use super::dependencies;
-use super::flapping::{self, Flap, Owed};
+use super::flapping::{Flap, Owed};
 use super::machine::Machine;
 use super::monitor::{Effect, Recipients, Step};
 use super::reminder;
@@ -81,11 +81,10 @@ impl Machine<'_> {
         let Status::Up { since } = self.memory.kept.status else {
             return;
         };
-        let calm = self
-            .memory
-            .recent
-            .known_at
-            .is_some_and(|known_at| known_at.since(since) >= flapping::CALM_AFTER);
+        let calm =
+            self.memory.recent.known_at.is_some_and(|known_at| {
+                known_at.since(since) >= self.around.alerts.flapping.end_after
+            });
         if !calm || !self.memory.kept.flap.is_on() {
             return;
         }
@@ -129,6 +128,8 @@ impl Machine<'_> {
             incident,
             changes: spell.changes,
             within: self.around.alerts.flapping.within,
+            down_after: self.around.alerts.flapping.down_after,
+            end_after: self.around.alerts.flapping.end_after,
             check: Box::new(Check::clone(&check)),
         };
         if owed.is_empty()
@@ -142,6 +143,7 @@ impl Machine<'_> {
     fn speak_of_outage(&mut self) {
         let flapping = self.memory.kept.flap.is_on();
         let (now, needed) = (self.now, self.rules.failures_before_down);
+        let down_after = self.around.alerts.flapping.down_after;
         let recent = &self.memory.recent;
         let Status::Down(outage) = &mut self.memory.kept.status else {
             return;
@@ -153,9 +155,7 @@ impl Machine<'_> {
         let opened_at = outage.opened_at();
         match &mut outage.announcement {
             Announcement::Waiting { recount, .. } if recount.is_some_and(|n| n < needed) => {}
-            Announcement::Waiting { held, .. }
-                if flapping && now.since(opened_at) < flapping::DOWN_AFTER =>
-            {
+            Announcement::Waiting { held, .. } if flapping && now.since(opened_at) < down_after => {
                 *held = Some(Hold::Flapping);
             }
             Announcement::Waiting { held, .. } => {

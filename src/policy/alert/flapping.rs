@@ -1,18 +1,10 @@
 //! Changes between up and down that are too many for single mails.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::domain::incident::{Cause, IncidentKey};
 use crate::domain::settings::Flapping;
 use crate::domain::timestamp::Timestamp;
-
-/// Down for so long while flapping is mailed as DOWN.
-pub const DOWN_AFTER: Duration = Duration::from_secs(600);
-
-/// Up for so long ends the flapping.
-pub const CALM_AFTER: Duration = Duration::from_secs(1800);
 
 /// Outages of one spell that are remembered for its last mail; older ones have the same recipients.
 const OWED_MAX: usize = 16;

@@ -205,7 +205,8 @@ pub fn wake_at(
         match outage.announcement {
             Announcement::Waiting { .. } => {
                 if kept.flap.is_on() {
-                    moments[2] = Some(outage.opened_at().plus(super::flapping::DOWN_AFTER));
+                    let down_after = around.alerts.flapping.down_after;
+                    moments[2] = Some(outage.opened_at().plus(down_after));
                 }
                 if !around.parents.is_empty() {
                     moments[3] = Some(dependencies::verify_until(outage.opened_at()));

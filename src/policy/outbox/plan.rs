@@ -323,7 +323,6 @@ fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
 
     use super::super::queued::Held;
     use super::*;
@@ -340,10 +339,7 @@ mod tests {
             group_interval: Duration::from_secs(300),
             reminder: None,
             recovery: true,
-            flapping: Flapping {
-                changes: NonZeroU32::new(6).unwrap(),
-                within: Duration::from_secs(7200),
-            },
+            flapping: Flapping::default(),
             certificate_expiry: Vec::new(),
         }
     }

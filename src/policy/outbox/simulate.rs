@@ -131,7 +131,6 @@ fn place_of(row: RowId) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
     use std::time::Duration;
 
     use super::*;
@@ -149,13 +148,10 @@ mod tests {
         let settings = AlertSettings {
             group_wait: Duration::from_secs(10),
             group_limit: 3,
-            group_interval: Duration::from_secs(300),
+            group_interval: Duration::from_secs(60),
             reminder: None,
             recovery: true,
-            flapping: Flapping {
-                changes: NonZeroU32::new(6).unwrap(),
-                within: Duration::from_secs(7200),
-            },
+            flapping: Flapping::default(),
             certificate_expiry: Vec::new(),
         };
         let address = |text: &str| Address::parse(text).unwrap();
@@ -199,7 +195,7 @@ mod tests {
         check("down/a@0 up/a@4", "10 was_down 0+1");
         check(
             "down/a@0 down/b@1 down/c@2 down/d@3 up/d@60 up/a@200",
-            "10 digest 0+1+2+3, 310 up 4, 310 up 5",
+            "10 digest 0+1+2+3, 70 up 4, 210 up 5",
         );
         // Two recipients, of whom only one gets enough for a digest.
         check(

@@ -5,8 +5,9 @@ use crate::domain::notification::{News, Notice};
 
 use super::context::Context;
 use super::footer;
+use super::named;
 use super::outline::{Body, Cell, Doc, Table, Tone};
-use super::subject::{self, Counts};
+use super::subject;
 use super::system::about_us;
 use super::words;
 
@@ -17,10 +18,15 @@ const ACKS_MAX: usize = 10;
 
 /// Several mails as one.
 pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
-    let counts = Counts::of(notices);
-    let tone = if counts.down > 0 {
+    let groups = subject::groups(notices);
+    let counts = named::counts(&groups);
+    let has = |word| groups.iter().any(|group| group.word == word);
+    let tone = if has("DOWN") {
         Tone::Down
-    } else if counts.degraded + counts.flapping + counts.redirect_changed > 0 {
+    } else if ["DEGRADED", "FLAPPING", "REDIRECT CHANGED"]
+        .into_iter()
+        .any(has)
+    {
         Tone::Warn
     } else {
         Tone::Up

@@ -7,6 +7,7 @@ use crate::domain::duration_text::Written;
 use crate::domain::incident::{Cause, IncidentKey};
 use crate::domain::notification::About;
 use crate::domain::probe::ROOT;
+use crate::domain::settings::Flapping;
 use crate::domain::timestamp::Timestamp;
 
 use super::context::Context;
@@ -273,20 +274,17 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
 }
 
 /// Up and down too often.
-pub(super) fn flapping(
-    about: &About,
-    check: &Check,
-    changes: u32,
-    within: Duration,
-    ctx: &Context,
-) -> Doc {
+pub(super) fn flapping(about: &About, check: &Check, rule: Flapping, ctx: &Context) -> Doc {
     let mut doc = about_one(Tone::Warn, "\u{25c6} FLAPPING".to_owned(), about, ctx);
     doc.lead.push(format!(
-        "{} is FLAPPING: {changes} changes between up and down within {}. Single changes are not mailed \
-         while this lasts; 10 minutes of down are, and 30 minutes of up end it with one mail. \
-         Everything is recorded all the while.",
+        "{} is FLAPPING: {} changes between up and down within {}. Single changes are not mailed while this lasts. \
+         If it stays down for {}, a DOWN mail comes; after {} up, one UP mail ends this. \
+         Everything is recorded meanwhile.",
         about.name,
-        words::span(within)
+        rule.changes,
+        words::span(rule.within),
+        words::span(rule.down_after),
+        words::span(rule.end_after)
     ));
     let failed = std::iter::once(check)
         .chain(&ctx.history.checks)

@@ -7,6 +7,7 @@ mod digest;
 mod down;
 mod footer;
 mod html;
+mod named;
 mod outline;
 mod recovery;
 pub mod render;

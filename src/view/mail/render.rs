@@ -1,9 +1,11 @@
 //! From the facts of a mail to its subject, text, HTML and fields.
 
-use crate::domain::incident::Beginnings;
-use crate::domain::incident::IncidentKey;
+use std::num::NonZeroU32;
+
+use crate::domain::incident::{Beginnings, IncidentKey};
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
 use crate::domain::safe_text::line;
+use crate::domain::settings::Flapping;
 use crate::domain::timestamp::Timestamp;
 
 use super::context::Context;
@@ -134,9 +136,19 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
         News::Flapping {
             changes,
             within,
+            down_after,
+            end_after,
             check,
-            ..
-        } => down::flapping(about, check, *changes, *within, ctx),
+            incident: _,
+        } => {
+            let rule = Flapping {
+                changes: NonZeroU32::new(*changes).unwrap_or(NonZeroU32::MIN),
+                within: *within,
+                down_after: *down_after,
+                end_after: *end_after,
+            };
+            down::flapping(about, check, rule, ctx)
+        }
         News::RedirectChanged { before, check } => {
             down::redirect_changed(about, before, check, ctx)
         }

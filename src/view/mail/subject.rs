@@ -1,12 +1,13 @@
 //! Subjects: a stable interface. Everything variable stands in brackets, the monitor's name alone outside.
 
-use crate::domain::check::FailureKind;
+use crate::domain::check::{Check, FailureKind};
 use crate::domain::incident::Beginnings;
 use crate::domain::monitor::MonitorName;
 use crate::domain::notification::{News, Notice, Parcel};
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 
+use super::named::{self, Group};
 use super::words;
 
 /// A name longer than this is cut in its middle: always at the same place, so that its mails keep one thread.
@@ -21,7 +22,7 @@ pub fn of(parcel: &Parcel, host: &str, now: Timestamp, beginnings: &Beginnings) 
     }
     match parcel.notices.as_slice() {
         [one] => single(one, host, now, beginnings),
-        many => format!("[{}] sitewatch on {host}", Counts::of(many)),
+        many => named::of(&groups(many), host),
     }
 }
 
@@ -68,7 +69,7 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
         News::CertificateExpiring { .. } => {
             format!("DEGRADED {}", FailureKind::CertificateExpiring)
         }
-        News::Flapping { .. } => "FLAPPING".to_owned(),
+        News::Flapping { check, .. } => flapping(check).to_owned(),
         News::RedirectChanged { .. } => "REDIRECT CHANGED".to_owned(),
         News::Blind { from, to, .. } => format!("BLIND {}", words::span(to.since(*from))),
         News::Trouble { what, .. } => format!("TROUBLE {}", safe_text::line(what, 30)),
@@ -83,6 +84,15 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
         News::Test => "TEST".to_owned(),
     };
     about(&word, notice, host)
+}
+
+/// `FLAPPING, down now`, by the newest check.
+const fn flapping(check: &Check) -> &'static str {
+    if check.verdict.is_good() {
+        "FLAPPING, up now"
+    } else {
+        "FLAPPING, down now"
+    }
 }
 
 fn about(word: &str, notice: &Notice, host: &str) -> String {
@@ -105,42 +115,48 @@ pub(super) fn period(from: Timestamp, to: Timestamp) -> String {
     format!("{}d", (hours + 12) / 24)
 }
 
-/// How many of what a digest tells.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) down: usize,
-    pub(super) up: usize,
-    pub(super) was_down: usize,
-    pub(super) degraded: usize,
-    pub(super) flapping: usize,
-    pub(super) redirect_changed: usize,
-    pub(super) other: usize,
+/// What a digest tells, by kind: what is down first.
+pub(super) fn groups(notices: &[Notice]) -> Vec<Group> {
+    let mut groups: Vec<Group> = [
+        "DOWN",
+        "UP",
+        "WAS DOWN",
+        "DEGRADED",
+        "FLAPPING",
+        "REDIRECT CHANGED",
+        "OTHER",
+    ]
+    .map(Group::new)
+    .into();
+    for notice in notices {
+        let Some(place) = group(notice, notices) else {
+            continue;
+        };
+        groups[place].count += 1;
+        groups[place]
+            .names
+            .extend(notice.about.as_ref().map(|about| name(&about.name)));
+    }
+    groups.retain(|group| group.count > 0);
+    groups
 }
 
-impl Counts {
-    pub(super) fn of(notices: &[Notice]) -> Self {
-        let mut counts = Self::default();
-        for notice in notices {
-            let count = match &notice.news {
-                News::Down { .. } | News::StillDown { .. } if ends_too(notices, notice) => {
-                    &mut counts.was_down
-                }
-                News::Up { .. } if began_too(notices, notice) => continue,
-                News::Down { .. } | News::StillDown { .. } => &mut counts.down,
-                News::Up { .. } => &mut counts.up,
-                News::Degraded { .. } | News::CertificateExpiring { .. } => &mut counts.degraded,
-                News::Flapping { .. } => &mut counts.flapping,
-                News::RedirectChanged { .. } => &mut counts.redirect_changed,
-                News::Blind { .. }
-                | News::Trouble { .. }
-                | News::Back { .. }
-                | News::Report { .. }
-                | News::Test => &mut counts.other,
-            };
-            *count += 1;
-        }
-        counts
-    }
+/// The place of its group; none for the end of an outage whose beginning the mail tells too.
+fn group(notice: &Notice, notices: &[Notice]) -> Option<usize> {
+    Some(match &notice.news {
+        News::Down { .. } | News::StillDown { .. } if ends_too(notices, notice) => 2,
+        News::Up { .. } if began_too(notices, notice) => return None,
+        News::Down { .. } | News::StillDown { .. } => 0,
+        News::Up { .. } => 1,
+        News::Degraded { .. } | News::CertificateExpiring { .. } => 3,
+        News::Flapping { .. } => 4,
+        News::RedirectChanged { .. } => 5,
+        News::Blind { .. }
+        | News::Trouble { .. }
+        | News::Back { .. }
+        | News::Report { .. }
+        | News::Test => 6,
+    })
 }
 
 /// Whether the mail reports the end of this notice's outage too.
@@ -155,31 +171,4 @@ pub(super) fn began_too(notices: &[Notice], up: &Notice) -> bool {
     notices
         .iter()
         .any(|down| was_down(down, up, &Beginnings::default()).is_some())
-}
-
-/// `12 DOWN, 3 UP`
-impl std::fmt::Display for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all = [
-            (self.down, "DOWN"),
-            (self.up, "UP"),
-            (self.was_down, "WAS DOWN"),
-            (self.degraded, "DEGRADED"),
-            (self.flapping, "FLAPPING"),
-            (self.redirect_changed, "REDIRECT CHANGED"),
-            (self.other, "OTHER"),
-        ];
-        let mut first = true;
-        for (count, word) in all.into_iter().filter(|(count, _)| *count > 0) {
-            if !first {
-                f.write_str(", ")?;
-            }
-            first = false;
-            write!(f, "{count} {word}")?;
-        }
-        if first {
-            f.write_str("NOTHING")?;
-        }
-        Ok(())
-    }
 }

@@ -585,8 +585,10 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             one(
                 News::Flapping {
                     incident: Some(incident()),
-                    changes: 6,
-                    within: Duration::from_secs(7200),
+                    changes: 8,
+                    within: Duration::from_secs(3600),
+                    down_after: Duration::from_secs(600),
+                    end_after: Duration::from_secs(1800),
                     check: Box::new(check(22, 503, 1001)),
                 },
                 22,
@@ -598,8 +600,10 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             one(
                 News::Flapping {
                     incident: Some(incident()),
-                    changes: 6,
-                    within: Duration::from_secs(7200),
+                    changes: 8,
+                    within: Duration::from_secs(3600),
+                    down_after: Duration::from_secs(600),
+                    end_after: Duration::from_secs(1800),
                     check: Box::new(check(29, 200, 180)),
                 },
                 29,

@@ -116,12 +116,13 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         alerts: AlertSettings {
             group_wait: seconds(10),
             group_limit: 3,
-            group_interval: seconds(300),
+            group_interval: seconds(60),
             reminder: Some(seconds(600)),
             recovery: true,
             flapping: Flapping {
                 changes: NonZeroU32::new(4).unwrap(),
                 within: seconds(1800),
+                ..Flapping::default()
             },
             certificate_expiry: Vec::new(),
         },

@@ -182,16 +182,16 @@ async fn mails_wait_for_company_and_after_a_digest_they_collect() {
     post.fail(1..=1);
     near(&post.run(60).await, &[10]);
     assert_eq!(post.came(), ["[DOWN 503] site-1"]);
-    // Five at once are one digest; what comes in the five minutes after it comes at their end.
+    // Five at once are one digest; what comes in the minute after it comes at its end.
     post.fail(2..=6);
     near(&post.run(60).await, &[70]);
     assert!(
-        post.came()[1].starts_with("[5 DOWN] sitewatch on "),
+        post.came()[1].starts_with("[5 DOWN: site-2, site-3, "),
         "{:?}",
         post.came()
     );
     post.fail(7..=7);
-    near(&post.run(300).await, &[370]);
+    near(&post.run(120).await, &[130]);
     assert_eq!(post.came()[2..], ["[DOWN 503] site-7"]);
 }
 

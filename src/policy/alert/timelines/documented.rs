@@ -1,6 +1,5 @@
 //! The examples of `docs/alerts.md`, so that the page cannot go stale.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::scene;
@@ -22,13 +21,10 @@ fn leaves(events: &str) -> String {
     let settings = AlertSettings {
         group_wait: Duration::from_secs(10),
         group_limit: 3,
-        group_interval: Duration::from_secs(300),
+        group_interval: Duration::from_secs(60),
         reminder: None,
         recovery: true,
-        flapping: Flapping {
-            changes: NonZeroU32::new(6).unwrap(),
-            within: Duration::from_secs(7200),
-        },
+        flapping: Flapping::default(),
         certificate_expiry: Vec::new(),
     };
     let events: Vec<Vec<&str>> = events

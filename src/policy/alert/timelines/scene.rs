@@ -16,7 +16,6 @@
 //! Each line is run a second time with a restart after every event, and must come out the same.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,13 +72,10 @@ impl Scene {
             alerts: AlertSettings {
                 group_wait: span("10s"),
                 group_limit: 3,
-                group_interval: span("5m"),
+                group_interval: span("1m"),
                 reminder: None,
                 recovery: true,
-                flapping: Flapping {
-                    changes: NonZeroU32::new(6).unwrap(),
-                    within: span("2h"),
-                },
+                flapping: Flapping::default(),
                 certificate_expiry: vec![span("21d"), span("7d"), span("1d")],
             },
             maintenance: false,
@@ -112,6 +108,7 @@ impl Scene {
                     scene.alerts.flapping = Flapping {
                         changes: changes.parse().unwrap(),
                         within: span(within),
+                        ..Flapping::default()
                     };
                 }
                 other => panic!("unknown setting {other}"),
