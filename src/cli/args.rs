@@ -93,6 +93,8 @@ pub enum Command {
     History(super::history::Args),
     /// Show outages: cause, start, end, mails sent
     Incidents(super::incidents::Args),
+    /// Show the first failing answer of an incident, whole
+    Evidence(super::evidence::Args),
     /// Show uptime, outages and latency of a period
     Report(super::report::command::Args),
     /// Explain an HTTP status code
@@ -138,6 +140,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::History(_) => "history",
             Self::Incidents(_) => "incidents",
+            Self::Evidence(_) => "evidence",
             Self::Report(_) => "report",
             Self::Explain(_) => "explain",
             Self::Replay(_) => "replay",
@@ -165,6 +168,7 @@ impl Command {
             | Self::Status(_)
             | Self::History(_)
             | Self::Incidents(_)
+            | Self::Evidence(_)
             | Self::Report(_)
             | Self::Explain(_)
             | Self::Replay(_)

@@ -58,6 +58,7 @@ fn dispatch(context: &mut Context, command: &Command) -> Result<Outcome, CliErro
         Command::Status(args) => super::status::run(context, args),
         Command::History(args) => super::history::run(context, args),
         Command::Incidents(args) => super::incidents::run(context, args),
+        Command::Evidence(args) => super::evidence::run(context, args),
         Command::Report(args) => super::report::command::run(context, args),
         Command::Explain(args) => super::explain::run(context, args),
         Command::Replay(args) => super::replay::run(context, args),

@@ -16,6 +16,7 @@ mod config_init;
 pub mod control;
 pub mod demo;
 pub mod email;
+pub mod evidence;
 pub mod explain;
 pub mod history;
 pub mod import;

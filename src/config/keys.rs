@@ -262,6 +262,18 @@ pub const HISTORY: Section = Section {
             Value("\"forever\""),
             "Hourly and daily roll-ups.",
         ),
+        key(
+            "keep_evidence",
+            Kind::SpanOr("off"),
+            Value("\"90d\""),
+            "The whole first failing answer of every incident, secrets masked.",
+        ),
+        key(
+            "evidence_limit",
+            Kind::Size,
+            Value("\"512MiB\""),
+            "What all of them may take; the oldest go first.",
+        ),
     ],
 };
 
@@ -881,6 +893,12 @@ const MONITOR_KEYS: &[Key] = &[
         Kind::Bool,
         Value("true"),
         "false: it does not exist for readers without the token.",
+    ),
+    key(
+        "keep_evidence",
+        Kind::Bool,
+        Value("true"),
+        "false: no answer of this monitor is kept, whatever [history] says.",
     ),
     key(
         "renamed_from",

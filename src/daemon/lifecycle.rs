@@ -27,6 +27,8 @@ use super::process::parent_pipe::Leash;
 use super::process::patience::patiently;
 use super::process::signals::{Signals, Told};
 use super::recorder::engine::Recorder;
+use super::recorder::evidence::Keeper;
+use super::recorder::evidence_shelf::Shelf;
 use super::recorder::message::{Enrolled, Entry, Outcome, Turn};
 use super::recorder::queue::queue;
 use super::recorder::thread::{self, Ended};
@@ -351,7 +353,7 @@ fn assemble(
     socket: ControlSocket,
 ) -> Result<Household, RunError> {
     let Opened {
-        recorder,
+        mut recorder,
         enrolled,
         database_id,
         lists,
@@ -381,7 +383,10 @@ fn assemble(
     let web = open_web(config, sources)?;
     let tools = active::tools(config, &prober);
     let unfinished = recorder.unfinished_blind_time();
-    let live = Live::new(tools, door.clone(), Arc::clone(&health), now, unfinished);
+    let shelf = Shelf::default();
+    recorder.keep_evidence(Keeper::new(shelf.clone(), door.clone()));
+    let doors = (door.clone(), shelf);
+    let live = Live::new(tools, doors, Arc::clone(&health), now, unfinished);
     let (notifier, notifying) = run::start(
         Arc::clone(config),
         board.clone(),

@@ -121,6 +121,8 @@ pub struct Labels {
     pub note: Arc<str>,
     /// Whether it exists for whoever has no token.
     pub public: bool,
+    /// Whether the answers of its failing checks are kept, where any are.
+    pub keep_evidence: bool,
     /// The name it had before.
     pub renamed_from: Option<MonitorName>,
 }
@@ -134,6 +136,7 @@ impl Default for Labels {
             depends_on: Arc::default(),
             note: Arc::default(),
             public: true,
+            keep_evidence: true,
             renamed_from: None,
         }
     }

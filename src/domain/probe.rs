@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{Certificate, FailureKind, HttpVersion, Timings};
+use super::evidence::RawHead;
 use super::timestamp::Timestamp;
 
 /// Everything one probe saw, hop by hop. All texts are masked already; the body is as received.
@@ -17,6 +18,8 @@ pub struct Probe {
     pub timings: Timings,
     /// Every answer that was followed, in order.
     pub redirects: Vec<Hop>,
+    /// The heads of those answers, where they are kept (same order and length), else nothing.
+    pub heads: Vec<RawHead>,
     /// How the chain ended.
     pub end: End,
     /// The certificate of the last https hop that showed one.

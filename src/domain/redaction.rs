@@ -120,6 +120,33 @@ impl Masks {
         format!("{before}{rest}{after}")
     }
 
+    /// Bytes that are no text without any of the secrets.
+    pub fn apply_to_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        for secret in self.0.iter().map(String::as_bytes) {
+            let mut from = 0;
+            while let Some(at) = out[from..]
+                .windows(secret.len())
+                .position(|piece| piece == secret)
+            {
+                let at = from + at;
+                out.splice(at..at + secret.len(), STARS.bytes());
+                from = at + STARS.len();
+            }
+        }
+        // The beginning of a secret may stand at the end.
+        let cut = self.0.iter().filter_map(|secret| {
+            let most = secret.len().min(out.len() + 1).min(PIECE_BYTES_MAX);
+            (SECRET_BYTES_MIN..most)
+                .rev()
+                .find(|length| out.ends_with(&secret.as_bytes()[..*length]))
+        });
+        if let Some(length) = cut.max() {
+            out.truncate(out.len() - length);
+        }
+        out
+    }
+
     /// Whether there is nothing to hide.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -205,7 +232,8 @@ pub fn shown(raw: &str) -> Cow<'_, str> {
     }
 }
 
-fn is_sensitive(name: &str) -> bool {
+/// Whether a parameter of this name has a value that is not shown.
+pub fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let last = name.rsplit(['_', '-', '.']).next().unwrap_or(&name);
     SENSITIVE.contains(&last)

@@ -24,6 +24,26 @@ pub struct Retention {
     pub checks: Option<Duration>,
     /// Hourly and daily roll-ups; none: for ever.
     pub rollups: Option<Duration>,
+    /// The first failing answers of incidents.
+    pub evidence: EvidenceRetention,
+}
+
+/// How long, and how much of, the answers of failing checks is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EvidenceRetention {
+    /// How long; none: nothing is kept.
+    pub keep: Option<Duration>,
+    /// How much in all, in bytes of the database.
+    pub bytes_max: u64,
+}
+
+impl Default for EvidenceRetention {
+    fn default() -> Self {
+        Self {
+            keep: Some(Duration::from_secs(90 * 86_400)),
+            bytes_max: 512 * 1024 * 1024,
+        }
+    }
 }
 
 /// `[email]`: where mails go, and from whom.

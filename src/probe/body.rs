@@ -16,7 +16,7 @@ use crate::domain::duration_text::{Exact, Human};
 
 /// What is kept of a body that no assertion reads: enough for the excerpt and for a protection
 /// layer's signs.
-const KEPT_BYTES: usize = 8 * 1024;
+pub(super) const KEPT_BYTES: usize = 8 * 1024;
 
 /// No more is reserved at once, whatever length is announced.
 const RESERVED_BYTES_MAX: u64 = 64 * 1024;
@@ -52,6 +52,8 @@ pub(super) struct Wanted {
     /// Whether an assertion needs all of it, and has to know whether that was all; else only the beginning
     /// is kept.
     pub(super) all: bool,
+    /// So much is kept of a body that no assertion reads, in bytes.
+    pub(super) kept: usize,
 }
 
 /// Reads until the end, the limit, the deadline or a fault.
@@ -168,7 +170,7 @@ async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<Fil
         let kept = if wanted.all {
             taken
         } else {
-            taken.min(KEPT_BYTES.saturating_sub(body.bytes.len()))
+            taken.min(wanted.kept.saturating_sub(body.bytes.len()))
         };
         body.bytes.extend_from_slice(&piece[..kept]);
         body.length += taken as u64;
@@ -230,6 +232,7 @@ mod tests {
         let wanted = Wanted {
             max: 10 * MIB,
             all: true,
+            kept: KEPT_BYTES,
         };
         let timeout = Duration::from_secs(20);
         let alarm = std::pin::pin!(tokio::time::sleep(timeout));

@@ -9,7 +9,7 @@ use reqwest::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use tokio::time::{Instant, Sleep, sleep_until};
 use url::Url;
 
-use super::body::{self, Body, Wanted};
+use super::body::{self, Body, KEPT_BYTES, Wanted};
 use super::classify::{self, Fault};
 use super::connection::{Reply, wire_bytes_max};
 use super::errand::Redirects;
@@ -25,6 +25,8 @@ use super::socket;
 use crate::clock;
 use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
 use crate::domain::duration_text::Exact;
+use crate::domain::evidence::{BODY_BYTES_MAX, GOOD_BODY_BYTES_MAX, HEAD_BYTES_MAX, Keep, RawHead};
+use crate::domain::expectation::Expectation;
 use crate::domain::observed::Observed;
 use crate::domain::probe::{Answer, End, Hop, Probe, RootEnd};
 use crate::domain::subject::Subject;
@@ -96,8 +98,23 @@ impl Prober {
         started: Timestamp,
         search: &impl Search,
     ) -> Observed {
+        self.observe_and_keep(subject, started, search, Keep::Nothing)
+            .await
+    }
+
+    /// As [`Self::observe`], with what is kept of the answers.
+    pub async fn observe_and_keep(
+        &self,
+        subject: &Subject,
+        started: Timestamp,
+        search: &impl Search,
+        keep: Keep,
+    ) -> Observed {
         match subject {
-            Subject::Http(http) => Observed::Http(self.run(&http.target, started).await),
+            Subject::Http(http) => {
+                let kept = Kept::of(keep, &http.expectation);
+                Observed::Http(self.run_and_keep(&http.target, started, kept).await)
+            }
             Subject::Tcp(tcp) => {
                 let visit = socket::visit(&self.0, tcp, None, started, search);
                 Observed::Socket(Box::new(Box::pin(visit).await))
@@ -119,6 +136,10 @@ impl Prober {
 
     /// Runs one check in HTTP within the target's timeout. Never fails: whatever goes wrong is what it saw.
     pub async fn run(&self, target: &Target, started: Timestamp) -> Probe {
+        self.run_and_keep(target, started, Kept::NOTHING).await
+    }
+
+    async fn run_and_keep(&self, target: &Target, started: Timestamp, kept: Kept<'_>) -> Probe {
         let begun = clock::tick();
         let deadline = begun + target.timeout;
         let mut journey = Journey {
@@ -130,6 +151,8 @@ impl Prober {
             alarm: pin!(sleep_until(deadline)),
             timings: Timings::default(),
             redirects: Vec::new(),
+            heads: Vec::new(),
+            kept,
             certificate: None,
             root: None,
             remarks: Vec::new(),
@@ -144,10 +167,49 @@ impl Prober {
             started,
             timings: journey.timings,
             redirects: journey.redirects,
+            heads: journey.heads,
             end,
             certificate: journey.certificate,
             root: journey.root,
             remarks: journey.remarks,
+        }
+    }
+}
+
+/// How much of the answers is kept for later.
+#[derive(Debug, Clone, Copy)]
+struct Kept<'a> {
+    keep: Keep,
+    /// What the answers are judged by, where something is kept: it tells whether one fails by its head.
+    expectation: Option<&'a Expectation>,
+}
+
+impl<'a> Kept<'a> {
+    const NOTHING: Self = Self {
+        keep: Keep::Nothing,
+        expectation: None,
+    };
+
+    const fn of(keep: Keep, expectation: &'a Expectation) -> Self {
+        Self {
+            keep,
+            expectation: Some(expectation),
+        }
+    }
+
+    /// Of a body that no assertion reads. An answer that is good by its status seldom fails: it is not kept whole for
+    /// that.
+    fn body_bytes(self, status: u16) -> usize {
+        let may_fail = |wanted: &Expectation| {
+            !wanted.status.contains(status)
+                || wanted.final_url.is_some()
+                || !wanted.headers.is_empty()
+        };
+        match self.keep {
+            Keep::Nothing => KEPT_BYTES,
+            Keep::Failing | Keep::Good if self.expectation.is_some_and(may_fail) => BODY_BYTES_MAX,
+            Keep::Failing => KEPT_BYTES,
+            Keep::Good => GOOD_BODY_BYTES_MAX,
         }
     }
 }
@@ -163,6 +225,8 @@ struct Journey<'a> {
     alarm: Pin<&'a mut Sleep>,
     timings: Timings,
     redirects: Vec<Hop>,
+    heads: Vec<RawHead>,
+    kept: Kept<'a>,
     certificate: Option<Arc<Certificate>>,
     root: Option<Arc<RootEnd>>,
     remarks: Vec<String>,
@@ -330,6 +394,10 @@ impl Journey<'_> {
             .iter()
             .map(|value| value.as_bytes())
             .collect();
+        let kept = match (self.kept.keep, &locations[..]) {
+            (Keep::Nothing, _) | (_, []) => None,
+            (Keep::Failing | Keep::Good, _) => Some(raw_head(&answer)),
+        };
         let location = locations.first().map(|raw| {
             let raw = String::from_utf8_lossy(raw);
             self.masked(recorded(&raw))
@@ -364,16 +432,25 @@ impl Journey<'_> {
             self.redirects.len(),
         ) {
             Next::Follow(next) => {
+                self.keep_head(kept, &hop);
                 self.redirects.push(hop);
                 Step::Onward(next)
             }
             Next::Refuse { kind, detail } => {
+                self.keep_head(kept, &hop);
                 self.redirects.push(hop);
                 let detail = self.masked(detail);
                 Step::Arrived(End::Refused { kind, detail })
             }
             Next::Stay => Step::Arrived(self.read_answer(request, answer, hop, exchange).await),
         }
+    }
+
+    fn keep_head(&mut self, head: Option<RawHead>, hop: &Hop) {
+        self.heads.extend(head.map(|head| RawHead {
+            url: hop.url.clone(),
+            ..head
+        }));
     }
 
     async fn read_answer(
@@ -387,6 +464,7 @@ impl Journey<'_> {
         let wanted = Wanted {
             max: target.max_body,
             all: target.wants_body,
+            kept: self.kept.body_bytes(hop.status),
         };
         // RFC 9110 section 15.3.6: 205 has no content, whatever its header says.
         let (body, fault) = if hop.status == 205 || target.max_body == 0 {
@@ -433,10 +511,7 @@ impl Journey<'_> {
             || self.target.client_certificate.is_some();
         Answer {
             hop,
-            http_version: match answer.head.version {
-                reqwest::Version::HTTP_10 => HttpVersion::Http10,
-                _ => HttpVersion::Http11,
-            },
+            http_version: version_of(answer),
             headers: headers
                 .iter()
                 .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
@@ -482,6 +557,28 @@ impl Journey<'_> {
             return text;
         }
         self.target.masks.apply(&text).into_owned()
+    }
+}
+
+const fn version_of(answer: &Reply) -> HttpVersion {
+    match answer.head.version {
+        reqwest::Version::HTTP_10 => HttpVersion::Http10,
+        _ => HttpVersion::Http11,
+    }
+}
+
+/// The beginning of a head, without the URL that it answers.
+fn raw_head(answer: &Reply) -> RawHead {
+    let mut left = HEAD_BYTES_MAX;
+    let fields = answer.head.headers.iter().map_while(|(name, value)| {
+        left = left.checked_sub(name.as_str().len() + value.len())?;
+        Some((name.as_str().to_owned(), value.as_bytes().to_vec()))
+    });
+    RawHead {
+        url: String::new(),
+        status: answer.head.status.as_u16(),
+        http_version: version_of(answer),
+        fields: fields.collect(),
     }
 }
 

@@ -519,7 +519,7 @@ struct HeldObject {
 
 /// A moment as text.
 #[derive(Debug, Clone, Copy)]
-struct Utc(Timestamp);
+pub struct Utc(pub Timestamp);
 
 impl Serialize for Utc {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

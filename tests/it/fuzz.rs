@@ -452,6 +452,7 @@ fn contents() {
         let probe = Probe {
             started: clock::now(),
             timings: Timings::default(),
+            heads: Vec::new(),
             redirects: Vec::new(),
             end: End::Answered(answer),
             certificate: None,

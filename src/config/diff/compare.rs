@@ -179,6 +179,7 @@ pub fn monitor_changes(old: &Monitor, new: &Monitor) -> Vec<KeyChange> {
             fact("schedule", schedule(&monitor.schedule)),
             fact("note", &monitor.note),
             fact("public", monitor.public),
+            fact("keep_evidence", monitor.keep_evidence),
             fact("depends_on", names(&monitor.depends_on)),
         ];
         facts.extend(of_subject(&monitor.subject));

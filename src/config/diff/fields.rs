@@ -249,6 +249,14 @@ pub(in crate::config) fn settings(config: &Config) -> Vec<Fact> {
             "[history] keep_rollups",
             span_or(config.history.rollups, "forever"),
         ),
+        fact(
+            "[history] keep_evidence",
+            span_or(config.history.evidence.keep, "off"),
+        ),
+        fact(
+            "[history] evidence_limit",
+            config.history.evidence.bytes_max,
+        ),
         fact("[dns] servers", joined(&config.dns.servers)),
         fact("[dns] timeout", Written(config.dns.timeout)),
         fact(

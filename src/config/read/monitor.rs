@@ -175,7 +175,14 @@ struct Common {
 }
 
 impl Common {
-    const KEYS: [&str; 5] = ["tags", "depends_on", "note", "enabled", "public"];
+    const KEYS: [&str; 6] = [
+        "tags",
+        "depends_on",
+        "note",
+        "enabled",
+        "public",
+        "keep_evidence",
+    ];
 
     fn read(reading: &mut Reading<'_>, table: &Table<'_>) -> Self {
         let tags = reading.texts(table, "tags").into();
@@ -186,6 +193,7 @@ impl Common {
             note: env_vars::words(reading, table, "note").map_or_else(|| "".into(), Into::into),
             enabled: reading.flag(table, "enabled", true),
             public: reading.flag(table, "public", true),
+            keep_evidence: reading.flag(table, "keep_evidence", true),
             renamed_from: None,
         };
         Self {

@@ -36,6 +36,10 @@ const REGEX_BYTES_MAX: usize = 1024 * 1024;
 const PATH_SHOWN_CHARS: usize = 200;
 /// More than this is no page but a download, in bytes.
 const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Room for a few answers, in bytes.
+const STORED_BYTES_MIN: u64 = 1024 * 1024;
+/// Larger than disks of the machines that this runs on, in bytes.
+const STORED_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
 
 /// Why a text is not the value that is needed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +77,36 @@ pub(in crate::config) fn duration(text: &str) -> Result<Duration, Wrong> {
 }
 
 pub(in crate::config) fn size(text: &str) -> Result<u64, Wrong> {
+    match bytes(text)? {
+        Some(0) => Err(Wrong::new(
+            "a size of 0 leaves nothing to look at",
+            "write at least \"1B\"",
+        )),
+        Some(bytes) if bytes <= BODY_BYTES_MAX => Ok(bytes),
+        _ => Err(Wrong::new(
+            format!("{text} is more than the 1GiB that can be read"),
+            "write at most \"1GiB\"",
+        )),
+    }
+}
+
+/// How much of something the database may hold.
+pub(in crate::config) fn store_size(text: &str) -> Result<u64, Wrong> {
+    match bytes(text)? {
+        Some(bytes) if bytes < STORED_BYTES_MIN => Err(Wrong::new(
+            format!("{text} is too little to keep anything in"),
+            "write at least \"1MiB\", or keep_evidence = \"off\"",
+        )),
+        Some(bytes) if bytes <= STORED_BYTES_MAX => Ok(bytes),
+        _ => Err(Wrong::new(
+            format!("{text} is more than any database should hold"),
+            "write at most \"1024GiB\"",
+        )),
+    }
+}
+
+/// A size in bytes; `None` if it is too large to be counted.
+fn bytes(text: &str) -> Result<Option<u64>, Wrong> {
     let wrong = || {
         Wrong::new(
             format!("`{text}` is not a valid size"),
@@ -93,17 +127,7 @@ pub(in crate::config) fn size(text: &str) -> Result<u64, Wrong> {
         "GiB" => 1024 * 1024 * 1024,
         _ => return Err(wrong()),
     };
-    match number.checked_mul(factor) {
-        Some(0) => Err(Wrong::new(
-            "a size of 0 leaves nothing to look at",
-            "write at least \"1B\"",
-        )),
-        Some(bytes) if bytes <= BODY_BYTES_MAX => Ok(bytes),
-        _ => Err(Wrong::new(
-            format!("{text} is more than the 1GiB that can be read"),
-            "write at most \"1GiB\"",
-        )),
-    }
+    Ok(number.checked_mul(factor))
 }
 
 pub(in crate::config) fn cron(text: &str) -> Result<CronText, Wrong> {

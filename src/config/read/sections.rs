@@ -19,8 +19,8 @@ use crate::domain::address::Address;
 use crate::domain::redaction::Masks;
 use crate::domain::safe_text;
 use crate::domain::settings::{
-    AlertSettings, Canaries, EmailSettings, Flapping, HeartbeatSettings, MailTransport,
-    ReportSettings, Retention, WebSettings,
+    AlertSettings, Canaries, EmailSettings, EvidenceRetention, Flapping, HeartbeatSettings,
+    MailTransport, ReportSettings, Retention, WebSettings,
 };
 use crate::domain::target::DnsSettings;
 
@@ -189,6 +189,18 @@ pub(in crate::config) fn history(reading: &mut Reading<'_>, table: &Table<'_>) -
     Retention {
         checks: reading.span_or(table, "keep_checks", "forever", Some(days_90)),
         rollups: reading.span_or(table, "keep_rollups", "forever", None),
+        evidence: evidence(reading, table),
+    }
+}
+
+fn evidence(reading: &mut Reading<'_>, table: &Table<'_>) -> EvidenceRetention {
+    let default = EvidenceRetention::default();
+    let limit = table.get("evidence_limit");
+    EvidenceRetention {
+        keep: reading.span_or(table, "keep_evidence", "off", default.keep),
+        bytes_max: limit
+            .and_then(|found| reading.parsed(found, "a size", scalars::store_size))
+            .map_or(default.bytes_max, |size| size.it),
     }
 }
 

@@ -20,14 +20,15 @@ use crate::blocking;
 use crate::daemon::process::background;
 use crate::domain::check::Check;
 use crate::domain::duration_text::Human;
+use crate::domain::evidence::Keep;
 use crate::domain::expectation::Expectation;
 use crate::domain::observed::Observed;
 use crate::domain::probe::{Answer, End, Probe};
 use crate::domain::safe_text;
 use crate::domain::subject::Subject;
 use crate::domain::target::Target;
-use crate::policy::verdict::judge::{body_of, is_light, judge_or_fail, judge_unread, release};
-use crate::policy::verdict::{dns, ping, socket};
+use crate::policy::verdict::judge::{body_of, is_light, judge_and_keep, judge_unread, release};
+use crate::policy::verdict::{dns, evidence, judge, ping, socket};
 use crate::probe::Search;
 
 /// So many answers are decoded, read and searched at a time: each may take 32 MiB beside its body.
@@ -112,18 +113,41 @@ impl Judges {
     /// # Errors
     /// The message of a panic that was not the answer's.
     pub async fn judge(&self, subject: &Subject, observed: Observed) -> Result<Judged, String> {
-        match (subject, observed) {
+        let judged = self
+            .judge_and_keep(subject, observed, Keep::Nothing)
+            .await?;
+        Ok((judged.check, judged.panic))
+    }
+
+    /// As [`Self::judge`], with what is kept of the answer.
+    ///
+    /// # Errors
+    /// The message of a panic that was not the answer's.
+    pub async fn judge_and_keep(
+        &self,
+        subject: &Subject,
+        observed: Observed,
+        keep: Keep,
+    ) -> Result<judge::Judged, String> {
+        let evidence = evidence::of_other_kinds(subject, &observed, keep).map(Box::new);
+        let check = match (subject, observed) {
             (Subject::Http(http), Observed::Http(probe)) => {
-                self.judge_answer(&http.expectation, &http.target, probe)
-                    .await
+                return self
+                    .judge_http(&http.expectation, &http.target, probe, keep)
+                    .await;
             }
-            (subject, Observed::Socket(probe)) => Ok((socket::judge(subject, *probe), None)),
-            (Subject::Icmp(icmp), Observed::Pings(probe)) => Ok((ping::judge(icmp, *probe), None)),
-            (Subject::Dns(dns), Observed::Answers(probe)) => Ok((dns::judge(dns, *probe), None)),
+            (subject, Observed::Socket(probe)) => socket::judge(subject, *probe),
+            (Subject::Icmp(icmp), Observed::Pings(probe)) => ping::judge(icmp, *probe),
+            (Subject::Dns(dns), Observed::Answers(probe)) => dns::judge(dns, *probe),
             (_, Observed::Http(_) | Observed::Pings(_) | Observed::Answers(_)) => {
-                Err("the probe was of another kind of monitor".to_owned())
+                return Err("the probe was of another kind of monitor".to_owned());
             }
-        }
+        };
+        Ok(judge::Judged {
+            check,
+            panic: None,
+            evidence,
+        })
     }
 
     /// Judges an answer in HTTP.
@@ -134,10 +158,23 @@ impl Judges {
         &self,
         expectation: &Arc<Expectation>,
         target: &Target,
-        mut probe: Probe,
+        probe: Probe,
     ) -> Result<Judged, String> {
+        let judged = self
+            .judge_http(expectation, target, probe, Keep::Nothing)
+            .await?;
+        Ok((judged.check, judged.panic))
+    }
+
+    async fn judge_http(
+        &self,
+        expectation: &Arc<Expectation>,
+        target: &Target,
+        mut probe: Probe,
+        keep: Keep,
+    ) -> Result<judge::Judged, String> {
         if is_light(expectation, &probe) {
-            return Ok(judge_or_fail(expectation, target, probe));
+            return Ok(judge_and_keep(expectation, target, probe, keep));
         }
         let site = hash_of(target.url_text());
         let was_expensive = self.expensive().contains(&site);
@@ -147,14 +184,14 @@ impl Judges {
                 drop(tokio::spawn(blocking::run(move || release(body))));
             }
             let why = unjudged_within(WAIT_MAX, "those of other sites take long");
-            return Ok(judge_unread(expectation, target, probe, &why));
+            return Ok(unread_judged(expectation, target, probe, &why));
         };
         let unread = (self.manner == Manner::Behind).then(|| without_body(&mut probe));
         let work = {
             let (expectation, target) = (Arc::clone(expectation), target.clone());
             move || {
                 let before = processor_time();
-                let judged = judge_or_fail(&expectation, &target, probe);
+                let judged = judge_and_keep(&expectation, &target, probe, keep);
                 (judged, processor_time().saturating_sub(before))
             }
         };
@@ -163,7 +200,7 @@ impl Judges {
             self.note(site, VERDICT_MAX);
             let why = unjudged_within(VERDICT_MAX, "this host is busy, or it takes long");
             let unread = unread.ok_or_else(|| why.clone())?;
-            return Ok(judge_unread(expectation, target, unread, &why));
+            return Ok(unread_judged(expectation, target, unread, &why));
         };
         let (judged, took) = done?;
         self.note(site, took);
@@ -273,6 +310,20 @@ impl Search for Judges {
         bytes: Vec<u8>,
     ) -> Result<(Vec<u8>, bool), String> {
         self.search_aside(hash_of(site), pattern, bytes).await
+    }
+}
+
+fn unread_judged(
+    expectation: &Expectation,
+    target: &Target,
+    probe: Probe,
+    why: &str,
+) -> judge::Judged {
+    let (check, panic) = judge_unread(expectation, target, probe, why);
+    judge::Judged {
+        check,
+        panic,
+        evidence: None,
     }
 }
 

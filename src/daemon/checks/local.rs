@@ -10,6 +10,7 @@ use super::catch_panic::caught;
 use super::judging::Judges;
 use crate::daemon::health::counters::Health;
 use crate::daemon::health::standstill::{BEAT_EVERY, Stood};
+use crate::daemon::recorder::evidence_shelf::Shelf;
 use crate::daemon::recorder::message::Entry;
 use crate::daemon::recorder::queue::Door;
 use crate::daemon::schedule::scheduler::{Outcome, World};
@@ -18,6 +19,7 @@ use url::Host;
 
 use crate::clock;
 use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
+use crate::domain::evidence::{Keep, RawEvidence};
 use crate::domain::monitor::{Monitor, MonitorId};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::verdict::own_network::{self, BlindTime, Canary, Line, Unfinished, Worth};
@@ -33,6 +35,7 @@ const BLIND_ASKS_EVERY: Duration = Duration::from_secs(10);
 pub struct Live {
     health: Arc<Health>,
     door: Door,
+    shelf: Shelf,
     line: Mutex<Line>,
     tools: RwLock<Tools>,
     judges: Judges,
@@ -51,7 +54,7 @@ impl Live {
     /// Nothing reached yet; blind, where the process before this one was.
     pub fn new(
         tools: Tools,
-        door: Door,
+        (door, shelf): (Door, Shelf),
         health: Arc<Health>,
         now: Timestamp,
         unfinished: Option<Unfinished>,
@@ -60,6 +63,7 @@ impl Live {
         let live = Arc::new(Self {
             health,
             door,
+            shelf,
             line: Mutex::new(Line::new(now, unfinished)),
             tools: RwLock::new(tools),
             judges: Judges::behind_checks(),
@@ -87,13 +91,20 @@ impl Live {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn probe(&self, monitor: &Monitor, tools: &Tools) -> Check {
+    async fn probe(
+        &self,
+        monitor: &Monitor,
+        tools: &Tools,
+        keep: Keep,
+    ) -> (Check, Option<Box<RawEvidence>>) {
         let (wall, tick) = (clock::now(), clock::tick());
         let began = self.health.standstill.beat();
         let probing = pin!(async {
             let judges = &self.judges;
-            let observed = tools.prober.observe(&monitor.subject, wall, judges).await;
-            judges.judge(&monitor.subject, observed).await
+            let subject = &monitor.subject;
+            let observing = tools.prober.observe_and_keep(subject, wall, judges, keep);
+            let observed = observing.await;
+            judges.judge_and_keep(subject, observed, keep).await
         });
         let probed = caught(probing).await.flatten();
         let took = clock::tick().duration_since(tick);
@@ -101,16 +112,16 @@ impl Live {
             self.health.panics.fetch_add(1, Relaxed);
             tracing::error!(monitor = %monitor.name, panic, "a check panicked; this is a bug");
         };
-        let judged = probed.map(|(check, panic)| {
-            panic.iter().for_each(|panic| told(panic));
-            check
+        let judged = probed.map(|judged| {
+            judged.panic.iter().for_each(|panic| told(panic));
+            (judged.check, judged.evidence)
         });
-        let mut check = judged.unwrap_or_else(|panic| {
+        let (mut check, evidence) = judged.unwrap_or_else(|panic| {
             told(&panic);
             let mut check = nothing_seen(monitor, wall, took);
             check.verdict =
                 local("the check ended in a fault of sitewatch itself; its log has more");
-            check
+            (check, None)
         });
         if let Some(why) = stood_still(self.health.standstill.since(began), &check) {
             check.verdict = excused(&check, why);
@@ -121,7 +132,7 @@ impl Live {
                 by_ms / 1000
             ));
         }
-        check
+        (check, evidence)
     }
 
     /// Turns a failure that may be our own into `unknown`.
@@ -235,7 +246,8 @@ impl World for Live {
         wants_copy: bool,
     ) -> Outcome {
         let tools = self.tools();
-        let mut check = self.probe(&monitor, &tools).await;
+        let keep = self.shelf.keep_for(id, monitor.keep_evidence);
+        let (mut check, evidence) = self.probe(&monitor, &tools, keep).await;
         let hit_deadline = check
             .verdict
             .failure()
@@ -256,6 +268,11 @@ impl World for Live {
                 .map(|seconds| Duration::from_secs(seconds.into())),
             check: wants_copy.then(|| check.clone()),
         };
+        if let Some(evidence) = evidence
+            && matches!(check.verdict, Verdict::Up | Verdict::Down(_))
+        {
+            self.shelf.put(id, check.at, evidence);
+        }
         self.door.push(Entry::Checked {
             monitor: id,
             check: Box::new(check),
@@ -413,7 +430,8 @@ mod tests {
         let (door, entries) = queue();
         let health = Arc::new(Health::new(start));
         let tools = active::tools(&config, &prober);
-        let live = Live::new(tools, door, Arc::clone(&health), start, None);
+        let doors = (door, Shelf::default());
+        let live = Live::new(tools, doors, Arc::clone(&health), start, None);
         let monitor = Arc::clone(&config.monitors[0]);
         for number in 1..=3 {
             let outcome = Arc::clone(&live)

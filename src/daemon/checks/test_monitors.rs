@@ -111,6 +111,7 @@ pub(super) fn heavy_answer() -> (Arc<Expectation>, Target, Probe) {
     let probe = Probe {
         started: Timestamp::from_ms(1_795_377_600_000),
         timings: Timings::default(),
+        heads: Vec::new(),
         redirects: Vec::new(),
         end: End::Answered(Answer {
             hop: Hop {

@@ -16,7 +16,8 @@ use crate::policy::outbox::queued::{Held, Holds, RowId, Tries};
 use crate::store::error::Result;
 use crate::store::outbox::queries::{self, Outgoing};
 use crate::store::reader::Reader;
-use crate::view::mail::context::{Acked, Context, Delay, History, OtherDown};
+use crate::view::evidence;
+use crate::view::mail::context::{Acked, Changed, Context, Delay, History, OtherDown};
 use crate::view::mail::render::render;
 use crate::view::mail::{words_of_cause, words_of_hold};
 
@@ -96,6 +97,7 @@ impl Writer<'_> {
             host: self.host.to_owned(),
             delay: self.delay(&outgoing),
             body_excerpt: email.is_none_or(|email| email.body_excerpt),
+            changed: known_change(self.changed(&outgoing)),
             monitor: live.as_ref().map(|live| live.monitor.as_ref()),
             history,
             also_down: self.also_down(monitor),
@@ -143,6 +145,30 @@ impl Writer<'_> {
             causes,
             next_reminder,
         })
+    }
+
+    /// What differs between the failing answer of a DOWN and the last good one, where it fits into a mail.
+    fn changed(&self, outgoing: &Outgoing) -> Result<Option<Changed>> {
+        let email = self.config.email.as_ref();
+        let [notice] = &outgoing.parcel.notices[..] else {
+            return Ok(None);
+        };
+        let News::Down { incident, .. } = &notice.news else {
+            return Ok(None);
+        };
+        if email.is_some_and(|email| !email.body_excerpt) {
+            return Ok(None);
+        }
+        let kept = self.reader.evidence(*incident)?;
+        let Some((good, failing)) = kept.and_then(|kept| Some((kept.good?, kept.failing))) else {
+            return Ok(None);
+        };
+        let lines = evidence::diff(&good.evidence, &failing.evidence);
+        let fits = (1..evidence::MAIL_LINES_MAX).contains(&lines.len());
+        Ok(fits.then_some(Changed {
+            good_at: good.check.at,
+            lines,
+        }))
     }
 
     /// Which of its outages somebody took note of, as is known now.
@@ -246,6 +272,14 @@ fn known(history: Result<History>) -> History {
     history.unwrap_or_else(|error| {
         tracing::warn!(%error, "a mail leaves without its history");
         History::default()
+    })
+}
+
+/// Nor for what it would only be clearer with.
+fn known_change(changed: Result<Option<Changed>>) -> Option<Changed> {
+    changed.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a mail leaves without what changed");
+        None
     })
 }
 

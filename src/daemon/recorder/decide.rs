@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::engine::Recorder;
+use super::evidence;
 use super::message::{Entry, NotRecorded, Refused, Reply, Turn};
 use super::staged::{Deed, StagedCheck};
 use crate::daemon::logging::targets;
@@ -137,6 +138,7 @@ impl Recorder {
             let same = before.filter(|before| *before == certificate);
             Arc::clone(same.unwrap_or(certificate))
         });
+        let began = original.at;
         self.copied.push(original);
         let check = Arc::new(check);
         let staged = StagedCheck {
@@ -146,6 +148,7 @@ impl Recorder {
         };
         self.staged.check(staged, now);
         let _ = self.step(place, Event::Checked(&check), now);
+        self.look_at_answer(place, &check, began);
     }
 
     fn order(
@@ -321,11 +324,13 @@ impl Recorder {
                 || counts_differ(&slot.memory.kept, &step.after.kept);
             self.staged.since.get_or_insert(now);
         }
+        let suspected = evidence::suspected(&slot.memory.kept.status);
         slot.memory = step.after;
         if !std::mem::replace(&mut slot.touched, true) {
             self.touched.push(place);
         }
         self.parents = parents;
+        self.drop_unconfirmed(place, suspected, now);
         for effect in step.effects {
             self.follow(place, effect, event, now);
         }

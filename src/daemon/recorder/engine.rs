@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::clock::ClockSeen;
 use super::database_alarm::Alarm;
 use super::enroll::origin;
+use super::evidence::Keeper;
 use super::files::Files;
 use super::message::{Enrolled, Entry, Outcome, Turn, Upkeep, UpkeepWork};
 use super::roster::Slot;
@@ -70,6 +71,8 @@ pub struct Recorder {
     pub(super) commit_took: Option<Duration>,
     pub(in crate::daemon) alarm: Alarm,
     pub(in crate::daemon) files: Files,
+    /// Keeps answers; none in a simulation.
+    pub(super) evidence: Option<Keeper>,
 }
 
 /// The database takes no writes.
@@ -102,6 +105,7 @@ impl Recorder {
         let mut recorder = Self {
             alarm: Alarm::default(),
             files: Files::at(store.path()),
+            evidence: None,
             origin: origin(&store, &config),
             store,
             config: Arc::clone(&config),

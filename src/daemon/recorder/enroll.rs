@@ -79,6 +79,7 @@ impl Recorder {
             self.slots.push(slot);
         }
         self.config = Arc::clone(&config);
+        self.evidence_changed();
         self.origin = origin(&self.store, &config);
         self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
         self.places = roster::connect(&mut self.slots, &self.windows);

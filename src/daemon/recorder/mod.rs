@@ -6,6 +6,8 @@ pub(super) mod database_alarm;
 pub(super) mod decide;
 pub mod engine;
 pub(super) mod enroll;
+pub mod evidence;
+pub mod evidence_shelf;
 pub mod files;
 pub mod message;
 pub(super) mod offline;

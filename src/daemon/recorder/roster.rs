@@ -26,6 +26,8 @@ pub(in crate::daemon) struct Slot {
     pub(super) touched: bool,
     /// Whether it was failing when those that depend on it were last told.
     pub(super) was_failing: bool,
+    /// The day of its newest good answer that is kept, counted from 1970; 0 if that is not known.
+    pub(super) good_day: u16,
     /// What it is connected with; nothing for most.
     pub(super) ties: Option<Box<Ties>>,
     /// When it wants a tick.
@@ -75,6 +77,7 @@ impl Slot {
             clock_at: None,
             monitor,
             was_failing: Parent::of(&memory.kept.status, None).failing,
+            good_day: 0,
             dirty: false,
             touched: true,
             ties: None,

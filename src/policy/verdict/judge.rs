@@ -9,6 +9,7 @@ use super::bot_protection;
 use super::bounded;
 pub use super::content::release;
 use super::content::{self, Content};
+use super::evidence;
 use super::reservation::{Limits, ends_first, reservation};
 use super::said::{Found, SHOWN_CHARS, failure_of};
 use super::small_pattern::{SEARCHED_BYTES_MAX, is_small_pattern};
@@ -16,6 +17,7 @@ use crate::domain::check::{
     Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
 };
 use crate::domain::duration_text::Human;
+use crate::domain::evidence::{Keep, RawEvidence};
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::redaction::{self, Masks};
@@ -38,8 +40,30 @@ pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check 
 pub fn judge_or_fail(
     expectation: &Expectation,
     target: &Target,
-    mut probe: Probe,
+    probe: Probe,
 ) -> (Check, Option<String>) {
+    let judged = judge_and_keep(expectation, target, probe, Keep::Nothing);
+    (judged.check, judged.panic)
+}
+
+/// What came of judging an answer.
+#[derive(Debug)]
+pub struct Judged {
+    /// What it means.
+    pub check: Check,
+    /// The message of a panic that it brought about.
+    pub panic: Option<String>,
+    /// What is kept of it.
+    pub evidence: Option<Box<RawEvidence>>,
+}
+
+/// As [`judge_or_fail`], with what is kept of the answer.
+pub fn judge_and_keep(
+    expectation: &Expectation,
+    target: &Target,
+    mut probe: Probe,
+    keep: Keep,
+) -> Judged {
     let masks = &target.masks;
     let said = |found: Found| failure_of(masks, found);
     let limits = Limits {
@@ -52,6 +76,7 @@ pub fn judge_or_fail(
         probe.root.as_deref(),
         probe.started,
     );
+    let mut read = None;
     let (verdict, excerpt, panic) = match &mut probe.end {
         End::Answered(answer) => {
             let judged = caught(|| {
@@ -59,11 +84,17 @@ pub fn judge_or_fail(
                 let excerpt = unmet
                     .as_ref()
                     .and_then(|_| excerpt(answer, content.as_ref(), masks));
-                (unmet, excerpt)
+                let kept = content.filter(|_| evidence::is_kept(keep, unmet.is_some()));
+                let kept = kept.map(|content| evidence::read(&content, unmet.is_some()));
+                (unmet, excerpt, kept)
             });
             match judged {
-                Ok((Some(found), excerpt)) => (Verdict::Down(said(found)), excerpt, None),
-                Ok((None, _)) => {
+                Ok((Some(found), excerpt, kept)) => {
+                    read = kept;
+                    (Verdict::Down(said(found)), excerpt, None)
+                }
+                Ok((None, _, kept)) => {
+                    read = kept;
                     let (timings, certificate) = (&probe.timings, certificate.as_ref());
                     match reservation(limits, timings, certificate, root, probe.started) {
                         Some(found) => (Verdict::Degraded(said(found)), None, None),
@@ -99,10 +130,17 @@ pub fn judge_or_fail(
         }
     };
     probe.certificate = certificate;
+    let is_bad = matches!(verdict, Verdict::Down(_));
+    let kept = evidence::is_kept(keep, is_bad)
+        .then(|| Box::new(evidence::of(&mut probe, read, is_bad, masks)));
     if let Some(body) = body_of(&mut probe) {
         content::release(body);
     }
-    (check(probe, verdict, excerpt), panic)
+    Judged {
+        check: check(probe, verdict, excerpt),
+        panic,
+        evidence: kept,
+    }
 }
 
 /// Takes out what is left of an answer's body.

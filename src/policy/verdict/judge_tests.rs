@@ -54,6 +54,7 @@ fn probe(end: End) -> Probe {
     Probe {
         started: Timestamp::from_ms(1_800_000_000_000),
         timings: Timings::default(),
+        heads: Vec::new(),
         redirects: Vec::new(),
         end,
         certificate: None,

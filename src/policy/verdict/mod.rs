@@ -6,6 +6,7 @@ pub(super) mod bot_protection;
 pub(super) mod bounded;
 pub(super) mod content;
 pub mod dns;
+pub mod evidence;
 pub mod judge;
 pub mod own_network;
 pub mod ping;

@@ -9,7 +9,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::store::checks::hour_block::unpack;
 use crate::store::checks::journal::{DAY, HOUR, ledger_id};
 use crate::store::error::Result;
-use crate::store::facts::{clock_undo, meta, orders};
+use crate::store::facts::{clock_undo, evidence, meta, orders};
 use crate::store::writer::Store;
 
 /// Rows deleted in one transaction: it takes about a millisecond.
@@ -57,6 +57,10 @@ impl Store {
         }
         if let Some(keep) = retention.rollups {
             deleted += forget_rollups(&transaction, floor(newest, keep))?;
+        }
+        if deleted == 0 {
+            let keep = retention.evidence.keep;
+            deleted += evidence::forget(&transaction, keep, (newest + 1) * HOUR, ROWS_A_STEP)?;
         }
         if deleted == 0 {
             let ended = Timestamp::from_ms((newest + 1) * HOUR).minus(WORDS_KEPT);

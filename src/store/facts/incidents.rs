@@ -100,6 +100,38 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The incident of a key; `None` if there is none.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn incident(&self, key: IncidentKey) -> Result<Option<Incident>> {
+        self.one_incident(
+            "monitor_id = ?1 AND opened_at = ?2",
+            (key.monitor.0, key.opened_at.as_ms()),
+        )
+    }
+
+    /// The open incident of a monitor, else its newest one.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn newest_incident(&self, monitor: MonitorId) -> Result<Option<Incident>> {
+        self.one_incident(
+            "monitor_id = ?1 AND (NOT clock_wrong OR ?2)
+             ORDER BY closed_at IS NOT NULL, opened_at DESC LIMIT 1",
+            (monitor.0, 0),
+        )
+    }
+
+    fn one_incident(&self, which: &str, key: (i64, i64)) -> Result<Option<Incident>> {
+        let sql = format!("SELECT {COLUMNS} FROM incidents WHERE {which}");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        let mut rows = statement.query(key)?;
+        rows.next()?.map(incident).transpose()
+    }
+}
+
 impl Store {
     /// The incidents that are not over.
     ///

@@ -2,6 +2,7 @@
 
 pub mod clock_step;
 pub(super) mod clock_undo;
+pub mod evidence;
 pub mod incidents;
 pub mod last_report;
 pub(super) mod meta;

@@ -42,6 +42,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0007_events",
         include_str!("../../../migrations/0007_events.sql"),
     ),
+    (
+        "0008_evidence",
+        include_str!("../../../migrations/0008_evidence.sql"),
+    ),
 ];
 
 /// The format this program writes.

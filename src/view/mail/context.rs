@@ -23,6 +23,8 @@ pub struct Context<'a> {
     pub delay: Option<Delay>,
     /// Whether the first bytes of a failing answer are quoted.
     pub body_excerpt: bool,
+    /// What differs between the first failing answer and the last good one, where that is short.
+    pub changed: Option<Changed>,
     /// The monitor of a mail about one, as the configuration in force has it.
     pub monitor: Option<&'a Monitor>,
     /// What the history says about it.
@@ -48,6 +50,7 @@ impl Context<'_> {
             host: host.to_owned(),
             delay: None,
             body_excerpt: true,
+            changed: None,
             monitor: None,
             history: History::default(),
             also_down: Vec::new(),
@@ -57,6 +60,15 @@ impl Context<'_> {
             beginnings: Beginnings::default(),
         }
     }
+}
+
+/// What differs from the last good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// When that came.
+    pub good_at: Timestamp,
+    /// The lines of a unified diff.
+    pub lines: Vec<String>,
 }
 
 /// Why a mail is late.

@@ -417,6 +417,19 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
     );
 }
 
+/// What differs from the last good answer, where that is short.
+pub(super) fn changed(doc: &mut Doc, ctx: &Context) {
+    if let Some(changed) = ctx.changed.as_ref().filter(|_| ctx.body_excerpt) {
+        let since = words::moment(changed.good_at, ctx);
+        let first = format!("(- the good answer of {since}, + the first failing one)");
+        let lines = changed.lines.iter().map(|line| words::shown(line, ctx));
+        doc.part(
+            "What changed",
+            Body::Lines(std::iter::once(first).chain(lines).collect()),
+        );
+    }
+}
+
 /// The first bytes of a failing answer, where the configuration lets them be quoted.
 pub(super) fn excerpt(doc: &mut Doc, check: &Check, ctx: &Context) {
     if let Some(excerpt) = check.excerpt.as_ref().filter(|_| ctx.body_excerpt) {

@@ -72,6 +72,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     diagnosis::times(&mut doc, facts.check, ctx);
     diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::excerpt(&mut doc, facts.check, ctx);
+    diagnosis::changed(&mut doc, ctx);
     footer::also_down(&mut doc, ctx);
     footer::month(&mut doc, ctx);
     footer::ack(&mut doc, facts.incident, ctx);

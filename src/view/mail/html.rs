@@ -95,6 +95,14 @@ fn part(out: &mut String, part: &Part) {
                 words.join(" ")
             );
         }
+        Body::Lines(lines) => {
+            let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
+            let _ = writeln!(
+                out,
+                "<div style=\"margin:0 0 6px;white-space:pre-wrap;overflow-wrap:anywhere;{MONO}\">{}</div>",
+                lines.join("<br>\n")
+            );
+        }
         Body::Quote(quote) => {
             let _ = writeln!(
                 out,

@@ -27,7 +27,7 @@ impl Doc {
         let empty = match &body {
             Body::Prose(paragraphs) => paragraphs.iter().all(|p| p.trim().is_empty()),
             Body::Table(table) | Body::Wide(table) => table.rows.is_empty(),
-            Body::Command(words) => words.is_empty(),
+            Body::Command(lines) | Body::Lines(lines) => lines.is_empty(),
             Body::Quote(text) | Body::Note(text) => text.trim().is_empty(),
         };
         if !empty {
@@ -61,6 +61,8 @@ pub(super) enum Body {
     Command(Vec<String>),
     /// What somebody else wrote.
     Quote(String),
+    /// Lines that stay as they are.
+    Lines(Vec<String>),
     /// What the configuration says: its web addresses may be links.
     Note(String),
 }

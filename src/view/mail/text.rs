@@ -1,7 +1,7 @@
 //! The text part: at most 78 columns where words fit into them, readable in any terminal. A word that does not, an
 //! address mostly, stays whole, so that it can be clicked and copied.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::domain::safe_text;
 
@@ -43,6 +43,12 @@ pub(super) fn write(doc: &Doc) -> String {
             Body::Quote(text) => labelled(&mut out, part.label, &wrap(text, COLUMNS - INDENT)),
             Body::Note(text) => labelled(&mut out, part.label, &note(text, COLUMNS - INDENT)),
             Body::Table(rows) => labelled(&mut out, part.label, &table(rows, COLUMNS - INDENT)),
+            Body::Lines(lines) => {
+                push_line(&mut out, 0, part.label);
+                for line in lines {
+                    push_line(&mut out, 2, &cut(line, COLUMNS - 2));
+                }
+            }
             Body::Wide(rows) => {
                 push_line(&mut out, 0, part.label);
                 for line in table(rows, COLUMNS - 2) {
@@ -63,7 +69,7 @@ fn stands_apart(body: &Body) -> bool {
     match body {
         Body::Prose(paragraphs) => paragraphs.len() > 1,
         Body::Table(table) => table.rows.len() > 1,
-        Body::Wide(_) | Body::Quote(_) => true,
+        Body::Wide(_) | Body::Quote(_) | Body::Lines(_) => true,
         Body::Command(_) | Body::Note(_) => false,
     }
 }
@@ -98,6 +104,22 @@ fn note(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The first columns of a line.
+fn cut(line: &str, columns: usize) -> String {
+    if line.width() <= columns {
+        return line.to_owned();
+    }
+    let mut shown = String::new();
+    for c in line.chars() {
+        if shown.width() + c.width().unwrap_or(0) >= columns {
+            break;
+        }
+        shown.push(c);
+    }
+    shown.push('\u{2026}');
+    shown
 }
 
 /// Breaks text into lines, at blanks only.

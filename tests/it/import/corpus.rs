@@ -141,6 +141,7 @@ pub(super) fn answered(
     let probe = Probe {
         started: clock::now(),
         timings: Timings::default(),
+        heads: Vec::new(),
         redirects: Vec::new(),
         end: End::Answered(Answer {
             hop: Hop {
@@ -189,6 +190,7 @@ fn thresholds(config: &Config, monitor: &Monitor) -> (usize, usize, u128) {
     let down = Probe {
         started: clock::now(),
         timings: Timings::default(),
+        heads: Vec::new(),
         redirects: Vec::new(),
         end: End::Failed {
             kind: sitewatch::domain::check::FailureKind::ConnectRefused,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sitewatch::domain::check::{Chain, Check, FailureKind, Redirect, Verdict};
 use sitewatch::domain::monitor::MonitorName;
-use sitewatch::domain::settings::Retention;
+use sitewatch::domain::settings::{EvidenceRetention, Retention};
 use sitewatch::store::compaction::settle::Step;
 use sitewatch::store::facts::monitors::MonitorFacts;
 use sitewatch::store::writer::Store;
@@ -16,6 +16,7 @@ fn retain(store: &mut Store, days: u64, now: i64) {
     let retention = Retention {
         checks: keep,
         rollups: None,
+        evidence: EvidenceRetention::default(),
     };
     while store.retain(&retention, at(now)).unwrap() == Step::More {}
 }
@@ -322,6 +323,7 @@ fn mails_are_kept_as_long_as_their_incident() {
     let keep = |rollups: Option<u64>| Retention {
         checks: None,
         rollups: rollups.map(|days| Duration::from_secs(days * 86_400)),
+        evidence: EvidenceRetention::default(),
     };
     while store.retain(&keep(None), at(START + 200 * DAY)).unwrap() == Step::More {}
     assert_eq!(mails(&store), ["1 0", "2 2", "3 10", "5 2", "6 10", "7 10"]);

@@ -4,6 +4,7 @@
 
 mod account;
 mod crash;
+mod evidence;
 mod history;
 mod keeping;
 mod kinds;

@@ -7,7 +7,7 @@ use sitewatch::config::Config;
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::{Entry, Reply};
 use sitewatch::domain::monitor::MonitorId;
-use sitewatch::domain::settings::Retention;
+use sitewatch::domain::settings::{EvidenceRetention, Retention};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::alert::monitor::Order;
 use sitewatch::store::checks::history::{Dated, HistoryQuery};
@@ -599,6 +599,7 @@ fn checks_of_a_wrong_clock_are_kept_as_long_as_others() {
     let retention = Retention {
         checks: Some(seconds(86_400 * 2)),
         rollups: None,
+        evidence: EvidenceRetention::default(),
     };
     let kept = |desk: &mut Desk, days: i64| {
         for _ in 0..days {

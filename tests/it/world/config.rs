@@ -13,7 +13,7 @@ use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::settings::{
-    AlertSettings, Canaries, EmailSettings, Flapping, MailTransport, Retention,
+    AlertSettings, Canaries, EmailSettings, EvidenceRetention, Flapping, MailTransport, Retention,
 };
 use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{
@@ -102,6 +102,7 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         history: Retention {
             checks: None,
             rollups: None,
+            evidence: EvidenceRetention::default(),
         },
         dns: DnsSettings::default(),
         web: None,

@@ -7,7 +7,7 @@ mod excerpt;
 mod release;
 
 pub(in crate::policy) use body::Content;
-pub(super) use codings::{Tail, named as codings};
+pub(super) use codings::{Tail, decoded, named as codings};
 pub(in crate::policy) use excerpt::excerpt;
 pub use release::release;
 

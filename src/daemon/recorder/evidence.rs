@@ -1,0 +1,287 @@
+//! Which answers are kept: the first failing one of each suspicion, dropped when it was none, and a good one a day.
+//!
+//! Masking and packing take milliseconds: a thread does it that comes after everything else and ends when there is
+//! nothing to do. What it packed comes back by the recorder's door.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use super::engine::Recorder;
+use super::evidence_shelf::{Shelf, bytes_of};
+use super::message::Entry;
+use super::queue::Door;
+use super::staged::Deed;
+use crate::daemon::process::background;
+use crate::domain::check::{Check, Verdict};
+use crate::domain::evidence::RawEvidence;
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::state::Status;
+use crate::policy::verdict::evidence;
+use crate::store::facts::evidence::{EvidenceRow, KeptAnswer};
+use crate::store::transaction::Batch;
+
+/// So many answers wait to be packed.
+const JOBS_MAX: usize = 10_000;
+
+/// What waits there takes at most this much, in bytes. Beyond, only the beginnings of bodies are kept.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// So much of a body is kept then, in bytes.
+const SHORT_BODY_BYTES: usize = 2 * 1024;
+
+/// So many rows are written in one go.
+const ROWS_MAX: usize = 64;
+
+/// The thread waits so long for work before it ends.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// A day, in milliseconds.
+const DAY_MS: i64 = 86_400_000;
+
+/// An answer that is kept.
+struct Job {
+    monitor: MonitorId,
+    check: Arc<Check>,
+    raw: Box<RawEvidence>,
+    is_good: bool,
+    bytes_max: u64,
+    /// What it takes while it waits.
+    bytes: usize,
+}
+
+/// Takes answers from the shelf and has them packed.
+pub struct Keeper {
+    shelf: Shelf,
+    door: Door,
+    jobs: Option<SyncSender<Job>>,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
+impl Keeper {
+    /// Of this shelf; what is packed comes in by the door.
+    pub fn new(shelf: Shelf, door: Door) -> Self {
+        Self {
+            shelf,
+            door,
+            jobs: None,
+            waiting_bytes: Arc::default(),
+        }
+    }
+
+    fn pack(&mut self, mut job: Job) {
+        let waiting = self.waiting_bytes.load(Relaxed);
+        if waiting > BYTES_MAX && job.raw.body.len() > SHORT_BODY_BYTES {
+            job.raw.body = job.raw.body[..SHORT_BODY_BYTES].to_vec();
+            job.raw.is_cut = true;
+        }
+        job.bytes = bytes_of(&job.raw);
+        self.waiting_bytes.fetch_add(job.bytes, Relaxed);
+        let bytes = job.bytes;
+        let rest = match &self.jobs {
+            Some(jobs) => jobs.try_send(job).err(),
+            None => Some(std::sync::mpsc::TrySendError::Disconnected(job)),
+        };
+        let refused = match rest {
+            None => return,
+            Some(std::sync::mpsc::TrySendError::Full(_)) => true,
+            // It had nothing to do for a while.
+            Some(std::sync::mpsc::TrySendError::Disconnected(job)) => match self.start() {
+                Ok(jobs) => {
+                    let sent = jobs.try_send(job);
+                    self.jobs = Some(jobs);
+                    sent.is_err()
+                }
+                Err(error) => {
+                    tracing::warn!("the system gives no thread to pack an answer: {error}");
+                    true
+                }
+            },
+        };
+        if refused {
+            self.waiting_bytes.fetch_sub(bytes, Relaxed);
+        }
+    }
+
+    fn start(&self) -> io::Result<SyncSender<Job>> {
+        let (sender, receiver) = sync_channel(JOBS_MAX);
+        let (door, waiting_bytes) = (self.door.clone(), Arc::clone(&self.waiting_bytes));
+        thread::Builder::new()
+            .name("evidence".into())
+            .spawn(move || work(&receiver, &door, &waiting_bytes))?;
+        Ok(sender)
+    }
+}
+
+fn work(jobs: &Receiver<Job>, door: &Door, waiting_bytes: &AtomicUsize) {
+    background::step_back();
+    loop {
+        let first = match jobs.recv_timeout(IDLE_MAX) {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+        };
+        let bytes_max = first.bytes_max;
+        let rows: Vec<EvidenceRow> = std::iter::once(first)
+            .chain(jobs.try_iter())
+            .take(ROWS_MAX)
+            .filter_map(|job| {
+                waiting_bytes.fetch_sub(job.bytes, Relaxed);
+                packed(job)
+            })
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        door.push(Entry::Write(Box::new(move |batch: &mut Batch<'_>| {
+            for row in &rows {
+                batch.put_evidence(row, bytes_max)?;
+            }
+            Ok(())
+        })));
+    }
+}
+
+/// The answer as it is stored; a site that makes packing fail is one of which nothing is kept.
+fn packed(job: Job) -> Option<EvidenceRow> {
+    let work = move || {
+        let kept = KeptAnswer {
+            evidence: evidence::fit(*job.raw, &job.check),
+            check: Check::clone(&job.check),
+        };
+        EvidenceRow::new(job.monitor, job.is_good, &kept)
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(Ok(row)) => Some(row),
+        Ok(Err(error)) => {
+            tracing::warn!("an answer cannot be kept: {error}");
+            None
+        }
+        Err(_) => {
+            tracing::error!("an answer could not be packed; this is a bug");
+            None
+        }
+    }
+}
+
+impl Recorder {
+    /// Keeps answers from now on.
+    pub fn keep_evidence(&mut self, keeper: Keeper) {
+        keeper
+            .shelf
+            .set_on(self.config.history.evidence.keep.is_some());
+        self.evidence = Some(keeper);
+    }
+
+    /// The configuration is another one.
+    pub(super) fn evidence_changed(&mut self) {
+        if let Some(keeper) = &self.evidence {
+            keeper
+                .shelf
+                .set_on(self.config.history.evidence.keep.is_some());
+            keeper.shelf.forget_wishes();
+        }
+    }
+
+    /// Looks at the answer of a check that was just decided on. `began` is what the check said of its beginning.
+    pub(super) fn look_at_answer(&mut self, place: usize, check: &Arc<Check>, began: Timestamp) {
+        let Some(keeper) = &mut self.evidence else {
+            return;
+        };
+        let slot = &mut self.slots[place];
+        let history = &self.config.history.evidence;
+        if !slot.monitor.keep_evidence || history.keep.is_none() {
+            return;
+        }
+        let is_good = match check.verdict {
+            Verdict::Up => true,
+            Verdict::Down(_) => false,
+            Verdict::Degraded(_) | Verdict::Unknown(_) => {
+                drop(keeper.shelf.take(slot.id, began));
+                return;
+            }
+        };
+        if is_good {
+            // Days are counted from 1970 and fit for as long as anybody cares.
+            let day = u16::try_from(check.at.as_ms().div_euclid(DAY_MS)).unwrap_or(u16::MAX);
+            if slot.good_day == day {
+                return;
+            }
+            let Some(raw) = keeper.shelf.take(slot.id, began) else {
+                keeper.shelf.want_good(slot.id);
+                return;
+            };
+            slot.good_day = day;
+            return self.keep(place, check, raw, true);
+        }
+        let Some(raw) = keeper.shelf.take(slot.id, began) else {
+            return;
+        };
+        if first_failed(&slot.memory.kept.status) == Some(check.at) {
+            self.keep(place, check, raw, false);
+        }
+    }
+
+    fn keep(&mut self, place: usize, check: &Arc<Check>, mut raw: Box<RawEvidence>, is_good: bool) {
+        // What waits for a database that takes no writes would pile up.
+        if self.failure.is_some() {
+            return;
+        }
+        let email = self.config.email.as_ref();
+        if email.is_some_and(|email| !email.body_excerpt) {
+            raw.is_cut |= !raw.body.is_empty();
+            raw.body = Vec::new();
+        }
+        let monitor = self.slots[place].id;
+        let bytes_max = self.config.history.evidence.bytes_max;
+        if let Some(keeper) = &mut self.evidence {
+            keeper.pack(Job {
+                monitor,
+                check: Arc::clone(check),
+                raw,
+                is_good,
+                bytes_max,
+                bytes: 0,
+            });
+        }
+    }
+
+    /// Drops the answer of a failure that was not confirmed, where the last step ended a suspicion.
+    pub(super) fn drop_unconfirmed(
+        &mut self,
+        place: usize,
+        suspected: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let slot = &self.slots[place];
+        let Some(at) = suspected.filter(|_| self.evidence.is_some()) else {
+            return;
+        };
+        if first_failed(&slot.memory.kept.status) == Some(at) {
+            return;
+        }
+        let monitor = slot.id;
+        let write = move |batch: &mut Batch<'_>| batch.drop_evidence(monitor, at);
+        self.staged.deed(Deed::Write(Box::new(write)), now);
+    }
+}
+
+/// The first failed check of a suspicion.
+pub(super) fn suspected(status: &Status) -> Option<Timestamp> {
+    match status {
+        Status::Suspect { first_bad, .. } => Some(*first_bad),
+        Status::Pending | Status::Up { .. } | Status::Down(_) | Status::Recovering { .. } => None,
+    }
+}
+
+/// The first failed check of a suspicion or an outage.
+fn first_failed(status: &Status) -> Option<Timestamp> {
+    match status {
+        Status::Suspect { first_bad, .. } => Some(*first_bad),
+        Status::Down(outage) | Status::Recovering { outage, .. } => Some(outage.key.opened_at),
+        Status::Pending | Status::Up { .. } => None,
+    }
+}
