@@ -204,7 +204,7 @@ pub fn write(
         out,
         "{} failed at {}, incident {}",
         shown.monitor,
-        clock.exact(shown.check.at),
+        clock.civil(shown.check.at),
         shown.incident
     )?;
     if let Some(failure) = shown.check.verdict.failure() {
@@ -286,14 +286,14 @@ fn write_diff(
         return writeln!(
             out,
             "\nNothing that is kept differs from the last good answer of {}.",
-            clock.exact(good.at)
+            clock.civil(good.at)
         );
     }
-    writeln!(out, "\n--- last good answer, {}", clock.exact(good.at))?;
+    writeln!(out, "\n--- last good answer, {}", clock.civil(good.at))?;
     writeln!(
         out,
         "+++ first failing answer, {}",
-        clock.exact(shown.check.at)
+        clock.civil(shown.check.at)
     )?;
     for line in diff {
         let tone = match line.as_bytes().first() {
