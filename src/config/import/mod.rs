@@ -5,6 +5,7 @@ mod documents;
 mod gatus;
 mod go_duration;
 mod kuma;
+mod name_servers;
 mod names;
 mod proxy;
 mod served;

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::go_duration;
+use super::name_servers;
 use super::status_conditions::Statuses;
 use super::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight, addresses, literal};
+use crate::domain::dns_record::RecordType;
 use crate::domain::expectation::StatusSet;
 use crate::domain::safe_text;
+use crate::domain::subject::SubjectKind;
 
 /// What columns are called, in small letters and digits only; the first that is there counts.
 const URL: &[&str] = &[
@@ -57,10 +60,14 @@ const EXPECTED: &[&str] = &[
 /// StatusCake names the codes that are down.
 const FORBIDDEN: &[&str] = &["statuscodescsv"];
 const REDIRECTS: &[&str] = &["followredirects", "followredirect"];
+/// The type of the records that a name server is asked for.
+const RECORD: &[&str] = &["recordtype", "dnsrecordtype", "querytype"];
+const SERVER: &[&str] = &["dnsserver", "nameserver", "resolver"];
+const ANSWERS: &[&str] = &["dnsips", "dnsip", "answers", "expectedanswers"];
 const TO: &[&str] = &["to", "email", "emails", "recipients"];
 
 /// All of them.
-const KNOWN: [&[&str]; 16] = [
+const KNOWN: [&[&str]; 19] = [
     URL,
     NAME,
     TYPE,
@@ -76,6 +83,9 @@ const KNOWN: [&[&str]; 16] = [
     EXPECTED,
     FORBIDDEN,
     REDIRECTS,
+    RECORD,
+    SERVER,
+    ANSWERS,
     TO,
 ];
 
@@ -210,24 +220,29 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     };
     let name = get(NAME).map(literal);
     let kind = get(TYPE).unwrap_or("http").to_lowercase();
-    let is_http = ["http", "keyword", "web", "get", "head"]
-        .iter()
-        .any(|known| kind.contains(known));
-    // UptimeRobot's numbers: 1 a site, 2 a keyword, 3 a ping, 4 a port.
-    let is_port = kind.contains("port") || kind.contains("tcp") || kind.parse::<u8>() == Ok(4);
-    if !is_http && !is_port && kind.parse::<u8>() != Ok(1) && kind.parse::<u8>() != Ok(2) {
+    let Some(checked) = kind_of(written, &kind) else {
         let what = format!("not checked ({kind}; there are no monitors of that kind)");
         let called = name.as_deref().unwrap_or(written);
         page.lose(Weight::Unchecked, what, &format!("{called} ({written})"));
         return;
-    }
-    let url = match written.contains("://") {
-        true if !is_port || written.starts_with("tcp://") => literal(written),
-        _ if is_port => of_port(written, get(PORT)),
-        _ => format!("https://{}", literal(written)),
+    };
+    let is_site = checked == SubjectKind::Http;
+    let has_scheme = SubjectKind::of_url(written).is_some() && written.contains("://");
+    let host = written.split_once("://").map_or(written, |(_, rest)| rest);
+    let host = host.trim_end_matches('/');
+    let record_type = get(RECORD)
+        .and_then(RecordType::parse)
+        .unwrap_or(RecordType::A);
+    let url = match checked {
+        _ if has_scheme && SubjectKind::of_url(written) == Some(checked) => literal(written),
+        SubjectKind::Http if written.contains("://") => literal(written),
+        SubjectKind::Http => format!("https://{}", literal(written)),
+        SubjectKind::Icmp => literal(&name_servers::ping(host)),
+        SubjectKind::Dns => literal(&name_servers::question(get(SERVER), host, record_type)),
+        SubjectKind::Tcp | SubjectKind::Tls => of_port(checked, host, get(PORT)),
     };
     let mut entry = Entry::new(name.as_deref(), &url);
-    if !written.contains("://") && !is_port {
+    if is_site && !written.contains("://") {
         entry.comment("https:// is a guess");
     }
     let mut span = |names: &[&str]| {
@@ -245,7 +260,7 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     };
     let (interval, timeout) = (span(INTERVAL), span(TIMEOUT));
     entry.timing(page, interval, timeout, None);
-    if let Some(method) = get(METHOD).filter(|_| !is_port) {
+    if let Some(method) = get(METHOD).filter(|_| is_site) {
         entry.method(page, &literal(method));
     }
     if let Some(tags) = get(TAGS) {
@@ -256,10 +271,13 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
             .collect();
         entry.texts("tags", &tags);
     }
-    if !is_port {
+    if checked == SubjectKind::Dns {
+        answers(page, &mut entry, record_type, get(ANSWERS));
+    }
+    if is_site {
         assertions(page, &mut entry, heads, record);
     }
-    if !is_port && get(REDIRECTS).is_some_and(is_off) {
+    if is_site && get(REDIRECTS).is_some_and(is_off) {
         entry.set("follow_redirects", "false");
     }
     let is_paused =
@@ -282,14 +300,50 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     page.push(entry);
 }
 
-/// The URL of a port: the port stands behind the host or in a column of its own.
-fn of_port(written: &str, port: Option<&str>) -> String {
-    let host = written.split_once("://").map_or(written, |(_, rest)| rest);
-    let host = host.trim_end_matches('/');
-    match port.filter(|_| !host.contains(':')) {
-        Some(port) => format!("tcp://{}:{}", literal(host), literal(port)),
-        None => format!("tcp://{}", literal(host)),
+/// What is checked, by the scheme and by words and numbers; `None` if it is something else.
+fn kind_of(written: &str, kind: &str) -> Option<SubjectKind> {
+    let of_url = SubjectKind::of_url(written).filter(|_| written.contains("://"));
+    let is = |words: &[&str]| words.iter().any(|word| kind.contains(word));
+    // UptimeRobot's numbers: 1 a site, 2 a keyword, 3 a ping, 4 a port.
+    let by_word = match kind.parse::<u8>() {
+        Ok(1 | 2) => SubjectKind::Http,
+        Ok(3) => SubjectKind::Icmp,
+        Ok(4) => SubjectKind::Tcp,
+        Ok(_) => return None,
+        Err(_) if is(&["port", "tcp"]) => SubjectKind::Tcp,
+        Err(_) if is(&["ping", "icmp"]) => SubjectKind::Icmp,
+        Err(_) if is(&["dns"]) => SubjectKind::Dns,
+        Err(_) if kind == "tls" => SubjectKind::Tls,
+        Err(_) if is(&["http", "keyword", "web", "get", "head"]) => SubjectKind::Http,
+        Err(_) => return None,
+    };
+    match of_url {
+        Some(SubjectKind::Http) | None => Some(by_word),
+        Some(other) => Some(other),
     }
+}
+
+/// The URL of a port: the port stands behind the host or in a column of its own.
+fn of_port(kind: SubjectKind, host: &str, port: Option<&str>) -> String {
+    let scheme = kind.scheme();
+    match port.filter(|_| !host.contains(':')) {
+        Some(port) => format!("{scheme}://{}:{}", literal(host), literal(port)),
+        None => format!("{scheme}://{}", literal(host)),
+    }
+}
+
+/// The records that are expected.
+fn answers(page: &mut Page, entry: &mut Entry, record_type: RecordType, written: Option<&str>) {
+    let all = written.unwrap_or_default().split([',', ';', '|']);
+    let all = all.map(str::trim).filter(|text| !text.is_empty());
+    let (known, unknown): (Vec<&str>, Vec<&str>) =
+        all.partition(|text| record_type.normal(text).is_some());
+    for text in unknown {
+        let what = format!("the answer `{text}`, which is no {record_type} record");
+        page.lose(Weight::Verdict, what, &entry.called());
+    }
+    let known: Vec<String> = known.into_iter().map(literal).collect();
+    entry.texts("answers", &known);
 }
 
 fn is_off(value: &str) -> bool {

@@ -178,11 +178,78 @@ fn targets_are_rewritten_as_prometheus_does() {
 }
 
 #[test]
+fn hosts_and_names() {
+    for (module, target, wanted, lost) in [
+        (
+            "prober: icmp",
+            "10.0.0.1",
+            "icmp://10.0.0.1|packets = 1",
+            "",
+        ),
+        (
+            "prober: icmp, icmp: {preferred_ip_protocol: ip4, ip_protocol_fallback: false, ttl: 5}",
+            "a.example",
+            "icmp://a.example|packets = 1|ip_version = \"4\"",
+            "ttl: icmp://a.example",
+        ),
+        (
+            "prober: dns, dns: {query_name: a.example, query_type: A, validate_answer_rrs: {fail_if_none_matches_regexp: ['192.0.2.7']}}",
+            "9.9.9.9:53",
+            "dns://9.9.9.9:53/a.example|answers = [\"192.0.2.7\"]|answers_match = \"contains\"",
+            "",
+        ),
+        (
+            "prober: dns, dns: {query_name: a.example, query_type: A, validate_answer_rrs: {fail_if_not_matches_regexp: [\"a.example.\\t300\\tIN\\tA\\t192.0.2.7\"]}}",
+            "9.9.9.9",
+            "dns://9.9.9.9/a.example|answers = [\"192.0.2.7\"]",
+            "",
+        ),
+        (
+            "prober: dns, dns: {query_name: a.example, query_type: MX, valid_rcodes: [NOERROR], validate_answer_rrs: {fail_if_matches_regexp: ['x']}}",
+            "9.9.9.9",
+            "dns://9.9.9.9/a.example?type=MX",
+            "patterns of validate_answer_rrs; `answers` has whole records: dns://9.9.9.9/a.example?type=MX|an answer without such a record is down here: dns://9.9.9.9/a.example?type=MX",
+        ),
+        (
+            "prober: dns, dns: {query_name: a.example}",
+            "9.9.9.9",
+            "",
+            "not checked (the record type `ANY` cannot be asked for): 9.9.9.9",
+        ),
+        (
+            "prober: dns",
+            "9.9.9.9",
+            "",
+            "not checked (the dns module has no query_name): 9.9.9.9",
+        ),
+    ] {
+        let modules = format!("modules: {{m: {{{module}}}}}");
+        let jobs = format!(
+            "scrape_configs: [{{metrics_path: /probe, params: {{module: [m]}}, static_configs: [{{targets: [\"{target}\"]}}]}}]"
+        );
+        let imported = import::blackbox(&[source(&modules)], &[source(&jobs)], &nothing).unwrap();
+        loaded(&imported);
+        let of_kind: Vec<&str> = keys(&imported)
+            .into_iter()
+            .filter_map(|line| match line.strip_prefix("url = ") {
+                Some(url) => Some(url.trim_matches('"')),
+                None => ["packets", "ip_version", "answers"]
+                    .iter()
+                    .any(|key| line.starts_with(key))
+                    .then_some(line),
+            })
+            .collect();
+        assert_eq!(of_kind.join("|"), wanted, "{module}");
+        assert_eq!(imported.left_out.join("|"), lost, "{module}");
+    }
+}
+
+#[test]
 fn what_is_not_checked_is_named_target_by_target() {
     for (lines, wanted) in [
         (
-            "metrics_path: /probe\nparams: {module: [ping]}\nstatic_configs: [{targets: [\"10.0.0.1\"]}]",
-            "not checked (icmp; there are no monitors of that kind): 10.0.0.1",
+            "metrics_path: /probe\nparams: {module: [grpc]}\nstatic_configs: [{targets: [\"10.0.0.1\"]}]",
+            "not checked (grpc; there are no monitors of that kind): 10.0.0.1",
         ),
         (
             "metrics_path: /probe\nparams: {module: [http_2xx, login]}\nstatic_configs: [{targets: [a.example]}]",

@@ -290,6 +290,12 @@ fn of_port(monitor: &Monitor) -> String {
     let (tcp, tls) = match &monitor.subject {
         Subject::Tcp(tcp) => (&**tcp, None),
         Subject::Tls(tls) => (&tls.tcp, Some(&tls.tls)),
+        Subject::Icmp(icmp) => return format!("{} packets={}", icmp.url, icmp.manner.packets),
+        Subject::Dns(dns) => {
+            let mut words = vec![dns.url.to_string()];
+            words.extend(dns.manner.answers.iter().cloned());
+            return words.join(" ");
+        }
         other => panic!("{}", other.url_text()),
     };
     let dialogue = &tcp.manner.dialogue;

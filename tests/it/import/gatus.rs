@@ -87,12 +87,11 @@ maintenance:
     assert_eq!(
         imported.left_out,
         [
-            "not checked (icmp; there are no monitors of that kind): icmp-ping (icmp://example.org)",
-            "not checked (dns; there are no monitors of that kind): example-dns-query (8.8.8.8)",
             "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down: core/front-end",
             "alerts by slack; mail tells instead: core/front-end",
             "[CERTIFICATE_EXPIRATION] > 48h; certificates are warned of by `certificate_expiry` in [alerts], 21, 7 and 1 days before the end: core/front-end",
             "numbers are compared as Gatus does, but one in quotes does not count: back-end",
+            "an answer without such a record is down here: example-dns-query",
             "the time zone of `maintenance`, Europe/Amsterdam, is the whole file's: [daemon].timezone",
         ]
     );
@@ -103,9 +102,11 @@ maintenance:
         [
             "core/front-end | GET https://twin.sh/health | 200 every 5m within 10s | down after 5, up after 2",
             "back-end | POST https://example.org/ | 200, 429 every 30s within 10s | down after 3, up after 2",
+            "icmp-ping | - icmp://example.org | - every 1m within 10s | down after 3, up after 2",
+            "example-dns-query | - dns://8.8.8.8/example.com | - every 1m within 10s | down after 3, up after 2",
         ]
     );
-    let [front, back] = &config.monitors[..] else {
+    let [front, back, ..] = &config.monitors[..] else {
         panic!("two monitors");
     };
     assert!(!front.http().unwrap().target.verify_tls && *front.tags == ["core"]);
@@ -114,6 +115,60 @@ maintenance:
     assert_eq!(back.http().unwrap().expectation.json.len(), 3);
     assert_eq!(config.email.map(|email| email.to.len()), Some(2));
     assert_eq!(config.maintenance.len(), 1);
+}
+
+#[test]
+fn hosts_and_names() {
+    for (endpoint, wanted, lost) in [
+        (
+            "url: 'icmp://a.example', conditions: ['[CONNECTED] == true', '[RESPONSE_TIME] < 300'], client: {network: ip4}, alerts: [{type: discord}]",
+            "url = \"icmp://a.example\"|retry_interval = \"1m\"|packets = 1|ip_version = \"4\"|degraded_after = \"300ms\"|on_slow = \"alert\"|failures_before_down = 5|successes_before_up = 1",
+            "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down: n",
+        ),
+        (
+            "url: 'icmp://a.example', conditions: ['[BODY] == x']",
+            "url = \"icmp://a.example\"|retry_interval = \"1m\"|packets = 1|to = []",
+            "conditions that only a web site can meet: n",
+        ),
+        (
+            "url: '1.1.1.1:5353', dns: {query-name: a.example, query-type: A}, conditions: ['[BODY] == 192.0.2.7', '[DNS_RCODE] == NOERROR']",
+            "url = \"dns://1.1.1.1:5353/a.example\"|retry_interval = \"1m\"|answers = [\"192.0.2.7\"]|answers_match = \"contains\"|to = []",
+            "",
+        ),
+        (
+            "url: '1.1.1.1', dns: {query-name: a.example, query-type: MX}, conditions: ['[BODY] == mail.example']",
+            "url = \"dns://1.1.1.1/a.example?type=MX\"|retry_interval = \"1m\"|to = []",
+            "the condition `[BODY] == mail.example`; `answers` has whole MX records, as `10 mail.example.com`: n|an answer without such a record is down here: n",
+        ),
+        (
+            "url: '1.1.1.1', dns: {query-name: a.example, query-type: A}, conditions: ['[DNS_RCODE] == NXDOMAIN']",
+            "url = \"dns://1.1.1.1/a.example\"|retry_interval = \"1m\"|enabled = false|to = []",
+            "the condition `[DNS_RCODE] == NXDOMAIN`; disabled: n|an answer without such a record is down here: n",
+        ),
+    ] {
+        let text = format!(
+            "alerting: {{discord: {{webhook-url: 'https://h.example/', default-alert: {{failure-threshold: 5, success-threshold: 1}}}}}}\nendpoints: [{{name: n, {endpoint}}}]"
+        );
+        let imported = import::gatus(&[source(&text)]).unwrap();
+        loaded(&imported);
+        assert_eq!(keys(&imported)[1..].join("|"), wanted, "{endpoint}");
+        let told = |line: &&String| !line.starts_with("alerts by");
+        let told: Vec<&str> = imported
+            .left_out
+            .iter()
+            .filter(told)
+            .map(String::as_str)
+            .collect();
+        assert_eq!(told.join("|"), lost, "{endpoint}");
+    }
+    let text = "endpoints: [{name: n, url: '1.1.1.1', dns: {query-name: a.example, query-type: ANY}}, {name: s, url: 'ssh://a.example'}]";
+    assert_eq!(
+        import::gatus(&[source(text)]).unwrap().left_out,
+        [
+            "not checked (the record type `ANY` cannot be asked for): n (1.1.1.1)",
+            "not checked (ssh; there are no monitors of that kind): s (ssh://a.example)",
+        ]
+    );
 }
 
 #[test]

@@ -57,7 +57,6 @@ fn an_export() {
     assert_eq!(
         imported.left_out,
         [
-            "not checked (ping; there are no monitors of that kind): Ping (example.com)",
             "not checked (upside down mode): Down is good",
             "smtpCC of `Mail`: boss@example.com stands among the recipients instead",
             "a timeout of 48s, cut to the interval: Shop",
@@ -69,6 +68,7 @@ fn an_export() {
         [
             "Shop | GET https://shop.example.com/ | 200-299, 401 every 30s within 30s | down after 3, up after 1",
             "Shop (2) | POST https://api.example.com/ | 200-299 every 1m within 48s | down after 1, up after 1",
+            "Ping | - icmp://example.com | - every 1m within 48s | down after 1, up after 1",
         ]
     );
     assert_eq!(*config.monitors[0].tags, ["prod", "team:web", "Shops"]);
@@ -80,6 +80,75 @@ fn an_export() {
     );
     assert!(!config.monitors[1].enabled);
     assert_eq!(config.email.unwrap().to.len(), 2);
+}
+
+#[test]
+fn hosts_and_names() {
+    for (item, wanted, lost) in [
+        (
+            json!({ "type": "ping", "hostname": "2001:db8::1" }),
+            "icmp://[2001:db8::1]|packets = 1",
+            "",
+        ),
+        (
+            json!({ "type": "ping", "hostname": "a.example", "ping_count": 99 }),
+            "icmp://a.example|packets = 20|max_loss = \"0%\"",
+            "a lost packet of several is degraded here, down is all of them: n",
+        ),
+        (
+            json!({ "type": "dns", "hostname": "a.example", "dns_resolve_type": "MX", "dns_resolve_server": "9.9.9.9, 1.1.1.1", "port": 53 }),
+            "dns://9.9.9.9/a.example?type=MX",
+            "the name servers beside the first one, 1.1.1.1: n",
+        ),
+        (
+            json!({ "type": "dns", "hostname": "192.0.2.7", "dnsResolveType": "PTR", "dnsResolveServer": "ns.example", "port": 5353 }),
+            "dns://ns.example:5353/7.2.0.192.in-addr.arpa?type=PTR",
+            "",
+        ),
+        (
+            json!({ "type": "dns", "hostname": "a.example",
+                "conditions": [{ "type": "expression", "variable": "record", "operator": "equals", "value": "192.0.2.7" }] }),
+            "dns://1.1.1.1/a.example|answers = [\"192.0.2.7\"]|answers_match = \"contains\"",
+            "",
+        ),
+        (
+            json!({ "type": "dns", "hostname": "a.example",
+                "conditions": "[{\"variable\":\"record\",\"operator\":\"contains\",\"value\":\"192.\"}]" }),
+            "dns://1.1.1.1/a.example",
+            "conditions on records; `answers` has whole A records, as `192.0.2.1`: n",
+        ),
+        (
+            json!({ "type": "dns", "hostname": "a.example", "dns_resolve_type": "ANY" }),
+            "",
+            "not checked (the record type `ANY` cannot be asked for): n",
+        ),
+    ] {
+        let mut whole = json!({ "id": 1, "name": "n" });
+        for (key, value) in item.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+        let imported = import::uptime_kuma(&export(json!([whole]))).unwrap();
+        loaded(&imported);
+        let of_kind: Vec<&str> = keys(&imported)
+            .into_iter()
+            .filter_map(|line| match line.strip_prefix("url = ") {
+                Some(url) => Some(url.trim_matches('"')),
+                None => ["packets", "max_loss", "answers"]
+                    .iter()
+                    .any(|key| line.starts_with(key))
+                    .then_some(line),
+            })
+            .collect();
+        assert_eq!(of_kind.join("|"), wanted, "{item}");
+        let told = |line: &&String| !line.starts_with("smtpCC");
+        let told: Vec<&str> = imported
+            .left_out
+            .iter()
+            .filter(told)
+            .map(String::as_str)
+            .collect();
+        assert_eq!(told.join("|"), lost, "{item}");
+    }
 }
 
 #[test]

@@ -103,13 +103,52 @@ fn sitemaps() {
 }
 
 #[test]
+fn tables_of_hosts_and_names() {
+    let text = "name,url,type,keyword,method,record type,dns server,dns ips\n\
+        a,a.example,3,word,HEAD,,,\n\
+        b,icmp://b.example,,word,HEAD,,,\n\
+        c,c.example,DNS,,,,9.9.9.9,192.0.2.1|192.0.2.2|x\n\
+        d,d.example,dns,,,MX,,10 mail.example\n\
+        e,tls://e.example:993,,word,,,,\n\
+        f,dns:///f.example?type=TXT,,,,,,\n\
+        g,g.example,heartbeat,,,,,\n";
+    let imported = import::csv(&[source(text)]).unwrap();
+    assert_eq!(
+        imported.left_out,
+        [
+            "not checked (heartbeat; there are no monitors of that kind): g (g.example)",
+            "the answer `x`, which is no A record: c",
+        ]
+    );
+    let config = loaded(&imported);
+    let urls: Vec<String> = config
+        .monitors
+        .iter()
+        .map(|monitor| monitor.subject.url_text().to_string())
+        .collect();
+    assert_eq!(
+        urls,
+        [
+            "icmp://a.example",
+            "icmp://b.example",
+            "dns://9.9.9.9/c.example",
+            "dns:///d.example?type=MX",
+            "tls://e.example:993",
+            "dns:///f.example?type=TXT",
+        ]
+    );
+    let written = keys(&imported).join("\n");
+    assert!(
+        written.contains("answers = [\"192.0.2.1\", \"192.0.2.2\"]"),
+        "{written}"
+    );
+}
+
+#[test]
 fn tables_of_other_services_and_of_spreadsheets() {
     let robot = "\u{feff}\"Friendly Name\",\"URL/IP\",\"Type\",\"Keyword Type\",\"Keyword Value\",\"Port\",\"Interval\",\"Status\"\n\"Shop, front\",\"https://shop.example/\",\"HTTP(s)\",\"\",\"\",\"\",\"300\",\"Up\"\n\"Key\",\"https://key.example/\",\"Keyword\",\"not exists\",\"Welcome\",\"\",\"60\",\"Paused\"\n\"Bad\",\"https://bad.example/\",\"Keyword\",\"exists\",\"Error\",\"\",\"60\",\"Up\"\n\"Box\",\"10.0.0.1\",\"Ping\",\"\",\"\",\"\",\"300\",\"Up\"\n";
     let imported = import::csv(&[source(robot)]).unwrap();
-    assert_eq!(
-        imported.left_out,
-        ["not checked (ping; there are no monitors of that kind): Box (10.0.0.1)"]
-    );
+    assert_eq!(imported.left_out, Vec::<String>::new());
     let config = loaded(&imported);
     assert_eq!(
         lines(&config),
@@ -117,6 +156,7 @@ fn tables_of_other_services_and_of_spreadsheets() {
             "Shop, front | GET https://shop.example/ | 200-299 every 5m within 10s | down after 3, up after 2",
             "Key | GET https://key.example/ | 200-299 every 1m within 10s | down after 3, up after 2",
             "Bad | GET https://bad.example/ | 200-299 every 1m within 10s | down after 3, up after 2",
+            "Box | - icmp://10.0.0.1 | - every 5m within 10s | down after 3, up after 2",
         ]
     );
     assert!(!config.monitors[1].enabled);

@@ -215,13 +215,13 @@ fn command(format: &str, bytes: impl AsRef<[u8]>) -> (Option<i32>, String, Strin
 fn the_command_says_what_is_lost_and_what_is_needed() {
     let (status, out, said) = command(
         "gatus",
-        "endpoints: [{name: a, url: 'https://${SHOP}/$PART'}, {name: b, url: 'icmp://b.example'}]",
+        "endpoints: [{name: a, url: 'https://${SHOP}/$PART'}, {name: b, url: 'ssh://b.example'}]",
     );
     assert_eq!(status, Some(0));
     assert!(out.contains("url = \"https://${SHOP}/${PART}\""), "{out}");
     assert_eq!(
         said,
-        "1 monitor written\nwarning: not carried over:\n  not checked (icmp; there are no monitors of that kind): b (icmp://b.example)\nit needs these environment variables: PART, SHOP\n"
+        "1 monitor written\nwarning: not carried over:\n  not checked (ssh; there are no monitors of that kind): b (ssh://b.example)\nit needs these environment variables: PART, SHOP\n"
     );
     let (status, out, said) = command("urls", "not a url\nnor this\n");
     assert_eq!((status, out.as_str()), (Some(1), ""));
@@ -238,11 +238,11 @@ fn nothing_imported_is_a_failure() {
         ("urls", ""),
         ("urls", "# none\n"),
         ("gatus", "endpoints: []"),
-        ("gatus", "endpoints: [{name: p, url: 'icmp://a.example'}]"),
+        ("gatus", "endpoints: [{name: p, url: 'ssh://a.example'}]"),
         ("uptime-kuma", "{\"monitorList\": []}"),
         (
             "uptime-kuma",
-            "[{\"id\": 1, \"name\": \"p\", \"type\": \"ping\", \"hostname\": \"10.0.0.1\"}]",
+            "[{\"id\": 1, \"name\": \"p\", \"type\": \"docker\", \"hostname\": \"10.0.0.1\"}]",
         ),
         ("blackbox", module),
         (

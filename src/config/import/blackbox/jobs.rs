@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::hosts;
 use super::http;
 use super::relabel::{Labels, Relabelled, relabel};
 use super::resources;
 use super::tcp;
 use crate::config::import::documents::documents;
 use crate::config::import::go_duration;
+use crate::config::import::name_servers;
 use crate::config::import::toml_writer::{
     Beside, Entry, ImportError, Imported, Page, Source, Weight, literal,
 };
@@ -285,22 +287,29 @@ impl Import<'_> {
             .as_ref()
             .and_then(|module| text_at(module, "prober"))
             .unwrap_or_else(|| prober_by_name(name).to_owned());
-        let is_tcp = prober == "tcp";
-        if prober != "http" && !is_tcp {
-            let what = format!("not checked ({prober}; there are no monitors of that kind)");
-            self.page.lose(Weight::Unchecked, what, asked);
-            return;
-        }
+        let of = |part: &str| module.as_ref().and_then(|module| module.get(part));
+        let of_tcp = of("tcp");
+        let url = match prober.as_str() {
+            "tcp" => Ok(tcp::url_of(asked, of_tcp)),
+            "icmp" => Ok(literal(&name_servers::ping(asked))),
+            "dns" => hosts::dns_url(asked, of("dns")),
+            "http" if asked.contains("://") => Ok(literal(asked)),
+            "http" => Ok(format!("http://{}", literal(asked))),
+            other => Err(format!(
+                "not checked ({other}; there are no monitors of that kind)"
+            )),
+        };
+        let url = match url {
+            Ok(url) => url,
+            Err(what) => {
+                self.page.lose(Weight::Unchecked, what, asked);
+                return;
+            }
+        };
         if module.is_none() && !self.modules.is_empty() {
             let what = format!("the module `{name}` is not defined; checked with the defaults");
             self.page.lose(Weight::Verdict, what, asked);
         }
-        let of_tcp = module.as_ref().and_then(|module| module.get("tcp"));
-        let url = match asked.contains("://") {
-            _ if is_tcp => tcp::url_of(asked, of_tcp),
-            true => literal(asked),
-            false => format!("http://{}", literal(asked)),
-        };
         let mut entry = Entry::new(None, &url);
         let mut tags = vec![literal(job_name)];
         tags.extend(
@@ -317,10 +326,12 @@ impl Import<'_> {
             .filter(|timeout| !timeout.is_zero());
         let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
         entry.timing(&mut self.page, Some(interval), Some(timeout), None);
-        if let Some(of_tcp) = of_tcp.filter(|_| is_tcp) {
-            tcp::tcp(&mut self.page, &mut entry, of_tcp);
-        } else if let Some(http) = module.as_ref().and_then(|module| module.get("http")) {
-            http::http(&mut self.page, &mut entry, http);
+        match (prober.as_str(), of(&prober)) {
+            ("tcp", Some(of_tcp)) => tcp::tcp(&mut self.page, &mut entry, of_tcp),
+            ("icmp", of_icmp) => hosts::icmp(&mut self.page, &mut entry, of_icmp),
+            ("dns", Some(of_dns)) => hosts::dns(&mut self.page, &mut entry, of_dns),
+            ("http", Some(of_http)) => http::http(&mut self.page, &mut entry, of_http),
+            _ => {}
         }
         if let Some(host) = labels.get("__param_hostname") {
             let what = format!(

@@ -1,5 +1,6 @@
 //! blackbox_exporter and Prometheus.
 
+mod hosts;
 mod http;
 mod jobs;
 mod relabel;

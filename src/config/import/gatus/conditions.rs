@@ -7,10 +7,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::import::go_duration;
+use crate::config::import::name_servers;
 use crate::config::import::status_conditions::Statuses;
 use crate::config::import::toml_writer::{Entry, Page, Weight, escaped, quoted};
 use crate::config::import::yaml::texts_of;
 use crate::config::read::scalars;
+use crate::domain::dns_record::RecordType;
 use crate::domain::json::JsonPath;
 
 /// A condition taken apart: what is looked at, how, and against what.
@@ -154,15 +156,7 @@ pub(super) fn conditions(page: &mut Page, entry: &mut Entry, item: &Value) {
         // Without a condition on the status every answer is good.
         None => entry.set("expect_status", "[\"100-599\"]"),
     }
-    if let Some(slow) = found.slow_after {
-        entry.span("degraded_after", slow);
-        entry.text("on_slow", "alert");
-        page.lose(
-            Weight::Verdict,
-            "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down",
-            &called,
-        );
-    }
+    slow(page, entry, &found);
     if found.holds_without && !found.needs_json {
         page.lose(
             Weight::Verdict,
@@ -194,20 +188,8 @@ pub(super) fn conditions(page: &mut Page, entry: &mut Entry, item: &Value) {
 
 /// The same of an endpoint that is no web site.
 pub(super) fn of_port(page: &mut Page, entry: &mut Entry, item: &Value) {
-    let mut found = Found::default();
-    for text in item.get("conditions").map(texts_of).unwrap_or_default() {
-        one(page, entry, &mut found, &text);
-    }
+    let found = all(page, entry, item);
     let called = entry.called();
-    if let Some(slow) = found.slow_after {
-        entry.span("degraded_after", slow);
-        entry.text("on_slow", "alert");
-        page.lose(
-            Weight::Verdict,
-            "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down",
-            &called,
-        );
-    }
     let mut patterns = found.contains.iter().map(|text| escaped(text));
     let pattern = patterns.next().or_else(|| found.matches.first().cloned());
     let wanted = found.contains.len() + found.matches.len();
@@ -220,6 +202,82 @@ pub(super) fn of_port(page: &mut Page, entry: &mut Entry, item: &Value) {
             Weight::Verdict,
             "conditions that only a web site can meet, or more than one on what the server says",
             &called,
+        );
+    }
+}
+
+/// The same of a host that is pinged.
+pub(super) fn of_host(page: &mut Page, entry: &mut Entry, item: &Value) {
+    let found = all(page, entry, item);
+    if found.is_of_a_site() {
+        let what = "conditions that only a web site can meet";
+        page.lose(Weight::Verdict, what, &entry.called());
+    }
+}
+
+/// The same of a name. Gatus keeps one record of an answer, so that others may stand beside it.
+pub(super) fn of_name(page: &mut Page, entry: &mut Entry, item: &Value, record_type: RecordType) {
+    let called = entry.called();
+    let (mut found, mut answers) = (Found::default(), Vec::new());
+    for text in item.get("conditions").map(texts_of).unwrap_or_default() {
+        let parts = Condition::parse(&text).map(|parts| (in_capitals(parts.left), parts));
+        match parts {
+            Some((left, parts)) if left == "[DNS_RCODE]" => {
+                let is_good = parts.right.eq_ignore_ascii_case("NOERROR");
+                if !is_good || parts.operator != "==" {
+                    let what = format!("the condition `{text}`; disabled");
+                    page.lose(Weight::Unchecked, what, &called);
+                    entry.disable("an answer without an error is expected here");
+                }
+            }
+            Some((left, parts)) if left == "[BODY]" => {
+                let is_one = parts.operator == "==" && !parts.right.contains("${");
+                match is_one && record_type.normal(parts.right).is_some() {
+                    true => answers.push(parts.right.to_owned()),
+                    false => {
+                        let what = format!(
+                            "the condition `{text}`; `answers` has whole {record_type} records, as `{}`",
+                            record_type.example()
+                        );
+                        page.lose(Weight::Verdict, what, &called);
+                    }
+                }
+            }
+            Some(_) | None => one(page, entry, &mut found, &text),
+        }
+    }
+    slow(page, entry, &found);
+    match answers.is_empty() {
+        true => page.lose(Weight::Detail, name_servers::EMPTY_IS_DOWN, &called),
+        false => {
+            entry.texts("answers", &answers);
+            entry.text("answers_match", "contains");
+        }
+    }
+    if found.is_of_a_site() {
+        let what = "conditions that only a web site can meet";
+        page.lose(Weight::Verdict, what, &called);
+    }
+}
+
+/// Reads all conditions, and carries over when an answer is slow.
+fn all(page: &mut Page, entry: &mut Entry, item: &Value) -> Found {
+    let mut found = Found::default();
+    for text in item.get("conditions").map(texts_of).unwrap_or_default() {
+        one(page, entry, &mut found, &text);
+    }
+    slow(page, entry, &found);
+    found
+}
+
+fn slow(page: &mut Page, entry: &mut Entry, found: &Found) {
+    if let Some(slow) = found.slow_after {
+        entry.span("degraded_after", slow);
+        entry.text("on_slow", "alert");
+        page.lose(
+            Weight::Verdict,
+            "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down",
+            &entry.called(),
         );
     }
 }
@@ -467,6 +525,13 @@ fn limit(text: &str) -> Option<i64> {
 }
 
 impl Found {
+    /// Whether something is asked of an answer that only a web site gives.
+    fn is_of_a_site(&self) -> bool {
+        let has_texts = !self.contains.is_empty() || !self.matches.is_empty();
+        let has_more = !self.excludes.is_empty() || !self.json.is_empty();
+        has_texts || has_more || self.statuses.is_some() || self.status_unknown
+    }
+
     /// A pattern for the whole body, where it is one.
     fn whole(&mut self, pattern: String) -> bool {
         let is_right = is_pattern(&pattern);

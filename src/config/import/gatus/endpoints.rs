@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::alerts::{self, Mail};
 use super::conditions;
+use super::hosts;
 use super::ports;
 use super::timing;
 use crate::config::import::documents::{documents, map_texts, merge};
@@ -137,9 +138,17 @@ fn endpoint(page: &mut Page, item: &Value, root: &Value, mail: &Mail) {
         None => name,
     };
     let scheme = url.split("://").next().unwrap_or_default().to_lowercase();
+    if let Some(question) = item.get("dns").filter(|dns| dns.is_object()) {
+        hosts::name(page, item, root, mail, &called, &url, question);
+        return;
+    }
     let other_kind = ["dns", "ssh", "grpc"]
         .iter()
         .find(|kind| item.get(kind).is_some());
+    if scheme == "icmp" && other_kind.is_none() {
+        hosts::ping(page, item, root, mail, &called, &url);
+        return;
+    }
     if let (Some((url, starttls)), None) = (ports::url_of(&url), other_kind) {
         ports::endpoint(page, item, root, mail, &called, (&url, starttls));
         return;

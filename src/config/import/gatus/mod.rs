@@ -3,6 +3,7 @@
 mod alerts;
 mod conditions;
 mod endpoints;
+mod hosts;
 mod ports;
 mod timing;
 

@@ -25,14 +25,7 @@ pub(super) fn endpoint(
     called: &str,
     (url, starttls): (&str, Option<&str>),
 ) {
-    let mut entry = Entry::new(Some(called), url);
-    if let Some(group) = text_at(item, "group") {
-        entry.texts("tags", &[group]);
-    }
-    timing::timing(page, &mut entry, item);
-    if item.get("enabled").is_some_and(is_false) {
-        entry.set("enabled", "false");
-    }
+    let mut entry = begin(page, item, called, url);
     if let Some(protocol) = starttls {
         entry.text("starttls", protocol);
     }
@@ -54,10 +47,34 @@ pub(super) fn endpoint(
         }
     }
     conditions::of_port(page, &mut entry, item);
+    end(page, entry, item, root, mail);
+}
+
+/// What endpoints of every kind begin with.
+pub(super) fn begin(page: &mut Page, item: &Value, called: &str, url: &str) -> Entry {
+    let mut entry = Entry::new(Some(called), url);
+    if let Some(group) = text_at(item, "group") {
+        entry.texts("tags", &[group]);
+    }
+    timing::timing(page, &mut entry, item);
+    if item.get("enabled").is_some_and(is_false) {
+        entry.set("enabled", "false");
+    }
+    entry
+}
+
+/// Who is told, and when not.
+pub(super) fn end(
+    page: &mut Page,
+    mut entry: Entry,
+    item: &Value,
+    root: &Value,
+    mail: &alerts::Mail,
+) {
     alerts::alerts(page, &mut entry, item, root, mail);
     if item.get("maintenance-windows").is_some() {
         let what = "maintenance-windows: its own times of silence; write them as [[maintenance]]";
-        page.lose(Weight::Told, what, called);
+        page.lose(Weight::Told, what, &entry.called());
     }
     page.push(entry);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer;
+use super::hosts;
 use super::request;
 use super::telling::Notifications;
 use crate::config::import::toml_writer::{Entry, ImportError, Imported, Page, Weight, literal};
@@ -103,22 +104,31 @@ impl Kuma<'_> {
         groups
     }
 
-    /// A TCP port.
-    fn port(&self, page: &mut Page, item: &Value, name: &str) {
+    /// A monitor of a host that is no web site.
+    fn host(&self, page: &mut Page, item: &Value, name: &str, kind: &str) {
         if item.get("upsideDown").is_some_and(is_true) {
             page.lose(Weight::Unchecked, "not checked (upside down mode)", name);
             return;
         }
-        let host = text_at(item, "hostname").unwrap_or_default();
-        let host = match host.contains(':') && !host.starts_with('[') {
-            true => format!("[{host}]"),
-            false => host,
+        let url = match kind {
+            "ping" => hosts::ping_url(item),
+            "dns" => match hosts::dns_url(item) {
+                Ok(url) => url,
+                Err(what) => {
+                    page.lose(Weight::Unchecked, what, name);
+                    return;
+                }
+            },
+            _ => hosts::port_url(item),
         };
-        let port = item.get("port").and_then(text_of).unwrap_or_default();
-        let url = format!("tcp://{}:{port}", literal(&host));
         let mut entry = Entry::new(Some(&literal(name)), &url);
         let groups = self.groups(item);
         timing(page, &mut entry, item);
+        match kind {
+            "ping" => hosts::ping(page, &mut entry, item),
+            "dns" => hosts::dns(page, &mut entry, item),
+            _ => {}
+        }
         let is_paused = |item: &Value| item.get("active").is_some_and(is_false);
         if is_paused(item) || groups.iter().any(|group| is_paused(group)) {
             entry.set("enabled", "false");
@@ -137,8 +147,8 @@ impl Kuma<'_> {
         match kind.as_str() {
             "http" | "keyword" | "json-query" => {}
             "group" => return,
-            "port" => {
-                self.port(page, item, &name);
+            "port" | "ping" | "dns" => {
+                self.host(page, item, &name, &kind);
                 return;
             }
             other => {

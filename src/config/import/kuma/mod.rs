@@ -2,6 +2,7 @@
 
 mod answer;
 mod export;
+mod hosts;
 mod request;
 mod telling;
 
