@@ -381,7 +381,8 @@ impl Known {
         day: i32,
     ) -> Result<Numbered> {
         let others = self.others.as_mut();
-        let known = others.and_then(|others| others.certificates.find(day, |one| one == certificate));
+        let known =
+            others.and_then(|others| others.certificates.find(day, |one| one == certificate));
         if let Some((id, stale)) = known {
             return Ok((used(connection, "certificates", id, day, stale)?, true));
         }
