@@ -40,7 +40,7 @@ static FIELD: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Credentials after their scheme (RFC 7617, RFC 6750).
 static SCHEME: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/-]{8,}=*"));
+    LazyLock::new(|| pattern(r"(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/-]{8,}=*)"));
 
 /// User and password of a URL.
 static USERINFO: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(://)[^\s/?#@"'<>\\]+@"#));
@@ -99,7 +99,12 @@ pub fn starred(text: &str) -> Cow<'_, str> {
         format!("{}{STARS}@", &found[1])
     });
     replace(&mut out, &SCHEME, |found| {
-        format!("{}{}{STARS}", &found[1], &found[2])
+        // `basic training` is none, `Basic dXNlcjpw` is one.
+        let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+        match is_word(&found[1]) && is_word(&found[3]) {
+            true => found[0].to_owned(),
+            false => format!("{}{}{STARS}", &found[1], &found[2]),
+        }
     });
     replace(&mut out, &SIGNED, |_| STARS.to_owned());
     replace(&mut out, &FIELD, |found| format!("{}{STARS}", &found[1]));
