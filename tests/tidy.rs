@@ -329,6 +329,7 @@ fn the_top_level_stays_small() {
         "docs",
         "migrations",
         "monitors.example.toml",
+        "packaging",
         "rustfmt.toml",
         "src",
         "systemd",

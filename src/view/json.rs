@@ -5,26 +5,14 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use serde::{Serialize, Serializer};
-use url::Url;
 
+use super::audience::shown_location;
+pub use super::audience::{Audience, failure_detail, public_url, shown_url};
 use super::rows::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Packets, Timings};
 use crate::domain::order::{By, KeptOrder};
 use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::{redaction, visitor_words};
-
-/// Who reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Audience {
-    /// The owner: everything.
-    Owner,
-    /// A reader without the token: no addresses, no mails, no note.
-    Public {
-        /// Whether URLs are shown, without userinfo and query.
-        urls: bool,
-    },
-}
 
 /// Writes one object on a line of its own.
 pub fn line(object: &impl Serialize, out: &mut impl Write) -> fmt::Result {
@@ -556,57 +544,10 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> Seconds {
     Seconds(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX))
 }
 
-/// A URL as the reader may see it. The monitor's own is written by its owner; those that a site led to may
-/// carry what a log-in puts into them.
-pub fn shown_url<'a>(url: &'a str, own: &str, audience: Audience) -> Option<Cow<'a, str>> {
-    match audience {
-        Audience::Owner if url == own => Some(Cow::Borrowed(url)),
-        Audience::Owner => Some(redaction::shown(url)),
-        Audience::Public { urls } => urls.then(|| public_url(url)),
-    }
-}
-
-fn shown_location(location: &str, audience: Audience) -> Option<Cow<'_, str>> {
-    match audience {
-        Audience::Owner => Some(redaction::shown(location)),
-        Audience::Public { urls } => urls.then(|| public_url(location)),
-    }
-}
-
-/// A URL or Location without userinfo, query and fragment.
-pub fn public_url(raw: &str) -> Cow<'_, str> {
-    let cut = raw
-        .find(['?', '#'])
-        .map_or(Cow::Borrowed(raw), |end| Cow::Owned(raw[..end].to_owned()));
-    if !cut.contains('@') {
-        return cut;
-    }
-    match Url::parse(&cut) {
-        Ok(mut url) if url.has_host() => {
-            // Fails only for URLs that cannot carry userinfo.
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-            Cow::Owned(url.into())
-        }
-        // A Location relative to its scheme or path: what stands before an `@` might be userinfo.
-        _ => cut
-            .rsplit_once('@')
-            .map_or_else(|| cut.clone(), |(_, rest)| Cow::Owned(rest.to_owned())),
-    }
-}
-
 fn failure_object(failure: &Failure, status: Option<u16>, audience: Audience) -> FailureObject<'_> {
     FailureObject {
         kind: failure.kind.as_str(),
         detail: failure_detail(failure, status, audience),
-    }
-}
-
-/// A failure as the reader may see it: details name addresses, so the public reads words for visitors.
-pub fn failure_detail(failure: &Failure, status: Option<u16>, audience: Audience) -> Cow<'_, str> {
-    match audience {
-        Audience::Owner => Cow::Borrowed(failure.detail.as_ref()),
-        Audience::Public { .. } => Cow::Owned(visitor_words::of(failure.kind, status)),
     }
 }
 

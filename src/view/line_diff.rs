@@ -33,8 +33,8 @@ struct Edit {
     new: usize,
 }
 
-/// The lines of a unified diff: hunk heads, then lines with a blank, `-` or `+` before them, each safe to print. None if
-/// nothing differs.
+/// The lines of a unified diff: hunk heads, then lines with a blank, `-` or `+` before them, each safe to print. None
+/// if nothing differs.
 pub fn diff(old: &[&str], new: &[&str]) -> Vec<String> {
     let old = &old[..old.len().min(LINES_MAX)];
     let new = &new[..new.len().min(LINES_MAX)];

@@ -1,6 +1,7 @@
 //! Values to text: tables, JSON, mails, pages. Pure; writes to any `fmt::Write`.
 
 pub mod atom;
+pub mod audience;
 pub mod badge;
 pub mod check;
 pub mod csv;

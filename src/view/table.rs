@@ -1,7 +1,7 @@
 //! Columns of text: aligned, and cut to fit a terminal; in a file or a pipe as wide as they need.
 //!
-//! Where a terminal is too narrow, long texts give way first, then columns of little importance are left out, then texts
-//! become short, and last names are cut, on the side that leaves them different from each other.
+//! Where a terminal is too narrow, long texts give way first, then columns of little importance are left out, then
+//! texts become short, and last names are cut, on the side that leaves them different from each other.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};

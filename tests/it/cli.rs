@@ -522,7 +522,11 @@ fn an_order_without_a_name_is_told_how_all_are_meant() {
     for command in ["mute", "pause", "ack --note x"] {
         let ran = place.run(&command.split(' ').collect::<Vec<_>>());
         assert_eq!(ran.code, 2);
-        assert!(ran.stderr.contains("<NAME|--all>\n"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("<NAME|--tag <TAG>|--all>\n"),
+            "{}",
+            ran.stderr
+        );
     }
     let both = place.run(&["mute", "shop", "--all"]);
     assert!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use super::{House, secrets, text};
+use crate::support::schema;
 use crate::support::site::{Site, answer};
 
 /// A site with a redirect, cookies and a debug page that repeats what it was sent.
@@ -68,6 +69,11 @@ async fn the_first_failing_answer_is_kept_whole_without_secrets_and_told() {
 
     let output = house.ask(&["evidence", "shop", "--diff", "--json"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
+    let arguments = ["evidence", "shop", "--diff", "--json"];
+    assert_eq!(
+        schema::assert_output(&arguments, &text(&output.stdout)),
+        ["evidence"]
+    );
     let kept: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(kept["monitor"], "shop");
     assert_eq!(kept["check"]["status"], 503);
@@ -93,7 +99,7 @@ async fn the_first_failing_answer_is_kept_whole_without_secrets_and_told() {
     assert!(kept["good_at"].is_string(), "{kept}");
     let diff = kept["diff"].as_str().unwrap();
     assert!(
-        diff.contains("-HTTP/1.1 200 OK\n+HTTP/1.1 503 Service Unavailable\n"),
+        diff.contains("-HTTP/1.1 200 OK\n-content-length: 30\n+HTTP/1.1 503 Service Unavailable\n"),
         "{diff}"
     );
     assert!(diff.contains("\n-all is well\n+no database\n"), "{diff}");
@@ -102,7 +108,7 @@ async fn the_first_failing_answer_is_kept_whole_without_secrets_and_told() {
     let id = kept["incident"].as_str().unwrap();
     let shown = text(&house.ask(&["evidence", id]).stdout);
     assert!(
-        shown.contains("\nHTTP/1.1 503 Service Unavailable\nserver: shop\n"),
+        shown.contains("\nHTTP/1.1 503 Service Unavailable\ncontent-length: 141\nserver: shop\n"),
         "{shown}"
     );
     assert!(

@@ -1,6 +1,7 @@
 //! Gatus.
 
 mod alerts;
+mod condition;
 mod conditions;
 mod endpoints;
 mod hosts;
