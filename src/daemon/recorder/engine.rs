@@ -133,6 +133,7 @@ impl Recorder {
         recorder.take_up_blind_time(now);
         recorder.report(now);
         recorder.flush(now)?;
+        recorder.store.forget_pages()?;
         Ok((recorder, enrolled))
     }
 
