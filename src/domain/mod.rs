@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod certificates;
+pub mod channel;
 pub mod check;
 pub mod colour;
 pub mod dns_record;
