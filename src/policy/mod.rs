@@ -7,4 +7,5 @@ pub mod http;
 pub mod outbox;
 pub mod replay;
 pub mod schedule;
+pub mod template;
 pub mod verdict;
