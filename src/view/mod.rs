@@ -3,6 +3,7 @@
 pub mod atom;
 pub mod audience;
 pub mod badge;
+pub mod channel;
 pub mod check;
 pub mod csv;
 pub mod demo;
