@@ -114,7 +114,8 @@ fn link(line: &str) -> Option<(String, String)> {
     url.contains("://").then(|| (url.to_owned(), name(text)))
 }
 
-/// A URL behind its name: `Shop: https://shop.example/`, a row of a Markdown table, `- Shop [x](https://shop.example/)`.
+/// A URL behind its name: `Shop: https://shop.example/`, a row of a Markdown table, `- Shop
+/// [x](https://shop.example/)`.
 fn behind(line: &str) -> Option<(String, String)> {
     let at = ["https://", "http://"]
         .iter()

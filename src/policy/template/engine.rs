@@ -39,7 +39,8 @@ impl Printing {
     }
 }
 
-/// Renders a template over an object. A value that is not there is printed as null, or as nothing where values are bare.
+/// Renders a template over an object. A value that is not there is printed as null, or as nothing where values are
+/// bare.
 ///
 /// # Errors
 /// If the template cannot be read, does not end within its bounds, or does not give JSON where it should.

@@ -1,7 +1,7 @@
 //! Format `alertmanager`: open incidents as alerts of Prometheus Alertmanager, again and again while they last.
 //!
-//! Source: Alertmanager's `api/v2/openapi.yaml`, `POST /api/v2/alerts` (`postableAlerts`: labels, annotations, startsAt,
-//! endsAt, generatorURL); 200 taken, 400 with a JSON string that says why.
+//! Source: Alertmanager's `api/v2/openapi.yaml`, `POST /api/v2/alerts` (`postableAlerts`: labels, annotations,
+//! startsAt, endsAt, generatorURL); 200 taken, 400 with a JSON string that says why.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -57,7 +57,8 @@ pub struct Alert {
     generator_url: Option<String>,
 }
 
-/// The alert of an incident at `now`. The same incident has the same labels always, so that Alertmanager knows it again.
+/// The alert of an incident at `now`. The same incident has the same labels always, so that Alertmanager knows it
+/// again.
 pub fn alert(
     channel: &Channel,
     outage: &Outage,

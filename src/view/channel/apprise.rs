@@ -1,7 +1,8 @@
 //! Format `apprise`: an Apprise API server, which speaks to more than a hundred services.
 //!
-//! Source: Apprise API README, "API details": `POST /notify/{KEY}` and `POST /notify/` with `urls` (`title`, `body`, `type`,
-//! `format`), status 200, 204 (no configuration or no tag fits: nobody was told), 400, 424 (somebody was not told), 500.
+//! Source: Apprise API README, "API details": `POST /notify/{KEY}` and `POST /notify/` with `urls` (`title`, `body`,
+//! `type`, `format`), status 200, 204 (no configuration or no tag fits: nobody was told), 400, 424 (somebody was not
+//! told), 500.
 
 use serde_json::{Map, Value, json};
 

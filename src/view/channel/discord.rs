@@ -1,8 +1,8 @@
 //! Format `discord`: a webhook of a Discord channel.
 //!
-//! Source: Discord developer docs, "Webhook resource: Execute Webhook" (204, with `wait` 200), "Message resource: Allowed
-//! mentions" (`parse: []`), "Embed limits" (title 256, description 4096, all 6000), "Rate limits" (429 with `retry_after` in
-//! seconds).
+//! Source: Discord developer docs, "Webhook resource: Execute Webhook" (204, with `wait` 200), "Message resource:
+//! Allowed mentions" (`parse: []`), "Embed limits" (title 256, description 4096, all 6000), "Rate limits" (429 with
+//! `retry_after` in seconds).
 
 use std::time::Duration;
 

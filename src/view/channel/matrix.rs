@@ -1,8 +1,9 @@
 //! Format `matrix`: a room of Matrix.
 //!
-//! Source: Matrix specification v1.11, client-server API: `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`,
-//! "m.room.message" (`org.matrix.custom.html`), "User and room mentions" (`m.mentions`), "Size limits" (65 536 bytes an
-//! event), "Rate limiting" (`M_LIMIT_EXCEEDED`, `retry_after_ms`).
+//! Source: Matrix specification v1.11, client-server API: `PUT
+//! /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`, "m.room.message" (`org.matrix.custom.html`), "User and
+//! room mentions" (`m.mentions`), "Size limits" (65 536 bytes an event), "Rate limiting" (`M_LIMIT_EXCEEDED`,
+//! `retry_after_ms`).
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Format `ntfy`: a topic of ntfy.sh or of an own server.
 //!
-//! Source: ntfy documentation, "Publish as JSON" (POST to the server's root), "Message priority", "Tags & emojis", "Click
-//! action", "Access tokens" (Bearer), "Limitations" (a message of 4 096 bytes; a longer one becomes a file); the server
-//! reads twice that of a JSON body.
+//! Source: ntfy documentation, "Publish as JSON" (POST to the server's root), "Message priority", "Tags & emojis",
+//! "Click action", "Access tokens" (Bearer), "Limitations" (a message of 4 096 bytes; a longer one becomes a file);
+//! the server reads twice that of a JSON body.
 
 use serde_json::{Map, Value, json};
 

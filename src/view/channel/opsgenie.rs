@@ -1,8 +1,8 @@
 //! Format `opsgenie`: alerts of Opsgenie, and of Jira Service Management by the same API.
 //!
 //! Source: Opsgenie docs, "Alert API: Create Alert" (message 130 characters, alias 512, description 15 000, source 100,
-//! entity 512; 202), "Close Alert" (`identifierType=alias`, note 25 000), "Authentication" (GenieKey), "Response" (`result`,
-//! `message`), "API rate limiting" (429).
+//! entity 512; 202), "Close Alert" (`identifierType=alias`, note 25 000), "Authentication" (GenieKey), "Response"
+//! (`result`, `message`), "API rate limiting" (429).
 
 use serde_json::{Map, Value, json};
 

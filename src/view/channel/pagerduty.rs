@@ -1,7 +1,8 @@
 //! Format `pagerduty`: events of PagerDuty.
 //!
-//! Source: PagerDuty developer docs, "Events API v2 overview" and "Send an alert event" (`trigger`, `resolve`, `dedup_key`
-//! 255 characters, `summary` 1 024, the event 512 KB; 202 with `"status": "success"`; 400 invalid, 429 too many).
+//! Source: PagerDuty developer docs, "Events API v2 overview" and "Send an alert event" (`trigger`, `resolve`,
+//! `dedup_key` 255 characters, `summary` 1 024, the event 512 KB; 202 with `"status": "success"`; 400 invalid, 429 too
+//! many).
 
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,8 @@
 //! Format `pushover`: an application of Pushover.
 //!
-//! Source: Pushover "Message API": `POST /1/messages.json` (message 1 024 characters, title 250, url 512; `html` off unless
-//! asked for), "Response format" (`status` 1 or not, `errors`), "Being friendly to our API" (4xx: not again; 5xx: again
-//! after 5 seconds or more).
+//! Source: Pushover "Message API": `POST /1/messages.json` (message 1 024 characters, title 250, url 512; `html` off
+//! unless asked for), "Response format" (`status` 1 or not, `errors`), "Being friendly to our API" (4xx: not again;
+//! 5xx: again after 5 seconds or more).
 
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,8 @@
 //! Format `slack`: an incoming webhook of Slack.
 //!
-//! Source: Slack developer docs, "Sending messages using incoming webhooks" (`text`, `blocks`; answers `ok`), "Formatting
-//! message text" (escapes, `mrkdwn`), "Blocks" (header 150 characters, rich text), "chat.postMessage" (`text` 4 000
-//! characters), "Rate limits" (429 with Retry-After), changelog 2016-05-17 (words of errors).
+//! Source: Slack developer docs, "Sending messages using incoming webhooks" (`text`, `blocks`; answers `ok`),
+//! "Formatting message text" (escapes, `mrkdwn`), "Blocks" (header 150 characters, rich text), "chat.postMessage"
+//! (`text` 4 000 characters), "Rate limits" (429 with Retry-After), changelog 2016-05-17 (words of errors).
 
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,9 @@
-//! Format `teams`: the webhook of a workflow of Microsoft Teams ("Post to a channel when a webhook request is received").
+//! Format `teams`: the webhook of a workflow of Microsoft Teams ("Post to a channel when a webhook request is
+//! received").
 //!
-//! Source: Microsoft Learn, "Create incoming webhooks with Workflows for Microsoft Teams" and "Send Adaptive Cards using an
-//! incoming webhook" (the envelope, 28 KB, 202), Adaptive Cards schema explorer (`RichTextBlock` and `TextRun` hold no
-//! Markdown), "Rate limiting for incoming webhooks" (a 200 whose text tells of a 429).
+//! Source: Microsoft Learn, "Create incoming webhooks with Workflows for Microsoft Teams" and "Send Adaptive Cards
+//! using an incoming webhook" (the envelope, 28 KB, 202), Adaptive Cards schema explorer (`RichTextBlock` and
+//! `TextRun` hold no Markdown), "Rate limiting for incoming webhooks" (a 200 whose text tells of a 429).
 
 use serde_json::{Map, Value, json};
 

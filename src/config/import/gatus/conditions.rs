@@ -1,6 +1,7 @@
 //! Gatus' conditions: `[STATUS] == 200`, `[BODY].user.name == pat(*doe)`.
 //!
-//! Gatus compares texts, whatever the type in the JSON: `== 1.10` holds for `"1.10"`, `== true` for `true` and `"true"`.
+//! Gatus compares texts, whatever the type in the JSON: `== 1.10` holds for `"1.10"`, `== true` for `true` and
+//! `"true"`.
 
 use std::time::Duration;
 
