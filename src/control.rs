@@ -19,6 +19,12 @@ pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// An answer lists at most what a reload of 100 000 monitors changed.
 pub const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
+/// What is sent on a connection that holds a window, once the command has ended.
+pub const COMMAND_ENDED: &[u8] = b"{\"ended\":true}\n";
+
+/// Longest window that can be ordered.
+pub const WINDOW_MAX: Duration = Duration::from_secs(30 * 86_400);
+
 /// A reload of 100 000 monitors takes seconds, a test mail at most `[email].timeout`.
 const ANSWER_WAIT: Duration = Duration::from_secs(180);
 
@@ -73,6 +79,51 @@ pub enum Request {
         /// A word for the others.
         note: Option<String>,
     },
+    /// Open maintenance windows.
+    Maintenance {
+        /// Whom.
+        which: Which,
+        /// For how long at most, in milliseconds.
+        for_ms: u64,
+        /// A word for the others.
+        note: Option<String>,
+        /// They end with a command: this connection stays open while it runs. See [`Held`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
+    },
+    /// End the windows that were opened by order.
+    EndMaintenance {
+        /// Whose.
+        which: Which,
+    },
+    /// The command of a window still runs: hold the window by this connection from now on, after a restart.
+    HoldMaintenance {
+        /// The window's number.
+        window: u64,
+    },
+    /// Make an incident count otherwise.
+    Amend {
+        /// Its id, or a monitor's name for its open or else newest one.
+        incident: String,
+        /// `maintenance`, `false-alarm` or `real`.
+        counts_as: String,
+        /// Why.
+        note: Option<String>,
+    },
+    /// Take the amendment of an incident back that is in force.
+    UndoAmend {
+        /// See [`Request::Amend`].
+        incident: String,
+    },
+    /// Note something of an incident.
+    Note {
+        /// See [`Request::Amend`].
+        incident: String,
+        /// One line.
+        text: String,
+        /// Whether everybody may read it.
+        public: bool,
+    },
     /// Send a test mail now and say what the server answered.
     EmailTest {
         /// To whom; empty: `[email].to`.
@@ -94,6 +145,11 @@ impl Request {
             Self::Mute { .. } => "mute",
             Self::Unmute { .. } => "unmute",
             Self::Ack { .. } => "ack",
+            Self::Maintenance { .. }
+            | Self::EndMaintenance { .. }
+            | Self::HoldMaintenance { .. } => "maintenance",
+            Self::Amend { .. } | Self::UndoAmend { .. } => "amend",
+            Self::Note { .. } => "note",
             Self::EmailTest { .. } => "email test",
             Self::EmailRetry => "email retry",
         }
@@ -129,6 +185,13 @@ pub enum Answer {
     /// The request or the configuration is wrong, nothing was changed; exit status 2.
     Refused {
         /// Lines for stderr.
+        lines: Vec<String>,
+    },
+    /// A window is open for as long as this connection is, and until the line [`COMMAND_ENDED`] comes.
+    Held {
+        /// The window's number.
+        window: u64,
+        /// Lines for the person.
         lines: Vec<String>,
     },
     /// How the daemon is doing.
@@ -249,15 +312,12 @@ pub fn ask_within(
     request: &Request,
     wait: Duration,
 ) -> Result<Answer, ControlError> {
+    let stream = connect(socket, wait)?;
+    exchange(socket, &stream, &line(request), wait)
+}
+
+fn connect(socket: &Path, wait: Duration) -> Result<UnixStream, ControlError> {
     let path = || socket.to_owned();
-    let broken = |source: io::Error| match source.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Late { after: wait },
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ControlError::NoAnswer,
-        _ => ControlError::Io {
-            path: path(),
-            source,
-        },
-    };
     let stream = UnixStream::connect(socket).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             ControlError::NoDaemon { path: path() }
@@ -271,16 +331,89 @@ pub fn ask_within(
     stream
         .set_read_timeout(Some(wait))
         .and_then(|()| stream.set_write_timeout(Some(wait)))
-        .map_err(broken)?;
-    (&stream).write_all(&line(request)).map_err(broken)?;
+        .map_err(|source| ControlError::Io {
+            path: path(),
+            source,
+        })?;
+    Ok(stream)
+}
+
+fn exchange(
+    socket: &Path,
+    stream: &UnixStream,
+    request: &[u8],
+    wait: Duration,
+) -> Result<Answer, ControlError> {
+    let mut stream = stream;
+    let broken = |source: io::Error| match source.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Late { after: wait },
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ControlError::NoAnswer,
+        _ => ControlError::Io {
+            path: socket.to_owned(),
+            source,
+        },
+    };
+    stream.write_all(request).map_err(broken)?;
     let mut answer = Vec::new();
-    BufReader::new((&stream).take(ANSWER_BYTES_MAX))
+    BufReader::new(stream.take(ANSWER_BYTES_MAX))
         .read_until(b'\n', &mut answer)
         .map_err(broken)?;
     if !answer.ends_with(b"\n") {
         return Err(ControlError::NoAnswer);
     }
     serde_json::from_slice(&answer).map_err(ControlError::Garbled)
+}
+
+/// A connection that holds a maintenance window open.
+#[derive(Debug)]
+pub struct Held {
+    stream: UnixStream,
+    /// The window's number.
+    pub window: u64,
+}
+
+impl Held {
+    /// Opens windows that last as long as the connection, or holds one again after the daemon was restarted. Where the
+    /// daemon answers anything else, that answer.
+    ///
+    /// # Errors
+    /// As [`ask`].
+    pub fn open(
+        socket: &Path,
+        request: &Request,
+    ) -> Result<Result<(Self, Vec<String>), Answer>, ControlError> {
+        let stream = connect(socket, ANSWER_WAIT)?;
+        match exchange(socket, &stream, &line(request), ANSWER_WAIT)? {
+            Answer::Held { window, lines } => Ok(Ok((Self { stream, window }, lines))),
+            other => Ok(Err(other)),
+        }
+    }
+
+    /// Waits until the daemon closes the connection: it ends, or was killed.
+    pub fn lost(&self) {
+        let _ = self.stream.set_read_timeout(None);
+        let mut rest = [0; 64];
+        while matches!((&self.stream).read(&mut rest), Ok(read) if read > 0) {}
+    }
+
+    /// A second handle of the same connection.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn also(&self) -> io::Result<Self> {
+        Ok(Self {
+            stream: self.stream.try_clone()?,
+            window: self.window,
+        })
+    }
+
+    /// Says that the command has ended.
+    ///
+    /// # Errors
+    /// When the daemon is gone.
+    pub fn command_ended(&self) -> io::Result<()> {
+        (&self.stream).write_all(COMMAND_ENDED)
+    }
 }
 
 /// A request or answer as one line of JSON with its line feed.

@@ -119,6 +119,14 @@ pub enum Command {
     Unmute(super::control::Selection),
     /// Take note of an outage: no more reminders
     Ack(super::control::AckArgs),
+    /// Open a maintenance window now, for a time or while a command runs
+    Maintenance(super::maintenance::Args),
+    /// Make an incident count as maintenance, as a false alarm, or as an outage
+    Amend(super::amend::AmendArgs),
+    /// Note something of an incident
+    Note(super::amend::NoteArgs),
+    /// Print what happened: states, deliveries, orders, each once and in order
+    Events(super::events::Args),
     /// Turn another tool's configuration into a monitors.toml
     Import(super::import::Args),
     /// Copy the database consistently, also while the daemon runs
@@ -153,6 +161,10 @@ impl Command {
             Self::Mute(_) => "mute",
             Self::Unmute(_) => "unmute",
             Self::Ack(_) => "ack",
+            Self::Maintenance(_) => "maintenance",
+            Self::Amend(_) => "amend",
+            Self::Note(_) => "note",
+            Self::Events(_) => "events",
             Self::Import(_) => "import",
             Self::Backup(_) => "backup",
             Self::Demo(_) => "demo",
@@ -179,7 +191,11 @@ impl Command {
             | Self::Resume(_)
             | Self::Mute(_)
             | Self::Unmute(_)
-            | Self::Ack(_) => true,
+            | Self::Ack(_)
+            | Self::Maintenance(_)
+            | Self::Amend(_)
+            | Self::Note(_)
+            | Self::Events(_) => true,
             Self::Config(args) => args.command.speaks_json(),
             Self::Run(_)
             | Self::Import(_)

@@ -1,11 +1,12 @@
 //! Commands for the running daemon: reload, recheck, pause, resume, mute, unmute, ack.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use crate::config::{self, default_paths};
+use crate::config::{self, ConfigErrors, default_paths};
 use crate::control::{self, Answer, ControlError, Request, Which};
 use crate::domain::monitor::MonitorName;
 use crate::domain::safe_text;
@@ -110,7 +111,11 @@ pub fn ack(context: &mut Context, args: &AckArgs) -> Result<Outcome, CliError> {
     ask(context, &request, CliError::Usage)
 }
 
-fn which(selection: &Selection) -> Result<Which, CliError> {
+/// The monitors that are meant.
+///
+/// # Errors
+/// When a name is none.
+pub fn which(selection: &Selection) -> Result<Which, CliError> {
     if selection.all {
         return Ok(Which::All);
     }
@@ -130,7 +135,11 @@ fn which(selection: &Selection) -> Result<Which, CliError> {
     Ok(Which::Named(names?))
 }
 
-fn milliseconds(time: Duration) -> Result<u64, CliError> {
+/// A length as it is sent.
+///
+/// # Errors
+/// When it is zero, or no number can hold it.
+pub fn milliseconds(time: Duration) -> Result<u64, CliError> {
     match u64::try_from(time.as_millis()) {
         Ok(0) | Err(_) => Err(CliError::Usage(
             "`--for` needs a time above zero, like \"2h\"".to_owned(),
@@ -159,7 +168,10 @@ pub fn ask(
             }
             Ok(Outcome::Fine)
         }
-        Answer::Failed { lines } => Err(CliError::Machine(lines.join("\n"))),
+        // Only a command that is run holds a window.
+        Answer::Failed { lines } | Answer::Held { lines, .. } => {
+            Err(CliError::Machine(lines.join("\n")))
+        }
         Answer::Refused { lines } => Err(refused(lines.join("\n"))),
         Answer::Daemon(status) => {
             if !context.options.json {
@@ -175,6 +187,24 @@ pub fn ask(
 /// # Errors
 /// When there is no configuration, or no daemon that answers.
 pub fn ask_daemon(context: &mut Context, request: &Request) -> Result<Answer, CliError> {
+    let (socket, fault) = find_socket(context)?;
+    control::ask(&socket, request).map_err(|error| match (error, fault) {
+        (ControlError::NoDaemon { .. }, Some(errors)) => {
+            CliError::Configuration(errors.to_string())
+        }
+        (error, _) => CliError::machine(error),
+    })
+}
+
+/// Where the daemon listens that the configuration in use belongs to.
+///
+/// # Errors
+/// When there is no configuration.
+pub fn socket(context: &mut Context) -> Result<PathBuf, CliError> {
+    find_socket(context).map(|(socket, _)| socket)
+}
+
+fn find_socket(context: &mut Context) -> Result<(PathBuf, Option<ConfigErrors>), CliError> {
     let environment = &context.environment;
     let located = config::locate(context.options.config.as_deref(), environment)?;
     // A file with faults still says where the daemon of the last good one listens; one that cannot
@@ -194,12 +224,7 @@ pub fn ask_daemon(context: &mut Context, request: &Request) -> Result<Answer, Cl
     if let Some(warning) = located.warning {
         context.out.warning(&warning);
     }
-    control::ask(&socket, request).map_err(|error| match (error, fault) {
-        (ControlError::NoDaemon { .. }, Some(errors)) => {
-            CliError::Configuration(errors.to_string())
-        }
-        (error, _) => CliError::machine(error),
-    })
+    Ok((socket, fault))
 }
 
 #[cfg(test)]

@@ -71,6 +71,10 @@ fn dispatch(context: &mut Context, command: &Command) -> Result<Outcome, CliErro
         Command::Mute(args) => super::control::mute(context, args),
         Command::Unmute(args) => super::control::unmute(context, args),
         Command::Ack(args) => super::control::ack(context, args),
+        Command::Maintenance(args) => super::maintenance::run(context, args),
+        Command::Amend(args) => super::amend::amend(context, args),
+        Command::Note(args) => super::amend::note(context, args),
+        Command::Events(args) => super::events::run(context, args),
         Command::Import(args) => super::import::run(context, args),
         Command::Backup(args) => super::backup::run(context, args),
         Command::Demo(args) => super::demo::run(context, args),
@@ -143,6 +147,10 @@ fn refuse(
                 _ => written.map(|()| Outcome::Fine).or(Ok(Outcome::Fine)),
             }
         }
+        _ if runs_a_command(arguments) => {
+            out.message(&rendered.to_string());
+            Ok(Outcome::Exit(super::maintenance::OUR_FAULT))
+        }
         _ if asks_for_plugin(arguments) => {
             let text = rendered.to_string();
             let line = text.lines().next().unwrap_or_default();
@@ -167,6 +175,12 @@ fn refuse(
 fn asks_for_plugin(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| argument == "check")
         && arguments.iter().any(|argument| argument == "--nagios")
+}
+
+/// Whether a command line that clap refused was to run a command: its exit status is not to be taken for the command's.
+fn runs_a_command(arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().skip_while(|word| *word != "maintenance");
+    words.any(|word| word == "--")
 }
 
 /// The process environment as a value; nothing below asks the process again.

@@ -156,7 +156,10 @@ fn tell(context: &mut Context, answer: Answer) -> Result<Outcome, CliError> {
             }
             Ok(Outcome::Fine)
         }
-        Answer::Failed { lines } => Err(CliError::Machine(lines.join("\n"))),
+        // No mail holds a window; it is told as what went wrong.
+        Answer::Failed { lines } | Answer::Held { lines, .. } => {
+            Err(CliError::Machine(lines.join("\n")))
+        }
         Answer::Refused { lines } => Err(CliError::Usage(lines.join("\n"))),
         Answer::Daemon(status) => Err(CliError::Machine(status.line)),
     }

@@ -16,6 +16,8 @@ pub enum Outcome {
     Bad,
     /// A plugin's verdict, in the codes that Nagios knows.
     Plugin(PluginState),
+    /// The status of a command that was run.
+    Exit(u8),
 }
 
 /// The four states of a Nagios plugin.
@@ -120,6 +122,7 @@ pub fn exit_code(result: &Result<Outcome, CliError>) -> u8 {
         Ok(Outcome::Plugin(PluginState::Warning)) => 1,
         Ok(Outcome::Plugin(PluginState::Critical)) => 2,
         Ok(Outcome::Plugin(PluginState::Unknown)) => 3,
+        Ok(Outcome::Exit(code)) => *code,
         Err(CliError::Usage(_) | CliError::Configuration(_) | CliError::NoConfiguration { .. }) => {
             2
         }

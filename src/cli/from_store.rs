@@ -7,7 +7,7 @@ use crate::policy::availability::uptime::Account;
 use crate::store::facts::incidents::ListedIncident;
 use crate::store::facts::report::ReportRow as StoredReport;
 use crate::store::facts::status::StatusRow as StoredStatus;
-use crate::view::rows::{IncidentRow, MailRow, ReportRow, StatusRow};
+use crate::view::rows::{IncidentRow, MailRow, RawFigures, ReportRow, StatusRow};
 
 /// An outage with its mails.
 pub fn incident(listed: ListedIncident) -> IncidentRow {
@@ -23,6 +23,8 @@ pub fn incident(listed: ListedIncident) -> IncidentRow {
         url: listed.url,
         incident: listed.incident,
         acked_by: listed.acked_by,
+        amendments: listed.amendments,
+        notes: listed.notes,
         mails: mails.collect(),
     }
 }
@@ -57,6 +59,15 @@ pub fn report(row: &StoredReport) -> ReportRow {
         unknown_ms: ms(unknown_ms),
         longest_outage_ms: (outages > 0).then(|| ms(longest_ms)),
         mttr_ms: mttr_ms.map(ms),
+        amendments: row.raw.map_or(0, |(_, count)| count as u64),
+        raw: row.raw.map(|(raw, _)| RawFigures {
+            uptime_percent: raw.uptime_percent(),
+            outages: u64::from(raw.outages),
+            up_ms: ms(raw.up_ms),
+            down_ms: ms(raw.down_ms),
+            maintenance_ms: ms(raw.maintenance_ms),
+            mttr_ms: raw.mttr_ms.map(ms),
+        }),
         checks: row.tally.total(),
         p50,
         p95,

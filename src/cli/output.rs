@@ -65,6 +65,19 @@ impl Output {
         self.waits_for_readers = false;
     }
 
+    /// Waits for a time, and says whether whoever reads standard output is gone by then.
+    pub fn wait(&self, time: std::time::Duration) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let stdout = rustix::stdio::stdout();
+        let mut places = [PollFd::new(&stdout, PollFlags::empty())];
+        let time = Timespec::try_from(time).unwrap_or_default();
+        // A signal ends the wait early, which does no harm.
+        let _ = poll(&mut places, Some(&time));
+        places[0]
+            .revents()
+            .intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
+    }
+
     /// The screen of standard output.
     pub const fn screen(&self) -> Screen {
         self.screen

@@ -1026,6 +1026,12 @@ pub const MAINTENANCE: Section = Section {
             Unset("see schedule"),
             "How long each lasts, in elapsed time.",
         ),
+        key(
+            "note",
+            Kind::Text,
+            Unset("-"),
+            "What is being done; the page shows it to everybody.",
+        ),
     ],
 };
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::checks::canaries::Aviary;
 use super::checks::local::{Live, Tools};
+use super::control::held_windows::HeldWindows;
 use super::health::counters::Health;
 use super::health::live_status::Board;
 use super::health::self_check;
@@ -69,6 +70,8 @@ pub struct Running {
     pub reloading: tokio::sync::Mutex<()>,
     /// What is known of the lists of `[[source]]`.
     pub lists: Shelf,
+    /// Maintenance windows that last as long as a command.
+    pub held_windows: HeldWindows,
     force: RwLock<Force>,
     refused: Mutex<Option<String>>,
     rechecks: Mutex<Rechecks>,
@@ -176,6 +179,7 @@ impl Running {
             heartbeat,
             reloading: tokio::sync::Mutex::new(()),
             lists: Shelf::default(),
+            held_windows: HeldWindows::default(),
             force: RwLock::new(force),
             refused: Mutex::new(None),
             rechecks: Mutex::default(),

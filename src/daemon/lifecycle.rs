@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::active::{self, Force, Parts, Running};
 use super::checks::local::Live;
+use super::control::held_windows::COMES_BACK_WITHIN;
 use super::control::reload;
 use super::control::requests::Desk;
 use super::control::socket::{ControlSocket, SocketError};
@@ -413,6 +414,7 @@ fn assemble(
     let recorder = thread::spawn(recorder, entries, door, Arc::clone(&health), tell)?;
     let scheduling = Scheduler::new(live, Arc::clone(&health), commands);
     running.spread(config, &enrolled, &prober);
+    take_up_windows(&running, &enrolled);
     for (key, entries) in lists {
         let known = rounds::known_at_start(entries);
         running.lists.change(&key, |list| *list = known);
@@ -587,4 +589,17 @@ async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Opti
         .join()
         .inspect_err(|_| tracing::error!("the recorder panicked; this is a bug"))
         .ok()
+}
+
+/// Windows that commands hold: whoever runs one comes back for it, or is gone.
+fn take_up_windows(running: &Arc<Running>, enrolled: &Enrolled) {
+    running.held_windows.left(&enrolled.held);
+    if enrolled.held.is_empty() {
+        return;
+    }
+    let running = Arc::clone(running);
+    tokio::spawn(async move {
+        tokio::time::sleep(COMES_BACK_WITHIN).await;
+        running.held_windows.end_unheld(&running.door);
+    });
 }

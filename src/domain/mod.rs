@@ -1,12 +1,14 @@
 //! Vocabulary: plain values without clock or I/O.
 
 pub mod address;
+pub mod amendment;
 pub mod certificates;
 pub mod channel;
 pub mod check;
 pub mod colour;
 pub mod dns_record;
 pub mod duration_text;
+pub mod event;
 pub mod evidence;
 pub mod expectation;
 mod failure_by_kind;

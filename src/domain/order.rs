@@ -41,11 +41,17 @@ pub enum OrderWord {
     Recheck,
     /// Read the configuration again.
     Reload,
+    /// Open maintenance windows, or end them.
+    Maintenance,
+    /// Make an incident count otherwise.
+    Amend,
+    /// Note something of an incident.
+    Note,
 }
 
 impl OrderWord {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Pause,
         Self::Resume,
         Self::Mute,
@@ -53,6 +59,9 @@ impl OrderWord {
         Self::Ack,
         Self::Recheck,
         Self::Reload,
+        Self::Maintenance,
+        Self::Amend,
+        Self::Note,
     ];
 
     /// The command's word.
@@ -65,6 +74,9 @@ impl OrderWord {
             Self::Ack => "ack",
             Self::Recheck => "recheck",
             Self::Reload => "reload",
+            Self::Maintenance => "maintenance",
+            Self::Amend => "amend",
+            Self::Note => "note",
         }
     }
 
@@ -93,6 +105,24 @@ pub struct OrderArgs {
     /// A word for the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The incident that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
+    /// How it counts from now on.
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    pub counts_as: Option<String>,
+    /// The amendment in force was taken back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undo: bool,
+    /// Of a note: everybody may read it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
+    /// Of maintenance: what was opened by order was ended.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub end: bool,
+    /// Of maintenance: as long as a command runs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_command: bool,
     /// Of a reload: lists that are shorter than allowed were to be taken.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accept_lists: bool,

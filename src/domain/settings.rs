@@ -243,6 +243,8 @@ pub struct Maintenance {
     pub covers: Covers,
     /// When.
     pub when: MaintenanceTime,
+    /// What is being done, as the page shows it; empty for nothing.
+    pub note: Box<str>,
 }
 
 /// The monitors of a maintenance window.

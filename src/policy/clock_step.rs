@@ -187,6 +187,7 @@ impl Kept {
         if let Some(until) = &mut self.muted_until {
             *until = step.due(*until);
         }
+        self.windows.clock_was_set(step);
         match &mut self.flap {
             Flap::Calm { changes } => changes.iter_mut().for_each(past),
             Flap::Flapping(spell) => past(&mut spell.since),

@@ -219,6 +219,7 @@ impl<'a> Replay<'a> {
                 | Effect::Progress(_)
                 | Effect::Close { .. }
                 | Effect::DropWaiting(_)
+                | Effect::Window { .. }
                 | Effect::CheckParents
                 | Effect::CheckAgain { .. } => {}
             }

@@ -25,7 +25,9 @@ pub struct Feed<'a> {
 /// When an entry last had something new to say.
 fn updated(incident: &IncidentRow) -> Timestamp {
     let noted = incident.acked_at.unwrap_or(incident.opened_at);
-    incident.closed_at.unwrap_or(noted).max(incident.opened_at)
+    let told = incident.notes.iter().map(|(at, _)| *at).max();
+    let changed = incident.closed_at.unwrap_or(noted).max(incident.opened_at);
+    changed.max(told.unwrap_or(changed))
 }
 
 /// `urn:sitewatch:ORIGIN:incident:ID`, percent-encoded as RFC 8141 wants it.
@@ -78,6 +80,10 @@ fn entry(data: &Feed<'_>, incident: &IncidentRow) -> Markup {
                 @if let Some(at) = incident.closed_at { ", up again " (words::moment_text(data.frame, at)) }
                 ". " (words::counted(incident.checks_failed as usize, "failed check")) "."
                 @if incident.maintenance { " In maintenance." }
+                @if !incident.amended.is_empty() { " Afterwards: " (incident.amended) "." }
+                @for (at, text) in &incident.notes {
+                    "\n" (words::moment_text(data.frame, *at)) ": " (words::xml_safe(text))
+                }
             }
         }
     }
@@ -102,6 +108,9 @@ mod tests {
             maintenance: false,
             acked_at: None,
             ack_note: String::new(),
+            amended: "",
+            is_outage: true,
+            notes: Vec::new(),
         }
     }
 

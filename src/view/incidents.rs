@@ -6,6 +6,7 @@ use super::rows::IncidentRow;
 use super::table::{self, Cell, Column, Fit};
 use super::terminal::{Screen, Tone};
 use super::time_text::Clock;
+use crate::domain::amendment;
 use crate::domain::duration_text::Human;
 
 /// Writes outages, newest first.
@@ -43,6 +44,15 @@ fn of(row: &IncidentRow, clock: &Clock) -> Vec<Cell> {
     if incident.maintenance {
         asides.push("maintenance".to_owned());
     }
+    if let Some(amended) = amendment::in_force(&row.amendments) {
+        let note = amended.note.as_ref().map(|note| format!(": {note}"));
+        asides.push(format!(
+            "AMENDED {} by {}{}",
+            amended.counts_as.as_str(),
+            amended.by,
+            note.unwrap_or_default()
+        ));
+    }
     if incident.acked_at.is_some() || incident.ack_note.is_some() {
         let by = row.acked_by.as_ref();
         let by = by.map_or_else(String::new, |by| format!(" by {by}"));
@@ -51,6 +61,11 @@ fn of(row: &IncidentRow, clock: &Clock) -> Vec<Cell> {
             None => asides.push(format!("acked{by}")),
         }
     }
+    asides.extend(
+        row.notes
+            .iter()
+            .map(|note| format!("{}: {}", note.by, note.text)),
+    );
     let mut cause = incident.cause.failure.detail.to_string();
     if !asides.is_empty() {
         cause.push_str(&format!(" ({})", asides.join(", ")));

@@ -9,7 +9,9 @@ use serde::{Serialize, Serializer};
 use super::audience::shown_location;
 pub use super::audience::{Audience, failure_detail, public_url, shown_url};
 use super::rows::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
+use crate::domain::amendment::{self, Amendment, IncidentNote};
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Packets, Timings};
+use crate::domain::incident::Cause;
 use crate::domain::order::{By, KeptOrder};
 use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
@@ -181,6 +183,20 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
             Audience::Owner => Some(row.acked_by.as_ref().map(ByObject::of)),
             Audience::Public { .. } => None,
         },
+        amended: amendment::in_force(&row.amendments).map(|one| AmendmentObject::of(one, audience)),
+        amendments: match audience {
+            Audience::Owner => {
+                let all = row.amendments.iter();
+                Some(all.map(|one| AmendmentObject::of(one, audience)).collect())
+            }
+            Audience::Public { .. } => None,
+        },
+        notes: row
+            .notes
+            .iter()
+            .filter(|note| audience == Audience::Owner || note.public)
+            .map(|note| NoteObject::of(note, audience))
+            .collect(),
         mails: match audience {
             Audience::Owner => Some(row.mails.iter().map(MailObject::of).collect()),
             Audience::Public { .. } => None,
@@ -205,6 +221,15 @@ pub fn report(row: &ReportRow, audience: Audience) -> ReportObject<'_> {
         degraded_s: Seconds(row.degraded_ms),
         maintenance_s: Seconds(row.maintenance_ms),
         unknown_s: Seconds(row.unknown_ms),
+        amendments: row.amendments,
+        raw: row.raw.as_ref().map(|raw| RawObject {
+            uptime_percent: raw.uptime_percent,
+            outages: raw.outages,
+            up_s: Seconds(raw.up_ms),
+            downtime_s: Seconds(raw.down_ms),
+            maintenance_s: Seconds(raw.maintenance_ms),
+            mttr_s: raw.mttr_ms.map(Seconds),
+        }),
         checks: row.checks,
         latency_ms: LatencyObject {
             p50: row.p50.map(Ms),
@@ -385,25 +410,90 @@ pub struct IncidentObject<'a> {
     ack_note: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acked_by: Option<Option<ByObject<'a>>>,
+    amended: Option<AmendmentObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amendments: Option<Vec<AmendmentObject<'a>>>,
+    notes: Vec<NoteObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mails: Option<Vec<MailObject<'a>>>,
 }
 
+/// Readers without the token learn how an incident counts since when, not who said so.
 #[derive(Debug, Serialize)]
-struct CauseObject<'a> {
+struct AmendmentObject<'a> {
+    r#as: &'static str,
+    at: Utc,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<ByObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undone_at: Option<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undone_by: Option<ByObject<'a>>,
+}
+
+impl<'a> AmendmentObject<'a> {
+    fn of(amendment: &'a Amendment, audience: Audience) -> Self {
+        let is_owner = audience == Audience::Owner;
+        let undone = amendment.undone.as_ref().filter(|_| is_owner);
+        Self {
+            r#as: amendment.counts_as.as_str(),
+            at: Utc(amendment.at),
+            by: is_owner.then(|| ByObject::of(&amendment.by)),
+            note: is_owner.then_some(amendment.note.as_deref()),
+            undone_at: undone.map(|(at, _)| Utc(*at)),
+            undone_by: undone.map(|(_, by)| ByObject::of(by)),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct NoteObject<'a> {
+    at: Utc,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<ByObject<'a>>,
+    text: &'a str,
+    public: bool,
+}
+
+impl<'a> NoteObject<'a> {
+    fn of(note: &'a IncidentNote, audience: Audience) -> Self {
+        Self {
+            at: Utc(note.at),
+            by: (audience == Audience::Owner).then(|| ByObject::of(&note.by)),
+            text: &note.text,
+            public: note.public,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CauseObject<'a> {
     kind: &'static str,
     status: Option<u16>,
     detail: Cow<'a, str>,
 }
 
+impl<'a> CauseObject<'a> {
+    /// For the owner.
+    pub(super) fn of(cause: &'a Cause) -> Self {
+        Self {
+            kind: cause.failure.kind.as_str(),
+            status: cause.status,
+            detail: Cow::Borrowed(&cause.failure.detail),
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
-struct ByObject<'a> {
+pub(super) struct ByObject<'a> {
     uid: u32,
     name: Option<&'a str>,
 }
 
 impl<'a> ByObject<'a> {
-    fn of(by: &'a By) -> Self {
+    pub(super) fn of(by: &'a By) -> Self {
         Self {
             uid: by.uid,
             name: by.name.as_deref(),
@@ -471,8 +561,20 @@ pub struct ReportObject<'a> {
     degraded_s: Seconds,
     maintenance_s: Seconds,
     unknown_s: Seconds,
+    amendments: u64,
+    raw: Option<RawObject>,
     checks: u64,
     latency_ms: LatencyObject,
+}
+
+#[derive(Debug, Serialize)]
+struct RawObject {
+    uptime_percent: Option<f64>,
+    outages: u64,
+    up_s: Seconds,
+    downtime_s: Seconds,
+    maintenance_s: Seconds,
+    mttr_s: Option<Seconds>,
 }
 
 #[derive(Debug, Serialize)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::domain::amendment::{Amendment, CountsAs, IncidentNote};
 use crate::domain::check::{Chain, HttpVersion, Redirect, Verdict};
 use crate::domain::incident::{Cause, Incident, IncidentKey};
 use crate::domain::monitor::MonitorId;
@@ -148,6 +149,27 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             uid: 1000,
             name: Some("kim".into()),
         }),
+        amendments: vec![Amendment {
+            counts_as: CountsAs::FalseAlarm,
+            at: AT,
+            by: By {
+                uid: 1000,
+                name: None,
+            },
+            note: Some("our firewall".into()),
+            undone: None,
+        }],
+        notes: ["for us", "for all"]
+            .map(|text| IncidentNote {
+                at: AT,
+                by: By {
+                    uid: 1000,
+                    name: None,
+                },
+                text: text.into(),
+                public: text == "for all",
+            })
+            .to_vec(),
         mails: vec![MailRow {
             kind: MailKind::Down,
             to: "ops@example.com".into(),
@@ -164,7 +186,11 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             r#""opened_at":"2026-11-22T20:00:00.123Z","closed_at":null,"duration_s":61.5,"#,
             r#""cause":{"kind":"status","status":503,"detail":"503, not 200-299"},"checks_failed":3,"#,
             r#""maintenance":false,"acked_at":"2026-11-22T20:00:00.123Z","#,
-            r#""ack_note":"deploy, back at 15:00","acked_by":{"uid":1000,"name":"kim"},"mails":[{"kind":"down","to":"ops@example.com","#,
+            r#""ack_note":"deploy, back at 15:00","acked_by":{"uid":1000,"name":"kim"},"#,
+            r#""amended":{"as":"false-alarm","at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"note":"our firewall"},"#,
+            r#""amendments":[{"as":"false-alarm","at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"note":"our firewall"}],"#,
+            r#""notes":[{"at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"text":"for us","public":false},"#,
+            r#"{"at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"text":"for all","public":true}],"mails":[{"kind":"down","to":"ops@example.com","#,
             r#""message_id":"a@b","queued_at":"2026-11-22T20:00:00.123Z","sent_at":null}]}"#,
             "\n"
         )
@@ -173,6 +199,11 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
     assert!(
         !public.contains("mails")
             && !public.contains("deploy")
+            && !public.contains("for us")
+            && !public.contains("firewall")
+            && public.contains(
+                r#""notes":[{"at":"2026-11-22T20:00:00.123Z","text":"for all","public":true}]"#
+            )
             && public.contains("503 Service Unavailable"),
         "{public}"
     );

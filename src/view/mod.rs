@@ -7,6 +7,7 @@ pub mod channel;
 pub mod check;
 pub mod csv;
 pub mod demo;
+pub mod events;
 pub mod evidence;
 pub mod explain;
 pub mod history;

@@ -61,8 +61,8 @@ fn of(row: &ReportRow) -> Vec<Cell> {
     vec![
         row.monitor.as_str().into(),
         match row.uptime_percent {
-            Some(value) if value < 99.0 => Cell::toned(time_text::percent(Some(value)), Tone::Bad),
-            value => time_text::percent(value).into(),
+            Some(value) if value < 99.0 => Cell::toned(uptime(row), Tone::Bad),
+            Some(_) | None => uptime(row).into(),
         },
         time_text::percent(row.coverage_percent).into(),
         row.outages.to_string().into(),
@@ -74,6 +74,22 @@ fn of(row: &ReportRow) -> Vec<Cell> {
         latency(row.p99).into(),
         grouped(row.checks).into(),
     ]
+}
+
+/// `99.95 % (99.81 % before 1 amendment)`
+fn uptime(row: &ReportRow) -> String {
+    let uptime = time_text::percent(row.uptime_percent);
+    match &row.raw {
+        None => uptime,
+        Some(raw) => {
+            let before = time_text::percent(raw.uptime_percent);
+            let amendments = match row.amendments {
+                1 => "1 amendment".to_owned(),
+                many => format!("{} amendments", grouped(many)),
+            };
+            format!("{uptime} ({before} before {amendments})")
+        }
+    }
 }
 
 /// A piece of a period that was not simply up.
@@ -149,7 +165,7 @@ pub fn explain(
         out,
         "{}: {} up, {} covered, {} to {} ({})",
         screen.paint(Tone::Strong, &row.monitor),
-        time_text::percent(row.uptime_percent),
+        uptime(row),
         time_text::percent(row.coverage_percent),
         clock.civil(row.from),
         clock.civil(row.to),
@@ -220,6 +236,7 @@ pub fn loss_json(monitor: &str, loss: &Loss) -> Value {
 mod tests {
     use jiff::tz::TimeZone;
 
+    use super::super::rows::RawFigures;
     use super::*;
     use crate::domain::check::Micros;
 
@@ -241,6 +258,8 @@ mod tests {
             unknown_ms: 432_000,
             longest_outage_ms: Some(845_000),
             mttr_ms: None,
+            amendments: 0,
+            raw: None,
             checks: 1440,
             p50: Some(Micros::new(180_000)),
             p95: Some(Micros::new(300_000)),
@@ -267,6 +286,23 @@ shop  99.02 %  99.50 %        1  14m 5s  180 ms  300 ms
 2026-11-21 20:00:00 to 2026-11-22 20:00:00, times in UTC
 "
         );
+    }
+
+    #[test]
+    fn both_figures_are_shown_where_incidents_are_amended() {
+        let mut row = row();
+        row.amendments = 2;
+        row.raw = Some(RawFigures {
+            uptime_percent: Some(98.5),
+            outages: 3,
+            up_ms: 84_000_000,
+            down_ms: 1_845_000,
+            maintenance_ms: 0,
+            mttr_ms: None,
+        });
+        assert_eq!(uptime(&row), "99.02 % (98.50 % before 2 amendments)");
+        row.amendments = 1;
+        assert_eq!(uptime(&row), "99.02 % (98.50 % before 1 amendment)");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What commands, pages and the API show of monitors, as plain values. The code that reads the database fills them in.
 
+use crate::domain::amendment::{Amendment, IncidentNote};
 use crate::domain::check::{Check, FailureKind, Micros};
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::notification::MailKind;
@@ -57,6 +58,10 @@ pub struct IncidentRow {
     pub incident: Incident,
     /// Who acknowledged it last.
     pub acked_by: Option<By>,
+    /// How it was ordered to count, oldest first.
+    pub amendments: Vec<Amendment>,
+    /// What was noted of it, oldest first.
+    pub notes: Vec<IncidentNote>,
     /// Its mails, oldest first.
     pub mails: Vec<MailRow>,
 }
@@ -107,6 +112,10 @@ pub struct ReportRow {
     pub longest_outage_ms: Option<u64>,
     /// The mean time to recovery of outages that ended in the period, in milliseconds.
     pub mttr_ms: Option<u64>,
+    /// How many incidents of the period are amended.
+    pub amendments: u64,
+    /// The figures before that; `None` without amendments.
+    pub raw: Option<RawFigures>,
     /// Checks recorded.
     pub checks: u64,
     /// The total's 50th percentile.
@@ -115,6 +124,23 @@ pub struct ReportRow {
     pub p95: Option<Micros>,
     /// The 99th.
     pub p99: Option<Micros>,
+}
+
+/// What a period was before incidents were amended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RawFigures {
+    /// See [`ReportRow::uptime_percent`].
+    pub uptime_percent: Option<f64>,
+    /// See [`ReportRow::outages`].
+    pub outages: u64,
+    /// Milliseconds up.
+    pub up_ms: u64,
+    /// Milliseconds down.
+    pub down_ms: u64,
+    /// Milliseconds in maintenance.
+    pub maintenance_ms: u64,
+    /// See [`ReportRow::mttr_ms`].
+    pub mttr_ms: Option<u64>,
 }
 
 /// One mail that has not left.

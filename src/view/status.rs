@@ -117,6 +117,7 @@ fn ordered_by<'a>(row: &'a StatusRow, flag: &str) -> Option<&'a By> {
     let word = match flag {
         "paused" => OrderWord::Pause,
         "muted" => OrderWord::Mute,
+        "maintenance" => OrderWord::Maintenance,
         "acked" => OrderWord::Ack,
         _ => return None,
     };

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod events;
 mod evidence;
 mod files;
 mod line;
 mod lists;
 mod log;
+mod maintenance;
 mod orders;
 mod secrets;
 mod silence;

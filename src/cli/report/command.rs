@@ -48,6 +48,9 @@ pub struct Args {
     /// Mail it to the recipients of `[report]`, or of `[email]`
     #[arg(long, conflicts_with_all = ["json", "csv", "html", "names"])]
     pub email: bool,
+    /// Leave out how incidents were amended: the figures as the checks say
+    #[arg(long, conflicts_with = "email")]
+    pub raw: bool,
     /// List the incidents and gaps that make up what is missing to 100 %
     #[arg(long, conflicts_with_all = ["csv", "html", "email"])]
     pub explain: bool,
@@ -68,10 +71,16 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let stored = if ids.is_empty() && !args.names.is_empty() {
         Vec::new()
     } else {
-        stored(&reader, &ids, period, &place)?
+        let mut stored = stored(&reader, &ids, period, &place)?;
+        if args.raw {
+            stored
+                .iter_mut()
+                .for_each(StoredReport::leave_out_amendments);
+        }
+        stored
     };
     if args.explain {
-        return explain(context, &reader, &stored, period, &clock);
+        return explain(context, &reader, &stored, period, args.raw, &clock);
     }
     let rows: Vec<ReportRow> = stored.iter().map(from_store::report).collect();
     let screen = context.out.screen();
@@ -123,11 +132,12 @@ fn explain(
     reader: &Reader,
     stored: &[StoredReport],
     period: Period,
+    raw: bool,
     clock: &Clock,
 ) -> Result<Outcome, CliError> {
     let screen = context.out.screen();
     for (index, row) in stored.iter().enumerate() {
-        let found = reader.losses(row.monitor.id, period.from, period.to)?;
+        let found = reader.losses(row.monitor.id, period.from, period.to, raw)?;
         let Some(found) = found else { continue };
         let losses = losses(&found);
         let out = &mut context.out;
@@ -140,7 +150,7 @@ fn explain(
         if index > 0 {
             writeln!(out)?;
         }
-        view::explain(&from_store::report(&found.row), &losses, clock, screen, out)?;
+        view::explain(&from_store::report(row), &losses, clock, screen, out)?;
     }
     Ok(Outcome::Fine)
 }

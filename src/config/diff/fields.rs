@@ -353,10 +353,18 @@ fn windows(config: &Config) -> String {
                 joined(monitors.iter().map(ToString::to_string).chain(tags))
             }
         };
+        let note = match &*window.note {
+            "" => String::new(),
+            note => format!(" ({note})"),
+        };
         match &window.when {
-            MaintenanceTime::Once { start, end } => format!("{covers} from {start} to {end}"),
+            MaintenanceTime::Once { start, end } => format!("{covers} from {start} to {end}{note}"),
             MaintenanceTime::Cron { schedule, duration } => {
-                format!("{covers} at `{}` for {}", schedule.0, Written(*duration))
+                format!(
+                    "{covers} at `{}` for {}{note}",
+                    schedule.0,
+                    Written(*duration)
+                )
             }
         }
     }))

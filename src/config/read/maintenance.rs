@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Datetime, Offset};
 
+use super::env_vars;
 use super::reader::Reading;
 use super::scalars;
 use super::table::{Found, Placed, Table};
@@ -42,6 +43,7 @@ pub(in crate::config) fn maintenance(
     let monitors = reading.list(&table, "monitors", "a monitor's name", scalars::name);
     let tags = reading.list(&table, "tags", "a tag", |text| Ok(text.to_owned()));
     let when = when(reading, &table, zone);
+    let note = env_vars::words(reading, &table, "note").map_or_else(|| "".into(), Into::into);
     for key in ["monitors", "tags"] {
         if let Some(found) = table.get(key)
             && found.value.as_array().is_some_and(|array| array.is_empty())
@@ -64,7 +66,7 @@ pub(in crate::config) fn maintenance(
         },
     };
     Draft {
-        window: when.map(|when| Maintenance { covers, when }),
+        window: when.map(|when| Maintenance { covers, when, note }),
         monitors,
         tags,
     }

@@ -1,5 +1,7 @@
 //! What people ask of the running daemon.
 
+pub mod amend;
+pub mod held_windows;
 pub mod reload;
 pub mod requests;
 pub mod socket;

@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::reload;
 use super::socket::{Handler, Peer};
+use super::{amend, reload};
 use crate::blocking;
 use crate::clock;
-use crate::control::{Answer, DaemonStatus, Request, Which};
+use crate::control::{Answer, DaemonStatus, Request, WINDOW_MAX, Which};
 use crate::daemon::active::{Force, Running};
 use crate::daemon::health::self_check;
 use crate::daemon::logging;
@@ -26,9 +26,10 @@ use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 use crate::own_files;
 use crate::policy::alert::monitor::Order;
+use crate::policy::alert::ordered_windows::{Ends, OrderedWindow};
 
 /// The recorder writes at least every second; a disk that hangs this long takes no order.
-const RECORDED_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const RECORDED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Each of these many rechecks is waited for and told; more are only begun.
 const RECHECKS_TOLD: usize = 200;
@@ -40,7 +41,7 @@ const RECHECKED_WITHIN: Duration = Duration::from_secs(120);
 const NAMED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A note is a line beside a state, not a diary.
-const ACK_NOTE_CHARS_MAX: usize = 300;
+const NOTE_CHARS_MAX: usize = 300;
 
 /// So many unknown names are compared with those that are known.
 const SUGGESTED_MAX: usize = 3;
@@ -60,6 +61,53 @@ impl Handler for Desk {
         let now = clock::now();
         match request {
             Request::Status => Answer::Daemon(Box::new(status(running, now))),
+            Request::Maintenance {
+                which,
+                for_ms,
+                note,
+                held,
+            } => maintain(running, &which, for_ms, note.as_deref(), held, peer).await,
+            Request::EndMaintenance { which } => {
+                let said = Said::new(
+                    "out of maintenance",
+                    "is no longer in maintenance by order",
+                    true,
+                );
+                order(running, &which, Order::EndMaintenance, peer, said).await
+            }
+            Request::HoldMaintenance { window } => match running.held_windows.hold(window) {
+                true => Answer::Held {
+                    window,
+                    lines: Vec::new(),
+                },
+                false => failed("that maintenance window is over".to_owned()),
+            },
+            Request::Amend {
+                incident,
+                counts_as,
+                note,
+            } => {
+                let note = note.as_deref().and_then(note_line);
+                amend::amend(
+                    running,
+                    incident,
+                    &counts_as,
+                    note.as_deref(),
+                    by(peer).await,
+                )
+                .await
+            }
+            Request::UndoAmend { incident } => amend::undo(running, incident, by(peer).await).await,
+            Request::Note {
+                incident,
+                text,
+                public,
+            } => match note_line(&text) {
+                Some(text) => {
+                    amend::note(running, incident, text.to_string(), public, by(peer).await).await
+                }
+                None => refused("a note needs a text".to_owned()),
+            },
             Request::EmailTest { to } => running.notifier.test(to).await,
             Request::EmailRetry => running.notifier.retry().await,
             Request::Reload { accept_lists } => {
@@ -99,13 +147,80 @@ impl Handler for Desk {
                     Some(until) => format!("is acknowledged until {}", local(running, until)),
                     None => "is acknowledged until it is up again".to_owned(),
                 };
-                let note = note
-                    .map(|note| safe_text::line(note.trim(), ACK_NOTE_CHARS_MAX).into_owned())
-                    .filter(|note| !note.is_empty());
                 let said = Said::new("acknowledged", &done, false);
-                let note = note.map(Arc::from);
+                let note = note.as_deref().and_then(note_line);
                 order(running, &which, Order::Ack { until, note }, peer, said).await
             }
+        }
+    }
+
+    fn command_ended(&self, window: u64) {
+        self.0.held_windows.ended(window, &self.0.door);
+    }
+
+    fn connection_lost(&self, window: u64) {
+        self.0.held_windows.let_go(window, &self.0.door);
+    }
+}
+
+/// A note as it is kept, if it says anything.
+fn note_line(note: &str) -> Option<Arc<str>> {
+    let note = safe_text::line(note.trim(), NOTE_CHARS_MAX);
+    (!note.is_empty()).then(|| Arc::from(&*note))
+}
+
+/// Opens windows; where `held`, for as long as the connection says that a command runs.
+async fn maintain(
+    running: &Running,
+    which: &Which,
+    for_ms: u64,
+    note: Option<&str>,
+    held: bool,
+    peer: Peer,
+) -> Answer {
+    let now = clock::now();
+    let length = Duration::from_millis(for_ms);
+    if length.is_zero() || length > WINDOW_MAX {
+        return refused("a window is longer than nothing and at most 30d long".to_owned());
+    }
+    if held && !running.held_windows.has_room() {
+        return failed("too many commands run in maintenance windows".to_owned());
+    }
+    let chosen = match select(running, which) {
+        Ok(chosen) => chosen,
+        Err(answer) => return answer,
+    };
+    let window = OrderedWindow {
+        id: running.held_windows.number(now),
+        from: now,
+        until: now.plus(length),
+        ends: match held {
+            true => Ends::WithCommand,
+            false => Ends::InTime,
+        },
+        note: note.and_then(note_line),
+    };
+    let (number, until) = (window.id, local(running, window.until));
+    let done = match held {
+        true => format!("is in maintenance while the command runs, at most until {until}"),
+        false => format!("is in maintenance until {until}"),
+    };
+    let said = Said::new("in maintenance", &done, false);
+    let answer = order(running, which, Order::Maintain(window), peer, said).await;
+    if !held {
+        return answer;
+    }
+    let monitors = chosen.into_iter().map(|(id, _)| id).collect();
+    running.held_windows.opened(number, monitors);
+    match answer {
+        Answer::Done { lines } => Answer::Held {
+            window: number,
+            lines,
+        },
+        // It may be queued behind a slow disk, or some were refused: nobody will hold it.
+        answer => {
+            running.held_windows.let_go(number, &running.door);
+            answer
         }
     }
 }
@@ -137,8 +252,18 @@ fn kept(
         Order::Mute { until } => (OrderWord::Mute, Some(*until), None),
         Order::Unmute => (OrderWord::Unmute, None, None),
         Order::Ack { until, note } => (OrderWord::Ack, *until, note.as_deref()),
+        Order::Maintain(window) => (
+            OrderWord::Maintenance,
+            Some(window.until),
+            window.note.as_deref(),
+        ),
+        Order::EndMaintenance | Order::CommandEnded { .. } | Order::RunnerGone { .. } => {
+            (OrderWord::Maintenance, None, None)
+        }
     };
     let args = OrderArgs {
+        end: word == OrderWord::Maintenance && until.is_none(),
+        with_command: matches!(order, Order::Maintain(window) if window.ends == Ends::WithCommand),
         until,
         note: note.map(str::to_owned),
         ..about(which, chosen)
@@ -354,6 +479,10 @@ fn plural(count: usize) -> String {
         1 => "1 monitor".to_owned(),
         many => format!("{many} monitors"),
     }
+}
+
+fn refused(line: String) -> Answer {
+    Answer::Refused { lines: vec![line] }
 }
 
 fn failed(line: String) -> Answer {

@@ -77,6 +77,12 @@ pub struct Peer {
 pub trait Handler: Send + Sync + 'static {
     /// Does what is asked and says how it went.
     fn answer(&self, request: Request, peer: Peer) -> impl Future<Output = Answer> + Send;
+
+    /// The command of a window that a connection holds has ended.
+    fn command_ended(&self, window: u64);
+
+    /// A connection that holds a window is gone.
+    fn connection_lost(&self, window: u64);
 }
 
 /// The socket of this daemon; its file goes when this is dropped, unless it is another's by then.
@@ -229,7 +235,7 @@ async fn converse(
     if line.is_empty() {
         return Ok(());
     }
-    let Ok(_place) = places.acquire().await else {
+    let Ok(place) = places.acquire().await else {
         return Ok(());
     };
     let answer = match serde_json::from_slice::<Request>(&line) {
@@ -240,8 +246,20 @@ async fn converse(
         Ok(_) => refused("the request is cut short".to_owned()),
         Err(error) => refused(format!("the request is not understood: {error}")),
     };
-    timeout(LINE_WITHIN, writer.write_all(&control::line(&answer))).await??;
-    timeout(LINE_WITHIN, writer.shutdown()).await?
+    let written = timeout(LINE_WITHIN, writer.write_all(&control::line(&answer))).await;
+    let Answer::Held { window, .. } = answer else {
+        written??;
+        return timeout(LINE_WITHIN, writer.shutdown()).await?;
+    };
+    drop(place);
+    line.clear();
+    // The connection is the sign of life of whoever runs the command: it lasts as long as that.
+    let ended = matches!(written, Ok(Ok(()))) && reader.read_until(b'\n', &mut line).await.is_ok();
+    match ended && line == control::COMMAND_ENDED {
+        true => handler.command_ended(window),
+        false => handler.connection_lost(window),
+    }
+    Ok(())
 }
 
 fn refused(line: String) -> Answer {
@@ -263,6 +281,10 @@ mod tests {
     struct Echo;
 
     impl Handler for Echo {
+        fn command_ended(&self, _: u64) {}
+
+        fn connection_lost(&self, _: u64) {}
+
         async fn answer(&self, request: Request, peer: Peer) -> Answer {
             assert_eq!(peer.pid, i32::try_from(std::process::id()).ok());
             Answer::Done {

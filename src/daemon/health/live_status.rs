@@ -1,11 +1,13 @@
 //! What every monitor shows just now, for whoever asks often: the control socket, pages and metrics read
 //! it without touching the database.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId};
 use crate::policy::alert::monitor::{Hold, Shown};
+use crate::policy::alert::ordered_windows::OrderedWindows;
 use crate::policy::outbox::plan::Silenced;
 
 /// One monitor as the recorder last saw it.
@@ -27,7 +29,10 @@ pub struct Live {
 
 /// All monitors, by number. Cheap to clone and to share between threads.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<RwLock<Vec<Live>>>);
+pub struct Board(Arc<RwLock<Vec<Live>>>, Arc<RwLock<Ordered>>);
+
+/// Windows that were ordered, of the monitors that have any.
+type Ordered = BTreeMap<MonitorId, OrderedWindows>;
 
 impl Board {
     /// One monitor.
@@ -69,6 +74,29 @@ impl Board {
         }
     }
 
+    /// The maintenance windows that were ordered, of the monitors that have any.
+    pub fn ordered_windows(&self) -> BTreeMap<MonitorId, OrderedWindows> {
+        let ordered = self.1.read().unwrap_or_else(PoisonError::into_inner);
+        ordered.clone()
+    }
+
+    /// Notes which windows were ordered for a monitor; the recorder's side.
+    pub(in crate::daemon) fn order_windows(&self, id: MonitorId, windows: &OrderedWindows) {
+        let is_known = {
+            let ordered = self.1.read().unwrap_or_else(PoisonError::into_inner);
+            ordered.get(&id).is_some_and(|known| known == windows)
+                || (windows.is_empty() && !ordered.contains_key(&id))
+        };
+        if is_known {
+            return;
+        }
+        let mut ordered = self.1.write().unwrap_or_else(PoisonError::into_inner);
+        match windows.is_empty() {
+            true => ordered.remove(&id),
+            false => ordered.insert(id, windows.clone()),
+        };
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len()
@@ -101,5 +129,7 @@ impl Board {
     pub(in crate::daemon) fn keep(&self, wanted: impl Fn(MonitorId) -> bool) {
         let mut lives = self.0.write().unwrap_or_else(PoisonError::into_inner);
         lives.retain(|live| wanted(live.id));
+        let mut ordered = self.1.write().unwrap_or_else(PoisonError::into_inner);
+        ordered.retain(|id, _| wanted(*id));
     }
 }

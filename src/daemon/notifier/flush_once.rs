@@ -142,6 +142,11 @@ fn silenced(store: &Store, config: &Config, now: Timestamp) -> Result<Silenced, 
         .filter(|(_, until)| now < *until)
         .map(|(monitor, _)| (monitor, Hold::Mute))
         .collect();
+    for (monitor, until) in attempts::ordered_windows(store.outbox())? {
+        if now < until {
+            silenced.insert(monitor, Hold::Maintenance);
+        }
+    }
     let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
     let known = store.monitors()?;
     for monitor in &config.monitors {

@@ -191,6 +191,13 @@ impl Recorder {
         for number in self.slots[place].windows().to_vec() {
             self.note_window(place, number, now);
         }
+        let slot = &self.slots[place];
+        let windows = slot.memory.kept.windows.iter();
+        let ordered: Vec<_> = windows.map(|one| (one.from, one.until)).collect();
+        let monitor = slot.id;
+        for (from, to) in ordered {
+            self.keep_window(monitor, from, to, now);
+        }
     }
 
     /// The database takes no writes: what waits for it is not recorded yet, and is dated by the new time at once.

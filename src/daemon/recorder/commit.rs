@@ -131,6 +131,11 @@ impl Recorder {
     /// Puts what changed on the board.
     fn show(&mut self) {
         let slots = &mut self.slots;
+        for place in &self.touched {
+            if let Some(slot) = slots.get(*place) {
+                self.board.order_windows(slot.id, &slot.memory.kept.windows);
+            }
+        }
         let lives = self.touched.drain(..).filter_map(|place| {
             let slot = slots.get_mut(place)?;
             slot.touched = false;

@@ -10,6 +10,7 @@ use super::staged::{Deed, StagedCheck};
 use crate::daemon::logging::targets;
 use crate::domain::address::Address;
 use crate::domain::check::{Chain, Check};
+use crate::domain::incident::Cause;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{News, Notice};
 use crate::domain::order::GivenOrder;
@@ -17,7 +18,8 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::{
     self, Effect, Ending, Event, Order, Recipients, Refusal, Surroundings,
 };
-use crate::policy::alert::state::{Kept, Status};
+use crate::policy::alert::state::{Kept, Memory, ShownState, Status};
+use crate::store::facts::events::StateChange;
 use crate::store::transaction::SpanKind;
 
 impl Recorder {
@@ -185,6 +187,23 @@ impl Recorder {
         }));
     }
 
+    /// Writes down a window that was ordered, for the reports.
+    pub(super) fn keep_window(
+        &mut self,
+        monitor: MonitorId,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+    ) {
+        let deed = Deed::Span {
+            monitor,
+            kind: SpanKind::Maintenance,
+            from,
+            to: Some(to),
+        };
+        self.staged.deed(deed, now);
+    }
+
     /// Keeps who ordered what.
     fn keep_order(&mut self, order: Box<GivenOrder>, followed: Vec<MonitorId>, now: Timestamp) {
         let all = order.args.all && followed.len() == self.slots.len();
@@ -213,7 +232,20 @@ impl Recorder {
                 let (kind, at) = (SpanKind::Paused, now);
                 (false, Deed::EndSpans { monitor, kind, at })
             }
-            Order::Mute { .. } | Order::Unmute | Order::Ack { .. } => return,
+            Order::CommandEnded { .. } => {
+                // The sooner it is known to be good, the sooner the window ends.
+                self.turns.push(Turn::CheckNow {
+                    monitor,
+                    unless_since: now,
+                });
+                return;
+            }
+            Order::Mute { .. }
+            | Order::Unmute
+            | Order::Ack { .. }
+            | Order::Maintain(_)
+            | Order::EndMaintenance
+            | Order::RunnerGone { .. } => return,
         };
         self.staged.deed(deed, now);
         self.turns.push(Turn::SetPaused { monitor, paused });
@@ -317,6 +349,12 @@ impl Recorder {
         if (was.muted, was.maintenance) != (is.muted, is.maintenance) {
             self.staged.silence_changed = true;
         }
+        let (was, is) = (slot.memory.kept.shown.state, step.after.kept.shown.state);
+        if was != is {
+            let change = state_change(slot.id, was, &step.after);
+            let change = Box::new(change);
+            self.staged.deed(Deed::State { change, at: now }, now);
+        }
         if slot.memory.kept != step.after.kept {
             slot.dirty = true;
             // A count of failed checks may wait for company, a change of state may not.
@@ -360,6 +398,7 @@ impl Recorder {
                 self.staged.deed(deed, now);
                 self.staged.urgent = true;
             }
+            Effect::Window { from, to } => self.keep_window(slot.id, from, to, now),
             Effect::DropWaiting(incident) => {
                 let (why, at) = ("paused", now);
                 let deed = Deed::DropWaiting { incident, why, at };
@@ -394,8 +433,15 @@ impl Recorder {
     }
 
     /// What the last step of a monitor asks for that is not in the configuration any more.
-    pub(super) fn follow_retired(&mut self, effect: Effect, name: &str, now: Timestamp) {
+    pub(super) fn follow_retired(
+        &mut self,
+        monitor: MonitorId,
+        effect: Effect,
+        name: &str,
+        now: Timestamp,
+    ) {
         match effect {
+            Effect::Window { from, to } => self.keep_window(monitor, from, to, now),
             Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
                 self.follow_incident(effect, name, now);
             }
@@ -433,6 +479,7 @@ impl Recorder {
             }
             Effect::Say { .. }
             | Effect::DropWaiting(_)
+            | Effect::Window { .. }
             | Effect::CheckParents
             | Effect::CheckAgain { .. } => return,
         };
@@ -449,6 +496,29 @@ impl Recorder {
             check.excerpt = None;
         }
         news
+    }
+}
+
+/// What is told of a change of the shown state.
+fn state_change(monitor: MonitorId, from: ShownState, after: &Memory) -> StateChange {
+    let kept = &after.kept;
+    let newest = after.recent.newest.as_deref();
+    let failed = newest.and_then(|check| {
+        let failure = check.verdict.failure()?.clone();
+        let status = check.status;
+        Some(Cause { failure, status })
+    });
+    let cause = match kept.shown.state {
+        ShownState::Pending | ShownState::Up => None,
+        ShownState::Down => kept.status.outage().map(|outage| outage.cause.clone()),
+        ShownState::Degraded | ShownState::Unknown => failed,
+    };
+    StateChange {
+        monitor,
+        from,
+        to: kept.shown.state,
+        incident: kept.shown.incident,
+        cause,
     }
 }
 

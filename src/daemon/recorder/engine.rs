@@ -131,10 +131,24 @@ impl Recorder {
         let enrolled = recorder.enroll(config, now)?;
         recorder.look_at_past(newest, now);
         recorder.take_up_blind_time(now);
+        recorder.tell_of_stop(newest, now);
         recorder.report(now);
         recorder.flush(now)?;
         recorder.store.forget_pages()?;
         Ok((recorder, enrolled))
+    }
+
+    /// Tells scripts since when nobody watched, if any daemon did before.
+    fn tell_of_stop(&mut self, last_sign: Option<Timestamp>, now: Timestamp) {
+        if let Some(from) = last_sign.filter(|from| *from < now) {
+            let reason = "stopped";
+            let gap = Deed::Gap {
+                from,
+                reason,
+                at: now,
+            };
+            self.staged.deed(gap, now);
+        }
     }
 
     /// Mails that a process before this one had begun to send may have arrived.

@@ -13,6 +13,7 @@ use crate::domain::monitor::{Monitor, MonitorId, Rules};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::alert::monitor::{self, Event, Surroundings};
+use crate::policy::alert::ordered_windows::Ends;
 use crate::policy::alert::state::{Memory, Status};
 use crate::store::checks::latest::Past;
 use crate::store::error::StoreError;
@@ -75,6 +76,9 @@ impl Recorder {
             if slot.memory.kept.paused {
                 enrolled.paused.push(id);
             }
+            let windows = slot.memory.kept.windows.iter();
+            let held = windows.filter(|window| window.ends == Ends::WithCommand);
+            enrolled.held.extend(held.map(|window| (window.id, id)));
             moved.push(stored.is_some_and(|stored| stored.url != slot.monitor.url_shown()));
             self.slots.push(slot);
         }
@@ -119,7 +123,7 @@ impl Recorder {
         };
         let step = monitor::step(&no_rules(), &around, memory, Event::Removed, now);
         for effect in step.effects {
-            self.follow_retired(effect, name, now);
+            self.follow_retired(id, effect, name, now);
         }
         let deed = Deed::Span {
             monitor: id,

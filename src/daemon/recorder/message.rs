@@ -204,6 +204,8 @@ pub struct Enrolled {
     pub ids: Vec<(MonitorName, MonitorId)>,
     /// Those among them that are paused by order.
     pub paused: Vec<MonitorId>,
+    /// Windows that a command holds open, each with its monitors.
+    pub held: Vec<(u64, MonitorId)>,
     /// Monitors that took over the history of another name, the former one first.
     pub renamed: Vec<(MonitorName, MonitorName)>,
 }

@@ -48,6 +48,13 @@ impl Recorder {
             decided_at: now,
         };
         self.say(notice, None, now);
+        let reason = "offline";
+        let gap = Deed::Gap {
+            from,
+            reason,
+            at: now,
+        };
+        self.staged.deed(gap, now);
         self.keep_blind(None, now);
         self.line_changed(now);
     }

@@ -16,6 +16,7 @@ use crate::policy::alert::monitor::Recipients;
 use crate::policy::alert::state::Kept;
 use crate::policy::outbox::message_id;
 use crate::store::error::StoreError;
+use crate::store::facts::events::StateChange;
 use crate::store::outbox::queries;
 use crate::store::transaction::{Batch, SpanKind};
 
@@ -83,6 +84,16 @@ pub(in crate::daemon) enum Deed {
         kind: SpanKind,
         at: Timestamp,
     },
+    State {
+        change: Box<StateChange>,
+        at: Timestamp,
+    },
+    /// The end of a time in which nobody watched.
+    Gap {
+        from: Timestamp,
+        reason: &'static str,
+        at: Timestamp,
+    },
     /// An order and the monitors that followed it.
     Order {
         order: Box<GivenOrder>,
@@ -133,6 +144,8 @@ impl Deed {
             | Self::Missed { .. }
             | Self::Span { .. }
             | Self::EndSpans { .. }
+            | Self::State { .. }
+            | Self::Gap { .. }
             | Self::Order { .. } => false,
         }
     }
@@ -200,6 +213,8 @@ impl Deed {
                 to,
             } => batch.put_span(*monitor, *kind, *from, *to),
             Self::EndSpans { monitor, kind, at } => batch.end_spans(*monitor, *kind, *at),
+            Self::State { change, at } => batch.put_state_event(change, *at),
+            Self::Gap { from, reason, at } => batch.put_gap_event(*from, reason, *at),
             Self::Order {
                 order,
                 followed,

@@ -1,5 +1,6 @@
 //! Maintenance that runs or is to come, as it is announced.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -8,6 +9,7 @@ use super::visible::View;
 use crate::domain::monitor::Monitor;
 use crate::domain::settings::{Covers, Maintenance, MaintenanceTime};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::ordered_windows::OrderedWindows;
 use crate::policy::schedule::cron::Cron;
 use crate::view::page::rows::WindowRow;
 
@@ -46,12 +48,38 @@ pub(super) fn announced(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRo
                 start,
                 end,
                 monitors,
+                note: entry.note.to_string(),
             })
         })
         .collect();
+    rows.extend(ordered(view, only));
     rows.sort_by_key(|row| row.start);
     rows.truncate(WINDOWS_MAX);
     rows
+}
+
+/// Windows that were ordered. The monitors of one order share a row.
+fn ordered(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRow> {
+    let ordered = view.sources.board.ordered_windows();
+    if ordered.is_empty() {
+        return Vec::new();
+    }
+    let mut rows: BTreeMap<u64, WindowRow> = BTreeMap::new();
+    let lives = view.lives.iter();
+    for live in lives.filter(|live| only.is_none_or(|one| one.name == live.monitor.name)) {
+        let windows = ordered.get(&live.id);
+        let windows = windows.into_iter().flat_map(OrderedWindows::iter);
+        for window in windows.filter(|window| view.now < window.until) {
+            let row = rows.entry(window.id).or_insert_with(|| WindowRow {
+                start: window.from,
+                end: window.until,
+                monitors: Vec::new(),
+                note: window.note.as_deref().unwrap_or_default().to_owned(),
+            });
+            row.monitors.push(live.monitor.name.as_str().to_owned());
+        }
+    }
+    rows.into_values().collect()
 }
 
 fn covers(covers: &Covers, monitor: &Monitor) -> bool {
@@ -88,6 +116,7 @@ mod tests {
     fn the_running_one_or_the_next_within_a_week() {
         let at = |text: &str| Timestamp::from_jiff(text.parse().unwrap());
         let nightly = |hours: u64| Maintenance {
+            note: "".into(),
             covers: Covers::All,
             when: MaintenanceTime::Cron {
                 schedule: CronText("0 0 2 * * *".into()),
@@ -95,6 +124,7 @@ mod tests {
             },
         };
         let once = |start: &str, end: &str| Maintenance {
+            note: "".into(),
             covers: Covers::All,
             when: MaintenanceTime::Once {
                 start: at(start),

@@ -249,6 +249,8 @@ fn record(listed: ListedIncident) -> IncidentRow {
         url: listed.url,
         incident: listed.incident,
         acked_by: listed.acked_by,
+        amendments: listed.amendments,
+        notes: listed.notes,
         mails: listed
             .mails
             .into_iter()

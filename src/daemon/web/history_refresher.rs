@@ -51,6 +51,8 @@ pub(super) struct Rounds {
     /// The reader, and how often the database had been rewritten when the reader opened it.
     reader: Option<(Reader, u64)>,
     known: AllKnown,
+    /// How often incidents of the monitors in `known` were amended.
+    versions: HashMap<MonitorId, i64>,
     /// The zone of the days in `known`.
     zone: Option<TimeZone>,
     /// Who is still to be read in this round.
@@ -66,6 +68,7 @@ impl Rounds {
             sources,
             reader: None,
             known,
+            versions: HashMap::new(),
             zone: None,
             round: VecDeque::new(),
             cost: Duration::ZERO,
@@ -158,7 +161,12 @@ impl Rounds {
         };
         let mut newest: HashMap<MonitorId, ListedIncident> = HashMap::new();
         // The newest come first.
-        for listed in self.reader()?.incidents(&query)? {
+        // Those that are amended are no outages of the page.
+        let listed = self.reader()?.incidents(&query)?;
+        let listed = listed
+            .into_iter()
+            .filter(|one| one.amended().is_none() || one.is_outage());
+        for listed in listed {
             newest.entry(listed.incident.key.monitor).or_insert(listed);
         }
         self.known.set_last_incidents(newest);
@@ -169,8 +177,12 @@ impl Rounds {
         let zone = self.zone.clone().unwrap_or(TimeZone::UTC);
         let today = now.in_zone(&zone).date();
         let edges = hours_until(now, 24);
+        let versions = self.reader()?.amendment_versions()?;
+        // Where incidents of long ago count otherwise, all days are read anew.
+        let is_amended = |id: &&MonitorId| versions.get(*id) != self.versions.get(*id);
         let before: HashMap<MonitorId, Arc<Known>> = portion
             .iter()
+            .filter(|id| !is_amended(id))
             .filter_map(|id| Some((*id, self.known.get(*id)?)))
             .collect();
         let new: Vec<MonitorId> = portion
@@ -210,6 +222,12 @@ impl Rounds {
             (*id, Arc::new(known))
         });
         let read: Vec<_> = read.collect();
+        for id in portion {
+            match versions.get(id) {
+                Some(version) => self.versions.insert(*id, *version),
+                None => self.versions.remove(id),
+            };
+        }
         self.known.put(read);
         if !new.is_empty() {
             self.read_incidents(now)?;

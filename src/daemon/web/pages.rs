@@ -12,6 +12,7 @@ use super::visible::{View, cause_word, frame, state_of};
 use crate::config::Config;
 use crate::daemon::health::live_status::Live;
 use crate::daemon::health::self_check;
+use crate::domain::amendment::CountsAs;
 use crate::domain::check::FailureKind;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
@@ -89,7 +90,11 @@ fn open_incidents(
         ..IncidentQuery::default()
     };
     let open = api::listed(view, past, query, OPEN_MAX)?;
-    let rows = open.iter().map(|listed| incident_row(view, listed));
+    // One that is amended is no outage, though it goes on.
+    let is_amended = |listed: &&ListedIncident| listed.amended().is_some() && !listed.is_outage();
+    let count = count.saturating_sub(open.iter().filter(is_amended).count());
+    let rows = open.iter().filter(|listed| !is_amended(listed));
+    let rows = rows.map(|listed| incident_row(view, listed));
     Ok((rows.collect(), count))
 }
 
@@ -174,6 +179,19 @@ pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> Incident
             (Audience::Owner, Some(note)) => note.to_string(),
             (Audience::Owner, None) | (Audience::Public { .. }, _) => String::new(),
         },
+        amended: match listed.amended().map(|amended| amended.counts_as) {
+            None => "",
+            Some(CountsAs::Maintenance) => "counts as maintenance",
+            Some(CountsAs::FalseAlarm) => "false alarm",
+            Some(CountsAs::Real) => "counts as an outage",
+        },
+        is_outage: listed.is_outage(),
+        notes: listed
+            .notes
+            .iter()
+            .filter(|note| note.public || view.audience == Audience::Owner)
+            .map(|note| (note.at, note.text.clone()))
+            .collect(),
     }
 }
 

@@ -16,13 +16,6 @@ impl Machine<'_> {
     /// What time and surroundings decide, after whatever happened; then the step is complete.
     pub(in crate::policy) fn settle(mut self) -> Step {
         self.let_orders_end();
-        if self.around.maintenance
-            && let Some(outage) = self.memory.kept.status.outage_mut()
-            && !outage.maintenance
-        {
-            outage.maintenance = true;
-            self.progressed = true;
-        }
         self.calm_down();
         match self.hold() {
             None => self.speak(),
@@ -45,6 +38,8 @@ impl Machine<'_> {
         let now = self.now;
         let kept = &mut self.memory.kept;
         kept.muted_until = kept.muted_until.filter(|until| now < *until);
+        // Their end is stored since they began.
+        let _ = kept.windows.close(|window| window.until <= now);
         if let Some(outage) = kept.status.outage_mut()
             && let Ack::Until(until) = outage.ack
             && until <= now
@@ -53,9 +48,14 @@ impl Machine<'_> {
         }
     }
 
+    /// Whether a window covers the monitor now, of the configuration or by order.
+    pub(in crate::policy) fn in_maintenance(&self) -> bool {
+        self.around.maintenance || self.memory.kept.windows.is_open(self.now)
+    }
+
     /// Why nothing may be mailed now, if so. Recoveries are not asked for it.
     pub(in crate::policy) fn hold(&self) -> Option<Hold> {
-        if self.around.maintenance {
+        if self.in_maintenance() {
             return Some(Hold::Maintenance);
         }
         let kept = &self.memory.kept;

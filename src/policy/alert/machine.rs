@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::flapping::Flap;
 use super::intermittent::Window;
 use super::monitor::{Effect, Ending, Order, Refusal, Surroundings};
+use super::ordered_windows::{Ends, OrderedWindow};
 use super::slow::Slow;
 use super::state::{Ack, Announcement, Memory, Outage, Status};
 use crate::domain::check::{Check, Verdict};
@@ -82,6 +83,22 @@ impl<'a> Machine<'a> {
             self.look_beside(check);
             self.ask_for_the_next(check);
         }
+        // What this check did was still within the window that it ends.
+        if check.verdict.is_good() {
+            self.close_windows(check.at, |window| window.ends_with_good_check(check.at));
+        }
+    }
+
+    /// Ends windows before their time.
+    fn close_windows(&mut self, at: Timestamp, is_over: impl Fn(&OrderedWindow) -> bool) -> bool {
+        let over = self.memory.kept.windows.close(is_over);
+        let any = !over.is_empty();
+        self.effects
+            .extend(over.into_iter().map(|window| Effect::Window {
+                from: window.from,
+                to: at.max(window.from).min(window.until),
+            }));
+        any
     }
 
     /// Forgets what is being counted; an open incident stays open.
@@ -156,7 +173,7 @@ impl<'a> Machine<'a> {
             up_since,
             cause,
             checks_failed: u32::from(count),
-            maintenance: self.around.maintenance,
+            maintenance: self.in_maintenance(),
             acked_at: None,
             ack_note: None,
             ack: Ack::None,
@@ -229,7 +246,7 @@ impl<'a> Machine<'a> {
 
     /// Counts a change between up and down, unless planned work made it.
     fn note_change(&mut self) {
-        if !self.around.maintenance {
+        if !self.in_maintenance() {
             let limit = self.around.alerts.flapping;
             self.memory.kept.flap.change(limit, self.now);
         }
@@ -278,6 +295,31 @@ impl<'a> Machine<'a> {
                 }
                 self.progressed = true;
             }
+            Order::Maintain(window) => {
+                let window = kept
+                    .windows
+                    .open(window.clone())
+                    .ok_or(Refusal::TooManyWindows)?;
+                let (from, to) = (window.from, window.until);
+                self.effects.push(Effect::Window { from, to });
+            }
+            Order::EndMaintenance => {
+                if !self.close_windows(self.now, |_| true) {
+                    return Err(Refusal::NotInMaintenance);
+                }
+            }
+            Order::CommandEnded { window } => {
+                if !kept.windows.command_ended(*window, self.now) {
+                    return Err(Refusal::NotInMaintenance);
+                }
+            }
+            Order::RunnerGone { window } => {
+                let is_its =
+                    |one: &OrderedWindow| one.id == *window && one.ends == Ends::WithCommand;
+                if !self.close_windows(self.now, is_its) {
+                    return Err(Refusal::NotInMaintenance);
+                }
+            }
         }
         Ok(())
     }
@@ -324,6 +366,7 @@ impl<'a> Machine<'a> {
     /// Takes a monitor out; its flags stay, should it come back.
     pub(in crate::policy) fn gone(&mut self) {
         self.leave(Ending::Removed);
+        self.close_windows(self.now, |_| true);
         self.memory.kept.gone_at.get_or_insert(self.now);
     }
 

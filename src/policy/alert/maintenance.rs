@@ -152,6 +152,7 @@ mod tests {
     /// The edges of one window from `from` on, as `+` and `-` with their moments.
     fn edges(when: MaintenanceTime, zone: &str, from: &str, count: usize) -> Vec<String> {
         let maintenance = Maintenance {
+            note: "".into(),
             covers: Covers::All,
             when,
         };
@@ -219,6 +220,7 @@ mod tests {
             end: at("2026-12-01T03:00:00Z"),
         };
         let maintenance = Maintenance {
+            note: "".into(),
             covers: Covers::All,
             when,
         };

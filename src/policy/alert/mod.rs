@@ -9,6 +9,7 @@ pub mod intermittent;
 pub(super) mod machine;
 pub mod maintenance;
 pub mod monitor;
+pub mod ordered_windows;
 pub mod redirect_drift;
 pub mod reminder;
 pub(super) mod shown;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::dependencies::{self, Parent};
 use super::machine::Machine;
+use super::ordered_windows::{OrderedWindow, WINDOWS_MAX};
 use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::monitor::{MonitorId, Rules};
@@ -58,6 +59,20 @@ pub enum Order {
         /// A word for the others, one line; without one the last stays.
         note: Option<Arc<str>>,
     },
+    /// Open a maintenance window over it.
+    Maintain(OrderedWindow),
+    /// End the windows that were opened by order.
+    EndMaintenance,
+    /// The command of this window has ended: the first good check begun from now on ends the window.
+    CommandEnded {
+        /// Its number.
+        window: u64,
+    },
+    /// Whoever ran the command of this window is gone: the window ends.
+    RunnerGone {
+        /// Its number.
+        window: u64,
+    },
 }
 
 /// Why an order was not followed.
@@ -75,6 +90,12 @@ pub enum Refusal {
     /// It was not muted.
     #[error("it is not muted")]
     NotMuted,
+    /// There is no window to end.
+    #[error("no window of `sitewatch maintenance` is open over it")]
+    NotInMaintenance,
+    /// It has as many windows as are kept.
+    #[error("it has {WINDOWS_MAX} windows already; end them with `sitewatch maintenance --end`")]
+    TooManyWindows,
 }
 
 /// What of the world around a monitor decides with its rules and its memory.
@@ -127,6 +148,13 @@ pub enum Effect {
     },
     /// Drop and log the mails of an incident that have not left.
     DropWaiting(IncidentKey),
+    /// Store a window that was ordered, as it is planned or, once it is over, as it was.
+    Window {
+        /// Its begin.
+        from: Timestamp,
+        /// Its end.
+        to: Timestamp,
+    },
     /// Make the parents due at once.
     CheckParents,
     /// Check again this long after the end of the check, beside the grid.
@@ -196,7 +224,8 @@ pub fn wake_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let kept = &memory.kept;
-    let mut moments = [None; 5];
+    let mut moments = [None; 6];
+    moments[5] = kept.windows.next_end();
     moments[0] = kept.muted_until;
     if let Status::Down(outage) = &kept.status {
         if let Ack::Until(until) = outage.ack {
@@ -213,7 +242,8 @@ pub fn wake_at(
                 }
             }
             Announcement::Made { last, reminders } => {
-                let held = around.maintenance || kept.muted_until.is_some();
+                let held =
+                    around.maintenance || kept.windows.is_open(now) || kept.muted_until.is_some();
                 if outage.ack == Ack::None && !held {
                     moments[4] = super::reminder::due_at(around.alerts, last, reminders);
                 }

@@ -66,7 +66,7 @@ impl Machine<'_> {
         Flags {
             paused: kept.paused,
             muted: kept.muted_until.is_some(),
-            maintenance: self.around.maintenance,
+            maintenance: self.in_maintenance(),
             acked: kept
                 .status
                 .outage()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::certificate_expiry::CertificateTold;
 use super::flapping::Flap;
 use super::intermittent::{Intermittent, Window};
+use super::ordered_windows::OrderedWindows;
 use super::redirect_drift::Drift;
 use super::slow::Slow;
 use crate::domain::check::{Check, FailureKind, Verdict};
@@ -85,6 +86,9 @@ pub struct Kept {
     pub paused: bool,
     /// Mails are held until then, by order.
     pub muted_until: Option<Timestamp>,
+    /// Maintenance that somebody ordered.
+    #[serde(skip_serializing_if = "OrderedWindows::is_empty")]
+    pub windows: OrderedWindows,
     /// Changes between up and down, and whether they are too many.
     pub flap: Flap,
     /// Checks up to this one are not among those of [`Recent::window`]: an incident, a gap or an order

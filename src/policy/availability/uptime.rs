@@ -2,6 +2,7 @@
 //!
 //! - *unknown*: nobody spoke (see [`super::timeline`]), the check itself could not tell, or the monitor was paused or
 //!   not in the configuration;
+//! - else as somebody ordered that the incident counts which was open (see [`CountsAs`]);
 //! - else *maintenance*: a window was open;
 //! - else *down*: an incident was open, from its first failed to its first good check;
 //! - else *degraded*: a check said so, or failed without an incident (a failure that was not confirmed);
@@ -10,13 +11,18 @@
 //! Uptime is (up + degraded) / (up + degraded + down), coverage 1 - unknown / period. Percentages are cut, never
 //! rounded up: 100 means that nothing at all was lost.
 
+use std::collections::HashMap;
+
 use super::timeline::{Timeline, Voice};
+use crate::domain::amendment::CountsAs;
 
 /// The times that count otherwise than the checks in them say; each list in order of its beginnings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overlays {
     /// Incidents: begin and end in milliseconds, none while it is open. At most one at a time.
     pub incidents: Vec<(i64, Option<i64>)>,
+    /// How incidents count by order, by their place in [`Self::incidents`].
+    pub amended: HashMap<usize, CountsAs>,
     /// Maintenance windows; they may overlap.
     pub maintenance: Vec<(i64, i64)>,
     /// Paused, disabled or removed; they may overlap.
@@ -97,11 +103,19 @@ pub fn pieces(from: i64, to: i64, timeline: &Timeline, overlays: &Overlays) -> V
             .peek()
             .filter(|(_, (from, _))| *from <= begin)
             .map(|(place, _)| *place);
+        let amended = incident.and_then(|place| Some((place, *overlays.amended.get(&place)?)));
+        let planned = maintenance.at(begin);
         let class = match (voice, incident) {
             _ if unwatched.at(begin) => Class::Unwatched,
             (Voice::Silent, _) => Class::Silent,
             (Voice::Blind, _) => Class::Blind,
-            _ if maintenance.at(begin) => Class::Maintenance,
+            _ if let Some((place, counts_as)) = amended => match counts_as {
+                CountsAs::Maintenance => Class::Maintenance,
+                CountsAs::FalseAlarm if planned => Class::Maintenance,
+                CountsAs::FalseAlarm => Class::Up,
+                CountsAs::Real => Class::Down(place),
+            },
+            _ if planned => Class::Maintenance,
             (Voice::Up | Voice::Degraded | Voice::Failed, Some(place)) => Class::Down(place),
             (Voice::Up, None) => Class::Up,
             (Voice::Degraded | Voice::Failed, None) => Class::Degraded,
@@ -335,6 +349,49 @@ mod tests {
     }
 
     #[test]
+    fn an_amended_incident_counts_as_ordered() {
+        let amended = |counts_as: Option<CountsAs>| Overlays {
+            incidents: vec![(10, Some(40))],
+            maintenance: vec![(30, 50)],
+            amended: counts_as
+                .map(|counts_as| (0, counts_as))
+                .into_iter()
+                .collect(),
+            ..Overlays::default()
+        };
+        check(
+            "UDDDUU",
+            &amended(None),
+            "up 20 degraded 0 down 20 maintenance 20 unknown 0: Some(50.0) of Some(100.0), 1 outages, longest 20, mttr Some(20)",
+        );
+        check(
+            "UDDDUU",
+            &amended(Some(CountsAs::Maintenance)),
+            "up 20 degraded 0 down 0 maintenance 40 unknown 0: Some(100.0) of Some(100.0), 0 outages, longest 0, mttr None",
+        );
+        check(
+            "UDDDUU",
+            &amended(Some(CountsAs::FalseAlarm)),
+            "up 40 degraded 0 down 0 maintenance 20 unknown 0: Some(100.0) of Some(100.0), 0 outages, longest 0, mttr None",
+        );
+        check(
+            "UDDDUU",
+            &amended(Some(CountsAs::Real)),
+            "up 20 degraded 0 down 30 maintenance 10 unknown 0: Some(40.0) of Some(100.0), 1 outages, longest 30, mttr Some(30)",
+        );
+        // What nobody saw stays unknown, whatever is said of it.
+        check(
+            "UD...U",
+            &Overlays {
+                incidents: vec![(10, Some(50))],
+                amended: [(0, CountsAs::FalseAlarm)].into(),
+                ..Overlays::default()
+            },
+            "up 40 degraded 0 down 0 maintenance 0 unknown 20: Some(100.0) of Some(66.666), 0 outages, longest 0, mttr None",
+        );
+    }
+
+    #[test]
     fn a_percentage_is_cut() {
         assert_eq!(percent(999_999_999, 1_000_000_000), Some(99.999));
         assert_eq!(percent(1, 1), Some(100.0));
@@ -358,14 +415,20 @@ mod tests {
         fn the_five_times_are_the_period(
             text in "[USD?.]{0,60}", maintenance in spans(), unwatched in spans(),
             marks in prop::collection::btree_set(0..600_i64, 0..8), from in 0..300_i64, long in 0..400_i64,
+            amended in prop::collection::hash_map(0..4_usize, prop::sample::select(&CountsAs::ALL[..]), 0..4),
         ) {
             let marks: Vec<i64> = marks.into_iter().collect();
             let incidents = marks.chunks(2).map(|pair| (pair[0], pair.get(1).copied())).collect();
-            let overlays = Overlays { incidents, maintenance, unwatched };
+            let overlays = Overlays { incidents, amended, maintenance, unwatched };
             let timeline = timeline(&text);
             let whole = pieces(from, from + long, &timeline, &overlays);
             let all = account(&whole, &overlays.incidents, from + long);
             prop_assert_eq!(all.period_ms(), long);
+            // Only what was seen moves, between four of the five.
+            let raw = Overlays { amended: HashMap::new(), ..overlays.clone() };
+            let raw = account(&pieces(from, from + long, &timeline, &raw), &overlays.incidents, from + long);
+            prop_assert_eq!(raw.period_ms(), long);
+            prop_assert_eq!(raw.unknown_ms, all.unknown_ms);
             for percent in [all.uptime_percent(), all.coverage_percent()].into_iter().flatten() {
                 prop_assert!((0.0..=100.0).contains(&percent));
             }

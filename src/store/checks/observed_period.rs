@@ -14,7 +14,7 @@ use crate::policy::availability::uptime::{Account, Overlays, Piece, account, pie
 use crate::store::compaction::rollup::{self, Tally, word};
 use crate::store::compaction::settle::last_word_before;
 use crate::store::error::Result;
-use crate::store::facts::meta;
+use crate::store::facts::{amendments, meta};
 use crate::store::reader::Reader;
 
 /// Everything that is needed to account for any part of a period.
@@ -46,6 +46,18 @@ impl Course {
     /// Accounts for the whole period.
     pub fn whole(&self) -> Account {
         self.account(i64::MIN, i64::MAX)
+    }
+
+    /// The same without amendments: as the checks, the windows and the incidents say.
+    pub fn raw(&self) -> Self {
+        let mut raw = self.clone();
+        raw.overlays.amended.clear();
+        raw
+    }
+
+    /// How many incidents of the period are amended.
+    pub fn amendments(&self) -> usize {
+        self.overlays.amended.len()
     }
 
     /// The pieces of a part of the period, in order.
@@ -208,7 +220,14 @@ fn frame(connection: &Connection, monitor: i64, from: i64, to: i64) -> Result<Co
             Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
         })?
         .collect::<rusqlite::Result<Vec<((i64, Option<i64>), i64)>>>()?;
-    for (incident, key) in incidents {
+    let meanings = match incidents.is_empty() {
+        true => HashMap::new(),
+        false => amendments::meanings(connection, monitor)?,
+    };
+    for (place, (incident, key)) in incidents.into_iter().enumerate() {
+        if let Some(counts_as) = meanings.get(&key) {
+            course.overlays.amended.insert(place, *counts_as);
+        }
         course.overlays.incidents.push(incident);
         course.keys.push(key);
     }

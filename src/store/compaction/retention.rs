@@ -9,7 +9,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::store::checks::hour_block::unpack;
 use crate::store::checks::journal::{DAY, HOUR, ledger_id};
 use crate::store::error::Result;
-use crate::store::facts::{clock_undo, evidence, meta, orders};
+use crate::store::facts::{amendments, clock_undo, evidence, meta, orders};
 use crate::store::writer::Store;
 
 /// Rows deleted in one transaction: it takes about a millisecond.
@@ -61,6 +61,7 @@ impl Store {
         if deleted == 0 {
             let keep = retention.evidence.keep;
             deleted += evidence::forget(&transaction, keep, (newest + 1) * HOUR, ROWS_A_STEP)?;
+            deleted += amendments::forget_orphans(&transaction)?;
         }
         if deleted == 0 {
             let ended = Timestamp::from_ms((newest + 1) * HOUR).minus(WORDS_KEPT);

@@ -67,6 +67,22 @@ pub(in crate::store) fn put(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute((monitor, settled_hour, settled_seq, newest, good, bad))?;
+    put_times(connection, monitor, settled_hour)
+}
+
+/// Computes the times in the summary of a monitor anew: an incident counts otherwise.
+pub(in crate::store) fn account_anew(connection: &Connection, monitor: i64) -> Result<()> {
+    let settled_hour: Option<i64> = connection
+        .prepare_cached("SELECT settled_hour FROM summary WHERE monitor_id = ?1")?
+        .query_row([monitor], |row| row.get(0))
+        .optional()?;
+    match settled_hour {
+        Some(settled_hour) => put_times(connection, monitor, settled_hour),
+        None => Ok(()),
+    }
+}
+
+fn put_times(connection: &Connection, monitor: i64, settled_hour: i64) -> Result<()> {
     let end = (settled_hour + 1) * HOUR;
     let month = observed_period::settled(connection, monitor, end - 30 * DAY, end)?;
     let times = |from: i64| to_text(&month.account(from, end));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 
-use super::orders;
+use super::{amendments, orders};
+use crate::domain::amendment::{self, Amendment, IncidentNote};
 use crate::domain::check::{Failure, FailureKind};
 use crate::domain::incident::{Beginnings, Cause, Incident, IncidentKey};
 use crate::domain::monitor::{MonitorId, MonitorName};
@@ -46,8 +47,27 @@ pub struct ListedIncident {
     pub public: bool,
     /// Who acknowledged it last, where that is kept.
     pub acked_by: Option<By>,
+    /// How it was ordered to count, oldest first.
+    pub amendments: Vec<Amendment>,
+    /// What was noted of it, oldest first.
+    pub notes: Vec<IncidentNote>,
     /// Its mails, one for each recipient, oldest first.
     pub mails: Vec<Told>,
+}
+
+impl ListedIncident {
+    /// How it counts by order, if somebody ordered that.
+    pub fn amended(&self) -> Option<&Amendment> {
+        amendment::in_force(&self.amendments)
+    }
+
+    /// Whether it is an outage: unless it was planned, or is amended otherwise.
+    pub fn is_outage(&self) -> bool {
+        match self.amended() {
+            Some(amended) => amended.counts_as.is_outage(),
+            None => !self.incident.maintenance,
+        }
+    }
 }
 
 impl Reader {
@@ -190,6 +210,11 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
            AND (?3 IS NULL OR coalesce(began_at, opened_at) < ?3) AND (?4 OR NOT clock_wrong)
          ORDER BY coalesce(began_at, opened_at) DESC, monitor_id"
     ))?;
+    let has_any = |table: &str| -> Result<bool> {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+        Ok(connection.query_row(&sql, [], |row| row.get(0))?)
+    };
+    let (has_amendments, has_notes) = (has_any("amendments")?, has_any("incident_notes")?);
     let mut rows = statement.query((
         query.open,
         query.since.map(Timestamp::as_ms),
@@ -216,6 +241,14 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         };
         found.push(ListedIncident {
             acked_by,
+            amendments: match has_amendments {
+                true => amendments::amendments_of(connection, incident.key)?,
+                false => Vec::new(),
+            },
+            notes: match has_notes {
+                true => amendments::notes_of(connection, incident.key)?,
+                false => Vec::new(),
+            },
             mails: queries::mails_of(connection, incident.key)?,
             incident,
             name,

@@ -1,7 +1,9 @@
 //! What is known besides checks: monitors, states, incidents, reports.
 
+pub mod amendments;
 pub mod clock_step;
 pub(super) mod clock_undo;
+pub mod events;
 pub mod evidence;
 pub mod incidents;
 pub mod last_report;

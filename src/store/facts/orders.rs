@@ -62,20 +62,32 @@ impl Batch<'_> {
 }
 
 impl Reader {
-    /// The orders behind what is shown of a monitor: who paused, muted and acknowledged it, in the order of
-    /// [`Flags::words`]. Orders that are no longer kept are left out.
+    /// The orders behind what is shown of a monitor: who paused, muted and acknowledged it, who
+    /// opened a window, in the
+    /// order of [`Flags::words`]. Orders that are no longer kept are left out.
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn orders_in_force(&self, monitor: MonitorId, flags: Flags) -> Result<Vec<KeptOrder>> {
+    pub fn orders_in_force(
+        &self,
+        monitor: MonitorId,
+        flags: Flags,
+        now: Timestamp,
+    ) -> Result<Vec<KeptOrder>> {
         let wanted = [
             (flags.paused, OrderWord::Pause),
             (flags.muted, OrderWord::Mute),
+            (flags.maintenance, OrderWord::Maintenance),
             (flags.acked, OrderWord::Ack),
         ];
         let mut found = Vec::new();
         for (_, word) in wanted.into_iter().filter(|(is_set, _)| *is_set) {
-            found.extend(self.newest_order(monitor, word, Timestamp::MAX)?);
+            let newest = self.newest_order(monitor, word, Timestamp::MAX)?;
+            // The window of the configuration that is open now was ordered by nobody.
+            found.extend(newest.filter(|kept| {
+                word != OrderWord::Maintenance
+                    || kept.order.args.until.is_some_and(|until| now < until)
+            }));
         }
         Ok(found)
     }

@@ -22,11 +22,20 @@ pub struct ReportRow {
     pub to: Timestamp,
     /// How the time went. All zero if the monitor had no check before the end of the period.
     pub account: Account,
+    /// The same without amendments, where any incident of the period is amended; with how many are.
+    pub raw: Option<(Account, usize)>,
     /// Checks and latencies.
     pub tally: Tally,
 }
 
 impl ReportRow {
+    /// Takes the figures as they were before incidents were amended.
+    pub fn leave_out_amendments(&mut self) {
+        if let Some((raw, _)) = self.raw.take() {
+            self.account = raw;
+        }
+    }
+
     /// How long good checks took: 50, 95 and 99 of 100 not longer than this.
     pub fn latency(&self) -> [Option<Micros>; 3] {
         [50, 95, 99].map(|percent| self.tally.latency.percentile(percent))
@@ -68,7 +77,8 @@ impl Reader {
         })
     }
 
-    /// The incidents and gaps that make up what a period of one monitor lost; `None` if there is no such monitor.
+    /// The incidents and gaps that make up what a period of one monitor lost, without amendments where `raw`; `None`
+    /// if there is no such monitor.
     ///
     /// # Errors
     /// If SQLite fails.
@@ -77,11 +87,13 @@ impl Reader {
         monitor: MonitorId,
         from: Timestamp,
         to: Timestamp,
+        raw: bool,
     ) -> Result<Option<Losses>> {
         self.together(|reader| {
             let Some(course) = reader.courses(&[monitor], from, to)?.remove(&monitor) else {
                 return Ok(None);
             };
+            let course = if raw { course.raw() } else { course };
             let Some(stored) = reader.monitors()?.into_iter().find(|one| one.id == monitor) else {
                 return Ok(None);
             };
@@ -126,6 +138,7 @@ fn row(monitor: StoredMonitor, course: Course) -> ReportRow {
             .map_or(course.end, |begin| begin.min(course.end)),
         to: course.end,
         account: course.whole(),
+        raw: (course.amendments() > 0).then(|| (course.raw().whole(), course.amendments())),
         tally: course.tally,
     }
 }

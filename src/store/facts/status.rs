@@ -94,7 +94,7 @@ impl Reader {
             reader.add_ack_notes(&mut rows)?;
             for row in &mut rows.rows {
                 let flags = row.shown.map_or_else(Flags::default, |shown| shown.flags);
-                row.orders = reader.orders_in_force(row.monitor.id, flags)?;
+                row.orders = reader.orders_in_force(row.monitor.id, flags, now)?;
             }
             Ok(rows.rows)
         })

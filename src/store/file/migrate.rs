@@ -46,6 +46,14 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0008_evidence",
         include_str!("../../../migrations/0008_evidence.sql"),
     ),
+    (
+        "0009_amendments",
+        include_str!("../../../migrations/0009_amendments.sql"),
+    ),
+    (
+        "0010_deliveries",
+        include_str!("../../../migrations/0010_deliveries.sql"),
+    ),
 ];
 
 /// The format this program writes.

@@ -156,6 +156,22 @@ pub fn mutes(db: &Connection) -> Result<Vec<(MonitorId, Timestamp)>> {
     rows.collect()
 }
 
+/// Until when monitors are in maintenance that somebody ordered.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn ordered_windows(db: &Connection) -> Result<Vec<(MonitorId, Timestamp)>> {
+    let mut select = db.prepare(
+        "SELECT monitor_id, (SELECT max(value ->> '$.until') FROM json_each(kept, '$.windows')) FROM states
+         WHERE json_extract(kept, '$.windows') IS NOT NULL",
+    )?;
+    let rows = select.query_map([], |row| {
+        let until = row.get::<_, Option<i64>>(1)?.unwrap_or(i64::MIN);
+        Ok((MonitorId(row.get(0)?), Timestamp::from_ms(until)))
+    })?;
+    rows.collect()
+}
+
 /// Writes that no mail leaves, or that it does again.
 ///
 /// # Errors

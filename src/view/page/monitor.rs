@@ -246,7 +246,10 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
                         td { @if row.maintenance { "in maintenance" }
                             @if row.maintenance && row.acked_at.is_some() { ", " }
                             @if row.acked_at.is_some() { "acknowledged" }
-                            @if !row.ack_note.is_empty() { ": " (row.ack_note) } }
+                            @if !row.ack_note.is_empty() { ": " (row.ack_note) }
+                            @if !row.amended.is_empty() {
+                                @if row.maintenance || row.acked_at.is_some() { ", " } (row.amended) }
+                            (notices::notes(frame, row)) }
                     } } }
                 } }
             }

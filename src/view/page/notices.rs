@@ -56,6 +56,16 @@ fn card(frame: &Frame, incident: &IncidentRow) -> Markup {
                 @if incident.maintenance { " Partly in maintenance." }
                 @if let Some(at) = incident.acked_at { " Acknowledged " (words::moment(frame, at))
                     @if !incident.ack_note.is_empty() { ": " (incident.ack_note) } "." } }
+            (notes(frame, incident))
+        }
+    }
+}
+
+/// What people noted of an incident.
+pub fn notes(frame: &Frame, incident: &IncidentRow) -> Markup {
+    html! {
+        @for (at, text) in &incident.notes {
+            p { span.quiet { (words::moment(frame, *at)) ": " } (text) }
         }
     }
 }
@@ -117,6 +127,7 @@ pub fn windows(frame: &Frame, windows: &[WindowRow]) -> Markup {
                             @if window.monitors.len() > NAMES_MAX {
                                 " and " (window.monitors.len() - NAMES_MAX) " more"
                             }
+                            @if !window.note.is_empty() { ". " (window.note) }
                         }
                     }
                 }
@@ -134,7 +145,7 @@ pub fn recent(data: &Overview) -> Markup {
         .filter_map(|row| row.last_incident.as_ref())
         .filter(|incident| {
             incident.closed_at.is_some_and(|at| {
-                !incident.maintenance && frame.now.since(at).as_secs() < RECENT_DAYS * 86_400
+                incident.is_outage && frame.now.since(at).as_secs() < RECENT_DAYS * 86_400
             })
         })
         .collect();
@@ -147,6 +158,7 @@ pub fn recent(data: &Overview) -> Markup {
                     (link(incident)) ": " (incident.cause)
                     span.quiet { ", " (words::moment(frame, incident.opened_at)) ", for "
                         (words::lasted(incident, frame.now)) }
+                    (notes(frame, incident))
                 } } }
             }
         }

@@ -239,6 +239,12 @@ pub struct IncidentRow {
     pub acked_at: Option<Timestamp>,
     /// What they said; empty for readers without the token.
     pub ack_note: String,
+    /// How somebody ordered that it counts, in words; empty where nobody did.
+    pub amended: &'static str,
+    /// Whether it is an outage: not if it was planned, or amended otherwise.
+    pub is_outage: bool,
+    /// What was noted of it, oldest first; for readers without the token what is public.
+    pub notes: Vec<(Timestamp, String)>,
 }
 
 /// A maintenance window, running or to come.
@@ -250,6 +256,8 @@ pub struct WindowRow {
     pub end: Timestamp,
     /// The monitors it covers, by name; empty: all.
     pub monitors: Vec<String>,
+    /// What is being done; empty for nothing.
+    pub note: String,
 }
 
 /// One monitor on the overview.

@@ -157,6 +157,7 @@ impl Life {
                 .into_iter()
                 .filter(|(begin, end)| *begin < to && end.is_none_or(|end| end > from))
                 .collect(),
+            amended: HashMap::new(),
             maintenance: self.spans(&self.windows),
             unwatched: self.spans(&self.pauses),
         };
@@ -261,7 +262,7 @@ fn losses_name_incidents_and_gaps() {
     batch.commit().unwrap();
     let losses = place
         .reader()
-        .losses(id, at(START - DAY), at(START + 11 * HOUR))
+        .losses(id, at(START - DAY), at(START + 11 * HOUR), false)
         .unwrap()
         .unwrap();
     let told: Vec<String> = losses

@@ -91,6 +91,10 @@ fn of_command(arguments: &[&str], line: &Value) -> Option<&'static str> {
             "mute",
             "unmute",
             "ack",
+            "maintenance",
+            "amend",
+            "note",
+            "events",
         ];
         known.contains(word)
     })?;
@@ -106,6 +110,7 @@ fn of_command(arguments: &[&str], line: &Value) -> Option<&'static str> {
         "explain" => "explained_class",
         "replay" => "replayed",
         "email" if has("queue") => "queued_mail",
+        "events" => "event",
         _ => "answer",
     })
 }

@@ -389,6 +389,7 @@ fn children_of_a_failing_parent_are_silent() {
 fn a_window_of_the_configuration_holds_mails_and_is_written_down() {
     let mut with = two();
     with.maintenance.push(Maintenance {
+        note: "".into(),
         covers: Covers::Some {
             monitors: vec![MonitorName::parse("a").unwrap()],
             tags: Vec::new(),

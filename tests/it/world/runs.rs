@@ -81,6 +81,7 @@ fn world(seed: u64, directory: &Path, kill_every: Option<u64>) -> World {
     let mut config = config(vec![monitor("a"), monitor("b"), monitor("c")]);
     let start = START.plus(seconds(dice.throw(1200)));
     config.maintenance.push(Maintenance {
+        note: "".into(),
         covers: Covers::Some {
             monitors: vec![MonitorName::parse("c").unwrap()],
             tags: Vec::new(),

@@ -48,6 +48,7 @@ fn each_day() -> MaintenanceTime {
 fn settings(when: MaintenanceTime) -> Config {
     let mut config = config(vec![monitor("a")]);
     config.maintenance.push(Maintenance {
+        note: "".into(),
         covers: Covers::All,
         when,
     });

@@ -10,6 +10,8 @@
 //! - `.` a slot without a check, `+10m` time without checks;
 //! - `pause`, `resume`, `mute=1h`, `unmute`, `ack`, `ack=1h`, `gone`, `moved` (another URL);
 //! - `window(`, `)window`, `offline(`, `)offline`;
+//! - `maintain=1h` by order, `run=1h` for as long as a command runs, `ran` it has ended, `lost` whoever ran it is gone,
+//!   `end` all of these;
 //! - `parent=up`, `parent=failing`, `parent=stale` (not checked since), `parent=recovered`;
 //! - `shown` writes down what is shown.
 //!
@@ -33,6 +35,7 @@ use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::monitor::{
     Effect, Ending, Event, Memory, Order, Recipients, Step, Surroundings, step, wake_at,
 };
+use crate::policy::alert::ordered_windows::{Ends, OrderedWindow};
 
 const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
 
@@ -134,6 +137,13 @@ impl Scene {
             refusal,
         } = step(&self.rules, &around, &self.memory, event, self.now);
         self.memory = after;
+        let windows = self.memory.kept.windows.iter();
+        for window in windows.filter(|_| refusal.is_none()) {
+            assert!(
+                self.now < window.until,
+                "no window outlives its last moment"
+            );
+        }
         if let Some(refusal) = refusal {
             self.write(format!("refused: {refusal}"));
         }
@@ -184,6 +194,7 @@ impl Scene {
                 format!("closed {at}, {failed} failed{window}{ending}")
             }
             Effect::Say { news, to } => self.say(&news, &to),
+            Effect::Window { from, to } => format!("window {} to {}", clock(from), clock(to)),
             Effect::DropWaiting(_) => "waiting mails dropped".to_owned(),
             Effect::CheckParents if self.parents.is_empty() => return,
             Effect::CheckParents => "parents due".to_owned(),
@@ -199,7 +210,9 @@ impl Scene {
         let mut only = "";
         match to {
             Recipients::Configured => {
-                assert!(!self.maintenance, "no mail inside a window: {news:?}");
+                let windows = &self.memory.kept.windows;
+                let open = self.maintenance || windows.is_open(self.now);
+                assert!(!open, "no mail inside a window: {news:?}");
                 self.told.extend(news.incident());
             }
             Recipients::Told(of) => {
@@ -357,6 +370,11 @@ impl Scene {
                 let until = (!value.is_empty()).then(|| until(self.now));
                 self.happen(Event::Order(&Order::Ack { until, note: None }));
             }
+            "maintain" => self.maintain(until(self.now), Ends::InTime),
+            "run" => self.maintain(until(self.now), Ends::WithCommand),
+            "ran" => self.happen(Event::Order(&Order::CommandEnded { window: 1 })),
+            "lost" => self.happen(Event::Order(&Order::RunnerGone { window: 1 })),
+            "end" => self.happen(Event::Order(&Order::EndMaintenance)),
             "gone" => self.happen(Event::Removed),
             "moved" => self.happen(Event::Reconfigured { url_changed: true }),
             "window(" | ")window" => {
@@ -402,6 +420,18 @@ impl Scene {
                 None => self.checks_of(token),
             },
         }
+    }
+
+    fn maintain(&mut self, until: Timestamp, ends: Ends) {
+        let (id, from, note) = (1, self.now, None);
+        let window = OrderedWindow {
+            id,
+            from,
+            until,
+            ends,
+            note,
+        };
+        self.happen(Event::Order(&Order::Maintain(window)));
     }
 
     fn checks_of(&mut self, token: &str) {

@@ -114,6 +114,76 @@ fn a_mute_holds_mails_and_not_incidents() {
 }
 
 #[test]
+fn an_ordered_window_ends_in_time_by_order_with_its_command_or_without_it() {
+    check(
+        "confirm=1; U maintain=5m D +10m",
+        "00:00 window 00:00 to 05:00
+         01:00 opened 01:00
+         05:00 mail DOWN 503, 1 failed, good 00:00, held by maintenance",
+    );
+    check(
+        "confirm=1; U maintain=5m D end end",
+        "00:00 window 00:00 to 05:00
+         01:00 opened 01:00
+         01:00 window 00:00 to 01:00
+         01:00 mail DOWN 503, 1 failed, good 00:00, held by maintenance
+         01:00 refused: no window of `sitewatch maintenance` is open over it",
+    );
+    // A deploy: the site is down while it runs, and good soon after.
+    check(
+        "confirm=1; U run=30m D ran U U D",
+        "00:00 window 00:00 to 30:00
+         01:00 opened 01:00
+         02:00 window 00:00 to 02:00
+         02:10 closed 02:00, 1 failed, maintenance
+         03:00 opened 03:00
+         03:00 mail DOWN 503, 1 failed, good 02:10",
+    );
+    // A good check while it runs ends nothing; a bad one after it neither, until the last moment.
+    check(
+        "confirm=1 recover=1; U run=5m U D ran D D +10m",
+        "00:00 window 00:00 to 05:00
+         02:00 opened 02:00
+         05:00 mail DOWN 503, 3 failed, good 01:00, held by maintenance",
+    );
+    check(
+        "confirm=1; U run=30m D lost",
+        "00:00 window 00:00 to 30:00
+         01:00 opened 01:00
+         01:00 window 00:00 to 01:00
+         01:00 mail DOWN 503, 1 failed, good 00:00, held by maintenance",
+    );
+    // Whose command has ended is not lost any more.
+    check(
+        "confirm=1; U run=30m ran lost shown",
+        "00:00 window 00:00 to 30:00
+         00:00 refused: no window of `sitewatch maintenance` is open over it
+         00:00 up since 00:00 +maintenance",
+    );
+}
+
+#[test]
+fn a_window_on_what_is_down_already_rests_reminders_and_marks_nothing() {
+    check(
+        "confirm=1 reminder=5m; D maintain=6m +10m U U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         00:00 window 00:00 to 06:00
+         06:00 mail STILL DOWN 6m, next 16:00
+         10:10 closed 10:00, 1 failed
+         10:10 mail UP after 10m",
+    );
+    check(
+        "confirm=1; D maintain=1h U U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         00:00 window 00:00 to 1:00:00
+         01:10 closed 01:00, 1 failed
+         01:10 mail UP after 1m",
+    );
+}
+
+#[test]
 fn in_maintenance_nothing_is_mailed_and_what_is_still_down_at_its_end_is() {
     check(
         "confirm=1; U window( D shown D )window shown",
@@ -143,7 +213,7 @@ fn in_maintenance_nothing_is_mailed_and_what_is_still_down_at_its_end_is() {
         "confirm=1 reminder=5m; D window( +6m U U )window",
         "00:00 opened 00:00
          00:00 mail DOWN 503, 1 failed
-         06:10 closed 06:00, 1 failed, maintenance
+         06:10 closed 06:00, 1 failed
          06:10 mail UP after 6m",
     );
     check(
