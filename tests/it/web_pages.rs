@@ -37,6 +37,9 @@ fn frame(text: &str) -> Frame {
 
 fn incident(text: &str, open: bool) -> IncidentRow {
     IncidentRow {
+        amended: "",
+        is_outage: true,
+        notes: Vec::new(),
         id: "1-1795374000000".to_owned(),
         monitor: text.to_owned(),
         opened_at: ago(if open { 14 } else { 30_000 }),
@@ -107,6 +110,7 @@ fn overview_of(text: &str) -> String {
         open: vec![incident(text, true)],
         open_count: 1,
         windows: vec![WindowRow {
+            note: String::new(),
             start: ago(-60),
             end: ago(-120),
             monitors: vec![text.to_owned(), text.to_owned()],
@@ -387,6 +391,7 @@ fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
         open_count: open.len(),
         open,
         windows: vec![WindowRow {
+            note: String::new(),
             start: ago(60),
             end: ago(-60),
             monitors: vec!["api-000.customer-0.example.com".to_owned()],

@@ -1,6 +1,7 @@
 //! Reports from roll-ups are those from the checks themselves, for any schedule, outage, stop and window.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
