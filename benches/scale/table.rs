@@ -197,8 +197,7 @@ pub fn size() {
             mails: false,
         };
         let running = Running::start(&target, root.path(), &load);
-        // Each first check comes soon after the start, beside the grid; what counts comes after them and the first
-        // slots.
+        // Each first check comes soon after the start, beside the grid; what counts comes after them and the first slots.
         wait(Duration::from_secs(if monitors > 1000 { 75 } else { 12 }));
         let seconds = if monitors > 1000 { 60 } else { 30 };
         report(&mut target, root.path(), &running, &load, (seconds, goal));

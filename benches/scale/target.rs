@@ -1,8 +1,8 @@
 //! The sites: a responder that is cheaper than any monitor, over TCP and TLS, and a name server beside it.
 //!
 //! Speaks on its standard streams: prints its ports first, then answers `count` with the number of requests and
-//! `dump FILE` by writing `(milliseconds since the epoch with fraction, path number)` of each since the last dump;
-//! after `fail N` the paths below N are answered with 503.
+//! `dump FILE` by writing `(milliseconds since the epoch with fraction, path number)` of each since the last dump; after
+//! `fail N` the paths below N are answered with 503.
 
 use std::cell::RefCell;
 use std::io::{BufRead, Write};

@@ -47,6 +47,8 @@ const PASSED_ON: [(SignalKind, Signal); 6] = [
 /// Arguments of `sitewatch maintenance`.
 #[derive(Debug, clap::Args)]
 #[command(
+    override_usage = "sitewatch maintenance NAME --for TIME [--note TEXT] [-- COMMAND...]\n       \
+    sitewatch maintenance NAME --end",
     after_help = "Examples:\n  sitewatch maintenance shop --for 30m --note \"switch firmware\"\n  \
     sitewatch maintenance --tag prod --for 1h -- ./deploy.sh\n  sitewatch maintenance shop --end\n\n\
     With a command the window lasts until the command has ended and the first\n\

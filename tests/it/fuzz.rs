@@ -1,6 +1,6 @@
 //! Random and mutated input: nothing may panic, grow without bound or break what always holds. Without a wish it is one
-//! second of the same input each time; `SITEWATCH_FUZZ_SECONDS=600 cargo test --test it fuzz:: -- --nocapture` looks
-//! for that long at each subject, each time elsewhere. A run tells its seed; `SITEWATCH_FUZZ_SEED` repeats it.
+//! second of the same input each time; `SITEWATCH_FUZZ_SECONDS=600 cargo test --test it fuzz:: -- --nocapture` looks for
+//! that long at each subject, each time elsewhere. A run tells its seed; `SITEWATCH_FUZZ_SEED` repeats it.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

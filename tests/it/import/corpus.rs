@@ -6,8 +6,8 @@
 //!
 //! - `! words`: what a line of "not carried over" begins with, all of them in order; nothing else may be said;
 //! - `$ NAMES`: the environment variables that are needed;
-//! - `> name | told | failures/successes | interval/timeout/retry in s | other settings | answers`: a monitor. An
-//! answer   is `+` (up) or `-` (down), the status, `[header=value]`, `:body`; `\s` and `\n` stand for white space.
+//! - `> name | told | failures/successes | interval/timeout/retry in s | other settings | answers`: a monitor. An answer
+//!   is `+` (up) or `-` (down), the status, `[header=value]`, `:body`; `\s` and `\n` stand for white space.
 //!
 //! Each monitor is loaded by the real loader, its answers are judged by the real judge, and its thresholds are run
 //! through the real alert machine. Of the faults that importers had, each kind has two cases or more:

@@ -1,5 +1,5 @@
-//! Random conditions of Gatus and monitors of Uptime Kuma, judged by a model of each tool's documented rules and by
-//! what the import writes: they agree, or a line names the monitor.
+//! Random conditions of Gatus and monitors of Uptime Kuma, judged by a model of each tool's documented rules and by what
+//! the import writes: they agree, or a line names the monitor.
 
 use serde_json::{Value, json};
 

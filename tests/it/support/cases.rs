@@ -1,5 +1,4 @@
-//! How property tests draw their cases: the same ones in every run, so that a run tells of the change and not of its
-//! luck.
+//! How property tests draw their cases: the same ones in every run, so that a run tells of the change and not of its luck.
 
 use proptest::test_runner::{Config, RngSeed};
 

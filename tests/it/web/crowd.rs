@@ -9,8 +9,8 @@ use sitewatch::clock;
 
 use super::Fixture;
 
-/// What `/healthz` may take while others misbehave. It takes a millisecond alone, and the machine of a test is busy;
-/// but what waits for others waits until they are cut off, after 10 s at the earliest.
+/// What `/healthz` may take while others misbehave. It takes a millisecond alone, and the machine of a test is busy; but
+/// what waits for others waits until they are cut off, after 10 s at the earliest.
 const AT_ONCE: Duration = Duration::from_secs(8);
 
 fn large() -> Fixture {
