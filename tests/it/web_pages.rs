@@ -38,7 +38,7 @@ fn frame(text: &str) -> Frame {
 fn incident(text: &str, open: bool) -> IncidentRow {
     IncidentRow {
         amended: "",
-        is_outage: true,
+        is_outage: false,
         notes: Vec::new(),
         id: "1-1795374000000".to_owned(),
         monitor: text.to_owned(),
