@@ -187,7 +187,12 @@ impl Line {
                 Some(held) => held.lost(),
                 None => self.rest(),
             }
-            self.set(hold_again(&self.socket, window).ok().flatten());
+            match hold_again(&self.socket, window) {
+                Ok(Some(held)) => self.set(Some(held)),
+                // It is over: there is nothing left to keep.
+                Ok(None) => return self.set(None),
+                Err(()) => self.set(None),
+            }
         }
     }
 
