@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -25,10 +25,8 @@ use crate::policy::verdict::evidence;
 use crate::store::facts::evidence::{EvidenceRow, KeptAnswer};
 use crate::store::transaction::Batch;
 
-/// So many answers wait to be packed.
-const JOBS_MAX: usize = 10_000;
-
-/// What waits there takes at most this much, in bytes. Beyond, only the beginnings of bodies are kept.
+/// When what waits to be packed takes this much, in bytes, only the beginnings of bodies are kept; at twice as much
+/// nothing is.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// So much of a body is kept then, in bytes.
@@ -58,7 +56,7 @@ struct Job {
 pub struct Keeper {
     shelf: Shelf,
     door: Door,
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<Sender<Job>>,
     waiting_bytes: Arc<AtomicUsize>,
 }
 
@@ -75,40 +73,41 @@ impl Keeper {
 
     fn pack(&mut self, mut job: Job) {
         let waiting = self.waiting_bytes.load(Relaxed);
-        if waiting > BYTES_MAX && job.raw.body.len() > SHORT_BODY_BYTES {
-            job.raw.body = job.raw.body[..SHORT_BODY_BYTES].to_vec();
-            job.raw.is_cut = true;
+        if waiting > BYTES_MAX {
+            job.raw.is_cut |= job.raw.body.len() > SHORT_BODY_BYTES;
+            job.raw.body.truncate(SHORT_BODY_BYTES);
+            job.raw.body.shrink_to_fit();
         }
         job.bytes = bytes_of(&job.raw);
+        if waiting + job.bytes > 2 * BYTES_MAX {
+            tracing::warn!("too many answers wait to be packed; one is not kept");
+            return;
+        }
         self.waiting_bytes.fetch_add(job.bytes, Relaxed);
-        let bytes = job.bytes;
-        let rest = match &self.jobs {
-            Some(jobs) => jobs.try_send(job).err(),
-            None => Some(std::sync::mpsc::TrySendError::Disconnected(job)),
-        };
-        let refused = match rest {
-            None => return,
-            Some(std::sync::mpsc::TrySendError::Full(_)) => true,
-            // It had nothing to do for a while.
-            Some(std::sync::mpsc::TrySendError::Disconnected(job)) => match self.start() {
-                Ok(jobs) => {
-                    let sent = jobs.try_send(job);
-                    self.jobs = Some(jobs);
-                    sent.is_err()
-                }
-                Err(error) => {
-                    tracing::warn!("the system gives no thread to pack an answer: {error}");
-                    true
-                }
+        let job = match &self.jobs {
+            None => job,
+            Some(jobs) => match jobs.send(job) {
+                Ok(()) => return,
+                // It had nothing to do for a while, and ended.
+                Err(returned) => returned.0,
             },
         };
-        if refused {
-            self.waiting_bytes.fetch_sub(bytes, Relaxed);
+        self.waiting_bytes.store(job.bytes, Relaxed);
+        match self.start() {
+            Ok(jobs) => {
+                // It has just begun, and waits.
+                let _ = jobs.send(job);
+                self.jobs = Some(jobs);
+            }
+            Err(error) => {
+                self.waiting_bytes.store(0, Relaxed);
+                tracing::warn!("the system gives no thread to pack an answer: {error}");
+            }
         }
     }
 
-    fn start(&self) -> io::Result<SyncSender<Job>> {
-        let (sender, receiver) = sync_channel(JOBS_MAX);
+    fn start(&self) -> io::Result<Sender<Job>> {
+        let (sender, receiver) = channel();
         let (door, waiting_bytes) = (self.door.clone(), Arc::clone(&self.waiting_bytes));
         thread::Builder::new()
             .name("evidence".into())
