@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The packages: the tar unpacked and run, the rpm installed into a folder, the image's root file system started as its
+# user without a shell, asked for /healthz and stopped. The .deb is tried by systemd.sh. Needs root on Debian.
+#   SITEWATCH=target/release/sitewatch tests/e2e/packages.sh     packages this binary (static or not)
+#   tests/e2e/packages.sh                                        builds a static one first, by the quick profile
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+daemon=
+finish() {
+  [ -z "$daemon" ] || kill -9 "$daemon" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+export PROFILE=release
+if [ -n "${SITEWATCH:-}" ]; then export SITEWATCH_BINARY=$SITEWATCH; else SITEWATCH_BINARY=$(packaging/build --static) && export SITEWATCH_BINARY; fi
+
+say() { printf '   %s\n' "$*"; }
+same_twice() {
+  local file
+  file=$("$1")
+  cp "$file" "$work/before"
+  "$1" >/dev/null
+  cmp "$work/before" "$file"
+  echo "$file"
+}
+
+tar=$(same_twice packaging/tar)
+tar -C "$work" -xzf "$tar"
+folder=$(echo "$work"/sitewatch-*-linux)
+"$folder/sitewatch" --version >/dev/null
+for file in INSTALL systemd/sitewatch.service share/man/sitewatch.1 share/man/monitors.toml.5 share/completions/_sitewatch; do
+  [ -s "$folder/$file" ]
+done
+say "tar: ${tar##*/}, the same twice, runs"
+
+rpm=$(packaging/rpm | tail -1)
+rpm --root "$work/rpm" --initdb
+rpm --root "$work/rpm" --install --nodeps --noscripts --ignorearch "$rpm"
+"$work/rpm/usr/bin/sitewatch" --version >/dev/null
+[ "$(stat -c %a "$work/rpm/etc/sitewatch/monitors.toml")" = 640 ]
+rpm --root "$work/rpm" --verify --nodeps --nouser --nogroup sitewatch
+rpm --root "$work/rpm" --erase --noscripts sitewatch
+[ ! -e "$work/rpm/usr/bin/sitewatch" ]
+say "rpm: ${rpm##*/}, installs, verifies, is removed"
+
+image=$(same_twice packaging/image)
+mkdir "$work/layout" "$work/root"
+tar -C "$work/layout" -xf "$image"
+python3 - "$work/layout" "$work/root" "${SITEWATCH:-}" <<'PY'
+import hashlib, json, pathlib, sys, tarfile
+layout, root = (pathlib.Path(one) for one in sys.argv[1:3])
+def blob(entry):
+    data = (layout / "blobs" / entry["digest"].replace(":", "/")).read_bytes()
+    assert len(data) == entry["size"] and "sha256:" + hashlib.sha256(data).hexdigest() == entry["digest"]
+    return data
+manifest = json.loads(blob(json.loads((layout / "index.json").read_text())["manifests"][0]))
+config = json.loads(blob(manifest["config"]))["config"]
+assert config["User"] == "65532:65532" and config["Healthcheck"]["Test"][0] == "CMD", config
+for layer in manifest["layers"]:
+    blob(layer)
+    with tarfile.open(layout / "blobs" / layer["digest"].replace(":", "/")) as tar:
+        tar.extractall(root, filter="tar") if hasattr(tarfile, "tar_filter") else tar.extractall(root)
+assert not [one for one in ("bin/sh", "usr/bin/sh", "usr/bin/env") if (root / one).exists()]
+PY
+if file "$SITEWATCH_BINARY" 2>/dev/null | grep -q 'statically linked\|static-pie'; then
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  printf '[web]\nlisten = "127.0.0.1:%s"\n' "$port" >"$work/root/etc/sitewatch/monitors.toml"
+  env -i SITEWATCH_CONFIG=/etc/sitewatch/monitors.toml STATE_DIRECTORY=/var/lib/sitewatch RUNTIME_DIRECTORY=/run/sitewatch \
+    chroot --userspec=65532:65532 "$work/root" /usr/bin/sitewatch run 2>"$work/log" &
+  daemon=$!
+  for _ in $(seq 100); do
+    curl -fsS "http://127.0.0.1:$port/healthz" >"$work/health" 2>/dev/null && break
+    sleep 0.2
+  done
+  [ -s "$work/health" ] || { cat "$work/log"; exit 1; }
+  chroot --userspec=65532:65532 "$work/root" /usr/bin/sitewatch check "http://127.0.0.1:$port/healthz" >/dev/null
+  began=$SECONDS
+  kill -TERM "$daemon"
+  wait "$daemon"
+  daemon=
+  [ $((SECONDS - began)) -le 12 ]
+  say "image: ${image##*/}, the same twice, starts as 65532, is healthy, stops"
+else
+  say "image: ${image##*/}, the same twice; not started, since the binary is not static"
+fi
+python3 packaging/sbom.py | python3 -c 'import json, sys; bom = json.load(sys.stdin); assert len(bom["components"]) > 100'
+say "list of contents: CycloneDX"
