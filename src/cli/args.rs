@@ -5,26 +5,28 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand, ValueHint};
 
+use super::help;
 use super::output::Colour;
 
-const STYLES: Styles = Styles::styled()
+/// The colours of help.
+pub const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
     .usage(AnsiColor::Yellow.on_default().bold())
     .literal(AnsiColor::Cyan.on_default())
     .placeholder(AnsiColor::Green.on_default());
 
 /// Help is as wide as the narrowest usual terminal: longer lines would only be harder to read.
-const HELP_COLUMNS: usize = 80;
+pub const HELP_COLUMNS: usize = 80;
 
 const EXAMPLES: &str = "\
 Examples:
-  sitewatch check https://example.com/       look once, without any set-up
+  sitewatch check https://example.com/       one check, no configuration needed
   sitewatch demo                             a tour: built-in sites and mails
-  sitewatch config init                      a first file, from what is here
-  sitewatch config example                   every key with its default
-  sitewatch config check                     is it right?
-  sitewatch run                              watch, record and mail
-  sitewatch status                           how is everything?
+  sitewatch config init                      write a first monitors.toml
+  sitewatch config example                   print every key with its default
+  sitewatch config check                     validate monitors.toml
+  sitewatch run                              check, record and mail
+  sitewatch status --watch                   the current state, refreshed
   sitewatch history shop --since 1d --state down
   sitewatch report --period 30d
 
@@ -35,7 +37,7 @@ The configuration is the first of: --config FILE, $SITEWATCH_CONFIG,
 Exit status: 0 fine; 1 a failure (for `check`: something is down or unknown);
 2 wrong usage or configuration. `check --nagios`: 0, 1, 2, 3 as plugins do.";
 
-/// An uptime monitor: polls a list of sites, keeps every check, and mails a diagnosis.
+/// A self-hosted uptime monitor: one binary, one TOML file, alerts by e-mail.
 #[derive(Debug, Parser)]
 #[command(
     name = "sitewatch",
@@ -44,6 +46,7 @@ Exit status: 0 fine; 1 a failure (for `check`: something is down or unknown);
     styles = STYLES,
     propagate_version = true,
     arg_required_else_help = true,
+    help_template = help::template(),
     after_help = EXAMPLES,
     max_term_width = HELP_COLUMNS,
 )]
@@ -97,27 +100,27 @@ pub enum Command {
     Evidence(super::evidence::Args),
     /// Show uptime, outages and latency of a period
     Report(super::report::command::Args),
-    /// Explain an HTTP status code
+    /// Explain an HTTP status code or a failure kind
     Explain(super::explain::Args),
-    /// Run recorded checks through another configuration's alert rules
+    /// Show the mails another configuration would have sent
     Replay(super::replay::Args),
     /// Validate, show, compare and document the configuration
     Config(super::config::Args),
-    /// Test mail delivery, look at the queue, send it now
+    /// Test mail delivery, list unsent mails, send them now
     Email(super::email::Args),
-    /// Make the running daemon read its configuration again
+    /// Make the running daemon reload its configuration
     Reload(super::control::ReloadArgs),
     /// Make the running daemon check monitors now
     Recheck(super::control::Selection),
-    /// Stop checking monitors until they are resumed
+    /// Stop checking monitors until you resume them
     Pause(super::control::Selection),
-    /// Check paused monitors again
+    /// Resume paused monitors
     Resume(super::control::Selection),
-    /// Hold mails about monitors back for a time
+    /// Suppress mails for a while
     Mute(super::control::MuteArgs),
     /// End a mute
     Unmute(super::control::Selection),
-    /// Take note of an outage: no more reminders
+    /// Acknowledge an outage (stops reminders)
     Ack(super::control::AckArgs),
     /// Open a maintenance window now, for a time or while a command runs
     Maintenance(super::maintenance::Args),
@@ -127,9 +130,9 @@ pub enum Command {
     Note(super::amend::NoteArgs),
     /// Print what happened: states, deliveries, orders, each once and in order
     Events(super::events::Args),
-    /// Turn another tool's configuration into a monitors.toml
+    /// Convert another tool's configuration to monitors.toml
     Import(super::import::Args),
-    /// Copy the database consistently, also while the daemon runs
+    /// Back up the database (safe while the daemon runs)
     Backup(super::backup::Args),
     /// Take a tour: built-in sites that fail and recover, a built-in mailbox
     Demo(super::demo::Args),
@@ -234,6 +237,20 @@ mod tests {
         for below in command.get_subcommands_mut() {
             helps(below, all);
         }
+    }
+
+    #[test]
+    fn the_help_lists_every_command_once_under_a_heading() {
+        let mut command = Cli::command();
+        command.build();
+        let help = command.render_help().to_string();
+        for command in command.get_subcommands().filter(|one| !one.is_hide_set()) {
+            let lines = help.lines().filter(|line| {
+                line.starts_with("  ") && line.split_whitespace().next() == Some(command.get_name())
+            });
+            assert_eq!(lines.count(), 1, "{}: {help}", command.get_name());
+        }
+        assert!(!help.contains("Other commands"), "{help}");
     }
 
     #[test]

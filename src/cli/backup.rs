@@ -14,7 +14,7 @@ use super::resolve;
     start the daemon."
 )]
 pub struct Args {
-    /// Where the copy goes; it must not exist
+    /// The new file; an existing one is not overwritten
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub file: PathBuf,
 }

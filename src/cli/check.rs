@@ -24,13 +24,11 @@ use crate::probe::Prober;
 use crate::view::check::{self as view, CheckView};
 use crate::view::json::{self, Audience};
 use crate::view::nagios;
+use crate::view::terminal::Screen;
 use crate::view::time_text::{Clock, grouped};
 
 /// Without a configuration this many checks are on their way at most.
 const CONCURRENT_MAX: usize = 512;
-
-/// Names are cut to this width where many sites take a line each.
-const NAME_COLUMNS_MAX: usize = 32;
 
 /// Arguments of `sitewatch check`.
 #[derive(Debug, clap::Args)]
@@ -42,13 +40,13 @@ const NAME_COLUMNS_MAX: usize = 32;
     3 unknown or no verdict."
 )]
 pub struct Args {
-    /// Monitors by name, or URLs, which need no configuration; all monitors if none is given
-    #[arg(value_name = "NAME or URL")]
+    /// Monitors by name, or URLs, which need no configuration [default: all monitors]
+    #[arg(value_name = "NAME or URL", add = super::complete::monitors())]
     pub sites: Vec<String>,
-    /// Show the whole way of every site, not only of those that are not up
+    /// Show the full redirect chain for every site, not just failing ones
     #[arg(long, short)]
     pub verbose: bool,
-    /// Print a plugin's output and end with 0, 1, 2 or 3
+    /// Print one line for Nagios and exit with 0, 1, 2 or 3
     #[arg(long, conflicts_with_all = ["json", "verbose"])]
     pub nagios: bool,
 }
@@ -82,7 +80,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         now: clock::now(),
     };
     let begun = clock::tick();
-    let mut report = Report::new(args, &plan, clock);
+    let mut report = Report::new(args, &plan, clock, context.out.screen());
     let judges = Arc::new(Judges::default());
     runtime.block_on(async {
         let mut running = JoinSet::new();
@@ -135,13 +133,13 @@ struct Report {
 }
 
 impl Report {
-    fn new(args: &Args, plan: &Plan, clock: Clock) -> Self {
+    fn new(args: &Args, plan: &Plan, clock: Clock, screen: Screen) -> Self {
         let widest = plan.sites.iter().map(|site| site.name.width()).max();
         Self {
             nagios: args.nagios,
             verbose: args.verbose,
             sites: plan.sites.len(),
-            name_columns: widest.unwrap_or(0).min(NAME_COLUMNS_MAX),
+            name_columns: view::name_columns(widest.unwrap_or(0), screen),
             clock,
             results: Vec::new(),
             counts: [0; 4],
@@ -175,6 +173,9 @@ impl Report {
                     writeln!(out)?;
                 }
             } else {
+                if self.counts.iter().sum::<usize>() == 1 {
+                    view::brief_heading(self.name_columns, screen, out)?;
+                }
                 view::brief(&shown, self.name_columns, screen, out)?;
                 if state != CheckState::Up {
                     self.results.push((site.clone(), check));
@@ -317,8 +318,17 @@ fn named(
         return Ok(sites);
     }
     let all = config.monitors.iter().map(|monitor| monitor.name.as_str());
+    let is_like_host = |name: &&&str| name.contains(['.', ':']) && !name.contains(' ');
+    let meant = unknown
+        .iter()
+        .find(is_like_host)
+        .map(|name| likely_url(name));
+    let meant = meant.map_or_else(
+        || "a URL begins with its scheme, like https:// or tcp://".to_owned(),
+        |url| format!("is `{url}` meant?"),
+    );
     Err(CliError::Usage(format!(
-        "{}\n  looked in {}; a URL begins with its scheme, like https:// or tcp://",
+        "{}\n  looked in {}; {meant}",
         resolve::unknown_monitors(&unknown, &all.collect::<Vec<_>>()),
         resolve::shown(&config.file)
     )))
@@ -328,14 +338,23 @@ fn named(
 fn hint_at_urls(args: &Args, error: CliError) -> CliError {
     match (args.sites.first(), error) {
         (Some(site), CliError::NoConfiguration { missing, .. }) => {
-            let site = output::quoted(site);
+            let url = likely_url(site);
             CliError::NoConfiguration {
                 missing,
-                hint: Some(format!("only a URL needs none: is `https://{site}` meant?")),
+                hint: Some(format!("only a URL needs none: is `{url}` meant?")),
             }
         }
         (_, error) => error,
     }
+}
+
+/// The URL of a host that is written without a scheme: other ports than 443 mostly speak plain HTTP.
+fn likely_url(text: &str) -> String {
+    let host = text.split('/').next().unwrap_or(text);
+    let port = host.rsplit_once(':').map(|(_, port)| port);
+    let is_plain = port.is_some_and(|port| port != "443" && port.parse::<u16>().is_ok());
+    let scheme = if is_plain { "http" } else { "https" };
+    format!("{scheme}://{}", output::quoted(text))
 }
 
 fn of_monitor(monitor: &Monitor) -> Site {

@@ -2,16 +2,21 @@
 
 use std::fmt::Write as _;
 
-use clap::CommandFactory;
+use clap::ValueEnum;
 
-use super::args::Cli;
+use super::complete;
 use super::context::Context;
 use super::error::{CliError, Outcome};
 
 /// Arguments of `sitewatch completions`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  sitewatch completions bash \\\n    > \
-    ~/.local/share/bash-completion/completions/sitewatch")]
+#[command(
+    after_help = "Examples:\n  sitewatch completions bash \\\n    > ~/.local/share/bash-completion/completions/sitewatch\n  \
+    sitewatch completions zsh > ~/.zfunc/_sitewatch    # a folder of $fpath\n  \
+    sitewatch completions fish > ~/.config/fish/completions/sitewatch.fish\n\n\
+    Commands, options, monitor names, states and failure kinds are completed. The\n\
+    script asks the sitewatch in $PATH."
+)]
 pub struct Args {
     /// The shell
     pub shell: clap_complete::Shell,
@@ -19,10 +24,8 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "sitewatch", &mut script);
-    let script = String::from_utf8(script)
-        .map_err(|_| CliError::Machine("the completion script is not UTF-8".to_owned()))?;
-    context.out.write_str(&script)?;
+    let shell = args.shell.to_possible_value();
+    let name = shell.as_ref().map_or("", |shell| shell.get_name());
+    context.out.write_str(&complete::script(name)?)?;
     Ok(Outcome::Fine)
 }

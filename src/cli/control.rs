@@ -14,7 +14,7 @@ use crate::domain::safe_text;
 /// Arguments of `sitewatch reload`.
 #[derive(Debug, clap::Args)]
 pub struct ReloadArgs {
-    /// Take a list of a `[[source]]` that is shorter than keep_at_least allows
+    /// Accept a list of a `[[source]]` that is shorter than keep_at_least allows
     #[arg(long)]
     pub accept_lists: bool,
 }
@@ -24,7 +24,7 @@ pub struct ReloadArgs {
 #[group(id = "whom", required = true, multiple = true)]
 pub struct Selection {
     /// The monitors, by name; `--all` for all
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = super::complete::monitors())]
     pub names: Vec<String>,
     /// Those with this tag; several times for those with any of them
     #[arg(long = "tag", value_name = "TAG", conflicts_with = "names")]

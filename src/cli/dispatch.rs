@@ -8,6 +8,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::args::{Cli, Command, Global};
+use super::complete;
 use super::context::Context;
 use super::error::{CliError, Outcome, PluginState, exit_code};
 use super::output::{Colour, Output, is_closed_pipe};
@@ -17,6 +18,11 @@ use crate::config::Environment;
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let environment = environment();
+    if let Some(shell) = environment.get(complete::VARIABLE) {
+        let mut out = Output::of_process(Colour::Never, &environment);
+        let result = complete::answer(shell, arguments, &mut out);
+        return ExitCode::from(exit_code(&result));
+    }
     let result = match Cli::try_parse_from(&arguments) {
         Ok(cli) => run(cli, environment),
         Err(error) => refuse(&error, &arguments, &environment),
@@ -184,7 +190,7 @@ fn runs_a_command(arguments: &[OsString]) -> bool {
 }
 
 /// The process environment as a value; nothing below asks the process again.
-fn environment() -> Environment {
+pub fn environment() -> Environment {
     let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

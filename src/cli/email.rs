@@ -25,6 +25,7 @@ use crate::store::outbox::attempts;
 use crate::store::outbox::queries::{self, Queued};
 use crate::store::reader::Reader;
 use crate::store::writer::Store;
+use crate::view::csv;
 use crate::view::json;
 use crate::view::mail::render;
 use crate::view::rows::{QueueHold, QueueRow};
@@ -49,7 +50,11 @@ pub enum EmailCommand {
         to: Vec<String>,
     },
     /// List mails that have not been sent
-    Queue,
+    Queue {
+        /// Print CSV with a header, times in UTC
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
     /// Send waiting and failed mails now
     Retry,
 }
@@ -58,7 +63,7 @@ pub enum EmailCommand {
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     match &args.command {
         EmailCommand::Test { to } => test(context, to),
-        EmailCommand::Queue => queue(context),
+        EmailCommand::Queue { csv } => queue(context, *csv),
         EmailCommand::Retry => retry(context),
     }
 }
@@ -67,11 +72,13 @@ fn test(context: &mut Context, to: &[String]) -> Result<Outcome, CliError> {
     let config = resolve::config(context)?;
     let request = Request::EmailTest { to: to.to_vec() };
     if let Some(answer) = ask_daemon(&config, &request)? {
-        context.out.note("sent by the running daemon");
+        context.out.note("asked the running daemon");
         return tell(context, answer);
     }
     let mailer = mailer(email(&config)?)?;
-    context.out.note("no daemon runs: sent by this command");
+    context
+        .out
+        .note("no daemon runs: sending from this command");
     let answer = wait(run::test_mail(&mailer, &config, to, &run::host()))?;
     tell(context, answer)
 }
@@ -79,7 +86,7 @@ fn test(context: &mut Context, to: &[String]) -> Result<Outcome, CliError> {
 fn retry(context: &mut Context) -> Result<Outcome, CliError> {
     let config = resolve::config(context)?;
     if let Some(answer) = ask_daemon(&config, &Request::EmailRetry)? {
-        context.out.note("sent by the running daemon");
+        context.out.note("asked the running daemon");
         return tell(context, answer);
     }
     let mailer = mailer(email(&config)?)?;
@@ -89,7 +96,9 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
         CliError::Machine(format!("{error}\n  the configuration is {file}"))
     })?);
     let mut store = Store::open(&config.daemon.database, clock::now())?;
-    context.out.note("no daemon runs: sent by this command");
+    context
+        .out
+        .note("no daemon runs: sending from this command");
     let host = run::host();
     let emptied = wait(flush_once::empty(&mut store, &config, &mailer, &host))??;
     for line in &emptied.lines {
@@ -165,7 +174,7 @@ fn tell(context: &mut Context, answer: Answer) -> Result<Outcome, CliError> {
     }
 }
 
-fn queue(context: &mut Context) -> Result<Outcome, CliError> {
+fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     let place = resolve::brief(context)?;
     let reader = place.reader()?;
     let clock = place.clock();
@@ -201,17 +210,24 @@ fn queue(context: &mut Context) -> Result<Outcome, CliError> {
         }
         return Ok(Outcome::Fine);
     }
+    if as_csv {
+        writeln!(context.out, "{}", csv::QUEUE_HEADER)?;
+        for row in &rows {
+            csv::queued_mail(row, &mut context.out)?;
+        }
+        return Ok(Outcome::Fine);
+    }
     let screen = context.out.screen();
     if rows.is_empty() {
-        context.out.note("no mail waits");
+        context.out.note("no mail is waiting");
         return Ok(Outcome::Fine);
     }
     let columns = [
         Column::left("STATE"),
-        Column::left("TO"),
+        Column::left("TO").fit(Fit::Name),
         Column::left("SUBJECT").fit(Fit::Cut(24)),
-        Column::left("QUEUED"),
-        Column::right("TRIES"),
+        Column::left("QUEUED").fit(Fit::Drop(2)),
+        Column::right("TRIES").fit(Fit::Drop(1)),
         Column::left("NEXT"),
         Column::left("LAST ERROR").fit(Fit::Cut(16)),
     ];

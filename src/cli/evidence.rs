@@ -23,7 +23,7 @@ use crate::view::{evidence, json};
 )]
 pub struct Args {
     /// An incident's id, or a monitor's name for its open or else newest incident
-    #[arg(value_name = "INCIDENT")]
+    #[arg(value_name = "INCIDENT", add = super::complete::incidents())]
     pub incident: String,
     /// Show what differs from the last good answer
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::output;
+use super::{complete, output};
 use crate::domain::check::FailureKind;
 use crate::domain::status_code;
 use crate::view::explain::{self, Subject};
@@ -17,7 +17,7 @@ use crate::view::explain::{self, Subject};
 )]
 pub struct Args {
     /// A status (503), a class (4xx), a failure kind (tls_expired), or words of a status's name
-    #[arg(required = true, value_name = "CODE")]
+    #[arg(required = true, value_name = "CODE", add = complete::explainable())]
     pub codes: Vec<String>,
 }
 

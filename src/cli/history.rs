@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::{output, resolve};
+use super::{complete, output, resolve};
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::StatusSet;
 use crate::domain::timestamp::Timestamp;
@@ -30,19 +30,19 @@ const ROWS_DEFAULT: u64 = 50;
 )]
 pub struct Args {
     /// Only these monitors
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = complete::monitors())]
     pub names: Vec<String>,
-    /// From here on: 7d (ago), yesterday, 2026-10, 2026-10-01, 2026-10-01T08:00
+    /// Checks from this time on: 7d (ago), yesterday, 2026-10, 2026-10-01, 2026-10-01T08:00
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Up to here, in the same forms; a day, month or year is included whole
+    /// Checks up to this time, in the same forms; a day, month or year is included whole
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// At most this many, 0 for all [default: 50; all with --since, --json or --csv]
+    /// Show at most N, newest first; 0 for all [default: 50; all with --since, --json or --csv]
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
     /// Only checks with these verdicts: up, degraded, down, unknown
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', add = complete::states())]
     pub state: Vec<String>,
     /// Only checks with these HTTP statuses: 404, 5xx, 500-503
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
@@ -50,7 +50,7 @@ pub struct Args {
     /// Only where the state, the status or the redirect chain changed
     #[arg(long)]
     pub changes: bool,
-    /// Also checks that were recorded while the clock was ahead: marked, and counted nowhere
+    /// Include checks recorded while the clock was wrong; they are marked and not counted
     #[arg(long)]
     pub all: bool,
     /// Print CSV with a header, times in UTC

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::{from_store, history, resolve};
+use super::{complete, from_store, history, resolve};
 use crate::store::facts::incidents::IncidentQuery;
 use crate::view::json::{self, Audience};
 use crate::view::rows::IncidentRow;
@@ -18,21 +18,21 @@ use crate::view::{csv, incidents};
 )]
 pub struct Args {
     /// Only these monitors
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = complete::monitors())]
     pub names: Vec<String>,
-    /// Only those that are not over
+    /// Only incidents that are still open
     #[arg(long)]
     pub open: bool,
-    /// Only those that were not over by then: 7d (ago), yesterday, 2026-10
+    /// Only incidents still open at this time or later: 7d (ago), yesterday, 2026-10
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only those that began before then; a day, month or year is included whole
+    /// Only incidents that began before this time; a day, month or year is included whole
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// At most this many, the newest
+    /// Show at most N, newest first
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
-    /// Also those that were recorded while the clock was ahead: marked, and counted nowhere
+    /// Include incidents recorded while the clock was wrong; they are marked and not counted
     #[arg(long)]
     pub all: bool,
     /// Print CSV with a header, times in UTC

@@ -22,6 +22,7 @@ pub enum Colour {
 /// Terminals that report no width, and widths nobody has.
 const COLUMNS_DEFAULT: u16 = 80;
 const COLUMNS_MIN: u16 = 20;
+const ROWS_DEFAULT: u16 = 24;
 
 /// A daemon that ends waits this long for somebody to read its last message.
 const LAST_MESSAGE_WITHIN: Duration = Duration::from_millis(500);
@@ -35,6 +36,7 @@ pub struct Output {
     messages: Screen,
     failure: Option<io::Error>,
     waits_for_readers: bool,
+    is_silent: bool,
 }
 
 impl Output {
@@ -57,6 +59,7 @@ impl Output {
             messages,
             failure: None,
             waits_for_readers: true,
+            is_silent: false,
         }
     }
 
@@ -76,6 +79,20 @@ impl Output {
         places[0]
             .revents()
             .intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL)
+    }
+
+    /// From here on no messages are printed: somebody types, or looks at a picture that they would break.
+    pub fn silence(&mut self) {
+        self.is_silent = true;
+    }
+
+    /// Measures the terminal again, whose window may have another size now; answers its rows.
+    pub fn measure(&mut self, environment: &Environment) -> usize {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let columns = || size.map(|size| size.ws_col);
+        self.screen.columns = columns_of(environment, self.screen.is_terminal, columns);
+        let rows = size.map_or(0, |size| size.ws_row);
+        usize::from(if rows == 0 { ROWS_DEFAULT } else { rows })
     }
 
     /// The screen of standard output.
@@ -118,6 +135,9 @@ impl Output {
 
     /// Text for standard error that has its own form (help, diagnostics with carets).
     pub fn message(&mut self, text: &str) {
+        if self.is_silent {
+            return;
+        }
         // Results come before the messages that follow them, also where both are one terminal.
         let _ = self.out.flush();
         let end = if text.ends_with('\n') { "" } else { "\n" };

@@ -34,27 +34,22 @@ const NEAR: Duration = Duration::from_secs(3600);
 /// Arguments of `sitewatch replay`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  sitewatch replay --config new.toml --since 30d\n\n\
-    Verdicts are taken as recorded; what is run anew are the rules that make mails\n\
-    of them: failures_before_down, successes_before_up, flapping, reminders,\n\
-    maintenance, depends_on, and what makes digests of them: group_wait,\n\
-    group_limit, group_interval. AFTER counts from the first failed check to the\n\
-    leaving of the mail; a mail server that takes everything at once is assumed.\n\
-    Mutes, pauses and times offline are not repeated."
+    after_help = "Examples:\n  sitewatch replay --config new.toml --since 30d\n  \
+    sitewatch replay                      the current configuration\n\n\
+    Verdicts stay as recorded; only the alerting rules are evaluated again:\n\
+    failures_before_down, successes_before_up, flapping, reminders, maintenance,\n\
+    depends_on, and those of digests: group_wait, group_limit, group_interval.\n\
+    AFTER counts from the first failed check until the mail leaves, if the mail\n\
+    server accepts everything at once. Mutes, pauses and times offline are left out."
 )]
 pub struct Args {
-    /// Checks from here on: 30d (ago), yesterday, 2026-10
+    /// Checks from this time on: 30d (ago), yesterday, 2026-10
     #[arg(long, value_name = "TIME", default_value = "30d")]
     pub since: String,
 }
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    if context.options.config.is_none() {
-        return Err(CliError::Usage(
-            "name the configuration to try: sitewatch replay --config NEW".to_owned(),
-        ));
-    }
     let mut new = resolve::config(context)?;
     find_database(context, &mut new);
     let new = resolve::with_lists(context, new);

@@ -9,7 +9,7 @@ use crate::daemon::logging::{self, Form, LogEnvironment, LogError};
 /// Arguments of `sitewatch run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How the log is written to standard error; auto: fields in the journal, lines elsewhere
+    /// Format of the log on standard error; auto: fields in the journal, lines elsewhere
     #[arg(long, value_name = "FORM", default_value = "auto")]
     pub log_format: LogFormat,
     /// It is part of a tour: it ends with it, and takes its directory along if the tour cannot

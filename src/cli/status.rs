@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::from_store;
 use super::resolve::{self, Place};
+use super::{complete, from_store, status_watch};
 use crate::clock;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, DaemonStatus, Request};
@@ -24,9 +24,11 @@ use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::facts::status::StatusRow as StoredStatus;
 use crate::store::reader::Reader;
+use crate::view::csv;
 use crate::view::json::{self, Audience};
 use crate::view::rows::StatusRow;
 use crate::view::status as view;
+use crate::view::terminal::{Screen, Tone};
 use crate::view::time_text::Clock;
 
 /// For more monitors than this the latency of each hour is not read.
@@ -36,62 +38,145 @@ const SPARKLINES_MAX: usize = 200;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sitewatch status\n  sitewatch status shop blog\n  \
-    sitewatch status --json | jq 'select(.state == \"down\")'\n\n\
-    A state is unknown when the newest check is older than two intervals and\n\
-    its timeout, or no daemon runs. A monitor with enabled = false is listed as\n\
-    disabled, and unknown in JSON."
+    sitewatch status --json | jq 'select(.state == \"down\")'\n  \
+    sitewatch status --watch\n\n\
+    What is broken comes first. A state is unknown when the newest check is older\n\
+    than two intervals and its timeout, or no daemon runs. A monitor with\n\
+    enabled = false is listed as disabled, and unknown in JSON."
 )]
 pub struct Args {
     /// Only these monitors
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = complete::monitors())]
     pub names: Vec<String>,
+    /// Show the table until you press q or Ctrl-C, refreshed every 2 s or as often as TIME says
+    #[arg(
+        long,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2s",
+        value_parser = super::args::duration,
+        conflicts_with_all = ["json", "csv"]
+    )]
+    pub watch: Option<Duration>,
+    /// Print CSV with a header, times in UTC
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
 }
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    let now = clock::now();
-    let is_whole = context.options.json;
-    let (place, mut stored) = read(context, |database| {
-        Stored::read(database, &args.names, now, is_whole)
-    })?;
-    place.select(&stored.known, &args.names)?;
-    let clock = Clock {
-        zone: place.zone.clone(),
-        now,
-    };
-    let daemon = Daemon::of(&place, &stored.reader);
-    let order = complete(&place, &mut stored.rows, args, clock.now, daemon.runs());
-    let rows: Vec<&StatusRow> = order
-        .into_iter()
-        .filter_map(|at| stored.rows.get(at))
-        .map(|(row, _)| row)
-        .collect();
-    let screen = context.out.screen();
-    if is_whole {
-        for row in rows {
-            json::line(&json::status(row, Audience::Owner), &mut context.out)?;
+    if let Some(every) = args.watch {
+        return status_watch::run(context, args, every);
+    }
+    let is_whole = context.options.json || args.csv;
+    let seen = Seen::look(context, args, is_whole)?;
+    let out = &mut context.out;
+    if context.options.json {
+        for row in seen.rows() {
+            json::line(&json::status(row, Audience::Owner), out)?;
         }
-        return Ok(Outcome::Fine);
-    }
-    view::write(&rows, &clock, screen, &mut context.out)?;
-    let newest = stored.reader.newest_at()?;
-    let line = format!(
-        "{} · {}",
-        view::summary(&rows),
-        daemon.line(newest, &place, &clock)
-    );
-    let line = if screen.unicode {
-        line
+    } else if args.csv {
+        writeln!(out, "{}", csv::STATUS_HEADER)?;
+        for row in seen.rows() {
+            csv::status(row, out)?;
+        }
     } else {
-        line.replace('·', "-")
-    };
-    if !rows.is_empty() {
-        writeln!(context.out)?;
+        let screen = out.screen();
+        seen.draw(screen, usize::MAX, out)?;
     }
-    writeln!(context.out, "{}", screen.broken(&line))?;
     // The process ends now: giving ten thousand rows back piece by piece would be a tenth of the whole command.
-    std::mem::forget((place, stored.rows));
+    std::mem::forget(seen);
     Ok(Outcome::Fine)
+}
+
+/// What one look at the configuration, the database and the daemon found.
+pub struct Seen {
+    place: Place,
+    stored: Stored,
+    /// The order of the configuration, as places in `stored.rows`.
+    order: Vec<usize>,
+    daemon: Daemon,
+    newest_at: Option<Timestamp>,
+    clock: Clock,
+}
+
+impl Seen {
+    /// Looks; the redirect chain of each newest check is only read if whole rows are wanted.
+    ///
+    /// # Errors
+    /// If there is no configuration or database, or a monitor is not known.
+    pub fn look(context: &mut Context, args: &Args, is_whole: bool) -> Result<Self, CliError> {
+        let now = clock::now();
+        let (place, mut stored) = read(context, |database| {
+            Stored::read(database, &args.names, now, is_whole)
+        })?;
+        place.select(&stored.known, &args.names)?;
+        let clock = Clock {
+            zone: place.zone.clone(),
+            now,
+        };
+        let daemon = Daemon::of(&place, &stored.reader);
+        let order = completed(&place, &mut stored.rows, args, clock.now, daemon.runs());
+        let newest_at = stored.reader.newest_at()?;
+        Ok(Self {
+            place,
+            stored,
+            order,
+            daemon,
+            newest_at,
+            clock,
+        })
+    }
+
+    /// The rows in the order of the configuration.
+    fn rows(&self) -> impl Iterator<Item = &StatusRow> {
+        let rows = self.order.iter().filter_map(|at| self.stored.rows.get(*at));
+        rows.map(|(row, _)| row)
+    }
+
+    /// Draws the table, what is broken first, and the line about the daemon, on at most so many lines.
+    pub fn draw(
+        &self,
+        screen: Screen,
+        lines_max: usize,
+        out: &mut impl std::fmt::Write,
+    ) -> std::fmt::Result {
+        let mut rows: Vec<&StatusRow> = self.rows().collect();
+        view::broken_first(&mut rows);
+        let line = format!(
+            "{} · {}",
+            view::summary(&rows),
+            self.daemon.line(self.newest_at, &self.place, &self.clock)
+        );
+        let line = if screen.unicode {
+            line
+        } else {
+            line.replace('·', "-")
+        };
+        let last = screen.broken(&line);
+        // The heading, an empty line, and one that says how many are left out.
+        let others = last.lines().count() + 3;
+        let shown = rows.len().min(lines_max.saturating_sub(others).max(1));
+        let (shown, hidden) = rows.split_at(if rows.len() + others - 1 <= lines_max {
+            rows.len()
+        } else {
+            shown
+        });
+        view::write(shown, &self.clock, screen, out)?;
+        if !hidden.is_empty() {
+            let words = view::states(hidden);
+            writeln!(
+                out,
+                "{}",
+                screen.paint(Tone::Faint, &format!("and {words}"))
+            )?;
+        }
+        if !rows.is_empty() {
+            writeln!(out)?;
+        }
+        writeln!(out, "{last}")
+    }
 }
 
 /// Reads the configuration, and beside it what `stored` reads of the database: of many monitors both take their time.
@@ -266,7 +351,7 @@ impl Daemon {
 
 /// Adds what only the configuration knows, and its monitors that the database does not know yet. Answers the order of
 /// the rows: the configuration's, and last, by name, what it does not name.
-fn complete(
+fn completed(
     place: &Place,
     rows: &mut Vec<(StatusRow, Option<Duration>)>,
     args: &Args,

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::sparkline;
-use super::table::cut;
+use super::table::{cut, cut_end};
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock};
 use super::wrap;
@@ -77,7 +77,25 @@ pub fn whole(
     Ok(())
 }
 
-/// Writes one line about one check: for many at once. On a terminal names are padded to `name_columns`.
+/// Writes the heading of the lines of [`brief`].
+pub fn brief_heading(name_columns: usize, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let line = format!(
+        "{:<9} {:<name_columns$}  {:>4}  {:>10}  WHAT",
+        "STATE", "NAME", "CODE", "TOOK"
+    );
+    writeln!(out, "{}", screen.paint(Tone::Faint, &line))
+}
+
+/// The width of names up to `widest` that leaves room for the rest of a line.
+pub fn name_columns(widest: usize, screen: Screen) -> usize {
+    let room = screen.columns.map_or(usize::MAX, usize::from);
+    widest.min(room.saturating_sub(BRIEF_COLUMNS + 10)).max(8)
+}
+
+/// What a line of [`brief`] has beside the name and what is said of the check.
+const BRIEF_COLUMNS: usize = 10 + 2 + 4 + 2 + 10 + 2;
+
+/// Writes one line about one check: for many at once. Names are padded to `name_columns`.
 pub fn brief(
     view: &CheckView<'_>,
     name_columns: usize,
@@ -98,21 +116,14 @@ pub fn brief(
             shown(&check.chain.final_url, view.url)
         ),
     };
-    let Some(columns) = screen.columns else {
-        let total = check.timings.total.as_ms();
-        return writeln!(
-            out,
-            "{state}\t{}\t{status}\t{total:.1} ms\t{said}",
-            view.monitor
-        );
-    };
-    let name = cut(view.monitor, name_columns);
+    let columns = screen.columns.map_or(usize::MAX, usize::from);
+    let name = cut_end(view.monitor, name_columns);
     let pad = name_columns.saturating_sub(name.width());
     let time = time_text::ms(check.timings.total);
-    let used = 10 + name_columns + 2 + 3 + 2 + 10 + 2;
-    let said = cut(&said, usize::from(columns).saturating_sub(used).max(10));
+    let used = name_columns + BRIEF_COLUMNS;
+    let said = cut_end(&said, columns.saturating_sub(used).max(10));
     let line = format!(
-        "{} {name}{:pad$}  {status:>3}  {time:>10}  {said}",
+        "{} {name}{:pad$}  {status:>4}  {time:>10}  {said}",
         screen.paint(tone(state), &format!("{state:<9}")),
         ""
     );
@@ -476,7 +487,7 @@ fn permanent_redirect(view: &CheckView<'_>) -> Option<String> {
         });
     let status = redirects[0].status;
     Some(format!(
-        "{status} is permanent: the url might as well be {}",
+        "{status} is permanent: consider changing the url to {}",
         shown(target, view.url)
     ))
 }

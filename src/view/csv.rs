@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::rows::{IncidentRow, ReportRow};
+use super::rows::{IncidentRow, QueueRow, ReportRow, StatusRow};
 use crate::domain::check::{Check, Micros};
 use crate::domain::redaction;
 use crate::domain::timestamp::Timestamp;
@@ -19,6 +19,61 @@ pub const INCIDENT_HEADER: &str = "id,monitor,url,opened_at,closed_at,duration_s
 /// The columns of [`report`].
 pub const REPORT_HEADER: &str = "monitor,url,from,to,uptime_percent,coverage_percent,outages,up_s,downtime_s,\
     longest_outage_s,mttr_s,degraded_s,maintenance_s,unknown_s,checks,p50_ms,p95_ms,p99_ms";
+
+/// The columns of [`status`].
+pub const STATUS_HEADER: &str = "monitor,url,state,since,reason,flags,incident,ack_note,last_check_at,last_status,\
+    last_failure_kind,last_failure_detail,last_total_ms,next_check_at,uptime_percent_24h,uptime_percent_30d,enabled,\
+    tags,note";
+
+/// The columns of [`queued_mail`].
+pub const QUEUE_HEADER: &str = "id,state,kind,monitor,to,subject,queued_at,attempts,next_attempt_at,held_by,held_until,\
+    last_error,message_id";
+
+/// Writes the current state of one monitor. `flags` and `tags` hold words separated by spaces.
+pub fn status(row: &StatusRow, out: &mut impl Write) -> fmt::Result {
+    let last = row.last_check.as_ref();
+    let failure = last.and_then(|check| check.verdict.failure());
+    let mut record = Record::of(out);
+    record.text(&row.monitor)?;
+    record.text(&row.url)?;
+    record.text(row.state.as_str())?;
+    record.time(row.since)?;
+    record.text(row.reason.map_or("", |reason| reason.as_str()))?;
+    record.text(&row.flags.words().collect::<Vec<_>>().join(" "))?;
+    record.shown(row.incident.map(|incident| incident.to_string()))?;
+    record.text(row.ack_note.as_deref().unwrap_or(""))?;
+    record.time(last.map(|check| check.at))?;
+    record.shown(last.and_then(|check| check.status))?;
+    record.text(failure.map_or("", |failure| failure.kind.as_str()))?;
+    record.text(failure.map_or("", |failure| &failure.detail))?;
+    record.ms(last.map(|check| check.timings.total))?;
+    record.time(row.next_check_at)?;
+    record.shown(row.uptime_percent_24h)?;
+    record.shown(row.uptime_percent_30d)?;
+    record.shown(Some(row.enabled))?;
+    record.text(&row.tags.join(" "))?;
+    record.text(&row.note)?;
+    record.end()
+}
+
+/// Writes one mail that has not left.
+pub fn queued_mail(row: &QueueRow, out: &mut impl Write) -> fmt::Result {
+    let mut record = Record::of(out);
+    record.shown(Some(row.id))?;
+    record.text(if row.failed { "failed" } else { "waiting" })?;
+    record.text(row.kind.as_str())?;
+    record.text(row.monitor.as_deref().unwrap_or(""))?;
+    record.text(&row.to)?;
+    record.text(&row.subject)?;
+    record.time(Some(row.queued_at))?;
+    record.shown(Some(row.attempts))?;
+    record.time(row.next_attempt_at)?;
+    record.text(row.held.map_or("", |held| held.by))?;
+    record.time(row.held.and_then(|held| held.until))?;
+    record.text(row.last_error.as_deref().unwrap_or(""))?;
+    record.text(&row.message_id)?;
+    record.end()
+}
 
 /// Writes one check of a list that has one more column: whether it was recorded while the clock was ahead.
 pub fn marked_check(

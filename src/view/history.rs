@@ -136,7 +136,7 @@ impl HistoryTable {
     ) -> Vec<Cell> {
         let state = check.verdict.state();
         let total = check.timings.total;
-        let mut cells = vec![Cell::from(self.clock.civil(check.at))];
+        let mut cells = vec![Cell::from(self.clock.column(check.at, self.screen))];
         if self.with_names {
             cells.push(monitor.into());
         }
@@ -349,10 +349,10 @@ mod tests {
     fn a_terminal_gets_a_table_and_a_strip() {
         assert_eq!(
             write(Screen::terminal(80)),
-            "TIME                 STATE  CODE      TOOK            WHAT
-2026-11-22 20:00:00  down    503  1 043 ms  ████████  503: expected 200-299 (30…
-2026-11-22 19:59:00  up      200    180 ms  █▍        301 → https://shop/
-2026-11-22 19:58:00  up      200     90 ms  ▊         301 → https://shop/
+            "TIME      STATE  CODE      TOOK            WHAT
+20:00:00  down    503  1 043 ms  ████████  503: expected 200-299 (301 → https:/…
+19:59:00  up      200    180 ms  █▍        301 → https://shop/
+19:58:00  up      200     90 ms  ▊         301 → https://shop/
 
 ██▁
 ▅█

@@ -25,7 +25,7 @@ pub fn write(
         Column::right("FAILED").fit(Fit::Drop(1)),
         Column::left("MAILS").fit(Fit::Drop(2)),
     ];
-    let cells = rows.iter().map(|row| of(row, clock));
+    let cells = rows.iter().map(|row| of(row, clock, screen));
     table::write(&columns, cells, screen, out)?;
     if !rows.is_empty() {
         writeln!(out, "{}", screen.paint(Tone::Faint, &clock.caption()))?;
@@ -33,9 +33,9 @@ pub fn write(
     Ok(())
 }
 
-fn of(row: &IncidentRow, clock: &Clock) -> Vec<Cell> {
+fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     let incident = &row.incident;
-    let time = |at| clock.civil(at);
+    let time = |at| clock.column(at, screen);
     let lasted = incident
         .closed_at
         .unwrap_or(clock.now)

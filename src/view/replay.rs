@@ -82,17 +82,17 @@ pub fn write(
         Column::right("AFTER").fit(Fit::Drop(1)),
         Column::left("IN").fit(Fit::Drop(2)),
     ];
-    let cells = rows.iter().map(|row| of(row, clock));
+    let cells = rows.iter().map(|row| of(row, clock, screen));
     table::write(&columns, cells, screen, out)
 }
 
-fn of(row: &ReplayRow, clock: &Clock) -> Vec<Cell> {
+fn of(row: &ReplayRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     let time = |leaving: Option<&Leaving>| match leaving {
         None => Cell::toned("-", Tone::Warning),
         Some(Leaving { sent_at: None, .. }) => Cell::toned("waits", Tone::Warning),
         Some(Leaving {
             sent_at: Some(at), ..
-        }) => clock.civil(*at).into(),
+        }) => clock.column(*at, screen).into(),
     };
     let after = |leaving: Option<&Leaving>| {
         row.after(leaving)

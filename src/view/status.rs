@@ -7,7 +7,7 @@ use super::sparkline;
 use super::table::{self, Cell, Column, Fit};
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock, grouped};
-use crate::domain::check::Check;
+use crate::domain::check::{Check, CheckState, FailureKind};
 use crate::domain::order::{By, OrderWord};
 use crate::policy::alert::state::ShownState;
 
@@ -71,6 +71,7 @@ fn percent(value: Option<f64>) -> Cell {
     let text = time_text::percent(value);
     match value {
         None => Cell::toned(text, Tone::Faint),
+        Some(value) if value < 90.0 => Cell::toned(text, Tone::Bad),
         Some(value) if value < 99.0 => Cell::toned(text, Tone::Warning),
         Some(_) => text.into(),
     }
@@ -83,6 +84,10 @@ pub fn state_words(row: &StatusRow) -> String {
     }
     let last_status = row.last_check.as_ref().and_then(status_of_failure);
     let mut words = match (row.state, row.reason) {
+        (ShownState::Down, reason) if is_recovering(row) => match reason {
+            None | Some(FailureKind::Status) => "DOWN, recovering".to_owned(),
+            Some(kind) => format!("DOWN {kind}, recovering"),
+        },
         (ShownState::Down, reason) => {
             let cause = last_status
                 .map(|status| status.to_string())
@@ -126,10 +131,16 @@ fn ordered_by<'a>(row: &'a StatusRow, flag: &str) -> Option<&'a By> {
     found.map(|kept| &kept.order.by)
 }
 
+/// Whether the newest check is good again, which more checks must confirm.
+fn is_recovering(row: &StatusRow) -> bool {
+    let newest = row.last_check.as_ref().map(|check| check.verdict.state());
+    matches!(newest, Some(CheckState::Up | CheckState::Degraded))
+}
+
 /// The status of a check that failed by its status.
 fn status_of_failure(check: &Check) -> Option<u16> {
     let failure = check.verdict.failure()?;
-    (failure.kind == crate::domain::check::FailureKind::Status).then_some(check.status)?
+    (failure.kind == FailureKind::Status).then_some(check.status)?
 }
 
 const fn tone(row: &StatusRow) -> Tone {
@@ -149,8 +160,33 @@ fn is_only_paused(row: &StatusRow) -> bool {
     row.flags.paused && matches!(row.state, ShownState::Pending | ShownState::Unknown)
 }
 
+/// Sorts what needs somebody before what does not; what is alike keeps its order.
+pub fn broken_first(rows: &mut [&StatusRow]) {
+    rows.sort_by_key(|row| match row.state {
+        _ if !row.enabled => 6,
+        _ if is_only_paused(row) => 5,
+        ShownState::Down => 0,
+        ShownState::Degraded => 1,
+        ShownState::Unknown => 2,
+        ShownState::Pending => 3,
+        ShownState::Up => 4,
+    });
+}
+
 /// `4 sites: 3 up, 1 down`
 pub fn summary(rows: &[&StatusRow]) -> String {
+    let words = states(rows);
+    let sites = if rows.len() == 1 { "site" } else { "sites" };
+    let total = grouped(rows.len() as u64);
+    if words.is_empty() {
+        format!("{total} {sites}")
+    } else {
+        format!("{total} {sites}: {words}")
+    }
+}
+
+/// `3 up, 1 down`
+pub fn states(rows: &[&StatusRow]) -> String {
     let enabled = || rows.iter().filter(|row| row.enabled);
     let count = |state| {
         let rows = enabled().filter(|row| row.state == state);
@@ -172,13 +208,7 @@ pub fn summary(rows: &[&StatusRow]) -> String {
     .filter(|(_, count)| *count > 0)
     .map(|(word, count)| format!("{} {word}", grouped(count as u64)))
     .collect();
-    let sites = if rows.len() == 1 { "site" } else { "sites" };
-    let total = grouped(rows.len() as u64);
-    if words.is_empty() {
-        format!("{total} {sites}")
-    } else {
-        format!("{total} {sites}: {}", words.join(", "))
-    }
+    words.join(", ")
 }
 
 #[cfg(test)]
@@ -188,7 +218,7 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::domain::check::{FailureKind, Micros};
+    use crate::domain::check::Micros;
     use crate::domain::timestamp::Timestamp;
     use crate::policy::alert::state::Flags;
 

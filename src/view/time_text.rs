@@ -5,9 +5,13 @@ use std::time::Duration;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
 
+use super::terminal::Screen;
 use crate::domain::check::Micros;
 use crate::domain::duration_text::Human;
 use crate::domain::timestamp::Timestamp;
+
+/// From so many columns on times are written whole.
+const WIDE_COLUMNS: u16 = 100;
 
 /// With milliseconds, also where they are zero.
 const EXACT: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
@@ -39,6 +43,24 @@ impl Clock {
             "%m-%d %H:%M"
         } else {
             "%Y-%m-%d"
+        };
+        then.strftime(form).to_string()
+    }
+
+    /// For a column of times: whole, or on a narrow screen without the date of today and the year of this year.
+    pub fn column(&self, at: Timestamp, screen: Screen) -> String {
+        let is_narrow = screen.columns.is_some_and(|columns| columns < WIDE_COLUMNS);
+        if !is_narrow {
+            return self.civil(at);
+        }
+        let then = at.in_zone(&self.zone);
+        let today = self.now.in_zone(&self.zone);
+        let form = if then.date() == today.date() {
+            "%H:%M:%S"
+        } else if then.year() == today.year() {
+            "%m-%d %H:%M:%S"
+        } else {
+            "%Y-%m-%d %H:%M:%S"
         };
         then.strftime(form).to_string()
     }

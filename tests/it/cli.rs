@@ -578,7 +578,7 @@ fn a_backup_is_a_database() {
     place.check(
         "backup copy.db",
         "",
-        "error: create `copy.db`: it is there already, and a backup overwrites nothing\n",
+        "error: back up to `copy.db`: the file exists and is not overwritten\n",
         1,
     );
 }

@@ -30,11 +30,12 @@ const RESUMED_MS_MAX: i64 = 60_000;
     sitewatch report shop --explain\n  sitewatch report --period 2026 --html > 2026.html\n  \
     sitewatch report --period 7d --email\n\n\
     Uptime is (up + degraded) / (up + degraded + down); covered is how much of the\n\
-    period was observed. Percentages are cut, never rounded up."
+    period was observed. Percentages are truncated, never\n\
+    rounded up."
 )]
 pub struct Args {
     /// Only these monitors
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = crate::cli::complete::monitors())]
     pub names: Vec<String>,
     /// 30d (the last), yesterday, 2026-10 (a month), 2026 (a year), 2026-10-01..2026-10-15
     #[arg(long, value_name = "PERIOD", default_value = "30d")]
@@ -42,7 +43,7 @@ pub struct Args {
     /// Print CSV with a header, times in UTC
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
-    /// Print a self-contained page with charts
+    /// Print a self-contained HTML page with charts
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     pub html: bool,
     /// Mail it to the recipients of `[report]`, or of `[email]`
@@ -51,7 +52,7 @@ pub struct Args {
     /// Leave out how incidents were amended: the figures as the checks say
     #[arg(long, conflicts_with = "email")]
     pub raw: bool,
-    /// List the incidents and gaps that make up what is missing to 100 %
+    /// List the incidents and gaps behind the lost uptime
     #[arg(long, conflicts_with_all = ["csv", "html", "email"])]
     pub explain: bool,
 }

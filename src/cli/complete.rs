@@ -1,0 +1,271 @@
+//! What a shell offers after a Tab: commands and options, and beside them monitor names, states and failure kinds.
+//!
+//! The script of `sitewatch completions` calls this program with [`VARIABLE`] set, and the line so far behind `--`.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::Shells;
+
+use super::args::{Cli, Global};
+use super::context::Context;
+use super::dispatch;
+use super::error::{CliError, Outcome};
+use super::output::{Colour, Output};
+use super::resolve::{self, Place};
+use crate::domain::check::{CheckState, FailureKind};
+use crate::domain::status_code;
+use crate::store::facts::incidents::IncidentQuery;
+use crate::store::reader::Reader;
+
+/// The environment variable that holds the name of the shell that asks.
+pub const VARIABLE: &str = "SITEWATCH_COMPLETE";
+
+/// zsh loads the script at the first Tab, as the body of a function: then it must answer at once.
+const ZSH_FIRST_TAB: &str = "
+if [ \"$funcstack[1]\" = _sitewatch ]; then
+    _clap_dynamic_completer_sitewatch \"$@\"
+fi
+";
+
+/// More than this nobody reads, and a shell is slow with it.
+const NAMES_MAX: usize = 2000;
+/// Incidents that are offered, newest first.
+const INCIDENTS_MAX: u32 = 50;
+
+/// Answers a shell's question: what can follow the words after `--` in `arguments`.
+///
+/// # Errors
+/// If the shell is not known, or standard output takes nothing.
+pub fn answer(
+    shell: &str,
+    arguments: Vec<OsString>,
+    out: &mut Output,
+) -> Result<Outcome, CliError> {
+    let shells = Shells::builtins();
+    let asking = shells
+        .completer(shell)
+        .ok_or_else(|| CliError::Usage(format!("{VARIABLE} names no shell that is known")))?;
+    let mut command = Cli::command();
+    command.build();
+    let mut text = Vec::new();
+    let here = std::env::current_dir().ok();
+    asking
+        .write_complete(&mut command, line_of(arguments), here.as_deref(), &mut text)
+        .map_err(CliError::machine)?;
+    std::fmt::Write::write_str(out, &String::from_utf8_lossy(&text))?;
+    out.flush()?;
+    Ok(Outcome::Fine)
+}
+
+/// The script that makes a shell ask.
+///
+/// # Errors
+/// If the shell is not known.
+pub fn script(shell: &str) -> Result<String, CliError> {
+    let shells = Shells::builtins();
+    let asking = shells
+        .completer(shell)
+        .ok_or_else(|| CliError::Usage(format!("no completion is known for {shell}")))?;
+    let mut script = Vec::new();
+    asking
+        .write_registration(VARIABLE, "sitewatch", "sitewatch", "sitewatch", &mut script)
+        .map_err(CliError::machine)?;
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if shell == "zsh" {
+        script.push_str(ZSH_FIRST_TAB);
+    }
+    Ok(script)
+}
+
+/// The names of the monitors, of the configuration that the line names or that is found.
+pub fn monitors() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| monitors_like(&current.to_string_lossy()))
+}
+
+/// The ids of the newest incidents, and the names of the monitors, whose newest incident is meant.
+pub fn incidents() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let typed = current.to_string_lossy();
+        let mut found = incidents_like(&typed);
+        found.extend(monitors_like(&typed));
+        found
+    })
+}
+
+/// The states of a check.
+pub fn states() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        CheckState::ALL
+            .iter()
+            .map(|state| CompletionCandidate::new(state.as_str()))
+            .collect()
+    })
+}
+
+/// What `explain` knows: failure kinds and status codes.
+pub fn explainable() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let kinds = FailureKind::ALL
+            .iter()
+            .map(|kind| CompletionCandidate::new(kind.as_str()));
+        let codes = status_code::all().map(|known| {
+            CompletionCandidate::new(known.code.to_string()).help(Some(known.name.into()))
+        });
+        kinds.chain(codes).collect()
+    })
+}
+
+/// The words of the line that is completed.
+fn line_of(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let behind = arguments.into_iter().skip_while(|word| word != "--");
+    behind.skip(1).collect()
+}
+
+/// What the line says of the configuration, and the database; `None` if there is none.
+fn place() -> Option<(Place, bool)> {
+    let environment = dispatch::environment();
+    let quotes = environment.get(VARIABLE) == Some("bash");
+    let mut out = Output::of_process(Colour::Never, &environment);
+    // A message in the middle of a line that somebody types helps nobody.
+    out.silence();
+    let mut context = Context {
+        options: options_of(&line_of(std::env::args_os())),
+        environment,
+        out,
+        used: None,
+    };
+    Some((resolve::brief(&mut context).ok()?, quotes))
+}
+
+fn incidents_like(typed: &str) -> Vec<CompletionCandidate> {
+    // Names rarely begin with a figure, ids always do: a database is not read in vain.
+    if !typed.is_empty() && !typed.starts_with(|c: char| c.is_ascii_digit()) {
+        return Vec::new();
+    }
+    let Some((place, _)) = place() else {
+        return Vec::new();
+    };
+    let query = IncidentQuery {
+        limit: Some(INCIDENTS_MAX),
+        ..IncidentQuery::default()
+    };
+    let listed = Reader::open(&place.database).and_then(|reader| reader.incidents(&query));
+    let listed = listed.unwrap_or_default();
+    listed
+        .into_iter()
+        .map(|listed| (listed.incident.key.to_string(), listed))
+        .filter(|(id, _)| id.starts_with(typed))
+        .map(|(id, listed)| {
+            let cause = &listed.incident.cause.failure.kind;
+            let help = format!("{}: {cause}", listed.name.as_str());
+            CompletionCandidate::new(id).help(Some(help.into()))
+        })
+        .collect()
+}
+
+fn monitors_like(typed: &str) -> Vec<CompletionCandidate> {
+    let Some((place, quotes)) = place() else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = place
+        .names
+        .iter()
+        .map(|name| name.as_str().to_owned())
+        .collect();
+    if names.is_empty() {
+        let known = Reader::open(&place.database).and_then(|reader| reader.monitors());
+        let known = known.unwrap_or_default();
+        names = known
+            .into_iter()
+            .map(|monitor| monitor.name.as_str().to_owned())
+            .collect();
+    }
+    let typed = unquoted(typed);
+    names
+        .into_iter()
+        .filter(|name| name.starts_with(&typed))
+        .take(NAMES_MAX)
+        .map(|name| CompletionCandidate::new(if quotes { quoted(&name) } else { name }))
+        .collect()
+}
+
+/// The global options of a line that is not complete yet.
+fn options_of(words: &[OsString]) -> Global {
+    let value = |long: &str, short: &str| {
+        words.iter().enumerate().find_map(|(at, word)| {
+            let word = word.to_string_lossy();
+            if word == long || (!short.is_empty() && word == short) {
+                return words.get(at + 1).map(PathBuf::from);
+            }
+            word.strip_prefix(long)?
+                .strip_prefix('=')
+                .map(PathBuf::from)
+        })
+    };
+    Global {
+        config: value("--config", "-c"),
+        database: value("--database", ""),
+        ..Global::default()
+    }
+}
+
+/// The word without the quotes that a shell has not taken away yet.
+fn unquoted(word: &str) -> String {
+    let mut plain = String::with_capacity(word.len());
+    let mut chars = word.chars().filter(|c| !matches!(c, '"' | '\''));
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => plain.extend(chars.next()),
+            _ => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// The name as one word of bash, which puts a candidate into the line as it is.
+fn quoted(name: &str) -> String {
+    let mut word = String::with_capacity(name.len());
+    for c in name.chars() {
+        let is_plain = c.is_alphanumeric() || "-_./:@%+,=".contains(c);
+        if !is_plain {
+            word.push('\\');
+        }
+        word.push(c);
+    }
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_of_the_line() {
+        assert_eq!(quoted("slow report (new)"), r"slow\ report\ \(new\)");
+        for name in ["slow report (new)", "api-001.example.com", "a\\b"] {
+            assert_eq!(unquoted(&quoted(name)), name);
+        }
+        assert_eq!(unquoted("\"slow re"), "slow re");
+    }
+
+    #[test]
+    fn the_line_says_which_configuration_it_is_about() {
+        let words = |line: &str| -> Vec<OsString> { line.split(' ').map(OsString::from).collect() };
+        let options = options_of(&words("sitewatch -c a.toml status --database=b.db s"));
+        assert_eq!(options.config, Some("a.toml".into()));
+        assert_eq!(options.database, Some("b.db".into()));
+        assert_eq!(line_of(words("sitewatch -- sitewatch status s")).len(), 3);
+    }
+
+    #[test]
+    fn every_shell_gets_a_script_that_asks_this_program() {
+        for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+            let script = script(shell).unwrap();
+            assert!(script.contains(VARIABLE), "{shell}: {script}");
+        }
+        assert!(script("zsh").unwrap().starts_with("#compdef sitewatch\n"));
+    }
+}
