@@ -268,7 +268,7 @@ pub enum ControlError {
         path: PathBuf,
     },
     /// The socket's mode is not for us.
-    #[error("{} is not for this user: run it with sudo, or join the group of the socket (`sudo adduser $USER sitewatch`) and log in again", path.display())]
+    #[error("permission denied on {}: run it with sudo, or join the group of the socket (`sudo adduser $USER sitewatch`) and log in again", path.display())]
     NotAllowed {
         /// The socket.
         path: PathBuf,

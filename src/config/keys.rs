@@ -248,7 +248,7 @@ pub const DAEMON: Section = Section {
 pub const HISTORY: Section = Section {
     name: "history",
     form: Form::Table,
-    doc: "How long what is kept.",
+    doc: "Retention.",
     keys: &[
         key(
             "keep_checks",
@@ -389,7 +389,7 @@ pub const EMAIL: Section = Section {
             "username",
             Kind::Text,
             Unset("no login"),
-            "Who we are; with tls = \"none\" only to a loopback host.",
+            "The login name; with tls = \"none\" only to a loopback host.",
         ),
         key(
             "password",
@@ -436,7 +436,7 @@ pub const EMAIL: Section = Section {
 pub const ALERTS: Section = Section {
     name: "alerts",
     form: Form::Table,
-    doc: "How news becomes mail.",
+    doc: "Alerting.",
     keys: &[
         key(
             "group_wait",
@@ -460,7 +460,7 @@ pub const ALERTS: Section = Section {
             "reminder",
             Kind::SpanOr("off"),
             Value("\"off\""),
-            "The first repetition while down; each next after twice the time, at most a day.",
+            "The first reminder while down; each next one after twice the time, at most daily.",
         ),
         key(
             "recovery",
@@ -856,7 +856,7 @@ const MONITOR_KEYS: &[Key] = &[
         "failures_before_down",
         Kind::Count(1, MANY),
         Value("3"),
-        "Consecutive failed checks that make it down.",
+        "Consecutive failures before it counts as down.",
     ),
     key(
         "successes_before_up",
@@ -880,7 +880,7 @@ const MONITOR_KEYS: &[Key] = &[
         "to",
         Kind::Addresses,
         Unset("[email].to"),
-        "Who gets its mails; an empty list is silence by choice.",
+        "Who gets its mails; an empty list is never mail.",
     ),
     key(
         "note",

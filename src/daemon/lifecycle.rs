@@ -486,7 +486,7 @@ fn announce(config: &Config) {
         monitors,
         database = %config.daemon.database.display(),
         control_socket = %config.daemon.control_socket.display(),
-        "sitewatch {} watches by {}", env!("CARGO_PKG_VERSION"), config.file.display()
+        "sitewatch {} started, {monitors} monitors from {}", env!("CARGO_PKG_VERSION"), config.file.display()
     );
     let said = config
         .warnings
@@ -517,8 +517,8 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
         others,
         web,
     } = household;
-    service::stopping("stopping: checks on their way end first");
-    tracing::info!("stopping: checks on their way end first");
+    service::stopping("stopping: waiting for running checks");
+    tracing::info!("stopping: waiting for running checks");
     control.abort();
     running.lists.set_tasks(Vec::new());
     let until = clock::tick() + grace;

@@ -110,7 +110,7 @@ pub struct AlertSettings {
     pub group_limit: u32,
     /// After a digest, alerts to that recipient collect this long.
     pub group_interval: Duration,
-    /// The first repetition while down; each next after twice the time, at most a day. None: off.
+    /// The first reminder while down; each next one after twice the time, at most daily. None: off.
     pub reminder: Option<Duration>,
     /// Whether a recovery is mailed.
     pub recovery: bool,

@@ -185,7 +185,7 @@ fn connection_fault(io: &io::Error, tried: &[IpAddr]) -> Fault {
         _ => match io.kind() {
             io::ErrorKind::ConnectionRefused => (
                 FailureKind::ConnectRefused,
-                "connection refused: nobody listens there".to_owned(),
+                "connection refused: nothing is listening on that port".to_owned(),
             ),
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => (
                 FailureKind::ConnectReset,

@@ -333,7 +333,7 @@ impl Journey<'_> {
             return Some(End::Refused {
                 kind: FailureKind::RedirectLoop,
                 detail: format!(
-                    "{} {} comes again with the same cookies",
+                    "{} {} was requested again with the same cookies",
                     request.method.as_str(),
                     safe_text::middle(&redaction::shown(&url), 200)
                 ),

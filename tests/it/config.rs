@@ -527,7 +527,7 @@ follow_redirects = false
         config.warnings,
         [
             "monitors.toml:2: [web] listens at 0.0.0.0:8080, which others can reach without encryption; put a TLS proxy in front and listen at 127.0.0.1",
-            "monitors.toml:8: a secret (`password`) stands in a file that everybody on this machine may read; write \"${NAME}\" or a file's name instead, or run `chmod 640 monitors.toml`",
+            "monitors.toml:8: a secret (`password`) is in a world-readable file; write \"${NAME}\" or a file's name instead, or run `chmod 640 monitors.toml`",
             "monitors.toml:11: https://smtp.example.com/ is checked without looking at its certificate (`verify_tls = false`)",
             "monitors.toml:12: an interval under 5s is hard on the site that is checked",
             "monitors.toml:14: expect_status names redirects alone, and they are followed: write follow_redirects = false to make one the final answer",

@@ -374,7 +374,7 @@ async fn orders_are_answered() {
     );
     assert_eq!(
         said(&["unmute", "shop"]),
-        (0, "shop is muted no more\n".into())
+        (0, "shop is no longer muted\n".into())
     );
     assert_eq!(
         said(&["ack", "shop"]),

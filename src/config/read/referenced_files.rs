@@ -388,7 +388,7 @@ impl Reading<'_> {
             }
             warned.push(source.path.clone());
             let message = format!(
-                "a secret (`{key}`) stands in a file that everybody on this machine may read; \
+                "a secret (`{key}`) is in a world-readable file; \
                  write \"${{NAME}}\" or a file's name instead, or run `chmod 640 {}`",
                 source.shown
             );

@@ -124,7 +124,7 @@ impl Handler for Desk {
                 order(running, &which, Order::Pause, peer, said).await
             }
             Request::Resume { which } => {
-                let said = Said::new("resumed", "is checked again", true);
+                let said = Said::new("resumed", "resumed", true);
                 order(running, &which, Order::Resume, peer, said).await
             }
             Request::Mute { which, for_ms } => {
@@ -134,7 +134,7 @@ impl Handler for Desk {
                 order(running, &which, Order::Mute { until }, peer, said).await
             }
             Request::Unmute { which } => {
-                let said = Said::new("unmuted", "is muted no more", true);
+                let said = Said::new("unmuted", "is no longer muted", true);
                 order(running, &which, Order::Unmute, peer, said).await
             }
             Request::Ack {

@@ -487,12 +487,12 @@ impl Notifier {
             }
             (Settled::Later { error, .. }, Outcome::Pause(_)) => {
                 tracing::error!(target: MAIL_FAILED, monitor, to,
-                    "NO MAIL LEAVES until this is mended: {error}; tried again in 15 minutes, \
+                    "NO MAIL LEAVES until this is fixed: {error}; tried again in 15 minutes, \
                      at a reload and by `sitewatch email retry`");
             }
             (Settled::Later { error, .. }, Outcome::Rest(_)) => {
                 tracing::error!(target: MAIL_FAILED, monitor, to,
-                    "mail to {to} rests until this is mended: {error}; tried again in 15 minutes \
+                    "mail to {to} is paused until this is fixed: {error}; tried again in 15 minutes \
                      and by `sitewatch email retry`");
             }
             (Settled::Later { at, error, .. }, _) => {

@@ -336,7 +336,9 @@ fn of_system(io: &io::Error) -> Trouble {
         return Trouble::Local(words);
     }
     match io.kind() {
-        ErrorKind::ConnectionRefused => Trouble::Nobody("nobody listens there".to_owned()),
+        ErrorKind::ConnectionRefused => {
+            Trouble::Nobody("nothing is listening on that port".to_owned())
+        }
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
             Trouble::Failed("the connection was reset".to_owned())
         }

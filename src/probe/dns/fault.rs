@@ -267,9 +267,11 @@ mod tests {
             &[tried(
                 "web.test",
                 true,
-                &[Trouble::Nobody("nobody listens there".to_owned())],
+                &[Trouble::Nobody(
+                    "nothing is listening on that port".to_owned(),
+                )],
             )],
-            "dns_timeout `web.test`: no answer from name server 10.0.0.1:53: nobody listens there",
+            "dns_timeout `web.test`: no answer from name server 10.0.0.1:53: nothing is listening on that port",
         );
     }
 }

@@ -9,7 +9,7 @@ use crate::store::error::{Result, StoreError};
 use crate::store::reader::Reader;
 
 fn there_already() -> io::Error {
-    io::Error::other("it is there already, and a backup overwrites nothing")
+    io::Error::other("the file exists and is not overwritten")
 }
 
 impl Reader {
@@ -27,7 +27,7 @@ impl Reader {
         };
         // Made by us, so that nobody's file is overwritten and nobody else can read it.
         own_files::create_new(copy).map_err(|source| match source.kind() {
-            ErrorKind::AlreadyExists => fail("create", there_already()),
+            ErrorKind::AlreadyExists => fail("back up to", there_already()),
             _ => fail("create", source),
         })?;
         let outcome = self.copy_into(copy);

@@ -142,7 +142,7 @@ pub fn charts(frame: &Frame, whose: &str, charts: &[Chart]) -> Markup {
             }
             @for drawn in charts { (chart(frame, whose, drawn)) }
         }
-        p.quiet { "The line is the median, the band reaches to the 95th percentile, red marks on the ground are outages." }
+        p.quiet { "The line is the median, the band reaches to the 95th percentile, red blocks on the axis mark outages." }
     }
 }
 

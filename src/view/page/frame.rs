@@ -38,7 +38,7 @@ pub fn page(frame: &Frame, heading: &Markup, tab: &str, look: Look, main: &Marku
                     p id="made" {
                         "As of " (words::moment(frame, frame.now)) " (" (zone) "). "
                         span.live { "Refreshes every minute." }
-                        span.late { "Could not be refreshed since." }
+                        span.late { "Refresh failed." }
                     }
                     p { a href="/feed.atom" { "Incident feed" } " · "
                         a href="/api/v1/monitors" { "JSON" } " · "

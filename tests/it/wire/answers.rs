@@ -108,7 +108,7 @@ async fn each_failure_has_its_kind() {
     let check = check_with(&nameless(), &subject(&url, &[], AnswersMatch::Exact)).await;
     assert_eq!(verdict(&check), "down dns_timeout", "{}", summary(&check));
     assert!(
-        summary(&check).ends_with("nobody listens there"),
+        summary(&check).ends_with("nothing is listening on that port"),
         "{}",
         summary(&check)
     );
