@@ -2,21 +2,25 @@
 //! program, started as its user would start it, with a configuration and a database in a directory that goes
 //! at the end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::context::Context;
+use super::demo_past;
 use super::error::{CliError, Outcome};
 use crate::clock;
-use crate::daemon::demo::{script::Site, server};
+use crate::daemon::demo::past;
+use crate::daemon::demo::script::{ACTS, Site};
+use crate::daemon::demo::server::{self, Began};
 use crate::domain::check::{Check, CheckState};
 use crate::store::facts::incidents::IncidentQuery;
 use crate::store::reader::Reader;
@@ -26,8 +30,11 @@ use crate::view::demo::{self, Row, State};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How long it runs
-    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = super::args::duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "75s", value_parser = super::args::duration)]
     pub time: Duration,
+    /// Run until Ctrl-C, and keep the configuration, the database and the mails
+    #[arg(long, conflicts_with = "time")]
+    pub keep: bool,
 }
 
 /// How the tour's directory is called; the rest is chance.
@@ -36,6 +43,8 @@ const DIRECTORY_PREFIX: &str = "sitewatch-demo-";
 const NAME: &str = "sitewatch";
 /// How often the tour looks for news.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long a part of a mail stays on a screen that is too small for the whole.
+const PAGE_STAYS: Duration = Duration::from_secs(4);
 /// A daemon that has not opened its database by then has failed.
 const START_PATIENCE: Duration = Duration::from_secs(20);
 /// Its `shutdown_grace` and some more.
@@ -53,7 +62,11 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::machine)?;
-    runtime.block_on(take(context, directory.path(), args.time))
+    if args.keep {
+        let kept = directory.keep();
+        return runtime.block_on(take(context, &kept, None));
+    }
+    runtime.block_on(take(context, directory.path(), Some(args.time)))
 }
 
 /// Removes what a tour has left that was killed. `file` is its configuration.
@@ -71,18 +84,20 @@ pub fn clear_up(file: &Path) {
 async fn take(
     context: &mut Context,
     directory: &Path,
-    time: Duration,
+    time: Option<Duration>,
 ) -> Result<Outcome, CliError> {
-    let began = clock::tick();
+    let start = Began::default();
     let program = program(
         &context.environment.variables,
         &context.environment.directory,
     );
     let mut sites = Vec::new();
     for site in Site::ALL {
-        let address = server::serve(site, began).await.map_err(|error| {
-            CliError::Machine(format!("cannot open a port on 127.0.0.1: {error}"))
-        })?;
+        let address = server::serve(site, Arc::clone(&start))
+            .await
+            .map_err(|error| {
+                CliError::Machine(format!("cannot open a port on 127.0.0.1: {error}"))
+            })?;
         sites.push((site, address));
     }
     let page = free_port().map_err(CliError::machine)?;
@@ -90,17 +105,26 @@ async fn take(
     fs::write(directory.join("ca.pem"), server::AUTHORITY_PEM).map_err(CliError::machine)?;
     fs::create_dir(directory.join("mailbox")).map_err(CliError::machine)?;
     fs::write(&file, configuration(&sites, page)).map_err(CliError::machine)?;
+    writeln!(
+        context.out,
+        "{} sites on this machine, a daemon that watches them, and a mailbox.\n\
+         Nothing leaves 127.0.0.1. Making up {} days of history ..",
+        sites.len(),
+        past::DAYS
+    )?;
+    context.out.flush()?;
+    demo_past::record(directory, &sites, &context.environment)?;
     let mut daemon = Daemon::start(directory, &file)?;
     let reader = daemon.database().await?;
+    // The acts begin when there is somebody to see them.
+    let began = *start.get_or_init(clock::tick);
 
     write!(
         context.out,
-        "{} sites on this machine, a daemon that watches them, and a mailbox.\n\
-         Nothing leaves 127.0.0.1.\n\n  \
+        "\n  \
          status page   http://{page}/\n  configuration {}\n\n\
          While it runs, in another terminal:\n\n  \
          {program} --config {} history shop\n\n",
-        sites.len(),
         file.display(),
         file.display(),
     )?;
@@ -109,12 +133,12 @@ async fn take(
     }
     context.out.flush()?;
     let mut ended = Ended::new().map_err(CliError::machine)?;
-    let mut show = Show::new(directory.join("mailbox"));
+    let mut show = Show::new(directory.join("mailbox"), format!("http://{page}/"));
     loop {
         let since = clock::tick().duration_since(began);
-        let left = time.saturating_sub(since);
+        let left = time.map(|time| time.saturating_sub(since));
         show.look(context, &reader, since, left)?;
-        if left.is_zero() {
+        if left.is_some_and(|left| left.is_zero()) {
             break;
         }
         if let Some(said) = daemon.has_ended() {
@@ -123,7 +147,7 @@ async fn take(
             )));
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY.min(left)) => {}
+            () = tokio::time::sleep(LOOK_EVERY.min(left.unwrap_or(LOOK_EVERY))) => {}
             () = ended.wait() => break,
         }
     }
@@ -133,29 +157,35 @@ async fn take(
         context,
         &reader,
         clock::tick().duration_since(began),
-        Duration::ZERO,
+        Some(Duration::ZERO),
     )?;
-    farewell(context, &program)?;
+    farewell(context, &program, time.is_none().then_some(file.as_path()))?;
     Ok(Outcome::Fine)
 }
 
-fn farewell(context: &mut Context, program: &str) -> Result<(), CliError> {
-    writeln!(
-        context.out,
-        "\nThat was the tour; its directory is gone. For your own sites:\n"
-    )?;
+fn farewell(context: &mut Context, program: &str, kept: Option<&Path>) -> Result<(), CliError> {
+    match kept {
+        None => writeln!(
+            context.out,
+            "\nThat was the tour; its directory is gone. For your own sites:\n"
+        )?,
+        Some(file) => writeln!(
+            context.out,
+            "\nThat was the tour. It is kept in {}\n\
+             (look at it with {program} --config {} status). For your own sites:\n",
+            file.parent().unwrap_or(file).display(),
+            file.display()
+        )?,
+    }
     for (arguments, does) in [
         (
             "check https://example.com/",
-            "look once, without any set-up",
+            "one check, no configuration needed",
         ),
-        (
-            "config example > monitors.toml",
-            "every key, with its default",
-        ),
-        ("config check", "is it right?"),
-        ("run", "watch, record and mail"),
-        ("explain 503", "what a code means, whose side it is"),
+        ("config init", "write a first monitors.toml"),
+        ("config check", "validate it"),
+        ("run", "check, record and mail"),
+        ("explain 503", "what a code means, who is responsible"),
     ] {
         if program == NAME {
             writeln!(context.out, "  {program} {arguments:<30}  {does}")?;
@@ -235,6 +265,7 @@ to = ["you@demo.example"]
 
 [alerts]
 group_wait = "1s"
+group_interval = "5s"
 
 [defaults]
 interval = "2s"
@@ -258,7 +289,7 @@ retry_interval = "500ms"
             Site::Slow => "degraded_after = \"500ms\"\n",
             Site::Shop => "note = \"Runbook: https://wiki.example/shop\"\n",
             Site::Certificate => "ca_file = \"ca.pem\"\n",
-            Site::Mover => "on_redirect_change = \"alert\"\n",
+            Site::Hijacked => "on_redirect_change = \"alert\"\n",
         });
     }
     text
@@ -269,17 +300,29 @@ struct Show {
     mailbox: PathBuf,
     read: HashSet<PathBuf>,
     rows: Vec<Row>,
+    /// The address of the status page.
+    page: String,
     /// Lines of the table above the cursor.
     drawn: usize,
+    /// Lines of mails that are still to be shown.
+    lines: VecDeque<String>,
+    /// What was shown last stays until then.
+    stays_until: Duration,
+    /// How many acts have been announced.
+    acts: usize,
 }
 
 impl Show {
-    fn new(mailbox: PathBuf) -> Self {
+    fn new(mailbox: PathBuf, page: String) -> Self {
         Self {
             mailbox,
             read: HashSet::new(),
             rows: Vec::new(),
+            page,
             drawn: 0,
+            lines: VecDeque::new(),
+            stays_until: Duration::ZERO,
+            acts: 0,
         }
     }
 
@@ -288,23 +331,50 @@ impl Show {
         context: &mut Context,
         reader: &Reader,
         since: Duration,
-        left: Duration,
+        left: Option<Duration>,
     ) -> Result<(), CliError> {
+        let is_over = left.is_some_and(|left| left.is_zero());
+        if since < self.stays_until && !is_over {
+            return Ok(());
+        }
         let rows = rows(reader).map_err(CliError::machine)?;
+        let height = context.out.measure(&context.environment);
         let screen = context.out.screen();
         if screen.is_terminal && self.drawn > 0 {
             // Back to the first line of the table, and everything below it away; the terminal may have
             // written `^C` where the cursor is.
             write!(context.out, "\r\u{1b}[{}A\u{1b}[J", self.drawn)?;
         }
+        self.drawn = 0;
+        for act in ACTS.iter().skip(self.acts).filter(|act| act.at <= since) {
+            demo::act(since, act.happens, act.matters, screen, &mut context.out)?;
+            self.acts += 1;
+        }
         for path in self.new_mails() {
             if let Some((subject, body)) = read_mail(&path) {
-                demo::mail(since, &subject, &body, screen, &mut context.out)?;
+                self.lines
+                    .extend(demo::mail(since, &subject, &body, screen));
             }
             self.read.insert(path);
         }
+        let is_paged = screen.is_terminal && !is_over;
+        let room = if is_paged {
+            height.saturating_sub(2).max(4)
+        } else {
+            usize::MAX
+        };
+        if !self.lines.is_empty() {
+            for line in self.lines.drain(..room.min(self.lines.len())) {
+                writeln!(context.out, "{line}")?;
+            }
+            if is_paged {
+                // The table would push the mail away before it is read.
+                self.stays_until = since + PAGE_STAYS;
+                return Ok(context.out.flush()?);
+            }
+        }
         if screen.is_terminal {
-            demo::table(&rows, left, screen, &mut context.out)?;
+            demo::table(&rows, left, &self.page, screen, &mut context.out)?;
             self.drawn = rows.len() + 2;
         } else {
             for (index, row) in rows.iter().enumerate() {

@@ -18,6 +18,7 @@ pub mod config;
 mod config_init;
 pub mod control;
 pub mod demo;
+mod demo_past;
 pub mod email;
 pub mod events;
 pub mod evidence;

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::terminal::{Screen, Tone};
+use super::wrap;
 use crate::domain::safe_text;
 
 /// The current state of one site of the tour.
@@ -61,7 +62,7 @@ impl State {
 }
 
 /// What the words for the time between are: nothing is mailed on the strength of a single check.
-const CONFIRMING: &str = "failing, DOWN?: confirmed by more checks first";
+const CONFIRMING: &str = "failing = first failure, being confirmed; DOWN? = recovering";
 
 /// What each site is there to show, where no table says it.
 ///
@@ -74,15 +75,41 @@ pub fn legend(rows: &[Row], out: &mut impl Write) -> fmt::Result {
     }
     writeln!(
         out,
-        "\nWhat changes, with the codes of the newest check ({CONFIRMING}):\n"
+        "\nState changes, with the codes of the newest check ({CONFIRMING}):\n"
     )
 }
 
-/// The table, with the time that is left below it.
+/// An act of the tour: what happens, and why it matters.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write) -> fmt::Result {
+pub fn act(
+    since: Duration,
+    happens: &str,
+    matters: &str,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let columns = screen.columns.map_or(100, usize::from);
+    let indent = 9;
+    let text = wrap::hanging("", happens, indent, columns);
+    let time = format!("{:>5.1} s  ", since.as_secs_f64());
+    writeln!(out, "\n{time}{}", screen.paint(Tone::Accent, &text))?;
+    let why = wrap::hanging("", matters, indent, columns);
+    writeln!(out, "{:indent$}{why}\n", "")
+}
+
+/// The table, with the address of the page and the time that is left below it; `None`: it goes on until it is ended.
+///
+/// # Errors
+/// Those of `out`.
+pub fn table(
+    rows: &[Row],
+    left: Option<Duration>,
+    page: &str,
+    screen: Screen,
+    out: &mut impl Write,
+) -> fmt::Result {
     let columns = usize::from(screen.columns.unwrap_or(80));
     let head = format!(
         "{:<12} {:<9} {:<12} {:>7}  WHAT IT SHOWS",
@@ -113,9 +140,10 @@ pub fn table(rows: &[Row], left: Duration, screen: Screen, out: &mut impl Write)
             safe_text::line_end(&after, room)
         )?;
     }
-    let foot = match left.as_secs() {
-        0 if left.is_zero() => "The time is over.".to_owned(),
-        seconds => format!("{seconds} s left; Ctrl-C ends it. {CONFIRMING}"),
+    let foot = match left {
+        None => format!("{page}  Ctrl-C ends it."),
+        Some(left) if left.is_zero() => "Demo finished.".to_owned(),
+        Some(left) => format!("{page}  {} s left, Ctrl-C ends it.", left.as_secs()),
     };
     writeln!(
         out,
@@ -139,33 +167,25 @@ pub fn change(since: Duration, row: &Row, out: &mut impl Write) -> fmt::Result {
     )
 }
 
-/// A mail of the mailbox.
-///
-/// # Errors
-/// Those of `out`.
-pub fn mail(
-    since: Duration,
-    subject: &str,
-    body: &str,
-    screen: Screen,
-    out: &mut impl Write,
-) -> fmt::Result {
+/// A mail of the mailbox, line by line.
+pub fn mail(since: Duration, subject: &str, body: &str, screen: Screen) -> Vec<String> {
     let title = format!(
         "{:>5.1} s  a mail arrived: {}",
         since.as_secs_f64(),
         safe_text::line(subject, 60)
     );
-    writeln!(out, "\n{}", screen.paint(Tone::Strong, &title))?;
     let bar = if screen.unicode { "│" } else { "|" };
     let columns = screen.columns.map_or(usize::MAX, usize::from);
-    for line in body.lines() {
-        writeln!(
-            out,
-            "{bar} {}",
-            safe_text::line_end(line, columns.saturating_sub(2))
-        )?;
-    }
-    writeln!(out)
+    let mut lines = vec![
+        String::new(),
+        screen.paint(Tone::Strong, &title).into_owned(),
+    ];
+    lines.extend(body.lines().map(|line| {
+        let line = safe_text::line_end(line, columns.saturating_sub(2));
+        format!("{bar} {line}").trim_end().to_owned()
+    }));
+    lines.push(String::new());
+    lines
 }
 
 #[cfg(test)]
@@ -197,7 +217,8 @@ mod tests {
             let mut text = String::new();
             table(
                 &rows(),
-                Duration::from_secs(42),
+                Some(Duration::from_secs(42)),
+                "http://127.0.0.1:4000/",
                 Screen::terminal(columns),
                 &mut text,
             )
@@ -219,15 +240,25 @@ mod tests {
         for state in [State::Failing, State::Recovering] {
             assert!(text.contains(state.word()), "{state:?}: {text}");
         }
-        let mut drawn = String::new();
-        table(
-            &rows(),
-            Duration::from_secs(42),
-            Screen::terminal(80),
-            &mut drawn,
+    }
+
+    #[test]
+    fn an_act_says_what_happens_and_why_it_matters() {
+        let mut text = String::new();
+        let screen = Screen::terminal(40);
+        let matters = "Two good checks, then one mail.";
+        act(
+            Duration::from_secs(26),
+            "It is back.",
+            matters,
+            screen,
+            &mut text,
         )
         .unwrap();
-        assert!(drawn.contains(CONFIRMING), "{drawn}");
+        assert_eq!(
+            text,
+            "\n 26.0 s  It is back.\n         Two good checks, then one mail.\n\n"
+        );
     }
 
     #[test]

@@ -5,20 +5,20 @@ use std::time::Duration;
 /// One site of the tour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Site {
-    /// Always well.
+    /// Healthy, until several fail together.
     Steady,
     /// Two redirects, then well.
     Chain,
-    /// Well, but late.
+    /// Healthy, but late.
     Slow,
     /// One failure now and then, never two in a row.
     Flaky,
-    /// Well, then overloaded, then well again.
+    /// Healthy, then overloaded, then healthy again.
     Shop,
-    /// A certificate that ended long ago.
+    /// A certificate that expired long ago.
     Certificate,
-    /// Well, but one day its redirect leads elsewhere.
-    Mover,
+    /// Healthy, but one day its redirect leads elsewhere.
+    Hijacked,
 }
 
 /// What a site answers to one request.
@@ -30,12 +30,18 @@ pub struct Reply {
     pub text: String,
 }
 
+/// The acts are played again after this time, for a tour that stays.
+pub const ROUND: Duration = Duration::from_secs(300);
 /// The shop breaks at this moment of the tour.
 pub const SHOP_BREAKS: Duration = Duration::from_secs(8);
-/// The shop is well again at this moment.
+/// The shop recovers at this moment.
 pub const SHOP_RECOVERS: Duration = Duration::from_secs(26);
-/// The mover's redirect leads elsewhere from this moment.
-pub const MOVER_MOVES: Duration = Duration::from_secs(14);
+/// The hijacked site's redirect leads elsewhere from this moment.
+pub const HIJACKED_AT: Duration = Duration::from_secs(14);
+/// Several sites fail from this moment on, as behind a router that breaks.
+pub const ROUTER_BREAKS: Duration = Duration::from_secs(38);
+/// They are back.
+pub const ROUTER_RECOVERS: Duration = Duration::from_secs(48);
 /// How late the slow site is.
 const SLOW_BY: Duration = Duration::from_millis(700);
 /// The flaky site fails each time this many requests have come.
@@ -50,7 +56,7 @@ impl Site {
         Self::Flaky,
         Self::Shop,
         Self::Certificate,
-        Self::Mover,
+        Self::Hijacked,
     ];
 
     /// Its name in the table.
@@ -62,20 +68,20 @@ impl Site {
             Self::Flaky => "flaky",
             Self::Shop => "shop",
             Self::Certificate => "certificate",
-            Self::Mover => "mover",
+            Self::Hijacked => "hijacked",
         }
     }
 
     /// What it is there to show, in one line.
     pub const fn shows(self) -> &'static str {
         match self {
-            Self::Steady => "always well",
+            Self::Steady => "healthy, until a router breaks",
             Self::Chain => "two redirects, each recorded",
-            Self::Slow => "well but slow: degraded, no alarm",
-            Self::Flaky => "single failures: no alarm",
+            Self::Slow => "slow: degraded, no alert",
+            Self::Flaky => "single failures: no alert",
             Self::Shop => "200, 503, 200: one mail each way",
             Self::Certificate => "an expired certificate",
-            Self::Mover => "its redirect leads elsewhere later",
+            Self::Hijacked => "its redirect leads elsewhere later",
         }
     }
 
@@ -90,6 +96,12 @@ impl Site {
             delay: Duration::ZERO,
             text,
         };
+        let since = Duration::from_secs_f64(since.as_secs_f64() % ROUND.as_secs_f64());
+        let is_cut_off = matches!(self, Self::Steady | Self::Chain | Self::Slow | Self::Shop)
+            && (ROUTER_BREAKS..ROUTER_RECOVERS).contains(&since);
+        if is_cut_off {
+            return now(answer("502 Bad Gateway", "No route to the backend.\n"));
+        }
         match self {
             Self::Steady | Self::Certificate => now(answer("200 OK", "All is well.\n")),
             Self::Chain => now(match path {
@@ -114,8 +126,8 @@ impl Site {
             } else {
                 answer("200 OK", "Buy something!\n")
             }),
-            Self::Mover => now(match path {
-                "/" if since < MOVER_MOVES => redirect("302 Found", "/home"),
+            Self::Hijacked => now(match path {
+                "/" if since < HIJACKED_AT => redirect("302 Found", "/home"),
                 "/" => redirect("302 Found", "/parked"),
                 _ => answer("200 OK", "Here I am.\n"),
             }),
@@ -136,6 +148,53 @@ fn redirect(status: &str, location: &str) -> String {
     )
 }
 
+/// What the tour says at some moment: what happens now, and why it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Act {
+    /// When it is said.
+    pub at: Duration,
+    /// What happens.
+    pub happens: &'static str,
+    /// Why this matters.
+    pub matters: &'static str,
+}
+
+/// The acts, in their order.
+pub const ACTS: [Act; 6] = [
+    Act {
+        at: Duration::ZERO,
+        happens: "`certificate` is served with an expired certificate.",
+        matters: "Three checks must fail before a mail is sent: a single lost packet wakes nobody.",
+    },
+    Act {
+        at: SHOP_BREAKS,
+        happens: "`shop` answers 503 now.",
+        matters: "The second and third check come at once, so a real outage is confirmed soon. The mail says what \
+                  failed, what it means and what to try.",
+    },
+    Act {
+        at: HIJACKED_AT,
+        happens: "`hijacked` redirects to another page, which answers 200.",
+        matters: "A monitor that looks at the last status alone stays green. sitewatch records the whole redirect \
+                  chain and tells when it changes.",
+    },
+    Act {
+        at: SHOP_RECOVERS,
+        happens: "`shop` answers 200 again.",
+        matters: "Two good checks, then one UP mail in the same thread, to those who got the DOWN mail.",
+    },
+    Act {
+        at: ROUTER_BREAKS,
+        happens: "A router breaks: `steady`, `chain`, `slow` and `shop` answer 502.",
+        matters: "More than three mails at once become one digest. Forty sites would be one mail, too.",
+    },
+    Act {
+        at: ROUTER_RECOVERS,
+        happens: "The router works again.",
+        matters: "`flaky` failed several times meanwhile, never twice in a row: no mail was sent for it.",
+    },
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +207,16 @@ mod tests {
             [status(0), status(8), status(25), status(26)],
             ["200", "503", "503", "200"]
         );
+        assert_eq!(
+            [status(38), status(48), status(308), status(326)],
+            ["502", "200", "503", "200"]
+        );
+    }
+
+    #[test]
+    fn acts_come_in_order_and_within_the_tour() {
+        assert!(ACTS.windows(2).all(|pair| pair[0].at < pair[1].at));
+        assert!(ACTS.iter().all(|act| act.at < Duration::from_secs(60)));
     }
 
     #[test]

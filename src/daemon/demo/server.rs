@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
@@ -26,11 +26,14 @@ const REQUEST_BYTES_MAX: usize = 8 * 1024;
 /// Nobody but the daemon calls; whoever does and says nothing is hung up on.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Starts one site; it runs until the runtime ends. `began` is the start of the tour.
+/// When the acts of the tour began; before that every site is as at its beginning.
+pub type Began = Arc<OnceLock<Instant>>;
+
+/// Starts one site; it runs until the runtime ends.
 ///
 /// # Errors
 /// When no loopback port can be had.
-pub async fn serve(site: Site, began: Instant) -> io::Result<SocketAddr> {
+pub async fn serve(site: Site, began: Began) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     let tls = site.is_https().then(acceptor).transpose()?;
@@ -38,11 +41,12 @@ pub async fn serve(site: Site, began: Instant) -> io::Result<SocketAddr> {
         let count = Arc::new(AtomicU64::new(0));
         while let Ok((stream, _)) = listener.accept().await {
             let count = Arc::clone(&count);
+            let began = Arc::clone(&began);
             let tls = tls.clone();
             tokio::spawn(tokio::time::timeout(PATIENCE, async move {
                 match tls {
-                    Some(tls) => talk(tls.accept(stream).await?, site, began, &count).await,
-                    None => talk(stream, site, began, &count).await,
+                    Some(tls) => talk(tls.accept(stream).await?, site, &began, &count).await,
+                    None => talk(stream, site, &began, &count).await,
                 }
             }));
         }
@@ -53,7 +57,7 @@ pub async fn serve(site: Site, began: Instant) -> io::Result<SocketAddr> {
 async fn talk(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     site: Site,
-    began: Instant,
+    began: &OnceLock<Instant>,
     count: &AtomicU64,
 ) -> io::Result<()> {
     let mut request = Vec::new();
@@ -64,7 +68,9 @@ async fn talk(
     }
     let line = String::from_utf8_lossy(&request);
     let path = line.split(' ').nth(1).unwrap_or("/");
-    let since = clock::tick().duration_since(began);
+    let since = began
+        .get()
+        .map_or(Duration::ZERO, |began| clock::tick().duration_since(*began));
     let reply = site.reply(path, since, count.fetch_add(1, Ordering::Relaxed));
     tokio::time::sleep(reply.delay).await;
     stream.write_all(reply.text.as_bytes()).await?;
