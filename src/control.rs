@@ -129,6 +129,11 @@ pub enum Request {
         /// To whom; empty: `[email].to`.
         to: Vec<String>,
     },
+    /// Send a test message by a channel now and say what the service answered.
+    ChannelTest {
+        /// Its name.
+        name: String,
+    },
     /// Try all unsent mails now, the failed ones too.
     EmailRetry,
 }
@@ -151,6 +156,7 @@ impl Request {
             Self::Amend { .. } | Self::UndoAmend { .. } => "amend",
             Self::Note { .. } => "note",
             Self::EmailTest { .. } => "email test",
+            Self::ChannelTest { .. } => "channel test",
             Self::EmailRetry => "email retry",
         }
     }

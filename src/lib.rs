@@ -15,6 +15,7 @@ pub(crate) mod blocking;
 #[cfg(test)]
 #[path = "../tests/it/support/cases.rs"]
 mod cases;
+pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod config;

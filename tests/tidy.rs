@@ -60,7 +60,7 @@ fn layer(room: &str) -> Option<u8> {
         "config" | "view" => 2,
         // The lowest of the edges: the others measure, encrypt and make their files by them.
         "clock" | "blocking" | "tls" | "own_files" => 3,
-        "probe" | "store" | "mail" | "service" | "control" => 4,
+        "probe" | "store" | "mail" | "channel" | "service" | "control" => 4,
         "daemon" => 5,
         "cli" => 6,
         _ => return None,

@@ -106,6 +106,8 @@ pub enum Command {
     Replay(super::replay::Args),
     /// Validate, show, compare and document the configuration
     Config(super::config::Args),
+    /// Test a channel
+    Channel(super::channel::Args),
     /// Test mail delivery, list unsent mails, send them now
     Email(super::email::Args),
     /// Make the running daemon reload its configuration
@@ -156,6 +158,7 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Replay(_) => "replay",
             Self::Config(args) => args.command.name(),
+            Self::Channel(_) => "channel",
             Self::Email(_) => "email",
             Self::Reload(_) => "reload",
             Self::Recheck(_) => "recheck",
@@ -187,6 +190,7 @@ impl Command {
             | Self::Report(_)
             | Self::Explain(_)
             | Self::Replay(_)
+            | Self::Channel(_)
             | Self::Email(_)
             | Self::Reload(_)
             | Self::Recheck(_)

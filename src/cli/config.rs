@@ -11,6 +11,7 @@ use super::lists;
 use super::output::quoted;
 use crate::config::show::ShowError;
 use crate::config::{self, Config, Included};
+use crate::domain::channel::Events;
 use crate::domain::monitor::Monitor;
 use crate::domain::settings::{MailTransport, SmtpTls};
 use crate::domain::subject::{NO_RIGHT_TO_PING, Subject};
@@ -200,12 +201,19 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
         writeln!(out, "source    {}", lists::described(&list.source))?;
     }
     writeln!(out, "database  {}", config.daemon.database.display())?;
-    let Some(email) = &config.email else {
-        writeln!(out, "mail      none")?;
-        return Ok(out);
-    };
-    match &email.transport {
-        MailTransport::Smtp(server) => {
+    for channel in &config.channels {
+        let events: Vec<&str> = channel.events.iter().map(|event| event.as_str()).collect();
+        let takes = if channel.events == Events::default_of(channel.format()) {
+            String::new()
+        } else {
+            format!(", takes {}", events.join(", "))
+        };
+        let (name, format) = (&channel.name, channel.format());
+        writeln!(out, "channel   {name}: {format}{takes}")?;
+    }
+    match config.email.as_ref().map(|email| (email, &email.transport)) {
+        None => writeln!(out, "mail      none")?,
+        Some((email, MailTransport::Smtp(server))) => {
             let tls = match server.tls {
                 SmtpTls::Starttls => "starttls",
                 SmtpTls::Implicit => "implicit TLS",
@@ -217,7 +225,7 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
                 server.host, server.port, email.from
             )?;
         }
-        MailTransport::Directory(path) => {
+        Some((email, MailTransport::Directory(path))) => {
             writeln!(
                 out,
                 "mail      as files in {}, from {}",
@@ -226,13 +234,16 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
             )?;
         }
     }
+    if !config.has_way_out() {
+        return Ok(out);
+    }
     let mut told: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for monitor in config.monitors.iter().filter(|monitor| monitor.enabled) {
         let to: Vec<&str> = monitor
             .rules
             .to
             .iter()
-            .map(|address| address.mailbox())
+            .map(|address| address.key())
             .collect();
         let to = if to.is_empty() {
             "nobody".to_owned()

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::control::{self, Answer, ControlError, Request};
 use crate::daemon::notifier::{flush_once, run};
 use crate::domain::incident::Beginnings;
+use crate::domain::notification::MailKind;
 use crate::domain::safe_text;
 use crate::domain::settings::EmailSettings;
 use crate::domain::timestamp::Timestamp;
@@ -21,10 +22,11 @@ use crate::policy::outbox::plan::{self, Waits};
 use crate::policy::outbox::queued::{Held, Tries};
 use crate::policy::outbox::transport_pause::Pause;
 use crate::store::error::StoreError;
-use crate::store::outbox::attempts;
 use crate::store::outbox::queries::{self, Queued};
+use crate::store::outbox::{attempts, channels};
 use crate::store::reader::Reader;
 use crate::store::writer::Store;
+use crate::view::channel;
 use crate::view::csv;
 use crate::view::json;
 use crate::view::mail::render;
@@ -49,13 +51,13 @@ pub enum EmailCommand {
         #[arg(long, value_name = "ADDRESS")]
         to: Vec<String>,
     },
-    /// List mails that have not been sent
+    /// List mails and messages of channels that have not been sent
     Queue {
         /// Print CSV with a header, times in UTC
         #[arg(long, conflicts_with = "json")]
         csv: bool,
     },
-    /// Send waiting and failed mails now
+    /// Send waiting and failed mails and messages of channels now
     Retry,
 }
 
@@ -89,7 +91,11 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
         context.out.note("asked the running daemon");
         return tell(context, answer);
     }
-    let mailer = mailer(email(&config)?)?;
+    let mailer = match &config.email {
+        Some(email) => Some(mailer(email)?),
+        None if config.channels.is_empty() => return Err(nothing_to_send_with(&config)),
+        None => None,
+    };
     // Where there is none nothing waits, and one made here might belong to another user than the service's.
     drop(Reader::open(&config.daemon.database).map_err(|error| {
         let file = resolve::shown(&config.file);
@@ -100,7 +106,12 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
         .out
         .note("no daemon runs: sending from this command");
     let host = run::host();
-    let emptied = wait(flush_once::empty(&mut store, &config, &mailer, &host))??;
+    let emptied = wait(flush_once::empty(
+        &mut store,
+        &config,
+        mailer.as_ref(),
+        &host,
+    ))??;
     for line in &emptied.lines {
         writeln!(context.out, "{}", safe_text::line(line, 500))?;
     }
@@ -124,12 +135,19 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
 }
 
 /// The daemon's answer; none where no daemon runs.
-fn ask_daemon(config: &Config, request: &Request) -> Result<Option<Answer>, CliError> {
+pub(super) fn ask_daemon(config: &Config, request: &Request) -> Result<Option<Answer>, CliError> {
     match control::ask(&config.daemon.control_socket, request) {
         Ok(answer) => Ok(Some(answer)),
         Err(ControlError::NoDaemon { .. }) => Ok(None),
         Err(error) => Err(CliError::machine(error)),
     }
+}
+
+fn nothing_to_send_with(config: &Config) -> CliError {
+    let file = config.file.display();
+    CliError::Configuration(format!(
+        "error: {file} has no [email] and no [[channel]]: nothing is sent"
+    ))
 }
 
 fn email(config: &Config) -> Result<&EmailSettings, CliError> {
@@ -143,7 +161,7 @@ fn mailer(email: &EmailSettings) -> Result<Mailer, CliError> {
     Mailer::new(email).map_err(|error| CliError::Configuration(error.to_string()))
 }
 
-fn wait<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
+pub(super) fn wait<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -151,7 +169,7 @@ fn wait<T>(work: impl Future<Output = T>) -> Result<T, CliError> {
     Ok(runtime.block_on(work))
 }
 
-fn tell(context: &mut Context, answer: Answer) -> Result<Outcome, CliError> {
+pub(super) fn tell(context: &mut Context, answer: Answer) -> Result<Outcome, CliError> {
     if context.options.json {
         let line = control::line(&answer);
         context.out.write_str(&String::from_utf8_lossy(&line))?;
@@ -189,6 +207,15 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
             safe_text::line(&pause.why, 500)
         ));
     }
+    let paused = channels::pauses(reader.outbox()).map_err(StoreError::from)?;
+    for (name, pause) in &paused {
+        context.out.note(&format!(
+            "NOTHING LEAVES BY THE CHANNEL {name} since {}: {}; a running daemon tries again every 15 minutes, at a \
+             reload and by `sitewatch email retry`",
+            clock.short(pause.since),
+            safe_text::line(&pause.why, 500)
+        ));
+    }
     let notices = queued.iter().flat_map(|queued| &queued.mail.parcel.notices);
     let beginnings = reader.beginnings(notices.filter_map(|notice| notice.news.incident()))?;
     let mut waits = BTreeMap::new();
@@ -201,7 +228,14 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
         .iter()
         .map(|queued| {
             let waits = waits.get(&queued.mail.row.id).copied();
-            row(queued, waits, &host, pause.as_ref(), &beginnings, clock.now)
+            let pause = match queued.mail.to.channel() {
+                None => pause.as_ref(),
+                Some(name) => paused
+                    .iter()
+                    .find(|(paused, _)| paused == name.as_str())
+                    .map(|(_, pause)| pause),
+            };
+            row(queued, waits, &host, pause, &beginnings, clock.now)
         })
         .collect();
     if context.options.json {
@@ -288,6 +322,7 @@ pub fn row(
             },
             None,
         ),
+        None if paused.is_some() && mail.channel.is_some() => hold("channel", Some(due_at)),
         None if paused.is_some() => hold("transport", Some(due_at)),
         None => match waits {
             Some((Waits::ForDigest, _)) => hold("digest", Some(due_at)),
@@ -306,14 +341,23 @@ pub fn row(
             }
         },
     };
+    let subject = render::subject(&mail.parcel, host, now, beginnings);
+    let subject = match &mail.channel {
+        None => subject,
+        Some(_) => {
+            let is_of_one = mail.parcel.kind != MailKind::Digest && about.is_some();
+            channel::summary(&subject, is_of_one)
+        }
+    };
     QueueRow {
         id: mail.row.id.0,
         monitor: about
             .filter(|_| mail.row.monitor.is_some())
             .map(|about| about.name.as_str().to_owned()),
         kind: mail.parcel.kind,
-        to: mail.to.mailbox().to_owned(),
-        subject: render::subject(&mail.parcel, host, now, beginnings),
+        to: mail.to.key().to_owned(),
+        channel: mail.channel.clone(),
+        subject,
         message_id: mail.message_id.clone(),
         queued_at: mail.row.queued_at,
         attempts: mail.row.attempts(),

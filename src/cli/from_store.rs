@@ -13,7 +13,8 @@ use crate::view::rows::{IncidentRow, MailRow, RawFigures, ReportRow, StatusRow};
 pub fn incident(listed: ListedIncident) -> IncidentRow {
     let mails = listed.mails.into_iter().map(|mail| MailRow {
         kind: mail.kind,
-        to: mail.to.mailbox().to_owned(),
+        to: mail.to.key().to_owned(),
+        channel: mail.channel,
         message_id: mail.message_id,
         queued_at: mail.queued_at,
         sent_at: mail.sent_at,

@@ -11,6 +11,7 @@ pub mod output;
 
 pub mod amend;
 pub mod backup;
+pub mod channel;
 pub mod check;
 pub mod complete;
 pub mod completions;

@@ -305,7 +305,7 @@ impl Daemon {
                     .to_owned(),
                 );
                 parts.push(match (status.mails, status.mails_waiting) {
-                    (false, _) => "no [email]: nothing is mailed".to_owned(),
+                    (false, _) => "no [email] and no [[channel]]: nobody is told".to_owned(),
                     (true, 1) => "1 mail waiting".to_owned(),
                     (true, waiting) => format!("{waiting} mails waiting"),
                 });
@@ -340,7 +340,9 @@ impl Daemon {
                     None => "nothing was ever checked".to_owned(),
                 };
                 let mails = match &place.config {
-                    Some(config) if config.email.is_none() => " · no [email]: nothing is mailed",
+                    Some(config) if !config.has_way_out() => {
+                        " · no [email] and no [[channel]]: nobody is told"
+                    }
                     _ => "",
                 };
                 format!("no daemon runs, {last}{mails}")

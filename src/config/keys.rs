@@ -41,8 +41,12 @@ pub enum Kind {
     Subject,
     /// One regular expression.
     Regex,
-    /// A list of mail addresses.
-    Addresses,
+    /// A list of mail addresses and names of channels.
+    Recipients,
+    /// A string that is shown nowhere.
+    Secret,
+    /// A list of them.
+    Secrets,
     /// One mail address.
     Address,
     /// An address and a port to listen at.
@@ -406,9 +410,9 @@ pub const EMAIL: Section = Section {
         key("from", Kind::Address, Required, "The sender."),
         key(
             "to",
-            Kind::Addresses,
+            Kind::Recipients,
             Value("[]"),
-            "Default recipients; with `host` at least one.",
+            "Default recipients, channels by their names; with `host` at least one.",
         ),
         key(
             "reply_to",
@@ -438,6 +442,12 @@ pub const ALERTS: Section = Section {
     form: Form::Table,
     doc: "Alerting.",
     keys: &[
+        key(
+            "to",
+            Kind::Recipients,
+            Unset("[email].to; without [email] every channel"),
+            "Who is told by default: of monitors without `to`, of reports, of blind times and of troubles.",
+        ),
         key(
             "group_wait",
             Kind::Span,
@@ -538,9 +548,9 @@ pub const REPORT: Section = Section {
         ),
         key(
             "to",
-            Kind::Addresses,
-            Unset("[email].to"),
-            "Who gets the mails.",
+            Kind::Recipients,
+            Unset("[alerts].to"),
+            "Who gets it, addresses and channels.",
         ),
     ],
 };
@@ -878,7 +888,7 @@ const MONITOR_KEYS: &[Key] = &[
     ),
     key(
         "to",
-        Kind::Addresses,
+        Kind::Recipients,
         Unset("[email].to"),
         "Who gets its mails; an empty list is never mail.",
     ),
@@ -988,6 +998,138 @@ pub const JSON_TEST: &[Key] = &[
         "Some node is a number above this.",
     ),
 ];
+
+/// `[[channel]]`
+pub const CHANNEL: Section = Section {
+    name: "channel",
+    form: Form::List,
+    doc: "A way beside mail on which alerts leave; `to` names it.",
+    keys: &[
+        key(
+            "name",
+            Kind::Text,
+            Required,
+            "What `to` calls it: unique, without @.",
+        ),
+        key(
+            "format",
+            Kind::Choice(&[
+                "json",
+                "slack",
+                "discord",
+                "teams",
+                "telegram",
+                "ntfy",
+                "gotify",
+                "pushover",
+                "pagerduty",
+                "opsgenie",
+                "matrix",
+                "apprise",
+                "template",
+                "alertmanager",
+            ]),
+            Required,
+            "How a message is written.",
+        ),
+        key(
+            "url",
+            Kind::Secret,
+            Unset("the service's own, where the format has one"),
+            "Where messages go, best as \"${CHANNEL_URL}\": a secret wherever it is shown.",
+        ),
+        key(
+            "url_file",
+            Kind::Path,
+            Unset("see url"),
+            "A file with the URL.",
+        ),
+        key(
+            "urls",
+            Kind::Secrets,
+            Unset("of alertmanager only"),
+            "Every instance of Alertmanager; each gets everything.",
+        ),
+        key(
+            "token",
+            Kind::Secret,
+            Unset("none"),
+            "What the service knows us by, best as \"${CHANNEL_TOKEN}\".",
+        ),
+        key(
+            "token_file",
+            Kind::Path,
+            Unset("see token"),
+            "A file with the token.",
+        ),
+        key(
+            "chat",
+            Kind::Secret,
+            Unset("none"),
+            "Telegram: the chat; Matrix: the room; Pushover: the user key.",
+        ),
+        key(
+            "headers",
+            Kind::Headers,
+            Value("{}"),
+            "Header fields of each request.",
+        ),
+        key(
+            "fields",
+            Kind::Any,
+            Value("{}"),
+            "Laid over the top level of the request's JSON.",
+        ),
+        key(
+            "secret_file",
+            Kind::Path,
+            Unset("not signed"),
+            "json: the key of signatures by Standard Webhooks.",
+        ),
+        key(
+            "body_file",
+            Kind::Path,
+            Unset("of template only"),
+            "The template, over the object of the json format.",
+        ),
+        key(
+            "events",
+            Kind::Texts,
+            Unset("everything"),
+            "What it takes: down, still_down, up, escalated, degraded, redirect_changed, burn, blind, trouble, report.",
+        ),
+        key(
+            "timeout",
+            Kind::Span,
+            Value("\"30s\""),
+            "One whole request.",
+        ),
+        key(
+            "proxy",
+            Kind::Proxy,
+            Value("\"\""),
+            "An http:// proxy; \"environment\" takes HTTP_PROXY, HTTPS_PROXY, NO_PROXY.",
+        ),
+        key(
+            "ca_file",
+            Kind::Path,
+            Value("\"\""),
+            "An extra trust anchor, or the service's certificate itself; PEM or DER.",
+        ),
+        key(
+            "verify_tls",
+            Kind::Bool,
+            Value("true"),
+            "Whether the service's certificate is verified.",
+        ),
+        key(
+            "labels",
+            Kind::Headers,
+            Value("{}"),
+            "alertmanager: labels beside alertname, monitor, instance and severity.",
+        ),
+    ],
+};
 
 /// `[[maintenance]]`
 pub const MAINTENANCE: Section = Section {
@@ -1124,7 +1266,7 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Every section, in the order of documentation.
-pub const SECTIONS: [&Section; 13] = [
+pub const SECTIONS: [&Section; 14] = [
     &EMAIL,
     &MONITOR,
     &SOURCE,
@@ -1137,6 +1279,7 @@ pub const SECTIONS: [&Section; 13] = [
     &CONNECTIVITY,
     &REPORT,
     &HEARTBEAT,
+    &CHANNEL,
     &MAINTENANCE,
 ];
 

@@ -17,6 +17,7 @@ use super::environment::Environment;
 use super::fingerprint;
 use super::keys;
 use super::model::{Config, DaemonSettings};
+use super::read::channel;
 use super::read::email;
 use super::read::include::{self, Found, Included};
 use super::read::maintenance;
@@ -33,7 +34,9 @@ use super::syntax::parse::{forget_consequences, parse, parsed};
 use super::syntax::split_large::pieces;
 use crate::domain::monitor::MonitorName;
 use crate::domain::redaction::Masks;
-use crate::domain::settings::{AlertSettings, Canaries, HeartbeatSettings, MailTransport};
+use crate::domain::settings::{
+    AlertSettings, Canaries, HeartbeatSettings, MailTransport, ReportSettings,
+};
 
 /// All files together; 100 000 monitors take 20 MB. Reading takes many times as much memory, which is that of a
 /// running daemon.
@@ -212,6 +215,7 @@ fn read(
         monitors: Vec::new(),
         broken: Vec::new(),
         lists: Vec::new(),
+        channels: Vec::new(),
         windows: Vec::new(),
         window_secrets: Vec::new(),
     };
@@ -281,6 +285,7 @@ struct Loader<'e> {
     /// What the monitors refer to that are wrong themselves.
     broken: Vec<monitor::Broken>,
     lists: Vec<settings::Draft>,
+    channels: Vec<channel::Draft>,
     windows: Vec<maintenance::Draft>,
     /// What came by `${NAME}` in them.
     window_secrets: Vec<String>,
@@ -318,18 +323,21 @@ impl Loader<'_> {
             }
             false => None,
         };
-        let email_to = email.as_ref().map_or(&[][..], |email| &email.to).to_vec();
+        let has_email = root.contains_key(keys::EMAIL.name);
         let table = section(reading, root, &keys::ALERTS, "[alerts]", &empty);
         let alerts = sections::alerts(reading, &table);
+        let mut told = sections::default_to(reading, &table, email.as_ref(), has_email);
         let table = section(reading, root, &keys::CONNECTIVITY, "[connectivity]", &empty);
         let canaries: Canaries = sections::canaries(reading, &table, email.as_ref());
         let table = section(reading, root, &keys::REPORT, "[report]", &empty);
-        let report = sections::report(reading, &table, &email_to);
+        let report = sections::report(reading, &table, &told);
         let table = section(reading, root, &keys::HEARTBEAT, "[heartbeat]", &empty);
         let heartbeat = sections::heartbeat(reading, &table);
         let mut secrets = std::mem::take(&mut self.reading.came_by_name);
-        self.read_entries(root, &email_to, &alerts, &zone);
+        self.read_entries(root, &told, &alerts, &zone);
         secrets.append(&mut self.window_secrets);
+        let channel_secrets = self.channels.iter_mut().map(|draft| &mut draft.secrets);
+        channel_secrets.for_each(|of_one| secrets.append(of_one));
         let masks = Masks::new(secrets);
         let heartbeat = heartbeat.map(|heartbeat| HeartbeatSettings {
             masks: masks.clone(),
@@ -348,6 +356,7 @@ impl Loader<'_> {
             },
         );
         settings::unique(&mut self.reading, &self.lists);
+        channel::check_names(&mut self.reading, &self.channels, has_email);
         forget_consequences(&mut self.reading);
         let syntax_faults = std::mem::take(&mut self.reading.syntax_faults);
         for fault in syntax_faults {
@@ -361,16 +370,32 @@ impl Loader<'_> {
             .collect();
         // Collecting takes over the room of the drafts, eight times of what is kept as long as the daemon runs.
         monitors.shrink_to_fit();
-        let listed = |draft: settings::Draft| Listed {
+        let mut lists: Vec<_> = self.lists.into_iter().map(|draft| draft.source).collect();
+        let channels: Vec<_> = self
+            .channels
+            .into_iter()
+            .filter_map(|draft| draft.channel.map(Arc::new))
+            .collect();
+        channel::resolve_every(&mut told, &mut monitors, &mut lists, &channels);
+        let report = report.map(|report| ReportSettings {
+            to: if report.to == channel::every() {
+                told.clone()
+            } else {
+                report.to
+            },
+            ..report
+        });
+        let listed = |source| Listed {
             awaited: Arc::default(),
-            source: Arc::new(draft.source),
+            source: Arc::new(source),
             monitors: 0,
         };
-        let lists: Vec<Listed> = self.lists.into_iter().map(listed).collect();
+        let lists: Vec<Listed> = lists.into_iter().map(listed).collect();
         self.reading.warn_of_literal_secrets();
         warnings::of_unverified_by_default(&mut self.reading);
         warnings::of_hurry(&mut self.reading);
-        warnings::of_silence(&mut self.reading, email.is_some(), &monitors, &lists);
+        let has_way = email.is_some() || !channels.is_empty();
+        warnings::of_silence(&mut self.reading, has_way, &monitors, &lists);
         if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
             warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);
         }
@@ -382,6 +407,8 @@ impl Loader<'_> {
             dns,
             web,
             email,
+            channels,
+            told,
             alerts,
             canaries,
             report,
@@ -411,7 +438,7 @@ impl Loader<'_> {
     fn read_entries(
         &mut self,
         root: &DeTable<'_>,
-        email_to: &[crate::domain::address::Address],
+        email_to: &[crate::domain::recipient::Recipient],
         alerts: &AlertSettings,
         zone: &TimeZone,
     ) {
@@ -487,7 +514,7 @@ impl Loader<'_> {
             };
             for key in included.keys() {
                 let name: &str = key.get_ref();
-                if !matches!(name, "monitor" | "source" | "maintenance") {
+                if !matches!(name, "monitor" | "source" | "maintenance" | "channel") {
                     self.reading.fault(Fault::new(
                         place(index, key.span()),
                         format!("`{name}` cannot stand in an included file"),
@@ -520,6 +547,10 @@ impl Loader<'_> {
             // Nobody knows the names of a list that is wrong.
             self.nameless += usize::from(draft.is_none());
             self.lists.extend(draft);
+        }
+        for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::CHANNEL) {
+            let draft = channel::channel(&mut self.reading, own, header);
+            self.channels.push(draft);
         }
         for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::MAINTENANCE) {
             self.reading.came_by_name.clear();
@@ -564,7 +595,7 @@ fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
             (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
             (None, Some(meant)) => format!("did you mean {}?", header(meant)),
             (None, None) => match is_section {
-                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [[source]], [[maintenance]]".to_owned(),
+                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [[channel]], [[source]], [[maintenance]]".to_owned(),
                 false => "a key stands below the header of its section".to_owned(),
             },
         };
@@ -620,7 +651,7 @@ mod tests {
         assert_eq!(monitor.name.as_str(), "example.com");
         assert_eq!(monitor.schedule, Schedule::Every(Duration::from_secs(60)));
         assert_eq!(monitor.rules.timeout, Duration::from_secs(10));
-        assert_eq!(monitor.rules.to[0].mailbox(), "ops@example.com");
+        assert_eq!(monitor.rules.to[0].key(), "ops@example.com");
         assert_eq!(
             monitor.http().unwrap().expectation.status.to_string(),
             "200-299"

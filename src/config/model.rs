@@ -8,7 +8,10 @@ use jiff::tz::TimeZone;
 
 use super::read::include::Included;
 use super::source_lists::compose::Listed;
+use crate::domain::channel::{Channel, ChannelName};
 use crate::domain::monitor::Monitor;
+use crate::domain::notification::MailKind;
+use crate::domain::recipient::Recipient;
 use crate::domain::redaction::Masks;
 use crate::domain::settings::{
     AlertSettings, Canaries, EmailSettings, HeartbeatSettings, Maintenance, ReportSettings,
@@ -33,6 +36,10 @@ pub struct Config {
     pub web: Option<WebSettings>,
     /// `[email]`; none: checks are recorded, nothing is mailed.
     pub email: Option<EmailSettings>,
+    /// `[[channel]]`, in the order of the file and its includes; names are unique.
+    pub channels: Vec<Arc<Channel>>,
+    /// Who is told of what names nobody: `[alerts].to`, else `[email].to`, else every channel.
+    pub told: Vec<Recipient>,
     /// `[alerts]`
     pub alerts: AlertSettings,
     /// `[connectivity]`
@@ -54,6 +61,31 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// What each pattern of `include` found.
     pub included: Vec<Included>,
+}
+
+impl Config {
+    /// The channel of a name.
+    pub fn channel(&self, name: &ChannelName) -> Option<&Arc<Channel>> {
+        self.channels.iter().find(|channel| channel.name == *name)
+    }
+
+    /// Whether a recipient is sent messages of this kind: an address all, a channel those of its `events`.
+    pub fn takes(&self, to: &Recipient, kind: MailKind) -> bool {
+        match to {
+            Recipient::Mail(_) => true,
+            Recipient::Channel(name) => self.channel(name).is_some_and(|channel| {
+                let format = channel.format();
+                let is_for_it = !format.takes_incidents_only()
+                    || !matches!(kind, MailKind::Flapping | MailKind::WasDown);
+                !format.is_level() && is_for_it && channel.events.takes(kind)
+            }),
+        }
+    }
+
+    /// Whether anything can be sent at all.
+    pub fn has_way_out(&self) -> bool {
+        self.email.is_some() || !self.channels.is_empty()
+    }
 }
 
 /// `[daemon]`

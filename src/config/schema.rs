@@ -6,7 +6,7 @@ use super::keys::{self, Absent, Form, Key, Kind, Section};
 use crate::domain::subject::Kinds;
 
 /// Keys of one section that exclude each other.
-const EXCLUSIVE: [(&str, &str, &str); 12] = [
+const EXCLUSIVE: [(&str, &str, &str); 14] = [
     ("email", "host", "directory"),
     ("email", "password", "password_file"),
     ("monitor", "interval", "schedule"),
@@ -17,6 +17,8 @@ const EXCLUSIVE: [(&str, &str, &str); 12] = [
     ("source", "interval", "schedule"),
     ("source", "body", "body_file"),
     ("source", "basic_auth", "bearer_token_file"),
+    ("channel", "url", "url_file"),
+    ("channel", "token", "token_file"),
     ("maintenance", "start", "schedule"),
     ("maintenance", "end", "duration"),
 ];
@@ -155,7 +157,11 @@ fn examples(key: &Key) -> Vec<Value> {
         ],
         Kind::Regex => vec![json!("^220 ")],
         Kind::Urls => vec![json!(["https://example.com/", "https://example.org/"])],
-        Kind::Addresses => vec![json!(["ops@example.com", "Web team <web@example.com>"])],
+        Kind::Recipients => vec![json!([
+            "ops@example.com",
+            "Web team <web@example.com>",
+            "oncall"
+        ])],
         Kind::Address => vec![json!("Sitewatch <alerts@example.com>")],
         Kind::Listen => vec![json!("127.0.0.1:8080"), json!("[::1]:8080")],
         Kind::Servers => vec![json!(["127.0.0.1:53", "192.0.2.53"])],
@@ -176,6 +182,8 @@ fn examples(key: &Key) -> Vec<Value> {
         Kind::Log => vec![json!("info"), json!("warn,sitewatch::mail=debug")],
         Kind::Path => vec![json!("file.pem")],
         Kind::Choice(words) => words.iter().map(|word| json!(word)).collect(),
+        Kind::Secret => vec![json!("${NAME}")],
+        Kind::Secrets => vec![json!(["${NAME}"])],
         Kind::Text
         | Kind::Texts
         | Kind::Bool
@@ -205,6 +213,7 @@ fn of_kind(kind: Kind) -> Value {
     let text = || json!({ "type": "string" });
     match kind {
         Kind::Text
+        | Kind::Secret
         | Kind::Path
         | Kind::Match
         | Kind::Regex
@@ -213,7 +222,12 @@ fn of_kind(kind: Kind) -> Value {
         | Kind::Zone
         | Kind::Address
         | Kind::Listen => text(),
-        Kind::Texts | Kind::Globs | Kind::Addresses | Kind::Servers | Kind::Names => list(text()),
+        Kind::Texts
+        | Kind::Secrets
+        | Kind::Globs
+        | Kind::Recipients
+        | Kind::Servers
+        | Kind::Names => list(text()),
         Kind::Bool => json!({ "type": "boolean" }),
         Kind::Count(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
         Kind::Span => pattern(DURATION),

@@ -13,9 +13,9 @@ use super::keys::{self, Absent, Key, Kind, Section};
 use super::load;
 use super::model::Config;
 use super::read::referenced_files;
-use crate::domain::address::Address;
 use crate::domain::duration_text::Written;
 use crate::domain::monitor::{Monitor, Rules};
+use crate::domain::recipient::Recipient;
 use crate::domain::redaction::{Masks, STARS};
 use crate::domain::settings::MailTransport;
 use crate::domain::subject::SubjectKind;
@@ -51,7 +51,8 @@ pub fn show(
         return Ok(());
     };
     for section in keys::SECTIONS {
-        let is_entry = ["monitor", "source", "maintenance", "defaults"].contains(&section.name);
+        let is_entry =
+            ["monitor", "source", "channel", "maintenance", "defaults"].contains(&section.name);
         let own = table_of(main, section.name);
         if is_entry || (own.is_none() && section.name == keys::EMAIL.name) {
             continue;
@@ -94,7 +95,12 @@ fn entries(
     // Both come from the same texts in the same order, and all entries are valid.
     let mut monitors = config.monitors.iter();
     let mut lists = config.lists.iter();
-    for section in [&keys::MONITOR, &keys::SOURCE, &keys::MAINTENANCE] {
+    for section in [
+        &keys::MONITOR,
+        &keys::SOURCE,
+        &keys::CHANNEL,
+        &keys::MAINTENANCE,
+    ] {
         let is_list = section.name == keys::SOURCE.name;
         let is_monitor = section.name == keys::MONITOR.name;
         for (root, source) in roots.iter().zip(sources) {
@@ -201,6 +207,9 @@ fn rival(key: &str) -> Option<&'static str> {
         "body_file" => "body",
         "file" => "url",
         "url" => "file",
+        "url_file" => "url",
+        "token" => "token_file",
+        "token_file" => "token",
         "basic_auth" => "bearer_token_file",
         "bearer_token_file" => "basic_auth",
         _ => return None,
@@ -215,7 +224,7 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-fn addresses(list: &[Address]) -> String {
+fn addresses(list: &[Recipient]) -> String {
     let list: Vec<String> = list
         .iter()
         .map(|address| quoted(&address.to_string()))
@@ -237,6 +246,7 @@ fn computed(config: &Config, section: &Section, key: &Key) -> Option<String> {
             MailTransport::Smtp(server) => Some(server.port.to_string()),
             MailTransport::Directory(_) => None,
         },
+        ("alerts", "to") => Some(config.masks.apply(&addresses(&config.told)).into_owned()),
         ("report", "to") => {
             let report = config.report.as_ref()?;
             let to = addresses(&report.to);
@@ -326,6 +336,10 @@ impl Context<'_> {
         let only_names = text.starts_with("${") && text.ends_with('}');
         let is_header = self.kind.is_none();
         let may_be_secret = is_header || matches!(self.kind, Some(Kind::Text));
+        let is_secret = matches!(self.kind, Some(Kind::Secret | Kind::Secrets));
+        if is_secret && !only_names && !text.is_empty() {
+            return STARS.to_owned();
+        }
         if may_be_secret && redact::is_sensitive(self.key) && !only_names && !text.is_empty() {
             return STARS.to_owned();
         }

@@ -219,7 +219,7 @@ impl Running {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let has_email = self.force().config.email.is_some();
+        let has_email = self.force().config.has_way_out();
         let mails = has_email.then(|| self.health.mails_waiting.load(Relaxed));
         let states = self.health.states();
         let mut troubles = self_check::troubles(&self.health);

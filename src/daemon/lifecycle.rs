@@ -492,8 +492,10 @@ fn announce(config: &Config) {
         .warnings
         .iter()
         .any(|warning| warning.contains("[email]"));
-    if config.email.is_none() && !said {
-        tracing::warn!("there is no [email]: checks are recorded and nothing is mailed");
+    if !config.has_way_out() && !said {
+        tracing::warn!(
+            "there is no [email] and no [[channel]]: checks are recorded and nobody is told"
+        );
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");

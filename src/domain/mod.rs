@@ -22,6 +22,7 @@ pub mod observed;
 pub mod order;
 pub mod pattern_size;
 pub mod probe;
+pub mod recipient;
 pub mod redaction;
 pub mod safe_text;
 pub mod secret;

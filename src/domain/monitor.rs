@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::address::Address;
+use super::recipient::Recipient;
 use super::redaction::Masks;
 use super::subject::{HttpSubject, Locator, Subject};
 use super::timestamp::Timestamp;
@@ -199,8 +199,8 @@ pub struct Rules {
     pub alert_on_slow: bool,
     /// Mail when the redirect chain changed, not only record.
     pub alert_on_redirect_change: bool,
-    /// The recipients; empty is never mail.
-    pub to: Vec<Address>,
+    /// The recipients; empty is silence by choice.
+    pub to: Vec<Recipient>,
 }
 
 impl Rules {

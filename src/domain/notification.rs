@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::address::Address;
 use super::check::{Chain, Check};
 use super::incident::{Cause, IncidentKey};
 use super::monitor::{MonitorId, MonitorName};
+use super::recipient::Recipient;
 use super::timestamp::Timestamp;
 
 /// One thing to tell: decided once, queued per recipient, rendered when it leaves.
@@ -304,7 +304,7 @@ pub struct Letter {
     /// Made once: `<...@domain>` without the angle brackets.
     pub message_id: String,
     /// One outbox row each.
-    pub to: Vec<Address>,
+    pub to: Vec<Recipient>,
 }
 
 /// What one mail says, when it is rendered: one notice, or several that leave together.

@@ -13,6 +13,7 @@ use url::Url;
 use super::address::Address;
 use super::colour::Colour;
 use super::monitor::{CronText, MonitorName};
+use super::recipient::Recipient;
 use super::redaction::Masks;
 use super::secret::Secret;
 use super::timestamp::Timestamp;
@@ -54,7 +55,7 @@ pub struct EmailSettings {
     /// The sender.
     pub from: Address,
     /// Default recipients.
-    pub to: Vec<Address>,
+    pub to: Vec<Recipient>,
     /// Where answers should go.
     pub reply_to: Option<Address>,
     /// One whole send.
@@ -166,7 +167,7 @@ pub struct ReportSettings {
     /// When it is sent.
     pub schedule: CronText,
     /// To whom.
-    pub to: Vec<Address>,
+    pub to: Vec<Recipient>,
 }
 
 /// `[heartbeat]`: an outbound dead-man ping.

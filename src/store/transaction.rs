@@ -11,11 +11,11 @@ use super::checks::intern::Interner;
 use super::error::Result;
 use super::outbox::queries;
 use super::outbox::told;
-use crate::domain::address::Address;
 use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::Letter;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Kept;
 
@@ -237,7 +237,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn addressed(&self, incident: IncidentKey) -> Result<Vec<Address>> {
+    pub fn addressed(&self, incident: IncidentKey) -> Result<Vec<Recipient>> {
         Ok(told::addressed(self.outbox(), incident)?)
     }
 
@@ -245,7 +245,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn told(&self, incident: IncidentKey) -> Result<Vec<Address>> {
+    pub fn told(&self, incident: IncidentKey) -> Result<Vec<Recipient>> {
         Ok(told::told(self.outbox(), incident)?)
     }
 
@@ -253,7 +253,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn untold(&self, incident: IncidentKey) -> Result<Vec<Address>> {
+    pub fn untold(&self, incident: IncidentKey) -> Result<Vec<Recipient>> {
         Ok(told::untold(self.outbox(), incident)?)
     }
 
@@ -261,7 +261,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn keep_up_from(&self, letter: &Letter, but: &[Address], now: Timestamp) -> Result<()> {
+    pub fn keep_up_from(&self, letter: &Letter, but: &[Recipient], now: Timestamp) -> Result<()> {
         Ok(told::keep_up_from(self.outbox(), letter, but, now)?)
     }
 

@@ -246,6 +246,7 @@ pub fn queued_mail(row: &QueueRow) -> QueueObject<'_> {
         monitor: row.monitor.as_deref(),
         kind: row.kind.as_str(),
         to: &row.to,
+        channel: row.channel.as_deref(),
         subject: &row.subject,
         message_id: &row.message_id,
         queued_at: Utc(row.queued_at),
@@ -527,6 +528,7 @@ impl<'a> OrderObject<'a> {
 struct MailObject<'a> {
     kind: &'static str,
     to: &'a str,
+    channel: Option<&'a str>,
     message_id: &'a str,
     queued_at: Utc,
     sent_at: Option<Utc>,
@@ -537,6 +539,7 @@ impl<'a> MailObject<'a> {
         Self {
             kind: mail.kind.as_str(),
             to: &mail.to,
+            channel: mail.channel.as_deref(),
             message_id: &mail.message_id,
             queued_at: Utc(mail.queued_at),
             sent_at: mail.sent_at.map(Utc),
@@ -591,6 +594,7 @@ pub struct QueueObject<'a> {
     monitor: Option<&'a str>,
     kind: &'static str,
     to: &'a str,
+    channel: Option<&'a str>,
     subject: &'a str,
     message_id: &'a str,
     queued_at: Utc,

@@ -171,6 +171,7 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             })
             .to_vec(),
         mails: vec![MailRow {
+            channel: None,
             kind: MailKind::Down,
             to: "ops@example.com".into(),
             message_id: "a@b".into(),

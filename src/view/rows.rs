@@ -71,8 +71,10 @@ pub struct IncidentRow {
 pub struct MailRow {
     /// What it said.
     pub kind: MailKind,
-    /// The recipient.
+    /// The recipient: an address, or the name of a channel.
     pub to: String,
+    /// The format of the channel, where it is one.
+    pub channel: Option<String>,
     /// Without angle brackets.
     pub message_id: String,
     /// When it was decided.
@@ -152,8 +154,10 @@ pub struct QueueRow {
     pub monitor: Option<String>,
     /// What it says.
     pub kind: MailKind,
-    /// The recipient.
+    /// The recipient: an address, or the name of a channel.
     pub to: String,
+    /// The format of the channel, where it is one.
+    pub channel: Option<String>,
     /// The subject it would leave with now.
     pub subject: String,
     /// Without angle brackets.

@@ -6,7 +6,9 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::resolve;
 use crate::daemon::notifier::{flush_once, report_rows, run};
+use crate::domain::address::Address;
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
+use crate::domain::recipient::Recipient;
 use crate::mail::mailer::{Mail, Mailer};
 use crate::policy::outbox::message_id;
 use crate::policy::outbox::retry;
@@ -31,9 +33,11 @@ pub fn send(
         ))
     })?;
     let to = match &config.report {
-        Some(report) if !report.to.is_empty() => report.to.clone(),
-        Some(_) | None => email.to.clone(),
+        Some(report) if !report.to.is_empty() => &report.to,
+        Some(_) | None => &email.to,
     };
+    // What this command sends is mail.
+    let to: Vec<Address> = to.iter().filter_map(Recipient::address).cloned().collect();
     if to.is_empty() {
         let file = config.file.display();
         return Err(CliError::Usage(format!(

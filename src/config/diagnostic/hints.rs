@@ -147,7 +147,7 @@ fn kind_of(key: &str) -> Option<Kind> {
 fn members(key: &str, text: &str) -> Option<String> {
     match kind_of(key)? {
         Kind::Statuses => statuses(text),
-        Kind::Addresses => match Address::parse(text) {
+        Kind::Recipients => match Address::parse(text) {
             Err(AddressError::Several { parts, .. }) => {
                 Some(quoted(parts.iter().map(String::as_str)))
             }

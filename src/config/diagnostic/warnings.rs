@@ -12,7 +12,7 @@ use crate::domain::monitor::Monitor;
 /// Says which monitors nobody would hear of.
 pub(in crate::config) fn of_silence(
     reading: &mut Reading<'_>,
-    has_email: bool,
+    has_way: bool,
     monitors: &[Arc<Monitor>],
     lists: &[Listed],
 ) {
@@ -33,10 +33,11 @@ pub(in crate::config) fn of_silence(
         reading.warnings.push((None, message.to_owned()));
         return;
     }
-    if !has_email {
+    if !has_way {
         reading.warnings.push((
             None,
-            "there is no [email]: checks are recorded and nothing is mailed".to_owned(),
+            "there is no [email] and no [[channel]]: checks are recorded and nobody is told"
+                .to_owned(),
         ));
         return;
     }

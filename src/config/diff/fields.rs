@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::model::Config;
+use crate::domain::channel::Channel;
 use crate::domain::duration_text::Written;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
@@ -205,6 +206,20 @@ pub(super) fn of_rules(rules: &Rules) -> Vec<Fact> {
     ]
 }
 
+/// Each channel with its secrets as digests would have them: compared and never shown.
+fn channels_compared(config: &Config) -> Vec<String> {
+    let compared = |channel: &Channel| {
+        let secrets = channel.service.urls().iter().chain(channel.service.token());
+        let secrets: Vec<&str> = secrets.map(|secret| secret.reveal()).collect();
+        let headers = channel.headers.iter();
+        let headers: Vec<_> = headers
+            .map(|(name, value)| (name, value.reveal()))
+            .collect();
+        format!("{channel:?} {secrets:?} {headers:?} {:?}", channel.masks)
+    };
+    config.channels.iter().map(|one| compared(one)).collect()
+}
+
 fn lists(config: &Config) -> String {
     joined(config.lists.iter().map(|list| {
         let source = &list.source;
@@ -312,6 +327,17 @@ pub(in crate::config) fn settings(config: &Config) -> Vec<Fact> {
             format!("{:?}", config.canaries),
             canaries(config),
         ),
+        hidden(
+            "[[channel]]",
+            format!("{:?}", channels_compared(config)),
+            joined(
+                config
+                    .channels
+                    .iter()
+                    .map(|channel| format!("{} ({})", channel.name, channel.format())),
+            ),
+        ),
+        fact("[alerts] to", joined(&config.told)),
         fact("[[source]]", lists(config)),
         fact("[[maintenance]]", windows(config)),
         fact(

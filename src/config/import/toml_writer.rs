@@ -549,7 +549,7 @@ fn is_host(text: &str) -> bool {
 }
 
 fn is_address(text: &str) -> bool {
-    text.contains("${") || scalars::address(text).is_ok()
+    text.contains("${") || scalars::only_address(text).is_ok()
 }
 
 fn write_email(out: &mut String, email: &Email) -> std::fmt::Result {

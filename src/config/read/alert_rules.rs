@@ -9,9 +9,9 @@ use super::scalars;
 use super::table::{Placed, Table};
 use crate::config::diagnostic::problem::Fault;
 use crate::config::diagnostic::source_map::Place;
-use crate::domain::address::Address;
 use crate::domain::duration_text::Written;
 use crate::domain::monitor::{CronText, Rules, Schedule};
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::cron::Cron;
 
@@ -185,7 +185,7 @@ pub(in crate::config) fn rules(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
     timing: &Timing,
-    email_to: &[Address],
+    email_to: &[Recipient],
 ) -> Rules {
     let mut threshold = |key, default| {
         reading
@@ -203,7 +203,7 @@ pub(in crate::config) fn rules(
     let alert_on_slow = alerts("on_slow");
     let alert_on_redirect_change = alerts("on_redirect_change");
     let to = reading
-        .addresses(table, "to")
+        .recipients(table, "to")
         .map_or_else(|| email_to.to_vec(), |to| to.it);
     Rules {
         interval: timing.interval,

@@ -28,7 +28,7 @@ pub(in crate::config) fn email(
             "add from = \"Sitewatch <alerts@example.com>\"",
         );
     }
-    let to = reading.addresses(table, "to");
+    let to = reading.recipients(table, "to");
     let reply_to = reading.some_parsed(table, "reply_to", "a mail address", scalars::only_address);
     let timeout = reading
         .span_from(table, "timeout", Duration::from_secs(1))

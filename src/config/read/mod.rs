@@ -1,6 +1,7 @@
 //! From parsed TOML to values: every key read, every fault collected.
 
 pub(super) mod alert_rules;
+pub(super) mod channel;
 pub(super) mod email;
 pub(super) mod env_vars;
 pub(super) mod expectation;

@@ -21,9 +21,9 @@ use crate::config::diagnostic::problem::Fault;
 use crate::config::diagnostic::source_map::Place;
 use crate::config::keys;
 use crate::config::source_lists::model::Model;
-use crate::domain::address::Address;
 use crate::domain::expectation::Expectation;
 use crate::domain::monitor::{Labels, Monitor, MonitorName, Rules, Schedule};
+use crate::domain::recipient::Recipient;
 use crate::domain::redaction::Masks;
 use crate::domain::subject::Locator;
 use crate::domain::target::{Manner, Target};
@@ -33,7 +33,7 @@ pub(in crate::config) struct Template<'t> {
     /// The table itself.
     pub table: Table<'t>,
     /// Recipients of monitors that name none.
-    pub email_to: Vec<Address>,
+    pub email_to: Vec<Recipient>,
     expectation: Option<Arc<Expectation>>,
     target: Option<Target>,
     kind_keys: KindKeys,
@@ -82,7 +82,7 @@ pub(in crate::config) struct Broken {
 pub(in crate::config) fn template<'t>(
     reading: &mut Reading<'_>,
     table: Table<'t>,
-    email_to: Vec<Address>,
+    email_to: Vec<Recipient>,
     certificate_expiry: Vec<Duration>,
 ) -> Template<'t> {
     reading.came_by_name.clear();

@@ -22,6 +22,8 @@ use crate::config::environment::Environment;
 use crate::config::keys::{self, Key};
 use crate::config::syntax::odd_characters;
 use crate::domain::address::Address;
+use crate::domain::channel::ChannelName;
+use crate::domain::recipient::Recipient;
 
 /// Longer keys are not suggested nor shown whole.
 pub(super) const KEY_BYTES_MAX: usize = 1024;
@@ -49,6 +51,10 @@ pub(crate) struct Reading<'e> {
     pub came_by_name: Vec<String>,
     /// Where secrets stand in clear.
     pub literal_secrets: Vec<(Place, &'static str)>,
+    /// Channels that a `to` names, with the place.
+    pub named_channels: Vec<(Place, ChannelName)>,
+    /// Addresses that a `to` names, with the place.
+    pub named_addresses: Vec<(Place, Address)>,
     /// Files that were read for their content, since many monitors may share one.
     pub(super) contents: HashMap<PathBuf, Result<Arc<[u8]>, String>>,
     /// Patterns that were compiled, since many monitors may share one.
@@ -67,6 +73,8 @@ impl<'e> Reading<'e> {
             hurried: Vec::new(),
             came_by_name: Vec::new(),
             literal_secrets: Vec::new(),
+            named_channels: Vec::new(),
+            named_addresses: Vec::new(),
             contents: HashMap::new(),
             patterns: Patterns::default(),
         }
@@ -495,21 +503,34 @@ impl<'e> Reading<'e> {
         })
     }
 
-    /// A list of mail addresses, each once.
-    pub(crate) fn addresses(
+    /// A list of mail addresses and names of channels, each once. The names are looked up when all channels are read.
+    pub(crate) fn recipients(
         &mut self,
         table: &Table<'_>,
         key: &'static str,
-    ) -> Option<Placed<Vec<Address>>> {
-        let list = self.list(table, key, "a mail address", scalars::address)?;
-        let mut addresses: Vec<Address> = Vec::with_capacity(list.it.len());
-        for address in list.it {
-            if !addresses.contains(&address.it) {
-                addresses.push(address.it);
+    ) -> Option<Placed<Vec<Recipient>>> {
+        let list = self.list(table, key, "a mail address or a channel's name", |text| {
+            scalars::recipient(text)
+        })?;
+        let mut recipients: Vec<Recipient> = Vec::with_capacity(list.it.len());
+        for recipient in list.it {
+            // What `[defaults]` has was noted there.
+            if !recipient.inherited {
+                match &recipient.it {
+                    Recipient::Mail(address) => self
+                        .named_addresses
+                        .push((recipient.place, address.clone())),
+                    Recipient::Channel(name) => {
+                        self.named_channels.push((recipient.place, name.clone()));
+                    }
+                }
+            }
+            if !recipients.contains(&recipient.it) {
+                recipients.push(recipient.it);
             }
         }
         Some(Placed {
-            it: addresses,
+            it: recipients,
             place: list.place,
             inherited: list.inherited,
         })

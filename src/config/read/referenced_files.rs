@@ -26,6 +26,8 @@ use crate::domain::secret::Secret;
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// More than every trust store there is.
 const PEM_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// A template is rendered to at most 256 KiB.
+pub(super) const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
 /// A request body is sent with every check.
 const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

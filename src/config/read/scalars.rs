@@ -13,12 +13,14 @@ use crate::config::diagnostic::hints;
 use crate::config::diagnostic::nearest::nearest;
 use crate::config::diagnostic::url_words::{self, absolute};
 use crate::domain::address::Address;
+use crate::domain::channel::ChannelName;
 use crate::domain::duration_text;
 use crate::domain::expectation::StatusSet;
 use crate::domain::json::{JsonPath, NAME_MISSING};
 use crate::domain::monitor::{CronText, MonitorName, NameError};
 use crate::domain::name_server::NameServer;
 use crate::domain::pattern_size::compiled_bytes;
+use crate::domain::recipient::Recipient;
 use crate::domain::safe_text;
 use crate::domain::subject::{Locator, LocatorError, SubjectKind};
 use crate::domain::target::Method;
@@ -162,13 +164,20 @@ pub(in crate::config) fn zone(text: &str) -> Result<TimeZone, Wrong> {
     })
 }
 
-/// A member of a list of addresses.
-pub(in crate::config) fn address(text: &str) -> Result<Address, Wrong> {
-    Address::parse(text).map_err(|error| Wrong::new(error.message(), error.advice()))
+/// A member of a `to`: an address, which has an `@`, or the name of a channel.
+pub(in crate::config) fn recipient(text: &str) -> Result<Recipient, Wrong> {
+    if !text.contains('@')
+        && let Ok(name) = ChannelName::parse(text)
+    {
+        return Ok(Recipient::Channel(name));
+    }
+    Address::parse(text)
+        .map(Recipient::Mail)
+        .map_err(|error| Wrong::new(error.message(), error.advice()))
 }
 
 /// The one address of a key.
-pub(super) fn only_address(text: &str) -> Result<Address, Wrong> {
+pub(in crate::config) fn only_address(text: &str) -> Result<Address, Wrong> {
     Address::parse(text).map_err(|error| Wrong::new(error.message(), error.advice_for_one()))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
+use super::channel;
 use super::env_vars;
 use super::look;
 use super::reader::Reading;
@@ -15,7 +16,7 @@ use crate::config::default_paths;
 use crate::config::diagnostic::problem::Fault;
 use crate::config::keys::{self, Section};
 use crate::config::model::DaemonSettings;
-use crate::domain::address::Address;
+use crate::domain::recipient::Recipient;
 use crate::domain::redaction::Masks;
 use crate::domain::safe_text;
 use crate::domain::settings::{
@@ -248,6 +249,20 @@ pub(in crate::config) fn web(reading: &mut Reading<'_>, table: &Table<'_>) -> Op
     })
 }
 
+/// Who is told of what names nobody: `[alerts].to`, else `[email].to`, else every channel.
+pub(in crate::config) fn default_to(
+    reading: &mut Reading<'_>,
+    alerts: &Table<'_>,
+    email: Option<&EmailSettings>,
+    has_email: bool,
+) -> Vec<Recipient> {
+    match reading.recipients(alerts, "to") {
+        Some(to) => to.it,
+        None if has_email => email.map_or_else(Vec::new, |email| email.to.clone()),
+        None => channel::every(),
+    }
+}
+
 /// `[alerts]`
 pub(in crate::config) fn alerts(reading: &mut Reading<'_>, table: &Table<'_>) -> AlertSettings {
     let group_wait = reading.span(table, "group_wait");
@@ -335,10 +350,10 @@ pub(super) fn is_loopback(host: &str) -> bool {
 pub(in crate::config) fn report(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
-    default_to: &[Address],
+    default_to: &[Recipient],
 ) -> Option<ReportSettings> {
     let schedule = reading.some_parsed(table, "schedule", "a cron expression", scalars::cron);
-    let to = reading.addresses(table, "to");
+    let to = reading.recipients(table, "to");
     let to = match to {
         Some(list) if !list.it.is_empty() => list.it,
         _ => default_to.to_vec(),
@@ -347,7 +362,7 @@ pub(in crate::config) fn report(
     if to.is_empty() {
         reading.warn(
             schedule.place,
-            "[report] has a schedule and nobody to mail to; set `to` in [report] or [email]",
+            "[report] has a schedule and nobody to send to; set `to` in [report], [alerts] or [email]",
         );
     }
     Some(ReportSettings {

@@ -111,7 +111,7 @@ pub(in crate::config) fn target(
     ))
 }
 
-fn headers(
+pub(super) fn headers(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
     secrets: &mut Vec<String>,
@@ -354,7 +354,11 @@ fn client_certificate(
 }
 
 /// The way out; none where it is wrong.
-fn proxy(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>) -> Option<Proxy> {
+pub(super) fn proxy(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    secrets: &mut Vec<String>,
+) -> Option<Proxy> {
     if table.is_blank("proxy") {
         return Some(Proxy::None);
     }

@@ -208,7 +208,8 @@ pub(super) fn key_twice(at: Place, name: &str) -> Fault {
         Some(
             Kind::Texts
             | Kind::Globs
-            | Kind::Addresses
+            | Kind::Recipients
+            | Kind::Secrets
             | Kind::Names
             | Kind::Servers
             | Kind::Statuses

@@ -109,6 +109,7 @@ impl Handler for Desk {
                 None => refused("a note needs a text".to_owned()),
             },
             Request::EmailTest { to } => running.notifier.test(to).await,
+            Request::ChannelTest { name } => running.notifier.test_channel(name).await,
             Request::EmailRetry => running.notifier.retry().await,
             Request::Reload { accept_lists } => {
                 let args = OrderArgs {
@@ -588,7 +589,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         missed: health.missed.load(Relaxed),
         on_time: self_check::on_time(health),
         mails_waiting: health.mails_waiting.load(Relaxed),
-        mails: force.config.email.is_some(),
+        mails: force.config.has_way_out(),
         mail_pause: self_check::pause(health, now).filter(|_| force.config.email.is_some()),
         mail_rests: self_check::rests(health, now),
         blind: self_check::blind(health, now),

@@ -113,6 +113,17 @@ pub struct Health {
     moves: AtomicU64,
 }
 
+/// Why nothing leaves by a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelTrouble {
+    /// Its name.
+    pub name: String,
+    /// Somebody has to mend it.
+    pub pause: Option<Pause>,
+    /// It is not to be had for a moment.
+    pub rest: Option<Rest>,
+}
+
 /// What keeps single mails, or all of them for a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailTroubles {
@@ -122,6 +133,10 @@ pub struct MailTroubles {
     pub refused: Option<(String, String)>,
     /// Recipients whose mail the server refuses because of the sender.
     pub resting: Vec<Resting>,
+    /// The channels that pause or rest.
+    pub channels: Vec<ChannelTrouble>,
+    /// Whether mail and all channels pause.
+    pub is_shut: bool,
 }
 
 /// How many monitors are in which state, as the recorder last saw them.
@@ -460,6 +475,13 @@ impl Health {
         let mut troubles = self.lock_mail_troubles();
         troubles.refused = refused;
         troubles.resting = resting;
+    }
+
+    /// The notifier tells which channels pause or rest, and whether nothing can leave at all.
+    pub fn set_channel_troubles(&self, channels: Vec<ChannelTrouble>, is_shut: bool) {
+        let mut troubles = self.lock_mail_troubles();
+        troubles.channels = channels;
+        troubles.is_shut = is_shut;
     }
 
     /// What keeps single mails, or all of them for a moment.

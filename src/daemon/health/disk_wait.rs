@@ -12,7 +12,9 @@ use crate::daemon::logging::targets;
 use crate::daemon::notifier::flush_once::said;
 use crate::daemon::notifier::run;
 use crate::daemon::process::patience::PATIENCE;
+use crate::domain::address::Address;
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::{Mail, Mailer};
 use crate::policy::outbox::message_id;
@@ -96,7 +98,9 @@ impl DiskWait {
 
 /// Mails it to everybody who is told of trouble. Answers whether anybody took it, or nobody is to be told.
 fn tell(config: &Config, detail: String, since: Timestamp, now: Timestamp) -> io::Result<bool> {
-    let Some(email) = config.email.as_ref().filter(|email| !email.to.is_empty()) else {
+    let told = config.told.iter();
+    let to: Vec<Address> = told.filter_map(Recipient::address).cloned().collect();
+    let Some(email) = config.email.as_ref().filter(|_| !to.is_empty()) else {
         return Ok(true);
     };
     let mailer = match Mailer::new(email) {
@@ -127,7 +131,7 @@ fn tell(config: &Config, detail: String, since: Timestamp, now: Timestamp) -> io
             email.from.domain(),
         ),
         thread_roots: Vec::new(),
-        everybody: email.to.clone(),
+        everybody: to.clone(),
         queued_at: now,
         date: now,
         rendered: render(&parcel, &context),
@@ -137,7 +141,7 @@ fn tell(config: &Config, detail: String, since: Timestamp, now: Timestamp) -> io
         .build()?;
     Ok(runtime.block_on(async {
         let mut is_taken = false;
-        for to in &email.to {
+        for to in &to {
             let outcome = mailer.send(&mail, to, ready(Ok(()))).await;
             // What may have arrived is told again within the hour.
             is_taken |= matches!(outcome, Outcome::Accepted(_) | Outcome::Unknown(_));

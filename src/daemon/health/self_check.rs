@@ -82,6 +82,9 @@ pub fn troubles(health: &Health) -> Vec<String> {
             None => "a mail was refused for good within the last hour".to_owned(),
         });
     }
+    if health.mail_troubles().is_shut {
+        troubles.push("nobody can be told: every way out is paused".to_owned());
+    }
     for part in Part::ALL {
         let silent = health.silent_for(part);
         if silent > SILENT_AT_MOST {
@@ -130,6 +133,25 @@ pub fn rests(health: &Health, now: Timestamp) -> Vec<String> {
             rest.why,
             when(rest.until)
         ));
+    }
+    for channel in &troubles.channels {
+        let name = &channel.name;
+        if let Some(pause) = &channel.pause {
+            sentences.push(format!(
+                "NOTHING LEAVES BY THE CHANNEL {name} for {}: {}; tried again {}, at a reload and by \
+                 `sitewatch email retry`",
+                Human(now.since(pause.since)),
+                pause.why,
+                when(pause.until)
+            ));
+        } else if let Some(rest) = &channel.rest {
+            sentences.push(format!(
+                "the channel {name} waits for {}: {}; tried again {}",
+                Human(now.since(rest.since)),
+                rest.why,
+                when(rest.until)
+            ));
+        }
     }
     sentences.extend(troubles.resting.iter().map(|resting| {
         format!(
@@ -209,7 +231,7 @@ pub fn line(states: &States, mails: Option<u64>, troubles: &[String], now: Times
         _ => format!("{total} sites: {}", counts.join(", ")),
     };
     match mails {
-        None => line.push_str("; no [email]: nothing is mailed"),
+        None => line.push_str("; no [email] and no [[channel]]: nobody is told"),
         Some(0) => {}
         Some(1) => line.push_str("; 1 mail queued"),
         Some(many) => line.push_str(&format!("; {many} mails queued")),

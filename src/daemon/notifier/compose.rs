@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::daemon::health::live_status::{Board, Live};
+use crate::domain::channel::Channel;
 use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::{Beginnings, IncidentKey};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{MailKind, News};
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mail;
 use crate::policy::alert::monitor::ShownState;
@@ -16,6 +18,7 @@ use crate::policy::outbox::queued::{Held, Holds, RowId, Tries};
 use crate::store::error::Result;
 use crate::store::outbox::queries::{self, Outgoing};
 use crate::store::reader::Reader;
+use crate::view::channel::{Message, Request, request};
 use crate::view::evidence;
 use crate::view::mail::context::{Acked, Changed, Context, Delay, History, OtherDown};
 use crate::view::mail::render::render;
@@ -56,17 +59,80 @@ pub enum Letter {
     Gone,
 }
 
+/// What became of a row that should leave by a channel.
+pub enum Posting {
+    /// This is to be sent.
+    Ready {
+        /// The monitor that it is about, where it is one.
+        monitor: Option<String>,
+        /// The request.
+        request: Request,
+    },
+    /// It tells of nothing any more: its members were dropped.
+    Void,
+    /// It does not wait any more.
+    Gone,
+}
+
+/// What became of a row.
+enum Written<T> {
+    Ready(Box<Outgoing>, T),
+    Void,
+    Gone,
+}
+
 impl Writer<'_> {
     /// Writes the mail of a row.
     ///
     /// # Errors
     /// What the database says.
     pub fn write(&self, row: RowId) -> Result<Letter> {
+        let written = self.written(row, |outgoing, context| {
+            let everybody = outgoing.everybody.iter();
+            Box::new(Mail {
+                message_id: outgoing.message_id.clone(),
+                thread_roots: outgoing.thread_roots.clone(),
+                everybody: everybody.filter_map(Recipient::address).cloned().collect(),
+                queued_at: outgoing.row.queued_at,
+                date: self.now,
+                rendered: render(&outgoing.parcel, context),
+            })
+        })?;
+        Ok(match written {
+            Written::Ready(outgoing, mail) => Letter::Ready(outgoing, mail),
+            Written::Void => Letter::Void,
+            Written::Gone => Letter::Gone,
+        })
+    }
+
+    /// Writes the request of a row that leaves by a channel.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn post(&self, row: RowId, channel: &Channel) -> Result<Posting> {
+        let written = self.written(row, |outgoing, context| {
+            let message = Message::new(&outgoing.parcel, context, &outgoing.message_id, None);
+            let monitor = message.monitor.map(str::to_owned);
+            (monitor, request(channel, &message, self.now))
+        })?;
+        Ok(match written {
+            Written::Ready(_, (monitor, request)) => Posting::Ready { monitor, request },
+            Written::Void => Posting::Void,
+            Written::Gone => Posting::Gone,
+        })
+    }
+
+    /// Gathers what a message is written with.
+    fn written<T>(
+        &self,
+        row: RowId,
+        make: impl FnOnce(&Outgoing, &Context<'_>) -> T,
+    ) -> Result<Written<T>> {
         let Some(outgoing) = queries::outgoing(self.reader.outbox(), row)? else {
-            return Ok(Letter::Gone);
+            return Ok(Written::Gone);
         };
         if outgoing.parcel.notices.is_empty() {
-            return Ok(Letter::Void);
+            return Ok(Written::Void);
         }
         let monitor = outgoing
             .parcel
@@ -106,15 +172,8 @@ impl Writer<'_> {
             report,
             beginnings,
         };
-        let mail = Mail {
-            message_id: outgoing.message_id.clone(),
-            thread_roots: outgoing.thread_roots.clone(),
-            everybody: outgoing.everybody.clone(),
-            queued_at: outgoing.row.queued_at,
-            date: self.now,
-            rendered: render(&outgoing.parcel, &context),
-        };
-        Ok(Letter::Ready(Box::new(outgoing), Box::new(mail)))
+        let made = make(&outgoing, &context);
+        Ok(Written::Ready(Box::new(outgoing), made))
     }
 
     fn history(
@@ -256,7 +315,11 @@ impl Writer<'_> {
         }
         let why = match (failed_here, &outgoing.last_error, trouble) {
             (Some(Holds::Mail), Some(error), _) => format!("the mail server put it off ({error})"),
-            (Some(Holds::Recipient | Holds::Refused | Holds::Transport), Some(error), _) => {
+            (
+                Some(Holds::Recipient | Holds::Refused | Holds::Asked | Holds::Transport),
+                Some(error),
+                _,
+            ) => {
                 format!("it could not be delivered before ({error})")
             }
             (_, _, Some((_, error))) => format!("mail could not be delivered before ({error})"),

@@ -13,8 +13,8 @@ use crate::daemon::health::counters::Health;
 use crate::daemon::health::live_status::Board;
 use crate::daemon::recorder::message::{Entry, Reply};
 use crate::daemon::recorder::queue::Door;
-use crate::domain::address::Address;
 use crate::domain::notification::MailKind;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::Line;
@@ -59,7 +59,7 @@ impl Office {
 
 /// How one mail fared.
 pub(in crate::daemon) struct Delivery {
-    pub(in crate::daemon) to: Address,
+    pub(in crate::daemon) to: Recipient,
     pub(in crate::daemon) row: Waiting,
     pub(in crate::daemon) monitor: Option<String>,
     pub(super) came_to: CameTo,
@@ -79,7 +79,7 @@ pub(in crate::daemon) struct Conversation {
     pub(in crate::daemon) door: Door,
     /// The newest trouble with the mail server, for those that are late.
     pub(in crate::daemon) trouble: Option<(Timestamp, String)>,
-    pub(in crate::daemon) mails: Vec<(Address, Waiting)>,
+    pub(in crate::daemon) mails: Vec<(Recipient, Waiting)>,
     pub(in crate::daemon) line: Line,
     pub(super) deliveries: mpsc::UnboundedSender<Delivery>,
     /// Whether the daemon ends: then no further mail is begun.
@@ -119,7 +119,7 @@ impl Conversation {
         self.line
     }
 
-    fn tell(&self, to: Address, row: Waiting, monitor: Option<String>, came_to: CameTo) {
+    fn tell(&self, to: Recipient, row: Waiting, monitor: Option<String>, came_to: CameTo) {
         let _ = self.deliveries.send(Delivery {
             to,
             row,
@@ -128,7 +128,7 @@ impl Conversation {
         });
     }
 
-    async fn deliver(&mut self, to: &Address, row: RowId) -> (Option<String>, CameTo) {
+    async fn deliver(&mut self, to: &Recipient, row: RowId) -> (Option<String>, CameTo) {
         let (outgoing, mail) = match self.write(row).await {
             Ok(Letter::Ready(outgoing, mail)) => (outgoing, mail),
             Ok(Letter::Void) => return (None, CameTo::Void),
@@ -144,6 +144,9 @@ impl Conversation {
             .filter(|_| alone)
             .map(|about| about.name.as_str().to_owned());
         let noted = noted(&self.door, row, self.office.clock);
+        let Some(to) = to.address() else {
+            return (monitor, CameTo::Gone);
+        };
         let outcome = self
             .mailer
             .send_over(&mut self.line, &mail, to, noted)
@@ -185,7 +188,7 @@ fn not_written(why: &str) -> CameTo {
 }
 
 /// Writes down that the message of a row goes now, and waits until that is safe.
-async fn noted(door: &Door, row: RowId, clock: Clock) -> Result<(), String> {
+pub(super) async fn noted(door: &Door, row: RowId, clock: Clock) -> Result<(), String> {
     let now = clock.now();
     let (tell, told) = oneshot::channel();
     door.push(Entry::WriteAndTell(

@@ -16,7 +16,7 @@ use crate::policy::outbox::rest::Rest;
 use crate::policy::outbox::retry::{self, Outcome, Settled};
 use crate::policy::outbox::transport_pause::Pause;
 use crate::store::error::StoreError;
-use crate::store::outbox::{attempts, queries};
+use crate::store::outbox::{attempts, channels, queries};
 use crate::store::transaction::Batch;
 
 /// So many conversations with the mail server at once; each recipient has one at a time.
@@ -96,13 +96,13 @@ impl Desk {
         let mut wake_at: Option<Timestamp> = None;
         let mut due: Vec<(&str, &Waiting)> = Vec::new();
         for lane in lanes {
-            let mailbox = lane.to.mailbox();
+            let mailbox = lane.to.key();
             if self.on_the_way.contains_key(mailbox) || self.unwritten.contains_key(mailbox) {
                 continue;
             }
             let plan = plan(settings, lane, silenced, now);
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
-            match self.first(lane, plan.deeds, now) {
+            match self.first(settings, lane, plan.deeds, now) {
                 Some(First::Write(work)) => tasks.push(Task::Write(work)),
                 Some(First::Due(row)) => due.push((mailbox, row)),
                 None => {}
@@ -137,7 +137,13 @@ impl Desk {
     }
 
     /// The first thing to do for a lane; the next comes when this one is written.
-    fn first<'a>(&mut self, lane: &'a Lane, deeds: Vec<Deed>, now: Timestamp) -> Option<First<'a>> {
+    fn first<'a>(
+        &mut self,
+        settings: &AlertSettings,
+        lane: &'a Lane,
+        deeds: Vec<Deed>,
+        now: Timestamp,
+    ) -> Option<First<'a>> {
         let (superseded, rest): (Vec<Deed>, Vec<Deed>) = deeds
             .into_iter()
             .partition(|deed| matches!(deed, Deed::Supersede(_)));
@@ -163,6 +169,11 @@ impl Desk {
         match rest.into_iter().next()? {
             Deed::Send(row) => {
                 let waiting = lane.waiting.iter().find(|waiting| waiting.id == row)?;
+                Some(First::Due(waiting))
+            }
+            // A service that opens and closes incidents of its own is told both.
+            Deed::Merge { down, .. } if settings.group_limit == u32::MAX => {
+                let waiting = lane.waiting.iter().find(|waiting| waiting.id == down)?;
                 Some(First::Due(waiting))
             }
             Deed::Merge { down, up } => {
@@ -200,7 +211,7 @@ impl Desk {
     ) -> First<'a> {
         let look = lane.waiting.iter().map(look);
         self.unwritten
-            .insert(lane.to.mailbox().to_owned(), look.collect());
+            .insert(lane.to.key().to_owned(), look.collect());
         First::Write(Box::new(work))
     }
 
@@ -218,6 +229,7 @@ impl Desk {
             Outcome::Rest(error)
             | Outcome::Pause(error)
             | Outcome::Temporary { error, .. }
+            | Outcome::Later { error, .. }
             | Outcome::Unknown(error) => {
                 self.trouble = Some((now, error.clone()));
             }
@@ -240,11 +252,16 @@ impl Desk {
         }
         self.unwritten
             .insert(mailbox.to_owned(), HashSet::from([look(row)]));
+        // A mailbox has an @, a channel has none.
+        let channel = (!mailbox.contains('@')).then(|| mailbox.to_owned());
         let (id, written) = (row.id, settled.clone());
         let work: WriteWork = Box::new(move |batch| {
             queries::settle(batch.outbox(), id, &written, now)?;
             if pause_changed {
-                attempts::put_pause(batch.outbox(), pause.as_ref())?;
+                match &channel {
+                    None => attempts::put_pause(batch.outbox(), pause.as_ref())?,
+                    Some(name) => channels::put_pause(batch.outbox(), name, pause.as_ref())?,
+                }
             }
             Ok(())
         });
@@ -306,7 +323,7 @@ impl Desk {
         self.unwritten.retain(|mailbox, looked| {
             let rows: HashSet<Look> = lanes
                 .iter()
-                .filter(|lane| lane.to.mailbox() == mailbox)
+                .filter(|lane| lane.to.key() == mailbox)
                 .flat_map(|lane| &lane.waiting)
                 .map(look)
                 .collect();

@@ -1,23 +1,30 @@
 //! `email retry` without a daemon: this process takes the database and sends what waits, once.
 
-use super::compose::{Letter, Writer};
+use super::channels::{outcome, settings_of};
+use super::compose::{Letter, Posting, Writer};
 use super::dispatcher::{Desk, Task};
+use crate::channel::Sender;
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::health::live_status::Board;
 use crate::daemon::recorder::message::WriteWork;
+use crate::domain::channel::Channel;
+use crate::domain::recipient::Recipient;
+use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::Line;
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::alert::monitor::Hold;
 use crate::policy::outbox::plan::Silenced;
+use crate::policy::outbox::queued::{Lane, Waiting};
 use crate::policy::outbox::retry::{Outcome, Settled};
 use crate::store::error::StoreError;
 use crate::store::outbox::queries::Retried;
 use crate::store::outbox::{attempts, queries};
 use crate::store::reader::Reader;
 use crate::store::writer::Store;
+use crate::tls;
 
 /// More turns than rows can need: against a fault of ours that would send for ever.
 const TURNS_MAX: usize = 100_000;
@@ -35,14 +42,46 @@ pub struct Emptied {
     pub left: usize,
 }
 
-/// Sends everything that waits or was given up, one mail after the other, each once.
+/// A way out: mail, or one channel.
+struct Way<'a> {
+    out: Out<'a>,
+    desk: Desk,
+    settings: AlertSettings,
+}
+
+enum Out<'a> {
+    Mail(&'a Mailer, Line),
+    Channel(&'a Channel, Box<Sender>),
+}
+
+impl Out<'_> {
+    /// Whether the messages of a lane leave by it.
+    fn is_for(&self, lane: &Lane) -> bool {
+        match self {
+            Self::Mail(..) => lane.to.channel().is_none(),
+            Self::Channel(channel, _) => lane.to.channel() == Some(&channel.name),
+        }
+    }
+}
+
+/// What all ways have in common.
+struct Room<'a> {
+    reader: Reader,
+    board: Board,
+    config: &'a Config,
+    host: &'a str,
+    started_at: Timestamp,
+    silenced: Silenced,
+}
+
+/// Sends everything that waits or was given up, one message after the other, each once.
 ///
 /// # Errors
 /// What the database says.
 pub async fn empty(
     store: &mut Store,
     config: &Config,
-    mailer: &Mailer,
+    mailer: Option<&Mailer>,
     host: &str,
 ) -> Result<Emptied, StoreError> {
     let started_at = clock::now();
@@ -51,87 +90,175 @@ pub async fn empty(
     attempts::recover(batch.outbox(), started_at)?;
     let retried = queries::retry(batch.outbox(), started_at)?;
     batch.commit()?;
-    let reader = Reader::open(store.path())?;
-    let board = Board::default();
-    let silenced = silenced(store, config, started_at)?;
-    let mut desk = Desk::new(attempts::pause(store.outbox())?);
-    desk.wake_up(started_at);
+    let room = Room {
+        reader: Reader::open(store.path())?,
+        board: Board::default(),
+        config,
+        host,
+        started_at,
+        silenced: silenced(store, config, started_at)?,
+    };
+    let mut ways = ways(store, config, mailer, started_at)?;
     let mut emptied = Emptied::default();
-    let mut line = Line::default();
-    // Nothing is waited for: there is no company to come.
-    let mut settings = config.alerts.clone();
-    settings.group_wait = std::time::Duration::ZERO;
-    settings.group_interval = std::time::Duration::ZERO;
     for _ in 0..TURNS_MAX {
-        let lanes = queries::lanes(store.outbox())?;
-        let now = clock::now();
-        let (tasks, _) = desk.next(&settings, &lanes, &silenced, now);
-        if tasks.is_empty() {
+        let mut has_done = false;
+        for way in &mut ways {
+            has_done |= turn(store, &room, way, &mut emptied).await?;
+        }
+        if !has_done {
             break;
         }
-        let mut rows = Vec::new();
-        for task in tasks {
-            match task {
-                Task::Write(work) => write(store, work)?,
-                Task::Deliver(mails) => {
-                    desk.conversation_ended([]);
-                    rows.extend(mails);
-                }
-            }
-        }
-        for row in rows {
-            let Some(lane) = lanes.iter().find(|lane| lane.waiting.contains(&row)) else {
-                continue;
-            };
-            let mailbox = lane.to.mailbox();
-            let now = clock::now();
-            let is_kept = desk.pause().is_some_and(|pause| pause.rests(now))
-                || desk.rest().is_some_and(|rest| rest.rests(now));
-            if is_kept {
-                desk.gone(mailbox);
-                continue;
-            }
-            let letter = Writer {
-                reader: &reader,
-                board: &board,
-                config,
-                host,
-                started_at,
-                trouble: desk.trouble(),
-                now,
-            }
-            .write(row.id)?;
-            match letter {
-                Letter::Gone => desk.gone(mailbox),
-                Letter::Void => {
-                    let work = desk.dropped(mailbox, &row, now);
-                    write(store, work)?;
-                }
-                Letter::Ready(_, mail) => {
-                    let id = row.id;
-                    let noted = async {
-                        let begin: WriteWork = Box::new(move |batch| {
-                            Ok(attempts::begin(batch.outbox(), id, clock::now())?)
-                        });
-                        write(store, begin).map_err(|error| error.to_string())
-                    };
-                    let outcome = mailer.send_over(&mut line, &mail, &lane.to, noted).await;
-                    let (settled, work) = desk.delivered(mailbox, &row, &outcome, clock::now());
-                    write(store, work)?;
-                    emptied.sent += usize::from(settled == Settled::Sent);
-                    let subject = &mail.rendered.subject;
-                    emptied
-                        .lines
-                        .push(format!("{mailbox}: {subject}: {}", said(&outcome)));
-                }
-            }
+    }
+    for way in &mut ways {
+        if let Out::Mail(mailer, line) = &mut way.out {
+            mailer.close(line).await;
         }
     }
-    mailer.close(&mut line).await;
     emptied.dropped = retried.dropped;
     let health = queries::health(store.outbox())?;
     emptied.left = usize::try_from(health.waiting + health.failed).unwrap_or(usize::MAX);
     Ok(emptied)
+}
+
+fn ways<'a>(
+    store: &Store,
+    config: &'a Config,
+    mailer: Option<&'a Mailer>,
+    now: Timestamp,
+) -> Result<Vec<Way<'a>>, StoreError> {
+    // Nothing is waited for: there is no company to come.
+    let mut alerts = config.alerts.clone();
+    alerts.group_wait = std::time::Duration::ZERO;
+    alerts.group_interval = std::time::Duration::ZERO;
+    let mut ways = Vec::new();
+    if let Some(mailer) = mailer {
+        ways.push(Way {
+            out: Out::Mail(mailer, Line::default()),
+            desk: Desk::new(attempts::pause(store.outbox())?),
+            settings: alerts.clone(),
+        });
+    }
+    let mut basis = None;
+    for channel in &config.channels {
+        if channel.format().is_level() {
+            continue;
+        }
+        let basis = basis.get_or_insert_with(tls::Basis::load);
+        match Sender::new(channel, basis) {
+            Ok(sender) => ways.push(Way {
+                out: Out::Channel(channel, Box::new(sender)),
+                desk: Desk::new(None),
+                settings: settings_of(&alerts, channel),
+            }),
+            Err(error) => tracing::error!("channel {}: {error}", channel.name),
+        }
+    }
+    for way in &mut ways {
+        way.desk.wake_up(now);
+    }
+    Ok(ways)
+}
+
+/// Does for one way what is due. Answers whether there was anything.
+async fn turn(
+    store: &mut Store,
+    room: &Room<'_>,
+    way: &mut Way<'_>,
+    emptied: &mut Emptied,
+) -> Result<bool, StoreError> {
+    let mut lanes = queries::lanes(store.outbox())?;
+    lanes.retain(|lane| way.out.is_for(lane));
+    let (tasks, _) = way
+        .desk
+        .next(&way.settings, &lanes, &room.silenced, clock::now());
+    let has_any = !tasks.is_empty();
+    let mut rows = Vec::new();
+    for task in tasks {
+        match task {
+            Task::Write(work) => write(store, work)?,
+            Task::Deliver(mails) => {
+                way.desk.conversation_ended([]);
+                rows.extend(mails);
+            }
+        }
+    }
+    for row in rows {
+        let Some(lane) = lanes.iter().find(|lane| lane.waiting.contains(&row)) else {
+            continue;
+        };
+        let now = clock::now();
+        let is_kept = way.desk.pause().is_some_and(|pause| pause.rests(now))
+            || way.desk.rest().is_some_and(|rest| rest.rests(now));
+        if is_kept {
+            way.desk.gone(lane.to.key());
+            continue;
+        }
+        deliver(store, room, way, (&lane.to, &row), emptied).await?;
+    }
+    Ok(has_any)
+}
+
+/// Sends one message.
+async fn deliver(
+    store: &mut Store,
+    room: &Room<'_>,
+    way: &mut Way<'_>,
+    (to, row): (&Recipient, &Waiting),
+    emptied: &mut Emptied,
+) -> Result<(), StoreError> {
+    let writer = Writer {
+        reader: &room.reader,
+        board: &room.board,
+        config: room.config,
+        host: room.host,
+        started_at: room.started_at,
+        trouble: way.desk.trouble(),
+        now: clock::now(),
+    };
+    let id = row.id;
+    let begin = |store: &mut Store| {
+        let begin: WriteWork =
+            Box::new(move |batch| Ok(attempts::begin(batch.outbox(), id, clock::now())?));
+        write(store, begin).map_err(|error| error.to_string())
+    };
+    let (outcome, subject) = match &mut way.out {
+        Out::Mail(mailer, line) => match (writer.write(id)?, to) {
+            (Letter::Ready(_, mail), Recipient::Mail(address)) => {
+                let noted = async { begin(store) };
+                let outcome = mailer.send_over(line, &mail, address, noted).await;
+                (Some(outcome), mail.rendered.subject.clone())
+            }
+            (Letter::Void, _) => (None, String::new()),
+            (Letter::Gone, _) | (Letter::Ready(..), Recipient::Channel(_)) => {
+                way.desk.gone(to.key());
+                return Ok(());
+            }
+        },
+        Out::Channel(channel, sender) => match writer.post(id, channel)? {
+            Posting::Ready { request, .. } => {
+                let noted = async { begin(store) };
+                let sent = sender.send(&request, noted).await;
+                let kind = row.kind.as_str().to_owned();
+                (Some(outcome(channel, sent, clock::now())), kind)
+            }
+            Posting::Void => (None, String::new()),
+            Posting::Gone => {
+                way.desk.gone(to.key());
+                return Ok(());
+            }
+        },
+    };
+    let now = clock::now();
+    let Some(outcome) = outcome else {
+        let work = way.desk.dropped(to.key(), row, now);
+        return write(store, work);
+    };
+    let (settled, work) = way.desk.delivered(to.key(), row, &outcome, now);
+    write(store, work)?;
+    emptied.sent += usize::from(settled == Settled::Sent);
+    let line = format!("{}: {subject}: {}", to.key(), said(&outcome));
+    emptied.lines.push(line);
+    Ok(())
 }
 
 /// Whose mails a mute or a window holds back, by the database and the configuration.
@@ -173,7 +300,9 @@ fn write(store: &mut Store, mut work: WriteWork) -> Result<(), StoreError> {
 pub fn said(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted(answer) => format!("accepted: {answer}"),
-        Outcome::Temporary { error, .. } => format!("not now: {error}"),
+        Outcome::Temporary { error, .. } | Outcome::Later { error, .. } => {
+            format!("not now: {error}")
+        }
         Outcome::Permanent(error) => format!("refused: {error}"),
         Outcome::Rest(error) => format!("refused, until it is mended: {error}"),
         Outcome::Pause(error) => format!("no mail can leave: {error}"),

@@ -9,9 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::channels::{self, Channels, Shared};
 use super::conversation::{CameTo, Conversation, Delivery, Office};
+use super::delivery_log;
 use super::dispatcher::{Desk, Task};
 use super::flush_once::retry_lines;
+use super::handle::Message;
 use super::test_mail::no_email;
 use super::urgent::{Urgent, Way};
 use crate::blocking;
@@ -20,23 +23,24 @@ use crate::config::Config;
 use crate::control::Answer;
 use crate::daemon::health::counters::{Health, Part};
 use crate::daemon::health::live_status::Board;
-use crate::daemon::logging::targets::{MAIL_FAILED, MAIL_SENT};
 use crate::daemon::recorder::message::Entry;
 use crate::daemon::recorder::queue::Door;
-use crate::domain::address::Address;
-use crate::domain::notification::Letter as OutboxLetter;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::{Line, SmtpSetupError};
+use crate::policy::outbox::plan::Silenced;
 use crate::policy::outbox::queued::{Lane, RowId, Waiting};
-use crate::policy::outbox::retry::{Outcome, Settled};
+use crate::policy::outbox::retry::Outcome;
 use crate::policy::outbox::transport_pause::Pause;
 use crate::policy::verdict::own_network;
-use crate::store::outbox::{attempts, queries};
+use crate::store::outbox::{attempts, channels as stored_channels, queries};
 use crate::store::reader::Reader;
 
 use std::sync::atomic::Ordering::Relaxed;
 
+pub use super::handle::Handle;
+pub use super::test_channel::test_channel;
 pub use super::test_mail::test_mail;
 
 /// The watchdog wants a sign of life, and a due time is met within this.
@@ -51,61 +55,6 @@ const READ_RETRY: Duration = Duration::from_secs(5);
 
 /// Why the way out could not be set up.
 pub type SetupError = SmtpSetupError;
-
-/// What others tell the notifier.
-#[derive(Clone)]
-pub struct Handle(mpsc::UnboundedSender<Message>);
-
-enum Message {
-    Wake,
-    Urgent(OutboxLetter),
-    Reconfigure(Arc<Config>),
-    Test(Vec<String>, oneshot::Sender<Answer>),
-    Retry(oneshot::Sender<Answer>),
-    Stop(Instant, oneshot::Sender<()>),
-}
-
-impl Handle {
-    /// Something about mails was written: look again.
-    pub fn wake(&self) {
-        let _ = self.0.send(Message::Wake);
-    }
-
-    /// Sends a letter now, past the outbox.
-    pub fn send_at_once(&self, letter: OutboxLetter) {
-        let _ = self.0.send(Message::Urgent(letter));
-    }
-
-    /// Another configuration is in force; a pause ends.
-    pub fn reconfigure(&self, config: Arc<Config>) {
-        let _ = self.0.send(Message::Reconfigure(config));
-    }
-
-    /// Sends a test mail to these addresses (none: `[email].to`) and says what the server answered.
-    pub async fn test(&self, to: Vec<String>) -> Answer {
-        self.ask(|reply| Message::Test(to, reply)).await
-    }
-
-    /// Tries everything now, what was given up too.
-    pub async fn retry(&self) -> Answer {
-        self.ask(Message::Retry).await
-    }
-
-    /// Lets what is on its way end, at most until then.
-    pub async fn stop(&self, until: Instant) {
-        let (reply, stopped) = oneshot::channel();
-        let _ = self.0.send(Message::Stop(until, reply));
-        let _ = stopped.await;
-    }
-
-    async fn ask(&self, message: impl FnOnce(oneshot::Sender<Answer>) -> Message) -> Answer {
-        let (reply, answer) = oneshot::channel();
-        let _ = self.0.send(message(reply));
-        answer.await.unwrap_or_else(|_| Answer::Failed {
-            lines: vec!["the notifier has stopped".to_owned()],
-        })
-    }
-}
 
 /// Starts the notifier on a thread of its own: what a mail server costs (TLS, answers) never holds the thread that
 /// starts checks. The task ends with the notifier.
@@ -161,7 +110,8 @@ fn prepare(
 ) -> (Handle, Notifier, mpsc::UnboundedReceiver<Message>) {
     let (sender, messages) = mpsc::unbounded_channel();
     let (deliveries, delivered) = mpsc::unbounded_channel();
-    let pause = pause_left(&config);
+    let (pause, channel_pauses) = pauses_left(&config);
+    Channels::note(&config, &door);
     let notifier = Notifier {
         office: Arc::new(Office {
             board,
@@ -171,6 +121,7 @@ fn prepare(
             started_at: clock.now(),
             reader: Mutex::new(None),
         }),
+        channels: Channels::new(&config, channel_pauses),
         config,
         mailer,
         door,
@@ -199,10 +150,14 @@ pub fn host() -> String {
     }
 }
 
-/// The pause of the way out that the last process left behind.
-fn pause_left(config: &Config) -> Option<Pause> {
-    let reader = Reader::open(&config.daemon.database).ok()?;
-    attempts::pause(reader.outbox()).ok()?
+/// The pauses of mail and of channels that the last process left behind.
+fn pauses_left(config: &Config) -> (Option<Pause>, Vec<(String, Pause)>) {
+    let Ok(reader) = Reader::open(&config.daemon.database) else {
+        return (None, Vec::new());
+    };
+    let mail = attempts::pause(reader.outbox()).ok().flatten();
+    let channels = stored_channels::pauses(reader.outbox()).unwrap_or_default();
+    (mail, channels)
 }
 
 fn mailer(config: &Config) -> Result<Option<Arc<Mailer>>, SetupError> {
@@ -219,7 +174,9 @@ struct Notifier {
     mailer: Option<Arc<Mailer>>,
     door: Door,
     health: Arc<Health>,
+    /// Mail's.
     desk: Desk,
+    channels: Channels,
     conversations: JoinSet<Line>,
     /// The mails of each conversation.
     under_way: HashMap<task::Id, Talk>,
@@ -272,6 +229,7 @@ impl Notifier {
                         look = true;
                     }
                     Some(Message::Test(to, reply)) => self.test(&to, reply),
+                    Some(Message::TestChannel(name, reply)) => self.test_channel(name, reply),
                     Some(Message::Retry(reply)) => {
                         self.retry(reply);
                         look = true;
@@ -290,6 +248,11 @@ impl Notifier {
                     self.conversation_ended(ended);
                     look = true;
                 }
+                ended = self.channels.next() => {
+                    self.take_delivered();
+                    self.channels.ended(ended);
+                    look = true;
+                }
                 Some((item, outcome)) = self.urgent.next() => {
                     let now = self.office.clock.now();
                     if let Some((urgent, way)) = self.urgent_way() {
@@ -304,7 +267,8 @@ impl Notifier {
     fn urgent_way(&mut self) -> Option<(&mut Urgent, Way<'_>)> {
         let way = Way {
             config: &self.config,
-            mailer: self.mailer.as_ref()?,
+            mailer: self.mailer.as_ref(),
+            channels: &self.channels,
             host: &self.office.host,
             door: &self.door,
             health: &self.health,
@@ -337,16 +301,36 @@ impl Notifier {
             }
             Err(_) => return Some(now.plus(READ_RETRY)),
         };
-        self.tell_health(&health, now);
-        self.mailer.as_ref()?;
         let silenced = self.office.board.silenced();
-        let (tasks, wake_at) = self.desk.next(&self.config.alerts, &lanes, &silenced, now);
-        self.health.set_mail_pause(self.desk.pause());
-        self.health.set_mail_rest(self.desk.rest());
+        let (by_mail, by_channels): (Vec<Lane>, Vec<Lane>) = lanes
+            .into_iter()
+            .partition(|lane| lane.to.channel().is_none());
+        let shared = Shared {
+            office: &self.office,
+            config: &self.config,
+            door: &self.door,
+            deliveries: &self.deliveries,
+        };
+        let mut wake_at = self.channels.look(&shared, &by_channels, &silenced, now);
+        if self.mailer.is_some() {
+            let mail = self.look_at_mail(&by_mail, &silenced, now);
+            wake_at = [wake_at, mail].into_iter().flatten().min();
+        }
+        self.tell_health(&health, now);
+        wake_at
+    }
+
+    fn look_at_mail(
+        &mut self,
+        lanes: &[Lane],
+        silenced: &Silenced,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let (tasks, wake_at) = self.desk.next(&self.config.alerts, lanes, silenced, now);
         for task in tasks {
             match task {
                 Task::Write(work) => self.door.push(Entry::Write(work)),
-                Task::Deliver(rows) => self.deliver(&lanes, rows),
+                Task::Deliver(rows) => self.deliver(lanes, rows),
             }
         }
         wake_at
@@ -358,6 +342,14 @@ impl Notifier {
             .note_mail(outbox.oldest_queued_at, outbox.newest_failed_at, now);
         self.health
             .set_mail_refusals(outbox.newest_failed.clone(), outbox.resting.clone());
+        self.health.set_mail_pause(self.desk.pause());
+        self.health.set_mail_rest(self.desk.rest());
+        let channels = self.channels.troubles();
+        let paused = channels.iter().filter(|one| one.pause.is_some()).count();
+        let mail_leaves = self.mailer.is_some() && self.desk.pause().is_none();
+        let ways = self.channels.len() + usize::from(self.mailer.is_some());
+        let is_shut = ways > 0 && paused == self.channels.len() && !mail_leaves;
+        self.health.set_channel_troubles(channels, is_shut);
     }
 
     fn deliver(&mut self, lanes: &[Lane], rows: Vec<Waiting>) {
@@ -367,7 +359,7 @@ impl Notifier {
                 .find(|lane| lane.waiting.iter().any(|waiting| waiting.id == row.id))
                 .map(|lane| lane.to.clone())
         };
-        let mails: Vec<(Address, Waiting)> = rows
+        let mails: Vec<(Recipient, Waiting)> = rows
             .into_iter()
             .filter_map(|row| recipient(&row).map(|to| (to, row)))
             .collect();
@@ -381,7 +373,7 @@ impl Notifier {
         let line = own.map_or_else(Line::default, |place| self.idle.swap_remove(place).line);
         let keys = mails
             .iter()
-            .map(|(to, row)| (to.mailbox().to_owned(), row.id))
+            .map(|(to, row)| (to.key().to_owned(), row.id))
             .collect();
         let conversation = Conversation {
             office: Arc::clone(&self.office),
@@ -403,10 +395,7 @@ impl Notifier {
     }
 
     fn conversation_ended(&mut self, ended: Result<(task::Id, Line), task::JoinError>) {
-        // What it told before its end comes first.
-        while let Ok(delivery) = self.delivered.try_recv() {
-            self.delivered(delivery);
-        }
+        self.take_delivered();
         let (id, line) = match ended {
             Ok((id, line)) => (id, Some(line)),
             Err(error) => {
@@ -442,6 +431,13 @@ impl Notifier {
         }
     }
 
+    /// What a task told before its end comes first.
+    fn take_delivered(&mut self) {
+        while let Ok(delivery) = self.delivered.try_recv() {
+            self.delivered(delivery);
+        }
+    }
+
     fn delivered(&mut self, delivery: Delivery) {
         let now = self.office.clock.now();
         let Delivery {
@@ -450,55 +446,37 @@ impl Notifier {
             monitor,
             came_to,
         } = delivery;
-        let mailbox = to.mailbox();
+        let mailbox = to.key();
+        let desk = match &to {
+            Recipient::Mail(_) => &mut self.desk,
+            Recipient::Channel(name) => match self.channels.desk(name) {
+                Some(desk) => desk,
+                // It was taken out of the configuration meanwhile: what came of it is still to be written.
+                None => &mut Desk::new(None),
+            },
+        };
         match came_to {
-            CameTo::Gone => self.desk.gone(mailbox),
+            CameTo::Gone => desk.gone(mailbox),
             CameTo::Void => {
-                let work = self.desk.dropped(mailbox, &row, now);
+                let work = desk.dropped(mailbox, &row, now);
                 self.door.push(Entry::Write(work));
             }
             CameTo::Outcome(outcome) => {
-                let (settled, work) = self.desk.delivered(mailbox, &row, &outcome, now);
-                self.log(&row, mailbox, monitor.as_deref(), &outcome, &settled);
+                let was_paused = desk.pause().is_some();
+                let (settled, work) = desk.delivered(mailbox, &row, &outcome, now);
                 self.door.push(Entry::Write(work));
-            }
-        }
-    }
-
-    fn log(
-        &self,
-        row: &Waiting,
-        to: &str,
-        monitor: Option<&str>,
-        outcome: &Outcome,
-        settled: &Settled,
-    ) {
-        let kind = row.kind.as_str();
-        let monitor = monitor.unwrap_or("");
-        match (settled, outcome) {
-            (Settled::Sent, Outcome::Accepted(answer)) => {
-                self.health.mails_sent.fetch_add(1, Relaxed);
-                tracing::info!(target: MAIL_SENT, monitor, to, "mail {kind} sent: {answer}");
-            }
-            (Settled::Sent, _) => {}
-            (Settled::Failed { error }, _) => {
-                tracing::error!(target: MAIL_FAILED, monitor, to,
-                    "mail {kind} given up: {error}; `sitewatch email retry` tries it again");
-            }
-            (Settled::Later { error, .. }, Outcome::Pause(_)) => {
-                tracing::error!(target: MAIL_FAILED, monitor, to,
-                    "NO MAIL LEAVES until this is fixed: {error}; tried again in 15 minutes, \
-                     at a reload and by `sitewatch email retry`");
-            }
-            (Settled::Later { error, .. }, Outcome::Rest(_)) => {
-                tracing::error!(target: MAIL_FAILED, monitor, to,
-                    "mail to {to} is paused until this is fixed: {error}; tried again in 15 minutes \
-                     and by `sitewatch email retry`");
-            }
-            (Settled::Later { at, error, .. }, _) => {
-                let next_attempt_at = at.to_string();
-                tracing::warn!(target: MAIL_FAILED, monitor, to, next_attempt_at,
-                    "mail {kind} has to wait: {error}");
+                if let (Outcome::Pause(why), Recipient::Channel(name), false) =
+                    (&outcome, &to, was_paused)
+                {
+                    channels::tell_pause(&self.config, &self.door, name, why, now);
+                }
+                delivery_log::log(
+                    &self.health,
+                    &row,
+                    &to,
+                    monitor.as_deref(),
+                    (&outcome, &settled),
+                );
             }
         }
     }
@@ -513,18 +491,21 @@ impl Notifier {
         self.config = config;
         let now = self.office.clock.now();
         self.desk.wake_up(now);
+        self.channels.reconfigure(&self.config, now);
+        Channels::note(&self.config, &self.door);
         self.door.push(Entry::Write(Box::new(move |batch| {
             Ok(attempts::end_rests(batch.outbox(), now)?)
         })));
     }
 
     fn retry(&mut self, reply: oneshot::Sender<Answer>) {
-        if self.mailer.is_none() {
+        if self.mailer.is_none() && self.channels.len() == 0 {
             let _ = reply.send(no_email());
             return;
         }
         let now = self.office.clock.now();
         self.desk.wake_up(now);
+        self.channels.wake_up(now);
         let mut reply = Some(reply);
         self.door.push(Entry::Write(Box::new(move |batch| {
             let retried = queries::retry(batch.outbox(), now)?;
@@ -550,6 +531,14 @@ impl Notifier {
         });
     }
 
+    /// The same by a channel.
+    fn test_channel(&self, name: String, reply: oneshot::Sender<Answer>) {
+        let (config, host) = (Arc::clone(&self.config), self.office.host.clone());
+        tokio::spawn(async move {
+            let _ = reply.send(test_channel(&config, &name, &host).await);
+        });
+    }
+
     /// Lets mails on their way end, at most until then, and hands in what came of them. No further one is begun.
     async fn finish(&mut self, until: Instant) {
         self.stopping.store(true, Relaxed);
@@ -560,9 +549,8 @@ impl Notifier {
                 Ok(None) | Err(_) => break,
             }
         }
-        while let Ok(delivery) = self.delivered.try_recv() {
-            self.delivered(delivery);
-        }
+        self.channels.finish(until).await;
+        self.take_delivered();
         let left = self.conversations.len();
         if left > 0 {
             tracing::warn!(

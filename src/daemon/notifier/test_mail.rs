@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::control::Answer;
 use crate::domain::address::Address;
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
+use crate::domain::recipient::Recipient;
 use crate::mail::mailer::{Mail, Mailer};
 use crate::mail::smtp::Line;
 use crate::policy::outbox::message_id;
@@ -32,7 +33,7 @@ pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &s
         }
     }
     if addresses.is_empty() {
-        addresses.clone_from(&email.to);
+        addresses.extend(email.to.iter().filter_map(Recipient::address).cloned());
     }
     if addresses.is_empty() {
         return Answer::Refused {
@@ -80,6 +81,9 @@ pub async fn test_mail(mailer: &Mailer, config: &Config, to: &[String], host: &s
 /// The answer where nothing can be mailed.
 pub(super) fn no_email() -> Answer {
     Answer::Refused {
-        lines: vec!["there is no [email] in the configuration: nothing is mailed".to_owned()],
+        lines: vec![
+            "there is no [email] and no [[channel]] in the configuration: nothing is sent"
+                .to_owned(),
+        ],
     }
 }

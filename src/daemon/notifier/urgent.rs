@@ -8,17 +8,21 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::channels::{Channels, send_now};
+use crate::clock;
 use crate::config::Config;
 use crate::daemon::health::counters::Health;
 use crate::daemon::logging::targets::{MAIL_FAILED, MAIL_SENT};
 use crate::daemon::recorder::message::Entry;
 use crate::daemon::recorder::queue::Door;
-use crate::domain::address::Address;
 use crate::domain::notification::{Letter, MailKind, Parcel};
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::{Mail, Mailer};
+use crate::policy::outbox::message_id;
 use crate::policy::outbox::retry::Outcome;
 use crate::store::outbox::attempts;
+use crate::view::channel::{Message, request};
 use crate::view::mail::context::Context;
 use crate::view::mail::render::render;
 
@@ -34,7 +38,7 @@ const KEPT_MAX: usize = 100;
 #[derive(Debug)]
 struct Item {
     letter: Arc<Letter>,
-    to: Address,
+    to: Recipient,
     tries: u32,
     next_at: Timestamp,
 }
@@ -49,7 +53,8 @@ pub(in crate::daemon) struct Urgent {
 /// What a delivery needs.
 pub(in crate::daemon) struct Way<'a> {
     pub(in crate::daemon) config: &'a Config,
-    pub(in crate::daemon) mailer: &'a Arc<Mailer>,
+    pub(in crate::daemon) mailer: Option<&'a Arc<Mailer>>,
+    pub(super) channels: &'a Channels,
     pub(in crate::daemon) host: &'a str,
     pub(in crate::daemon) door: &'a Door,
     pub(in crate::daemon) health: &'a Health,
@@ -109,17 +114,36 @@ impl Urgent {
             notices: vec![item.letter.notice.clone()],
         };
         let context = Context::bare(now, way.config.daemon.timezone.clone(), way.host);
+        let to = match item.to.clone() {
+            Recipient::Mail(address) => address,
+            Recipient::Channel(name) => {
+                let Some((channel, sender)) = way.channels.way(&name) else {
+                    return;
+                };
+                let id = message_id::of_channel(&item.letter.message_id, name.as_str());
+                let message = Message::new(&parcel, &context, &id, None);
+                let request = request(&channel, &message, now);
+                self.deliveries.spawn(async move {
+                    let outcome = send_now(&channel, &sender, &request, clock::now).await;
+                    (item, outcome)
+                });
+                return;
+            }
+        };
+        let Some(mailer) = way.mailer.cloned() else {
+            return;
+        };
+        let everybody = item.letter.to.iter().filter_map(Recipient::address);
         let mail = Mail {
             message_id: item.letter.message_id.clone(),
             thread_roots: Vec::new(),
-            everybody: item.letter.to.clone(),
+            everybody: everybody.cloned().collect(),
             queued_at: item.letter.notice.decided_at,
             date: now,
             rendered: render(&parcel, &context),
         };
-        let mailer = Arc::clone(way.mailer);
         self.deliveries.spawn(async move {
-            let outcome = mailer.send(&mail, &item.to, async { Ok(()) }).await;
+            let outcome = mailer.send(&mail, &to, async { Ok(()) }).await;
             (item, outcome)
         });
     }
@@ -144,7 +168,7 @@ impl Urgent {
         way: &Way<'_>,
         now: Timestamp,
     ) {
-        let to = item.to.mailbox();
+        let to = item.to.key();
         match outcome {
             Outcome::Accepted(answer) => {
                 way.health.mails_sent.fetch_add(1, Relaxed);
@@ -163,7 +187,10 @@ impl Urgent {
                     "mail trouble given up: {error}");
                 note(way.door, &item, Some(error), now);
             }
-            Outcome::Temporary { error, .. } | Outcome::Rest(error) | Outcome::Pause(error) => {
+            Outcome::Temporary { error, .. }
+            | Outcome::Later { error, .. }
+            | Outcome::Rest(error)
+            | Outcome::Pause(error) => {
                 let doublings = item.tries.min(10);
                 let wait = (AGAIN_AFTER * 2_u32.pow(doublings)).min(AGAIN_AFTER_MAX);
                 item.tries += 1;

@@ -8,12 +8,12 @@ use super::evidence;
 use super::message::{Entry, NotRecorded, Refused, Reply, Turn};
 use super::staged::{Deed, StagedCheck};
 use crate::daemon::logging::targets;
-use crate::domain::address::Address;
 use crate::domain::check::{Chain, Check};
 use crate::domain::incident::Cause;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{News, Notice};
 use crate::domain::order::GivenOrder;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::{
     self, Effect, Ending, Event, Order, Recipients, Refusal, Surroundings,
@@ -254,7 +254,7 @@ impl Recorder {
     pub(in crate::daemon) fn say(
         &mut self,
         notice: Notice,
-        to: Option<Vec<Address>>,
+        to: Option<Vec<Recipient>>,
         now: Timestamp,
     ) {
         let deed = Deed::Say {
@@ -262,14 +262,26 @@ impl Recorder {
             to: Recipients::Configured,
             configured: to.unwrap_or_else(|| self.default_recipients()),
         };
+        let deed = self.for_takers(deed);
         self.staged.deed(deed, now);
         self.staged.urgent = true;
     }
 
+    /// A deed without the channels that do not take what it says.
+    pub(super) fn for_takers(&self, mut deed: Deed) -> Deed {
+        if let Deed::Say {
+            notice, configured, ..
+        } = &mut deed
+        {
+            let kind = notice.news.kind();
+            configured.retain(|to| self.config.takes(to, kind));
+        }
+        deed
+    }
+
     /// Who is told of what is about many or about us.
-    pub(super) fn default_recipients(&self) -> Vec<Address> {
-        let email = self.config.email.as_ref();
-        email.map(|email| email.to.clone()).unwrap_or_default()
+    pub(super) fn default_recipients(&self) -> Vec<Recipient> {
+        self.config.told.clone()
     }
 
     /// One step of one monitor, and of whoever depends on what it changed.
@@ -388,13 +400,13 @@ impl Recorder {
                     news: self.fit(*news),
                     decided_at: now,
                 };
-                let mails = self.config.email.is_some();
-                let configured = slot.monitor.rules.to.iter().filter(|_| mails);
-                let deed = Deed::Say {
+                let can_tell = self.config.has_way_out();
+                let configured = slot.monitor.rules.to.iter().filter(|_| can_tell);
+                let deed = self.for_takers(Deed::Say {
                     notice: Box::new(notice),
                     to,
                     configured: configured.cloned().collect(),
-                };
+                });
                 self.staged.deed(deed, now);
                 self.staged.urgent = true;
             }

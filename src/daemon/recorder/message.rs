@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::config::source_lists::compose::ListChange;
-use crate::domain::address::Address;
 use crate::domain::check::{Check, Verdict};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::notification::{Letter, Notice};
 use crate::domain::order::GivenOrder;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Order;
 use crate::policy::verdict::own_network::BlindTime;
@@ -72,7 +72,7 @@ pub enum Entry {
         /// What.
         notice: Box<Notice>,
         /// To whom; none: `[email].to`.
-        to: Option<Vec<Address>>,
+        to: Option<Vec<Recipient>>,
     },
     /// A moment of the report's schedule has come.
     Report,

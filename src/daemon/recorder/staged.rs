@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::{NotRecorded, WriteWork};
-use crate::domain::address::Address;
 use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{Letter, News, Notice};
 use crate::domain::order::GivenOrder;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Recipients;
 use crate::policy::alert::state::Kept;
@@ -56,7 +56,7 @@ pub(in crate::daemon) enum Deed {
         notice: Box<Notice>,
         to: Recipients,
         /// Those of the rules when it was decided.
-        configured: Vec<Address>,
+        configured: Vec<Recipient>,
     },
     DropWaiting {
         incident: IncidentKey,
@@ -229,9 +229,9 @@ impl Deed {
 /// The recipients of all of these incidents, each once.
 fn of_all(
     incidents: &[IncidentKey],
-    recipients: impl Fn(IncidentKey) -> Result<Vec<Address>, StoreError>,
-) -> Result<Vec<Address>, StoreError> {
-    let mut all: Vec<Address> = Vec::new();
+    recipients: impl Fn(IncidentKey) -> Result<Vec<Recipient>, StoreError>,
+) -> Result<Vec<Recipient>, StoreError> {
+    let mut all: Vec<Recipient> = Vec::new();
     for incident in incidents {
         for one in recipients(*incident)? {
             if !all.contains(&one) {

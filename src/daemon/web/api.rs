@@ -256,7 +256,8 @@ fn record(listed: ListedIncident) -> IncidentRow {
             .into_iter()
             .map(|mail| MailRow {
                 kind: mail.kind,
-                to: mail.to.mailbox().to_owned(),
+                to: mail.to.key().to_owned(),
+                channel: mail.channel,
                 message_id: mail.message_id,
                 queued_at: mail.queued_at,
                 sent_at: mail.sent_at,

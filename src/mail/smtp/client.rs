@@ -400,7 +400,9 @@ const fn is_of_one_mail(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Permanent(_) | Outcome::Rest(_) => true,
         Outcome::Temporary { holds, .. } => matches!(holds, Holds::Recipient | Holds::Mail),
-        Outcome::Accepted(_) | Outcome::Pause(_) | Outcome::Unknown(_) => false,
+        Outcome::Accepted(_) | Outcome::Later { .. } | Outcome::Pause(_) | Outcome::Unknown(_) => {
+            false
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::hold;
 use super::queued::{Holds, Lane, RowId, Tries, Waiting};
-use super::retry::{BACKOFF_MAX, PAUSE};
+use super::retry::{BACKOFF_MAX, LATER_MAX, PAUSE};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
 use crate::domain::settings::AlertSettings;
@@ -217,10 +217,7 @@ fn backed_off_until(rows: &[&Waiting], now: Timestamp) -> Option<Timestamp> {
     let mut until: Option<Timestamp> = None;
     let mut last = Timestamp::MIN;
     // A refusal of us does not go away by news.
-    let rests_until = rows
-        .iter()
-        .filter_map(|row| later(row.rests_until()?, now))
-        .max();
+    let rests_until = rows.iter().filter_map(|row| rests(row, now)).max();
     for row in rows {
         if let Tries::Failed {
             holds: Holds::Recipient,
@@ -244,6 +241,22 @@ fn backed_off_until(rows: &[&Waiting], now: Timestamp) -> Option<Timestamp> {
         })
         .max(rests_until)
         .filter(|until| *until > now)
+}
+
+/// Until when a row rests, if it does.
+fn rests(row: &Waiting, now: Timestamp) -> Option<Timestamp> {
+    let until = row.rests_until()?;
+    let is_asked = matches!(
+        row.tries,
+        Tries::Failed {
+            holds: Holds::Asked,
+            ..
+        }
+    );
+    match is_asked {
+        true => (until > now && until.since(now) <= LATER_MAX * 2).then_some(until),
+        false => later(until, now),
+    }
 }
 
 /// A due time, if it lies ahead; one further ahead than any delay is from before a clock step, and is due.
@@ -326,8 +339,8 @@ mod tests {
 
     use super::super::queued::Held;
     use super::*;
-    use crate::domain::address::Address;
     use crate::domain::incident::IncidentKey;
+    use crate::domain::recipient::Recipient;
     use crate::domain::settings::Flapping;
 
     const START: i64 = 1_795_377_600_000;
@@ -406,7 +419,7 @@ mod tests {
             })
             .collect();
         Lane {
-            to: Address::parse("ops@example.com").unwrap(),
+            to: Recipient::restored("ops@example.com").unwrap(),
             waiting,
             digest_formed_at: None,
         }
@@ -709,7 +722,7 @@ mod tests {
                 });
             }
             let lane = Lane {
-                to: Address::parse("ops@example.com").unwrap(),
+                to: Recipient::restored("ops@example.com").unwrap(),
                 waiting: waiting.clone(),
                 digest_formed_at,
             };

@@ -1,9 +1,9 @@
 //! A row of the outbox as the plan sees it.
 
-use crate::domain::address::Address;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Hold;
 
@@ -73,6 +73,8 @@ pub enum Holds {
     /// The server refused us when it was told of the recipient: everything to this recipient rests until somebody
     /// mends that.
     Refused,
+    /// The service said until when: everything to this recipient rests until then.
+    Asked,
     /// This message was put off: only it, and what comes after it about the same monitor, waits.
     Mail,
     /// No mail can leave at all: nothing waits for the time of this row, everything for the transport.
@@ -85,6 +87,7 @@ impl Holds {
         match self {
             Self::Recipient => "recipient",
             Self::Refused => "refused",
+            Self::Asked => "asked",
             Self::Mail => "mail",
             Self::Transport => "transport",
         }
@@ -95,6 +98,7 @@ impl Holds {
         match word {
             "recipient" => Some(Self::Recipient),
             "refused" => Some(Self::Refused),
+            "asked" => Some(Self::Asked),
             "mail" => Some(Self::Mail),
             "transport" => Some(Self::Transport),
             _ => None,
@@ -140,11 +144,11 @@ impl Waiting {
         )
     }
 
-    /// Until when it rests because the server refused us for this recipient.
+    /// Until when it rests because the server refused us for this recipient, or said when to come again.
     pub const fn rests_until(&self) -> Option<Timestamp> {
         match self.tries {
             Tries::Failed {
-                holds: Holds::Refused,
+                holds: Holds::Refused | Holds::Asked,
                 next_at,
                 ..
             } => Some(next_at),
@@ -181,7 +185,7 @@ impl Waiting {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lane {
     /// The recipient.
-    pub to: Address,
+    pub to: Recipient,
     /// Its rows, in the order of their numbers.
     pub waiting: Vec<Waiting>,
     /// When the newest digest to it was formed.

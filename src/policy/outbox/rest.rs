@@ -48,12 +48,13 @@ impl Rest {
             }
             // The server spoke of a mail or of its recipient, or a pause takes over.
             Outcome::Accepted(_)
+            | Outcome::Later { .. }
             | Outcome::Permanent(_)
             | Outcome::Rest(_)
             | Outcome::Pause(_)
             | Outcome::Unknown(_)
             | Outcome::Temporary {
-                holds: Holds::Mail | Holds::Recipient | Holds::Refused,
+                holds: Holds::Mail | Holds::Recipient | Holds::Refused | Holds::Asked,
                 ..
             } => None,
         }

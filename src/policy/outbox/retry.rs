@@ -13,6 +13,10 @@ pub const BACKOFF_FIRST: Duration = Duration::from_secs(5);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30 * 60);
 /// A refusal that only a person can mend rests the whole transport for this long.
 pub const PAUSE: Duration = Duration::from_secs(15 * 60);
+/// A service that asks for no wait at all is not asked in a tight loop.
+const LATER_MIN: Duration = Duration::from_secs(1);
+/// A service that asks for a longer wait is asked again after this.
+pub const LATER_MAX: Duration = Duration::from_secs(86_400);
 /// How often a mail whose outcome is unknown is repeated.
 pub const REPEATS_MAX: u32 = 2;
 
@@ -25,6 +29,13 @@ pub enum Outcome {
     Temporary {
         /// How far it reaches.
         holds: Holds,
+        /// One line for a person.
+        error: String,
+    },
+    /// Not before this time, which the service itself said: everything to this recipient waits for it.
+    Later {
+        /// How long, from now; at most a day counts.
+        after: Duration,
         /// One line for a person.
         error: String,
     },
@@ -78,6 +89,15 @@ pub fn settle(row: &Waiting, outcome: &Outcome, seed: u64, now: Timestamp) -> Se
         },
         Outcome::Temporary { error, .. } if too_old => Settled::Failed {
             error: format!("given up after 5 days: {error}"),
+        },
+        Outcome::Later { error, .. } if too_old => Settled::Failed {
+            error: format!("given up after 5 days: {error}"),
+        },
+        Outcome::Later { after, error } => Settled::Later {
+            at: now.plus((*after).clamp(LATER_MIN, LATER_MAX)),
+            holds: Holds::Asked,
+            unknown: false,
+            error: error.clone(),
         },
         Outcome::Temporary { holds, error } => Settled::Later {
             at: next_at,

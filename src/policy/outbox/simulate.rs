@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::plan::{Deed, Silenced, plan};
 use super::queued::{Lane, RowId, Tries, Waiting};
-use crate::domain::address::Address;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
+use crate::domain::recipient::Recipient;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
 
@@ -23,7 +23,7 @@ pub struct Decided {
     /// The outage it belongs to.
     pub incident: Option<IncidentKey>,
     /// To whom.
-    pub to: Vec<Address>,
+    pub to: Vec<Recipient>,
 }
 
 /// One mail that would have left.
@@ -40,10 +40,10 @@ pub struct Sending {
 /// Every mail that would have left until `end`, each once, however many recipients got it. What was decided comes in
 /// the order of time.
 pub fn rehearse(settings: &AlertSettings, decided: &[Decided], end: Timestamp) -> Vec<Sending> {
-    let mut lanes: BTreeMap<&str, (&Address, Vec<usize>)> = BTreeMap::new();
+    let mut lanes: BTreeMap<&str, (&Recipient, Vec<usize>)> = BTreeMap::new();
     for (place, one) in decided.iter().enumerate() {
         for to in &one.to {
-            let lane = lanes.entry(to.mailbox()).or_insert((to, Vec::new()));
+            let lane = lanes.entry(to.key()).or_insert((to, Vec::new()));
             lane.1.push(place);
         }
     }
@@ -59,7 +59,7 @@ pub fn rehearse(settings: &AlertSettings, decided: &[Decided], end: Timestamp) -
 fn one_recipient(
     settings: &AlertSettings,
     decided: &[Decided],
-    to: &Address,
+    to: &Recipient,
     places: &[usize],
     end: Timestamp,
 ) -> Vec<Sending> {
@@ -154,7 +154,7 @@ mod tests {
             flapping: Flapping::default(),
             certificate_expiry: Vec::new(),
         };
-        let address = |text: &str| Address::parse(text).unwrap();
+        let address = |text: &str| Recipient::restored(text).unwrap();
         let decided: Vec<Decided> = words
             .split_whitespace()
             .map(|word| {

@@ -37,11 +37,12 @@ impl Pause {
             }),
             // The server spoke of the mail or of its recipient: the way there is open.
             Outcome::Accepted(_)
+            | Outcome::Later { .. }
             | Outcome::Permanent(_)
             | Outcome::Rest(_)
             | Outcome::Unknown(_)
             | Outcome::Temporary {
-                holds: Holds::Mail | Holds::Recipient | Holds::Refused,
+                holds: Holds::Mail | Holds::Recipient | Holds::Refused | Holds::Asked,
                 ..
             } => None,
             Outcome::Temporary {

@@ -54,6 +54,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0010_deliveries",
         include_str!("../../../migrations/0010_deliveries.sql"),
     ),
+    (
+        "0011_channels",
+        include_str!("../../../migrations/0011_channels.sql"),
+    ),
 ];
 
 /// The format this program writes.

@@ -3,12 +3,13 @@
 use rusqlite::{Connection, params};
 
 use super::queries::settle;
-use super::rows::{WAITING, address, waiting};
-use crate::domain::address::Address;
+use super::rows::{WAITING, recipient, waiting};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::Letter;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Hold;
+use crate::policy::outbox::message_id;
 use crate::policy::outbox::queued::{RowId, Waiting};
 use crate::policy::outbox::retry::{self, Outcome, Settled};
 use crate::policy::outbox::transport_pause::Pause;
@@ -35,12 +36,12 @@ pub fn begin(db: &Connection, row: RowId, now: Timestamp) -> Result<()> {
 ///
 /// # Errors
 /// If SQLite fails.
-pub fn recover(db: &Connection, now: Timestamp) -> Result<Vec<(Waiting, Address, Settled)>> {
+pub fn recover(db: &Connection, now: Timestamp) -> Result<Vec<(Waiting, Recipient, Settled)>> {
     let mut select = db.prepare(&format!(
         "SELECT {WAITING}, recipient FROM outbox WHERE state = 'waiting' AND begun_at IS NOT NULL ORDER BY id"
     ))?;
-    let begun: Vec<(Waiting, Address)> = select
-        .query_map([], |row| Ok((waiting(row)?, address(row, 14)?)))?
+    let begun: Vec<(Waiting, Recipient)> = select
+        .query_map([], |row| Ok((waiting(row)?, recipient(row, 14)?)))?
         .collect::<Result<_>>()?;
     let ended = Outcome::Unknown("sitewatch ended while it was on its way".to_owned());
     let mut recovered = Vec::new();
@@ -75,7 +76,10 @@ pub fn note_past_queue(
     for to in &letter.to {
         let row = db
             .prepare_cached("SELECT id FROM outbox WHERE message_id = ?1 AND mailbox = ?2")?
-            .query_row((&letter.message_id, to.mailbox()), |row| row.get(0))?;
+            .query_row(
+                (message_id::of_recipient(&letter.message_id, to), to.key()),
+                |row| row.get(0),
+            )?;
         settle(db, RowId(row), &settled, now)?;
     }
     Ok(())
@@ -93,7 +97,8 @@ pub fn due_at_start(db: &Connection, now: Timestamp) -> Result<()> {
     db.execute(
         "UPDATE outbox
          SET next_attempt_at = CASE holds WHEN 'refused'
-                 THEN min(next_attempt_at, max(?1, coalesce(last_attempt_at, ?1) + ?2)) ELSE ?1 END
+                 THEN min(next_attempt_at, max(?1, coalesce(last_attempt_at, ?1) + ?2))
+                 WHEN 'asked' THEN next_attempt_at ELSE ?1 END
          WHERE state = 'waiting' AND carrier_id IS NULL AND attempts > 0 AND next_attempt_at > ?1",
         [now.as_ms(), STARTS_APART_MS],
     )?;

@@ -1,6 +1,7 @@
 //! The outbox in SQL.
 
 pub mod attempts;
+pub mod channels;
 pub mod queries;
 pub(super) mod rows;
 pub mod told;

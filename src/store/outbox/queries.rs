@@ -2,14 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::channels;
 use super::rows::{
-    WAITING, address, complete, count, kind, moment, outgoing_row, to_json, waiting,
+    WAITING, complete, count, kind, moment, outgoing_row, recipient, to_json, waiting,
 };
 use super::told::{KEPT_UP, fail_bare_ups};
-use crate::domain::address::Address;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{Letter, MailKind, Parcel};
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::message_id;
 use crate::policy::outbox::queued::{Lane, RowId, Waiting};
@@ -21,9 +22,9 @@ pub struct Outgoing {
     /// The row as the plan sees it.
     pub row: Waiting,
     /// Its recipient.
-    pub to: Address,
+    pub to: Recipient,
     /// All recipients with a row of this Message-ID, in order: the `To` of the mail.
-    pub everybody: Vec<Address>,
+    pub everybody: Vec<Recipient>,
     /// Without angle brackets.
     pub message_id: String,
     /// The Message-IDs of the first mails that this recipient got of the same outages.
@@ -32,6 +33,8 @@ pub struct Outgoing {
     pub parcel: Parcel,
     /// What the last try answered.
     pub last_error: Option<String>,
+    /// The format of the channel, where it goes by one.
+    pub channel: Option<String>,
 }
 
 /// A row of `email queue`.
@@ -49,7 +52,9 @@ pub struct Told {
     /// What kind of mail; the one that carried it, where one did.
     pub kind: MailKind,
     /// The recipient.
-    pub to: Address,
+    pub to: Recipient,
+    /// The format of the channel, where it went by one.
+    pub channel: Option<String>,
     /// Without angle brackets.
     pub message_id: String,
     /// When it was queued.
@@ -122,10 +127,10 @@ pub fn enqueue(db: &Connection, letter: &Letter, now: Timestamp) -> Result<()> {
         insert.execute(named_params! {
             ":kind": letter.notice.news.kind().as_str(),
             ":recipient": to.to_string(),
-            ":mailbox": to.mailbox(),
+            ":mailbox": to.key(),
             ":monitor": monitor.map(|m| m.0),
             ":opened_at": incident.map(|key| key.opened_at.as_ms()),
-            ":message_id": letter.message_id,
+            ":message_id": message_id::of_recipient(&letter.message_id, to),
             ":notice": notice,
             ":now": now.as_ms(),
         })?;
@@ -144,14 +149,14 @@ pub fn drop_waiting(
     monitor: MonitorId,
     why: &str,
     now: Timestamp,
-) -> Result<Vec<(RowId, MailKind, Address)>> {
+) -> Result<Vec<(RowId, MailKind, Recipient)>> {
     let mut update = db.prepare_cached(
         "UPDATE outbox SET state = 'dropped', done_at = ?2, last_error = ?3
          WHERE monitor_id = ?1 AND state = 'waiting' AND carrier_id IS NULL AND unknown_outcomes = 0
          RETURNING id, kind, recipient",
     )?;
     let rows = update.query_map(params![monitor.0, now.as_ms(), why], |row| {
-        Ok((RowId(row.get(0)?), kind(row, 1)?, address(row, 2)?))
+        Ok((RowId(row.get(0)?), kind(row, 1)?, recipient(row, 2)?))
     })?;
     rows.collect()
 }
@@ -213,7 +218,10 @@ pub fn form(
         .into_iter()
         .chain(ids.iter().map(String::as_str))
         .collect();
-    let message_id = message_id::make("", &parts, domain);
+    let message_id = match mailbox.contains('@') {
+        true => message_id::make("", &parts, domain),
+        false => message_id::of_channel(&message_id::make("", &parts, domain), &mailbox),
+    };
     let of_one = kind == MailKind::WasDown;
     db.prepare_cached(
         "INSERT INTO outbox (kind, recipient, mailbox, monitor_id, incident_opened_at, message_id,
@@ -373,7 +381,7 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
             follows: row.get(16)?,
             ..waiting(row)?
         };
-        Ok((waiting, address(row, 14)?, moment(row, 15)?))
+        Ok((waiting, recipient(row, 14)?, moment(row, 15)?))
     })?;
     let mut lanes: Vec<Lane> = Vec::new();
     for row in rows {
@@ -382,7 +390,7 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
             waiting.tells = told_by(db, waiting.id)?;
         }
         match lanes.last_mut() {
-            Some(lane) if lane.to.mailbox() == to.mailbox() => lane.waiting.push(waiting),
+            Some(lane) if lane.to.key() == to.key() => lane.waiting.push(waiting),
             _ => lanes.push(Lane {
                 to,
                 waiting: vec![waiting],
@@ -461,14 +469,19 @@ pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
         |row| {
             Ok(Told {
                 kind: kind(row, 0)?,
-                to: address(row, 1)?,
+                channel: None,
+                to: recipient(row, 1)?,
                 message_id: row.get(2)?,
                 queued_at: Timestamp::from_ms(row.get(3)?),
                 sent_at: moment(row, 4)?,
             })
         },
     )?;
-    rows.collect()
+    let mut mails: Vec<Told> = rows.collect::<Result<_>>()?;
+    for mail in &mut mails {
+        mail.channel = channels::format(db, &mail.to)?;
+    }
+    Ok(mails)
 }
 
 /// A mail about a monitor as it was decided, to one recipient.

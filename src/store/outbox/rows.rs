@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::channels;
 use super::queries::Outgoing;
-use crate::domain::address::Address;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{MailKind, Notice, Parcel};
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Hold;
 use crate::policy::outbox::queued::{Held, Holds, RowId, Tries, Waiting};
@@ -69,7 +70,7 @@ pub(super) fn outgoing_row(row: &Row) -> Result<Outgoing> {
     let waiting = waiting(row)?;
     let notice: Option<String> = row.get(16)?;
     Ok(Outgoing {
-        to: address(row, 14)?,
+        to: recipient(row, 14)?,
         everybody: Vec::new(),
         message_id: row.get(15)?,
         thread_roots: Vec::new(),
@@ -82,6 +83,7 @@ pub(super) fn outgoing_row(row: &Row) -> Result<Outgoing> {
                 .collect(),
         },
         last_error: row.get(17)?,
+        channel: None,
         row: waiting,
     })
 }
@@ -98,9 +100,13 @@ pub(in crate::store) fn complete(db: &Connection, mut mail: Outgoing) -> Result<
         })?;
         mail.parcel.notices = rows.collect::<Result<_>>()?;
     }
+    mail.channel = channels::format(db, &mail.to)?;
+    if mail.channel.is_some() {
+        return Ok(mail);
+    }
     let mut everybody =
         db.prepare_cached("SELECT recipient FROM outbox WHERE message_id = ?1 ORDER BY id")?;
-    let rows = everybody.query_map([&mail.message_id], |row| address(row, 0))?;
+    let rows = everybody.query_map([&mail.message_id], |row| recipient(row, 0))?;
     mail.everybody = rows.collect::<Result<_>>()?;
     mail.thread_roots = thread_roots(db, &mail)?;
     Ok(mail)
@@ -128,7 +134,7 @@ fn thread_roots(db: &Connection, mail: &Outgoing) -> Result<Vec<String>> {
 pub(super) fn thread_root(
     db: &Connection,
     incident: IncidentKey,
-    to: &Address,
+    to: &Recipient,
     but: &str,
 ) -> Result<Option<String>> {
     db.prepare_cached(
@@ -140,7 +146,7 @@ pub(super) fn thread_root(
          ORDER BY row.id LIMIT 1",
     )?
     .query_row(
-        params![incident.monitor.0, incident.opened_at.as_ms(), to.mailbox(), but],
+        params![incident.monitor.0, incident.opened_at.as_ms(), to.key(), but],
         |row| row.get(0),
     )
     .optional()
@@ -154,8 +160,8 @@ pub(in crate::store) fn moment(row: &Row, index: usize) -> Result<Option<Timesta
     Ok(row.get::<_, Option<i64>>(index)?.map(Timestamp::from_ms))
 }
 
-pub(in crate::store) fn address(row: &Row, index: usize) -> Result<Address> {
-    Address::restored(&row.get::<_, String>(index)?).map_err(|error| damaged(index, error))
+pub(in crate::store) fn recipient(row: &Row, index: usize) -> Result<Recipient> {
+    Recipient::restored(&row.get::<_, String>(index)?).map_err(|error| damaged(index, error))
 }
 
 pub(in crate::store) fn kind(row: &Row, index: usize) -> Result<MailKind> {

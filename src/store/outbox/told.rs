@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, named_params, params};
 
-use super::rows::address;
-use crate::domain::address::Address;
+use super::rows::recipient;
 use crate::domain::incident::IncidentKey;
 use crate::domain::notification::Letter;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::message_id;
 use crate::policy::outbox::queued::RowId;
 
 type Result<T> = rusqlite::Result<T>;
@@ -15,7 +16,7 @@ type Result<T> = rusqlite::Result<T>;
 ///
 /// # Errors
 /// If SQLite fails.
-pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
+pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
     let queued = "kind IN ('down', 'still_down', 'flapping') AND state <> 'dropped'";
     recipients(db, incident, queued)
 }
@@ -24,7 +25,7 @@ pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>>
 ///
 /// # Errors
 /// If SQLite fails.
-pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
+pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
     let told = format!("kind IN ('down', 'still_down', 'flapping') AND {REACHES}");
     recipients(db, incident, &told)
 }
@@ -39,7 +40,7 @@ const REACHES: &str = "(state IN ('sent', 'waiting') OR state = 'failed' AND coa
 ///
 /// # Errors
 /// If SQLite fails.
-pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
+pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
     let waits = "kind IN ('down', 'still_down') AND carrier_id IS NULL
                  AND (state = 'waiting' OR state = 'failed' AND unknown_outcomes = 0)";
     recipients(db, incident, waits)
@@ -53,12 +54,13 @@ pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Address>> {
 pub fn keep_up_from(
     db: &Connection,
     letter: &Letter,
-    but: &[Address],
+    but: &[Recipient],
     now: Timestamp,
 ) -> Result<()> {
     for to in letter.to.iter().filter(|to| !but.contains(to)) {
         db.prepare_cached(KEEP_UP)?.execute(named_params! {
-            ":message_id": letter.message_id, ":mailbox": to.mailbox(), ":now": now.as_ms(),
+            ":message_id": message_id::of_recipient(&letter.message_id, to),
+            ":mailbox": to.key(), ":now": now.as_ms(),
         })?;
     }
     Ok(())
@@ -102,7 +104,7 @@ pub(super) fn fail_bare_ups(db: &Connection, refused: RowId, now: Timestamp) -> 
 }
 
 /// The recipients of the mails of an incident for which `which` is true, each mailbox once.
-fn recipients(db: &Connection, incident: IncidentKey, which: &str) -> Result<Vec<Address>> {
+fn recipients(db: &Connection, incident: IncidentKey, which: &str) -> Result<Vec<Recipient>> {
     let mut select = db.prepare_cached(&format!(
         "SELECT recipient FROM outbox
          WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND {which}
@@ -110,7 +112,7 @@ fn recipients(db: &Connection, incident: IncidentKey, which: &str) -> Result<Vec
     ))?;
     let rows = select.query_map(
         params![incident.monitor.0, incident.opened_at.as_ms()],
-        |row| address(row, 0),
+        |row| recipient(row, 0),
     )?;
     rows.collect()
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use sitewatch::domain::address::Address;
 use sitewatch::domain::check::FailureKind;
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::notification::{About, Letter, MailKind, News, Notice};
+use sitewatch::domain::recipient::Recipient;
 
 use super::*;
 use crate::support::schema;
@@ -43,7 +43,7 @@ fn queue_mails(place: &Place) {
             decided_at: now,
         },
         message_id: "1-down@example.com".into(),
-        to: vec![Address::parse("ops@example.com").unwrap()],
+        to: vec![Recipient::restored("ops@example.com").unwrap()],
     };
     batch.enqueue(&letter, now).unwrap();
     batch.commit().unwrap();

@@ -125,7 +125,7 @@ pub fn shop() -> Monitor {
             retry_interval: Duration::from_secs(10),
             alert_on_slow: true,
             alert_on_redirect_change: true,
-            to: vec![Address::parse("ops@example.com").unwrap()],
+            to: vec![Address::parse("ops@example.com").unwrap().into()],
         }),
         labels: Arc::new(Labels {
             note: "Runbook: https://wiki.example.com/shop - on call: Kim".into(),

@@ -75,7 +75,7 @@ impl Post {
     }
 
     pub async fn send_by(&mut self, mailer: &Mailer) -> Emptied {
-        let sent = empty(&mut self.store, &self.config, mailer, "mon1");
+        let sent = empty(&mut self.store, &self.config, Some(mailer), "mon1");
         sent.await.unwrap()
     }
 
@@ -170,7 +170,7 @@ pub fn letter(post: &Post, monitor: i64, up: bool, to: &[&str]) -> Letter {
             decided_at: post.begun,
         },
         message_id: format!("{monitor}-{}@example.com", if up { "up" } else { "down" }),
-        to: to.iter().map(|to| address(to)).collect(),
+        to: to.iter().map(|to| address(to).into()).collect(),
     }
 }
 

@@ -101,7 +101,7 @@ async fn an_unknown_outcome_is_that_of_its_recipient_alone() {
     let unknown: Vec<(String, u32)> = queries::lanes(post.store.outbox())
         .unwrap()
         .iter()
-        .map(|lane| (lane.to.mailbox().to_owned(), lane.waiting[0].unknown()))
+        .map(|lane| (lane.to.key().to_owned(), lane.waiting[0].unknown()))
         .collect();
     assert_eq!(unknown, [(THREE[1].to_owned(), 1)]);
 }
@@ -155,7 +155,7 @@ async fn an_up_goes_to_those_only_whom_its_down_reached_or_may_have_reached() {
     let up = letter(&post, 1, true, &THREE);
     let incident = up.notice.news.incident().unwrap();
     let told = told::told(post.store.outbox(), incident).unwrap();
-    let told: Vec<&str> = told.iter().map(|to| to.mailbox()).collect();
+    let told: Vec<&str> = told.iter().map(|to| to.key()).collect();
     assert_eq!(told, &THREE[1..], "it may have arrived");
     let reached = told::told(post.store.outbox(), incident).unwrap();
     let batch = post.store.batch().unwrap();

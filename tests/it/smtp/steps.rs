@@ -35,7 +35,7 @@ pub fn settings(server: &Server, tls: SmtpTls, timeout: Duration) -> EmailSettin
             masks: Masks::default(),
         }),
         from: address("Sitewatch <alerts@example.com>"),
-        to: vec![address("ops@example.com")],
+        to: vec![address("ops@example.com").into()],
         reply_to: None,
         timeout,
         body_excerpt: true,
@@ -62,9 +62,10 @@ pub fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Accepted(_) => "accepted",
         Outcome::Temporary {
-            holds: Holds::Recipient | Holds::Refused,
+            holds: Holds::Recipient | Holds::Refused | Holds::Asked,
             ..
-        } => "later, this recipient",
+        }
+        | Outcome::Later { .. } => "later, this recipient",
         Outcome::Temporary {
             holds: Holds::Mail, ..
         } => "later, this one",

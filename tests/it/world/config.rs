@@ -11,6 +11,7 @@ use sitewatch::config::model::DaemonSettings;
 use sitewatch::domain::address::Address;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
+use sitewatch::domain::recipient::Recipient;
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::settings::{
     AlertSettings, Canaries, EmailSettings, EvidenceRetention, Flapping, MailTransport, Retention,
@@ -26,6 +27,10 @@ pub const fn seconds(count: u64) -> Duration {
 
 pub fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
+}
+
+pub fn recipient(text: &str) -> Recipient {
+    Recipient::restored(text).unwrap()
 }
 
 pub fn monitor(name: &str) -> Monitor {
@@ -54,7 +59,7 @@ pub fn monitor(name: &str) -> Monitor {
             retry_interval: seconds(10),
             alert_on_slow: true,
             alert_on_redirect_change: false,
-            to: vec![address("ops@example.com"), address("boss@example.com")],
+            to: vec![recipient("ops@example.com"), recipient("boss@example.com")],
         }),
         labels: Arc::default(),
     }
@@ -109,11 +114,13 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         email: Some(EmailSettings {
             transport: MailTransport::Directory(PathBuf::from("outbox")),
             from: address("Sitewatch <alerts@example.com>"),
-            to: vec![address("ops@example.com")],
+            to: vec![recipient("ops@example.com")],
             reply_to: None,
             timeout: seconds(120),
             body_excerpt: true,
         }),
+        channels: Vec::new(),
+        told: vec![recipient("ops@example.com")],
         alerts: AlertSettings {
             group_wait: seconds(10),
             group_limit: 3,

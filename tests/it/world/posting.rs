@@ -22,7 +22,7 @@ use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 use tokio::time::{Duration, advance, sleep};
 
-use super::config::{address, config, monitor, seconds};
+use super::config::{config, monitor, recipient, seconds};
 use super::scene::{START, Weather, look};
 
 /// How often the recorder looks at its queue here.
@@ -45,7 +45,8 @@ impl Post {
         let mut config = config(names.collect());
         config.alerts.reminder = None;
         for monitor in &mut config.monitors {
-            Arc::make_mut(&mut Arc::make_mut(monitor).rules).to = vec![address("ops@example.com")];
+            Arc::make_mut(&mut Arc::make_mut(monitor).rules).to =
+                vec![recipient("ops@example.com")];
         }
         Self::of(config)
     }
@@ -312,7 +313,7 @@ fn two_recipients() -> Post {
     config.alerts.reminder = None;
     for monitor in &mut config.monitors {
         Arc::make_mut(&mut Arc::make_mut(monitor).rules).to =
-            vec![address("boss@example.com"), address("ops@example.com")];
+            vec![recipient("boss@example.com"), recipient("ops@example.com")];
     }
     Post::of(config)
 }
@@ -514,7 +515,7 @@ async fn without_recoveries_an_outage_that_ended_untold_is_told_as_over() {
     config.alerts.recovery = false;
     config.alerts.flapping.changes = NonZeroU32::MAX;
     Arc::make_mut(&mut Arc::make_mut(&mut config.monitors[0]).rules).to =
-        vec![address("ops@example.com")];
+        vec![recipient("ops@example.com")];
     let mut post = Post::of(config);
     post.memory.script(vec![later(); 2]);
     post.fail(1..=1);
@@ -547,7 +548,7 @@ async fn who_would_have_got_a_reminder_only_is_told_the_whole_outage_in_one() {
     let told = |names: &[&str]| {
         let mut config = config.clone();
         let rules = Arc::make_mut(&mut Arc::make_mut(&mut config.monitors[0]).rules);
-        rules.to = names.iter().map(|name| address(name)).collect();
+        rules.to = names.iter().map(|name| recipient(name)).collect();
         config
     };
     let mut post = Post::of(told(&["ops@example.com"]));

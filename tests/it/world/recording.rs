@@ -16,7 +16,7 @@ use sitewatch::store::facts::incidents::IncidentQuery;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
-use super::config::{address, config, monitor, seconds};
+use super::config::{config, monitor, recipient, seconds};
 use super::scene::{START, Weather, look};
 
 struct Desk {
@@ -309,7 +309,7 @@ fn a_recovery_goes_to_exactly_those_who_were_told() {
     let to = |names: &[&str]| {
         let mut config = two();
         let rules = Arc::make_mut(&mut Arc::make_mut(&mut config.monitors[0]).rules);
-        rules.to = names.iter().map(|name| address(name)).collect();
+        rules.to = names.iter().map(|name| recipient(name)).collect();
         config
     };
     let mut desk = Desk::new(to(&["ops@example.com", "boss@example.com"]));
@@ -557,7 +557,7 @@ fn a_report_that_was_missed_is_made_up_for_once() {
         let mut config = two();
         config.report = Some(ReportSettings {
             schedule: CronText("0 0 8 * * *".into()),
-            to: vec![address("ops@example.com")],
+            to: vec![recipient("ops@example.com")],
         });
         config
     };

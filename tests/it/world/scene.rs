@@ -369,13 +369,14 @@ impl World {
         let arrives = match outcome {
             Outcome::Accepted(_) | Outcome::Unknown(_) => true,
             Outcome::Temporary { .. }
+            | Outcome::Later { .. }
             | Outcome::Permanent(_)
             | Outcome::Rest(_)
             | Outcome::Pause(_) => false,
         };
         if arrives {
             self.delivered.push(Delivered {
-                to: mail.to.clone(),
+                to: mail.to.address().expect("a world has mail only").clone(),
                 message_id: mail.message_id.clone(),
                 kind: mail.parcel.kind,
                 tells: mail

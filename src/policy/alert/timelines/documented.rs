@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::scene;
-use crate::domain::address::Address;
 use crate::domain::duration_text;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
+use crate::domain::recipient::Recipient;
 use crate::domain::settings::{AlertSettings, Flapping};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::simulate::{Decided, rehearse};
@@ -44,7 +44,7 @@ fn leaves(events: &str) -> String {
                     monitor,
                     opened_at: START,
                 }),
-                to: vec![Address::parse("ops@example.com").unwrap()],
+                to: vec![Recipient::restored("ops@example.com").unwrap()],
             }
         })
         .collect();

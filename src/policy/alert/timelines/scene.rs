@@ -21,7 +21,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::address::Address;
 use crate::domain::check::{
     Certificate, Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
 };
@@ -29,6 +28,7 @@ use crate::domain::duration_text::{self, Human};
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::{MonitorId, Rules};
 use crate::domain::notification::News;
+use crate::domain::recipient::Recipient;
 use crate::domain::settings::{AlertSettings, Flapping};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
@@ -70,7 +70,7 @@ impl Scene {
                 retry_interval: span("10s"),
                 alert_on_slow: false,
                 alert_on_redirect_change: false,
-                to: vec![Address::parse("ops@example.com").unwrap()],
+                to: vec![Recipient::restored("ops@example.com").unwrap()],
             },
             alerts: AlertSettings {
                 group_wait: span("10s"),

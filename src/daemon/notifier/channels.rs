@@ -1,0 +1,449 @@
+//! The channels: each has its own desk, so that a pause or a silence of one holds nothing of the others.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::mpsc;
+use tokio::task::{self, JoinSet};
+use tokio::time::{Instant, timeout_at};
+
+use super::compose::{Posting, Writer};
+use super::conversation::{CameTo, Delivery, Office, noted};
+use super::dispatcher::{Desk, Task};
+use crate::blocking;
+use crate::channel::{Sender, Sent};
+use crate::config::Config;
+use crate::daemon::health::counters::ChannelTrouble;
+use crate::daemon::recorder::message::Entry;
+use crate::daemon::recorder::queue::Door;
+use crate::domain::channel::{Channel, ChannelName, Event};
+use crate::domain::notification::{News, Notice};
+use crate::domain::recipient::Recipient;
+use crate::domain::settings::AlertSettings;
+use crate::domain::status_code;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::plan::Silenced;
+use crate::policy::outbox::queued::{Holds, Lane, RowId, Waiting};
+use crate::policy::outbox::retry::Outcome;
+use crate::policy::outbox::transport_pause::Pause;
+use crate::store::outbox::channels;
+use crate::tls;
+use crate::view::channel::{Answer, Reply, Request, read_answer};
+
+/// All channels of the configuration in force.
+pub(super) struct Channels {
+    ways: BTreeMap<ChannelName, ChannelWay>,
+    tasks: JoinSet<()>,
+    /// What each task has on its way.
+    under_way: HashMap<task::Id, (ChannelName, RowId)>,
+}
+
+struct ChannelWay {
+    channel: Arc<Channel>,
+    sender: Arc<Sender>,
+    desk: Desk,
+    /// Whether it was told that its template fails.
+    is_fault_told: Arc<AtomicBool>,
+}
+
+/// What a delivery needs besides its row.
+pub(super) struct Shared<'a> {
+    pub(super) office: &'a Arc<Office>,
+    pub(super) config: &'a Arc<Config>,
+    pub(super) door: &'a Door,
+    pub(super) deliveries: &'a mpsc::UnboundedSender<Delivery>,
+}
+
+impl Channels {
+    /// The channels of a configuration, with the pauses that the last process left behind.
+    pub(super) fn new(config: &Config, mut pauses: Vec<(String, Pause)>) -> Self {
+        let mut all = Self {
+            ways: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            under_way: HashMap::new(),
+        };
+        all.set(config, |name| {
+            let at = pauses.iter().position(|(of, _)| of == name.as_str());
+            Desk::new(at.map(|at| pauses.swap_remove(at).1))
+        });
+        all
+    }
+
+    /// Another configuration is in force: what was paused is tried again.
+    pub(super) fn reconfigure(&mut self, config: &Config, now: Timestamp) {
+        let mut before = std::mem::take(&mut self.ways);
+        self.set(config, |name| {
+            let mut desk = match before.remove(name) {
+                Some(way) => way.desk,
+                None => Desk::new(None),
+            };
+            desk.wake_up(now);
+            desk
+        });
+    }
+
+    fn set(&mut self, config: &Config, mut desk: impl FnMut(&ChannelName) -> Desk) {
+        let channels = config.channels.iter();
+        let messages = channels.filter(|channel| !channel.format().is_level());
+        let mut basis = None;
+        for channel in messages {
+            let basis = basis.get_or_insert_with(tls::Basis::load);
+            match Sender::new(channel, basis) {
+                Ok(sender) => {
+                    let way = ChannelWay {
+                        channel: Arc::clone(channel),
+                        sender: Arc::new(sender),
+                        desk: desk(&channel.name),
+                        is_fault_told: Arc::default(),
+                    };
+                    self.ways.insert(channel.name.clone(), way);
+                }
+                Err(error) => tracing::error!("channel {}: {error}", channel.name),
+            }
+        }
+    }
+
+    /// Has it written which channels there are.
+    pub(super) fn note(config: &Config, door: &Door) {
+        if config.channels.is_empty() {
+            return;
+        }
+        let channels = config.channels.iter();
+        let known: Vec<(String, &'static str)> = channels
+            .map(|channel| (channel.name.to_string(), channel.format().as_str()))
+            .collect();
+        door.push(Entry::Write(Box::new(move |batch| {
+            Ok(channels::put(batch.outbox(), &known)?)
+        })));
+    }
+
+    /// Does what is due for these lanes, each a channel's. Answers when to look again at the latest.
+    pub(super) fn look(
+        &mut self,
+        shared: &Shared<'_>,
+        lanes: &[Lane],
+        silenced: &Silenced,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        for lane in lanes {
+            if lane
+                .to
+                .channel()
+                .is_some_and(|name| !self.ways.contains_key(name))
+            {
+                drop_lane(shared, lane, now);
+            }
+        }
+        let mut wake_at: Option<Timestamp> = None;
+        for (name, way) in &mut self.ways {
+            let own = lanes.iter().find(|lane| lane.to.channel() == Some(name));
+            let settings = settings_of(&shared.config.alerts, &way.channel);
+            let lanes = own.map_or(&[][..], std::slice::from_ref);
+            let (tasks, wake) = way.desk.next(&settings, lanes, silenced, now);
+            wake_at = [wake_at, wake.filter(|_| own.is_some())]
+                .into_iter()
+                .flatten()
+                .min();
+            for task in tasks {
+                match task {
+                    Task::Write(work) => shared.door.push(Entry::Write(work)),
+                    Task::Deliver(rows) => {
+                        for row in rows {
+                            let id = row.id;
+                            let posting = way.posting(shared, row);
+                            let task = self.tasks.spawn(posting.post());
+                            self.under_way.insert(task.id(), (name.clone(), id));
+                        }
+                    }
+                }
+            }
+        }
+        wake_at
+    }
+
+    /// A task has ended; never ready while there is none.
+    pub(super) async fn next(&mut self) -> Result<task::Id, task::JoinError> {
+        match self.tasks.join_next_with_id().await {
+            None => std::future::pending().await,
+            Some(ended) => ended.map(|(id, ())| id),
+        }
+    }
+
+    /// Takes note that a task has ended, after what it told.
+    pub(super) fn ended(&mut self, ended: Result<task::Id, task::JoinError>) {
+        let id = match ended {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::error!("a fault of sitewatch ended a delivery to a channel");
+                error.id()
+            }
+        };
+        if let Some((name, row)) = self.under_way.remove(&id)
+            && let Some(way) = self.ways.get_mut(&name)
+        {
+            way.desk.conversation_ended([(name.as_str(), row)]);
+        }
+    }
+
+    /// The desk of a channel, and its format.
+    pub(super) fn desk(&mut self, name: &ChannelName) -> Option<&mut Desk> {
+        self.ways.get_mut(name).map(|way| &mut way.desk)
+    }
+
+    /// A person wants everything tried again at once.
+    pub(super) fn wake_up(&mut self, now: Timestamp) {
+        for way in self.ways.values_mut() {
+            way.desk.wake_up(now);
+        }
+    }
+
+    /// What keeps each channel.
+    pub(super) fn troubles(&self) -> Vec<ChannelTrouble> {
+        let troubles = self.ways.iter().map(|(name, way)| ChannelTrouble {
+            name: name.to_string(),
+            pause: way.desk.pause().cloned(),
+            rest: way.desk.rest().cloned(),
+        });
+        troubles
+            .filter(|trouble| trouble.pause.is_some() || trouble.rest.is_some())
+            .collect()
+    }
+
+    /// How many channels there are that messages leave by.
+    pub(super) fn len(&self) -> usize {
+        self.ways.len()
+    }
+
+    /// The channel of a name with the way there.
+    pub(super) fn way(&self, name: &ChannelName) -> Option<(Arc<Channel>, Arc<Sender>)> {
+        let way = self.ways.get(name)?;
+        Some((Arc::clone(&way.channel), Arc::clone(&way.sender)))
+    }
+
+    /// Lets what is on its way end, at most until then.
+    pub(super) async fn finish(&mut self, until: Instant) {
+        while let Ok(Some(_)) = timeout_at(until, self.tasks.join_next()).await {}
+        self.tasks.abort_all();
+    }
+}
+
+impl ChannelWay {
+    fn posting(&self, shared: &Shared<'_>, row: Waiting) -> ChannelPosting {
+        ChannelPosting {
+            office: Arc::clone(shared.office),
+            config: Arc::clone(shared.config),
+            door: shared.door.clone(),
+            deliveries: shared.deliveries.clone(),
+            channel: Arc::clone(&self.channel),
+            sender: Arc::clone(&self.sender),
+            is_fault_told: Arc::clone(&self.is_fault_told),
+            trouble: self.desk.trouble().map(|(at, why)| (at, why.to_owned())),
+            row,
+        }
+    }
+}
+
+/// What was decided for a channel that is no longer configured has nowhere to go.
+fn drop_lane(shared: &Shared<'_>, lane: &Lane, now: Timestamp) {
+    let (to, count) = (lane.to.key().to_owned(), lane.waiting.len());
+    tracing::warn!("{count} messages to the channel {to} are dropped: it is no longer configured");
+    shared.door.push(Entry::Write(Box::new(move |batch| {
+        channels::drop_waiting(batch.outbox(), &to, now)?;
+        Ok(())
+    })));
+}
+
+/// The rules of `[alerts]` as they are for one channel.
+pub(super) fn settings_of(alerts: &AlertSettings, channel: &Channel) -> AlertSettings {
+    let mut settings = alerts.clone();
+    // Whoever takes no recoveries is told of an outage that is over in one message, or not at all.
+    settings.recovery &= channel.events.has(Event::Up);
+    if channel.format().takes_incidents_only() {
+        settings.group_limit = u32::MAX;
+    }
+    settings
+}
+
+/// News that a channel is paused, for the others.
+pub(super) fn tell_pause(
+    config: &Config,
+    door: &Door,
+    name: &ChannelName,
+    why: &str,
+    now: Timestamp,
+) {
+    let detail = format!(
+        "Nothing leaves by the channel {name} until this is mended: {why}. What it would have told waits. It is tried \
+         again in 15 minutes, at a reload and by `sitewatch email retry`; `sitewatch channel test {name}` shows what \
+         the service answers."
+    );
+    tell_others(config, door, name, detail, now);
+}
+
+/// News about a channel, for whoever else is told of troubles.
+fn tell_others(config: &Config, door: &Door, name: &ChannelName, detail: String, now: Timestamp) {
+    let others = config.told.iter();
+    let others: Vec<Recipient> = others
+        .filter(|to| to.channel() != Some(name))
+        .cloned()
+        .collect();
+    if others.is_empty() {
+        return;
+    }
+    door.push(Entry::Say {
+        notice: Box::new(Notice {
+            about: None,
+            news: News::Trouble {
+                what: format!("channel {name}"),
+                detail,
+            },
+            decided_at: now,
+        }),
+        to: Some(others),
+    });
+}
+
+/// One message on its way.
+struct ChannelPosting {
+    office: Arc<Office>,
+    config: Arc<Config>,
+    door: Door,
+    deliveries: mpsc::UnboundedSender<Delivery>,
+    channel: Arc<Channel>,
+    sender: Arc<Sender>,
+    is_fault_told: Arc<AtomicBool>,
+    trouble: Option<(Timestamp, String)>,
+    row: Waiting,
+}
+
+impl ChannelPosting {
+    async fn post(self) {
+        let (monitor, came_to) = match self.write().await {
+            Ok(Posting::Ready { monitor, request }) => {
+                self.tell_fault(&request);
+                let noted = noted(&self.door, self.row.id, self.office.clock);
+                let sent = self.sender.send(&request, noted).await;
+                let outcome = outcome(&self.channel, sent, self.office.clock.now());
+                (monitor, CameTo::Outcome(outcome))
+            }
+            Ok(Posting::Void) => (None, CameTo::Void),
+            Ok(Posting::Gone) => (None, CameTo::Gone),
+            Err(why) => {
+                let error = format!("the message could not be written: {why}");
+                let holds = Holds::Mail;
+                (None, CameTo::Outcome(Outcome::Temporary { holds, error }))
+            }
+        };
+        let _ = self.deliveries.send(Delivery {
+            to: Recipient::Channel(self.channel.name.clone()),
+            row: self.row,
+            monitor,
+            came_to,
+        });
+    }
+
+    /// Says once that the template cannot be rendered.
+    fn tell_fault(&self, request: &Request) {
+        let Some(why) = &request.template_fault else {
+            return;
+        };
+        if self.is_fault_told.swap(true, Relaxed) {
+            return;
+        }
+        let name = &self.channel.name;
+        let detail = format!(
+            "The template of the channel {name} cannot be rendered: {why}. Its messages leave with summary and text \
+             in its place."
+        );
+        tracing::error!("{detail}");
+        tell_others(
+            &self.config,
+            &self.door,
+            name,
+            detail,
+            self.office.clock.now(),
+        );
+    }
+
+    /// Writes the message on a thread that may wait, since it reads the database.
+    async fn write(&self) -> Result<Posting, String> {
+        let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
+        let (channel, row) = (Arc::clone(&self.channel), self.row.id);
+        let trouble = self.trouble.clone();
+        let written = blocking::run(move || {
+            office.read(&config, |reader| {
+                let writer = Writer {
+                    reader,
+                    board: &office.board,
+                    config: &config,
+                    host: &office.host,
+                    started_at: office.started_at,
+                    trouble: trouble.as_ref().map(|(at, why)| (*at, why.as_str())),
+                    now: office.clock.now(),
+                };
+                writer.post(row, &channel)
+            })
+        });
+        match written.await {
+            Ok(Ok(posting)) => Ok(posting),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("a fault of sitewatch".to_owned()),
+        }
+    }
+}
+
+/// Sends a request beside the outbox and says what came of it.
+pub(super) async fn send_now(
+    channel: &Channel,
+    sender: &Sender,
+    request: &Request,
+    now: impl FnOnce() -> Timestamp,
+) -> Outcome {
+    let sent = sender.send(request, std::future::ready(Ok(()))).await;
+    outcome(channel, sent, now())
+}
+
+/// What an answer, or its absence, means for the message.
+pub(super) fn outcome(channel: &Channel, sent: Sent, now: Timestamp) -> Outcome {
+    match sent {
+        Sent::Answered(answered) => {
+            let reply = Reply {
+                status: answered.status,
+                headers: &answered.headers,
+                body: &answered.body,
+            };
+            match read_answer(channel, &reply, now) {
+                Answer::Delivered => Outcome::Accepted(said(answered.status)),
+                Answer::Later {
+                    after: Some(after),
+                    words,
+                } => Outcome::Later {
+                    after,
+                    error: words,
+                },
+                Answer::Later { after: None, words } => Outcome::Temporary {
+                    holds: Holds::Recipient,
+                    error: words,
+                },
+                Answer::Refused(words) => Outcome::Permanent(words),
+                Answer::Pause(words) => Outcome::Pause(words),
+            }
+        }
+        // Nothing of it says that the service is well again, nor that it is not.
+        Sent::Not(why) => Outcome::Temporary {
+            holds: Holds::Transport,
+            error: channel.masks.apply(&why).into_owned(),
+        },
+        Sent::Unknown(why) => Outcome::Unknown(channel.masks.apply(&why).into_owned()),
+    }
+}
+
+/// `204 No Content`
+fn said(status: u16) -> String {
+    match status_code::lookup(status) {
+        Some(known) => format!("{status} {}", known.name),
+        None => status.to_string(),
+    }
+}

@@ -1,0 +1,111 @@
+//! A test message by a channel, beside the outbox: what the service says is wanted now, not later.
+
+use url::Url;
+
+use super::channels::outcome;
+use super::flush_once::said;
+use crate::channel::Sender;
+use crate::clock;
+use crate::config::Config;
+use crate::control::Answer;
+use crate::domain::channel::{Channel, ChannelName};
+use crate::domain::notification::{MailKind, News, Notice, Parcel};
+use crate::domain::redaction::STARS;
+use crate::domain::safe_text;
+use crate::policy::outbox::message_id;
+use crate::policy::outbox::retry::Outcome;
+use crate::tls;
+use crate::view::channel::{Message, Request, request};
+use crate::view::mail::context::Context;
+
+/// So much of a request's body is shown.
+const BODY_CHARS_MAX: usize = 4000;
+
+/// Header fields whose value is a secret whatever it is.
+const SECRET_FIELDS: [&str; 3] = ["authorization", "cookie", "x-gotify-key"];
+
+/// Sends a test message and tells what was sent where, secrets masked, and what was answered.
+pub async fn test_channel(config: &Config, name: &str, host: &str) -> Answer {
+    let channel = ChannelName::parse(name)
+        .ok()
+        .and_then(|name| config.channel(&name));
+    let Some(channel) = channel else {
+        return unknown(config, name);
+    };
+    let sender = match Sender::new(channel, &tls::Basis::load()) {
+        Ok(sender) => sender,
+        Err(error) => {
+            return Answer::Failed { lines: vec![error] };
+        }
+    };
+    let now = clock::now();
+    let parcel = Parcel {
+        kind: MailKind::Test,
+        notices: vec![Notice {
+            about: None,
+            news: News::Test,
+            decided_at: now,
+        }],
+    };
+    let context = Context::bare(now, config.daemon.timezone.clone(), host);
+    let moment = now.as_ms().to_string();
+    let id = message_id::make(host, &["test", name, &moment], "");
+    let id = message_id::of_channel(&id, name);
+    let message = Message::new(&parcel, &context, &id, None);
+    let request = request(channel, &message, now);
+    let sent = sender.send(&request, std::future::ready(Ok(()))).await;
+    let outcome = outcome(channel, sent, clock::now());
+    let mut lines = shown(channel, &request);
+    lines.push(format!("{name}: {}", said(&outcome)));
+    if matches!(outcome, Outcome::Accepted(_)) {
+        Answer::Done { lines }
+    } else {
+        Answer::Failed { lines }
+    }
+}
+
+fn unknown(config: &Config, name: &str) -> Answer {
+    let names: Vec<&str> = config
+        .channels
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    let known = match names.as_slice() {
+        [] => "the configuration has no [[channel]]".to_owned(),
+        names => format!("the channels are {}", names.join(", ")),
+    };
+    Answer::Refused {
+        lines: vec![format!("there is no channel `{name}`: {known}")],
+    }
+}
+
+/// The request without its secrets.
+fn shown(channel: &Channel, request: &Request) -> Vec<String> {
+    let masks = &channel.masks;
+    let place = Url::parse(request.url.reveal()).ok().map_or_else(
+        || STARS.to_owned(),
+        |url| {
+            let port = url
+                .port()
+                .map_or_else(String::new, |port| format!(":{port}"));
+            let host = url.host_str().unwrap_or_default();
+            format!("{}://{host}{port}/{STARS}", url.scheme())
+        },
+    );
+    let mut lines = vec![format!(
+        "{} ({}): {} {place}",
+        channel.name,
+        channel.format(),
+        request.method
+    )];
+    for (name, value) in &request.headers {
+        let value = match SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
+            true => STARS.to_owned(),
+            false => masks.apply(value.reveal()).into_owned(),
+        };
+        lines.push(format!("  {name}: {}", safe_text::line(&value, 300)));
+    }
+    let body = masks.apply(&request.body);
+    lines.push(format!("  {}", safe_text::line(&body, BODY_CHARS_MAX)));
+    lines
+}
