@@ -4,5 +4,5 @@
 
 mod commands;
 mod hostile;
-mod samples;
+pub mod samples;
 mod whole;

@@ -1,5 +1,6 @@
 //! Everything that is tested across module borders: one binary, one module a subject.
 
+mod channels;
 mod cli;
 mod config;
 mod daemon;

@@ -1,0 +1,7 @@
+//! What channels send, each format as a whole, and what hostile sites can do to it: nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod channel;
+mod hostile;
+mod whole;

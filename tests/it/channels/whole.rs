@@ -1,0 +1,207 @@
+//! Each format compared as a whole with the file of its name.
+
+use serde_json::{Value, json};
+use sitewatch::domain::channel::Format;
+use sitewatch::domain::secret::Secret;
+use sitewatch::policy::template;
+use sitewatch::view::channel::{Message, Request, alertmanager, request};
+
+use super::channel;
+use crate::mails::samples;
+use crate::support::golden::Golden;
+
+const PUBLIC_URL: &str = "https://status.example.com/";
+
+/// In place of a mail's text, which has kept texts of its own: what a layout has to cope with.
+const TEXT: &str = "\
+shop is DOWN since 14:02:11 CEST: it answers 503 Service Unavailable, and its
+page says \"*we* <b>are</b> back @ 5 & #1 [soon](http://a.example)\".
+
+Expected        200-299 at https://shop.example.com/start
+Got             503 Service Unavailable from 203.0.113.7:443 after 1 043 ms
+
+Way there           http://shop.example.com/   301
+                ->  https://shop.example.com/  503
+Body begins     ```@everyone <!channel>```
+
+-- 
+sitewatch 0.1.0 on mon1
+";
+
+/// What is shown of each format.
+fn names(format: Format) -> &'static [&'static str] {
+    if format.takes_incidents_only() {
+        &["down", "still_down", "up", "test"]
+    } else {
+        &["down", "up", "was_down", "digest", "trouble", "test"]
+    }
+}
+
+fn shown(request: &Request) -> Value {
+    let headers = request.headers.iter();
+    let headers: Vec<String> = headers
+        .map(|(name, value)| format!("{name}: {}", value.reveal()))
+        .collect();
+    json!({
+        "request": format!("{} {}", request.method, request.url.reveal()),
+        "headers": headers,
+        "body": serde_json::from_str::<Value>(&request.body).unwrap(),
+    })
+}
+
+#[test]
+fn every_format_is_as_it_was() {
+    let mut golden = Golden::folder("channels");
+    for format in Format::ALL.into_iter().filter(|format| !format.is_level()) {
+        let channel = channel::of(format);
+        let mut all = Vec::new();
+        for (name, parcel, around) in samples::all() {
+            if !names(format).contains(&name) {
+                continue;
+            }
+            let context = around.context();
+            let id = format!("msg_{name}");
+            let mut message = Message::new(&parcel, &context, &id, Some(PUBLIC_URL));
+            message.text = TEXT.to_owned();
+            let composed = request(&channel, &message, samples::at(60));
+            assert_eq!(composed.template_fault, None);
+            all.push(shown(&composed));
+        }
+        assert_eq!(all.len(), names(format).len(), "{format}");
+        let text = serde_json::to_string_pretty(&all).unwrap();
+        golden.file(&format!("{format}.json"), &format!("{text}\n"));
+    }
+    golden.file("alertmanager.json", &alertmanager());
+    golden.end(&[".json"]);
+}
+
+fn alertmanager() -> String {
+    let channel = channel::of(Format::Alertmanager);
+    let check = samples::check(22, 503, 1001);
+    let cause = samples::cause(&check);
+    let open = alertmanager::Outage {
+        incident: samples::incident(),
+        monitor: "shop",
+        url: Some("http://shop.example.com/"),
+        opened_at: samples::at(0),
+        closed_at: None,
+        cause: &cause,
+        summary: "DOWN 503 shop",
+        note: "Runbook: https://wiki.example.com/shop",
+    };
+    let over = alertmanager::Outage {
+        closed_at: Some(samples::at(845)),
+        ..open
+    };
+    let now = samples::at(60);
+    let alerts = [
+        alertmanager::alert(&channel, &open, Some(PUBLIC_URL), now),
+        alertmanager::alert(&channel, &over, None, now),
+        alertmanager::test_alert(&channel, "mon1", Some(PUBLIC_URL), now),
+    ];
+    let url = Secret::new("http://am1.example.com:9093");
+    let request = alertmanager::post(&channel, &url, &alerts);
+    let text = serde_json::to_string_pretty(&shown(&request)).unwrap();
+    format!("{text}\n")
+}
+
+/// The keys of an object and of the objects below it.
+fn keys(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .map(|(key, value)| (key.clone(), keys(value)))
+            .collect(),
+        Value::Array(items) => items.iter().take(1).map(keys).collect(),
+        _ => Value::Null,
+    }
+}
+
+/// The sample that templates are checked with has what messages have, everywhere and under the same names.
+#[test]
+fn the_sample_of_templates_is_a_message() {
+    let all = samples::all();
+    let (_, parcel, around) = all.iter().find(|(name, _, _)| *name == "down").unwrap();
+    let context = around.context();
+    let message = Message::new(parcel, &context, "id", Some(PUBLIC_URL));
+    let message = serde_json::to_value(&message).unwrap();
+    let mut came = keys(&message);
+    // Left out where there are none.
+    came["check"].as_object_mut().unwrap().remove("remarks");
+    assert_eq!(keys(template::sample()), came);
+}
+
+#[test]
+fn fields_and_headers_are_laid_over() {
+    let all = samples::all();
+    let (_, parcel, around) = all.iter().find(|(name, _, _)| *name == "down").unwrap();
+    let context = around.context();
+    let message = Message::new(parcel, &context, "id", None);
+    for format in Format::ALL.into_iter().filter(|format| !format.is_level()) {
+        let mut channel = channel::of(format);
+        channel.fields.insert("priority".to_owned(), json!(5));
+        channel.fields.insert("title".to_owned(), json!({"a": 1}));
+        channel.headers = vec![
+            ("content-type".to_owned(), Secret::new("application/json")),
+            ("X-Own".to_owned(), Secret::new("own")),
+        ];
+        let composed = request(&channel, &message, samples::at(60));
+        let body: Value = serde_json::from_str(&composed.body).unwrap();
+        assert_eq!(body["priority"], 5, "{format}");
+        assert_eq!(body["title"], json!({"a": 1}), "{format}");
+        let named = |name: &str| {
+            let found = composed.headers.iter();
+            found
+                .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.reveal().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(named("Content-Type"), ["application/json"], "{format}");
+        assert_eq!(named("X-Own"), ["own"], "{format}");
+        let is_json = format == Format::Json;
+        assert_eq!(named("webhook-id").len(), usize::from(is_json), "{format}");
+        assert_eq!(
+            named("Idempotency-Key").len(),
+            usize::from(!is_json),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn a_template_that_fails_sends_summary_and_text() {
+    let all = samples::all();
+    let (_, parcel, around) = all.iter().find(|(name, _, _)| *name == "down").unwrap();
+    let context = around.context();
+    let message = Message::new(parcel, &context, "id", None);
+    let with = |text: &str, headers| {
+        let mut channel = channel::of(Format::Template);
+        if let sitewatch::domain::channel::Service::Template { text: own, .. } =
+            &mut channel.service
+        {
+            *own = text.to_owned();
+        }
+        channel.headers = headers;
+        request(&channel, &message, samples::at(60))
+    };
+    let plain = || vec![("Content-Type".to_owned(), Secret::new("text/plain"))];
+    let composed = with("{{ summary", Vec::new());
+    assert!(composed.template_fault.is_some());
+    let body: Value = serde_json::from_str(&composed.body).unwrap();
+    assert_eq!(
+        body,
+        json!({ "summary": message.summary, "text": message.text })
+    );
+    let composed = with(
+        "{% for a in range(100000) %}{{ text }}{% endfor %}",
+        plain(),
+    );
+    assert!(composed.template_fault.is_some());
+    assert_eq!(
+        composed.body,
+        format!("{}\n\n{}", message.summary, message.text)
+    );
+    let composed = with("{{ summary }}: {{ monitor }}", plain());
+    assert_eq!(composed.template_fault, None);
+    assert_eq!(composed.body, "DOWN 503 shop: shop");
+}
