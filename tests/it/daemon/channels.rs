@@ -116,7 +116,7 @@ fn serve(mut stream: TcpStream, next: &Mutex<VecDeque<Act>>, noted: &Mutex<Vec<C
     noted.lock().unwrap().push(Came {
         head,
         body: serde_json::from_slice(&bytes[head_end..]).unwrap_or(Value::Null),
-        at: Instant::now(),
+        at: sitewatch::clock::tick(),
     });
     let act = next.lock().unwrap().pop_front();
     match act {
