@@ -192,7 +192,7 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             r#""amendments":[{"as":"false-alarm","at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"note":"our firewall"}],"#,
             r#""notes":[{"at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"text":"for us","public":false},"#,
             r#"{"at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"text":"for all","public":true}],"mails":[{"kind":"down","to":"ops@example.com","#,
-            r#""message_id":"a@b","queued_at":"2026-11-22T20:00:00.123Z","sent_at":null}]}"#,
+            r#""channel":null,"message_id":"a@b","queued_at":"2026-11-22T20:00:00.123Z","sent_at":null}]}"#,
             "\n"
         )
     );
