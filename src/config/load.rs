@@ -9,7 +9,6 @@ use toml::de::{DeTable, DeValue};
 use super::default_paths;
 use super::diagnostic::meant::as_meant;
 use super::diagnostic::messages::instead_of_included;
-use super::diagnostic::nearest::nearest;
 use super::diagnostic::problem::{ConfigErrors, Fault};
 use super::diagnostic::source_map::Source;
 use super::diagnostic::warnings;
@@ -18,15 +17,17 @@ use super::fingerprint;
 use super::keys;
 use super::model::{Config, DaemonSettings};
 use super::read::channel;
+use super::read::channel_names;
 use super::read::email;
 use super::read::include::{self, Found, Included};
 use super::read::maintenance;
 use super::read::monitor;
+use super::read::presence;
 use super::read::reader::Reading;
 use super::read::referenced_files::{self, Pipes};
 use super::read::references;
 use super::read::sections::{self, section};
-use super::read::table::{is_table_list, place};
+use super::read::table::place;
 use super::source_lists::compose::Listed;
 use super::source_lists::settings;
 use super::syntax::other_formats;
@@ -295,7 +296,7 @@ impl Loader<'_> {
     fn read(mut self, root: &DeTable<'_>, told: &mut dyn FnMut(&Path)) -> Outcome {
         let empty = DeTable::new();
         let reading = &mut self.reading;
-        refuse_unknown_sections(reading, root);
+        presence::refuse_unknown_sections(reading, root);
         let table = section(reading, root, &keys::DAEMON, "[daemon]", &empty);
         let daemon = sections::daemon(reading, &table, &self.file);
         if let Some(daemon) = &daemon {
@@ -356,7 +357,7 @@ impl Loader<'_> {
             },
         );
         settings::unique(&mut self.reading, &self.lists);
-        channel::check_names(&mut self.reading, &self.channels, has_email);
+        channel_names::check_names(&mut self.reading, &self.channels, has_email);
         forget_consequences(&mut self.reading);
         let syntax_faults = std::mem::take(&mut self.reading.syntax_faults);
         for fault in syntax_faults {
@@ -376,9 +377,9 @@ impl Loader<'_> {
             .into_iter()
             .filter_map(|draft| draft.channel.map(Arc::new))
             .collect();
-        channel::resolve_every(&mut told, &mut monitors, &mut lists, &channels);
+        channel_names::resolve_every(&mut told, &mut monitors, &mut lists, &channels);
         let report = report.map(|report| ReportSettings {
-            to: if report.to == channel::every() {
+            to: if report.to == channel_names::every() {
                 told.clone()
             } else {
                 report.to
@@ -558,55 +559,6 @@ impl Loader<'_> {
             self.windows.push(draft);
             self.window_secrets.append(&mut self.reading.came_by_name);
         }
-    }
-}
-
-fn refuse_unknown_sections(reading: &mut Reading<'_>, root: &DeTable<'_>) {
-    let shown = reading
-        .sources
-        .first()
-        .map_or_else(String::new, |source| source.shown.clone());
-    let known = || {
-        keys::SECTIONS
-            .iter()
-            .map(|section| section.name)
-            .chain(keys::TOP.iter().map(|key| key.name))
-    };
-    for (key, value) in root {
-        let name: &str = key.get_ref();
-        if known().any(|known| known == name) {
-            continue;
-        }
-        let is_section = match value.get_ref() {
-            DeValue::Table(_) => true,
-            other => is_table_list(other),
-        };
-        let header = |name: &str| {
-            keys::SECTIONS
-                .iter()
-                .find(|section| section.name == name)
-                .map_or_else(|| format!("`{name}`"), |section| section.header())
-        };
-        let owner = keys::owner(name).filter(|_| !is_section);
-        let near = nearest(name, known());
-        let is_near = near.is_some();
-        let label = match (owner, near) {
-            (None, _) if is_section && let Some(hint) = other_formats::of_section(&shown, name) => hint,
-            (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
-            (None, Some(meant)) => format!("did you mean {}?", header(meant)),
-            (None, None) => match is_section {
-                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [[channel]], [[source]], [[maintenance]]".to_owned(),
-                false => "a key stands below the header of its section".to_owned(),
-            },
-        };
-        let what = if is_section { "section" } else { "key" };
-        let mut fault = Fault::new(
-            place(0, key.span()),
-            format!("unknown {what} `{name}`"),
-            label,
-        );
-        fault.follows_from_syntax = !is_section || !is_near;
-        reading.fault(fault);
     }
 }
 

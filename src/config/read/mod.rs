@@ -2,6 +2,7 @@
 
 pub(super) mod alert_rules;
 pub(super) mod channel;
+pub(super) mod channel_names;
 pub(super) mod email;
 pub(super) mod env_vars;
 pub(super) mod expectation;
@@ -11,7 +12,7 @@ pub(super) mod look;
 pub(super) mod maintenance;
 pub(super) mod monitor;
 pub(super) mod patterns;
-mod presence;
+pub(super) mod presence;
 pub(super) mod reader;
 pub(super) mod referenced_files;
 pub(super) mod references;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
-use super::channel;
+use super::channel_names;
 use super::env_vars;
 use super::look;
 use super::reader::Reading;
@@ -259,7 +259,7 @@ pub(in crate::config) fn default_to(
     match reading.recipients(alerts, "to") {
         Some(to) => to.it,
         None if has_email => email.map_or_else(Vec::new, |email| email.to.clone()),
-        None => channel::every(),
+        None => channel_names::every(),
     }
 }
 
