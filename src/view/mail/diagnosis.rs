@@ -7,6 +7,7 @@ use crate::domain::incident::Cause;
 use crate::domain::safe_text;
 use crate::domain::status_code::{self, Class, Side};
 use crate::domain::subject::{Dialogue, Subject, SubjectKind};
+use crate::domain::text_secrets;
 
 use super::context::Context;
 use super::outline::{Body, Cell, Doc, Table, Tone};
@@ -438,6 +439,10 @@ pub(super) fn excerpt(doc: &mut Doc, check: &Check, ctx: &Context) {
             SubjectKind::Http => "Body begins",
             SubjectKind::Tcp | SubjectKind::Tls | SubjectKind::Icmp | SubjectKind::Dns => "It says",
         };
-        doc.part(title, Body::Quote(words::shown(&clean, ctx)));
+        let shown = words::shown(&clean, ctx);
+        doc.part(
+            title,
+            Body::Quote(text_secrets::starred(&shown).into_owned()),
+        );
     }
 }

@@ -124,7 +124,8 @@ async fn the_first_failing_answer_is_kept_whole_without_secrets_and_told() {
         .mails()
         .into_iter()
         .find(|mail| mail.subject == "[DOWN 503] shop");
-    let mail = mail.map(|mail| mail.text).unwrap_or_default();
+    let mail = mail.map(|mail| mail.text.replace("\r\n", "\n"));
+    let mail = mail.unwrap_or_default();
     assert!(
         mail.contains("What changed\n") && mail.contains("  -all is well\n  +no database\n"),
         "{mail}"
