@@ -73,7 +73,11 @@ impl<'a> Story<'a> {
             title: &message.summary,
             name: message.monitor,
             lead: lead.lines().map(str::trim).collect::<Vec<_>>().join(" "),
-            rest: rest.trim_matches('\n').trim_end(),
+            rest: match MailKind::parse(message.kind) {
+                // It says what to look at in an inbox.
+                Some(MailKind::Test) => "",
+                _ => rest.trim_matches('\n').trim_end(),
+            },
             mood: Mood::of(message),
         }
     }
