@@ -1,7 +1,5 @@
 //! The daemon from its first line to its last: opens everything, runs it, and takes it down in order.
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +13,7 @@ use super::checks::local::Live;
 use super::control::held_windows::COMES_BACK_WITHIN;
 use super::control::reload;
 use super::control::requests::Desk;
-use super::control::socket::{ControlSocket, SocketError};
+use super::control::socket::ControlSocket;
 use super::health::counters::{Health, States};
 use super::health::disk_wait::DiskWait;
 use super::health::heartbeat;
@@ -33,6 +31,7 @@ use super::recorder::evidence_shelf::Shelf;
 use super::recorder::message::{Enrolled, Entry, Outcome, Turn};
 use super::recorder::queue::queue;
 use super::recorder::thread::{self, Ended};
+pub use super::run_error::RunError;
 use super::schedule::cron_jobs;
 use super::schedule::duties::Duties;
 use super::schedule::scheduler::{Command, Handle, Scheduler};
@@ -44,7 +43,7 @@ use crate::clock;
 use crate::config::{Config, Environment};
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
-use crate::probe::{ProbeSetupError, Prober};
+use crate::probe::Prober;
 use crate::service;
 use crate::store::error::StoreError;
 use crate::store::file::corruption;
@@ -87,79 +86,6 @@ pub enum Ending {
     Abandoned,
     /// By a second signal, or because something did not end in time: what is not written is lost.
     Forced,
-}
-
-/// What the machine refused.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The database.
-    #[error("cannot {}", to_use(.0))]
-    Store(#[from] StoreError),
-    /// The control socket.
-    #[error("cannot {0}")]
-    Socket(#[from] SocketError),
-    /// The TLS parts.
-    #[error("cannot {0}")]
-    Probe(#[from] ProbeSetupError),
-    /// The way out for mail.
-    #[error("cannot set up mail: {0}")]
-    Mail(#[from] run::SetupError),
-    /// The status page.
-    #[error(
-        "cannot listen on {listen} for the status page: {}",
-        why_no_port(source)
-    )]
-    Web {
-        /// `[web].listen`
-        listen: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The limit of open files.
-    #[error(
-        "cannot start: {0} open files are too few to run; raise the limit (LimitNOFILE= of the unit, `ulimit -n`)"
-    )]
-    Descriptors(u64),
-    /// Threads, signals, timers.
-    #[error("cannot start: {}", why_no_start(.0))]
-    System(#[from] io::Error),
-    /// A part of ours broke.
-    #[error("the {0} broke; this is a bug")]
-    Broken(&'static str),
-}
-
-/// What could not be done with the database; some faults say it themselves.
-fn to_use(error: &StoreError) -> String {
-    if error.names_its_file() {
-        error.to_string()
-    } else {
-        format!("use the database: {error}")
-    }
-}
-
-fn why_no_start(error: &io::Error) -> String {
-    match error.kind() {
-        // EAGAIN of clone(2).
-        io::ErrorKind::WouldBlock => {
-            "the system gives no thread; raise the limit (TasksMax= or LimitNPROC= of the unit, `ulimit -u`)"
-                .to_owned()
-        }
-        _ => error.to_string(),
-    }
-}
-
-fn why_no_port(error: &io::Error) -> String {
-    match error.kind() {
-        // No port is at fault, but the thread.
-        io::ErrorKind::WouldBlock => why_no_start(error),
-        io::ErrorKind::AddrInUse => {
-            "another program has the port; set another [web].listen".to_owned()
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "this machine has no such address; set another [web].listen".to_owned()
-        }
-        _ => error.to_string(),
-    }
 }
 
 /// Runs the daemon until it is told to stop. A database that turns out to be damaged is set aside and a

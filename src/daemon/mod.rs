@@ -10,6 +10,7 @@ pub mod logging;
 pub mod notifier;
 pub mod process;
 pub mod recorder;
+mod run_error;
 pub mod schedule;
 pub mod source_lists;
 pub mod web;

@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::json::{self, ByObject, CauseObject, Utc};
+use super::json::{self, CauseObject, Utc};
+use super::order_objects::ByObject;
 use super::terminal::{Screen, Tone};
 use super::time_text::Clock;
 use crate::domain::event::{Event, What};

@@ -17,6 +17,7 @@ pub mod line_diff;
 pub mod mail;
 pub mod metrics;
 pub mod nagios;
+pub mod order_objects;
 pub mod page;
 pub mod replay;
 pub mod report;

@@ -2,6 +2,7 @@
 
 pub mod amend;
 pub mod held_windows;
+mod recheck;
 pub mod reload;
 pub mod requests;
 pub mod socket;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::recheck::recheck;
 use super::socket::{Handler, Peer};
 use super::{amend, reload};
 use crate::blocking;
@@ -17,9 +18,7 @@ use crate::daemon::active::{Force, Running};
 use crate::daemon::health::self_check;
 use crate::daemon::logging;
 use crate::daemon::recorder::message::{Entry, Refused, Reply};
-use crate::daemon::schedule::scheduler::Command;
-use crate::domain::check::Check;
-use crate::domain::duration_text::{Human, Written};
+use crate::domain::duration_text::Written;
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::order::{By, GivenOrder, OrderArgs, OrderWord};
 use crate::domain::safe_text;
@@ -30,12 +29,6 @@ use crate::policy::alert::ordered_windows::{Ends, OrderedWindow};
 
 /// The recorder writes at least every second; a disk that hangs this long takes no order.
 pub(super) const RECORDED_WITHIN: Duration = Duration::from_secs(60);
-
-/// Each of these many rechecks is waited for and told; more are only begun.
-const RECHECKS_TOLD: usize = 200;
-
-/// A recheck waits for a place and then at most for its timeout.
-const RECHECKED_WITHIN: Duration = Duration::from_secs(120);
 
 /// The list of this machine's users is a small file.
 const NAMED_WITHIN: Duration = Duration::from_secs(2);
@@ -237,7 +230,7 @@ async fn by(peer: Peer) -> By {
     }
 }
 
-fn given(by: By, word: OrderWord, args: OrderArgs) -> Box<GivenOrder> {
+pub(super) fn given(by: By, word: OrderWord, args: OrderArgs) -> Box<GivenOrder> {
     Box::new(GivenOrder { by, word, args })
 }
 
@@ -273,7 +266,7 @@ fn kept(
 }
 
 /// What an order is about, to be kept.
-fn about(which: &Which, chosen: &[(MonitorId, MonitorName)]) -> OrderArgs {
+pub(super) fn about(which: &Which, chosen: &[(MonitorId, MonitorName)]) -> OrderArgs {
     let names = || chosen.iter().map(|(_, name)| name.as_str().to_owned());
     match which {
         Which::All => OrderArgs {
@@ -317,7 +310,10 @@ fn local(running: &Running, at: Timestamp) -> String {
 }
 
 /// The monitors that a request is about, or what to say to names that are not known.
-fn select(running: &Running, which: &Which) -> Result<Vec<(MonitorId, MonitorName)>, Answer> {
+pub(super) fn select(
+    running: &Running,
+    which: &Which,
+) -> Result<Vec<(MonitorId, MonitorName)>, Answer> {
     let force = running.force();
     let enabled: HashMap<&MonitorName, bool> = force
         .config
@@ -475,7 +471,7 @@ fn outcome(
     }
 }
 
-fn plural(count: usize) -> String {
+pub(super) fn plural(count: usize) -> String {
     match count {
         1 => "1 monitor".to_owned(),
         many => format!("{many} monitors"),
@@ -486,87 +482,8 @@ fn refused(line: String) -> Answer {
     Answer::Refused { lines: vec![line] }
 }
 
-fn failed(line: String) -> Answer {
+pub(super) fn failed(line: String) -> Answer {
     Answer::Failed { lines: vec![line] }
-}
-
-async fn recheck(running: &Running, which: &Which, by: By) -> Answer {
-    let chosen = match select(running, which) {
-        Ok(chosen) => chosen,
-        Err(answer) => return answer,
-    };
-    let monitors = running.force().config.monitors.len();
-    if let Err(wait) = running.take_rechecks(chosen.len(), monitors) {
-        return failed(format!(
-            "too many rechecks: all monitors may be rechecked once a minute; try again in {}",
-            Human(wait)
-        ));
-    }
-    keep_recheck(running, which, &chosen, by);
-    let tell_each = chosen.len() <= RECHECKS_TOLD;
-    let now = clock::now();
-    let mut asked = Vec::new();
-    for (id, name) in chosen {
-        let (outcome, answer) = oneshot::channel();
-        running.scheduler.send(Command::CheckNow {
-            monitor: id,
-            unless_since: now,
-            outcome: tell_each.then_some(outcome),
-        });
-        asked.push((name, answer));
-    }
-    if !tell_each {
-        let lines = vec![format!("{} are checked now", plural(asked.len()))];
-        return Answer::Done { lines };
-    }
-    let until = clock::tick() + RECHECKED_WITHIN;
-    let (mut done, mut not_done) = (Vec::new(), Vec::new());
-    for (name, answer) in asked {
-        match tokio::time::timeout_at(until, answer).await {
-            Ok(Ok(check)) => done.push(format!("{name}: {}", verdict(&check))),
-            Ok(Err(_)) => not_done.push(format!(
-                "{name}: not checked, it is paused or the daemon is stopping"
-            )),
-            Err(_) => not_done.push(format!(
-                "{name}: no outcome within {}",
-                Human(RECHECKED_WITHIN)
-            )),
-        }
-    }
-    // Of all monitors some may well be paused; whoever names one wants its check.
-    match which {
-        Which::Named(_) if !not_done.is_empty() => {
-            not_done.append(&mut done);
-            Answer::Failed { lines: not_done }
-        }
-        Which::Named(_) | Which::Tagged(_) | Which::All => {
-            done.append(&mut not_done);
-            Answer::Done { lines: done }
-        }
-    }
-}
-
-/// Keeps who ordered it; the checks themselves follow from no decision of the recorder.
-fn keep_recheck(running: &Running, which: &Which, chosen: &[(MonitorId, MonitorName)], by: By) {
-    let order = given(by, OrderWord::Recheck, about(which, chosen));
-    let monitors: Vec<MonitorId> = chosen.iter().map(|(id, _)| *id).collect();
-    let (all, now) = (order.args.all, clock::now());
-    running.door.push(Entry::Write(Box::new(move |batch| {
-        batch.put_order(&order, &monitors, all, now)
-    })));
-}
-
-/// `up, 200 in 231 ms`; `down, 503 in 1043 ms: expected 200-299`.
-fn verdict(check: &Check) -> String {
-    let mut text = check.verdict.state().to_string();
-    if let Some(status) = check.status {
-        text.push_str(&format!(", {status}"));
-    }
-    text.push_str(&format!(" in {:.0} ms", check.timings.total.as_ms()));
-    if let Some(failure) = check.verdict.failure() {
-        text.push_str(&format!(": {} ({})", failure.detail, failure.kind));
-    }
-    text
 }
 
 fn status(running: &Running, now: Timestamp) -> DaemonStatus {

@@ -370,7 +370,7 @@ mod tests {
                 &["the database takes no writes".into()],
                 at(840)
             ),
-            "411 sites: 410 up, 1 down (shop 14m); no [email]: nothing is mailed; \
+            "411 sites: 410 up, 1 down (shop 14m); no [email] and no [[channel]]: nobody is told; \
              the database takes no writes"
         );
         assert_eq!(
