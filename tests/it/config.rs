@@ -639,7 +639,7 @@ fn a_file_without_a_monitor_is_a_warning() {
         config.unwrap().warnings.join("|")
     };
     let monitor = "[[monitor]]\nurl = \"https://a.example/\"\n";
-    let nobody = "there is no [email]: checks are recorded and nothing is mailed";
+    let nobody = "there is no [email] and no [[channel]]: checks are recorded and nobody is told";
     for (text, want) in [
         (
             "",

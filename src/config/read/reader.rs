@@ -509,7 +509,7 @@ impl<'e> Reading<'e> {
         table: &Table<'_>,
         key: &'static str,
     ) -> Option<Placed<Vec<Recipient>>> {
-        let list = self.list(table, key, "a mail address or a channel's name", |text| {
+        let list = self.list(table, key, "a mail address", |text| {
             scalars::recipient(text)
         })?;
         let mut recipients: Vec<Recipient> = Vec::with_capacity(list.it.len());
