@@ -264,7 +264,7 @@ from = "sitewatch <sitewatch@demo.example>"
 to = ["you@demo.example"]
 
 [alerts]
-group_wait = "1s"
+group_wait = "3s"
 group_interval = "5s"
 
 [defaults]

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::CliError;
 use crate::clock;
@@ -17,7 +18,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::store::compaction::settle::Step;
 use crate::store::writer::Store;
 
-/// The configuration that the past was recorded with: one check an hour, believed at once, and no mail.
+/// The configuration that the past was recorded with: one check every two hours, believed at once, and no mail.
 const FILE: &str = "past.toml";
 
 /// Writes it into the tour's database.
@@ -36,7 +37,7 @@ pub fn record(
     let config = Arc::new(config);
     let now = clock::now();
     let store = Store::open(&config.daemon.database, now)?;
-    let began = now.minus(past::EVERY * 24 * u32::try_from(past::DAYS).unwrap_or(90));
+    let began = now.minus(Duration::from_secs(past::DAYS * 86_400));
     let (mut recorder, _) = Recorder::open(store, Arc::clone(&config), began)?;
     let live = recorder.board().all();
     let mut checks: Vec<(Timestamp, u16, MonitorId, Site, SocketAddr)> = Vec::new();
@@ -70,7 +71,7 @@ pub fn record(
 }
 
 fn configuration(sites: &[(Site, SocketAddr)]) -> String {
-    let mut text = "[daemon]\ndatabase = \"sitewatch.db\"\n[defaults]\ninterval = \"1h\"\n\
+    let mut text = "[daemon]\ndatabase = \"sitewatch.db\"\n[defaults]\ninterval = \"2h\"\n\
                     failures_before_down = 1\nsuccesses_before_up = 1\n"
         .to_owned();
     for (site, address) in sites {

@@ -118,7 +118,12 @@ pub(super) fn monitor(view: &View<'_>, past: &mut Past, name: &str) -> Made {
 pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
     let known = past.of(live.id);
     let state = state_of(live);
-    let status = live.newest.as_ref().and_then(|check| check.status);
+    // The newest check may be good already: then its status is not what was wrong.
+    let status = |reason: FailureKind| {
+        let newest = live.newest.as_ref()?;
+        let failure = newest.verdict.failure()?;
+        (failure.kind == reason).then_some(newest.status)?
+    };
     let cause = match (state, live.shown.reason) {
         (State::Up | State::Pending | State::Paused, _) | (_, None) => String::new(),
         (_, Some(reason)) => match &known.last_incident {
@@ -126,7 +131,7 @@ pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
                 let cause = &listed.incident.cause;
                 view.cause(cause.failure.kind, cause.status)
             }
-            _ => view.cause(reason, status),
+            _ => view.cause(reason, status(reason)),
         },
     };
     let last_incident = known.last_incident.as_ref().map(|listed| {
