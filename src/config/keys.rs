@@ -890,7 +890,7 @@ const MONITOR_KEYS: &[Key] = &[
         "to",
         Kind::Recipients,
         Unset("[email].to"),
-        "Who gets its mails; an empty list is never mail.",
+        "Who gets its mails; an empty list means that nobody does.",
     ),
     key(
         "note",

@@ -199,7 +199,7 @@ pub struct Rules {
     pub alert_on_slow: bool,
     /// Mail when the redirect chain changed, not only record.
     pub alert_on_redirect_change: bool,
-    /// The recipients; empty is silence by choice.
+    /// The recipients; empty means that nobody gets any.
     pub to: Vec<Recipient>,
 }
 

@@ -84,7 +84,7 @@ pub struct SmtpServer {
     pub tls: SmtpTls,
     /// An extra trust anchor, PEM.
     pub ca_pem: Option<Arc<[u8]>>,
-    /// Who we are; never without TLS but to loopback.
+    /// The login name; never without TLS but to loopback.
     pub login: Option<(String, Secret)>,
     /// What of it a server's answer must not show.
     pub masks: Masks,
