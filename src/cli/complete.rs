@@ -77,6 +77,16 @@ pub fn script(shell: &str) -> Result<String, CliError> {
     if shell == "zsh" {
         script.push_str(ZSH_FIRST_TAB);
     }
+    // For who reads the file: it has no list of its own.
+    let command = Cli::command();
+    let names: Vec<&str> = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    script.push_str(&format!(
+        "\n# It asks sitewatch about: {}\n",
+        names.join(" ")
+    ));
     Ok(script)
 }
 
