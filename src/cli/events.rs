@@ -33,7 +33,7 @@ pub struct Args {
     /// Wait for more, and print them as they come
     #[arg(long)]
     pub follow: bool,
-    /// Those after this one, by its `cursor`; \"oldest\" begins with the first that is kept
+    /// Those after this one, by its `cursor`; "oldest" begins with the first that is kept
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
     /// Those since then: 7d (ago), yesterday, 2026-10

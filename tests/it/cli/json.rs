@@ -75,6 +75,7 @@ async fn every_object_is_documented() {
         vec!["explain", "5xx", "--json"],
         vec!["explain", "tls_expired", "--json"],
         vec!["email", "queue", "--json"],
+        vec!["events", "--after", "oldest", "--json"],
         vec![
             "replay",
             "--config",
