@@ -146,10 +146,11 @@ async fn wait_for_room(body: &mut Body, announced: Option<u64>, max: u64, room: 
     let begun = clock::tick();
     let all = announced.unwrap_or(max).min(max);
     let (granted, place) = match (body.place.take(), announced) {
-        (None, None) => {
-            let first = all.min(ORDINARY_BYTES_MAX);
-            (first, room.take(first).await)
+        (None, None) if all > ORDINARY_BYTES_MAX => {
+            let first = ORDINARY_BYTES_MAX;
+            (first, room.take_first(first).await)
         }
+        (None, None) => (all, room.take(all).await),
         (None, Some(_)) => (all, room.take(all).await),
         (Some(first), _) => {
             let more = all.saturating_sub(ORDINARY_BYTES_MAX);
@@ -273,7 +274,7 @@ mod tests {
     async fn bodies_of_no_announced_length_leave_room_for_each_other() {
         let room = Room::default();
         let mut bodies = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..32 {
             let mut body = Body::default();
             assert!(wait_for_room(&mut body, None, 10 * MIB, &room).await);
             assert_eq!((body.granted, body.waited), (1 << 20, Duration::ZERO));
@@ -286,8 +287,18 @@ mod tests {
         }
         assert!(!wait_for_room(&mut bodies[14], None, 10 * MIB, &room).await);
         assert_eq!(bodies[14].waited, room::WAIT_MAX);
-        let ordinary = room.take(MIB).await;
-        assert!(ordinary.is_some());
+        let begun = clock::tick();
+        let mut ordinary = Vec::new();
+        for _ in 0..96 {
+            let mut body = Body::default();
+            assert!(wait_for_room(&mut body, None, MIB, &room).await);
+            ordinary.push(body);
+        }
+        assert_eq!(
+            begun.elapsed(),
+            Duration::ZERO,
+            "they have room of their own"
+        );
         drop(bodies.remove(0));
         assert!(wait_for_room(&mut bodies[14], None, 10 * MIB, &room).await);
         // What is given back was all of it.

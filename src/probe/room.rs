@@ -15,8 +15,12 @@ pub(super) const FREE_BYTES: usize = 64 * 1024;
 /// Bodies up to here, which is the default of `max_body`, do not wait for larger ones.
 pub(super) const ORDINARY_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Ordinary bodies that are held at once: 128 of the largest.
-const ORDINARY_KIB: u32 = 128 * 1024;
+/// Ordinary bodies that are held at once: 96 of the largest.
+const ORDINARY_KIB: u32 = 96 * 1024;
+
+/// Bodies that may become larger than ordinary ones and do not say so. They keep this share while they wait for more,
+/// so it is none of the ordinary ones'.
+const UNDECIDED_KIB: u32 = 32 * 1024;
 
 /// Larger ones: two of 64 MiB, or one that is larger than all this. The packaged service may take 768 MiB in all, and
 /// what is being judged takes as much again.
@@ -33,6 +37,7 @@ pub(super) type Place = Arc<dyn Any + Send + Sync>;
 #[derive(Debug)]
 pub(super) struct Room {
     ordinary: Arc<Semaphore>,
+    undecided: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
@@ -40,6 +45,7 @@ impl Default for Room {
     fn default() -> Self {
         Self {
             ordinary: Arc::new(Semaphore::new(ORDINARY_KIB as usize)),
+            undecided: Arc::new(Semaphore::new(UNDECIDED_KIB as usize)),
             large: Arc::new(Semaphore::new(LARGE_KIB as usize)),
         }
     }
@@ -55,12 +61,16 @@ impl Room {
         }
     }
 
-    /// The same for so many bytes more than an ordinary body has, of one that has this share and turns out to be
-    /// larger. It keeps that share meanwhile: who holds room for large ones never asks for an ordinary share, so nobody
-    /// waits in a circle.
-    pub(super) async fn take_more(&self, ordinary: Place, bytes: u64) -> Option<Place> {
+    /// The same for the first so many bytes of a body that may become larger.
+    pub(super) async fn take_first(&self, bytes: u64) -> Option<Place> {
+        taken(&self.undecided, UNDECIDED_KIB, bytes).await
+    }
+
+    /// The same for so many bytes more, of a body that has its first share and turns out to be larger. It keeps that
+    /// share meanwhile: who holds room for large ones never asks for a first share, so nobody waits in a circle.
+    pub(super) async fn take_more(&self, first: Place, bytes: u64) -> Option<Place> {
         let more = taken(&self.large, LARGE_KIB, bytes).await?;
-        Some(Arc::new((ordinary, more)))
+        Some(Arc::new((first, more)))
     }
 }
 
@@ -93,6 +103,35 @@ mod tests {
         assert!(room.take(MIB).await.is_some());
         drop(first);
         assert!(room.take(2 * MIB).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_wait_for_more_hold_nothing_of_the_ordinary_ones() {
+        let room = Arc::new(Room::default());
+        let whole = room.take(1024 * MIB).await;
+        let waiting: Vec<_> = (0..200)
+            .map(|_| {
+                let room = Arc::clone(&room);
+                tokio::spawn(async move {
+                    let first = room.take_first(MIB).await?;
+                    room.take_more(first, 8 * MIB).await
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let begun = clock::tick();
+        let mut ordinary = Vec::new();
+        for _ in 0..ORDINARY_KIB / 1024 {
+            ordinary.push(room.take(MIB).await.expect("room of their own"));
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        drop(whole);
+        let mut held = 0;
+        for task in waiting {
+            held += usize::from(task.await.unwrap().is_some());
+        }
+        assert_eq!(held, 200, "each gets its turn");
+        assert_eq!(room.undecided.available_permits(), UNDECIDED_KIB as usize);
     }
 
     #[tokio::test(start_paused = true)]
