@@ -20,6 +20,7 @@ pub mod name_server;
 pub mod notification;
 pub mod observed;
 pub mod order;
+pub mod pattern_search;
 pub mod pattern_size;
 pub mod probe;
 pub mod recipient;

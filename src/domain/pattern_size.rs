@@ -10,8 +10,8 @@ pub fn compiled_bytes(pattern: &Hir) -> u64 {
     states(pattern).saturating_mul(STATE_BYTES)
 }
 
-/// What is written is nested 250 times at most: the parser sees to it.
-fn states(hir: &Hir) -> u64 {
+/// About how many states it has. What is written is nested 250 times at most: the parser sees to it.
+pub(super) fn states(hir: &Hir) -> u64 {
     let sum = |parts: &[Hir]| {
         let all = parts.iter().map(states);
         all.fold(0, |sum: u64, part| sum.saturating_add(part))

@@ -23,6 +23,7 @@ use crate::domain::duration_text::Human;
 use crate::domain::evidence::Keep;
 use crate::domain::expectation::Expectation;
 use crate::domain::observed::Observed;
+use crate::domain::pattern_search::{STEPS_MAX, Searched, Searches, TooCostly};
 use crate::domain::probe::{Answer, End, Probe};
 use crate::domain::safe_text;
 use crate::domain::subject::Subject;
@@ -220,7 +221,10 @@ impl Judges {
         };
         let work = move || {
             let before = processor_time();
-            let is_match = pattern.is_match(&bytes);
+            let is_match =
+                Searches::default().is_match(pattern.as_str(), Searched::Bytes, &bytes, || {
+                    pattern.is_match(&bytes)
+                });
             (bytes, is_match, processor_time().saturating_sub(before))
         };
         let Some(done) = self.at_most(VERDICT_MAX, self.run(places, work)).await else {
@@ -230,7 +234,13 @@ impl Judges {
         };
         let (bytes, is_match, took) = done?;
         self.note(site, took);
-        Ok((bytes, is_match))
+        match is_match {
+            Ok(is_match) => Ok((bytes, is_match)),
+            Err(TooCostly) => Err(format!(
+                "`expect` takes more than {STEPS_MAX} steps in an answer of {} bytes; write one that repeats less",
+                bytes.len()
+            )),
+        }
     }
 
     /// Waits for a place, in the order of asking; `None` if that takes too long.

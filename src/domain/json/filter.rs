@@ -142,7 +142,10 @@ impl<'d, 's> Run<'d, 's> {
             Pattern::Written(None) => ControlFlow::Continue(false),
             Pattern::Written(Some(pattern)) => {
                 self.steps.walk(text.len())?;
-                ControlFlow::Continue(pattern.is_match(&text))
+                match self.steps.is_match(pattern, &text) {
+                    Ok(is_match) => ControlFlow::Continue(is_match),
+                    Err(spent) => ControlFlow::Break(Err(spent)),
+                }
             }
             Pattern::Found(operand) => {
                 let found = self.value(operand, current)?;

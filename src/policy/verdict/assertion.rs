@@ -2,10 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use regex::Regex;
+
 use super::content::{Content, Tail};
 use crate::domain::check::FailureKind;
 use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, TextMatch};
-use crate::domain::json::{self, Document, Kind, Node, STEPS_MAX, Spent, Steps};
+use crate::domain::json::{self, Document, Kind, Node, Spent, Steps};
+use crate::domain::pattern_search::{STEPS_MAX, Searched, Searches, TooCostly};
 use crate::domain::probe::Answer;
 use crate::domain::safe_text;
 
@@ -33,22 +36,47 @@ pub(super) fn shown_match(want: &TextMatch) -> String {
     }
 }
 
-fn is_match(want: &TextMatch, value: &str) -> bool {
+/// Whether a pattern is found in a text.
+fn is_found(pattern: &Regex, text: &str, searches: &mut Searches) -> Result<bool, TooCostly> {
+    searches.is_match(pattern.as_str(), Searched::Text, text.as_bytes(), || {
+        pattern.is_match(text)
+    })
+}
+
+fn is_match(want: &TextMatch, value: &str, searches: &mut Searches) -> Result<bool, TooCostly> {
     match want {
-        TextMatch::Exact(exact) => exact == value,
-        TextMatch::Pattern(pattern) => pattern.is_match(value),
+        TextMatch::Exact(exact) => Ok(exact == value),
+        TextMatch::Pattern(pattern) => is_found(pattern, value, searches),
     }
+}
+
+/// That a pattern takes too long in a text: with another one it would be answered.
+fn too_costly(pattern: &str, place: &str, bytes: usize) -> String {
+    format!(
+        "/{}/ takes more than {STEPS_MAX} steps in {place} of {bytes} bytes; write one that repeats less",
+        safe_text::line(pattern, SHOWN_CHARS)
+    )
 }
 
 /// One line about the first header assertion that no value meets.
 pub(super) fn unmet_header(wanted: &[(String, TextMatch)], answer: &Answer) -> Option<String> {
+    let mut searches = Searches::default();
     wanted.iter().find_map(|(name, want)| {
         let mut found = None;
         for (field, value) in &answer.headers {
             if field.eq_ignore_ascii_case(name) {
                 let value = String::from_utf8_lossy(value);
-                if is_match(want, value.trim()) {
-                    return None;
+                match is_match(want, value.trim(), &mut searches) {
+                    Ok(true) => return None,
+                    Ok(false) => {}
+                    Err(TooCostly) => {
+                        let place = format!("the header {name}");
+                        let pattern = match want {
+                            TextMatch::Exact(text) => text,
+                            TextMatch::Pattern(pattern) => pattern.as_str(),
+                        };
+                        return Some(too_costly(pattern, &place, value.len()));
+                    }
                 }
                 found.get_or_insert(value);
             }
@@ -89,8 +117,22 @@ pub(super) fn unmet_body(
             return Some((FailureKind::Body, detail));
         }
     }
+    let mut searches = Searches::default();
     for pattern in &expectation.body_matches {
-        if !content.readings().any(|text| pattern.is_match(text)) {
+        let mut is_met = false;
+        for text in content.readings() {
+            match is_found(pattern, text, &mut searches) {
+                Ok(found) => is_met = found,
+                Err(TooCostly) => {
+                    let detail = too_costly(pattern.as_str(), "a body", text.len());
+                    return Some((FailureKind::Body, detail));
+                }
+            }
+            if is_met {
+                break;
+            }
+        }
+        if !is_met {
             let what = format!(
                 "/{}/ matches nothing",
                 safe_text::line(pattern.as_str(), SHOWN_CHARS)
@@ -107,7 +149,7 @@ pub(super) fn unmet_body(
             return undecided(FailureKind::Json, "the JSON does not end".to_owned());
         }
     }
-    let detail = unmet_json(&expectation.json, content)?;
+    let detail = unmet_json(&expectation.json, content, &mut searches)?;
     // Only reading it as text told whether that has room.
     if content.tail() != Tail::Whole {
         return undecided(FailureKind::Json, "the JSON does not end".to_owned());
@@ -116,7 +158,11 @@ pub(super) fn unmet_body(
 }
 
 /// One line about the first JSON assertion that no reading of the body meets.
-fn unmet_json(wanted: &[JsonAssertion], content: &Content) -> Option<String> {
+fn unmet_json(
+    wanted: &[JsonAssertion],
+    content: &Content,
+    searches: &mut Searches,
+) -> Option<String> {
     if wanted.is_empty() {
         return None;
     }
@@ -135,7 +181,7 @@ fn unmet_json(wanted: &[JsonAssertion], content: &Content) -> Option<String> {
         };
         match wanted
             .iter()
-            .find_map(|assertion| unmet(assertion, &document))
+            .find_map(|assertion| unmet(assertion, &document, searches))
         {
             None => return None,
             Some(detail) => first.get_or_insert(detail),
@@ -171,9 +217,13 @@ impl Seen {
     }
 }
 
-fn unmet(assertion: &JsonAssertion, document: &Document<'_>) -> Option<String> {
+fn unmet(
+    assertion: &JsonAssertion,
+    document: &Document<'_>,
+    searches: &mut Searches,
+) -> Option<String> {
     let path = &assertion.path_text;
-    let mut steps = Steps::new(STEPS_MAX);
+    let mut steps = Steps::after(json::STEPS_MAX, std::mem::take(searches));
     let mut seen = Seen::default();
     let mut is_met = false;
     let walked = assertion
@@ -186,6 +236,7 @@ fn unmet(assertion: &JsonAssertion, document: &Document<'_>) -> Option<String> {
                 false => ControlFlow::Continue(()),
             })
         });
+    *searches = steps.into_searches();
     let want = match &assertion.test {
         JsonTest::Exists(false) if seen.count > 0 => {
             seen.has_more = walked.is_err();
@@ -194,7 +245,8 @@ fn unmet(assertion: &JsonAssertion, document: &Document<'_>) -> Option<String> {
         _ if is_met => return None,
         _ if walked.is_err() => {
             return Some(format!(
-                "{path} takes more than {STEPS_MAX} steps in this body; write a path that looks at less of it"
+                "{path} takes more than {} steps in this body; write a path that looks at less of it",
+                json::STEPS_MAX
             ));
         }
         JsonTest::Exists(false) => return None,
@@ -228,7 +280,7 @@ fn meets(test: &JsonTest, node: Node<'_>, steps: &mut Steps) -> Result<bool, Spe
                 Kind::Array | Kind::Object => node.compact(usize::MAX).into(),
             };
             steps.take(text.len())?;
-            pattern.is_match(&text)
+            steps.is_match(pattern, &text)?
         }
         JsonTest::LessThan(limit) => is_number && json::compare(node.raw(), limit).is_lt(),
         JsonTest::GreaterThan(limit) => is_number && json::compare(node.raw(), limit).is_gt(),
@@ -239,8 +291,6 @@ fn meets(test: &JsonTest, node: Node<'_>, steps: &mut Steps) -> Result<bool, Spe
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
-
-    use regex::Regex;
 
     use super::*;
     use crate::domain::check::HttpVersion;
@@ -297,7 +347,7 @@ mod tests {
             test,
         }];
         let content = Content::of(&mut answer, 1 << 20);
-        let got = unmet_json(&wanted, &content).unwrap_or_default();
+        let got = unmet_json(&wanted, &content, &mut Searches::default()).unwrap_or_default();
         let shown = String::from_utf8_lossy(&body[..body.len().min(200)]);
         assert_eq!(got, want, "{shown} {path}");
     }
