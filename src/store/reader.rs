@@ -145,7 +145,7 @@ fn may_write_beside(path: &Path) -> bool {
 }
 
 /// A `file:` URI of a path with whatever bytes it has.
-fn uri(path: &Path, immutable: bool) -> String {
+pub(super) fn uri(path: &Path, immutable: bool) -> String {
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
     let mut uri = String::from("file:");

@@ -15,7 +15,7 @@ use super::error::{Result, StoreError};
 use super::facts::meta;
 use super::file::lock::{self, Lock};
 use super::file::migrate;
-use super::file::overwritten::Header;
+use super::file::overwritten::{Header, Mark};
 use super::file::rescue::Parts;
 use super::transaction::Batch;
 use crate::domain::monitor::MonitorId;
@@ -51,6 +51,8 @@ pub struct Store {
     pub(super) parts: Parts,
     /// What the file itself said when it was looked at last.
     pub(super) header: Option<Header>,
+    /// What only this process wrote into it.
+    pub(super) mark: Option<Mark>,
     /// The open database beside SQLite's; closed after it, see [`lock::hold`].
     pub(super) file: File,
     pub(super) lock: Lock,
@@ -94,6 +96,7 @@ impl Store {
             connection,
             parts: Parts::of(path),
             header: None,
+            mark: None,
             file,
             lock,
             _link_lock: link_lock,

@@ -7,6 +7,9 @@ use rusqlite::{Connection, OptionalExtension};
 /// When the daemon last proved that the database takes writes, in milliseconds.
 pub(in crate::store) const PROBED_AT: &str = "probed_at";
 
+/// A random text of the process that runs on the database.
+pub(in crate::store) const PROCESS: &str = "process";
+
 /// Set once the modes of the files were made to fit; a database of an earlier version lacks it.
 pub(in crate::store) const MODE_SET: &str = "mode_set";
 

@@ -5,6 +5,11 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::store::error::{Result, StoreError};
+use crate::store::facts::meta;
+use crate::store::reader::uri;
 use crate::store::writer::Store;
 
 /// What every database of SQLite begins with.
@@ -41,6 +46,14 @@ impl Header {
     }
 }
 
+/// What this process wrote into the database: no other file has it.
+#[derive(Debug)]
+pub(in crate::store) struct Mark {
+    text: String,
+    /// Whether it was seen in the file itself, without its log.
+    is_in_file: bool,
+}
+
 impl Store {
     /// Whether the file holds something else than what this process wrote to it. Call it about every second: one answer
     /// alone may be of a copy that is still being written. What cannot be looked at is not known to be overwritten.
@@ -50,6 +63,8 @@ impl Store {
         };
         let Some(known) = self.header else {
             self.header = found;
+            // On a full disk there is none: then size and counter have to do.
+            self.mark = self.make_mark().ok();
             return false;
         };
         let Some(found) = found else { return true };
@@ -59,11 +74,23 @@ impl Store {
         if found.counter < known.counter {
             return true;
         }
+        // Before this process writes into what may be another's file.
+        let was_in_file = self.mark.as_ref().is_some_and(|mark| mark.is_in_file);
+        if was_in_file && matches!(self.has_mark(), Ok(false)) {
+            return true;
+        }
         match self.fits() {
-            Ok(Some(header)) => {
-                self.header = Some(header);
-                false
-            }
+            Ok(Some(header)) => match self.has_mark() {
+                Ok(true) => {
+                    self.header = Some(header);
+                    if let Some(mark) = &mut self.mark {
+                        mark.is_in_file = true;
+                    }
+                    false
+                }
+                Ok(false) => true,
+                Err(_) => false,
+            },
             Ok(None) => true,
             // Readers or a busy disk are in the way: looked at again.
             Err(_) => false,
@@ -71,19 +98,57 @@ impl Store {
     }
 
     /// The header, if the file is as large as the connection knows once all of the log is in it.
-    fn fits(&self) -> crate::store::error::Result<Option<Header>> {
+    fn fits(&self) -> Result<Option<Header>> {
         let (busy, log, done): (i64, i64, i64) =
             self.connection
                 .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
                 })?;
         if busy != 0 || log != done {
-            return Err(crate::store::error::StoreError::Busy);
+            return Err(StoreError::Busy);
         }
         let pages: u32 = self
             .connection
             .query_row("PRAGMA page_count", [], |row| row.get(0))?;
         let header = Header::of(&self.file).unwrap_or_default();
         Ok(header.filter(|header| header.pages == pages))
+    }
+
+    fn make_mark(&self) -> Result<Mark> {
+        let text = self.connection.query_row(
+            "INSERT INTO meta (key, value) VALUES (?1, lower(hex(randomblob(16))))
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value RETURNING value",
+            [meta::PROCESS],
+            |row| row.get(0),
+        )?;
+        Ok(Mark {
+            text,
+            is_in_file: false,
+        })
+    }
+
+    /// Whether the file has the mark of this process; also where there is none. A connection of its own reads the file
+    /// without the log, and without what SQLite remembers of it.
+    fn has_mark(&self) -> Result<bool> {
+        let Some(mark) = &self.mark else {
+            return Ok(true);
+        };
+        let found = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let found = Connection::open_with_flags(uri(&self.path, true), found)
+            .and_then(|file| meta::get::<String>(&file, meta::PROCESS));
+        match found {
+            Ok(found) => Ok(found.as_ref() == Some(&mark.text)),
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if matches!(
+                    error.code,
+                    ErrorCode::Unknown | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -286,3 +286,43 @@ fn a_file_written_over_an_open_database_is_noticed() {
     std::fs::write(&place.path, "no database").unwrap();
     assert!(store.is_overwritten());
 }
+
+#[test]
+fn a_database_of_the_same_size_that_was_changed_more_often_is_noticed() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    let mut work = |store: &mut Store, from: i64| {
+        for n in 0..40 {
+            record(store, &[(ids[0], rich(from + n * 1000, 7))]);
+        }
+        store.probe(at(from)).unwrap();
+        assert!(!store.is_overwritten());
+    };
+    for minute in 0..5 {
+        work(&mut store, START + minute * MINUTE);
+    }
+    let ours = std::fs::read(&place.path).unwrap();
+    let mark = ours
+        .windows(7)
+        .position(|bytes| bytes == b"process")
+        .expect("the mark is in the file");
+    let of_another = |mut bytes: Vec<u8>, counter: u32| {
+        // As another process would have written it: only what it calls itself differs.
+        bytes[mark + 7..mark + 7 + 32].copy_from_slice(&[b'e'; 32]);
+        for at in [24, 92] {
+            bytes[at..at + 4].copy_from_slice(&counter.to_be_bytes());
+        }
+        bytes
+    };
+    let counter = u32::from_be_bytes(ours[24..28].try_into().unwrap());
+    for more in [0, 1, 1000] {
+        std::fs::write(&place.path, of_another(ours.clone(), counter + more)).unwrap();
+        assert!(store.is_overwritten(), "{more}");
+        assert!(store.is_overwritten(), "{more}");
+        // Back again, and the store goes on.
+        std::fs::write(&place.path, &ours).unwrap();
+        assert!(!store.is_overwritten(), "{more}");
+    }
+    work(&mut store, START + 10 * MINUTE);
+}
