@@ -71,10 +71,18 @@ impl ClockStep {
         now >= self.to && now.since(self.to) <= ASSUMED_FOR
     }
 
+    /// Where a further start at `now` anchors the record, while this step may be taken back: the machine may have taken
+    /// a little less time to start, and what was recorded before this step must not be touched again.
+    pub fn anchor_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.is_open_at(now.plus(STEP_MIN))
+            .then_some(now.max(self.to))
+    }
+
     /// Whether `forth` shows that this step, which a start assumed, was none: the clock was behind, and now shows
     /// a time after everything that was recorded.
     pub fn is_taken_back_by(&self, forth: &Self) -> bool {
-        !forth.is_back() && self.is_open_at(forth.from) && forth.to.plus(STEP_MIN) >= self.from
+        let is_open = self.is_open_at(forth.from.plus(STEP_MIN));
+        !forth.is_back() && is_open && forth.to.plus(STEP_MIN) >= self.from
     }
 
     /// The moment of something that happened.
@@ -203,12 +211,18 @@ impl Kept {
 }
 
 impl Kept {
-    /// The step `assumed` was none, the clock had been behind until `forth`, which this has gone through already: what
-    /// has not changed since is what it was `before`.
-    pub fn clock_had_been_behind(&mut self, before: &Self, assumed: &ClockStep, forth: &ClockStep) {
+    /// The steps that starts `assumed` were none, the clock had been behind until `forth`, which this has gone through
+    /// already: what has not changed since is what it was `before`.
+    pub fn clock_had_been_behind(
+        &mut self,
+        before: &Self,
+        assumed: &[ClockStep],
+        forth: &ClockStep,
+    ) {
         let mut unchanged = before.clone();
-        unchanged.clock_was_set(assumed);
-        unchanged.clock_was_set(forth);
+        for step in assumed.iter().chain([forth]) {
+            unchanged.clock_was_set(step);
+        }
         if *self == unchanged {
             *self = before.clone();
             return;

@@ -27,8 +27,8 @@ pub(in crate::daemon) struct ClockSeen {
     pub(in crate::daemon) lived: Option<Duration>,
     /// The newest step: checks that were under way then come in later.
     pub(in crate::daemon) newest: Option<ClockStep>,
-    /// The step back that a start assumed, while it may be taken back.
-    pub(super) assumed: Option<ClockStep>,
+    /// The steps back that starts assumed, one after the other, while they may be taken back.
+    pub(super) assumed: Vec<ClockStep>,
     /// Steps of which the database does not know yet.
     pub(in crate::daemon) unwritten: Vec<Unwritten>,
 }
@@ -51,7 +51,7 @@ impl ClockSeen {
             seen: now,
             lived: None,
             newest: None,
-            assumed: None,
+            assumed: Vec::new(),
             unwritten: Vec::new(),
         }
     }
@@ -83,24 +83,44 @@ impl Recorder {
         let Some(newest) = newest.filter(|newest| *newest > now.plus(STEP_MIN)) else {
             return;
         };
-        let step = ClockStep {
-            era_from: newest,
-            from: newest,
-            to: now,
+        let assumed = &self.clock.assumed;
+        let anchor = assumed.first().and_then(|open| open.anchor_at(now));
+        let step = match (anchor, assumed.last()) {
+            // What was recorded since the start before this one is of its clock.
+            (Some(to), Some(last)) => ClockStep {
+                era_from: last.to,
+                from: newest,
+                to,
+            },
+            _ => ClockStep {
+                era_from: newest,
+                from: newest,
+                to: now,
+            },
         };
-        if step.is_believed() {
-            self.clock_was_set(step, Unwritten::Assumed(step));
-            let open = self.clock.assumed.filter(|open| open.is_open_at(now));
-            self.clock.assumed = Some(open.unwrap_or(step));
+        if !step.is_believed() || !step.is_back() {
+            return;
         }
+        self.clock_was_set(step, Unwritten::Assumed(step));
+        if anchor.is_none() {
+            self.clock.assumed.clear();
+        }
+        self.clock.assumed.push(step);
     }
 
     fn clock_was_seen_set(&mut self, step: ClockStep) {
-        let assumed = self.clock.assumed;
-        let Some(assumed) = assumed.filter(|assumed| assumed.is_taken_back_by(&step)) else {
+        let first = self.clock.assumed.first().copied();
+        let Some(first) = first.filter(|first| first.is_taken_back_by(&step)) else {
             return self.clock_was_set(step, Unwritten::Set(step));
         };
-        self.clock.assumed = None;
+        let assumed = std::mem::take(&mut self.clock.assumed);
+        // Other processes may have recorded by the clock that was behind, and each start moved what was before it.
+        let moved: i64 = assumed.iter().skip(1).map(ClockStep::by_ms).sum();
+        let behind_from = Timestamp::from_ms(first.to.as_ms().saturating_add(moved));
+        let step = ClockStep {
+            era_from: step.era_from.min(behind_from),
+            ..step
+        };
         self.clock_was_set(step, Unwritten::TakenBack(step));
         tracing::warn!(
             "at the start the clock was behind: what was marked as recorded ahead counts again"

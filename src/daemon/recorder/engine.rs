@@ -101,7 +101,7 @@ impl Recorder {
         let windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
         let blind = offline_state::get(store.outbox())?;
         let newest = store.newest_at()?;
-        let assumed = store.assumed_step()?;
+        let assumed = store.assumed_steps()?;
         let mut recorder = Self {
             alarm: Alarm::default(),
             files: Files::at(store.path()),

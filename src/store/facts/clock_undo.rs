@@ -1,6 +1,7 @@
 //! A start with a clock that is behind the record. Either the record was ahead, or the clock is behind (a machine whose
 //! clock has no battery goes on from the time it saved last). The clock is believed at once, and what that changes is
-//! kept here as it was: if the clock is soon set forward again, nothing of it remains.
+//! kept here as it was: if the clock is soon set forward again, nothing of it remains. The machine may lose its power
+//! again before that: what was recorded between two such starts is dated as if the second had followed at once.
 
 use std::collections::HashMap;
 
@@ -14,6 +15,7 @@ use crate::policy::clock_step::ClockStep;
 use crate::store::checks::hour_block::{Row, pack_rest, unpack};
 use crate::store::checks::hydrate::JOURNAL_COLUMNS;
 use crate::store::checks::journal::{DAY, HOUR};
+use crate::store::compaction::rollup::{self, Rollup};
 use crate::store::error::Result;
 use crate::store::writer::Store;
 
@@ -24,28 +26,44 @@ const BLOCKS_A_STEP: i64 = 200;
 #[derive(Debug, Clone, Copy)]
 struct Assumed {
     step: ClockStep,
-    first: i64,
-    last: i64,
+    marks: Marks,
+}
+
+/// Rows of `wrong_clock`, from the first to the last.
+type Marks = (i64, i64);
+
+/// What was put aside of the checks of one start's clock, by a later start.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// Which start: 0 is that of the first assumed step.
+    start: usize,
+    marks: Marks,
 }
 
 impl Store {
-    /// The step back that a start assumed and that may yet be taken back.
+    /// The steps back that starts assumed, one after the other, and that may yet be taken back.
     ///
     /// # Errors
     /// As SQLite's.
-    pub fn assumed_step(&self) -> Result<Option<ClockStep>> {
-        Ok(assumed(self.connection())?.map(|assumed| assumed.step))
+    pub fn assumed_steps(&self) -> Result<Vec<ClockStep>> {
+        let connection = self.connection();
+        let Some(first) = assumed(connection)? else {
+            return Ok(Vec::new());
+        };
+        let mut steps = vec![first.step];
+        steps.extend(again(connection)?);
+        Ok(steps)
     }
 
     /// As [`Store::clock_was_set`], with everything kept as it was. While an earlier start's assumption is open,
-    /// that one stays: what it kept is what was recorded by the right clock.
+    /// that one stays: what it kept is what was recorded by the right clock. What was recorded since is put aside too.
     ///
     /// # Errors
     /// As SQLite's; then nothing of it happened.
     pub fn assume_step(&mut self, step: &ClockStep) -> Result<()> {
         self.in_new_time(|db, _| {
-            if assumed(db)?.is_some_and(|open| open.step.is_open_at(step.to)) {
-                return set(db, step);
+            if let Some(open) = assumed(db)?.filter(|open| open.step.is_open_at(step.to)) {
+                return assume_again(db, &open, step);
             }
             forget(db)?;
             let first = newest_marked(db)? + 1;
@@ -125,14 +143,85 @@ fn assumed(connection: &Connection) -> Result<Option<Assumed>> {
         })
         .optional()?;
     Ok(found.map(|[era_from, from, to, first, last]| Assumed {
-        step: ClockStep {
-            era_from: Timestamp::from_ms(era_from),
-            from: Timestamp::from_ms(from),
-            to: Timestamp::from_ms(to),
-        },
-        first,
-        last,
+        step: step_of(era_from, from, to),
+        marks: (first, last),
     }))
+}
+
+const fn step_of(era_from: i64, from: i64, to: i64) -> ClockStep {
+    ClockStep {
+        era_from: Timestamp::from_ms(era_from),
+        from: Timestamp::from_ms(from),
+        to: Timestamp::from_ms(to),
+    }
+}
+
+/// The further steps that starts assumed after the first one, by a clock that was still behind, in their order.
+fn again(connection: &Connection) -> Result<Vec<ClockStep>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT image ->> 0, image ->> 1, image ->> 2 FROM clock_undo WHERE what = 'again' ORDER BY rowid",
+    )?;
+    let rows = statement.query_map([], |row| Ok(step_of(row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn parts(connection: &Connection) -> Result<Vec<Part>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT image ->> 0, image ->> 1, image ->> 2 FROM clock_undo WHERE what = 'part' ORDER BY rowid",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Part {
+            start: usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+            marks: (row.get(1)?, row.get(2)?),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Puts what was recorded by the clock that was behind aside, those of each start by themselves, the newest first: each
+/// start recorded nothing before its own beginning. What is dated up to `until` stays.
+fn put_starts_aside(
+    connection: &Connection,
+    beginnings: &[Timestamp],
+    until: Timestamp,
+) -> Result<Vec<Part>> {
+    let mut found = Vec::new();
+    for (start, from) in beginnings.iter().enumerate().rev() {
+        let before = newest_marked(connection)?;
+        put_checks_aside(connection, until.max(*from).as_ms())?;
+        let last = newest_marked(connection)?;
+        if last > before {
+            let marks = (before + 1, last);
+            found.push(Part { start, marks });
+        }
+    }
+    Ok(found)
+}
+
+/// When each start began, by its own clock.
+fn beginnings(open: &Assumed, again: &[ClockStep]) -> Vec<Timestamp> {
+    let later = again.iter().map(|step| step.to);
+    std::iter::once(open.step.to).chain(later).collect()
+}
+
+fn assume_again(connection: &Connection, open: &Assumed, step: &ClockStep) -> Result<()> {
+    let beginnings = beginnings(open, &again(connection)?);
+    for part in put_starts_aside(connection, &beginnings, step.to)? {
+        let (first, last) = part.marks;
+        let start = i64::try_from(part.start).unwrap_or(i64::MAX);
+        connection.execute(
+            "INSERT INTO clock_undo VALUES ('part', json_array(?1, ?2, ?3))",
+            (start, first, last),
+        )?;
+    }
+    // They ended as long before this start as they did.
+    move_incidents(connection, open.step.to.as_ms(), step)?;
+    set(connection, step)?;
+    connection.execute(
+        "INSERT INTO clock_undo VALUES ('again', json_array(?1, ?2, ?3))",
+        (step.era_from.as_ms(), step.from.as_ms(), step.to.as_ms()),
+    )?;
+    Ok(())
 }
 
 fn newest_marked(connection: &Connection) -> Result<i64> {
@@ -161,6 +250,7 @@ fn keep(connection: &Connection, step: &ClockStep) -> Result<()> {
         "INSERT INTO clock_undo SELECT 'missed', json_array(monitor_id, hour, slots) FROM missed WHERE hour > ?1",
         [now.div_euclid(HOUR)],
     )?;
+    keep_rollups(connection, now)?;
     let mut spans: Vec<(i64, String, i64, Option<i64>)> = Vec::new();
     let mut statement = connection.prepare(
         "SELECT monitor_id, kind, from_at, to_at FROM spans WHERE from_at > ?1 OR to_at > ?1 OR to_at IS NULL",
@@ -184,6 +274,80 @@ fn keep(connection: &Connection, step: &ClockStep) -> Result<()> {
     Ok(())
 }
 
+/// Keeps roll-ups, and how far each monitor is settled: checks that are put back are summed up again, but roll-ups live
+/// longer than checks.
+fn keep_rollups(connection: &Connection, now: i64) -> Result<()> {
+    connection.execute(
+        "INSERT INTO clock_undo SELECT 'hour', json_array(hour, monitor_id, up, degraded, down, unknown, missed,
+           hex(timeline), hex(latency))
+         FROM rollup_hour WHERE hour >= ?1",
+        [now.div_euclid(HOUR)],
+    )?;
+    connection.execute(
+        "INSERT INTO clock_undo SELECT 'day', json_array(day, monitor_id, up, degraded, down, unknown, missed,
+           hex(timeline), hex(latency))
+         FROM rollup_day WHERE day >= ?1",
+        [now.div_euclid(DAY)],
+    )?;
+    connection.execute(
+        "INSERT INTO clock_undo SELECT 'settled', json_array(monitor_id, settled_hour)
+         FROM summary WHERE settled_hour > ?1",
+        [now.div_euclid(HOUR)],
+    )?;
+    Ok(())
+}
+
+/// Writes the roll-ups again whose checks are not put back, since they were forgotten before: nothing else says what
+/// they counted. Those of other hours are made of the checks, and keep how many were missed. An hour whose first checks
+/// were forgotten before loses what the check before it said: at most an interval is unknown.
+fn restore_rollups(connection: &Connection, (first, last): Marks, behind: i64) -> Result<()> {
+    connection.execute(
+        "INSERT OR REPLACE INTO rollup_hour
+           (hour, monitor_id, up, degraded, down, unknown, missed, timeline, latency)
+         SELECT image ->> 0, image ->> 1, image ->> 2, image ->> 3, image ->> 4, image ->> 5, image ->> 6,
+           unhex(image ->> 7), unhex(image ->> 8)
+         FROM clock_undo WHERE what = 'hour' AND NOT EXISTS
+           (SELECT 1 FROM wrong_clock WHERE hour = image ->> 0 AND monitor_id = image ->> 1
+            AND id BETWEEN ?1 AND ?2)",
+        (first, last),
+    )?;
+    let mut missed: Vec<(i64, i64, u64)> = Vec::new();
+    let mut statement = connection.prepare(
+        "SELECT image ->> 1, image ->> 0, image ->> 6 FROM clock_undo WHERE what = 'hour' AND image ->> 6 > 0
+           AND image ->> 0 > ?3 AND EXISTS
+           (SELECT 1 FROM wrong_clock WHERE hour = image ->> 0 AND monitor_id = image ->> 1
+            AND id BETWEEN ?1 AND ?2)",
+    )?;
+    let mut rows = statement.query((first, last, behind.div_euclid(HOUR)))?;
+    while let Some(row) = rows.next()? {
+        let slots: i64 = row.get(2)?;
+        missed.push((row.get(0)?, row.get(1)?, slots.unsigned_abs()));
+    }
+    for (monitor, hour, slots) in missed {
+        rollup::put_hour(
+            connection,
+            monitor,
+            hour,
+            &Rollup::of_hour(hour, None, &[], slots),
+        )?;
+    }
+    connection.execute(
+        "INSERT OR REPLACE INTO rollup_day
+           (day, monitor_id, up, degraded, down, unknown, missed, timeline, latency)
+         SELECT image ->> 0, image ->> 1, image ->> 2, image ->> 3, image ->> 4, image ->> 5, image ->> 6,
+           unhex(image ->> 7), unhex(image ->> 8)
+         FROM clock_undo WHERE what = 'day'",
+        [],
+    )?;
+    // What is put back belongs to hours that were settled: it is added to them, and the days are summed up again.
+    connection.execute(
+        "UPDATE summary SET settled_hour = max(settled_hour, image ->> 1)
+         FROM clock_undo WHERE what = 'settled' AND monitor_id = image ->> 0",
+        [],
+    )?;
+    Ok(())
+}
+
 fn take_back(
     connection: &Connection,
     assumed: &Assumed,
@@ -191,12 +355,22 @@ fn take_back(
     next_seq: &mut i64,
 ) -> Result<()> {
     let behind = assumed.step.to.as_ms();
-    // What was recorded since is dated by the clock that was behind.
-    let before = newest_marked(connection)?;
-    put_checks_aside(connection, behind)?;
-    let since = (before + 1, newest_marked(connection)?);
-    put_back(connection, (assumed.first, assumed.last), 0, next_seq)?;
-    put_back(connection, since, forth.by_ms(), next_seq)?;
+    // What was recorded since is dated by the clocks that were behind.
+    let again = again(connection)?;
+    let beginnings = beginnings(assumed, &again);
+    let mut since = parts(connection)?;
+    since.extend(put_starts_aside(connection, &beginnings, assumed.step.to)?);
+    restore_rollups(connection, assumed.marks, behind)?;
+    put_back(connection, assumed.marks, 0, next_seq)?;
+    let mut by = forth.by_ms();
+    for start in (0..beginnings.len()).rev() {
+        for part in since.iter().filter(|part| part.start == start) {
+            put_back(connection, part.marks, by, next_seq)?;
+        }
+        // Before the step of this start others recorded.
+        let step = start.checked_sub(1).and_then(|before| again.get(before));
+        by = by.saturating_add(step.map_or(0, ClockStep::by_ms));
+    }
     take_out_spans(connection, forth)?;
     move_spans(connection, forth)?;
     move_mails(connection, forth)?;
@@ -228,7 +402,7 @@ fn take_out_spans(connection: &Connection, forth: &ClockStep) -> Result<()> {
 /// Puts checks that were put aside into the journal again; they come into the ledger with the next settling.
 fn put_back(
     connection: &Connection,
-    (first, last): (i64, i64),
+    (first, last): Marks,
     by: i64,
     next_seq: &mut i64,
 ) -> Result<()> {
@@ -308,10 +482,10 @@ fn move_incidents(connection: &Connection, behind: i64, forth: &ClockStep) -> Re
         of_clock,
     )?;
     connection.execute(
-        "UPDATE incidents SET closed_at = min(closed_at + ?2, ?3)
-         FROM clock_undo WHERE what = 'incident' AND image ->> 2 IS NULL AND closed_at >= ?1
+        "UPDATE incidents SET closed_at = min(closed_at + ?1, ?2)
+         FROM clock_undo WHERE what = 'incident' AND image ->> 2 IS NULL AND closed_at IS NOT NULL
            AND monitor_id = image ->> 0 AND opened_at = image ->> 1",
-        of_clock,
+        [forth.by_ms(), forth.to.as_ms()],
     )?;
     Ok(())
 }

@@ -539,6 +539,124 @@ fn a_clock_that_was_behind_at_the_start_takes_nothing_away_for_long() {
 }
 
 #[test]
+fn roll_ups_outlive_their_checks_when_the_clock_was_behind() {
+    for settles_meanwhile in [false, true] {
+        let mut desk = Desk::new(0);
+        desk.checks(Weather::Up, 1500);
+        desk.checks(Weather::Down(503), 30);
+        desk.checks(Weather::Up, 16_000);
+        desk.settle();
+        desk.checks(Weather::Up, 20);
+        // Of the first day only roll-ups are left.
+        let retention = Retention {
+            checks: Some(seconds(3 * HOUR.unsigned_abs())),
+            rollups: None,
+        };
+        let now = desk.now();
+        let mut store = desk.recorder.take().unwrap().into_store();
+        while store.retain(&retention, now).unwrap() == Step::More {}
+        drop(store);
+        desk.start();
+        let end = desk.real;
+        let before = (desk.report(0, end), desk.report(0, 86_400));
+        assert!(before.0.tally.checks[0] > 17_000, "{:?}", before.0.tally);
+        assert_eq!(before.0.account.down_ms, 300_000);
+        desk.restart(100, -45 * HOUR);
+        desk.checks(Weather::Up, 5);
+        if settles_meanwhile {
+            desk.settle();
+        }
+        assert!(desk.report(0, end).tally.total() < 2000);
+        desk.set(0);
+        desk.checks(Weather::Up, 1);
+        for settles in [false, true] {
+            if settles {
+                desk.wait(2 * HOUR);
+                desk.settle();
+            }
+            let after = (desk.report(0, end), desk.report(0, 86_400));
+            assert_eq!(after.0.tally.checks, before.0.tally.checks, "{settles}");
+            assert_eq!(after.1.tally, before.1.tally, "{settles}");
+            assert_eq!(after.1.account, before.1.account, "{settles}");
+            assert_eq!(after.0.account.down_ms, before.0.account.down_ms);
+            // What the last check before those that are left said is forgotten.
+            let lost = before.0.account.up_ms - after.0.account.up_ms;
+            assert!((0..=20_000).contains(&lost), "{lost}");
+        }
+        desk.wait(50 * HOUR);
+        desk.settle();
+        let days = desk.report(-86_400, 4 * 86_400);
+        // The newest check began at the end of that period.
+        let kept = before.0.tally.total() + 1;
+        assert_eq!(days.tally.total(), kept + 6, "also by the roll-ups of days");
+    }
+}
+
+#[test]
+fn two_power_cuts_before_the_right_time_leave_nothing_marked() {
+    // The second start has the clock that was saved meanwhile, or, a little quicker, that of the first.
+    for (second, settles) in [
+        (-HOUR + 200, false),
+        (-HOUR - 30, false),
+        (-HOUR + 200, true),
+    ] {
+        let mut desk = Desk::new(0);
+        desk.checks(Weather::Up, 400);
+        let last = desk.real;
+        desk.restart(60, -HOUR);
+        let first_at = desk.real;
+        desk.checks(Weather::Up, 60);
+        desk.checks(Weather::Down(503), 4);
+        desk.checks(Weather::Up, 36);
+        if settles {
+            desk.settle();
+        }
+        let cut = desk.real;
+        let off = 120;
+        desk.restart(off, second - off - (cut - first_at));
+        desk.checks(Weather::Up, 5);
+        desk.checks(Weather::Down(503), 4);
+        desk.set(0);
+        desk.checks(Weather::Down(503), 1);
+        desk.checks(Weather::Up, 3);
+        assert_eq!(desk.history(true), [] as [i64; 0], "{second}");
+        let seen = desk.history(false);
+        assert_eq!(seen.len(), 400 + 100 + 13, "{second}: {seen:?}");
+        assert!(seen.is_sorted(), "{second}: {seen:?}");
+        assert_eq!(seen[..400], (1..=400).map(|n| n * 10).collect::<Vec<_>>());
+        // All of it lies between the last check by the right clock and now, in its order and with its distances.
+        assert!(seen[400] > last, "{second}: {seen:?}");
+        assert_eq!(seen.last(), Some(&desk.real));
+        let first: Vec<i64> = seen[400..500].iter().map(|at| at - seen[400]).collect();
+        assert_eq!(first, (0..100).map(|n| n * 10).collect::<Vec<_>>());
+        // Both outages count once, each as long as it was.
+        let lengths: Vec<i64> = desk
+            .incidents(false)
+            .iter()
+            .map(|listed| {
+                let incident = &listed.incident;
+                assert!(!incident.clock_is_wrong);
+                since(incident.closed_at.unwrap()) - since(incident.opened_at())
+            })
+            .collect();
+        // While the clock catches up with the first start's, recorded time goes at half its speed.
+        assert!((30..=50).contains(&lengths[0]), "{second}: {lengths:?}");
+        assert_eq!(lengths[1..], [40], "{second}");
+        let all = desk.incidents(true);
+        assert_eq!(all.len(), 2, "{second}: {all:?}");
+        for settles in [false, true] {
+            if settles {
+                desk.wait(2 * HOUR);
+                desk.settle();
+            }
+            let row = desk.report(0, seen[512] + 10);
+            assert_eq!(row.tally.checks, [400 + 60 + 36 + 5 + 3, 0, 9, 0]);
+            assert_eq!(row.account.outages, 2);
+        }
+    }
+}
+
+#[test]
 fn what_ended_while_the_clock_was_behind_ended_after_the_start() {
     let mut desk = Desk::new(0);
     behind_at_the_start(&mut desk, true, Weather::Down(503), Weather::Up);
