@@ -58,6 +58,8 @@ const DATABASE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 const FILES_MAX: usize = 2000;
 /// Files that another one names are read up to this much in all.
 const BESIDE_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// So many monitors that are no web sites are named.
+const NAMED_MAX: usize = 8;
 /// The first bytes of every gzip file.
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 /// The first bytes of every SQLite file.
@@ -117,6 +119,9 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     context
         .out
         .note(&format!("{} monitor{plural} written", imported.monitors));
+    if let Some(line) = no_web_sites(&imported.toml).filter(|_| imported.monitors > 0) {
+        context.out.note(&quoted(&line));
+    }
     if !imported.left_out.is_empty() {
         context.out.warning("not carried over:");
         for line in &imported.left_out {
@@ -133,6 +138,24 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         0 => Outcome::Bad,
         _ => Outcome::Fine,
     })
+}
+
+/// Which monitors check something else than a web site. Who moves looks for them, since other tools have other names
+/// for their kinds.
+fn no_web_sites(toml: &str) -> Option<String> {
+    let schemes = ["tcp://", "tls://", "icmp://", "dns://"];
+    let urls: Vec<&str> = toml
+        .lines()
+        .filter_map(|line| line.strip_prefix("url = \"")?.strip_suffix('"'))
+        .filter(|url| schemes.iter().any(|scheme| url.starts_with(scheme)))
+        .collect();
+    let shown = urls.get(..urls.len().min(NAMED_MAX)).unwrap_or_default();
+    let more = match urls.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (count, are) = (urls.len(), if urls.len() == 1 { "is" } else { "are" });
+    (count > 0).then(|| format!("{count} {are} no web site: {}{more}", shown.join(", ")))
 }
 
 /// An export, a database, or Uptime Kuma's data folder with one.

@@ -232,6 +232,51 @@ fn the_command_says_what_is_lost_and_what_is_needed() {
 }
 
 #[test]
+fn what_is_no_web_site_is_named() {
+    let sites = |count: u16| -> String {
+        let ports =
+            (1..=count).map(|port| format!("{{name: p{port}, url: 'tcp://h.example:{port}'}}"));
+        let web = "{name: w, url: 'https://w.example/'}".to_owned();
+        format!(
+            "endpoints: [{}]",
+            ports.chain([web]).collect::<Vec<_>>().join(", ")
+        )
+    };
+    for (count, named) in [
+        (0, "1 monitor written\n"),
+        (
+            1,
+            "2 monitors written\n1 is no web site: tcp://h.example:1\n",
+        ),
+        (
+            10,
+            "11 monitors written\n10 are no web site: tcp://h.example:1, tcp://h.example:2, tcp://h.example:3, \
+             tcp://h.example:4, tcp://h.example:5, tcp://h.example:6, tcp://h.example:7, tcp://h.example:8 and 2 more\n",
+        ),
+    ] {
+        let (status, _, said) = command("gatus", sites(count));
+        assert_eq!((status, said.as_str()), (Some(0), named));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("b.yml", "modules: {tcp: {prober: tcp}}");
+    write(
+        "p.yml",
+        "scrape_configs: [{job_name: db, metrics_path: /probe, params: {module: [tcp]}, \
+         static_configs: [{targets: ['db.example:5432', 'mail.example:25']}]}]",
+    );
+    let (status, _, said) = command_in(
+        directory.path(),
+        &["blackbox", "b.yml", "--targets", "p.yml"],
+    );
+    assert_eq!(status, Some(0));
+    assert_eq!(
+        said,
+        "2 monitors written\n2 are no web site: tcp://db.example:5432, tcp://mail.example:25\n"
+    );
+}
+
+#[test]
 fn nothing_imported_is_a_failure() {
     let module = "modules: {http_2xx: {prober: http}}";
     for (format, text) in [
