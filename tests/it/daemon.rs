@@ -14,6 +14,7 @@ mod orders;
 mod secrets;
 mod silence;
 mod socket;
+mod standstill;
 mod trouble;
 
 use std::fs;
