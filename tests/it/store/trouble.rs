@@ -292,7 +292,7 @@ fn a_database_of_the_same_size_that_was_changed_more_often_is_noticed() {
     let place = Place::new();
     let mut store = place.store();
     let ids = enroll(&mut store, &["a"]);
-    let mut work = |store: &mut Store, from: i64| {
+    let work = |store: &mut Store, from: i64| {
         for n in 0..40 {
             record(store, &[(ids[0], rich(from + n * 1000, 7))]);
         }

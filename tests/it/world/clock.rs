@@ -551,6 +551,7 @@ fn roll_ups_outlive_their_checks_when_the_clock_was_behind() {
         let retention = Retention {
             checks: Some(seconds(3 * HOUR.unsigned_abs())),
             rollups: None,
+            evidence: EvidenceRetention::default(),
         };
         let now = desk.now();
         let mut store = desk.recorder.take().unwrap().into_store();
