@@ -542,14 +542,14 @@ fn a_clock_that_was_behind_at_the_start_takes_nothing_away_for_long() {
 fn roll_ups_outlive_their_checks_when_the_clock_was_behind() {
     for settles_meanwhile in [false, true] {
         let mut desk = Desk::new(0);
-        desk.checks(Weather::Up, 1500);
+        desk.checks(Weather::Up, 800);
         desk.checks(Weather::Down(503), 30);
-        desk.checks(Weather::Up, 16_000);
+        desk.checks(Weather::Up, 1600);
         desk.settle();
         desk.checks(Weather::Up, 20);
-        // Of the first day only roll-ups are left.
+        // Of the first hours only roll-ups are left.
         let retention = Retention {
-            checks: Some(seconds(3 * HOUR.unsigned_abs())),
+            checks: Some(seconds(2 * HOUR.unsigned_abs())),
             rollups: None,
             evidence: EvidenceRetention::default(),
         };
@@ -559,15 +559,15 @@ fn roll_ups_outlive_their_checks_when_the_clock_was_behind() {
         drop(store);
         desk.start();
         let end = desk.real;
-        let before = (desk.report(0, end), desk.report(0, 86_400));
-        assert!(before.0.tally.checks[0] > 17_000, "{:?}", before.0.tally);
+        let before = (desk.report(0, end), desk.report(0, 4 * HOUR));
+        assert!(before.0.tally.checks[0] > 2400, "{:?}", before.0.tally);
         assert_eq!(before.0.account.down_ms, 300_000);
-        desk.restart(100, -45 * HOUR);
+        desk.restart(100, -5 * HOUR);
         desk.checks(Weather::Up, 5);
         if settles_meanwhile {
             desk.settle();
         }
-        assert!(desk.report(0, end).tally.total() < 2000);
+        assert!(desk.report(0, end).tally.total() < 1000);
         desk.set(0);
         desk.checks(Weather::Up, 1);
         for settles in [false, true] {
@@ -575,7 +575,7 @@ fn roll_ups_outlive_their_checks_when_the_clock_was_behind() {
                 desk.wait(2 * HOUR);
                 desk.settle();
             }
-            let after = (desk.report(0, end), desk.report(0, 86_400));
+            let after = (desk.report(0, end), desk.report(0, 4 * HOUR));
             assert_eq!(after.0.tally.checks, before.0.tally.checks, "{settles}");
             assert_eq!(after.1.tally, before.1.tally, "{settles}");
             assert_eq!(after.1.account, before.1.account, "{settles}");
