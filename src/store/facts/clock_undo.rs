@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::clock_step::{MAIL_PAST, move_mails, move_spans, put_checks_aside, set};
+use super::kept_rollups;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Kept;
@@ -15,7 +16,6 @@ use crate::policy::clock_step::ClockStep;
 use crate::store::checks::hour_block::{Row, pack_rest, unpack};
 use crate::store::checks::hydrate::JOURNAL_COLUMNS;
 use crate::store::checks::journal::{DAY, HOUR};
-use crate::store::compaction::rollup::{self, Rollup};
 use crate::store::error::Result;
 use crate::store::writer::Store;
 
@@ -30,7 +30,7 @@ struct Assumed {
 }
 
 /// Rows of `wrong_clock`, from the first to the last.
-type Marks = (i64, i64);
+pub(super) type Marks = (i64, i64);
 
 /// What was put aside of the checks of one start's clock, by a later start.
 #[derive(Debug, Clone, Copy)]
@@ -250,7 +250,7 @@ fn keep(connection: &Connection, step: &ClockStep) -> Result<()> {
         "INSERT INTO clock_undo SELECT 'missed', json_array(monitor_id, hour, slots) FROM missed WHERE hour > ?1",
         [now.div_euclid(HOUR)],
     )?;
-    keep_rollups(connection, now)?;
+    kept_rollups::keep(connection, now)?;
     let mut spans: Vec<(i64, String, i64, Option<i64>)> = Vec::new();
     let mut statement = connection.prepare(
         "SELECT monitor_id, kind, from_at, to_at FROM spans WHERE from_at > ?1 OR to_at > ?1 OR to_at IS NULL",
@@ -274,80 +274,6 @@ fn keep(connection: &Connection, step: &ClockStep) -> Result<()> {
     Ok(())
 }
 
-/// Keeps roll-ups, and how far each monitor is settled: checks that are put back are summed up again, but roll-ups live
-/// longer than checks.
-fn keep_rollups(connection: &Connection, now: i64) -> Result<()> {
-    connection.execute(
-        "INSERT INTO clock_undo SELECT 'hour', json_array(hour, monitor_id, up, degraded, down, unknown, missed,
-           hex(timeline), hex(latency))
-         FROM rollup_hour WHERE hour >= ?1",
-        [now.div_euclid(HOUR)],
-    )?;
-    connection.execute(
-        "INSERT INTO clock_undo SELECT 'day', json_array(day, monitor_id, up, degraded, down, unknown, missed,
-           hex(timeline), hex(latency))
-         FROM rollup_day WHERE day >= ?1",
-        [now.div_euclid(DAY)],
-    )?;
-    connection.execute(
-        "INSERT INTO clock_undo SELECT 'settled', json_array(monitor_id, settled_hour)
-         FROM summary WHERE settled_hour > ?1",
-        [now.div_euclid(HOUR)],
-    )?;
-    Ok(())
-}
-
-/// Writes the roll-ups again whose checks are not put back, since they were forgotten before: nothing else says what
-/// they counted. Those of other hours are made of the checks, and keep how many were missed. An hour whose first checks
-/// were forgotten before loses what the check before it said: at most an interval is unknown.
-fn restore_rollups(connection: &Connection, (first, last): Marks, behind: i64) -> Result<()> {
-    connection.execute(
-        "INSERT OR REPLACE INTO rollup_hour
-           (hour, monitor_id, up, degraded, down, unknown, missed, timeline, latency)
-         SELECT image ->> 0, image ->> 1, image ->> 2, image ->> 3, image ->> 4, image ->> 5, image ->> 6,
-           unhex(image ->> 7), unhex(image ->> 8)
-         FROM clock_undo WHERE what = 'hour' AND NOT EXISTS
-           (SELECT 1 FROM wrong_clock WHERE hour = image ->> 0 AND monitor_id = image ->> 1
-            AND id BETWEEN ?1 AND ?2)",
-        (first, last),
-    )?;
-    let mut missed: Vec<(i64, i64, u64)> = Vec::new();
-    let mut statement = connection.prepare(
-        "SELECT image ->> 1, image ->> 0, image ->> 6 FROM clock_undo WHERE what = 'hour' AND image ->> 6 > 0
-           AND image ->> 0 > ?3 AND EXISTS
-           (SELECT 1 FROM wrong_clock WHERE hour = image ->> 0 AND monitor_id = image ->> 1
-            AND id BETWEEN ?1 AND ?2)",
-    )?;
-    let mut rows = statement.query((first, last, behind.div_euclid(HOUR)))?;
-    while let Some(row) = rows.next()? {
-        let slots: i64 = row.get(2)?;
-        missed.push((row.get(0)?, row.get(1)?, slots.unsigned_abs()));
-    }
-    for (monitor, hour, slots) in missed {
-        rollup::put_hour(
-            connection,
-            monitor,
-            hour,
-            &Rollup::of_hour(hour, None, &[], slots),
-        )?;
-    }
-    connection.execute(
-        "INSERT OR REPLACE INTO rollup_day
-           (day, monitor_id, up, degraded, down, unknown, missed, timeline, latency)
-         SELECT image ->> 0, image ->> 1, image ->> 2, image ->> 3, image ->> 4, image ->> 5, image ->> 6,
-           unhex(image ->> 7), unhex(image ->> 8)
-         FROM clock_undo WHERE what = 'day'",
-        [],
-    )?;
-    // What is put back belongs to hours that were settled: it is added to them, and the days are summed up again.
-    connection.execute(
-        "UPDATE summary SET settled_hour = max(settled_hour, image ->> 1)
-         FROM clock_undo WHERE what = 'settled' AND monitor_id = image ->> 0",
-        [],
-    )?;
-    Ok(())
-}
-
 fn take_back(
     connection: &Connection,
     assumed: &Assumed,
@@ -360,7 +286,7 @@ fn take_back(
     let beginnings = beginnings(assumed, &again);
     let mut since = parts(connection)?;
     since.extend(put_starts_aside(connection, &beginnings, assumed.step.to)?);
-    restore_rollups(connection, assumed.marks, behind)?;
+    kept_rollups::restore(connection, assumed.marks, behind)?;
     put_back(connection, assumed.marks, 0, next_seq)?;
     let mut by = forth.by_ms();
     for start in (0..beginnings.len()).rev() {

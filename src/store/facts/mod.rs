@@ -6,6 +6,7 @@ pub(super) mod clock_undo;
 pub mod events;
 pub mod evidence;
 pub mod incidents;
+mod kept_rollups;
 pub mod last_report;
 pub(super) mod meta;
 pub mod monitors;

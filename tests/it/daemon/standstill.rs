@@ -50,12 +50,14 @@ impl Held {
             let mut kept = Vec::new();
             loop {
                 let is_held = holds.load(SeqCst);
-                let is_deaf = is_held && phase == Phase::Connect;
-                let Some(mut stream) = listener.accept().ok().filter(|_| !is_deaf) else {
+                let accepted = match is_held && phase == Phase::Connect {
+                    true => None,
+                    false => listener.accept().ok(),
+                };
+                let Some((mut stream, _)) = accepted else {
                     std::thread::park_timeout(Duration::from_millis(5));
                     continue;
                 };
-                let stream = &mut stream.0;
                 stream.set_nonblocking(false).unwrap();
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
                 let asked = stream.read(&mut [0; 2048]).unwrap_or(0);
