@@ -184,7 +184,7 @@ impl Sender {
 fn proxies(proxy: &Proxy) -> Result<Vec<reqwest::Proxy>, String> {
     let unusable = |_| "the proxy's address cannot be used".to_owned();
     match proxy {
-        Proxy::None => Ok(Vec::new()),
+        Proxy::None | Proxy::Direct(_) => Ok(Vec::new()),
         Proxy::Through(url) => Ok(vec![reqwest::Proxy::all(url.as_str()).map_err(unusable)?]),
         Proxy::Environment {
             http,

@@ -12,10 +12,13 @@ use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
 use super::{output, resolve};
 use crate::clock;
-use crate::config::{Config, default_subject};
+use crate::config::{Config, default_subject, subject_by};
+use crate::daemon::checks::addresses::look;
 use crate::daemon::checks::judging::Judges;
 use crate::daemon::process::fd_limit::make_room;
 use crate::domain::check::{Check, CheckState};
+use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
+use crate::domain::evidence::Keep;
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::subject::{Kinds, Subject, SubjectKind};
 use crate::domain::target::DnsSettings;
@@ -34,7 +37,8 @@ const CONCURRENT_MAX: usize = 512;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sitewatch check https://example.com/\n  sitewatch check\n  \
-    sitewatch check shop --json\n  sitewatch check --nagios shop\n\n\
+    sitewatch check shop --json\n  \
+    sitewatch check --connect-to 203.0.113.7 https://example.com/\n  sitewatch check --nagios shop\n\n\
     Exit status: 0 all are up or degraded, 1 something is down or unknown,\n\
     2 wrong usage or configuration. With --nagios: 0 up, 1 degraded, 2 down,\n\
     3 unknown or no verdict."
@@ -46,6 +50,12 @@ pub struct Args {
     /// Show the full redirect chain for every site, not just failing ones
     #[arg(long, short)]
     pub verbose: bool,
+    /// Connect to this host instead, with or without a port; SNI, Host and certificate name stay the URL's
+    #[arg(long, value_name = "ADDR", value_parser = ConnectTo::parse)]
+    pub connect_to: Option<ConnectTo>,
+    /// Check every address of the URL's host by itself, 16 at most
+    #[arg(long)]
+    pub each: bool,
     /// Print one line for Nagios and exit with 0, 1, 2 or 3
     #[arg(long, conflicts_with_all = ["json", "verbose"])]
     pub nagios: bool,
@@ -92,15 +102,22 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
                 let (prober, judges) = (prober.clone(), Arc::clone(&judges));
                 running.spawn(async move {
                     let began = clock::now();
-                    let observed = prober.observe(&site.subject, began, &*judges).await;
-                    let judged = judges.judge(&site.subject, observed).await;
+                    let judged = look(
+                        &prober,
+                        &judges,
+                        &site.subject,
+                        began,
+                        Duration::MAX,
+                        Keep::Nothing,
+                    )
+                    .await;
                     (index, judged)
                 });
             }
             match running.join_next().await {
                 None => return Ok(()),
-                Some(Ok((index, Ok((check, _))))) => {
-                    report.take(context, &plan.sites[index], as_seen(check))?;
+                Some(Ok((index, Ok(judged)))) => {
+                    report.take(context, &plan.sites[index], as_seen(judged.check))?;
                 }
                 Some(Ok((_, Err(broken)))) => {
                     return Err(CliError::Machine(format!("a check broke off: {broken}")));
@@ -269,9 +286,16 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
         let message = format!("`{quoted}` cannot be checked: only {} can", Kinds::ALL);
         return Err(CliError::Usage(message));
     }
+    let has_way = args.connect_to.is_some() || args.each;
+    if has_way && (args.sites.is_empty() || !args.sites.iter().all(|site| is_url(site))) {
+        return Err(CliError::Usage(
+            "--connect-to and --each go with URLs; a monitor has the keys `connect_to` and `addresses`"
+                .to_owned(),
+        ));
+    }
     let only_urls = !args.sites.is_empty() && args.sites.iter().all(|site| is_url(site));
     if only_urls && context.options.config.is_none() {
-        let sites = args.sites.iter().map(|url| of_url(url));
+        let sites = args.sites.iter().map(|url| of_url(url, args));
         return Ok(Plan {
             sites: sites.collect::<Result<_, _>>()?,
             dns: DnsSettings::default(),
@@ -286,7 +310,7 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
         let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
         enabled.map(|monitor| of_monitor(monitor)).collect()
     } else {
-        named(&config, &args.sites, is_url)?
+        named(&config, args, is_url)?
     };
     Ok(Plan {
         sites,
@@ -301,16 +325,16 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
 /// The monitors and URLs that are named, in that order; all unknown names are said at once.
 fn named(
     config: &Config,
-    wanted: &[String],
+    args: &Args,
     is_url: impl Fn(&str) -> bool,
 ) -> Result<Vec<Site>, CliError> {
-    let mut sites = Vec::with_capacity(wanted.len());
+    let mut sites = Vec::with_capacity(args.sites.len());
     let mut unknown = Vec::new();
-    for name in wanted {
+    for name in &args.sites {
         let mut all = config.monitors.iter();
         match all.find(|monitor| monitor.name.as_str() == name) {
             Some(monitor) => sites.push(of_monitor(monitor)),
-            None if is_url(name) => sites.push(of_url(name)?),
+            None if is_url(name) => sites.push(of_url(name, args)?),
             None => unknown.push(name.as_str()),
         }
     }
@@ -366,14 +390,22 @@ fn of_monitor(monitor: &Monitor) -> Site {
 }
 
 /// A site that no configuration knows: every key at its default.
-fn of_url(text: &str) -> Result<Site, CliError> {
+fn of_url(text: &str, args: &Args) -> Result<Site, CliError> {
     let wrong = |why: String| {
         CliError::Usage(format!(
             "`{}` is not a valid URL: {why}",
             output::quoted(text)
         ))
     };
-    let (locator, subject) = default_subject(text).map_err(wrong)?;
+    let way = Direct {
+        connect_to: args.connect_to.clone(),
+        each: args.each.then_some(BadAddress::Degraded),
+    };
+    let (locator, subject) = match way == Direct::default() {
+        true => default_subject(text),
+        false => subject_by(text, way),
+    }
+    .map_err(wrong)?;
     Ok(Site {
         name: MonitorName::default_of(&locator).as_str().to_owned(),
         url: subject.url_shown(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::read::kinds::{self, KindKeys};
+use crate::domain::connect_to::Direct;
 use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
@@ -17,6 +18,28 @@ use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy};
 /// # Errors
 /// What is wrong with the URL.
 pub fn default_subject(text: &str) -> Result<(Locator, Subject), String> {
+    subject_of(text, Direct::default())
+}
+
+/// The same by another way than the usual.
+///
+/// # Errors
+/// What is wrong with the URL, or that a monitor of its kind knows no other way.
+pub fn subject_by(text: &str, way: Direct) -> Result<(Locator, Subject), String> {
+    let key = match &way.connect_to {
+        Some(_) => "connect_to",
+        None => "addresses",
+    };
+    let (locator, subject) = subject_of(text, way)?;
+    match locator {
+        Locator::Http(_) | Locator::Tcp(_) | Locator::Tls(_) => Ok((locator, subject)),
+        Locator::Icmp(_) | Locator::Dns(_) => {
+            Err(format!("{} has no `{key}`", locator.kind().monitor()))
+        }
+    }
+}
+
+fn subject_of(text: &str, way: Direct) -> Result<(Locator, Subject), String> {
     let said = |error: LocatorError| error.to_string();
     let locator = match SubjectKind::of_url(text) {
         Some(SubjectKind::Http) | None => {
@@ -32,9 +55,13 @@ pub fn default_subject(text: &str) -> Result<(Locator, Subject), String> {
         || (Credentials::None, Masks::default()),
         credentials_of_userinfo,
     );
+    let mut manner = manner(credentials, masks);
+    if way != Direct::default() {
+        manner.proxy = Proxy::Direct(Box::new(way));
+    }
     let subject = kinds::subject(
         &locator,
-        Arc::new(manner(credentials, masks)),
+        Arc::new(manner),
         Arc::new(expectation()),
         &KindKeys::default(),
     );

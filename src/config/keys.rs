@@ -863,6 +863,27 @@ const MONITOR_KEYS: &[Key] = &[
     )
     .of(HTTP),
     key(
+        "connect_to",
+        Kind::Text,
+        Value("\"\""),
+        "Where to connect, with or without a port; SNI, Host and certificate name stay the URL's.",
+    )
+    .of(STREAM),
+    key(
+        "addresses",
+        Kind::Choice(&["first", "each"]),
+        Value("\"first\""),
+        "\"each\": every address of the name is checked by itself, 16 at most.",
+    )
+    .of(STREAM),
+    key(
+        "on_address_down",
+        Kind::Choice(&["record", "alert", "down"]),
+        Value("\"alert\""),
+        "While some addresses are bad: \"alert\" mails after failures_before_down such checks in a row, once; \"down\" is an outage.",
+    )
+    .of(STREAM),
+    key(
         "failures_before_down",
         Kind::Count(1, MANY),
         Value("3"),

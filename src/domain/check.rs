@@ -84,6 +84,26 @@ pub struct Extras {
     /// Of `dns://`: the records of the asked type, one safe text each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Box<[String]>>,
+    /// With `addresses = "each"`: every address, in the order of the lookup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Box<[AddressCheck]>>,
+}
+
+/// One address of a name, checked by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressCheck {
+    /// Where it was connected to.
+    pub addr: SocketAddr,
+    /// `unknown` where it was not judged.
+    pub state: CheckState,
+    /// The last status received.
+    pub status: Option<u16>,
+    /// Why it is not simply up.
+    pub failure: Option<Failure>,
+    /// How long its check took; `None` if there was no time for one.
+    pub total: Option<Micros>,
+    /// The certificate that it showed.
+    pub certificate: Option<Arc<Certificate>>,
 }
 
 /// Echo requests and their replies.

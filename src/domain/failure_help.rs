@@ -3,7 +3,7 @@
 use super::check::FailureKind;
 use super::failure_by_kind;
 use super::status_code::Side;
-use super::subject::SubjectKind;
+use super::subject::{NO_RIGHT_TO_PING, SubjectKind};
 
 /// A failure kind explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,14 @@ pub const THE_PROXY: &str = "the proxy ";
 /// Explains a failure. One of the proxy between says nothing about the site, and sends nobody there.
 pub fn of_failure(subject: SubjectKind, kind: FailureKind, detail: &str) -> FailureMeaning {
     let explained = of(kind);
+    if kind == FailureKind::Local && detail == NO_RIGHT_TO_PING {
+        return FailureMeaning {
+            name: "no right to ping",
+            meaning: "Nothing is known about the host: the kernel of this machine lets this user send no echo requests.",
+            advice: "`sysctl -w net.ipv4.ping_group_range='0 2147483647'`, which lets all users ping until the next boot; the same line without `sysctl -w` in /etc/sysctl.d keeps it; or CAP_NET_RAW for the program",
+            ..explained
+        };
+    }
     if let Some((meaning, advice)) = failure_by_kind::of(subject, kind) {
         return FailureMeaning {
             meaning,

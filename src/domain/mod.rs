@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod channel;
 pub mod check;
 pub mod colour;
+pub mod connect_to;
 pub mod dns_record;
 pub mod duration_text;
 pub mod event;

@@ -197,6 +197,8 @@ pub struct Rules {
     pub retry_interval: Duration,
     /// Mail when slow, not only record.
     pub alert_on_slow: bool,
+    /// Mail when an address of several is bad, not only record.
+    pub alert_on_address_down: bool,
     /// Mail when the redirect chain changed, not only record.
     pub alert_on_redirect_change: bool,
     /// The recipients; empty means that nobody gets any.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::connect_to::{BadAddress, ConnectTo, Direct};
 use super::name_server::NameServer;
 use super::redaction::Masks;
 use super::secret::Secret;
@@ -186,6 +187,8 @@ pub enum IpVersion {
 pub enum Proxy {
     /// Directly.
     None,
+    /// Directly, but to another place, or to each address.
+    Direct(Box<Direct>),
     /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` said when the configuration was read.
     Environment {
         /// For http URLs.
@@ -197,6 +200,26 @@ pub enum Proxy {
     },
     /// Through this http:// proxy, credentials in its userinfo.
     Through(Url),
+}
+
+impl Proxy {
+    /// What of a way without a proxy is not the usual.
+    pub fn direct(&self) -> Option<&Direct> {
+        match self {
+            Self::Direct(direct) => Some(direct),
+            Self::None | Self::Environment { .. } | Self::Through(_) => None,
+        }
+    }
+
+    /// Where to connect instead.
+    pub fn connect_to(&self) -> Option<&ConnectTo> {
+        self.direct()?.connect_to.as_ref()
+    }
+
+    /// Whether each address is checked by itself.
+    pub fn each(&self) -> Option<BadAddress> {
+        self.direct()?.each
+    }
 }
 
 /// How names become addresses.

@@ -22,6 +22,7 @@ use super::request::proxy_login;
 use crate::blocking;
 use crate::clock;
 use crate::domain::check::{Micros, Timings};
+use crate::domain::connect_to::ConnectTo;
 use crate::domain::target::IpVersion;
 use crate::tls::{self, Recorder, Seen};
 
@@ -32,6 +33,8 @@ pub(super) struct Route<'a> {
     pub(super) url: &'a Url,
     /// The proxy before it.
     pub(super) proxy: Option<&'a Url>,
+    /// Where to connect instead of the site's host and port.
+    pub(super) connect_to: Option<(&'a ConnectTo, u16)>,
     /// TLS for it, where its scheme is https.
     pub(super) tls: Option<&'a tls::Kind>,
     /// Address families that may be used.
@@ -54,6 +57,9 @@ impl Route<'_> {
 
     /// The host and port that TCP goes to.
     fn first_stop(&self) -> (Option<Host<&str>>, u16) {
+        if let Some((to, port)) = self.connect_to {
+            return (Some(to.borrowed()), port);
+        }
         let url = self.proxy.unwrap_or(self.url);
         (url.host(), url.port_or_known_default().unwrap_or_default())
     }
@@ -296,9 +302,9 @@ impl Exchange {
         if route.proxy.is_some() {
             return None;
         }
-        let port = route.url.port_or_known_default()?;
+        let (host, port) = route.first_stop();
         let attempts = &self.trace.attempts;
-        let address = match route.url.host()? {
+        let address = match host? {
             Host::Ipv4(address) => address.into(),
             Host::Ipv6(address) => address.into(),
             Host::Domain(_) => *attempts.tried_now().first().or(attempts.dead().first())?,
@@ -361,7 +367,11 @@ impl Exchange {
         };
         Some(format!(
             "{what}: `{}` was reached at {winner}, not at {}",
-            route.host(),
+            route
+                .first_stop()
+                .0
+                .map(|host| host.to_string())
+                .unwrap_or_default(),
             list.join(", ")
         ))
     }

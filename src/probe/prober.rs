@@ -1,17 +1,19 @@
 //! Follows one check from its first DNS query to the last byte of its last answer.
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use tokio::time::{Instant, Sleep, sleep_until};
-use url::Url;
+use url::{Host, Url};
 
-use super::body::{self, Body, KEPT_BYTES, Wanted};
+use super::body::{self, Body, KEPT_BYTES};
 use super::classify::{self, Fault};
 use super::connection::{Reply, wire_bytes_max};
+use super::dns::Wanted;
 use super::errand::Redirects;
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
 use super::facts::facts;
@@ -24,12 +26,13 @@ use super::shared::Shared;
 use super::socket;
 use crate::clock;
 use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
+use crate::domain::connect_to::ConnectTo;
 use crate::domain::duration_text::Exact;
 use crate::domain::evidence::{BODY_BYTES_MAX, GOOD_BODY_BYTES_MAX, HEAD_BYTES_MAX, Keep, RawHead};
 use crate::domain::expectation::Expectation;
 use crate::domain::observed::Observed;
 use crate::domain::probe::{Answer, End, Hop, Probe, RootEnd};
-use crate::domain::subject::Subject;
+use crate::domain::subject::{EachAddress, Subject};
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{redaction, safe_text};
@@ -46,6 +49,9 @@ const LOCATION_CHARS_MAX: usize = 8 * 1024;
 /// A header with more fields than this is work of its own (cookies above all): other checks have their turn before and
 /// after.
 const FIELDS_AT_ONCE_MAX: usize = 64;
+
+/// So many addresses of a name are checked by themselves.
+const ADDRESSES_MAX: usize = 16;
 
 /// Why no prober can be had.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +95,32 @@ impl Prober {
     /// Why there is none.
     pub async fn fetch(&self, request: &ListRequest<'_>) -> Result<ListAnswer, ListFault> {
         list::fetch(&self.0.errands, request).await
+    }
+
+    /// The addresses of a name, each to be checked by itself; none where the lookup fails, which the check of the name
+    /// tells.
+    pub async fn addresses(&self, each: &EachAddress, deadline: Instant) -> Vec<IpAddr> {
+        let name = match &each.at.host {
+            Host::Ipv4(address) => return vec![IpAddr::V4(*address)],
+            Host::Ipv6(address) => return vec![IpAddr::V6(*address)],
+            Host::Domain(name) => name,
+        };
+        let wanted = Wanted {
+            ip_version: each.ip_version,
+            public_only: false,
+        };
+        let found = self.0.resolver.lookup(name, wanted, deadline).await;
+        let Ok(found) = found else {
+            return Vec::new();
+        };
+        let mut all = found.now;
+        if let Some(later) = found.later {
+            all.extend(later.addresses().await);
+        }
+        let mut seen = HashSet::new();
+        all.retain(|address| seen.insert(*address));
+        all.truncate(ADDRESSES_MAX);
+        all
     }
 
     /// Runs one check within the subject's timeout. Never fails: whatever goes wrong is what it saw.
@@ -242,7 +274,7 @@ enum Step {
     Arrived(End),
 }
 
-impl Journey<'_> {
+impl<'a> Journey<'a> {
     async fn walk(&mut self) -> End {
         let mut request = Request::first(self.target);
         // Whether the last redirect came from a public address.
@@ -263,7 +295,8 @@ impl Journey<'_> {
         } else {
             Vec::new()
         };
-        if let Some(end) = self.refused_before(request, &cookies, *from_public) {
+        let connect_to = self.connect_to(request);
+        if let Some(end) = self.refused_before(request, &cookies, connect_to, *from_public) {
             return Step::Arrived(end);
         }
         let proxy = proxy_for(&target.proxy, &request.url);
@@ -276,6 +309,7 @@ impl Journey<'_> {
         let route = Route {
             url: &request.url,
             proxy,
+            connect_to,
             tls: tls.as_deref(),
             ip_version: target.ip_version,
             verify_tls: target.verify_tls,
@@ -321,11 +355,19 @@ impl Journey<'_> {
         step
     }
 
+    /// Where a request is connected to, if not to the host and port of its URL.
+    fn connect_to(&self, request: &Request) -> Option<(&'a ConnectTo, u16)> {
+        let target: &'a Target = self.target;
+        let to = target.proxy.connect_to()?;
+        Some((to, to.port_for(&target.url(), &request.url)?))
+    }
+
     /// Rules that stop a chain before the request is made.
     fn refused_before(
         &mut self,
         request: &Request,
         cookies: &[u8],
+        connect_to: Option<(&ConnectTo, u16)>,
         from_public: bool,
     ) -> Option<End> {
         if self.seen.holds(request, cookies) {
@@ -341,7 +383,10 @@ impl Journey<'_> {
         }
         if from_public
             && !self.target.allow_private_redirect
-            && let Some(address) = redirect::private_literal(&request.url)
+            && let Some(address) = match connect_to {
+                None => redirect::private_literal(&request.url),
+                Some((to, _)) => redirect::private_address_of(&to.borrowed()),
+            }
         {
             return Some(End::Refused {
                 kind: FailureKind::RedirectBlocked,
@@ -461,7 +506,7 @@ impl Journey<'_> {
         exchange: &Exchange,
     ) -> End {
         let target = self.target;
-        let wanted = Wanted {
+        let wanted = body::Wanted {
             max: target.max_body,
             all: target.wants_body,
             kept: self.kept.body_bytes(hop.status),

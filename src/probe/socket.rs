@@ -52,6 +52,9 @@ pub(super) async fn visit(
     let route = Route {
         url: &url,
         proxy: None,
+        connect_to: manner
+            .connect_to()
+            .map(|to| (to, to.port.unwrap_or(subject.at.port))),
         tls: kind.as_deref().filter(|_| starttls.is_none()),
         ip_version: manner.ip_version,
         verify_tls: tls.is_none_or(|tls| tls.verify_tls),

@@ -58,6 +58,7 @@ pub fn whole(
     }
     if let Some(extras) = &view.check.extras {
         packets_and_answers(extras, screen, out)?;
+        addresses(extras, screen, out)?;
     }
     for remark in &view.check.remarks {
         let columns = screen.columns.map_or(usize::MAX, usize::from);
@@ -397,6 +398,36 @@ fn packets_and_answers(extras: &Extras, screen: Screen, out: &mut impl Write) ->
         let head = if index == 0 { "answers" } else { "" };
         let answer = safe_text::line_end(answer, ANSWER_CHARS_MAX);
         writeln!(out, "  {head:<10}  {}", cut(&answer, columns))?;
+    }
+    Ok(())
+}
+
+/// Each address that was checked by itself.
+fn addresses(extras: &Extras, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let all = extras.addresses.as_deref().unwrap_or_default();
+    let widest = all.iter().map(|one| one.addr.to_string().len()).max();
+    let widest = widest.unwrap_or(0);
+    let columns = screen.columns.map_or(usize::MAX, usize::from);
+    for (index, one) in all.iter().enumerate() {
+        let head = if index == 0 { "addresses" } else { "" };
+        let mut words = one
+            .status
+            .map_or_else(String::new, |status| status.to_string());
+        if let Some(failure) = &one.failure {
+            let detail = safe_text::line(&failure.detail, ANSWER_CHARS_MAX);
+            words = format!("{words} {}: {detail}", failure.kind);
+        }
+        if let Some(total) = one.total {
+            words = format!("{} {words}", time_text::ms(total));
+        }
+        let room = columns.saturating_sub(widest + 27);
+        writeln!(
+            out,
+            "  {head:<10}  {:<widest$}  {:<8}  {}",
+            one.addr.to_string(),
+            one.state,
+            cut(words.trim(), room)
+        )?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 
 use serde::{Serialize, Serializer};
 
+use super::address_object::AddressObject;
 use super::audience::shown_location;
 pub use super::audience::{Audience, failure_detail, public_url, shown_url};
 use super::order_objects::{AmendmentObject, ByObject, NoteObject, OrderObject};
@@ -35,6 +36,7 @@ pub fn check<'a>(
         Audience::Public { .. } => None,
     };
     let redirects = check.chain.redirects.iter().enumerate();
+    let extras = check.extras.as_deref();
     CheckObject {
         monitor,
         url: shown_url(url, url, audience),
@@ -81,17 +83,18 @@ pub fn check<'a>(
             Audience::Public { .. } => &[],
         },
         packets: (check.kind() == SubjectKind::Icmp).then(|| {
-            let packets = check.extras.as_deref().and_then(|extras| extras.packets);
+            let packets = extras.and_then(|extras| extras.packets);
             packets.map(PacketsObject::of)
         }),
         answers: (check.kind() == SubjectKind::Dns).then(|| {
-            let answers = check
-                .extras
-                .as_deref()
-                .and_then(|extras| extras.answers.as_deref());
+            let answers = extras.and_then(|extras| extras.answers.as_deref());
             // They name addresses as well.
             answers.filter(|_| audience == Audience::Owner)
         }),
+        addresses: extras
+            .and_then(|extras| extras.addresses.as_deref())
+            .filter(|_| audience == Audience::Owner)
+            .map(|all| all.iter().map(AddressObject::of).collect()),
     }
 }
 
@@ -289,6 +292,9 @@ pub struct CheckObject<'a> {
     /// Of `dns://` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<Option<&'a [String]>>,
+    /// With `addresses = "each"` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addresses: Option<Vec<AddressObject<'a>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -311,7 +317,7 @@ impl PacketsObject {
 }
 
 #[derive(Debug, Serialize)]
-struct FailureObject<'a> {
+pub(super) struct FailureObject<'a> {
     kind: &'static str,
     detail: Cow<'a, str>,
 }
@@ -349,14 +355,14 @@ impl TimingsObject {
 }
 
 #[derive(Debug, Serialize)]
-struct CertificateObject<'a> {
+pub(super) struct CertificateObject<'a> {
     not_after: Utc,
     subject: Option<&'a str>,
     issuer: Option<&'a str>,
 }
 
 impl<'a> CertificateObject<'a> {
-    fn of(certificate: &'a Certificate, audience: Audience) -> Self {
+    pub(super) fn of(certificate: &'a Certificate, audience: Audience) -> Self {
         // The subject names the host, and so does the issuer where a certificate signs itself.
         let named = audience != Audience::Public { urls: false };
         Self {
@@ -536,7 +542,7 @@ impl Serialize for Utc {
 
 /// Microseconds as milliseconds.
 #[derive(Debug, Clone, Copy)]
-struct Ms(Micros);
+pub(super) struct Ms(pub(super) Micros);
 
 impl Serialize for Ms {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -563,7 +569,11 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> Seconds {
     Seconds(u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX))
 }
 
-fn failure_object(failure: &Failure, status: Option<u16>, audience: Audience) -> FailureObject<'_> {
+pub(super) fn failure_object(
+    failure: &Failure,
+    status: Option<u16>,
+    audience: Audience,
+) -> FailureObject<'_> {
     FailureObject {
         kind: failure.kind.as_str(),
         detail: failure_detail(failure, status, audience),

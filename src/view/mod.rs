@@ -1,5 +1,6 @@
 //! Values to text: tables, JSON, mails, pages. Pure; writes to any `fmt::Write`.
 
+mod address_object;
 pub mod atom;
 pub mod audience;
 pub mod badge;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::config::model::Config;
 use crate::domain::channel::Channel;
+use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::duration_text::Written;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
@@ -138,14 +139,37 @@ pub(super) fn of_target(target: &Target) -> Vec<Fact> {
         fact("verify_tls", target.verify_tls),
         hidden(
             "proxy",
-            format!("{:?}", target.proxy),
             match &target.proxy {
-                Proxy::None => "none".to_owned(),
+                Proxy::None | Proxy::Direct(_) => String::new(),
+                other => format!("{other:?}"),
+            },
+            match &target.proxy {
+                Proxy::None | Proxy::Direct(_) => "none".to_owned(),
                 Proxy::Environment { .. } => "environment".to_owned(),
                 Proxy::Through(url) => redaction::without_userinfo(url),
             },
         ),
+        connect_to(target.proxy.connect_to()),
+        addresses(target.proxy.direct()),
     ]
+}
+
+pub(super) fn connect_to(to: Option<&ConnectTo>) -> Fact {
+    fact(
+        "connect_to",
+        to.map(ToString::to_string).unwrap_or_default(),
+    )
+}
+
+pub(super) fn addresses(direct: Option<&Direct>) -> Fact {
+    fact(
+        "addresses",
+        match direct.and_then(|direct| direct.each) {
+            None => "first",
+            Some(BadAddress::Degraded) => "each",
+            Some(BadAddress::Down) => "each, down where one is bad",
+        },
+    )
 }
 
 fn text_match(text: &TextMatch) -> String {
@@ -201,6 +225,7 @@ pub(super) fn of_rules(rules: &Rules) -> Vec<Fact> {
         fact("successes_before_up", rules.successes_before_up),
         fact("retry_interval", Written(rules.retry_interval)),
         fact("on_slow", record(rules.alert_on_slow)),
+        fact("on_address_down", record(rules.alert_on_address_down)),
         fact("on_redirect_change", record(rules.alert_on_redirect_change)),
         fact("to", joined(&rules.to)),
     ]

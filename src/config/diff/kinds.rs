@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fields::{Fact, fact, hidden, of_expectation, of_target};
+use super::fields::{Fact, addresses, connect_to, fact, hidden, of_expectation, of_target};
 use crate::domain::duration_text::Written;
 use crate::domain::subject::{AnswersMatch, Subject, TcpManner, TlsManner};
 use crate::domain::target::IpVersion;
@@ -65,6 +65,8 @@ fn of_tcp(manner: &TcpManner) -> Vec<Fact> {
         fact("expect", manner.dialogue.expect_text()),
         fact("max_body", manner.max_body),
         ip_version(manner.ip_version),
+        connect_to(manner.connect_to()),
+        addresses(manner.direct.as_deref()),
         degraded_after(manner.degraded_after),
     ]
 }

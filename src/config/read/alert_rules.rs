@@ -16,7 +16,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::cron::Cron;
 
 /// The keys that are read here.
-pub(in crate::config) const KEYS: [&str; 9] = [
+pub(in crate::config) const KEYS: [&str; 10] = [
     "interval",
     "schedule",
     "timeout",
@@ -24,6 +24,7 @@ pub(in crate::config) const KEYS: [&str; 9] = [
     "successes_before_up",
     "retry_interval",
     "on_slow",
+    "on_address_down",
     "on_redirect_change",
     "to",
 ];
@@ -202,6 +203,9 @@ pub(in crate::config) fn rules(
     };
     let alert_on_slow = alerts("on_slow");
     let alert_on_redirect_change = alerts("on_redirect_change");
+    let alert_on_address_down = reading
+        .choice(table, "on_address_down")
+        .is_none_or(|choice| choice.it != "record");
     let to = reading
         .recipients(table, "to")
         .map_or_else(|| email_to.to_vec(), |to| to.it);
@@ -212,6 +216,7 @@ pub(in crate::config) fn rules(
         successes_before_up,
         retry_interval: timing.retry_interval,
         alert_on_slow,
+        alert_on_address_down,
         alert_on_redirect_change,
         to,
     }

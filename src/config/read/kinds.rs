@@ -234,6 +234,7 @@ fn tcp(
         manner: Arc::new(TcpManner {
             timeout: manner.timeout,
             ip_version: manner.ip_version,
+            direct: manner.proxy.direct().cloned().map(Box::new),
             max_body: manner.max_body,
             dialogue: keys.dialogue.clone(),
             degraded_after: expectation.degraded_after,

@@ -14,6 +14,7 @@ use crate::config::diagnostic::nearest::nearest;
 use crate::config::diagnostic::url_words::{self, absolute};
 use crate::domain::address::Address;
 use crate::domain::channel::ChannelName;
+use crate::domain::connect_to::ConnectTo;
 use crate::domain::duration_text;
 use crate::domain::expectation::StatusSet;
 use crate::domain::json::{JsonPath, NAME_MISSING};
@@ -514,6 +515,15 @@ pub(in crate::config) fn proxy(text: &str) -> Result<Url, Wrong> {
         .at(0..scheme.len()));
     }
     absolute(text, "http")
+}
+
+pub(in crate::config) fn connect_to(text: &str) -> Result<ConnectTo, Wrong> {
+    ConnectTo::parse(text).map_err(|message| {
+        Wrong::new(
+            message,
+            "write it like \"203.0.113.7\" or \"origin.example.net:8443\"",
+        )
+    })
 }
 
 pub(in crate::config) fn header_name(text: &str) -> Result<String, Wrong> {

@@ -13,6 +13,7 @@ use super::table::Table;
 use crate::config::diagnostic::problem::Fault;
 use crate::config::diagnostic::redact;
 use crate::config::keys;
+use crate::domain::connect_to::{BadAddress, Direct};
 use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
 use crate::domain::target::{
@@ -20,7 +21,7 @@ use crate::domain::target::{
 };
 
 /// The keys that are read here.
-pub(in crate::config) const KEYS: [&str; 17] = [
+pub(in crate::config) const KEYS: [&str; 20] = [
     "method",
     "headers",
     "body",
@@ -38,6 +39,9 @@ pub(in crate::config) const KEYS: [&str; 17] = [
     "client_certificate",
     "verify_tls",
     "proxy",
+    "connect_to",
+    "addresses",
+    "on_address_down",
 ];
 
 /// Whether a URL carries no credentials of its own.
@@ -84,7 +88,7 @@ pub(in crate::config) fn target(
     }
     let client_certificate = client_certificate(reading, table, &mut files);
     let verify_tls = reading.flag(table, "verify_tls", true);
-    let proxy = proxy(reading, table, secrets);
+    let proxy = way(reading, table, secrets);
     Some(Target::new(
         &url,
         Manner {
@@ -354,6 +358,22 @@ fn client_certificate(
 }
 
 /// The way out; none where it is wrong.
+fn way(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>) -> Option<Proxy> {
+    let each = reading.choice(table, "addresses").map(|choice| choice.it);
+    let on_down = reading
+        .choice(table, "on_address_down")
+        .map(|choice| choice.it);
+    let each = (each == Some("each")).then_some(match on_down {
+        Some("down") => BadAddress::Down,
+        _ => BadAddress::Degraded,
+    });
+    if !table.is_blank("connect_to") || each.is_some() {
+        return direct(reading, table, each);
+    }
+    proxy(reading, table, secrets)
+}
+
+/// The proxy; none where it is wrong.
 pub(super) fn proxy(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
@@ -412,7 +432,7 @@ pub(super) fn proxy(
         }
     };
     let urls = match &way {
-        Proxy::None => [None, None],
+        Proxy::None | Proxy::Direct(_) => [None, None],
         Proxy::Environment { http, https, .. } => [http.as_ref(), https.as_ref()],
         Proxy::Through(url) => [Some(url), None],
     };
@@ -422,6 +442,46 @@ pub(super) fn proxy(
             .filter_map(|url| url.password().map(str::to_owned)),
     );
     Some(way)
+}
+
+/// A way without a proxy that is not the usual; none where it is wrong.
+fn direct(reading: &mut Reading<'_>, table: &Table<'_>, each: Option<BadAddress>) -> Option<Proxy> {
+    let connect_to = match table.is_blank("connect_to") {
+        true => None,
+        false => Some(
+            reading
+                .some_parsed(
+                    table,
+                    "connect_to",
+                    "a host, with or without a port",
+                    scalars::connect_to,
+                )?
+                .it,
+        ),
+    };
+    let key = match &connect_to {
+        Some(_) => "connect_to",
+        None => "addresses",
+    };
+    let proxy = table.get("proxy").filter(|_| !table.is_blank("proxy"));
+    if let (Some(proxy), Some(own)) = (proxy, table.get(key))
+        && !(proxy.inherited && own.inherited)
+    {
+        let (at, other) = match own.inherited {
+            true => (&proxy, &own),
+            false => (&own, &proxy),
+        };
+        reading.fault(
+            Fault::new(
+                at.key_place,
+                format!("`{key}` and `proxy` exclude each other: a proxy connects by itself"),
+                "keep one of them, or write proxy = \"\"",
+            )
+            .and(other.key_place, ""),
+        );
+        return None;
+    }
+    Some(Proxy::Direct(Box::new(Direct { connect_to, each })))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use super::addresses::look;
 use super::canaries::Aviary;
 use super::catch_panic::caught;
 use super::judging::Judges;
@@ -100,11 +101,9 @@ impl Live {
         let (wall, tick) = (clock::now(), clock::tick());
         let began = self.health.standstill.beat();
         let probing = pin!(async {
-            let judges = &self.judges;
+            let room = monitor.rules.interval;
             let subject = &monitor.subject;
-            let observing = tools.prober.observe_and_keep(subject, wall, judges, keep);
-            let observed = observing.await;
-            judges.judge_and_keep(subject, observed, keep).await
+            look(&tools.prober, &self.judges, subject, wall, room, keep).await
         });
         let probed = caught(probing).await.flatten();
         let took = clock::tick().duration_since(tick);

@@ -38,6 +38,7 @@ pub(in crate::daemon) fn monitor(name: &str, interval: Duration) -> Monitor {
             successes_before_up: 2,
             retry_interval: Duration::from_secs(10),
             alert_on_slow: false,
+            alert_on_address_down: true,
             alert_on_redirect_change: false,
             to: Vec::new(),
         }),

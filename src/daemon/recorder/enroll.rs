@@ -237,6 +237,7 @@ const fn no_rules() -> Rules {
         successes_before_up: u16::MAX,
         retry_interval: Duration::MAX,
         alert_on_slow: false,
+        alert_on_address_down: false,
         alert_on_redirect_change: false,
         to: Vec::new(),
     }

@@ -2,6 +2,7 @@
 
 mod any;
 mod dns;
+mod each;
 mod http;
 mod icmp;
 mod kind;
@@ -12,6 +13,7 @@ mod url_parts;
 
 pub use any::Subject;
 pub use dns::{DnsManner, DnsSubject};
+pub use each::EachAddress;
 pub use http::HttpSubject;
 pub use icmp::{IcmpManner, IcmpSubject, NO_RIGHT_TO_PING, PING_GAP};
 pub use kind::{Kinds, SubjectKind};

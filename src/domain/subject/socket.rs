@@ -7,6 +7,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use super::url_parts::HostPort;
+use crate::domain::connect_to::{ConnectTo, Direct};
 use crate::domain::redaction::Masks;
 use crate::domain::starttls::StartTls;
 use crate::domain::target::{ClientCertificate, Files, IpVersion};
@@ -38,6 +39,8 @@ pub struct TcpManner {
     pub timeout: Duration,
     /// Which addresses may be used.
     pub ip_version: IpVersion,
+    /// A way that is not simply to the URL's host and port.
+    pub direct: Option<Box<Direct>>,
     /// At most so many bytes of what the server says are read.
     pub max_body: u64,
     /// What is said and what must be answered.
@@ -46,6 +49,13 @@ pub struct TcpManner {
     pub degraded_after: Option<Duration>,
     /// The values that must not be recorded or shown.
     pub masks: Masks,
+}
+
+impl TcpManner {
+    /// Where to connect instead of the URL's host and port.
+    pub fn connect_to(&self) -> Option<&ConnectTo> {
+        self.direct.as_ref()?.connect_to.as_ref()
+    }
 }
 
 /// What is said over a connection and what must be answered.

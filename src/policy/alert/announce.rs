@@ -206,9 +206,13 @@ impl Machine<'_> {
         if !check.verdict.is_good() {
             return;
         }
-        if let Some((since, count)) = self.memory.kept.slow.due(self.rules) {
-            self.memory.kept.slow = Slow::Told { since, quick: 0 };
-            self.say_degraded(&check, since, u32::from(count), FailureKind::Slow);
+        if let Some((since, count, spell)) = self.memory.kept.slow.due(self.rules) {
+            self.memory.kept.slow = Slow::Told {
+                since,
+                quick: 0,
+                spell,
+            };
+            self.say_degraded(&check, since, u32::from(count), spell.kind());
         }
         let failed = self.memory.recent.window.failed();
         if let Some(intermittent) = &mut self.memory.kept.intermittent

@@ -255,7 +255,8 @@ impl<'a> Machine<'a> {
     /// Once down, and while all is well, the grid decides; a Retry-After stretches its next wait too,
     /// which is the timetable's business.
     fn ask_for_the_next(&mut self, check: &Check) {
-        if !super::monitor::wants_confirmation(&self.memory) {
+        let looks_again = self.memory.kept.slow.wants_confirmation(self.rules);
+        if !looks_again && !super::monitor::wants_confirmation(&self.memory) {
             return;
         }
         let asked = match (check.status, check.retry_after_s) {

@@ -9,7 +9,7 @@ use crate::domain::target::Proxy;
 /// The proxy for a URL, if any.
 pub fn proxy_for<'a>(proxy: &'a Proxy, url: &Url) -> Option<&'a Url> {
     match proxy {
-        Proxy::None => None,
+        Proxy::None | Proxy::Direct(_) => None,
         Proxy::Through(through) => Some(through),
         Proxy::Environment {
             http,

@@ -214,9 +214,14 @@ fn shown(url: &Url) -> String {
 
 /// The private address that a URL names literally, if it does.
 pub fn private_literal(url: &Url) -> Option<IpAddr> {
-    let address = match url.host()? {
-        Host::Ipv4(address) => IpAddr::V4(address),
-        Host::Ipv6(address) => IpAddr::V6(address),
+    private_address_of(&url.host()?)
+}
+
+/// The same of a host.
+pub fn private_address_of(host: &Host<&str>) -> Option<IpAddr> {
+    let address = match host {
+        Host::Ipv4(address) => IpAddr::V4(*address),
+        Host::Ipv6(address) => IpAddr::V6(*address),
         Host::Domain(_) => return None,
     };
     is_private(address).then_some(address)

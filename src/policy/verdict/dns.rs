@@ -61,8 +61,8 @@ pub fn judge(subject: &DnsSubject, probe: AnswersProbe) -> Check {
     Check {
         extras: answers.map(|answers| {
             Box::new(Extras {
-                packets: None,
                 answers: Some(answers),
+                ..Extras::default()
             })
         }),
         ..super::bare_check::of(

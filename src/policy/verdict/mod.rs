@@ -1,5 +1,6 @@
 //! What an answer, or the lack of one, says about a site.
 
+pub mod addresses;
 pub(super) mod assertion;
 pub(super) mod bare_check;
 pub(super) mod bot_protection;

@@ -32,7 +32,7 @@ pub fn judge(subject: &IcmpSubject, probe: PingProbe) -> Check {
         extras: probe.packets.map(|packets| {
             Box::new(Extras {
                 packets: Some(packets),
-                answers: None,
+                ..Extras::default()
             })
         }),
         ..super::bare_check::of(

@@ -1,6 +1,12 @@
 //! What some kinds of checks add, in few bytes: a tag and its content, one after the other.
 
-use crate::domain::check::{Extras, Micros, Packets};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::domain::check::{
+    AddressCheck, Certificate, CheckState, Extras, Failure, FailureKind, Micros, Packets,
+};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::varint;
 use crate::store::error::{Result, StoreError};
 
@@ -9,10 +15,21 @@ const PACKETS: u8 = 1;
 /// A count, then each text with its length before it.
 const ANSWERS: u8 = 2;
 
+/// The certificates, each once, then the addresses, each with the number of its certificate.
+const ADDRESSES: u8 = 3;
+
+/// More of what was wrong at one address is not kept.
+const DETAIL_BYTES_MAX: usize = 200;
+
 /// Nothing where there are none.
 pub(in crate::store) fn encode(extras: Option<&Extras>) -> Vec<u8> {
     let mut out = Vec::new();
-    let Some(Extras { packets, answers }) = extras else {
+    let Some(Extras {
+        packets,
+        answers,
+        addresses,
+    }) = extras
+    else {
         return out;
     };
     if let Some(packets) = packets {
@@ -25,11 +42,67 @@ pub(in crate::store) fn encode(extras: Option<&Extras>) -> Vec<u8> {
         out.push(ANSWERS);
         varint::put(&mut out, answers.len() as u64);
         for answer in answers {
-            varint::put(&mut out, answer.len() as u64);
-            out.extend(answer.as_bytes());
+            put_text(&mut out, answer);
         }
     }
+    if let Some(addresses) = addresses {
+        out.push(ADDRESSES);
+        put_addresses(&mut out, addresses);
+    }
     out
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    varint::put(out, text.len() as u64);
+    out.extend(text.as_bytes());
+}
+
+fn put_addresses(out: &mut Vec<u8>, addresses: &[AddressCheck]) {
+    let mut certificates: Vec<&Arc<Certificate>> = Vec::new();
+    for certificate in addresses.iter().filter_map(|one| one.certificate.as_ref()) {
+        if !certificates.contains(&certificate) {
+            certificates.push(certificate);
+        }
+    }
+    varint::put(out, certificates.len() as u64);
+    for certificate in &certificates {
+        for at in [certificate.not_before, certificate.not_after] {
+            varint::put(out, at.as_ms().unsigned_abs());
+        }
+        put_text(out, &certificate.subject);
+        put_text(out, &certificate.issuer);
+        out.extend(certificate.fingerprint.to_le_bytes());
+    }
+    varint::put(out, addresses.len() as u64);
+    for one in addresses {
+        match one.addr.ip() {
+            IpAddr::V4(address) => {
+                out.push(4);
+                out.extend(address.octets());
+            }
+            IpAddr::V6(address) => {
+                out.push(6);
+                out.extend(address.octets());
+            }
+        }
+        out.extend(one.addr.port().to_le_bytes());
+        out.push(one.state as u8);
+        varint::put(out, one.status.map_or(0, |status| u64::from(status) + 1));
+        match &one.failure {
+            None => put_text(out, ""),
+            Some(failure) => {
+                put_text(out, failure.kind.as_str());
+                let detail = &failure.detail;
+                put_text(out, &detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)]);
+            }
+        }
+        varint::put(out, one.total.map_or(0, |time| u64::from(time.get()) + 1));
+        let number = one.certificate.as_ref().and_then(|own| {
+            let place = certificates.iter().position(|other| *other == own)?;
+            Some(place as u64 + 1)
+        });
+        varint::put(out, number.unwrap_or(0));
+    }
 }
 
 /// The reverse of [`encode`].
@@ -66,17 +139,80 @@ fn read(mut bytes: &[u8]) -> Option<Extras> {
                 if count > bytes.len() {
                     return None;
                 }
-                let answers = (0..count).map(|_| {
-                    let length = usize::try_from(varint::take(&mut bytes)?).ok()?;
-                    let text = std::str::from_utf8(take(&mut bytes, length)?).ok()?;
-                    Some(text.to_owned())
-                });
+                let answers = (0..count).map(|_| text(&mut bytes).map(str::to_owned));
                 extras.answers = Some(answers.collect::<Option<_>>()?);
             }
+            ADDRESSES => extras.addresses = Some(addresses(&mut bytes)?),
             _ => return None,
         }
     }
     Some(extras)
+}
+
+fn text<'b>(bytes: &mut &'b [u8]) -> Option<&'b str> {
+    let length = usize::try_from(varint::take(bytes)?).ok()?;
+    std::str::from_utf8(take(bytes, length)?).ok()
+}
+
+/// A count of things, each of which takes a byte at least.
+fn count(bytes: &mut &[u8]) -> Option<usize> {
+    let count = usize::try_from(varint::take(bytes)?).ok()?;
+    (count <= bytes.len()).then_some(count)
+}
+
+fn addresses(bytes: &mut &[u8]) -> Option<Box<[AddressCheck]>> {
+    let certificates = (0..count(bytes)?).map(|_| {
+        let mut moment = || {
+            let ms = i64::try_from(varint::take(bytes)?).ok()?;
+            Some(Timestamp::from_ms(ms))
+        };
+        let (not_before, not_after) = (moment()?, moment()?);
+        Some(Arc::new(Certificate {
+            not_before,
+            not_after,
+            subject: text(bytes)?.to_owned(),
+            issuer: text(bytes)?.to_owned(),
+            fingerprint: u64::from_le_bytes(take(bytes, 8)?.try_into().ok()?),
+        }))
+    });
+    let certificates: Vec<Arc<Certificate>> = certificates.collect::<Option<_>>()?;
+    (0..count(bytes)?)
+        .map(|_| address(bytes, &certificates))
+        .collect()
+}
+
+fn address(bytes: &mut &[u8], certificates: &[Arc<Certificate>]) -> Option<AddressCheck> {
+    let ip = match take(bytes, 1)? {
+        [4] => IpAddr::from(<[u8; 4]>::try_from(take(bytes, 4)?).ok()?),
+        [6] => IpAddr::from(<[u8; 16]>::try_from(take(bytes, 16)?).ok()?),
+        _ => return None,
+    };
+    let port = u16::from_le_bytes(take(bytes, 2)?.try_into().ok()?);
+    let state = usize::from(*take(bytes, 1)?.first()?);
+    let status = match varint::take(bytes)? {
+        0 => None,
+        more => Some(u16::try_from(more - 1).ok()?),
+    };
+    let failure = match text(bytes)? {
+        "" => None,
+        kind => Some(Failure {
+            kind: FailureKind::parse(kind)?,
+            detail: text(bytes)?.into(),
+        }),
+    };
+    let total = time(bytes)?;
+    let certificate = match usize::try_from(varint::take(bytes)?).ok()? {
+        0 => None,
+        number => Some(Arc::clone(certificates.get(number - 1)?)),
+    };
+    Some(AddressCheck {
+        addr: SocketAddr::new(ip, port),
+        state: *CheckState::ALL.get(state)?,
+        status,
+        failure,
+        total,
+        certificate,
+    })
 }
 
 fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
@@ -97,6 +233,36 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn all_addresses() -> Box<[AddressCheck]> {
+        let certificate = Arc::new(Certificate {
+            not_after: Timestamp::from_ms(1_800_000_000_000),
+            not_before: Timestamp::from_ms(1_700_000_000_000),
+            subject: "CN=example.com".to_owned(),
+            issuer: "CN=CA".to_owned(),
+            fingerprint: u64::MAX - 7,
+        });
+        let good = AddressCheck {
+            addr: "192.0.2.1:443".parse().unwrap(),
+            state: CheckState::Up,
+            status: Some(200),
+            failure: None,
+            total: Some(Micros::new(0)),
+            certificate: Some(certificate),
+        };
+        let bad = AddressCheck {
+            addr: "[2001:db8::1]:8443".parse().unwrap(),
+            state: CheckState::Down,
+            status: None,
+            failure: Some(Failure {
+                kind: FailureKind::ConnectRefused,
+                detail: "nobody listens there".into(),
+            }),
+            total: None,
+            certificate: None,
+        };
+        [good.clone(), bad, good].into()
+    }
 
     #[test]
     fn what_is_encoded_comes_back() {
@@ -123,6 +289,11 @@ mod tests {
             Extras {
                 packets: Some(none),
                 answers: Some(Box::default()),
+                ..Extras::default()
+            },
+            Extras {
+                addresses: Some(all_addresses()),
+                ..Extras::default()
             },
             Extras {
                 answers: Some(answers),

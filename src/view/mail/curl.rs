@@ -103,6 +103,15 @@ pub(super) fn words(monitor: &Monitor, http: &HttpSubject) -> Vec<String> {
     }
     match &target.proxy {
         Proxy::None => add(&["--noproxy", "*"]),
+        Proxy::Direct(direct) => {
+            let url = target.url();
+            let host = url.host_str().unwrap_or_default();
+            add(&["--noproxy", "*"]);
+            if let Some(to) = &direct.connect_to {
+                let rule = to.curl_rule(host, url.port_or_known_default());
+                add(&["--connect-to", &masked(&rule)]);
+            }
+        }
         Proxy::Environment { .. } => {}
         Proxy::Through(proxy) => add(&["-x", &masked(&redaction::without_userinfo(proxy))]),
     }

@@ -363,6 +363,38 @@ pub(super) fn times(doc: &mut Doc, check: &Check, ctx: &Context) {
     }
 }
 
+/// Each address that was checked by itself.
+pub(super) fn addresses(doc: &mut Doc, check: &Check, ctx: &Context) {
+    let extras = check.extras.as_deref();
+    let all = extras.and_then(|extras| extras.addresses.as_deref());
+    let words: Vec<String> = all
+        .unwrap_or_default()
+        .iter()
+        .map(|one| {
+            let mut said = format!("{} {}", one.addr.ip(), one.state);
+            if let Some(status) = one.status {
+                said.push_str(&format!(" {status}"));
+            }
+            match &one.failure {
+                Some(failure) if one.status.is_none() => {
+                    said.push_str(&format!(" {}", words::failure(failure, ctx)));
+                }
+                Some(failure) if failure.kind != FailureKind::Status => {
+                    said.push_str(&format!(" {}", failure.kind));
+                }
+                Some(_) | None => {}
+            }
+            if let Some(total) = one.total {
+                said.push_str(&format!(" after {}", words::ms(total)));
+            }
+            said
+        })
+        .collect();
+    if !words.is_empty() {
+        doc.prose("Addresses", words.join("; "));
+    }
+}
+
 /// The last good check and each failed one since, newest first.
 pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: &Context) {
     let mut all: Vec<&Check> = ctx.history.checks.iter().collect();

@@ -9,6 +9,7 @@ use crate::domain::notification::About;
 use crate::domain::probe::ROOT;
 use crate::domain::settings::Flapping;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::verdict::addresses::who_serves;
 
 use super::context::Context;
 use super::diagnosis;
@@ -69,6 +70,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     changed_cause(&mut doc, facts.cause, facts.check);
     diagnosis::expectation(&mut doc, facts.check, ctx);
     diagnosis::way(&mut doc, facts.check, facts.last_good, ctx);
+    diagnosis::addresses(&mut doc, facts.check, ctx);
     diagnosis::times(&mut doc, facts.check, ctx);
     diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::excerpt(&mut doc, facts.check, ctx);
@@ -177,6 +179,16 @@ pub(super) fn degraded(
             "{name} is DEGRADED since {since}: {count} of its last 20 checks failed, never enough in a \
              row to call it down. 20 good ones in a row end this."
         )
+    } else if reason == FailureKind::AddressDown {
+        let bad = check
+            .verdict
+            .failure()
+            .map_or_else(String::new, |failure| words::shown(&failure.detail, ctx));
+        format!(
+            "{name} is DEGRADED since {since}: some of its addresses are bad, in the last {}. {bad}. Who is sent to a \
+             good one sees nothing of it.",
+            words::count(count.into(), "check", "checks"),
+        )
     } else {
         let limit = ctx
             .monitor
@@ -193,6 +205,7 @@ pub(super) fn degraded(
     footer::delay(&mut doc, ctx);
     diagnosis::expectation(&mut doc, check, ctx);
     diagnosis::way(&mut doc, check, None, ctx);
+    diagnosis::addresses(&mut doc, check, ctx);
     diagnosis::times(&mut doc, check, ctx);
     diagnosis::checks(&mut doc, check, None, ctx);
     footer::month(&mut doc, ctx);
@@ -248,6 +261,10 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
     if let Some(certificate) = &check.certificate {
         doc.prose("Certificate", certificate.subject.clone());
         doc.prose("Issuer", certificate.issuer.clone());
+        let serve = who_serves(check.extras.as_deref(), certificate);
+        if !serve.is_empty() {
+            doc.prose("Served by", format!("{} only", serve.join(", ")));
+        }
         doc.prose(
             "Valid",
             format!(

@@ -37,20 +37,21 @@ fn nc(tcp: &TcpSubject) -> Vec<String> {
     }
     words.extend(family(tcp.manner.ip_version));
     words.push(format!("-w {}", whole_seconds(tcp.manner.timeout)));
-    words.push(shell_word(&bare(&tcp.at.host)));
-    words.push(tcp.at.port.to_string());
+    let HostPort { host, port } = stop(tcp);
+    words.push(shell_word(&tcp.manner.masks.apply(&bare(&host))));
+    words.push(port.to_string());
     words
 }
 
 fn s_client(tls: &TlsSubject) -> Vec<String> {
-    let HostPort { host, port } = &tls.tcp.at;
+    let host = &tls.tcp.at.host;
     let masks = &tls.tcp.manner.masks;
     let mut words = piped(&tls.tcp.manner);
     words.push("openssl s_client".to_owned());
     words.extend(family(tls.tcp.manner.ip_version));
     words.push(format!(
         "-connect {}",
-        shell_word(&format!("{host}:{port}"))
+        shell_word(&masks.apply(&stop(&tls.tcp).to_string()))
     ));
     match host {
         Host::Domain(name) => {
@@ -82,6 +83,17 @@ fn s_client(tls: &TlsSubject) -> Vec<String> {
         false => words.push("-quiet".to_owned()),
     }
     words
+}
+
+/// Where it connects.
+fn stop(tcp: &TcpSubject) -> HostPort {
+    match tcp.manner.connect_to() {
+        None => tcp.at.clone(),
+        Some(to) => HostPort {
+            host: to.host.clone(),
+            port: to.port.unwrap_or(tcp.at.port),
+        },
+    }
 }
 
 fn ping(icmp: &IcmpSubject) -> Vec<String> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use sitewatch::domain::address::Address;
 use sitewatch::domain::check::{
-    Certificate, Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings,
-    Verdict,
+    AddressCheck, Certificate, Chain, Check, CheckState, Extras, Failure, FailureKind, HttpVersion,
+    Micros, Redirect, Timings, Verdict,
 };
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::incident::{Cause, IncidentKey};
@@ -124,6 +124,7 @@ pub fn shop() -> Monitor {
             successes_before_up: 2,
             retry_interval: Duration::from_secs(10),
             alert_on_slow: true,
+            alert_on_address_down: true,
             alert_on_redirect_change: true,
             to: vec![Address::parse("ops@example.com").unwrap().into()],
         }),
@@ -420,12 +421,49 @@ fn report_rows() -> Vec<ReportRow> {
 }
 
 /// Every mail with a name for its file.
+/// A good check, though one of three addresses is refused.
+fn one_address_is_bad() -> Check {
+    let mut check = check(22, 200, 200);
+    let address = |last: u8, status: Option<u16>, failure: Option<Failure>| AddressCheck {
+        addr: ([203, 0, 113, last], 80).into(),
+        state: match failure {
+            None => CheckState::Up,
+            Some(_) => CheckState::Down,
+        },
+        status,
+        failure,
+        total: Some(Micros::new(42_000)),
+        certificate: None,
+    };
+    let refused = Failure {
+        kind: FailureKind::ConnectRefused,
+        detail: "connection refused: nobody listens there".into(),
+    };
+    check.verdict = Verdict::Degraded(Failure {
+        kind: FailureKind::AddressDown,
+        detail: "1 of 3 addresses is bad: 203.0.113.8 connect_refused (connection refused: nobody listens there)".into(),
+    });
+    check.extras = Some(Box::new(Extras {
+        addresses: Some(
+            [
+                address(7, Some(200), None),
+                address(8, None, Some(refused)),
+                address(9, Some(200), None),
+            ]
+            .into(),
+        ),
+        ..Extras::default()
+    }));
+    check
+}
+
 pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     let mut slow = check(22, 200, 2310);
     slow.verdict = Verdict::Degraded(Failure {
         kind: FailureKind::Slow,
         detail: "2352 ms, more than 2s; 2310 ms of it in ttfb".into(),
     });
+    let one_is_bad = one_address_is_bad();
     let mut moved = check(22, 200, 200);
     moved.chain = Arc::new(Chain {
         redirects: vec![moved.chain.redirects[0].clone()],
@@ -543,6 +581,19 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         ),
         ("up", one(up(), 856), over),
         ("was_down", merged, around(870)),
+        (
+            "degraded_address",
+            one(
+                News::Degraded {
+                    check: Box::new(one_is_bad),
+                    since: at(0),
+                    count: 3,
+                    reason: FailureKind::AddressDown,
+                },
+                22,
+            ),
+            around(22),
+        ),
         (
             "degraded_slow",
             one(

@@ -18,6 +18,7 @@ fn ping(ms: i64, received: u8) -> Check {
                 max: time.map(|time| time.plus(Micros::new(1))),
             }),
             answers: None,
+            ..Extras::default()
         })),
         ..of("icmp://host.example", "192.0.2.1:0", ms)
     }
@@ -28,6 +29,7 @@ fn answers(ms: i64, texts: &[&str]) -> Check {
         extras: Some(Box::new(Extras {
             packets: None,
             answers: Some(texts.iter().map(|&text| text.to_owned()).collect()),
+            ..Extras::default()
         })),
         ..of("dns:///example.com?type=MX", "192.0.2.53:53", ms)
     }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use sitewatch::clock;
 use sitewatch::config::{self, Environment};
+use sitewatch::daemon::checks::addresses::look;
 use sitewatch::daemon::checks::judging::Judges;
 use sitewatch::domain::check::Check;
+use sitewatch::domain::evidence::Keep;
 use sitewatch::domain::monitor::Monitor;
 use sitewatch::probe::Prober;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -24,6 +26,8 @@ pub enum Step {
     Say(Vec<u8>),
     /// Waits until so many bytes came.
     Hear(usize),
+    /// Waits until what came ends with these bytes.
+    Until(&'static [u8]),
     /// Does nothing for a while.
     Wait(Duration),
     /// Begins TLS.
@@ -63,6 +67,11 @@ impl Port {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("a port on loopback");
+        Self::listening(listener, script, tls)
+    }
+
+    /// The same at a socket of the caller's.
+    pub fn listening(listener: TcpListener, script: Vec<Step>, tls: Option<ServerConfig>) -> Self {
         let address = listener.local_addr().expect("a bound socket");
         let heard = Arc::new(Mutex::new(Vec::new()));
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
@@ -130,6 +139,16 @@ async fn follow(
                 }
                 heard.lock().expect("no panic while locked").extend(bytes);
             }
+            Step::Until(end) => {
+                let mut bytes = Vec::new();
+                while !bytes.ends_with(end) {
+                    match stream.read_u8().await {
+                        Ok(byte) => bytes.push(byte),
+                        Err(_) => return true,
+                    }
+                }
+                heard.lock().expect("no panic while locked").extend(bytes);
+            }
             Step::Wait(time) => tokio::time::sleep(*time).await,
             Step::Tls => {}
             Step::Hang => std::future::pending().await,
@@ -173,7 +192,7 @@ pub async fn check_at(
     at: sitewatch::domain::timestamp::Timestamp,
 ) -> Check {
     let judges = Judges::default();
-    let observed = prober.observe(&monitor.subject, at, &judges).await;
-    let judged = judges.judge(&monitor.subject, observed).await;
-    judged.expect("no panic").0
+    let room = monitor.rules.interval;
+    let judged = look(prober, &judges, &monitor.subject, at, room, Keep::Nothing).await;
+    judged.expect("no panic").check
 }

@@ -1,7 +1,9 @@
 //! The prober and the judge against scripted servers.
 
+mod addresses;
 mod answers;
 mod certificates;
+mod connect_to;
 mod content;
 mod curl;
 mod failures;

@@ -437,3 +437,95 @@ async fn starttls_is_asked_for_in_the_servers_protocol() {
         );
     }
 }
+
+/// What MySQL says first: version, capabilities with CLIENT_SSL, and what a client does not look at.
+fn mysql_greeting() -> Step {
+    let mut payload = vec![10];
+    payload.extend(b"8.0.36\0");
+    payload.extend([0; 12]);
+    payload.push(0);
+    payload.extend(0xffff_u16.to_le_bytes());
+    payload.extend([0x21, 2, 0]);
+    payload.extend(0xffff_u16.to_le_bytes());
+    payload.extend([21; 1]);
+    payload.extend([0; 23]);
+    let length = u8::try_from(payload.len()).expect("a short greeting");
+    let mut packet = vec![length, 0, 0, 0];
+    packet.extend(payload);
+    Step::Say(packet)
+}
+
+#[tokio::test]
+async fn every_dialogue_ends_in_a_handshake() {
+    const ASKS: &[u8] = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+    let (root, server) = good_site();
+    for (protocol, script) in [
+        (
+            "smtp",
+            vec![
+                say("220 mx ESMTP\r\n"),
+                Step::Until(b"\r\n"),
+                say("250-mx\r\n250-SIZE 1\r\n250 STARTTLS\r\n"),
+                Step::Until(b"STARTTLS\r\n"),
+                say("220 2.0.0 go ahead\r\n"),
+            ],
+        ),
+        (
+            "imap",
+            vec![
+                say("* OK ready\r\n"),
+                Step::Until(b"CAPABILITY\r\n"),
+                say("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\na1 OK done\r\n"),
+                Step::Until(b"STARTTLS\r\n"),
+                say("a2 OK begin\r\n"),
+            ],
+        ),
+        (
+            "pop3",
+            vec![
+                say("+OK ready\r\n"),
+                Step::Until(b"STLS\r\n"),
+                say("+OK begin\r\n"),
+            ],
+        ),
+        (
+            "ftp",
+            vec![
+                say("220-hello\r\n220 ready\r\n"),
+                Step::Until(b"AUTH TLS\r\n"),
+                say("234 begin\r\n"),
+            ],
+        ),
+        (
+            "ldap",
+            vec![
+                Step::Until(b"1.3.6.1.4.1.1466.20037"),
+                Step::Say(vec![0x30, 0x0c, 2, 1, 1, 0x78, 7, 0x0a, 1, 0, 4, 0, 4, 0]),
+            ],
+        ),
+        ("postgres", vec![Step::Hear(8), say("S")]),
+        ("mysql", vec![mysql_greeting(), Step::Hear(36)]),
+        (
+            "xmpp",
+            vec![
+                Step::Until(b"http://etherx.jabber.org/streams'>"),
+                say("<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+                     xmlns:stream='http://etherx.jabber.org/streams' version='1.0' from='site.test'>\
+                     <stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/>\
+                     </starttls></stream:features>"),
+                Step::Until(ASKS),
+                say("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
+            ],
+        ),
+    ] {
+        let mut script = script;
+        script.extend([Step::Tls, say("hello\r\n"), Step::Hang]);
+        let keys = format!("starttls = \"{protocol}\"\nexpect = \"^hello\"\ntimeout = \"8s\"");
+        let check = tls(server.clone(), script, &root, &keys).await;
+        assert_eq!(summary(&check), "up", "{protocol}");
+        assert!(
+            check.timings.tls.is_some() && check.certificate.is_some(),
+            "{protocol}"
+        );
+    }
+}

@@ -58,6 +58,7 @@ pub fn monitor(name: &str) -> Monitor {
             successes_before_up: 2,
             retry_interval: seconds(10),
             alert_on_slow: true,
+            alert_on_address_down: true,
             alert_on_redirect_change: false,
             to: vec![recipient("ops@example.com"), recipient("boss@example.com")],
         }),

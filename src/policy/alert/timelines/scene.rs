@@ -69,6 +69,7 @@ impl Scene {
                 successes_before_up: 2,
                 retry_interval: span("10s"),
                 alert_on_slow: false,
+                alert_on_address_down: true,
                 alert_on_redirect_change: false,
                 to: vec![Recipient::restored("ops@example.com").unwrap()],
             },
@@ -105,6 +106,7 @@ impl Scene {
                 "reminder" => scene.alerts.reminder = Some(span(value)),
                 "no-recovery" => scene.alerts.recovery = false,
                 "slow" => scene.rules.alert_on_slow = true,
+                "record" => scene.rules.alert_on_address_down = false,
                 "drift" => scene.rules.alert_on_redirect_change = true,
                 "flapping" => {
                     let (changes, within) = value.split_once('/').unwrap();
@@ -463,6 +465,7 @@ impl Scene {
                     None => self.check(down, |check| check.status = Some(rest.parse().unwrap())),
                 },
                 "R" => self.check(Verdict::Down(failure(FailureKind::ConnectRefused)), |_| {}),
+                "N" => self.check(Verdict::Degraded(failure(FailureKind::AddressDown)), |_| {}),
                 "S" => self.check(Verdict::Degraded(failure(FailureKind::Slow)), |_| {}),
                 "X" => self.check(Verdict::Unknown(failure(FailureKind::Local)), |_| {}),
                 "C" => {

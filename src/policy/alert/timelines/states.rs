@@ -3,6 +3,23 @@
 use super::scene::check;
 
 #[test]
+fn a_bad_address_is_looked_at_again_until_it_is_confirmed() {
+    // The second and third look come 10 s after the one before, then the grid goes on.
+    check(
+        "; U N N N N",
+        "01:20 mail DEGRADED address_down 3 since 01:00",
+    );
+    check("; U N N U U", "");
+    check("record; U N N N N", "");
+    // It is told once, and again only after it was good for as long as ends an outage.
+    check(
+        "confirm=1; N U N U U N",
+        "00:00 mail DEGRADED address_down 1 since 00:00
+         05:00 mail DEGRADED address_down 1 since 05:00",
+    );
+}
+
+#[test]
 fn a_failure_is_confirmed_and_so_is_a_recovery() {
     check("; U U U", "");
     check("; U D D U", "");

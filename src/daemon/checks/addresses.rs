@@ -1,0 +1,107 @@
+//! One check of a subject, and where it is wished one of each address of its name.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::judging::{Judged, Judges};
+use crate::clock;
+use crate::domain::check::Check;
+use crate::domain::evidence::Keep;
+use crate::domain::subject::{EachAddress, Subject};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::verdict::addresses::{address_check, judged_by_addresses};
+use crate::policy::verdict::judge;
+use crate::probe::Prober;
+
+/// Before the next slot there is this much room.
+const BEFORE_THE_SLOT: Duration = Duration::from_millis(200);
+
+/// What was seen of one address; `None` if there was no time.
+type Seen = (usize, Option<Judged>);
+
+/// Checks a subject, and each of its addresses where that is wished: all of it within `room`, the time from one slot to
+/// the next. What is kept of an answer is the ordinary check's.
+///
+/// # Errors
+/// The message of a panic that was not the answer's.
+pub async fn look(
+    prober: &Prober,
+    judges: &Judges,
+    subject: &Subject,
+    began: Timestamp,
+    room: Duration,
+    keep: Keep,
+) -> Result<judge::Judged, String> {
+    let begun = clock::tick();
+    let observing = prober.observe_and_keep(subject, began, judges, keep);
+    let observed = observing.await;
+    let judged = judges.judge_and_keep(subject, observed, keep).await?;
+    let Some(each) = subject.each() else {
+        return Ok(judged);
+    };
+    let left = room.saturating_sub(begun.elapsed() + BEFORE_THE_SLOT);
+    let deadline = clock::tick() + each.timeout.min(left);
+    // Large, and in the way of checks that have no use for it.
+    let looking = Box::pin(each_of(prober, judges, subject, &each, deadline));
+    let (addresses, panic) = looking.await?;
+    let all = addresses
+        .into_iter()
+        .map(|(addr, check)| address_check(addr, check))
+        .collect();
+    Ok(judge::Judged {
+        check: judged_by_addresses(judged.check, all, each.bad),
+        panic: judged.panic.or(panic),
+        evidence: judged.evidence,
+    })
+}
+
+/// Checks every address of the name, as many at once as may be.
+async fn each_of(
+    prober: &Prober,
+    judges: &Judges,
+    subject: &Subject,
+    each: &EachAddress,
+    deadline: Instant,
+) -> Result<(Vec<(SocketAddr, Option<Check>)>, Option<String>), String> {
+    let addresses = prober.addresses(each, deadline).await;
+    let waiting: Mutex<VecDeque<(usize, IpAddr)>> =
+        Mutex::new(addresses.iter().copied().enumerate().collect());
+    let next = || {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.pop_front()
+    };
+    let worker = || async {
+        let mut seen: Vec<Seen> = Vec::new();
+        while let Some((index, address)) = next() {
+            let left = deadline.saturating_duration_since(clock::tick());
+            // A shorter time would blame a site for what the others took.
+            if left < each.timeout / 2 {
+                seen.push((index, None));
+                continue;
+            }
+            let pinned = subject.pinned(address, left.min(each.timeout));
+            let observed = Box::pin(prober.observe(&pinned, clock::now(), judges)).await;
+            seen.push((index, Some(judges.judge(&pinned, observed).await?)));
+        }
+        Ok::<_, String>(seen)
+    };
+    // Four at once.
+    let (a, b, c, d) = tokio::try_join!(worker(), worker(), worker(), worker())?;
+    let mut all: Vec<Seen> = [a, b, c, d].into_iter().flatten().collect();
+    all.sort_by_key(|(index, _)| *index);
+    let mut panics = None;
+    let checks = all.into_iter().map(|(index, judged)| {
+        let addr = SocketAddr::new(addresses[index], each.at.port);
+        let check = judged.map(|(check, panic)| {
+            panics = panics.take().or(panic);
+            check
+        });
+        (addr, check)
+    });
+    let checks = checks.collect();
+    Ok((checks, panics))
+}
