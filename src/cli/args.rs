@@ -98,6 +98,8 @@ pub enum Command {
     Incidents(super::incidents::Args),
     /// Show the first failing answer of an incident, whole
     Evidence(super::evidence::Args),
+    /// Show why a monitor is in its state, and what holds messages back
+    Why(super::why::command::Args),
     /// Show uptime, outages and latency of a period
     Report(super::report::command::Args),
     /// Explain an HTTP status code or a failure kind
@@ -154,6 +156,7 @@ impl Command {
             Self::History(_) => "history",
             Self::Incidents(_) => "incidents",
             Self::Evidence(_) => "evidence",
+            Self::Why(_) => "why",
             Self::Report(_) => "report",
             Self::Explain(_) => "explain",
             Self::Replay(_) => "replay",
@@ -187,6 +190,7 @@ impl Command {
             | Self::History(_)
             | Self::Incidents(_)
             | Self::Evidence(_)
+            | Self::Why(_)
             | Self::Report(_)
             | Self::Explain(_)
             | Self::Replay(_)

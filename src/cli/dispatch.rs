@@ -65,6 +65,7 @@ fn dispatch(context: &mut Context, command: &Command) -> Result<Outcome, CliErro
         Command::History(args) => super::history::run(context, args),
         Command::Incidents(args) => super::incidents::run(context, args),
         Command::Evidence(args) => super::evidence::run(context, args),
+        Command::Why(args) => super::why::command::run(context, args),
         Command::Report(args) => super::report::command::run(context, args),
         Command::Explain(args) => super::explain::run(context, args),
         Command::Replay(args) => super::replay::run(context, args),

@@ -7,18 +7,12 @@ use crate::policy::availability::uptime::Account;
 use crate::store::facts::incidents::ListedIncident;
 use crate::store::facts::report::ReportRow as StoredReport;
 use crate::store::facts::status::StatusRow as StoredStatus;
+use crate::store::outbox::queries::Told;
 use crate::view::rows::{IncidentRow, MailRow, RawFigures, ReportRow, StatusRow};
 
 /// An outage with its mails.
 pub fn incident(listed: ListedIncident) -> IncidentRow {
-    let mails = listed.mails.into_iter().map(|mail| MailRow {
-        kind: mail.kind,
-        to: mail.to.key().to_owned(),
-        channel: mail.channel,
-        message_id: mail.message_id,
-        queued_at: mail.queued_at,
-        sent_at: mail.sent_at,
-    });
+    let mails = listed.mails.into_iter().map(mail);
     IncidentRow {
         monitor: listed.name.as_str().to_owned(),
         url: listed.url,
@@ -27,6 +21,18 @@ pub fn incident(listed: ListedIncident) -> IncidentRow {
         amendments: listed.amendments,
         notes: listed.notes,
         mails: mails.collect(),
+    }
+}
+
+/// A mail of an outage.
+pub fn mail(mail: Told) -> MailRow {
+    MailRow {
+        kind: mail.kind,
+        to: mail.to.key().to_owned(),
+        channel: mail.channel,
+        message_id: mail.message_id,
+        queued_at: mail.queued_at,
+        sent_at: mail.sent_at,
     }
 }
 

@@ -35,3 +35,4 @@ pub mod resolve;
 pub mod run;
 pub mod status;
 mod status_watch;
+pub mod why;

@@ -459,7 +459,11 @@ fn cron_missed(text: &str, place: &Place, newest: Timestamp, now: Timestamp) -> 
     one_before.is_some_and(|moment| newest < moment)
 }
 
-fn next_check(monitor: &Monitor, config: Option<&Config>, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn next_check(
+    monitor: &Monitor,
+    config: Option<&Config>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     match &monitor.schedule {
         Schedule::Every(interval) => Some(Grid::new(&monitor.name, *interval).next_after(now)),
         Schedule::Cron(text) => {

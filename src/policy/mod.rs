@@ -9,3 +9,4 @@ pub mod replay;
 pub mod schedule;
 pub mod template;
 pub mod verdict;
+pub mod why;

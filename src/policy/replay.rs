@@ -6,12 +6,12 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::alert::dependencies::Parent;
-use super::alert::maintenance::Windows;
-use super::alert::monitor::{self, Effect, Event, Surroundings};
+use super::alert::maintenance::{Open, Windows};
+use super::alert::monitor::{self, Effect, Event, Order, Surroundings};
 use super::alert::state::{Memory, Status};
 use crate::domain::check::Check;
-use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
-use crate::domain::notification::News;
+use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
+use crate::domain::notification::{MailKind, News};
 use crate::domain::settings::{AlertSettings, Maintenance};
 use crate::domain::timestamp::Timestamp;
 
@@ -26,20 +26,68 @@ pub struct Said {
     pub news: News,
 }
 
+/// One monitor as the replay needs it.
+#[derive(Debug, Clone)]
+pub struct Player {
+    /// Its number.
+    pub id: MonitorId,
+    /// Its name.
+    pub name: MonitorName,
+    /// When it is told.
+    pub rules: Arc<Rules>,
+    /// What it depends on.
+    pub depends_on: Arc<[MonitorName]>,
+    /// By which windows may cover it.
+    pub tags: Arc<[String]>,
+}
+
+impl Player {
+    /// A monitor of a configuration.
+    pub fn of(id: MonitorId, monitor: &Monitor) -> Self {
+        Self {
+            id,
+            name: monitor.name.clone(),
+            rules: Arc::clone(&monitor.rules),
+            depends_on: Arc::clone(&monitor.depends_on),
+            tags: Arc::clone(&monitor.tags),
+        }
+    }
+}
+
+/// One step of the monitor that is watched, where it changed anything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traced {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// The check that led to it; `None` where time, a window or a parent did.
+    pub check: Option<Arc<Check>>,
+    /// Where the monitor stood.
+    pub before: Status,
+    /// Where it stands.
+    pub after: Status,
+    /// What was decided to be said.
+    pub said: Vec<MailKind>,
+    /// Failed checks in a row that it took then to be down.
+    pub failures_before_down: u16,
+    /// Good checks in a row that it took to be up again.
+    pub successes_before_up: u16,
+}
+
 /// All monitors of a configuration with what is remembered of them.
 #[derive(Debug)]
 pub struct Replay<'a> {
     alerts: &'a AlertSettings,
     windows: Windows,
-    slots: Vec<Slot<'a>>,
+    slots: Vec<Slot>,
     wakes: BTreeSet<(Timestamp, usize)>,
     said: Vec<Said>,
+    /// The place that is watched, and its steps.
+    watched: Option<(usize, Vec<Traced>)>,
 }
 
 #[derive(Debug)]
-struct Slot<'a> {
-    id: MonitorId,
-    monitor: &'a Monitor,
+struct Slot {
+    player: Player,
     memory: Memory,
     parents: Vec<usize>,
     children: Vec<usize>,
@@ -48,7 +96,7 @@ struct Slot<'a> {
     was_failing: bool,
 }
 
-impl Slot<'_> {
+impl Slot {
     fn as_parent(&self) -> Parent {
         Parent::of(&self.memory.kept.status, self.memory.recent.known_at)
     }
@@ -63,16 +111,28 @@ impl<'a> Replay<'a> {
         zone: &TimeZone,
         start: Timestamp,
     ) -> Self {
+        let players = monitors.into_iter();
+        let players = players.map(|(id, monitor)| Player::of(id, monitor));
+        Self::with(players, alerts, maintenance, zone, start)
+    }
+
+    /// As [`Self::new`], of monitors that may no longer be in any configuration.
+    pub fn with(
+        players: impl IntoIterator<Item = Player>,
+        alerts: &'a AlertSettings,
+        maintenance: &[Maintenance],
+        zone: &TimeZone,
+        start: Timestamp,
+    ) -> Self {
         let windows = Windows::new(maintenance, zone, start);
-        let mut slots: Vec<Slot<'a>> = monitors
+        let mut slots: Vec<Slot> = players
             .into_iter()
-            .map(|(id, monitor)| Slot {
-                id,
-                monitor,
+            .map(|player| Slot {
                 memory: Memory::default(),
                 parents: Vec::new(),
                 children: Vec::new(),
-                windows: windows.covering(monitor),
+                windows: windows.covering_named(&player.name, &player.tags),
+                player,
                 wake_at: None,
                 was_failing: false,
             })
@@ -80,12 +140,15 @@ impl<'a> Replay<'a> {
         let places: HashMap<MonitorName, usize> = slots
             .iter()
             .enumerate()
-            .map(|(place, slot)| (slot.monitor.name.clone(), place))
+            .map(|(place, slot)| (slot.player.name.clone(), place))
             .collect();
         let mut children: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, slot) in slots.iter_mut().enumerate() {
-            let named = slot.monitor.depends_on.iter();
-            slot.parents = named.filter_map(|name| places.get(name).copied()).collect();
+            let named = slot.player.depends_on.iter();
+            slot.parents = named
+                .filter_map(|name| places.get(name).copied())
+                .filter(|parent| *parent != place)
+                .collect();
             for parent in &slot.parents {
                 children.entry(*parent).or_default().push(place);
             }
@@ -99,7 +162,53 @@ impl<'a> Replay<'a> {
             slots,
             wakes: BTreeSet::new(),
             said: Vec::new(),
+            watched: None,
         }
+    }
+
+    /// Writes down the steps of a monitor from now on.
+    pub fn watch(&mut self, place: usize) {
+        self.watched = Some((place, Vec::new()));
+    }
+
+    /// The steps of the watched monitor since it was last asked.
+    pub fn take_traced(&mut self) -> Vec<Traced> {
+        let traced = self
+            .watched
+            .as_mut()
+            .map(|(_, traced)| std::mem::take(traced));
+        traced.unwrap_or_default()
+    }
+
+    /// What is remembered of a monitor.
+    pub fn memory(&self, place: usize) -> &Memory {
+        &self.slots[place].memory
+    }
+
+    /// The opening of a window that covers a monitor now.
+    pub fn window(&self, place: usize) -> Option<Open> {
+        let mut windows = self.slots[place].windows.iter();
+        windows.find_map(|number| self.windows.open(*number))
+    }
+
+    /// Whether a monitor is failing that this one depends on: its name.
+    pub fn failing_parent(&self, place: usize) -> Option<&MonitorName> {
+        let mut parents = self.slots[place].parents.iter();
+        let failing = parents.find(|parent| self.slots[**parent].as_parent().failing)?;
+        Some(&self.slots[*failing].player.name)
+    }
+
+    /// Gives a monitor other rules: they judge from the next check on.
+    pub fn set_rules(&mut self, place: usize, rules: Arc<Rules>, now: Timestamp) {
+        self.pass(now);
+        self.slots[place].player.rules = rules;
+        self.step(place, Event::Reconfigured { url_changed: false }, now);
+    }
+
+    /// Gives an order that was given then. One that is refused changes nothing.
+    pub fn order(&mut self, place: usize, order: &Order, now: Timestamp) {
+        self.pass(now);
+        self.step(place, Event::Order(order), now);
     }
 
     /// Feeds one check, in the order of time over all monitors.
@@ -183,10 +292,12 @@ impl<'a> Replay<'a> {
         let parents: Vec<Parent> = slot
             .parents
             .iter()
-            .map(|parent| self.slots[*parent].as_parent())
+            .map(|parent| &self.slots[*parent])
+            .filter(|parent| !parent.memory.kept.paused)
+            .map(Slot::as_parent)
             .collect();
         let around = Surroundings {
-            monitor: slot.id,
+            monitor: slot.player.id,
             alerts: self.alerts,
             maintenance: slot
                 .windows
@@ -195,7 +306,7 @@ impl<'a> Replay<'a> {
             parents: &parents,
             offline: false,
         };
-        let rules = &slot.monitor.rules;
+        let rules = &slot.player.rules;
         let step = monitor::step(rules, &around, &slot.memory, event, now);
         let wake_at = monitor::wake_at(rules, &around, &step.after, now);
         let slot = &mut self.slots[place];
@@ -206,7 +317,41 @@ impl<'a> Replay<'a> {
             self.wakes.insert((at, place));
         }
         slot.wake_at = wake_at;
-        slot.memory = step.after;
+        let before = std::mem::replace(&mut slot.memory, step.after);
+        if let Some((watched, traced)) = &mut self.watched
+            && *watched == place
+        {
+            let said = step.effects.iter().filter_map(|effect| match effect {
+                Effect::Say { news, to: _ } => Some(news.kind()),
+                Effect::Open(_)
+                | Effect::Progress(_)
+                | Effect::Close { .. }
+                | Effect::DropWaiting(_)
+                | Effect::Window { .. }
+                | Effect::CheckParents
+                | Effect::CheckAgain { .. } => None,
+            });
+            let said: Vec<MailKind> = said.collect();
+            let after = &slot.memory.kept.status;
+            if !said.is_empty() || before.kept.status != *after {
+                traced.push(Traced {
+                    at: now,
+                    check: match event {
+                        Event::Checked(check) => Some(Arc::clone(check)),
+                        Event::Tick
+                        | Event::Order(_)
+                        | Event::ParentRecovered
+                        | Event::Reconfigured { .. }
+                        | Event::Removed => None,
+                    },
+                    before: before.kept.status,
+                    after: after.clone(),
+                    said,
+                    failures_before_down: slot.player.rules.failures_before_down,
+                    successes_before_up: slot.player.rules.successes_before_up,
+                });
+            }
+        }
         for effect in step.effects {
             match effect {
                 Effect::Say { news, to: _ } => self.said.push(Said {

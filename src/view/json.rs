@@ -444,7 +444,7 @@ impl<'a> CauseObject<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct MailObject<'a> {
+pub(super) struct MailObject<'a> {
     kind: &'static str,
     to: &'a str,
     channel: Option<&'a str>,
@@ -454,7 +454,7 @@ struct MailObject<'a> {
 }
 
 impl<'a> MailObject<'a> {
-    fn of(mail: &'a MailRow) -> Self {
+    pub(super) fn of(mail: &'a MailRow) -> Self {
         Self {
             kind: mail.kind.as_str(),
             to: &mail.to,

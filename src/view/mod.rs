@@ -29,4 +29,5 @@ pub mod status;
 pub mod table;
 pub mod terminal;
 pub mod time_text;
+pub mod why;
 pub mod wrap;

@@ -17,6 +17,7 @@ mod silence;
 mod socket;
 mod standstill;
 mod trouble;
+mod why;
 
 use std::fs;
 use std::io::{Read, Write};

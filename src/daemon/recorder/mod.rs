@@ -15,5 +15,6 @@ pub mod queue;
 pub(super) mod relist;
 pub(super) mod report;
 pub(super) mod roster;
+pub(super) mod rules;
 pub(super) mod staged;
 pub mod thread;

@@ -94,9 +94,10 @@ impl Recorder {
             removed.remove(&slot.monitor.name);
         }
         self.retire_awaited(&removed, now);
-        for (place, moved) in begun {
-            self.begin_one(place, moved, now);
+        for (place, moved) in &begun {
+            self.begin_one(*place, *moved, now);
         }
+        self.note_rules(begun.iter().map(|(place, _)| *place), now);
         self.staged.urgent = true;
         self.staged.since.get_or_insert(now);
         let places = &self.places;

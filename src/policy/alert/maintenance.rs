@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::domain::monitor::Monitor;
+use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::settings::{Covers, Maintenance, MaintenanceTime};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::cron::Cron;
@@ -57,11 +57,15 @@ impl Windows {
 
     /// The numbers of the windows that cover a monitor.
     pub fn covering(&self, monitor: &Monitor) -> Vec<usize> {
+        self.covering_named(&monitor.name, &monitor.tags)
+    }
+
+    /// The numbers of the windows that cover a monitor of this name with these tags.
+    pub fn covering_named(&self, name: &MonitorName, own_tags: &[String]) -> Vec<usize> {
         let covers = |window: &Window| match &window.maintenance.covers {
             Covers::All => true,
             Covers::Some { monitors, tags } => {
-                monitors.contains(&monitor.name)
-                    || tags.iter().any(|tag| monitor.tags.contains(tag))
+                monitors.contains(name) || tags.iter().any(|tag| own_tags.contains(tag))
             }
         };
         let numbered = self.windows.iter().enumerate();

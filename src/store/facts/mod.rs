@@ -12,6 +12,8 @@ pub(super) mod meta;
 pub mod monitors;
 pub mod offline_state;
 pub mod orders;
+pub mod past;
 pub mod report;
+pub mod rules;
 pub mod source_lists;
 pub mod status;

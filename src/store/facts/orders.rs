@@ -10,6 +10,9 @@ use crate::policy::alert::state::Flags;
 use crate::store::reader::Reader;
 use crate::store::transaction::Batch;
 
+/// Orders of one monitor that are read at most.
+pub const ORDERS_MAX: u32 = 500;
+
 /// Stands for all monitors in `ordered`.
 const ALL: i64 = 0;
 
@@ -103,6 +106,32 @@ impl Reader {
         until: Timestamp,
     ) -> Result<Option<KeptOrder>> {
         newest(self.connection(), monitor, word, until)
+    }
+}
+
+impl Reader {
+    /// The orders that a monitor followed in a time, oldest first, at most the newest [`ORDERS_MAX`].
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn orders_between(
+        &self,
+        monitor: MonitorId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<KeptOrder>> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM ordered JOIN events USING (cursor)
+             WHERE ordered.monitor_id IN ({ALL}, ?1) AND events.at >= ?2 AND events.at <= ?3
+             ORDER BY cursor DESC LIMIT {ORDERS_MAX}"
+        ))?;
+        let rows = statement.query_map((monitor.0, from.as_ms(), to.as_ms()), kept)?;
+        let mut found = Vec::new();
+        for row in rows {
+            found.extend(row?);
+        }
+        found.reverse();
+        Ok(found)
     }
 }
 

@@ -58,6 +58,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0011_channels",
         include_str!("../../../migrations/0011_channels.sql"),
     ),
+    (
+        "0012_rules",
+        include_str!("../../../migrations/0012_rules.sql"),
+    ),
 ];
 
 /// The format this program writes.

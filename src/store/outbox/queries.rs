@@ -429,6 +429,25 @@ pub fn outgoing(db: &Connection, row: RowId) -> Result<Option<Outgoing>> {
     found.map(|mail| complete(db, mail)).transpose()
 }
 
+/// What of the news of an outage waits, for each recipient; a row that a digest carries waits as that digest does.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn waiting_of(db: &Connection, incident: IncidentKey) -> Result<Vec<(Recipient, Waiting)>> {
+    let mut select = db.prepare_cached(&format!(
+        "SELECT {WAITING}, recipient FROM outbox
+         WHERE state = 'waiting' AND (id, mailbox) IN
+           (SELECT coalesce(carrier_id, id), mailbox FROM outbox
+            WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND state = 'waiting')
+         ORDER BY id"
+    ))?;
+    let rows = select.query_map(
+        params![incident.monitor.0, incident.opened_at.as_ms()],
+        |row| Ok((recipient(row, 14)?, waiting(row)?)),
+    )?;
+    rows.collect()
+}
+
 /// What waits and what was given up, oldest first.
 ///
 /// # Errors

@@ -68,6 +68,7 @@ async fn every_object_is_documented() {
         vec!["history", "--json"],
         vec!["status", "--json"],
         vec!["incidents", "--json"],
+        vec!["why", "shop", "--json"],
         vec!["report", "--period", "2026-11-22", "--json"],
         vec!["report", "--period", "2026-11-22", "--explain", "--json"],
         vec!["explain", "404", "--json"],

@@ -1,0 +1,409 @@
+//! `sitewatch why`: why a monitor is in its state, what was told to whom, and what holds messages back.
+//!
+//! The recorded checks run through the alert machine once more, by the rules that held then.
+
+use std::time::Duration;
+
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::resolve::{self, Place};
+use crate::cli::{from_store, output, status};
+use crate::config::Config;
+use crate::control::{self, Request};
+use crate::domain::duration_text::Human;
+use crate::domain::incident::Incident;
+use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::order::{KeptOrder, OrderWord};
+use crate::domain::settings::AlertSettings;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::reminder;
+use crate::policy::alert::state::{Ack, Announcement, Kept, Status};
+use crate::policy::outbox::queued::{Holds, Tries, Waiting};
+use crate::policy::schedule::time_range;
+use crate::policy::why::{self, Around, Held};
+use crate::store::error::StoreError;
+use crate::store::facts::monitors::StoredMonitor;
+use crate::store::facts::rules::StoredRules;
+use crate::store::outbox::queries;
+use crate::store::reader::Reader;
+use crate::view::time_text::Clock;
+use crate::view::why::{HoldRow, StepRow, Why};
+use crate::view::{json, why as view};
+
+/// So much before an incident, or before the time that is asked about, the checks are gone through. Flapping looks back
+/// an hour by default.
+pub(super) const BEFORE: Duration = Duration::from_secs(2 * 3600);
+
+/// Steps that are told at most, the newest.
+const STEPS_MAX: usize = 60;
+
+/// What was told of an incident is told for this long after it ended.
+const TOLD_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Arguments of `sitewatch why`.
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Show why a monitor is in its state, step by step, what was told to whom, and what \
+        holds a message back and until when. The recorded checks run through the alert rules of \
+        that time once more, so it works without the daemon, too.",
+    after_help = "Examples:\n  sitewatch why shop\n  sitewatch why shop --at '2026-11-29 03:12'\n  \
+        sitewatch why shop --at 2h --json"
+)]
+pub struct Args {
+    /// The monitor
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// As it was then: 2h (ago), '2026-11-29 03:12'
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+    let place = resolve::brief(context)?;
+    let clock = place.clock();
+    let at = match &args.at {
+        None => clock.now,
+        Some(text) => {
+            let named = time_range::named(text, &clock.zone, clock.now)
+                .map_err(|error| CliError::Usage(format!("--at: {error}")))?;
+            named.from
+        }
+    };
+    if at > clock.now {
+        return Err(CliError::Usage("--at: that is in the future".to_owned()));
+    }
+    let reader = place.reader()?;
+    let monitor = known(&place, &reader, &args.name)?;
+    let config = place.config.as_ref();
+    let asked = Asked {
+        config,
+        clock: &clock,
+        at,
+        is_now: args.at.is_none(),
+    };
+    let Some(mut why) = reader.together(|reader| asked.why(reader, &monitor))? else {
+        return Err(CliError::Machine(format!(
+            "no rules of `{}` are recorded for that time, and it is not in the configuration\n  {}",
+            output::quoted(&args.name),
+            place.looked_in()
+        )));
+    };
+    if args.at.is_none() && !why.is_paused {
+        why.next_check_at = next_check(&place, &monitor.name, clock.now);
+    }
+    let screen = context.out.screen();
+    match context.options.json {
+        true => json::line(&view::object(&why), &mut context.out)?,
+        false => view::write(&why, &clock, screen, &mut context.out)?,
+    }
+    Ok(Outcome::Fine)
+}
+
+fn known(place: &Place, reader: &Reader, name: &str) -> Result<StoredMonitor, CliError> {
+    let known = reader.monitors()?;
+    let ids = place.select(&known, &[name.to_owned()])?;
+    let found = known
+        .into_iter()
+        .find(|monitor| ids.first() == Some(&monitor.id));
+    found.ok_or_else(|| {
+        CliError::Machine(format!(
+            "`{}` was never checked\n  {}",
+            output::quoted(name),
+            place.looked_in()
+        ))
+    })
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The configuration in force, where it is known.
+    pub config: Option<&'a Config>,
+    /// For the sentence.
+    pub clock: &'a Clock,
+    /// The time that is asked about.
+    pub at: Timestamp,
+    /// Whether that is now: what is stored counts then, not what is gone through.
+    pub is_now: bool,
+}
+
+impl Asked<'_> {
+    /// Everything that is said; `None` if nothing tells by which rules the monitor was judged.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn why(&self, reader: &Reader, monitor: &StoredMonitor) -> Result<Option<Why>, StoreError> {
+        let known = reader.monitors()?;
+        let newest = reader.incident_by(monitor.id, self.at)?;
+        let is_open = |incident: &Incident| incident.closed_at.is_none_or(|end| end > self.at);
+        let open = newest.as_ref().filter(|incident| is_open(incident));
+        let from = open.map_or(self.at, Incident::opened_at).minus(BEFORE);
+        let played = self.played(reader, &known, monitor, from)?;
+        let Some((_, rules)) = played[0].rules.last().cloned() else {
+            return Ok(None);
+        };
+        let has_recorded_rules = !reader.rules(monitor.id, from, self.at)?.is_empty();
+        let found = self.retrace(reader, &played, &rules.alerts(), open, from)?;
+        let told_of = newest.as_ref().filter(|incident| {
+            incident
+                .closed_at
+                .is_none_or(|end| self.at.since(end) <= TOLD_FOR)
+        });
+        let told = told_of.map_or(Ok(Vec::new()), |incident| self.told(reader, incident))?;
+        let around = Around {
+            at: self.at,
+            window: found.around.window,
+            failing_parent: found.around.failing_parent.as_ref(),
+            has_parents: found.around.has_parents,
+            offline: found.around.offline,
+            down_after: rules.alerts().flapping.down_after,
+        };
+        let mut holds: Vec<HoldRow> = Vec::new();
+        for held in why::holds(&found.kept, &around) {
+            let mut row = row_of(held, &rules);
+            let word = match row.by {
+                "mute" => Some(OrderWord::Mute),
+                "ack" => Some(OrderWord::Ack),
+                _ => None,
+            };
+            if let Some(word) = word {
+                let order = reader.newest_order(monitor.id, word, self.at)?;
+                row.who = order.map(|kept| kept.order.by.to_string());
+            }
+            holds.push(row);
+        }
+        let may_tell = rules.can_tell && !rules.to.is_empty();
+        if !may_tell && !matches!(found.kept.status, Status::Pending | Status::Up { .. }) {
+            holds.push(HoldRow {
+                by: "nobody",
+                until: None,
+                who: None,
+                to: Vec::new(),
+            });
+        }
+        let mut next_message_at = None;
+        if let Some(incident) = told_of.filter(|_| self.is_now) {
+            for (to, waiting) in queries::waiting_of(reader.outbox(), incident.key)? {
+                let hold = of_waiting(&waiting, to.key(), &rules.alerts());
+                next_message_at = [next_message_at, hold.until].into_iter().flatten().min();
+                holds.push(hold);
+            }
+        }
+        next_message_at =
+            next_message_at.or_else(|| next_reminder(&found.kept, &holds, &rules.alerts()));
+        let shown = found.kept.shown;
+        let steps = why::steps(&found.traced).into_iter().map(step_row);
+        let mut steps: Vec<StepRow> = steps
+            .chain(played[0].orders.iter().map(|kept| self.order_row(kept)))
+            .collect();
+        steps.sort_by_key(|step| step.at);
+        steps.drain(..steps.len().saturating_sub(STEPS_MAX));
+        Ok(Some(Why {
+            monitor: monitor.name.as_str().to_owned(),
+            url: monitor.url.clone(),
+            at: self.at,
+            state: shown.state,
+            since: Some(shown.since).filter(|since| *since > Timestamp::from_ms(0)),
+            incident: open.map(|incident| incident.key.to_string()),
+            reason: self.reason(monitor, &found.kept, &holds, &told),
+            steps,
+            holds,
+            told,
+            next_check_at: None,
+            next_message_at,
+            complete: found.agrees && has_recorded_rules,
+            is_paused: found.kept.paused,
+        }))
+    }
+
+    fn told(
+        &self,
+        reader: &Reader,
+        incident: &Incident,
+    ) -> Result<Vec<crate::view::rows::MailRow>, StoreError> {
+        let mails = queries::mails_of(reader.outbox(), incident.key)?;
+        let mails = mails.into_iter().filter(|mail| mail.queued_at <= self.at);
+        Ok(mails
+            .map(|mail| {
+                let mut row = from_store::mail(mail);
+                row.sent_at = row.sent_at.filter(|sent_at| *sent_at <= self.at);
+                row
+            })
+            .collect())
+    }
+
+    fn order_row(&self, kept: &KeptOrder) -> StepRow {
+        let order = &kept.order;
+        let mut text = format!("{} by {}", order.word.as_str(), order.by);
+        if let Some(until) = order.args.until {
+            text.push_str(&format!(", until {}", self.clock.civil(until)));
+        }
+        if let Some(note) = &order.args.note {
+            text.push_str(&format!(": {note}"));
+        }
+        StepRow {
+            at: kept.at,
+            event: "order",
+            text,
+            check: None,
+        }
+    }
+
+    /// One sentence.
+    fn reason(
+        &self,
+        monitor: &StoredMonitor,
+        kept: &Kept,
+        holds: &[HoldRow],
+        told: &[crate::view::rows::MailRow],
+    ) -> String {
+        let name = &monitor.name;
+        let since = |at: Timestamp| self.clock.civil(at);
+        if kept.paused {
+            return format!("{name} is paused: it is not checked, so there is nothing to tell.");
+        }
+        match &kept.status {
+            Status::Pending => format!("{name} is pending: no check has said anything of it yet."),
+            Status::Up { since: at } => {
+                let reason = kept
+                    .shown
+                    .reason
+                    .map_or_else(String::new, |reason| format!(" ({reason})"));
+                format!(
+                    "{name} is {}{reason} since {}: there is no outage to tell of.",
+                    kept.shown.state,
+                    since(*at)
+                )
+            }
+            Status::Suspect {
+                first_bad,
+                count,
+                cause,
+                ..
+            } => format!(
+                "{name} is still {}: since {} {count} of its checks failed in a row ({}), which are not \
+                 enough to call it down.",
+                kept.shown.state,
+                since(*first_bad),
+                cause.failure.detail
+            ),
+            Status::Down(outage) | Status::Recovering { outage, .. } => {
+                let recovering = match &kept.status {
+                    Status::Recovering { .. } => ", and a recovery is being confirmed",
+                    Status::Pending
+                    | Status::Up { .. }
+                    | Status::Suspect { .. }
+                    | Status::Down(_) => "",
+                };
+                format!(
+                    "{name} is down since {} ({}){recovering}; {}.",
+                    since(outage.opened_at()),
+                    outage.cause.failure.detail,
+                    self.telling(holds, told)
+                )
+            }
+        }
+    }
+
+    /// What was told of an outage.
+    fn telling(&self, holds: &[HoldRow], told: &[crate::view::rows::MailRow]) -> String {
+        let sent = told.iter().filter(|mail| mail.sent_at.is_some()).count();
+        if let Some(first) = told.iter().find_map(|mail| mail.sent_at) {
+            let count = if sent == 1 {
+                "1 message".to_owned()
+            } else {
+                format!("{sent} messages")
+            };
+            return format!("{count} left, the first at {}", self.clock.civil(first));
+        }
+        match holds.iter().find(|hold| hold.by != "ack") {
+            Some(hold) if hold.by == "nobody" => "nobody is told: it has no recipients".to_owned(),
+            Some(hold) => {
+                let until = hold.until.map_or_else(String::new, |until| {
+                    let left = Human(until.since(self.at));
+                    format!(" until {} (for {left})", self.clock.civil(until))
+                });
+                format!("no message has left yet: held by {}{until}", hold.by)
+            }
+            None if told.is_empty() => "no message has left yet".to_owned(),
+            None => {
+                "no message has left, and none waits: `sitewatch email queue` says which were refused".to_owned()
+            }
+        }
+    }
+}
+
+/// When a daemon that runs checks it next.
+fn next_check(place: &Place, name: &MonitorName, now: Timestamp) -> Option<Timestamp> {
+    let config = place.config.as_ref()?;
+    let monitor = configured(config, name).filter(|monitor| monitor.enabled)?;
+    let socket = place.control_socket.as_deref()?;
+    control::ask_within(socket, &Request::Status, control::STATUS_WAIT).ok()?;
+    status::next_check(monitor, Some(config), now)
+}
+
+pub(super) fn configured<'a>(config: &'a Config, name: &MonitorName) -> Option<&'a Monitor> {
+    let mut monitors = config.monitors.iter();
+    monitors
+        .find(|monitor| monitor.name == *name)
+        .map(|monitor| &**monitor)
+}
+
+fn row_of(held: Held, rules: &StoredRules) -> HoldRow {
+    HoldRow {
+        by: held.by,
+        until: held.until,
+        who: held.who,
+        to: rules.to.clone(),
+    }
+}
+
+/// What keeps a row of the outbox.
+fn of_waiting(waiting: &Waiting, to: &str, alerts: &AlertSettings) -> HoldRow {
+    let (by, until) = match (waiting.held, waiting.tries) {
+        (Some(held), _) if held.released_at.is_none() => match held.why.as_str() {
+            "maintenance" => ("window", None),
+            other => (other, None),
+        },
+        (_, Tries::None) => {
+            let until = waiting.waits_since().plus(alerts.group_wait);
+            ("digest", Some(until))
+        }
+        (_, Tries::Failed { holds, next_at, .. }) => match holds {
+            Holds::Transport => ("transport", Some(next_at)),
+            Holds::Recipient | Holds::Refused | Holds::Asked | Holds::Mail => {
+                ("recipient", Some(next_at))
+            }
+        },
+    };
+    HoldRow {
+        by,
+        until,
+        who: None,
+        to: vec![to.to_owned()],
+    }
+}
+
+/// When a reminder is due, where nothing holds it.
+fn next_reminder(kept: &Kept, holds: &[HoldRow], alerts: &AlertSettings) -> Option<Timestamp> {
+    let Status::Down(outage) = &kept.status else {
+        return None;
+    };
+    let Announcement::Made { last, reminders } = outage.announcement else {
+        return None;
+    };
+    if outage.ack != Ack::None || !holds.is_empty() {
+        return None;
+    }
+    reminder::due_at(alerts, last, reminders)
+}
+
+fn step_row(step: why::Step) -> StepRow {
+    StepRow {
+        at: step.at,
+        event: step.event,
+        text: step.text,
+        check: step.check,
+    }
+}

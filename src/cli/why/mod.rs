@@ -1,0 +1,4 @@
+//! `sitewatch why`.
+
+pub mod command;
+mod past;

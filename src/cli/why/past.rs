@@ -1,0 +1,345 @@
+//! The checks of a time through the alert machine once more.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::command::{Asked, BEFORE, configured};
+use crate::domain::check::Check;
+use crate::domain::incident::Incident;
+use crate::domain::monitor::{MonitorId, MonitorName, Rules};
+use crate::domain::order::{GivenOrder, KeptOrder, OrderWord};
+use crate::domain::settings::{AlertSettings, Covers, Maintenance, MaintenanceTime};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::maintenance::Open;
+use crate::policy::alert::monitor::Order;
+use crate::policy::alert::state::Kept;
+use crate::policy::replay::{Player, Replay, Traced};
+use crate::policy::why;
+use crate::store::checks::history::HistoryQuery;
+use crate::store::error::StoreError;
+use crate::store::facts::monitors::StoredMonitor;
+use crate::store::facts::offline_state;
+use crate::store::facts::past::Span;
+use crate::store::facts::rules::StoredRules;
+use crate::store::reader::Reader;
+use crate::store::transaction::SpanKind;
+
+/// So much of what it depends on is gone through as well.
+const PARENTS_MAX: usize = 8;
+
+/// Checks that are gone through at most, of the monitor and what it depends on; of longer outages the beginning and the
+/// end.
+const CHECKS_MAX: u64 = 2_000;
+
+/// What the machine says of the time.
+pub(super) struct Found {
+    pub(super) kept: Kept,
+    pub(super) traced: Vec<Traced>,
+    pub(super) around: AroundThen,
+    /// Whether what is recorded led to what is stored.
+    pub(super) agrees: bool,
+}
+
+pub(super) struct AroundThen {
+    pub(super) window: Option<Open>,
+    pub(super) failing_parent: Option<MonitorName>,
+    pub(super) has_parents: bool,
+    pub(super) offline: bool,
+}
+
+/// One that is gone through.
+pub(super) struct Played {
+    pub(super) player: Player,
+    /// From when on which rules held; nothing if none are recorded.
+    pub(super) rules: Vec<(Timestamp, StoredRules)>,
+    pub(super) spans: Vec<Span>,
+    /// Mutes and acknowledgements among them are given again; pauses are told by the spans.
+    pub(super) orders: Vec<KeptOrder>,
+}
+
+impl Asked<'_> {
+    /// The monitor, and what it depends on.
+    pub(super) fn played(
+        &self,
+        reader: &Reader,
+        known: &[StoredMonitor],
+        monitor: &StoredMonitor,
+        from: Timestamp,
+    ) -> Result<Vec<Played>, StoreError> {
+        let first = self.one(reader, monitor, from)?;
+        let parents = first.player.depends_on.clone();
+        let mut played = vec![first];
+        for name in parents.iter().take(PARENTS_MAX) {
+            if let Some(parent) = known.iter().find(|known| known.name == *name) {
+                played.push(self.one(reader, parent, from)?);
+            }
+        }
+        Ok(played)
+    }
+
+    fn one(
+        &self,
+        reader: &Reader,
+        monitor: &StoredMonitor,
+        from: Timestamp,
+    ) -> Result<Played, StoreError> {
+        let mut rules = reader.rules(monitor.id, from, self.at)?;
+        let config = self.config;
+        if rules.is_empty()
+            && let Some(config) = config
+            && let Some(now) = configured(config, &monitor.name)
+        {
+            let stored = StoredRules::of(now, &config.alerts, config.email.is_some());
+            rules.push((from, stored));
+        }
+        let newest = rules.last().map(|(_, rules)| rules);
+        let first = rules.first().map(|(_, rules)| rules.rules());
+        Ok(Played {
+            player: Player {
+                id: monitor.id,
+                name: monitor.name.clone(),
+                rules: Arc::new(first.unwrap_or_else(|| plain_rules(monitor))),
+                depends_on: newest.map_or_else(|| Arc::from([]), |rules| rules.parents().collect()),
+                tags: Arc::from([]),
+            },
+            spans: reader.spans(monitor.id, from, self.at)?,
+            orders: reader.orders_between(monitor.id, from, self.at)?,
+            rules,
+        })
+    }
+
+    /// Runs the checks through the machine.
+    pub(super) fn retrace(
+        &self,
+        reader: &Reader,
+        played: &[Played],
+        alerts: &AlertSettings,
+        open: Option<&Incident>,
+        from: Timestamp,
+    ) -> Result<Found, StoreError> {
+        let checks = self.checks(reader, played, open, from)?;
+        let start = checks.first().map_or(from, |(_, check)| check.at);
+        let start = start.minus(Duration::from_millis(1));
+        let windows = windows(played, self.at);
+        let players = played.iter().map(|played| played.player.clone());
+        let mut world = Replay::with(players, alerts, &windows, &self.clock.zone, start);
+        world.watch(0);
+        for deed in deeds(played, checks, start, self.is_now.then_some(self.at)) {
+            if deed.at <= self.at {
+                deed.happens(&mut world);
+            }
+        }
+        world.pass(self.at);
+        let memory = world.memory(0);
+        let retraced = memory.kept.clone();
+        let stored = match self.is_now {
+            true => reader.kept(played[0].player.id)?,
+            false => None,
+        };
+        let agrees = match (&stored, open) {
+            (Some(stored), _) => why::agree(&stored.status, &retraced.status),
+            (None, Some(incident)) => {
+                retraced.status.outage().map(|outage| outage.key) == Some(incident.key)
+            }
+            (None, None) => retraced.status.outage().is_none() && memory.recent.newest.is_some(),
+        };
+        let offline = self.is_now && offline_state::get(reader.outbox())?.is_some();
+        Ok(Found {
+            kept: stored.unwrap_or(retraced),
+            traced: world.take_traced(),
+            around: AroundThen {
+                window: world.window(0),
+                failing_parent: world.failing_parent(0).cloned(),
+                has_parents: played.len() > 1,
+                offline,
+            },
+            agrees,
+        })
+    }
+
+    /// The checks up to the time, oldest first, by place: all of them, or of a long outage its beginning and its end.
+    fn checks(
+        &self,
+        reader: &Reader,
+        played: &[Played],
+        open: Option<&Incident>,
+        from: Timestamp,
+    ) -> Result<Vec<(usize, Check)>, StoreError> {
+        let mut found = self.segment(reader, played, from, self.at)?;
+        if found.len() as u64 >= CHECKS_MAX
+            && let Some(incident) = open
+        {
+            let oldest = found.last().map_or(self.at, |(_, check)| check.at);
+            let until = incident.opened_at().plus(BEFORE).min(oldest);
+            if from < until {
+                found.extend(self.segment(reader, played, from, until)?);
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// Checks of a time, newest first.
+    fn segment(
+        &self,
+        reader: &Reader,
+        played: &[Played],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(usize, Check)>, StoreError> {
+        let query = HistoryQuery {
+            monitors: played.iter().map(|played| played.player.id).collect(),
+            since: Some(from),
+            until: Some(until),
+            limit: Some(CHECKS_MAX),
+            ..HistoryQuery::default()
+        };
+        let places: Vec<MonitorId> = query.monitors.clone();
+        let mut found = Vec::new();
+        reader.history(&query, &mut |stored, check, _| {
+            if let Some(place) = places.iter().position(|id| *id == stored.id) {
+                found.push((place, check));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Rules of a monitor of which none are known: of what is depended on only its failing counts.
+fn plain_rules(monitor: &StoredMonitor) -> Rules {
+    Rules {
+        interval: monitor.interval,
+        timeout: Duration::from_secs(10),
+        failures_before_down: 3,
+        successes_before_up: 2,
+        retry_interval: Duration::from_secs(10),
+        alert_on_slow: false,
+        alert_on_redirect_change: false,
+        to: Vec::new(),
+    }
+}
+
+/// The windows as they were.
+fn windows(played: &[Played], at: Timestamp) -> Vec<Maintenance> {
+    let mut windows = Vec::new();
+    for one in played {
+        for span in one
+            .spans
+            .iter()
+            .filter(|span| span.kind == SpanKind::Maintenance)
+        {
+            let end = span.to.unwrap_or_else(|| at.plus(Duration::from_secs(1)));
+            windows.push(Maintenance {
+                covers: Covers::Some {
+                    monitors: vec![one.player.name.clone()],
+                    tags: Vec::new(),
+                },
+                when: MaintenanceTime::Once {
+                    start: span.from,
+                    end,
+                },
+                note: "".into(),
+            });
+        }
+    }
+    windows
+}
+
+/// One thing that happened then.
+struct Deed {
+    at: Timestamp,
+    place: usize,
+    what: What,
+}
+
+enum What {
+    Checked(Box<Check>),
+    Order(Order),
+    Rules(Arc<Rules>),
+}
+
+impl Deed {
+    fn happens(self, world: &mut Replay<'_>) {
+        match self.what {
+            What::Checked(check) => world.check(self.place, *check),
+            What::Order(order) => world.order(self.place, &order, self.at),
+            What::Rules(rules) => world.set_rules(self.place, rules, self.at),
+        }
+    }
+}
+
+/// An order as the machine takes it; `None` for those that decide nothing, and pauses.
+fn of_kept(given: &GivenOrder) -> Option<Order> {
+    match given.word {
+        OrderWord::Mute => given.args.until.map(|until| Order::Mute { until }),
+        OrderWord::Unmute => Some(Order::Unmute),
+        OrderWord::Ack => Some(Order::Ack {
+            until: given.args.until,
+            note: given.args.note.as_deref().map(Arc::from),
+        }),
+        OrderWord::Pause
+        | OrderWord::Resume
+        | OrderWord::Recheck
+        | OrderWord::Reload
+        | OrderWord::Maintenance
+        | OrderWord::Amend
+        | OrderWord::Note => None,
+    }
+}
+
+/// Everything that happened, in order; what is asked about is `now`, or an earlier time.
+fn deeds(
+    played: &[Played],
+    checks: Vec<(usize, Check)>,
+    start: Timestamp,
+    now: Option<Timestamp>,
+) -> Vec<Deed> {
+    let mut deeds: Vec<Deed> = Vec::with_capacity(checks.len());
+    for (place, one) in played.iter().enumerate() {
+        for span in one
+            .spans
+            .iter()
+            .filter(|span| span.kind == SpanKind::Paused)
+        {
+            deeds.push(Deed {
+                at: span.from.max(start),
+                place,
+                what: What::Order(Order::Pause),
+            });
+            deeds.extend(span.to.map(|at| Deed {
+                at,
+                place,
+                what: What::Order(Order::Resume),
+            }));
+        }
+        deeds.extend(one.orders.iter().filter_map(|kept| {
+            let order = of_kept(&kept.order)?;
+            Some(Deed {
+                at: kept.at.max(start),
+                place,
+                what: What::Order(order),
+            })
+        }));
+        let later = one.rules.iter().filter(|(at, _)| *at > start);
+        deeds.extend(later.map(|(at, rules)| Deed {
+            at: *at,
+            place,
+            what: What::Rules(Arc::new(rules.rules())),
+        }));
+    }
+    deeds.extend(checks.into_iter().map(|(place, check)| {
+        Deed {
+            // What is recorded was decided on.
+            at: check
+                .at
+                .plus(check.timings.total.as_duration())
+                .min(now.unwrap_or(Timestamp::MAX)),
+            place,
+            what: What::Checked(Box::new(check)),
+        }
+    }));
+    deeds.sort_by_key(|deed| deed.at);
+    deeds
+}

@@ -1,0 +1,48 @@
+//! Writes down by which rules monitors are judged, so that it can be told later why something was decided.
+
+use std::sync::Arc;
+
+use super::engine::Recorder;
+use super::staged::Deed;
+use crate::domain::monitor::{Labels, MonitorId, Rules};
+use crate::domain::timestamp::Timestamp;
+use crate::store::facts::rules::StoredRules;
+use crate::store::transaction::Batch;
+
+/// Monitors of a list share their rules: the newest text is used again.
+struct Written<'a> {
+    rules: &'a Arc<Rules>,
+    labels: &'a Arc<Labels>,
+    text: Arc<str>,
+}
+
+impl Recorder {
+    /// Notes the rules of these monitors, where they differ from those noted before.
+    pub(super) fn note_rules(&mut self, places: impl Iterator<Item = usize>, now: Timestamp) {
+        let can_tell = self.config.email.is_some();
+        let mut last: Option<Written<'_>> = None;
+        let mut texts: Vec<(MonitorId, Arc<str>)> = Vec::new();
+        for slot in places.filter_map(|place| self.slots.get(place)) {
+            let (rules, labels) = (&slot.monitor.rules, &slot.monitor.labels);
+            let same = last
+                .as_ref()
+                .filter(|last| Arc::ptr_eq(last.rules, rules) && Arc::ptr_eq(last.labels, labels));
+            let text = match same {
+                Some(same) => Arc::clone(&same.text),
+                None => {
+                    let stored = StoredRules::of(&slot.monitor, &self.config.alerts, can_tell);
+                    let Ok(text) = stored.text() else { continue };
+                    Arc::from(text)
+                }
+            };
+            texts.push((slot.id, Arc::clone(&text)));
+            last = Some(Written {
+                rules,
+                labels,
+                text,
+            });
+        }
+        let write = move |batch: &mut Batch<'_>| batch.put_rules(&texts, now);
+        self.staged.deed(Deed::Write(Box::new(write)), now);
+    }
+}

@@ -1,0 +1,81 @@
+//! What was known of one monitor at a time: its memory, its pauses and windows, the incident of that time.
+
+use rusqlite::OptionalExtension;
+
+use super::incidents;
+use crate::domain::incident::Incident;
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::state::Kept;
+use crate::store::error::Result;
+use crate::store::reader::Reader;
+use crate::store::transaction::SpanKind;
+
+/// A time that counts differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// How.
+    pub kind: SpanKind,
+    /// Its beginning.
+    pub from: Timestamp,
+    /// Its end; `None` while that is not known.
+    pub to: Option<Timestamp>,
+}
+
+impl Reader {
+    /// What the alert machine remembers of a monitor.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn kept(&self, monitor: MonitorId) -> Result<Option<Kept>> {
+        let text: Option<String> = self
+            .connection()
+            .prepare_cached("SELECT kept FROM states WHERE monitor_id = ?1")?
+            .query_row([monitor.0], |row| row.get(0))
+            .optional()?;
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    /// The windows, pauses and removals of a monitor that touch a time, oldest first.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn spans(&self, monitor: MonitorId, from: Timestamp, to: Timestamp) -> Result<Vec<Span>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT kind, from_at, to_at FROM spans
+             WHERE monitor_id = ?1 AND from_at <= ?3 AND (to_at IS NULL OR to_at > ?2)
+             ORDER BY from_at",
+        )?;
+        let rows = statement.query_map((monitor.0, from.as_ms(), to.as_ms()), |row| {
+            let kind: String = row.get(0)?;
+            let to: Option<i64> = row.get(2)?;
+            Ok(SpanKind::parse(&kind).map(|kind| (kind, row.get(1), to)))
+        })?;
+        let mut spans = Vec::new();
+        for row in rows {
+            if let Some((kind, from, to)) = row? {
+                spans.push(Span {
+                    kind,
+                    from: Timestamp::from_ms(from?),
+                    to: to.map(Timestamp::from_ms),
+                });
+            }
+        }
+        Ok(spans)
+    }
+
+    /// The newest incident of a monitor that had begun by a time.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn incident_by(&self, monitor: MonitorId, at: Timestamp) -> Result<Option<Incident>> {
+        let sql = format!(
+            "SELECT {} FROM incidents WHERE monitor_id = ?1 AND opened_at <= ?2 AND NOT clock_wrong
+             ORDER BY opened_at DESC LIMIT 1",
+            incidents::COLUMNS
+        );
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        let mut rows = statement.query((monitor.0, at.as_ms()))?;
+        rows.next()?.map(incidents::incident).transpose()
+    }
+}

@@ -1,0 +1,224 @@
+//! By which rules monitors were judged at any time: a text for each, stored once, and from when on it held.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
+use crate::domain::settings::{AlertSettings, Flapping};
+use crate::domain::timestamp::Timestamp;
+use crate::store::error::Result;
+use crate::store::reader::Reader;
+use crate::store::transaction::Batch;
+
+/// The rules of one monitor as they are stored. Lengths of time are in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRules {
+    interval: u64,
+    timeout: u64,
+    failures_before_down: u16,
+    successes_before_up: u16,
+    retry_interval: u64,
+    alert_on_slow: bool,
+    alert_on_redirect_change: bool,
+    /// Who is told, masked where a value came by `${NAME}`; empty is silence by choice.
+    pub to: Vec<String>,
+    /// Whether anything can be sent at all.
+    pub can_tell: bool,
+    /// What it depends on.
+    pub depends_on: Vec<String>,
+    /// A message waits this long for others to the same recipient.
+    pub group_wait: u64,
+    group_limit: u32,
+    group_interval: u64,
+    reminder: Option<u64>,
+    recovery: bool,
+    flapping_changes: u32,
+    flapping_within: u64,
+    flapping_down_after: u64,
+    flapping_end_after: u64,
+    certificate_expiry: Vec<u64>,
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl StoredRules {
+    /// The rules of a monitor of a configuration.
+    pub fn of(monitor: &Monitor, alerts: &AlertSettings, can_tell: bool) -> Self {
+        let rules = &monitor.rules;
+        let masks = monitor.masks();
+        let to = rules.to.iter();
+        Self {
+            interval: ms(rules.interval),
+            timeout: ms(rules.timeout),
+            failures_before_down: rules.failures_before_down,
+            successes_before_up: rules.successes_before_up,
+            retry_interval: ms(rules.retry_interval),
+            alert_on_slow: rules.alert_on_slow,
+            alert_on_redirect_change: rules.alert_on_redirect_change,
+            to: to.map(|to| masks.apply(to.key()).into_owned()).collect(),
+            can_tell,
+            depends_on: monitor.depends_on.iter().map(ToString::to_string).collect(),
+            group_wait: ms(alerts.group_wait),
+            group_limit: alerts.group_limit,
+            group_interval: ms(alerts.group_interval),
+            reminder: alerts.reminder.map(ms),
+            recovery: alerts.recovery,
+            flapping_changes: alerts.flapping.changes.get(),
+            flapping_within: ms(alerts.flapping.within),
+            flapping_down_after: ms(alerts.flapping.down_after),
+            flapping_end_after: ms(alerts.flapping.end_after),
+            certificate_expiry: alerts.certificate_expiry.iter().copied().map(ms).collect(),
+        }
+    }
+
+    /// As the machine takes them; nobody is told by it.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            interval: Duration::from_millis(self.interval),
+            timeout: Duration::from_millis(self.timeout),
+            failures_before_down: self.failures_before_down.max(1),
+            successes_before_up: self.successes_before_up.max(1),
+            retry_interval: Duration::from_millis(self.retry_interval),
+            alert_on_slow: self.alert_on_slow,
+            alert_on_redirect_change: self.alert_on_redirect_change,
+            to: Vec::new(),
+        }
+    }
+
+    /// `[alerts]` of that time.
+    pub fn alerts(&self) -> AlertSettings {
+        AlertSettings {
+            group_wait: Duration::from_millis(self.group_wait),
+            group_limit: self.group_limit,
+            group_interval: Duration::from_millis(self.group_interval),
+            reminder: self.reminder.map(Duration::from_millis),
+            recovery: self.recovery,
+            flapping: Flapping {
+                changes: NonZeroU32::new(self.flapping_changes).unwrap_or(NonZeroU32::MIN),
+                within: Duration::from_millis(self.flapping_within),
+                down_after: Duration::from_millis(self.flapping_down_after),
+                end_after: Duration::from_millis(self.flapping_end_after),
+            },
+            certificate_expiry: self
+                .certificate_expiry
+                .iter()
+                .copied()
+                .map(Duration::from_millis)
+                .collect(),
+        }
+    }
+
+    /// Names of what it depends on.
+    pub fn parents(&self) -> impl Iterator<Item = MonitorName> {
+        let names = self.depends_on.iter();
+        names.filter_map(|name| MonitorName::parse(name).ok())
+    }
+
+    /// As it is stored.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON.
+    pub fn text(&self) -> Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+}
+
+fn text_id(connection: &Connection, text: &str) -> Result<i64> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO rule_texts (text) VALUES (?1)")?
+        .execute([text])?;
+    Ok(connection
+        .prepare_cached("SELECT id FROM rule_texts WHERE text = ?1")?
+        .query_row([text], |row| row.get(0))?)
+}
+
+impl Batch<'_> {
+    /// Stores by which rules monitors are judged from now on, where that differs from before. Neighbours that share
+    /// their text cost least.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn put_rules(&mut self, texts: &[(MonitorId, Arc<str>)], now: Timestamp) -> Result<()> {
+        let connection = self.connection();
+        let mut newest = connection.prepare_cached(
+            "SELECT text_id FROM rules WHERE monitor_id = ?1 ORDER BY from_at DESC LIMIT 1",
+        )?;
+        let mut numbered: Option<(&Arc<str>, i64)> = None;
+        for (monitor, text) in texts {
+            let id = match numbered {
+                Some((last, id)) if Arc::ptr_eq(last, text) => id,
+                Some(_) | None => text_id(connection, text)?,
+            };
+            numbered = Some((text, id));
+            let known: Option<i64> = newest.query_row([monitor.0], |row| row.get(0)).optional()?;
+            if known == Some(id) {
+                continue;
+            }
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO rules (monitor_id, from_at, text_id) VALUES (?1, ?2, ?3)",
+                )?
+                .execute((monitor.0, now.as_ms(), id))?;
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// The rules of a monitor that held at any time from `from` to `to`, oldest first, each with its beginning.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn rules(
+        &self,
+        monitor: MonitorId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<(Timestamp, StoredRules)>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT from_at, text FROM rules JOIN rule_texts ON rule_texts.id = text_id
+             WHERE monitor_id = ?1 AND from_at <= ?3 AND from_at >= coalesce(
+               (SELECT max(from_at) FROM rules WHERE monitor_id = ?1 AND from_at <= ?2), ?2)
+             ORDER BY from_at",
+        )?;
+        let rows = statement.query_map((monitor.0, from.as_ms(), to.as_ms()), |row| {
+            Ok((Timestamp::from_ms(row.get(0)?), row.get::<_, String>(1)?))
+        })?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (at, text) = row?;
+            found.push((at, serde_json::from_str(&text)?));
+        }
+        Ok(found)
+    }
+}
+
+/// Deletes some rules that held only before a time, and texts that no rule has.
+pub(in crate::store) fn forget(
+    connection: &Connection,
+    before: i64,
+    rows_max: i64,
+) -> Result<usize> {
+    let rules = connection
+        .prepare_cached(
+            "DELETE FROM rules WHERE (monitor_id, from_at) IN
+               (SELECT monitor_id, from_at FROM rules AS old WHERE from_at < ?1 AND EXISTS
+                  (SELECT 1 FROM rules AS newer WHERE newer.monitor_id = old.monitor_id
+                     AND newer.from_at > old.from_at AND newer.from_at <= ?1)
+                LIMIT ?2)",
+        )?
+        .execute((before, rows_max))?;
+    let texts = connection
+        .prepare_cached(
+            "DELETE FROM rule_texts WHERE id IN (SELECT id FROM rule_texts WHERE NOT EXISTS
+               (SELECT 1 FROM rules WHERE text_id = rule_texts.id) LIMIT ?1)",
+        )?
+        .execute([rows_max])?;
+    Ok(rules + texts)
+}
