@@ -90,7 +90,11 @@ impl Asked<'_> {
             && let Some(config) = config
             && let Some(now) = configured(config, &monitor.name)
         {
-            let stored = StoredRules::of(now, &config.alerts, config.email.is_some());
+            let stored = StoredRules::of(
+                now,
+                &config.alerts,
+                config.email.is_some() || !config.channels.is_empty(),
+            );
             rules.push((from, stored));
         }
         let newest = rules.last().map(|(_, rules)| rules);
@@ -217,6 +221,7 @@ fn plain_rules(monitor: &StoredMonitor) -> Rules {
         retry_interval: Duration::from_secs(10),
         alert_on_slow: false,
         alert_on_redirect_change: false,
+        alert_on_address_down: false,
         to: Vec::new(),
     }
 }

@@ -24,6 +24,7 @@ pub struct StoredRules {
     retry_interval: u64,
     alert_on_slow: bool,
     alert_on_redirect_change: bool,
+    alert_on_address_down: bool,
     /// Who is told, masked where a value came by `${NAME}`; empty is silence by choice.
     pub to: Vec<String>,
     /// Whether anything can be sent at all.
@@ -61,6 +62,7 @@ impl StoredRules {
             retry_interval: ms(rules.retry_interval),
             alert_on_slow: rules.alert_on_slow,
             alert_on_redirect_change: rules.alert_on_redirect_change,
+            alert_on_address_down: rules.alert_on_address_down,
             to: to.map(|to| masks.apply(to.key()).into_owned()).collect(),
             can_tell,
             depends_on: monitor.depends_on.iter().map(ToString::to_string).collect(),
@@ -87,6 +89,7 @@ impl StoredRules {
             retry_interval: Duration::from_millis(self.retry_interval),
             alert_on_slow: self.alert_on_slow,
             alert_on_redirect_change: self.alert_on_redirect_change,
+            alert_on_address_down: self.alert_on_address_down,
             to: Vec::new(),
         }
     }
