@@ -10,6 +10,7 @@ mod errand;
 mod exchange;
 mod facts;
 mod icmp;
+mod kept;
 mod list;
 mod name_server;
 mod ping;

@@ -10,13 +10,14 @@ use reqwest::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use tokio::time::{Instant, Sleep, sleep_until};
 use url::{Host, Url};
 
-use super::body::{self, Body, KEPT_BYTES};
+use super::body::{self, Body};
 use super::classify::{self, Fault};
 use super::connection::{Reply, wire_bytes_max};
 use super::dns::Wanted;
 use super::errand::Redirects;
 use super::exchange::{Exchange, Outcome, Route, add, exchange};
 use super::facts::facts;
+use super::kept::{Kept, raw_head, version_of};
 use super::list::{self, ListAnswer, ListFault, ListRequest};
 use super::name_server;
 use super::ping;
@@ -25,11 +26,10 @@ use super::search::Search;
 use super::shared::Shared;
 use super::socket;
 use crate::clock;
-use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
+use crate::domain::check::{Certificate, FailureKind, Micros, Timings};
 use crate::domain::connect_to::ConnectTo;
 use crate::domain::duration_text::Exact;
-use crate::domain::evidence::{BODY_BYTES_MAX, GOOD_BODY_BYTES_MAX, HEAD_BYTES_MAX, Keep, RawHead};
-use crate::domain::expectation::Expectation;
+use crate::domain::evidence::{Keep, RawHead};
 use crate::domain::observed::Observed;
 use crate::domain::probe::{Answer, End, Hop, Probe, RootEnd};
 use crate::domain::subject::{EachAddress, Subject};
@@ -204,44 +204,6 @@ impl Prober {
             certificate: journey.certificate,
             root: journey.root,
             remarks: journey.remarks,
-        }
-    }
-}
-
-/// How much of the answers is kept for later.
-#[derive(Debug, Clone, Copy)]
-struct Kept<'a> {
-    keep: Keep,
-    /// What the answers are judged by, where something is kept: it tells whether one fails by its head.
-    expectation: Option<&'a Expectation>,
-}
-
-impl<'a> Kept<'a> {
-    const NOTHING: Self = Self {
-        keep: Keep::Nothing,
-        expectation: None,
-    };
-
-    const fn of(keep: Keep, expectation: &'a Expectation) -> Self {
-        Self {
-            keep,
-            expectation: Some(expectation),
-        }
-    }
-
-    /// Of a body that no assertion reads. An answer that is good by its status seldom fails: it is not kept whole for
-    /// that.
-    fn body_bytes(self, status: u16) -> usize {
-        let may_fail = |wanted: &Expectation| {
-            !wanted.status.contains(status)
-                || wanted.final_url.is_some()
-                || !wanted.headers.is_empty()
-        };
-        match self.keep {
-            Keep::Nothing => KEPT_BYTES,
-            Keep::Failing | Keep::Good if self.expectation.is_some_and(may_fail) => BODY_BYTES_MAX,
-            Keep::Failing => KEPT_BYTES,
-            Keep::Good => GOOD_BODY_BYTES_MAX,
         }
     }
 }
@@ -602,28 +564,6 @@ impl<'a> Journey<'a> {
             return text;
         }
         self.target.masks.apply(&text).into_owned()
-    }
-}
-
-const fn version_of(answer: &Reply) -> HttpVersion {
-    match answer.head.version {
-        reqwest::Version::HTTP_10 => HttpVersion::Http10,
-        _ => HttpVersion::Http11,
-    }
-}
-
-/// The beginning of a head, without the URL that it answers.
-fn raw_head(answer: &Reply) -> RawHead {
-    let mut left = HEAD_BYTES_MAX;
-    let fields = answer.head.headers.iter().map_while(|(name, value)| {
-        left = left.checked_sub(name.as_str().len() + value.len())?;
-        Some((name.as_str().to_owned(), value.as_bytes().to_vec()))
-    });
-    RawHead {
-        url: String::new(),
-        status: answer.head.status.as_u16(),
-        http_version: version_of(answer),
-        fields: fields.collect(),
     }
 }
 

@@ -365,7 +365,7 @@ async fn without_mail_every_channel_is_told() {
     let house = House::new("");
     let config = format!(
         "[daemon]\ndatabase = \"sitewatch.db\"\ncontrol_socket = \"control.sock\"\n\n[alerts]\ngroup_wait = \"1s\"\n\n\
-         [defaults]\ninterval = \"2s\"\ntimeout = \"2s\"\nretry_interval = \"200ms\"\n\n{}{}",
+         [defaults]\ninterval = \"5s\"\ntimeout = \"2s\"\nretry_interval = \"200ms\"\n\n{}{}",
         monitor("shop", site.port),
         hook.config("")
     );

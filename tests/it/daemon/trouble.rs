@@ -139,7 +139,8 @@ async fn what_an_ack_says_is_shown_after_a_restart() {
         assert!(note.contains("Kim is on it"), "{command}: {note}");
     }
     let incidents = text(&house.ask(&["incidents"]).stdout);
-    assert!(incidents.contains("acked: deploy"), "{incidents}");
+    assert!(incidents.contains("(acked by "), "{incidents}");
+    assert!(incidents.contains(": deploy "), "{incidents}");
     site.answers(200);
     house.until("the UP mail", || house.mails().len() > 1).await;
     let path = std::fs::read_dir(house.path().join("outbox")).unwrap();

@@ -162,7 +162,7 @@ fn a_copy_is_made_beside_the_writer() {
     record(&mut store, &[(ids[0], check('U', START + MINUTE))]);
     assert_eq!(count(&copy), 1);
     let error = place.reader().backup(&copy).unwrap_err();
-    assert!(error.to_string().starts_with("create `"), "{error}");
+    assert!(error.to_string().starts_with("back up to `"), "{error}");
     assert_eq!(count(&copy), 1);
     drop(store);
     // Restoring is putting the copy in the place of the file.
