@@ -29,6 +29,7 @@ use crate::store::writer::Store;
 use crate::view::channel;
 use crate::view::csv;
 use crate::view::json;
+use crate::view::mail::context::Currents;
 use crate::view::mail::render;
 use crate::view::rows::{QueueHold, QueueRow};
 use crate::view::table::{self, Cell, Column, Fit};
@@ -267,10 +268,10 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     ];
     let cells = rows.iter().map(|row| {
         vec![
-            if row.failed {
-                Cell::toned("failed", Tone::Bad)
-            } else {
-                "waiting".into()
+            match (row.failed, row.held) {
+                (true, _) => Cell::toned("failed", Tone::Bad),
+                (false, Some(held)) => format!("held: {}", held.by).into(),
+                (false, None) => "waiting".into(),
             },
             row.to.as_str().into(),
             row.subject.as_str().into(),
@@ -341,7 +342,7 @@ pub fn row(
             }
         },
     };
-    let subject = render::subject(&mail.parcel, host, now, beginnings);
+    let subject = render::subject(&mail.parcel, host, now, beginnings, &Currents::new());
     let subject = match &mail.channel {
         None => subject,
         Some(_) => {

@@ -14,6 +14,7 @@ use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notification::MailKind;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::simulate::{Decided, rehearse};
 use crate::policy::replay::{Replay, Said};
 use crate::policy::schedule::time_range;
@@ -179,6 +180,7 @@ fn beside(
             kind: said.news.kind(),
             monitor: played[said.place].0,
             incident: said.news.incident(),
+            cause: CauseKey::of_news(&said.news),
             to: played[said.place].1.rules.to.clone(),
         })
         .collect();

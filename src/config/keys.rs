@@ -327,6 +327,12 @@ pub const WEB: Section = Section {
             "A file with the bearer token that opens everything; without it only what is public is served.",
         ),
         key(
+            "public_url",
+            Kind::Url,
+            Value("\"\""),
+            "Where readers find the page, like \"https://status.example.com/\"; mails then link to the monitor's page.",
+        ),
+        key(
             "show_urls",
             Kind::Bool,
             Value("false"),
@@ -464,7 +470,7 @@ pub const ALERTS: Section = Section {
             "group_interval",
             Kind::Span,
             Value("\"1m\""),
-            "After a digest, alerts to that recipient collect this long.",
+            "After a digest, news of its monitors and outages of its causes collect this long.",
         ),
         key(
             "reminder",

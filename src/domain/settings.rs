@@ -109,7 +109,7 @@ pub struct AlertSettings {
     pub group_wait: Duration,
     /// More than this in one wait become one digest.
     pub group_limit: u32,
-    /// After a digest, alerts to that recipient collect this long.
+    /// After a digest, news of its monitors and outages of its causes collect this long.
     pub group_interval: Duration,
     /// The first reminder while down; each next one after twice the time, at most daily. None: off.
     pub reminder: Option<Duration>,
@@ -192,6 +192,8 @@ pub struct WebSettings {
     pub title: String,
     /// The bearer token that opens everything.
     pub token: Option<Secret>,
+    /// Where readers find the page, with a slash at its end: what mails link to.
+    pub public_url: Option<String>,
     /// Whether readers without the token see the monitored URLs.
     pub show_urls: bool,
     /// What the page looks like.

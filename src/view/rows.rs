@@ -179,7 +179,7 @@ pub struct QueueRow {
 /// What holds a mail of the queue back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueHold {
-    /// `window`, `mute`, `transport` or `recipient`.
+    /// `digest`, `window`, `mute`, `transport` or `recipient`.
     pub by: &'static str,
     /// Until when, if that is known.
     pub until: Option<Timestamp>,

@@ -310,6 +310,10 @@ pub(in crate::config) fn settings(config: &Config) -> Vec<Fact> {
                 .map_or("", |token| token.reveal()),
             "a token",
         ),
+        fact(
+            "[web] public_url",
+            web.map_or("", |web| web.public_url.as_deref().unwrap_or_default()),
+        ),
         fact("[web] show_urls", web.is_some_and(|web| web.show_urls)),
         fact(
             "[web] logo",

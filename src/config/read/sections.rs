@@ -230,6 +230,12 @@ pub(in crate::config) fn web(reading: &mut Reading<'_>, table: &Table<'_>) -> Op
     let listen = reading.some_parsed(table, "listen", "an address with a port", scalars::listen);
     let title = env_vars::words(reading, table, "title").unwrap_or_else(|| "Status".to_owned());
     let token = reading.secret_file(table, "token_file");
+    let public_url = reading.some_parsed(
+        table,
+        "public_url",
+        "an https:// or http:// URL",
+        scalars::url,
+    );
     let show_urls = reading.flag(table, "show_urls", false);
     let look = look::look(reading, table);
     let listen = listen?;
@@ -244,6 +250,16 @@ pub(in crate::config) fn web(reading: &mut Reading<'_>, table: &Table<'_>) -> Op
         listen: listen.it,
         title,
         token,
+        public_url: public_url.map(|url| {
+            let mut base = url.it;
+            base.set_query(None);
+            base.set_fragment(None);
+            let mut base = String::from(base);
+            if !base.ends_with('/') {
+                base.push('/');
+            }
+            base
+        }),
         show_urls,
         look,
     })

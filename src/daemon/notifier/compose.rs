@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::daemon::health::live_status::{Board, Live};
 use crate::domain::channel::Channel;
 use crate::domain::check::{Check, Verdict};
-use crate::domain::incident::{Beginnings, IncidentKey};
+use crate::domain::incident::{Beginnings, Cause, IncidentKey};
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{MailKind, News};
 use crate::domain::recipient::Recipient;
@@ -20,7 +20,9 @@ use crate::store::outbox::queries::{self, Outgoing};
 use crate::store::reader::Reader;
 use crate::view::channel::{Message, Request, request};
 use crate::view::evidence;
-use crate::view::mail::context::{Acked, Changed, Context, Delay, History, OtherDown};
+use crate::view::mail::context::{
+    Acked, Changed, Context, Current, Currents, Delay, History, OtherDown,
+};
 use crate::view::mail::render::render;
 use crate::view::mail::{words_of_cause, words_of_hold};
 
@@ -161,12 +163,18 @@ impl Writer<'_> {
             now: self.now,
             zone: self.config.daemon.timezone.clone(),
             host: self.host.to_owned(),
+            page_url: self
+                .config
+                .web
+                .as_ref()
+                .and_then(|web| web.public_url.clone()),
             delay: self.delay(&outgoing),
             body_excerpt: email.is_none_or(|email| email.body_excerpt),
             changed: known_change(self.changed(&outgoing)),
             monitor: live.as_ref().map(|live| live.monitor.as_ref()),
             history,
             also_down: self.also_down(monitor),
+            currents: self.currents(&outgoing),
             confirming: self.confirming(),
             acks: self.acks(&outgoing)?,
             report,
@@ -242,6 +250,15 @@ impl Writer<'_> {
             }
         }
         Ok(acks)
+    }
+
+    /// What the monitors of a mail are now, where it tells of many or of one that changes all the time.
+    fn currents(&self, outgoing: &Outgoing) -> Currents {
+        let wants_them = matches!(outgoing.parcel.kind, MailKind::Digest | MailKind::Flapping);
+        let notices = outgoing.parcel.notices.iter().filter(|_| wants_them);
+        let monitors = notices.filter_map(|notice| Some(notice.about.as_ref()?.monitor));
+        let lives = monitors.filter_map(|monitor| self.board.get(monitor));
+        lives.map(|live| (live.id, current(&live))).collect()
     }
 
     fn also_down(&self, but: Option<MonitorId>) -> Vec<OtherDown> {
@@ -327,6 +344,27 @@ impl Writer<'_> {
             _ => "mails to this address were being collected after a digest".to_owned(),
         };
         Some(Delay { by, why })
+    }
+}
+
+/// The state of a monitor as the board has it. A paused one keeps the state that was told last.
+fn current(live: &Live) -> Current {
+    let shown = &live.shown;
+    let is_down = shown.state == ShownState::Down;
+    let cause = live.newest.as_ref().filter(|_| is_down).and_then(|check| {
+        let failure = check.verdict.failure()?.clone();
+        let status = check.status;
+        Some(Cause { failure, status })
+    });
+    Current {
+        is_known: match shown.state {
+            ShownState::Up | ShownState::Degraded | ShownState::Down => !shown.flags.paused,
+            ShownState::Pending | ShownState::Unknown => false,
+        },
+        is_down,
+        since: shown.since,
+        flapping: shown.flags.flapping,
+        cause,
     }
 }
 

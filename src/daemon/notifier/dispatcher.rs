@@ -16,7 +16,7 @@ use crate::policy::outbox::rest::Rest;
 use crate::policy::outbox::retry::{self, Outcome, Settled};
 use crate::policy::outbox::transport_pause::Pause;
 use crate::store::error::StoreError;
-use crate::store::outbox::{attempts, channels, queries};
+use crate::store::outbox::{attempts, channels, collecting, queries};
 use crate::store::transaction::Batch;
 
 /// So many conversations with the mail server at once; each recipient has one at a time.
@@ -45,6 +45,14 @@ type Look = (RowId, u32, bool);
 
 fn look(row: &Waiting) -> Look {
     (row.id, row.attempts(), row.is_held())
+}
+
+/// All of a lane: its rows, and the interval after a digest.
+fn looks(lane: &Lane) -> impl Iterator<Item = Look> {
+    let begins = lane.collecting.as_ref().map(|it| it.since.as_ms());
+    // Rows are numbered from 1 on: this is none of them.
+    let interval = begins.map(|at| (RowId(at.saturating_neg()), 0, false));
+    lane.waiting.iter().map(look).chain(interval)
 }
 
 /// The state between two looks at the outbox.
@@ -154,7 +162,8 @@ impl Desk {
                     Deed::Supersede(row) => Some(*row),
                     Deed::Send(_)
                     | Deed::Merge { .. }
-                    | Deed::Digest(_)
+                    | Deed::Digest(..)
+                    | Deed::Collect(_)
                     | Deed::Hold(..)
                     | Deed::Release(_) => None,
                 })
@@ -176,10 +185,26 @@ impl Desk {
                 let waiting = lane.waiting.iter().find(|waiting| waiting.id == down)?;
                 Some(First::Due(waiting))
             }
-            Deed::Merge { down, up } => {
-                Some(self.form(lane, MailKind::WasDown, vec![down, up], now))
+            Deed::Merge { down, up } => Some(self.write(lane, move |batch| {
+                queries::form(batch.outbox(), MailKind::WasDown, &[down, up], now)?;
+                Ok(())
+            })),
+            Deed::Digest(rows, next) => {
+                let key = lane.to.key().to_owned();
+                Some(self.write(lane, move |batch| {
+                    // Members that wait no more make it void; the next look plans anew.
+                    if queries::form(batch.outbox(), MailKind::Digest, &rows, now)?.is_some() {
+                        collecting::put(batch.outbox(), &key, &next)?;
+                    }
+                    Ok(())
+                }))
             }
-            Deed::Digest(rows) => Some(self.form(lane, MailKind::Digest, rows, now)),
+            Deed::Collect(next) => {
+                let key = lane.to.key().to_owned();
+                Some(self.write(lane, move |batch| {
+                    Ok(collecting::put(batch.outbox(), &key, &next)?)
+                }))
+            }
             Deed::Hold(rows, why) => Some(self.write(lane, move |batch| {
                 Ok(attempts::hold(batch.outbox(), &rows, why)?)
             })),
@@ -190,28 +215,13 @@ impl Desk {
         }
     }
 
-    fn form<'a>(
-        &mut self,
-        lane: &Lane,
-        kind: MailKind,
-        members: Vec<RowId>,
-        now: Timestamp,
-    ) -> First<'a> {
-        self.write(lane, move |batch| {
-            // Members that wait no more make it void; the next look plans anew.
-            queries::form(batch.outbox(), kind, &members, now)?;
-            Ok(())
-        })
-    }
-
     fn write<'a>(
         &mut self,
         lane: &Lane,
         work: impl FnMut(&mut Batch<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> First<'a> {
-        let look = lane.waiting.iter().map(look);
         self.unwritten
-            .insert(lane.to.key().to_owned(), look.collect());
+            .insert(lane.to.key().to_owned(), looks(lane).collect());
         First::Write(Box::new(work))
     }
 
@@ -324,8 +334,7 @@ impl Desk {
             let rows: HashSet<Look> = lanes
                 .iter()
                 .filter(|lane| lane.to.key() == mailbox)
-                .flat_map(|lane| &lane.waiting)
-                .map(look)
+                .flat_map(looks)
                 .collect();
             looked.iter().all(|row| rows.contains(row))
         });

@@ -316,6 +316,7 @@ pub(super) fn retry_lines(retried: &Retried) -> Vec<String> {
         waiting,
         failed,
         dropped,
+        ref held,
     } = *retried;
     let mut lines = Vec::new();
     if waiting + failed > 0 {
@@ -331,6 +332,21 @@ pub(super) fn retry_lines(retried: &Retried) -> Vec<String> {
         many => lines.push(format!(
             "{many} failed mails are dropped: their outages are over, and their recipients were told so"
         )),
+    }
+    for (hold, count) in held {
+        let mails = if *count == 1 {
+            "mail waits"
+        } else {
+            "mails wait"
+        };
+        let what = match hold {
+            Hold::Maintenance => "a maintenance window",
+            Hold::Mute => "a mute",
+            Hold::Parent => "a parent's outage",
+            Hold::Flapping => "the flapping",
+            Hold::Offline => "our own line's outage",
+        };
+        lines.push(format!("{count} {mails} for the end of {what}"));
     }
     if lines.is_empty() {
         lines.push("no mail waits and none has failed".to_owned());

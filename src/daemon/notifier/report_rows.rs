@@ -13,6 +13,9 @@ use crate::view::mail::context::{Month, ReportRow};
 /// The month of a mail.
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
+/// Roll-ups are by the hour: so much less than a month is one.
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// One row for each monitor of the configuration that was ever checked, in its order.
 ///
 /// # Errors
@@ -63,8 +66,11 @@ pub(in crate::daemon) fn month(
 }
 
 fn of_month(row: &StoredReport) -> Option<Month> {
+    let observed = row.to.since(row.from);
     Some(Month {
         uptime_percent: row.account.uptime_percent()?,
+        coverage_percent: row.account.coverage_percent()?,
+        observed: (observed < MONTH.saturating_sub(HOUR)).then_some(observed),
         outages: row.account.outages,
         longest: length(row.account.longest_ms),
     })

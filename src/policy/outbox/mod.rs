@@ -1,5 +1,6 @@
 //! What leaves the outbox next: grouping, digests, merging and order per recipient, and the way of one row.
 
+pub mod collecting;
 mod hold;
 pub mod message_id;
 pub mod plan;

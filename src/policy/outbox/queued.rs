@@ -1,5 +1,6 @@
 //! A row of the outbox as the plan sees it.
 
+use super::collecting::{CauseKey, Collecting};
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
@@ -22,6 +23,8 @@ pub struct Waiting {
     pub monitor: Option<MonitorId>,
     /// The outage it belongs to.
     pub incident: Option<IncidentKey>,
+    /// Of a DOWN or a reminder: the cause of the outage.
+    pub cause: Option<CauseKey>,
     /// When it was queued.
     pub queued_at: Timestamp,
     /// How often it was tried.
@@ -30,6 +33,8 @@ pub struct Waiting {
     pub held: Option<Held>,
     /// Of a digest: the monitors whose trouble it tells.
     pub tells: Vec<MonitorId>,
+    /// Of a digest: all monitors that it tells of.
+    pub members: Vec<MonitorId>,
     /// Of a reminder: whether its recipient was told of the outage before, or may have been.
     pub follows: bool,
 }
@@ -188,6 +193,6 @@ pub struct Lane {
     pub to: Recipient,
     /// Its rows, in the order of their numbers.
     pub waiting: Vec<Waiting>,
-    /// When the newest digest to it was formed.
-    pub digest_formed_at: Option<Timestamp>,
+    /// What collects after the newest digest to it. An interval that is over stays here until the next one.
+    pub collecting: Option<Collecting>,
 }

@@ -158,10 +158,12 @@ mod tests {
             kind: MailKind::Down,
             monitor: None,
             incident: None,
+            cause: None,
             queued_at: Timestamp::from_ms(0),
             tries,
             held: None,
             tells: Vec::new(),
+            members: Vec::new(),
             follows: false,
         }
     }

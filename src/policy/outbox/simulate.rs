@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::collecting::{CauseKey, Collecting};
 use super::plan::{Deed, Silenced, plan};
 use super::queued::{Lane, RowId, Tries, Waiting};
 use crate::domain::incident::IncidentKey;
@@ -22,6 +23,8 @@ pub struct Decided {
     pub monitor: MonitorId,
     /// The outage it belongs to.
     pub incident: Option<IncidentKey>,
+    /// Of a DOWN or a reminder: the cause of the outage.
+    pub cause: Option<CauseKey>,
     /// To whom.
     pub to: Vec<Recipient>,
 }
@@ -67,7 +70,7 @@ fn one_recipient(
     let mut lane = Lane {
         to: to.clone(),
         waiting: Vec::new(),
-        digest_formed_at: None,
+        collecting: None,
     };
     let mut sendings = Vec::new();
     let mut wake_at: Option<Timestamp> = None;
@@ -83,13 +86,19 @@ fn one_recipient(
             lane.waiting.push(row(place, &decided[place]));
         }
         let plan = plan(settings, &lane, &Silenced::new(), now);
+        let mut again = false;
         for deed in &plan.deeds {
             let (kind, rows) = match deed {
                 Deed::Send(row) => (decided[place_of(*row)].kind, vec![*row]),
                 Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
-                Deed::Digest(rows) => {
-                    lane.digest_formed_at = Some(now);
+                Deed::Digest(rows, next) => {
+                    lane.collecting = Some(Collecting::clone(next));
                     (MailKind::Digest, rows.clone())
+                }
+                Deed::Collect(next) => {
+                    lane.collecting = Some(Collecting::clone(next));
+                    again = true;
+                    continue;
                 }
                 Deed::Supersede(row) => {
                     lane.waiting.retain(|waiting| waiting.id != *row);
@@ -106,6 +115,9 @@ fn one_recipient(
         }
         // What was due has left, so that the next moment lies ahead.
         wake_at = plan.wake_at.filter(|at| *at > now);
+        if again {
+            wake_at = Some(now);
+        }
     }
     sendings
 }
@@ -116,10 +128,12 @@ fn row(place: usize, one: &Decided) -> Waiting {
         kind: one.kind,
         monitor: Some(one.monitor),
         incident: one.incident,
+        cause: one.cause,
         queued_at: one.at,
         tries: Tries::None,
         held: None,
         tells: Vec::new(),
+        members: Vec::new(),
         // Recipients never change here: they all got the DOWN.
         follows: true,
     }
@@ -134,6 +148,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::check::FailureKind;
     use crate::domain::settings::Flapping;
 
     const START: i64 = 1_795_377_600_000;
@@ -142,7 +157,7 @@ mod tests {
         Timestamp::from_ms(START + seconds * 1000)
     }
 
-    /// One a word: `down/a@0` to ops, `down/a@0+` to ops and boss.
+    /// One a word: `down/a@0` to ops, `down/a@0+` to ops and boss, `down/a@0=404` with another cause than 503.
     #[track_caller]
     fn check(words: &str, want: &str) {
         let settings = AlertSettings {
@@ -160,6 +175,7 @@ mod tests {
             .map(|word| {
                 let (kind, rest) = word.split_once('/').unwrap();
                 let (name, when) = rest.split_once('@').unwrap();
+                let (when, status) = when.split_once('=').unwrap_or((when, "503"));
                 let monitor = MonitorId(i64::from(name.as_bytes()[0]));
                 let mut to = vec![address("ops@x.org")];
                 if when.ends_with('+') {
@@ -172,6 +188,10 @@ mod tests {
                     incident: Some(IncidentKey {
                         monitor,
                         opened_at: at(-60),
+                    }),
+                    cause: kind.ends_with("down").then(|| CauseKey {
+                        kind: FailureKind::Status,
+                        status: status.parse().ok(),
                     }),
                     to,
                 }
@@ -203,5 +223,105 @@ mod tests {
             "10 down 0, 10 digest 0+1+2+3",
         );
         check("still_down/a@0 still_down/a@5", "15 still_down 1");
+    }
+
+    const STORM: &str = "down/a@0 down/b@1 down/c@2 down/d@3";
+
+    #[track_caller]
+    fn after_storm(words: &str, want: &str) {
+        let all = format!("{STORM} {words}");
+        let want = format!(
+            "10 digest 0+1+2+3{}",
+            if want.is_empty() { "" } else { ", " }
+        ) + want;
+        check(&all, &want);
+    }
+
+    #[test]
+    fn after_a_digest_news_of_it_collects_and_all_else_leaves_as_ever() {
+        // An outage that has nothing to do with it, and the recovery of that.
+        after_storm("down/x@20=404 up/x@40", "30 down 4, 50 up 5");
+        // The same cause; a member, whatever its news.
+        after_storm("down/x@20", "70 down 4");
+        after_storm("down/x@20 up/x@60", "70 was_down 4+5");
+        after_storm("up/a@20 up/b@25 degraded/c@30", "70 digest 4+5+6");
+        after_storm(
+            "degraded/x@20 flapping/y@21",
+            "30 degraded 4, 30 flapping 5",
+        );
+        // One monitor in one message, whatever became of it.
+        after_storm("up/a@20", "70 up 4");
+        after_storm("up/a@20 degraded/a@30", "70 digest 4+5");
+    }
+
+    #[test]
+    fn what_collected_begins_the_next_interval_and_an_empty_one_ends_it() {
+        // The digest at 70 has `x` too: its recovery collects, and so does that of `a`, which came with the first one.
+        after_storm(
+            "down/x@20 down/y@21 up/x@80 up/a@81",
+            "70 digest 4+5, 130 digest 6+7",
+        );
+        // A plain mail begins an interval as well.
+        after_storm("up/a@20 up/b@80", "70 up 4, 130 up 5");
+        after_storm("up/a@71 up/b@72", "81 up 4, 81 up 5");
+        after_storm("up/a@20 down/x@131", "70 up 4, 141 down 5");
+    }
+
+    #[test]
+    fn another_storm_takes_along_what_has_collected() {
+        after_storm(
+            "up/a@20 down/w@30=404 down/x@31=404 down/y@32=404 down/z@33=404 up/b@50 up/w@51",
+            "40 digest 4+5+6+7+8, 100 digest 9+10",
+        );
+    }
+
+    /// 500 sites behind one dead router, checked every minute; the router is back after four minutes.
+    #[test]
+    fn five_hundred_sites_make_few_mails() {
+        let settings = AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: 3,
+            group_interval: Duration::from_secs(60),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping::default(),
+            certificate_expiry: Vec::new(),
+        };
+        let decided = |second: i64, kind, monitor, status| Decided {
+            at: at(second),
+            kind,
+            monitor: MonitorId(monitor),
+            incident: Some(IncidentKey {
+                monitor: MonitorId(monitor),
+                opened_at: at(0),
+            }),
+            cause: (kind == MailKind::Down).then_some(CauseKey {
+                kind: FailureKind::ConnectTimeout,
+                status,
+            }),
+            to: vec![Recipient::restored("ops@x.org").unwrap()],
+        };
+        let mut all: Vec<Decided> = (0..500)
+            .flat_map(|site| {
+                let slot = site * 60 / 500;
+                [
+                    decided(50 + slot, MailKind::Down, site, None),
+                    decided(260 + slot, MailKind::Up, site, None),
+                ]
+            })
+            .collect();
+        // In the middle of it another site fails in its own way.
+        all.push(decided(90, MailKind::Down, 900, Some(500)));
+        all.sort_by_key(|one| one.at);
+        let sendings = rehearse(&settings, &all, at(100_000));
+        let mut told: Vec<usize> = sendings.iter().flat_map(|one| one.tells.clone()).collect();
+        told.sort_unstable();
+        assert_eq!(told, (0..all.len()).collect::<Vec<_>>(), "each once");
+        let seconds: Vec<i64> = sendings
+            .iter()
+            .map(|one| (one.at.as_ms() - START) / 1000)
+            .collect();
+        assert_eq!(seconds, [60, 100, 120, 270, 330]);
+        assert_eq!(sendings[1].kind, MailKind::Down, "the other site, in 10 s");
     }
 }

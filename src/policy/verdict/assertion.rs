@@ -15,6 +15,9 @@ use crate::domain::safe_text;
 /// Values in a detail are cut to this many characters.
 const SHOWN_CHARS: usize = 120;
 
+/// So many assertions that are not met are told.
+const UNMET_MAX: usize = 4;
+
 /// A step pays for so many bytes of a number or text.
 const TEXT_BYTES_A_STEP: usize = 32;
 
@@ -157,7 +160,7 @@ pub(super) fn unmet_body(
     Some((FailureKind::Json, detail))
 }
 
-/// One line about the first JSON assertion that no reading of the body meets.
+/// One line about the JSON assertions that no reading of the body meets.
 fn unmet_json(
     wanted: &[JsonAssertion],
     content: &Content,
@@ -179,15 +182,25 @@ fn unmet_json(
                 continue;
             }
         };
-        match wanted
+        let unmet: Vec<String> = wanted
             .iter()
-            .find_map(|assertion| unmet(assertion, &document, searches))
-        {
-            None => return None,
-            Some(detail) => first.get_or_insert(detail),
-        };
+            .filter_map(|assertion| unmet(assertion, &document, searches))
+            .collect();
+        if unmet.is_empty() {
+            return None;
+        }
+        first.get_or_insert_with(|| told(&unmet));
     }
     first
+}
+
+/// All that is not met, in one line: the first few, and how many more.
+fn told(unmet: &[String]) -> String {
+    let mut said = unmet[..unmet.len().min(UNMET_MAX)].join("; ");
+    if let more @ 1.. = unmet.len().saturating_sub(UNMET_MAX) {
+        said.push_str(&format!("; and {more} more"));
+    }
+    said
 }
 
 /// What a path led to, as far as a line tells it.

@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod channels;
+pub mod collecting;
 pub mod health;
 pub mod queries;
 pub(super) mod rows;

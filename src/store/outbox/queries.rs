@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::channels;
+use super::collecting;
 pub use super::health::{Health, Resting, health};
 use super::rows::{
-    WAITING, complete, kind, moment, outgoing_row, recipient, to_json, waiting,
+    CAUSE, WAITING, cause, complete, kind, moment, outgoing_row, recipient, to_json, waiting,
 };
 use super::told::{KEPT_UP, fail_bare_ups};
 use crate::domain::incident::IncidentKey;
@@ -13,6 +14,7 @@ use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{Letter, MailKind, Parcel};
 use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::state::Hold;
 use crate::policy::outbox::message_id;
 use crate::policy::outbox::queued::{Lane, RowId, Waiting};
 use crate::policy::outbox::retry::Settled;
@@ -65,14 +67,16 @@ pub struct Told {
 }
 
 /// What `email retry` did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Retried {
-    /// Mails that waited and are due now.
+    /// Mails that waited and are due now, those included that collected after a digest.
     pub waiting: usize,
     /// Mails that had failed and wait again.
     pub failed: usize,
     /// Mails that had failed and that nobody needs any more.
     pub dropped: usize,
+    /// Mails that go on waiting, by what holds them.
+    pub held: Vec<(Hold, usize)>,
 }
 
 type Result<T> = rusqlite::Result<T>;
@@ -273,11 +277,13 @@ pub fn settle(db: &Connection, row: RowId, settled: &Settled, now: Timestamp) ->
 /// # Errors
 /// If SQLite fails.
 pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
-    let waiting = db.execute(
+    collecting::hurry(db)?;
+    db.execute(
         "UPDATE outbox SET next_attempt_at = ?1
          WHERE state = 'waiting' AND carrier_id IS NULL AND next_attempt_at > ?1",
         [now.as_ms()],
     )?;
+    let (waiting, held) = collecting::waits(db)?;
     // A recipient who knows that it is over, or is told so right now, needs no DOWN afterwards.
     let dropped = db.execute(
         "UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
@@ -322,6 +328,7 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
         waiting,
         failed,
         dropped,
+        held,
     })
 }
 
@@ -331,9 +338,7 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
 /// If SQLite fails.
 pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
     let mut select = db.prepare_cached(&format!(
-        "SELECT {WAITING}, recipient,
-                (SELECT max(queued_at) FROM outbox AS digest
-                 WHERE digest.mailbox = outbox.mailbox AND digest.kind = 'digest'),
+        "SELECT {WAITING}, recipient, {CAUSE},
                 kind = 'still_down' AND EXISTS (
                     SELECT 1 FROM outbox AS before
                     WHERE before.monitor_id = outbox.monitor_id AND before.mailbox = outbox.mailbox
@@ -346,40 +351,29 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
     ))?;
     let rows = select.query_map([], |row| {
         let waiting = Waiting {
-            follows: row.get(16)?,
+            cause: cause(row, 15)?,
+            follows: row.get(17)?,
             ..waiting(row)?
         };
-        Ok((waiting, recipient(row, 14)?, moment(row, 15)?))
+        Ok((waiting, recipient(row, 14)?))
     })?;
     let mut lanes: Vec<Lane> = Vec::new();
     for row in rows {
-        let (mut waiting, to, digest_formed_at) = row?;
+        let (mut waiting, to) = row?;
         if waiting.kind == MailKind::Digest {
-            waiting.tells = told_by(db, waiting.id)?;
+            waiting.tells = collecting::told_by(db, waiting.id)?;
+            waiting.members = collecting::members(db, waiting.id)?;
         }
         match lanes.last_mut() {
             Some(lane) if lane.to.key() == to.key() => lane.waiting.push(waiting),
             _ => lanes.push(Lane {
+                collecting: collecting::get(db, to.key())?,
                 to,
                 waiting: vec![waiting],
-                digest_formed_at,
             }),
         }
     }
     Ok(lanes)
-}
-
-/// The monitors whose trouble a digest reports, without those whose recovery it reports.
-fn told_by(db: &Connection, digest: RowId) -> Result<Vec<MonitorId>> {
-    let mut select = db.prepare_cached(
-        "SELECT DISTINCT monitor_id FROM outbox AS member
-         WHERE carrier_id = ?1 AND state = 'waiting' AND monitor_id IS NOT NULL AND kind <> 'up'
-               AND NOT EXISTS (SELECT 1 FROM outbox AS up
-                               WHERE up.carrier_id = ?1 AND up.kind = 'up' AND up.monitor_id = member.monitor_id
-                                     AND up.incident_opened_at = member.incident_opened_at)",
-    )?;
-    let rows = select.query_map([digest.0], |row| row.get(0).map(MonitorId))?;
-    rows.collect()
 }
 
 /// A waiting row with everything that its mail needs; `None` if it no longer waits.

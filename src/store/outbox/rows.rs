@@ -6,12 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::channels;
 use super::queries::Outgoing;
+use crate::domain::check::FailureKind;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{MailKind, Notice, Parcel};
 use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Hold;
+use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::queued::{Held, Holds, RowId, Tries, Waiting};
 
 type Result<T> = rusqlite::Result<T>;
@@ -23,6 +25,18 @@ const THREADS_MAX: usize = 20;
 pub(super) const WAITING: &str =
     "id, kind, monitor_id, incident_opened_at, queued_at, attempts, unknown_outcomes,
                        last_attempt_at, next_attempt_at, holds, mailbox, held, released_at, first_attempt_at";
+
+/// The cause of an outage, as [`cause`] reads it: kind and status.
+pub(super) const CAUSE: &str = "json_extract(notice, '$.news.cause.failure.kind'),
+                       json_extract(notice, '$.news.cause.status')";
+
+/// The cause in two columns from `index` on. None too where the kind is one that this version does not know.
+pub(super) fn cause(row: &Row, index: usize) -> Result<Option<CauseKey>> {
+    let kind: Option<String> = row.get(index)?;
+    let status = row.get(index + 1)?;
+    let kind = kind.as_deref().and_then(FailureKind::parse);
+    Ok(kind.map(|kind| CauseKey { kind, status }))
+}
 
 pub(in crate::store) fn waiting(row: &Row) -> Result<Waiting> {
     let monitor: Option<i64> = row.get(2)?;
@@ -61,7 +75,9 @@ pub(in crate::store) fn waiting(row: &Row) -> Result<Waiting> {
             .as_deref()
             .and_then(Hold::parse)
             .map(|why| Held { why, released_at }),
+        cause: None,
         tells: Vec::new(),
+        members: Vec::new(),
         follows: false,
     })
 }

@@ -1,13 +1,14 @@
 //! What a mail shows beside its own facts: looked up when it leaves.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use crate::domain::check::{Check, Timings};
-use crate::domain::incident::{Beginnings, IncidentKey};
-use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::incident::{Beginnings, Cause, IncidentKey};
+use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::timestamp::Timestamp;
 
 /// The surroundings of a mail at the moment it leaves. Everything that is not known is left out of the mail.
@@ -19,6 +20,8 @@ pub struct Context<'a> {
     pub zone: TimeZone,
     /// The host that sitewatch runs on.
     pub host: String,
+    /// Where the status page is, for links: `[web] public_url`, with a slash at its end.
+    pub page_url: Option<String>,
     /// Why it leaves later than it was decided, if it does.
     pub delay: Option<Delay>,
     /// Whether the first bytes of a failing answer are quoted.
@@ -31,6 +34,8 @@ pub struct Context<'a> {
     pub history: History,
     /// Other monitors that are down now, longest first.
     pub also_down: Vec<OtherDown>,
+    /// What the monitors of this mail are now.
+    pub currents: Currents,
     /// How many monitors are being confirmed down now.
     pub confirming: u32,
     /// Which of its outages somebody took note of.
@@ -48,12 +53,14 @@ impl Context<'_> {
             now,
             zone,
             host: host.to_owned(),
+            page_url: None,
             delay: None,
             body_excerpt: true,
             changed: None,
             monitor: None,
             history: History::default(),
             also_down: Vec::new(),
+            currents: Currents::new(),
             confirming: 0,
             acks: Vec::new(),
             report: Vec::new(),
@@ -69,6 +76,24 @@ pub struct Changed {
     pub good_at: Timestamp,
     /// The lines of a unified diff.
     pub lines: Vec<String>,
+}
+
+/// The state of monitors at the moment when a mail leaves.
+pub type Currents = BTreeMap<MonitorId, Current>;
+
+/// The state of one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Current {
+    /// Whether it was checked lately with an answer: nothing is known while we are offline.
+    pub is_known: bool,
+    /// Whether an incident is open.
+    pub is_down: bool,
+    /// Since when it is what it is.
+    pub since: Timestamp,
+    /// Whether it counts as flapping.
+    pub flapping: bool,
+    /// What its newest failed check said, while it is down.
+    pub cause: Option<Cause>,
 }
 
 /// Why a mail is late.
@@ -95,11 +120,15 @@ pub struct History {
     pub next_reminder: Option<Timestamp>,
 }
 
-/// Thirty days in three numbers.
+/// Thirty days in a few numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Month {
     /// Of the observed time.
     pub uptime_percent: f64,
+    /// How much of the time was observed.
+    pub coverage_percent: f64,
+    /// How long ago the first check was, where that is less than thirty days.
+    pub observed: Option<Duration>,
     /// How many outages began.
     pub outages: u32,
     /// The longest of them.

@@ -1,7 +1,7 @@
 //! The parts that explain a check: what was expected and came, the redirect chain, the times, the certificate.
 
 use crate::domain::check::{Chain, Check, FailureKind};
-use crate::domain::expectation::{Expectation, TextMatch};
+use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::failure_help;
 use crate::domain::incident::Cause;
 use crate::domain::safe_text;
@@ -47,11 +47,10 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
     if !advice.is_empty() {
         paragraphs.push(format!("Look at: {advice}."));
     }
-    if let Some(seconds) = check.retry_after_s {
-        paragraphs.push(format!(
-            "It asks to try again after {} s (Retry-After).",
-            words::number(seconds.into())
-        ));
+    let failure = check.verdict.failure();
+    let is_said = failure.is_some_and(|failure| failure.detail.contains("to come back in"));
+    if let Some(seconds) = check.retry_after_s.filter(|_| !is_said) {
+        paragraphs.push(format!("Retry-After: {} s.", words::number(seconds.into())));
     }
     doc.part("What it means", Body::Prose(paragraphs));
 }
@@ -154,12 +153,25 @@ fn expected_of_answer(expectation: &Expectation, check: &Check, ctx: &Context) -
         }
         Some(FailureKind::Json) => {
             for assertion in &expectation.json {
-                wanted.push_str(&format!("; JSON at {}", assertion.path_text));
+                let wish = wish(&assertion.test);
+                wanted.push_str(&format!("; JSON {} {wish}", assertion.path_text));
             }
         }
         _ => {}
     }
     wanted
+}
+
+/// `equals "ok"`
+fn wish(test: &JsonTest) -> String {
+    match test {
+        JsonTest::Equals(want) => format!("equals {}", want.root().compact(EXCERPT_CHARS_MAX)),
+        JsonTest::Exists(true) => "exists".to_owned(),
+        JsonTest::Exists(false) => "does not exist".to_owned(),
+        JsonTest::Matches(pattern) => format!("matches /{pattern}/"),
+        JsonTest::LessThan(limit) => format!("less than {limit}"),
+        JsonTest::GreaterThan(limit) => format!("greater than {limit}"),
+    }
 }
 
 fn matcher(wanted: &TextMatch) -> String {
@@ -219,7 +231,7 @@ pub(super) fn way(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: &Co
         ctx,
     );
     doc.part(
-        "Way there",
+        "Redirects",
         Body::Table(Table {
             head: vec![],
             right: vec![],
@@ -339,7 +351,7 @@ pub(super) fn times(doc: &mut Doc, check: &Check, ctx: &Context) {
         let Some(time) = time else { continue };
         let mut phase = format!("{} {}", names[index], words::ms(time));
         if let (_, Some(usually)) = usual.phases()[index] {
-            let usually = words::number((u64::from(usually.get()) + 500) / 1000);
+            let usually = words::whole_ms(usually);
             let word = if first { "usual " } else { "" };
             phase.push_str(&format!(" ({word}{usually})"));
             first = false;
@@ -428,7 +440,7 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
             Tone::Down
         };
         let remark = if Some(index) == last_good {
-            "last good one"
+            "last success"
         } else {
             ""
         };

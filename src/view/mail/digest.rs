@@ -1,9 +1,12 @@
-//! Many in one: a table of what changed, and how many are still being confirmed.
+//! Many in one: a row for each monitor with its state now, and how many are still being confirmed.
 
 use crate::domain::check::FailureKind;
+use crate::domain::incident::Cause;
 use crate::domain::notification::{News, Notice};
+use crate::domain::timestamp::Timestamp;
 
 use super::context::Context;
+use super::digest_rows::{self, Row, State};
 use super::footer;
 use super::named;
 use super::outline::{Body, Cell, Doc, Table, Tone};
@@ -18,7 +21,8 @@ const ACKS_MAX: usize = 10;
 
 /// Several mails as one.
 pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
-    let groups = subject::groups(notices);
+    let rows = digest_rows::rows(notices, &ctx.currents);
+    let groups = subject::groups(&rows);
     let counts = named::counts(&groups);
     let has = |word| groups.iter().any(|group| group.word == word);
     let tone = if has("DOWN") {
@@ -39,8 +43,11 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
     let mut doc = about_us(tone, format!("{symbol} {counts}"), ctx);
     let first = notices.iter().map(|notice| notice.decided_at).min();
     doc.lead.push(format!(
-        "{} changes came together{}: {counts}.",
-        words::number(notices.len() as u64),
+        "{}{}: {counts}.",
+        match rows.len() {
+            1 => "1 monitor changed".to_owned(),
+            many => format!("{} monitors changed", words::number(many as u64)),
+        },
         first.map_or_else(String::new, |at| format!(
             " since {}",
             words::moment(at, ctx)
@@ -51,19 +58,15 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         one @ 1 => format!("{one} more site is being confirmed down at this moment."),
         many => format!("{many} more sites are being confirmed down at this moment."),
     });
-    doc.lead.extend(common_cause(notices));
+    doc.lead.extend(common_cause(&rows));
     footer::delay(&mut doc, ctx);
 
-    let mut lines: Vec<(u8, Vec<Cell>)> = notices
-        .iter()
-        .filter(|notice| !subject::began_too(notices, notice))
-        .map(|notice| row(notice, notices, ctx))
-        .collect();
+    let mut lines: Vec<(u8, Vec<Cell>)> = rows.iter().map(|it| row(it, ctx)).collect();
     lines.sort_by_key(|(rank, _)| *rank);
     let hidden = lines.len().saturating_sub(ROWS_MAX);
     lines.truncate(ROWS_MAX);
     doc.part(
-        "What changed",
+        "State now",
         Body::Wide(Table {
             head: vec!["State", "Monitor", "Cause", "Since"],
             right: vec![],
@@ -86,7 +89,7 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
     );
     doc.footer = footer::footer(
         ctx,
-        "further alerts are collected for a while and come as one mail",
+        "further news of these sites and of this cause comes collected",
     );
     doc
 }
@@ -114,13 +117,11 @@ fn acknowledged(doc: &mut Doc, notices: &[Notice], ctx: &Context) {
 }
 
 /// When nearly all outages have one cause, that cause is the news.
-fn common_cause(notices: &[Notice]) -> Option<String> {
-    let causes: Vec<String> = notices
+fn common_cause(rows: &[Row]) -> Option<String> {
+    let causes: Vec<String> = rows
         .iter()
-        .filter_map(|notice| match &notice.news {
-            News::Down { cause, .. } => Some(words::cause_name(&cause.failure, cause.status)),
-            _ => None,
-        })
+        .filter_map(|row| row.outage)
+        .map(|outage| words::cause_name(&outage.cause.failure, outage.cause.status))
         .collect();
     let mut distinct = causes.clone();
     distinct.sort();
@@ -131,125 +132,105 @@ fn common_cause(notices: &[Notice]) -> Option<String> {
         .max()?;
     let (count, cause) = most;
     (count >= 3 && count * 10 >= causes.len() * 8).then(|| {
-        let advice = if causes.len() == count { "All" } else { "Nearly all" };
+        let how_many = if causes.len() == count { "All" } else { "Nearly all" };
         format!(
-            "{advice} outages say the same: {cause}. That suggests one common cause: a router, a name \
-             server, a proxy or a host that they share."
+            "{how_many} outages have the same cause: {cause}. They may share a router, a name server, a proxy or a host."
         )
     })
 }
 
 /// A line of the table, and its rank: what is down first.
-fn row(notice: &Notice, all: &[Notice], ctx: &Context) -> (u8, Vec<Cell>) {
-    let name = notice
-        .about
-        .as_ref()
-        .map_or_else(String::new, |about| about.name.as_str().to_owned());
-    let (rank, state, tone, cause, since) = match &notice.news {
-        News::Down {
-            incident, cause, ..
-        }
-        | News::StillDown {
-            incident, cause, ..
-        } => {
-            let ended = all
-                .iter()
-                .find_map(|up| subject::was_down(notice, up, &ctx.beginnings));
-            let what = words::cause_name(&cause.failure, cause.status);
-            match ended {
-                Some(lasted) => (
-                    2,
-                    "WAS DOWN".to_owned(),
-                    Tone::Up,
-                    format!("{what}, {}", words::span(lasted)),
-                    ctx.beginnings.of(*incident),
-                ),
-                None => {
-                    let still = matches!(notice.news, News::StillDown { .. });
-                    let word = if still { "STILL DOWN" } else { "DOWN" };
-                    (
-                        0,
-                        word.to_owned(),
-                        Tone::Down,
-                        what,
-                        ctx.beginnings.of(*incident),
-                    )
-                }
-            }
-        }
-        News::Up {
-            incident,
-            closed_at,
-            flapping_since,
-            ..
-        } => (
-            3,
-            "UP".to_owned(),
-            Tone::Up,
-            match flapping_since {
-                Some(since) => {
-                    format!("after {} of flapping", words::span(closed_at.since(*since)))
-                }
-                None => format!(
-                    "after {}",
-                    words::span(closed_at.since(ctx.beginnings.of(*incident)))
-                ),
-            },
-            *closed_at,
-        ),
-        News::Degraded { reason, since, .. } => (
-            1,
-            "DEGRADED".to_owned(),
-            Tone::Warn,
-            reason.to_string(),
-            *since,
-        ),
-        News::CertificateExpiring { check, .. } => (
-            1,
-            "DEGRADED".to_owned(),
-            Tone::Warn,
-            check.certificate.as_ref().map_or_else(
-                || FailureKind::CertificateExpiring.to_string(),
-                |certificate| {
-                    format!(
-                        "certificate, {}",
-                        words::certificate_left(certificate, ctx.now)
-                    )
-                },
-            ),
-            notice.decided_at,
-        ),
-        News::Flapping { changes, .. } => (
-            1,
-            "FLAPPING".to_owned(),
-            Tone::Warn,
-            format!("{changes} changes"),
-            notice.decided_at,
-        ),
-        News::RedirectChanged { .. } => (
-            1,
-            "REDIRECT".to_owned(),
-            Tone::Warn,
-            "another chain".to_owned(),
-            notice.decided_at,
-        ),
-        News::Blind { .. }
-        | News::Trouble { .. }
-        | News::Back { .. }
-        | News::Report { .. }
-        | News::Test => (
-            4,
-            notice.news.kind().as_str().to_owned(),
-            Tone::Plain,
-            String::new(),
-            notice.decided_at,
-        ),
+fn row(row: &Row, ctx: &Context) -> (u8, Vec<Cell>) {
+    let about = row.notice.about.as_ref();
+    let name = about.map_or_else(String::new, |about| about.name.as_str().to_owned());
+    let (rank, word, tone) = match row.state {
+        State::Down => (0, "DOWN", Tone::Down),
+        State::StillDown => (0, "STILL DOWN", Tone::Down),
+        State::Flapping => (1, "FLAPPING", Tone::Warn),
+        State::Degraded => (1, "DEGRADED", Tone::Warn),
+        State::RedirectChanged => (1, "REDIRECT", Tone::Warn),
+        State::WasDown => (2, "WAS DOWN", Tone::Up),
+        State::Up => (3, "UP", Tone::Up),
+        State::Other => (4, row.notice.news.kind().as_str(), Tone::Plain),
     };
-    let row = vec![
-        Cell::toned(state, tone),
+    let (mut said, since) = said(row, ctx);
+    // A change that the state itself tells is not worth a word.
+    let told = if row.state == State::WasDown { 2 } else { 1 };
+    if row.changes > told && row.state != State::Flapping {
+        said.push_str(&format!("; {} changes meanwhile", row.changes));
+    }
+    let cells = vec![
+        Cell::toned(word, tone),
         name.into(),
-        cause.into(),
+        said.into(),
         words::clock_time(since, ctx).into(),
     ];
-    (rank, row)
+    (rank, cells)
+}
+
+/// Why it is what it is, and since when.
+fn said(row: &Row, ctx: &Context) -> (String, Timestamp) {
+    let named = |cause: &Cause| words::cause_name(&cause.failure, cause.status);
+    let lasted = row
+        .lasted(&ctx.beginnings)
+        .map(|(began, ended)| words::between(began, ended));
+    let lasted = lasted.unwrap_or_default();
+    let decided_at = row.notice.decided_at;
+    match (row.state, row.outage) {
+        (State::Down | State::StillDown, Some(outage)) if row.is_told() => {
+            (named(outage.cause), ctx.beginnings.of(outage.incident))
+        }
+        // Another outage than those that are told: its own mail is on its way.
+        (State::Down | State::StillDown, _) => {
+            let cause = row.current.and_then(|current| current.cause.as_ref());
+            let since = row.current.map_or(decided_at, |current| current.since);
+            (cause.map_or_else(String::new, named), since)
+        }
+        (State::WasDown, Some(outage)) => (
+            format!("{}, {lasted}", named(outage.cause)),
+            ctx.beginnings.of(outage.incident),
+        ),
+        (State::Up, Some(outage)) => {
+            let closed_at = outage.closed_at.unwrap_or(decided_at);
+            let spell = match &row.notice.news {
+                News::Up {
+                    flapping_since: Some(since),
+                    ..
+                } => format!("after {} of flapping", words::span(closed_at.since(*since))),
+                _ => format!("after {lasted}"),
+            };
+            (spell, closed_at)
+        }
+        (State::Flapping, _) => {
+            let is_down = digest_rows::flaps_down(&row.notice.news, row.current);
+            let now = if is_down { "down" } else { "up" };
+            (format!("{now} now, {} changes", row.changes), decided_at)
+        }
+        (
+            State::WasDown | State::Up | State::Degraded | State::RedirectChanged | State::Other,
+            _,
+        ) => match &row.notice.news {
+            News::Degraded { reason, since, .. } => (reason.to_string(), *since),
+            News::CertificateExpiring { check, .. } => (
+                check.certificate.as_ref().map_or_else(
+                    || FailureKind::CertificateExpiring.to_string(),
+                    |certificate| {
+                        let left = words::certificate_left(certificate, ctx.now);
+                        format!("certificate, {left}")
+                    },
+                ),
+                decided_at,
+            ),
+            News::RedirectChanged { .. } => ("another chain".to_owned(), decided_at),
+            News::Down { .. }
+            | News::StillDown { .. }
+            | News::Up { .. }
+            | News::Flapping { .. }
+            | News::Blind { .. }
+            | News::Trouble { .. }
+            | News::Back { .. }
+            | News::Report { .. }
+            | News::Test => (String::new(), decided_at),
+        },
+    }
 }

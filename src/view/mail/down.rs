@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::domain::check::{Chain, Check, FailureKind, Verdict};
 use crate::domain::duration_text::Written;
 use crate::domain::incident::{Cause, IncidentKey};
@@ -16,6 +18,13 @@ use super::diagnosis;
 use super::footer;
 use super::outline::{Body, Doc, Table, Tone};
 use super::words;
+
+/// What a segment of a path is written with as it is (RFC 3986 section 2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The facts of a DOWN.
 pub(super) struct Down<'a> {
@@ -35,6 +44,10 @@ pub(super) fn about_one(tone: Tone, badge: String, about: &About, ctx: &Context)
         badge,
         title: about.name.as_str().to_owned(),
         link: Some(words::shown(&about.url, ctx)),
+        page: ctx.page_url.as_ref().map(|base| {
+            let name = utf8_percent_encode(about.name.as_str(), SEGMENT);
+            format!("{base}monitor/{name}")
+        }),
         ..Doc::default()
     }
 }
@@ -55,7 +68,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
             " It was up for {}.",
             words::span(opened_at.since(since))
         )),
-        None => story.push_str(" It was never seen up."),
+        None => story.push_str(" It has never been up."),
     }
     story.push_str(&format!(
         " {} failed{}.",
@@ -66,15 +79,16 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     doc.lead.extend(facts.held.map(held));
     footer::delay(&mut doc, ctx);
 
-    diagnosis::meaning(&mut doc, facts.cause, facts.check);
-    changed_cause(&mut doc, facts.cause, facts.check);
+    // Facts first, what they mean after them.
     diagnosis::expectation(&mut doc, facts.check, ctx);
+    changed_cause(&mut doc, facts.cause, facts.check);
     diagnosis::way(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::addresses(&mut doc, facts.check, ctx);
-    diagnosis::times(&mut doc, facts.check, ctx);
-    diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::excerpt(&mut doc, facts.check, ctx);
     diagnosis::changed(&mut doc, ctx);
+    diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
+    diagnosis::times(&mut doc, facts.check, ctx);
+    diagnosis::meaning(&mut doc, facts.cause, facts.check);
     footer::also_down(&mut doc, ctx);
     footer::month(&mut doc, ctx);
     footer::ack(&mut doc, facts.incident, ctx);
@@ -144,11 +158,11 @@ pub(super) fn still_down(
     ));
     footer::delay(&mut doc, ctx);
     footer::ack(&mut doc, incident, ctx);
-    diagnosis::meaning(&mut doc, cause, check);
-    changed_cause(&mut doc, cause, check);
     diagnosis::expectation(&mut doc, check, ctx);
+    changed_cause(&mut doc, cause, check);
     diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::excerpt(&mut doc, check, ctx);
+    diagnosis::meaning(&mut doc, cause, check);
     footer::also_down(&mut doc, ctx);
     footer::note(&mut doc, ctx);
     footer::try_it(&mut doc, ctx);
@@ -225,10 +239,10 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
         ctx,
     );
     let ends = check.certificate.as_ref().map_or_else(
-        || "its certificate ends soon".to_owned(),
+        || "its certificate expires soon".to_owned(),
         |certificate| {
             format!(
-                "its certificate ends {} ({})",
+                "its certificate expires {} ({})",
                 words::moment(certificate.not_after, ctx),
                 words::certificate_left(certificate, ctx.now)
             )
@@ -315,18 +329,18 @@ pub(super) fn flapping(about: &About, check: &Check, rule: Flapping, ctx: &Conte
     });
     doc.lead.push(swing(check, cause.as_ref()));
     footer::delay(&mut doc, ctx);
+    diagnosis::expectation(&mut doc, failed.unwrap_or(check), ctx);
+    diagnosis::way(&mut doc, check, None, ctx);
+    diagnosis::checks(&mut doc, check, None, ctx);
+    diagnosis::times(&mut doc, check, ctx);
     if let (Some(cause), Some(failed)) = (&cause, failed) {
         diagnosis::meaning(&mut doc, cause, failed);
     }
     doc.prose(
-        "Typical are",
-        "a limit that is just reached (memory, connections, workers), a crash loop, one bad backend \
+        "Typical causes",
+        "a limit being hit (memory, connections, workers), a crash loop, one unhealthy backend \
          behind a load balancer, a timeout close to the usual time",
     );
-    diagnosis::expectation(&mut doc, failed.unwrap_or(check), ctx);
-    diagnosis::way(&mut doc, check, None, ctx);
-    diagnosis::times(&mut doc, check, ctx);
-    diagnosis::checks(&mut doc, check, None, ctx);
     footer::month(&mut doc, ctx);
     footer::note(&mut doc, ctx);
     footer::try_it(&mut doc, ctx);
@@ -358,8 +372,8 @@ pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx
         ctx,
     );
     doc.lead.push(format!(
-        "{} is up, but its way there is another one than before, seen in several checks in a row. \
-         If that was meant to be, nothing is to be done: it is what is expected from now on.",
+        "{} is up, but its redirects changed, confirmed by several checks in a row. If that was intended, do \
+         nothing: the new chain is expected from now on.",
         about.name
     ));
     footer::delay(&mut doc, ctx);

@@ -55,7 +55,7 @@ fn named<'a>(others: impl Iterator<Item = &'a OtherDown> + Clone, ctx: &Context)
     names
 }
 
-/// The last thirty days.
+/// How the last thirty days went, or the time since the first check where that is less.
 pub(super) fn month(doc: &mut Doc, ctx: &Context) {
     let Some(month) = ctx.history.month else {
         return;
@@ -65,9 +65,17 @@ pub(super) fn month(doc: &mut Doc, ctx: &Context) {
         1 => format!("1 outage, {}", words::span(month.longest)),
         many => format!("{many} outages, longest {}", words::span(month.longest)),
     };
+    let since = match month.observed {
+        Some(observed) => format!("since {} ago", words::span(observed)),
+        None => "in the last 30 days".to_owned(),
+    };
     doc.prose(
-        "Last 30 days",
-        format!("{} up, {outages}", words::percent(month.uptime_percent)),
+        "Uptime",
+        format!(
+            "{} {since} (coverage {}), {outages}",
+            words::percent(month.uptime_percent),
+            words::percent(month.coverage_percent)
+        ),
     );
 }
 
@@ -108,14 +116,14 @@ pub(super) fn more(doc: &mut Doc, about: &About, since: &str) {
 /// The commands that show more and that rest the reminders.
 pub(super) fn commands(doc: &mut Doc, about: &About, since: &str) {
     more(doc, about, since);
-    let words = command("sitewatch ack", about, "--for 2h --note 'who, what'");
-    doc.part("Silence", Body::Command(words));
+    let words = command("sitewatch ack", about, "--for 2h --note 'name, reason'");
+    doc.part("Acknowledge", Body::Command(words));
 }
 
 /// The command that holds the mails of a monitor that need not be down.
 pub(super) fn mute(doc: &mut Doc, about: &About) {
     let words = command("sitewatch mute", about, "--for 2h");
-    doc.part("Silence", Body::Command(words));
+    doc.part("Mute", Body::Command(words));
 }
 
 /// A command about a monitor; a name that begins with a dash is kept from being an option.

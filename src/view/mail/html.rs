@@ -10,7 +10,9 @@ use super::outline::{self, Body, Cell, Doc, Part, Table, Tone};
 const CHARS_MAX: usize = 4000;
 const MONO: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:14px;line-height:1.5";
 const LABEL: &str = "margin:18px 0 2px;font-size:13px;font-weight:600;color:#57606a";
-const TEXT: &str = "margin:0 0 6px;overflow-wrap:anywhere";
+const FACT: &str = "margin:0 0 6px;font-weight:600;overflow-wrap:anywhere";
+const TEXT: &str = "margin:0 0 6px;font-size:15px;overflow-wrap:anywhere";
+const RULE: &str = "margin:18px 0 0;border:0;border-top:1px solid #d1d9e0";
 
 /// What mail programs with a dark mode of their own need; the others ignore it.
 const DARK: &str = ":root{color-scheme:light dark;supported-color-schemes:light dark}\
@@ -51,15 +53,31 @@ pub(super) fn write(doc: &Doc) -> String {
             link(url)
         );
     }
-    for paragraph in &doc.lead {
+    if let Some(url) = &doc.page {
         let _ = writeln!(
             out,
-            "<p style=\"margin:10px 0;overflow-wrap:anywhere\">{}</p>",
+            "<p style=\"margin:0 0 12px;overflow-wrap:anywhere\"><a href=\"{}\" style=\"color:#0969da;font-weight:600\">Open the status page</a></p>",
+            escape(url)
+        );
+    }
+    for (index, paragraph) in doc.lead.iter().enumerate() {
+        // The first one tells the whole story.
+        let size = if index == 0 { 17 } else { 16 };
+        let _ = writeln!(
+            out,
+            "<p style=\"margin:10px 0;font-size:{size}px;overflow-wrap:anywhere\">{}</p>",
             escape(paragraph)
         );
     }
+    let mut before = None;
     for one in &doc.parts {
-        part(&mut out, one);
+        let weight = Weight::of(one.label);
+        // A line parts the facts from what explains them, and that from what can be done.
+        if before.is_some_and(|before| before != weight) {
+            let _ = writeln!(out, "<hr class=\"rule\" style=\"{RULE}\">");
+        }
+        before = Some(weight);
+        part(&mut out, one, weight);
     }
     let _ = writeln!(
         out,
@@ -70,7 +88,35 @@ pub(super) fn write(doc: &Doc) -> String {
     out
 }
 
-fn part(out: &mut String, part: &Part) {
+/// How much a part matters to somebody who was just woken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// What was expected and what came.
+    Fact,
+    /// What explains it.
+    Detail,
+    /// What can be done.
+    Help,
+}
+
+impl Weight {
+    fn of(label: &str) -> Self {
+        match label {
+            "Expected" | "Got" | "Now" | "State now" | "Beside that" => Self::Fact,
+            "Note" | "Try it" | "More" | "Acknowledge" | "Mute" => Self::Help,
+            _ => Self::Detail,
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Fact => FACT,
+            Self::Detail | Self::Help => TEXT,
+        }
+    }
+}
+
+fn part(out: &mut String, part: &Part, weight: Weight) {
     let _ = writeln!(
         out,
         "<h2 class=\"muted\" style=\"{LABEL}\">{}</h2>",
@@ -78,8 +124,9 @@ fn part(out: &mut String, part: &Part) {
     );
     match &part.body {
         Body::Prose(paragraphs) => {
+            let style = weight.text();
             for paragraph in paragraphs {
-                let _ = writeln!(out, "<p style=\"{TEXT}\">{}</p>", escape(paragraph));
+                let _ = writeln!(out, "<p style=\"{style}\">{}</p>", escape(paragraph));
             }
         }
         Body::Note(note) => {

@@ -4,6 +4,7 @@ pub mod context;
 mod curl;
 mod diagnosis;
 mod digest;
+mod digest_rows;
 mod down;
 mod footer;
 mod html;

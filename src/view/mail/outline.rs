@@ -13,6 +13,8 @@ pub(super) struct Doc {
     pub(super) title: String,
     /// A link under the title: the monitor's URL.
     pub(super) link: Option<String>,
+    /// Its page on our status page, where that has an address.
+    pub(super) page: Option<String>,
     /// Paragraphs; the first tells the whole story.
     pub(super) lead: Vec<String>,
     /// Labelled parts.

@@ -26,7 +26,7 @@ impl Up<'_> {
     fn lasted(&self, ctx: &Context) -> String {
         let opened_at = ctx.beginnings.of(self.incident);
         let began = self.flapping_since.unwrap_or(opened_at);
-        words::span(self.closed_at.since(began))
+        words::between(began, self.closed_at)
     }
 
     fn story(&self, ctx: &Context) -> String {
@@ -62,12 +62,19 @@ impl Up<'_> {
         causes.join(", ")
     }
 
-    fn answer(&self) -> String {
+    fn answer(&self, ctx: &Context) -> String {
         let status = self
             .check
             .status
             .map_or_else(|| words::met(self.check.kind()).to_owned(), words::status);
-        format!("{status} in {}", words::ms(self.check.timings.total))
+        let reserved = match self.check.verdict.failure() {
+            Some(failure) => format!(", degraded: {}", words::shown(&failure.detail, ctx)),
+            None => String::new(),
+        };
+        format!(
+            "{status} in {}{reserved}",
+            words::ms(self.check.timings.total)
+        )
     }
 }
 
@@ -83,7 +90,7 @@ pub(super) fn up(about: &About, facts: &Up, ctx: &Context) -> Doc {
         "{} is UP again since {}: {}.",
         about.name,
         words::moment(facts.closed_at, ctx),
-        facts.answer()
+        facts.answer(ctx)
     ));
     doc.lead.push(facts.story(ctx));
     footer::delay(&mut doc, ctx);
@@ -103,7 +110,7 @@ pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -
         "{} WAS DOWN and is up again since {}: {}. The outage was over before its mail could leave.",
         about.name,
         words::moment(facts.closed_at, ctx),
-        facts.answer()
+        facts.answer(ctx)
     ));
     doc.lead.push(facts.story(ctx));
     footer::delay(&mut doc, ctx);

@@ -8,7 +8,7 @@ use crate::domain::safe_text::line;
 use crate::domain::settings::Flapping;
 use crate::domain::timestamp::Timestamp;
 
-use super::context::Context;
+use super::context::{Context, Currents};
 use super::outline::Doc;
 use super::recovery::{self, Up};
 use super::rendered::Rendered;
@@ -18,7 +18,7 @@ use super::{digest, down, html, report, subject as subjects, system, text};
 pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
     let doc = doc(parcel, ctx);
     Rendered {
-        subject: subject(parcel, &ctx.host, ctx.now, &ctx.beginnings),
+        subject: subject(parcel, &ctx.host, ctx.now, &ctx.beginnings, &ctx.currents),
         text: text::write(&doc),
         html: html::write(&doc),
         headers: headers(parcel, &ctx.host),
@@ -26,8 +26,14 @@ pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
 }
 
 /// The subject alone, for lists.
-pub fn subject(parcel: &Parcel, host: &str, now: Timestamp, beginnings: &Beginnings) -> String {
-    line(&subjects::of(parcel, host, now, beginnings), 300).into_owned()
+pub fn subject(
+    parcel: &Parcel,
+    host: &str,
+    now: Timestamp,
+    beginnings: &Beginnings,
+    currents: &Currents,
+) -> String {
+    line(&subjects::of(parcel, host, now, beginnings, currents), 300).into_owned()
 }
 
 fn doc(parcel: &Parcel, ctx: &Context) -> Doc {
@@ -39,6 +45,7 @@ fn doc(parcel: &Parcel, ctx: &Context) -> Doc {
         },
         up,
     ] = parcel.notices.as_slice()
+        && parcel.kind != MailKind::Digest
         && subjects::was_down(&parcel.notices[0], up, &ctx.beginnings).is_some()
         && let Some(facts) = up_facts(up)
     {

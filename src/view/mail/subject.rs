@@ -1,12 +1,14 @@
 //! Subjects: a stable interface. Everything variable stands in brackets, the monitor's name alone outside.
 
-use crate::domain::check::{Check, FailureKind};
+use crate::domain::check::FailureKind;
 use crate::domain::incident::Beginnings;
 use crate::domain::monitor::MonitorName;
-use crate::domain::notification::{News, Notice, Parcel};
+use crate::domain::notification::{MailKind, News, Notice, Parcel};
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 
+use super::context::Currents;
+use super::digest_rows::{self, Row, State};
 use super::named::{self, Group};
 use super::words;
 
@@ -14,15 +16,22 @@ use super::words;
 const NAME_CHARS_MAX: usize = 60;
 
 /// The subject of a mail that leaves at `now` from `host`.
-pub fn of(parcel: &Parcel, host: &str, now: Timestamp, beginnings: &Beginnings) -> String {
-    if let [down, up] = parcel.notices.as_slice()
-        && let Some(lasted) = was_down(down, up, beginnings)
-    {
-        return about(&format!("WAS DOWN {}", words::span(lasted)), down, host);
-    }
+pub fn of(
+    parcel: &Parcel,
+    host: &str,
+    now: Timestamp,
+    beginnings: &Beginnings,
+    currents: &Currents,
+) -> String {
     match parcel.notices.as_slice() {
-        [one] => single(one, host, now, beginnings),
-        many => named::of(&groups(many), host),
+        [down, up]
+            if parcel.kind != MailKind::Digest
+                && let Some(lasted) = was_down(down, up, beginnings) =>
+        {
+            about(&format!("WAS DOWN {}", words::span(lasted)), down, host)
+        }
+        [one] if parcel.kind != MailKind::Digest => single(one, host, now, beginnings, currents),
+        many => named::of(&groups(&digest_rows::rows(many, currents)), host),
     }
 }
 
@@ -45,7 +54,13 @@ pub(super) fn was_down(
     }
 }
 
-fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) -> String {
+fn single(
+    notice: &Notice,
+    host: &str,
+    now: Timestamp,
+    beginnings: &Beginnings,
+    currents: &Currents,
+) -> String {
     let word = match &notice.news {
         News::Down { cause, .. } => {
             format!("DOWN {}", words::cause_word(&cause.failure, cause.status))
@@ -63,13 +78,18 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
             ..
         } => {
             let began = flapping_since.unwrap_or_else(|| beginnings.of(*incident));
-            format!("UP after {}", words::span(closed_at.since(began)))
+            format!("UP after {}", words::between(began, *closed_at))
         }
         News::Degraded { reason, .. } => format!("DEGRADED {reason}"),
         News::CertificateExpiring { .. } => {
             format!("DEGRADED {}", FailureKind::CertificateExpiring)
         }
-        News::Flapping { check, .. } => flapping(check).to_owned(),
+        News::Flapping { .. } => {
+            let monitor = notice.about.as_ref().map(|about| about.monitor);
+            let current = monitor.and_then(|monitor| currents.get(&monitor));
+            let down = digest_rows::flaps_down(&notice.news, current);
+            format!("FLAPPING, {} now", if down { "down" } else { "up" })
+        }
         News::RedirectChanged { .. } => "REDIRECT CHANGED".to_owned(),
         News::Blind { from, to, .. } => format!("BLIND {}", words::span(to.since(*from))),
         News::Trouble { what, .. } => format!("TROUBLE {}", safe_text::line(what, 30)),
@@ -84,15 +104,6 @@ fn single(notice: &Notice, host: &str, now: Timestamp, beginnings: &Beginnings) 
         News::Test => "TEST".to_owned(),
     };
     about(&word, notice, host)
-}
-
-/// `FLAPPING, down now`, by the newest check.
-const fn flapping(check: &Check) -> &'static str {
-    if check.verdict.is_good() {
-        "FLAPPING, up now"
-    } else {
-        "FLAPPING, down now"
-    }
 }
 
 fn about(word: &str, notice: &Notice, host: &str) -> String {
@@ -116,59 +127,34 @@ pub(super) fn period(from: Timestamp, to: Timestamp) -> String {
 }
 
 /// What a digest tells, by kind: what is down first.
-pub(super) fn groups(notices: &[Notice]) -> Vec<Group> {
-    let mut groups: Vec<Group> = [
-        "DOWN",
-        "UP",
-        "WAS DOWN",
-        "DEGRADED",
-        "FLAPPING",
-        "REDIRECT CHANGED",
-        "OTHER",
+pub(super) fn groups(rows: &[Row]) -> Vec<Group> {
+    let mut groups: Vec<(State, Group)> = [
+        (State::Down, "DOWN"),
+        (State::Up, "UP"),
+        (State::WasDown, "WAS DOWN"),
+        (State::Degraded, "DEGRADED"),
+        (State::Flapping, "FLAPPING"),
+        (State::RedirectChanged, "REDIRECT CHANGED"),
+        (State::Other, "OTHER"),
     ]
-    .map(Group::new)
+    .map(|(state, word)| (state, Group::new(word)))
     .into();
-    for notice in notices {
-        let Some(place) = group(notice, notices) else {
-            continue;
+    for row in rows {
+        let state = match row.state {
+            State::Down | State::StillDown => State::Down,
+            state @ (State::Up
+            | State::WasDown
+            | State::Degraded
+            | State::Flapping
+            | State::RedirectChanged
+            | State::Other) => state,
         };
-        groups[place].count += 1;
-        groups[place]
-            .names
-            .extend(notice.about.as_ref().map(|about| name(&about.name)));
+        for (_, group) in groups.iter_mut().filter(|(of, _)| *of == state) {
+            group.count += 1;
+            let about = row.notice.about.as_ref();
+            group.names.extend(about.map(|about| name(&about.name)));
+        }
     }
-    groups.retain(|group| group.count > 0);
-    groups
-}
-
-/// The place of its group; none for the end of an outage whose beginning the mail tells too.
-fn group(notice: &Notice, notices: &[Notice]) -> Option<usize> {
-    Some(match &notice.news {
-        News::Down { .. } | News::StillDown { .. } if ends_too(notices, notice) => 2,
-        News::Up { .. } if began_too(notices, notice) => return None,
-        News::Down { .. } | News::StillDown { .. } => 0,
-        News::Up { .. } => 1,
-        News::Degraded { .. } | News::CertificateExpiring { .. } => 3,
-        News::Flapping { .. } => 4,
-        News::RedirectChanged { .. } => 5,
-        News::Blind { .. }
-        | News::Trouble { .. }
-        | News::Back { .. }
-        | News::Report { .. }
-        | News::Test => 6,
-    })
-}
-
-/// Whether the mail reports the end of this notice's outage too.
-pub(super) fn ends_too(notices: &[Notice], down: &Notice) -> bool {
-    notices
-        .iter()
-        .any(|up| was_down(down, up, &Beginnings::default()).is_some())
-}
-
-/// Whether the mail reports the beginning of this notice's outage too.
-pub(super) fn began_too(notices: &[Notice], up: &Notice) -> bool {
-    notices
-        .iter()
-        .any(|down| was_down(down, up, &Beginnings::default()).is_some())
+    let groups = groups.into_iter().map(|(_, group)| group);
+    groups.filter(|group| group.count > 0).collect()
 }

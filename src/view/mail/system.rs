@@ -17,6 +17,7 @@ pub(super) fn about_us(tone: Tone, badge: String, ctx: &Context) -> Doc {
         tone,
         badge,
         title: format!("sitewatch on {}", ctx.host),
+        page: ctx.page_url.clone(),
         ..Doc::default()
     }
 }

@@ -18,8 +18,9 @@ const CHARS_MAX: usize = 4000;
 pub(super) fn write(doc: &Doc) -> String {
     let mut out = String::new();
     for (index, paragraph) in doc.lead.iter().enumerate() {
-        // The address stands below the sentence that tells the whole story.
-        for text in std::iter::once(paragraph).chain(doc.link.iter().filter(|_| index == 0)) {
+        // The addresses, of the site and of its page, stand below the sentence that tells the whole story.
+        let addresses = doc.link.iter().chain(&doc.page).filter(|_| index == 0);
+        for text in std::iter::once(paragraph).chain(addresses) {
             for line in wrap(text, COLUMNS) {
                 push_line(&mut out, 0, &line);
             }

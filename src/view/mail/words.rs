@@ -60,9 +60,30 @@ pub(super) fn number(value: u64) -> String {
     out
 }
 
-/// `1 043 ms`, rounded.
+/// `1 043 ms`, rounded; `<1 ms` for what would be none.
 pub(super) fn ms(time: Micros) -> String {
-    format!("{} ms", number((u64::from(time.get()) + 500) / 1000))
+    format!("{} ms", whole_ms(time))
+}
+
+/// The same without the unit.
+pub(super) fn whole_ms(time: Micros) -> String {
+    match (u64::from(time.get()) + 500) / 1000 {
+        0 => "<1".to_owned(),
+        some => number(some),
+    }
+}
+
+/// From one moment to another as a reader subtracts the two clock times of a mail: in whole seconds, where it is at
+/// least one.
+pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
+    let second = |at: Timestamp| at.as_ms().div_euclid(1000);
+    let seconds = second(to).saturating_sub(second(from));
+    match u64::try_from(seconds) {
+        Ok(seconds @ 1..) if to.since(from) >= Duration::from_secs(1) => {
+            span(Duration::from_secs(seconds))
+        }
+        Ok(_) | Err(_) => span(to.since(from)),
+    }
 }
 
 /// `99.94 %`, rounded down: only an uptime without any outage is 100 %.
@@ -186,7 +207,7 @@ pub(super) fn certificate_left(certificate: &Certificate, now: Timestamp) -> Str
             days => format!("{} left", count(days, "day", "days")),
         }
     } else {
-        format!("ended {} ago", span(now.since(certificate.not_after)))
+        format!("expired {} ago", span(now.since(certificate.not_after)))
     }
 }
 

@@ -226,6 +226,8 @@ fn around(now: i64) -> Around {
             ],
             usual: Some(usual),
             month: Some(Month {
+                coverage_percent: 99.98,
+                observed: None,
                 uptime_percent: 99.948,
                 outages: 2,
                 longest: Duration::from_secs(840),
@@ -377,12 +379,14 @@ fn digest() -> Parcel {
     if let (News::Up { incident, .. }, Some(about)) = (&mut over.news, &mut over.about) {
         incident.monitor = MonitorId(10);
         incident.opened_at = at(3);
+        about.monitor = MonitorId(10);
         about.name = name("wiki");
     }
     notices.push(over);
     let mut other = one(up(), 901).notices.remove(0);
     if let (News::Up { incident, .. }, Some(about)) = (&mut other.news, &mut other.about) {
         incident.monitor = MonitorId(99);
+        about.monitor = MonitorId(99);
         about.name = name("cdn");
     }
     notices.push(other);

@@ -206,10 +206,12 @@ async fn a_mail_is_sent_only_where_a_server_took_it() {
         kind: sitewatch::domain::notification::MailKind::Down,
         monitor: None,
         incident: None,
+        cause: None,
         queued_at: Timestamp::from_ms(0),
         tries: Tries::None,
         held: None,
         tells: Vec::new(),
+        members: Vec::new(),
         follows: false,
     };
     let mut counted = [0; 2];

@@ -19,7 +19,7 @@ use sitewatch::policy::outbox::plan::{self, Deed};
 use sitewatch::policy::outbox::queued::RowId;
 use sitewatch::policy::outbox::retry::{self, Outcome};
 use sitewatch::store::facts::incidents::IncidentQuery;
-use sitewatch::store::outbox::{attempts, queries};
+use sitewatch::store::outbox::{attempts, collecting, queries};
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
@@ -331,7 +331,16 @@ impl World {
                 return true;
             }
             Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
-            Deed::Digest(rows) => (MailKind::Digest, rows.clone()),
+            Deed::Digest(rows, next) => {
+                let next = next.clone();
+                self.write(move |db| collecting::put(db, "ops@example.com", &next));
+                (MailKind::Digest, rows.clone())
+            }
+            Deed::Collect(next) => {
+                let next = next.clone();
+                self.write(move |db| collecting::put(db, "ops@example.com", &next));
+                return true;
+            }
         };
         let now = self.now;
         let carrier = std::sync::Arc::new(std::sync::Mutex::new(None));

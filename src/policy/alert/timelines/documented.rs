@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::scene;
+use crate::domain::check::FailureKind;
 use crate::domain::duration_text;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
@@ -10,12 +11,13 @@ use crate::domain::notification::MailKind;
 use crate::domain::recipient::Recipient;
 use crate::domain::settings::{AlertSettings, Flapping};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::simulate::{Decided, rehearse};
 
 const PAGE: &str = include_str!("../../../../docs/alerts.md");
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.md");
 
-/// What leaves for one recipient with the default settings: `DOWN shop 0s, UP shop 100s`.
+/// What leaves for one recipient with the default settings: `DOWN shop 0s, UP shop 100s, DOWN api 110s 404`.
 fn leaves(events: &str) -> String {
     const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
     let settings = AlertSettings {
@@ -43,6 +45,10 @@ fn leaves(events: &str) -> String {
                 incident: Some(IncidentKey {
                     monitor,
                     opened_at: START,
+                }),
+                cause: (event[0] == "DOWN").then(|| CauseKey {
+                    kind: FailureKind::Status,
+                    status: event.get(3).map_or(Some(503), |word| word.parse().ok()),
                 }),
                 to: vec![Recipient::restored("ops@example.com").unwrap()],
             }
