@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod channel;
+mod docs;
 mod hostile;
 mod whole;

@@ -251,6 +251,7 @@ fn the_example_loads_as_it_is_and_with_each_key() {
         ("duration", &["schedule"]),
         ("monitors", &["schedule", "duration"]),
         ("tags", &["schedule", "duration"]),
+        ("note", &["schedule", "duration"]),
     ];
     let lines: Vec<&str> = config::EXAMPLE.lines().collect();
     let mut tried = 0;
@@ -269,6 +270,10 @@ fn the_example_loads_as_it_is_and_with_each_key() {
         // Until these can be checked.
         if section == "monitor" && url_with(key).contains("icmp:") | url_with(key).contains("dns:")
         {
+            continue;
+        }
+        // Each format takes keys of its own: `channels::docs` reads a whole example of each.
+        if section == "channel" {
             continue;
         }
         let wanted: &[&str] = needs

@@ -195,7 +195,8 @@ impl Asked<'_> {
         let query = HistoryQuery {
             monitors: played.iter().map(|played| played.player.id).collect(),
             since: Some(from),
-            until: Some(until),
+            // The history ends before a time; what began in that millisecond may have ended in it as well.
+            until: Some(until.plus(Duration::from_millis(1))),
             limit: Some(CHECKS_MAX),
             ..HistoryQuery::default()
         };
