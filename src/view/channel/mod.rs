@@ -1,6 +1,6 @@
 //! Messages of channels as HTTP requests, one file a service, and what the services answer.
 //!
-//! [`Message::new`] makes the message of what a mail would be made of; [`request`] turns it into the one HTTP request
+//! [`Message::new`] makes the message of what a mail would be made of; [`request()`] turns it into the one HTTP request
 //! that a channel sends; [`read_answer`] says what the service's answer means. Alertmanager takes no messages:
 //! [`alertmanager`] turns open incidents into its requests.
 
