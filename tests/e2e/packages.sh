@@ -67,7 +67,7 @@ if file "$SITEWATCH_BINARY" 2>/dev/null | grep -q 'statically linked\|static-pie
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   printf '[web]\nlisten = "127.0.0.1:%s"\n' "$port" >"$work/root/etc/sitewatch/monitors.toml"
   env -i SITEWATCH_CONFIG=/etc/sitewatch/monitors.toml STATE_DIRECTORY=/var/lib/sitewatch RUNTIME_DIRECTORY=/run/sitewatch \
-    chroot --userspec=65532:65532 "$work/root" /usr/bin/sitewatch run 2>"$work/log" &
+    "$(command -v chroot)" --userspec=65532:65532 "$work/root" /usr/bin/sitewatch run 2>"$work/log" &
   daemon=$!
   for _ in $(seq 100); do
     curl -fsS "http://127.0.0.1:$port/healthz" >"$work/health" 2>/dev/null && break
