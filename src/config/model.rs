@@ -82,6 +82,11 @@ impl Config {
         }
     }
 
+    /// Where readers of messages find the status page: `[web] public_url`.
+    pub fn page_url(&self) -> Option<String> {
+        self.web.as_ref()?.public_url.clone()
+    }
+
     /// Whether anything can be sent at all.
     pub fn has_way_out(&self) -> bool {
         self.email.is_some() || !self.channels.is_empty()

@@ -163,7 +163,7 @@ impl Channels {
         wake_at
     }
 
-    /// A task has ended; never ready while there is none.
+    /// Ready when a task ends; never ready while there is none.
     pub(super) async fn next(&mut self) -> Result<task::Id, task::JoinError> {
         match self.tasks.join_next_with_id().await {
             None => std::future::pending().await,
@@ -171,7 +171,7 @@ impl Channels {
         }
     }
 
-    /// Takes note that a task has ended, after what it told.
+    /// Takes note that a task ended, after its last report.
     pub(super) fn ended(&mut self, ended: Result<task::Id, task::JoinError>) {
         let id = match ended {
             Ok(id) => id,
@@ -282,7 +282,7 @@ pub(super) fn tell_pause(
     tell_others(config, door, name, detail, now);
 }
 
-/// News about a channel, for whoever else is told of troubles.
+/// News about a channel, for everybody else who is told of troubles.
 fn tell_others(config: &Config, door: &Door, name: &ChannelName, detail: String, now: Timestamp) {
     let others = config.told.iter();
     let others: Vec<Recipient> = others

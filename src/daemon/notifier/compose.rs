@@ -113,7 +113,7 @@ impl Writer<'_> {
     /// What the database says.
     pub fn post(&self, row: RowId, channel: &Channel) -> Result<Posting> {
         let written = self.written(row, |outgoing, context| {
-            let message = Message::new(&outgoing.parcel, context, &outgoing.message_id, None);
+            let message = Message::new(&outgoing.parcel, context, &outgoing.message_id);
             let monitor = message.monitor.map(str::to_owned);
             (monitor, request(channel, &message, self.now))
         })?;
@@ -163,11 +163,7 @@ impl Writer<'_> {
             now: self.now,
             zone: self.config.daemon.timezone.clone(),
             host: self.host.to_owned(),
-            page_url: self
-                .config
-                .web
-                .as_ref()
-                .and_then(|web| web.public_url.clone()),
+            page_url: self.config.page_url(),
             delay: self.delay(&outgoing),
             body_excerpt: email.is_none_or(|email| email.body_excerpt),
             changed: known_change(self.changed(&outgoing)),

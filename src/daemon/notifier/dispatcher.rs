@@ -192,7 +192,7 @@ impl Desk {
             Deed::Digest(rows, next) => {
                 let key = lane.to.key().to_owned();
                 Some(self.write(lane, move |batch| {
-                    // Members that wait no more make it void; the next look plans anew.
+                    // Members that wait no more make it void; the next look makes another plan.
                     if queries::form(batch.outbox(), MailKind::Digest, &rows, now)?.is_some() {
                         collecting::put(batch.outbox(), &key, &next)?;
                     }

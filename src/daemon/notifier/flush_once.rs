@@ -304,8 +304,8 @@ pub fn said(outcome: &Outcome) -> String {
             format!("not now: {error}")
         }
         Outcome::Permanent(error) => format!("refused: {error}"),
-        Outcome::Rest(error) => format!("refused, until it is mended: {error}"),
-        Outcome::Pause(error) => format!("no mail can leave: {error}"),
+        Outcome::Rest(error) => format!("refused until it is fixed: {error}"),
+        Outcome::Pause(error) => format!("nothing more can be sent: {error}"),
         Outcome::Unknown(error) => format!("may have arrived: {error}"),
     }
 }

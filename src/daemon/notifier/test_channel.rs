@@ -47,11 +47,14 @@ pub async fn test_channel(config: &Config, name: &str, host: &str) -> Answer {
             decided_at: now,
         }],
     };
-    let context = Context::bare(now, config.daemon.timezone.clone(), host);
+    let context = Context {
+        page_url: config.page_url(),
+        ..Context::bare(now, config.daemon.timezone.clone(), host)
+    };
     let moment = now.as_ms().to_string();
     let id = message_id::make(host, &["test", name, &moment], "");
     let id = message_id::of_channel(&id, name);
-    let message = Message::new(&parcel, &context, &id, None);
+    let message = Message::new(&parcel, &context, &id);
     let request = request(channel, &message, now);
     let sent = sender.send(&request, std::future::ready(Ok(()))).await;
     let outcome = outcome(channel, sent, clock::now());

@@ -113,7 +113,10 @@ impl Urgent {
             kind: MailKind::Trouble,
             notices: vec![item.letter.notice.clone()],
         };
-        let context = Context::bare(now, way.config.daemon.timezone.clone(), way.host);
+        let context = Context {
+            page_url: way.config.page_url(),
+            ..Context::bare(now, way.config.daemon.timezone.clone(), way.host)
+        };
         let to = match item.to.clone() {
             Recipient::Mail(address) => address,
             Recipient::Channel(name) => {
@@ -121,7 +124,7 @@ impl Urgent {
                     return;
                 };
                 let id = message_id::of_channel(&item.letter.message_id, name.as_str());
-                let message = Message::new(&parcel, &context, &id, None);
+                let message = Message::new(&parcel, &context, &id);
                 let request = request(&channel, &message, now);
                 self.deliveries.spawn(async move {
                     let outcome = send_now(&channel, &sender, &request, clock::now).await;

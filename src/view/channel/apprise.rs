@@ -56,16 +56,7 @@ pub(super) fn said(status: u16, body: &[u8]) -> Said {
             wait: None,
         };
     }
-    match reply::object(body) {
-        Some(object) => Said {
-            words: object
-                .get("error")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            ..Said::default()
-        },
-        None => reply::plain(body),
-    }
+    reply::under("error", body)
 }
 
 #[cfg(test)]

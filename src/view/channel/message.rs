@@ -97,14 +97,7 @@ struct Facts<'a> {
 
 impl<'a> Message<'a> {
     /// The message that `parcel` is at the moment `ctx.now`, under the id that its rows keep.
-    ///
-    /// `public_url` is the address of the status page, if readers of the message can open it.
-    pub fn new(
-        parcel: &'a Parcel,
-        ctx: &'a Context<'a>,
-        id: &'a str,
-        public_url: Option<&str>,
-    ) -> Self {
+    pub fn new(parcel: &'a Parcel, ctx: &'a Context<'a>, id: &'a str) -> Self {
         let rendered = render::render(parcel, ctx);
         let rows = rows(parcel, &ctx.beginnings);
         let newest = parcel.notices.last();
@@ -140,7 +133,7 @@ impl<'a> Message<'a> {
                     Audience::Owner,
                 ))
             }),
-            link: public_url.map(|base| {
+            link: ctx.page_url.as_deref().map(|base| {
                 let base = base.trim_end_matches('/');
                 match single {
                     Some((_, about)) => {

@@ -62,16 +62,7 @@ fn root_and_topic(url: &str) -> (String, String) {
 
 /// Errors are `{"code", "http", "error", "link"}`.
 pub(super) fn said(body: &[u8]) -> Said {
-    match reply::object(body) {
-        Some(object) => Said {
-            words: object
-                .get("error")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            ..Said::default()
-        },
-        None => reply::plain(body),
-    }
+    reply::under("error", body)
 }
 
 #[cfg(test)]

@@ -62,16 +62,7 @@ pub(super) fn request(
 
 /// Errors are `{"message", "took", "requestId"}`.
 pub(super) fn said(body: &[u8]) -> Said {
-    match reply::object(body) {
-        Some(object) => Said {
-            words: object
-                .get("message")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            ..Said::default()
-        },
-        None => reply::plain(body),
-    }
+    reply::under("message", body)
 }
 
 #[cfg(test)]

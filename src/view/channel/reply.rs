@@ -115,6 +115,17 @@ pub(super) fn plain(body: &[u8]) -> Said {
     }
 }
 
+/// A body that is a JSON object says why under this key; another one in its first words.
+pub(super) fn under(key: &str, body: &[u8]) -> Said {
+    match object(body) {
+        Some(object) => Said {
+            words: object.get(key).and_then(Value::as_str).map(str::to_owned),
+            ..Said::default()
+        },
+        None => plain(body),
+    }
+}
+
 /// The body as JSON, if it is an object.
 pub(super) fn object(body: &[u8]) -> Option<serde_json::Map<String, Value>> {
     let body = &body[..body.len().min(ANSWER_BYTES_MAX)];

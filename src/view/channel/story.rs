@@ -21,7 +21,7 @@ pub(super) struct Story<'a> {
     pub(super) mood: Mood,
 }
 
-/// What a message means for whoever reads it.
+/// What a message means for its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     /// Something is down.

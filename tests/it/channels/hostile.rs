@@ -350,15 +350,13 @@ fn rounds(seed: u64, rounds: usize) {
         .filter(|format| !format.is_level())
         .map(channel::of)
         .collect();
-    let context = Context::bare(samples::at(860), TimeZone::UTC, "mon1");
+    let context = Context {
+        page_url: Some("https://status.example.com/".to_owned()),
+        ..Context::bare(samples::at(860), TimeZone::UTC, "mon1")
+    };
     for _ in 0..rounds {
         let parcel = parcel(&mut numbers);
-        let message = Message::new(
-            &parcel,
-            &context,
-            "msg_1",
-            Some("https://status.example.com"),
-        );
+        let message = Message::new(&parcel, &context, "msg_1");
         let link = message.link.clone().unwrap();
         for channel in &formats {
             let format = channel.format();

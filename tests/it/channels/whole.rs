@@ -59,9 +59,10 @@ fn every_format_is_as_it_was() {
             if !names(format).contains(&name) {
                 continue;
             }
-            let context = around.context();
+            let mut context = around.context();
+            context.page_url = Some(PUBLIC_URL.to_owned());
             let id = format!("msg_{name}");
-            let mut message = Message::new(&parcel, &context, &id, Some(PUBLIC_URL));
+            let mut message = Message::new(&parcel, &context, &id);
             message.text = TEXT.to_owned();
             let composed = request(&channel, &message, samples::at(60));
             assert_eq!(composed.template_fault, None);
@@ -122,8 +123,9 @@ fn keys(value: &Value) -> Value {
 fn the_sample_of_templates_is_a_message() {
     let all = samples::all();
     let (_, parcel, around) = all.iter().find(|(name, _, _)| *name == "down").unwrap();
-    let context = around.context();
-    let message = Message::new(parcel, &context, "id", Some(PUBLIC_URL));
+    let mut context = around.context();
+    context.page_url = Some(PUBLIC_URL.to_owned());
+    let message = Message::new(parcel, &context, "id");
     let message = serde_json::to_value(&message).unwrap();
     let mut came = keys(&message);
     // Left out where there are none.
@@ -136,7 +138,7 @@ fn fields_and_headers_are_laid_over() {
     let all = samples::all();
     let (_, parcel, around) = all.iter().find(|(name, _, _)| *name == "down").unwrap();
     let context = around.context();
-    let message = Message::new(parcel, &context, "id", None);
+    let message = Message::new(parcel, &context, "id");
     for format in Format::ALL.into_iter().filter(|format| !format.is_level()) {
         let mut channel = channel::of(format);
         channel.fields.insert("priority".to_owned(), json!(5));
@@ -173,7 +175,7 @@ fn a_template_that_fails_sends_summary_and_text() {
     let all = samples::all();
     let (_, parcel, around) = all.iter().find(|(name, _, _)| *name == "down").unwrap();
     let context = around.context();
-    let message = Message::new(parcel, &context, "id", None);
+    let message = Message::new(parcel, &context, "id");
     let with = |text: &str, headers| {
         let mut channel = channel::of(Format::Template);
         if let sitewatch::domain::channel::Service::Template { text: own, .. } =
