@@ -181,10 +181,17 @@ fn beside(
             monitor: played[said.place].0,
             incident: said.news.incident(),
             cause: CauseKey::of_news(&said.news),
-            to: played[said.place].1.rules.to.clone(),
+            to: played[said.place]
+                .1
+                .rules
+                .to
+                .iter()
+                .filter(|to| new.takes(to, said.news.kind()))
+                .cloned()
+                .collect(),
         })
         .collect();
-    let sendings = if new.email.is_some() {
+    let sendings = if new.has_way_out() {
         rehearse(&new.alerts, &decided, now)
     } else {
         Vec::new()

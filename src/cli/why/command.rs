@@ -1,4 +1,4 @@
-//! `sitewatch why`: why a monitor is in its state, what was told to whom, and what holds messages back.
+//! `sitewatch why`: why a monitor is in its state, who was told, and what holds messages back.
 //!
 //! The recorded checks run through the alert machine once more, by the rules that held then.
 
@@ -37,15 +37,15 @@ pub(super) const BEFORE: Duration = Duration::from_secs(2 * 3600);
 /// Steps that are told at most, the newest.
 const STEPS_MAX: usize = 60;
 
-/// What was told of an incident is told for this long after it ended.
+/// The messages about an incident are shown for this long after its end.
 const TOLD_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// Arguments of `sitewatch why`.
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Show why a monitor is in its state, step by step, what was told to whom, and what \
-        holds a message back and until when. The recorded checks run through the alert rules of \
-        that time once more, so it works without the daemon, too.",
+    long_about = "Show why a monitor is in its state, step by step, who was told what, what holds \
+        a message back, and until when. It runs the recorded checks through the alert rules of that \
+        time again, so it also works without the daemon.",
     after_help = "Examples:\n  sitewatch why shop\n  sitewatch why shop --at '2026-11-29 03:12'\n  \
         sitewatch why shop --at 2h --json"
 )]

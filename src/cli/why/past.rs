@@ -90,11 +90,7 @@ impl Asked<'_> {
             && let Some(config) = config
             && let Some(now) = configured(config, &monitor.name)
         {
-            let stored = StoredRules::of(
-                now,
-                &config.alerts,
-                config.email.is_some() || !config.channels.is_empty(),
-            );
+            let stored = StoredRules::of(now, &config.alerts, config.has_way_out());
             rules.push((from, stored));
         }
         let newest = rules.last().map(|(_, rules)| rules);

@@ -19,7 +19,7 @@ struct Written<'a> {
 impl Recorder {
     /// Notes the rules of these monitors, where they differ from those noted before.
     pub(super) fn note_rules(&mut self, places: impl Iterator<Item = usize>, now: Timestamp) {
-        let can_tell = self.config.email.is_some() || !self.config.channels.is_empty();
+        let can_tell = self.config.has_way_out();
         let mut last: Option<Written<'_>> = None;
         let mut texts: Vec<(MonitorId, Arc<str>)> = Vec::new();
         for slot in places.filter_map(|place| self.slots.get(place)) {
