@@ -19,6 +19,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sitewatch::clock;
 use sitewatch::config::default_subject;
 use sitewatch::daemon::checks::judging::Judges;
+use sitewatch::domain::connect_to::Direct;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::target::{
@@ -82,7 +83,8 @@ fn main() {
 
 /// A connection alone, as `tcp://` checks it, against a plain check of HTTP.
 async fn compare_port(http: &Ours, address: SocketAddr, checks: usize) {
-    let (_, subject) = default_subject(&format!("tcp://{address}")).expect("a URL");
+    let (_, subject) =
+        default_subject(&format!("tcp://{address}"), Direct::default()).expect("a URL");
     let judges = Judges::default();
     let tcp = || async {
         let observed = http.prober.observe(&subject, clock::now(), &judges).await;

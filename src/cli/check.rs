@@ -12,7 +12,7 @@ use super::context::Context;
 use super::error::{CliError, Outcome, PluginState};
 use super::{output, resolve};
 use crate::clock;
-use crate::config::{Config, default_subject, subject_by};
+use crate::config::{Config, default_subject};
 use crate::daemon::checks::addresses::look;
 use crate::daemon::checks::judging::Judges;
 use crate::daemon::process::fd_limit::make_room;
@@ -20,7 +20,7 @@ use crate::domain::check::{Check, CheckState};
 use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::evidence::Keep;
 use crate::domain::monitor::{Monitor, MonitorName};
-use crate::domain::subject::{Kinds, Subject, SubjectKind};
+use crate::domain::subject::{Kinds, Locator, Subject, SubjectKind};
 use crate::domain::target::DnsSettings;
 use crate::policy::verdict::judge::as_seen;
 use crate::probe::Prober;
@@ -401,11 +401,18 @@ fn of_url(text: &str, args: &Args) -> Result<Site, CliError> {
         connect_to: args.connect_to.clone(),
         each: args.each.then_some(BadAddress::Degraded),
     };
-    let (locator, subject) = match way == Direct::default() {
-        true => default_subject(text),
-        false => subject_by(text, way),
+    let option = match (&way.connect_to, way.each) {
+        (Some(_), _) => Some("--connect-to"),
+        (None, Some(_)) => Some("--each"),
+        (None, None) => None,
+    };
+    let (locator, subject) = default_subject(text, way).map_err(wrong)?;
+    if let (Some(option), Locator::Icmp(_) | Locator::Dns(_)) = (option, &locator) {
+        return Err(CliError::Usage(format!(
+            "{option} is not for {}: http, https, tcp and tls have it",
+            locator.kind().monitor()
+        )));
     }
-    .map_err(wrong)?;
     Ok(Site {
         name: MonitorName::default_of(&locator).as_str().to_owned(),
         url: subject.url_shown(),

@@ -13,33 +13,11 @@ use crate::domain::secret::Secret;
 use crate::domain::subject::{Locator, LocatorError, Subject, SubjectKind};
 use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy};
 
-/// The subject of a URL and what it is called.
+/// The subject of a URL and what it is called. `way` counts for http(s), tcp and tls alone.
 ///
 /// # Errors
 /// What is wrong with the URL.
-pub fn default_subject(text: &str) -> Result<(Locator, Subject), String> {
-    subject_of(text, Direct::default())
-}
-
-/// The same by another way than the usual.
-///
-/// # Errors
-/// What is wrong with the URL, or that a monitor of its kind knows no other way.
-pub fn subject_by(text: &str, way: Direct) -> Result<(Locator, Subject), String> {
-    let key = match &way.connect_to {
-        Some(_) => "connect_to",
-        None => "addresses",
-    };
-    let (locator, subject) = subject_of(text, way)?;
-    match locator {
-        Locator::Http(_) | Locator::Tcp(_) | Locator::Tls(_) => Ok((locator, subject)),
-        Locator::Icmp(_) | Locator::Dns(_) => {
-            Err(format!("{} has no `{key}`", locator.kind().monitor()))
-        }
-    }
-}
-
-fn subject_of(text: &str, way: Direct) -> Result<(Locator, Subject), String> {
+pub fn default_subject(text: &str, way: Direct) -> Result<(Locator, Subject), String> {
     let said = |error: LocatorError| error.to_string();
     let locator = match SubjectKind::of_url(text) {
         Some(SubjectKind::Http) | None => {

@@ -18,7 +18,7 @@ pub mod source_lists;
 mod syntax;
 
 pub use default_paths::{Located, NotFound, locate};
-pub use default_subject::{default_subject, subject_by};
+pub use default_subject::default_subject;
 pub use diagnostic::problem::ConfigErrors;
 pub use diff::compare::{Diff, diff};
 pub use environment::Environment;

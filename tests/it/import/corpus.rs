@@ -171,7 +171,11 @@ pub(super) fn answered(
 /// What the monitor expects of a web site; of one that is none what any does.
 fn web_site_of(monitor: &Monitor) -> HttpSubject {
     let any = || {
-        let (_, subject) = default_subject("https://a.example/").expect("a URL");
+        let (_, subject) = default_subject(
+            "https://a.example/",
+            sitewatch::domain::connect_to::Direct::default(),
+        )
+        .expect("a URL");
         subject.http().expect("an HTTP subject").clone()
     };
     monitor.http().cloned().unwrap_or_else(any)

@@ -15,7 +15,8 @@ use crate::support::check::{asking, nameless, summary, verdict};
 use crate::support::dns::{NameServer, Says};
 
 async fn check_with(prober: &Prober, url: &str, version: IpVersion) -> Check {
-    let (_, subject) = default_subject(url).expect("a URL that can be checked");
+    let (_, subject) = default_subject(url, sitewatch::domain::connect_to::Direct::default())
+        .expect("a URL that can be checked");
     let Subject::Icmp(icmp) = subject else {
         panic!("{url} is no ping")
     };
