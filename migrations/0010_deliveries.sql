@@ -1,4 +1,4 @@
--- Every change of a mail is written in the transaction that makes it, whoever makes it.
+-- Every change of a mail is written in the transaction that makes it, for all writers alike.
 CREATE TRIGGER outbox_queued AFTER INSERT ON outbox BEGIN
     INSERT INTO events (at, type, monitor_id, word, more)
     VALUES (new.queued_at, 'delivery', new.monitor_id, 'queued',

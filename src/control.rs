@@ -19,7 +19,7 @@ pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// An answer lists at most what a reload of 100 000 monitors changed.
 pub const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
-/// What is sent on a connection that holds a window, once the command has ended.
+/// The line that a wrapper sends on its connection when the command exits.
 pub const COMMAND_ENDED: &[u8] = b"{\"ended\":true}\n";
 
 /// Longest window that can be ordered.
@@ -413,7 +413,7 @@ impl Held {
         })
     }
 
-    /// Says that the command has ended.
+    /// Says that the command exited.
     ///
     /// # Errors
     /// When the daemon is gone.

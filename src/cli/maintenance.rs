@@ -31,7 +31,7 @@ const BY_SIGNAL: i32 = 128;
 /// How often a daemon that went away is looked for.
 const LOOKS_EVERY: Duration = Duration::from_millis(500);
 
-/// So long a daemon that is just being started again is waited for, once the command has ended.
+/// After the command exits, this is how long we wait for a daemon that is restarting.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
 
 /// Signals that are passed on to the command.
@@ -51,7 +51,7 @@ const PASSED_ON: [(SignalKind, Signal); 6] = [
     sitewatch maintenance NAME --end",
     after_help = "Examples:\n  sitewatch maintenance shop --for 30m --note \"switch firmware\"\n  \
     sitewatch maintenance --tag prod --for 1h -- ./deploy.sh\n  sitewatch maintenance shop --end\n\n\
-    With a command the window lasts until the command has ended and the first\n\
+    With a command the window lasts until the command exits and the first\n\
     good check begun after that, at most --for. It ends with the status of the\n\
     command: 126 if it cannot be run, 127 if there is none, 128+N after signal\n\
     N, 125 for a fault of sitewatch. Without a daemon to talk to the command\n\
@@ -212,7 +212,7 @@ impl Line {
         let _ = self.changed.wait_timeout(held, LOOKS_EVERY);
     }
 
-    /// Tells the daemon that the command has ended; what to warn of if that was not possible.
+    /// Tells the daemon that the command exited; a warning if that was not possible.
     fn command_ended(&self) -> Option<String> {
         let window = self.window?;
         let until = clock::tick() + LAST_WORD_WITHIN;

@@ -68,7 +68,7 @@ impl Output {
         self.waits_for_readers = false;
     }
 
-    /// Waits for a time, and says whether whoever reads standard output is gone by then.
+    /// Waits for a time, and says whether the reader of standard output is gone by then.
     pub fn wait(&self, time: std::time::Duration) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let stdout = rustix::stdio::stdout();

@@ -187,7 +187,7 @@ impl Keyboard {
                     let read = io::stdin().lock().read(&mut keys).unwrap_or(0);
                     let is_end = |key: &u8| b"qQ\x04".contains(key);
                     if read == 0 || keys.iter().take(read).any(is_end) {
-                        // Nobody listens any more if the picture has ended.
+                        // Nobody listens any more once the picture is closed.
                         let _ = ends.send(());
                         return;
                     }

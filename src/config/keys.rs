@@ -1075,7 +1075,7 @@ pub const CHANNEL: Section = Section {
             "urls",
             Kind::Secrets,
             Unset("of alertmanager only"),
-            "Every instance of Alertmanager; each gets everything.",
+            "Every instance of Alertmanager; each gets everything. This version refuses the format.",
         ),
         key(
             "token",
@@ -1153,7 +1153,7 @@ pub const CHANNEL: Section = Section {
             "labels",
             Kind::Headers,
             Value("{}"),
-            "alertmanager: labels beside alertname, monitor, instance and severity.",
+            "alertmanager, which this version refuses: labels beside alertname, monitor, instance and severity.",
         ),
     ],
 };

@@ -519,7 +519,7 @@ async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Opti
         .ok()
 }
 
-/// Windows that commands hold: whoever runs one comes back for it, or is gone.
+/// Windows that commands hold: the wrapper of one reconnects, or is gone.
 fn take_up_windows(running: &Arc<Running>, enrolled: &Enrolled) {
     running.held_windows.left(&enrolled.held);
     if enrolled.held.is_empty() {

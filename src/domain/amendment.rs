@@ -48,11 +48,11 @@ pub struct Amendment {
     pub counts_as: CountsAs,
     /// When that was ordered.
     pub at: Timestamp,
-    /// By whom.
+    /// Who gave the order.
     pub by: By,
     /// Why.
     pub note: Option<String>,
-    /// When it was taken back, and by whom.
+    /// When it was taken back, and who did that.
     pub undone: Option<(Timestamp, By)>,
 }
 
@@ -61,7 +61,7 @@ pub struct Amendment {
 pub struct IncidentNote {
     /// When it was written.
     pub at: Timestamp,
-    /// By whom.
+    /// Who gave the order.
     pub by: By,
     /// One line.
     pub text: String,

@@ -59,7 +59,7 @@ pub struct RawHead {
 /// The answers of one check without secrets, as they are stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// One head for each answer, in order; none where no answer came.
+    /// One head for each answer, in order; empty if no answer came.
     pub heads: Vec<Head>,
     /// The beginning of the last answer's body; `None` where there is none, or none is kept.
     pub body: Option<KeptBody>,

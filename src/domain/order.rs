@@ -1,4 +1,4 @@
-//! Orders of people, as they are kept: what was ordered, by whom, about what.
+//! Orders of people, as they are kept: who ordered what, about which monitors.
 
 use std::fmt;
 

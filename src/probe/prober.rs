@@ -97,7 +97,7 @@ impl Prober {
         list::fetch(&self.0.errands, request).await
     }
 
-    /// The addresses of a name, each to be checked by itself; none where the lookup fails, which the check of the name
+    /// The addresses of a name, each to be checked by itself; empty if the lookup fails, which the check of the name
     /// tells.
     pub async fn addresses(&self, each: &EachAddress, deadline: Instant) -> Vec<IpAddr> {
         let name = match &each.at.host {

@@ -153,7 +153,7 @@ fn the_page_about_alerts_names_the_defaults() {
     let section = keys::SECTIONS
         .iter()
         .find(|section| section.name == "alerts");
-    // But `to`: whom it is by default depends on [email] and the channels.
+    // But `to`: its default depends on [email] and the channels.
     let keys = section.unwrap().keys.len() - 1;
     assert_eq!(given, keys, "each key of [alerts] but `to`");
 }

@@ -357,7 +357,7 @@ fn client_certificate(
     Some(certificate)
 }
 
-/// The way out; none where it is wrong.
+/// The way out; or `None` if it is wrong.
 fn way(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>) -> Option<Proxy> {
     let each = reading.choice(table, "addresses").map(|choice| choice.it);
     let on_down = reading
@@ -373,7 +373,7 @@ fn way(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>) 
     proxy(reading, table, secrets)
 }
 
-/// The proxy; none where it is wrong.
+/// The proxy, or `None` if it is wrong.
 pub(super) fn proxy(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
@@ -444,7 +444,7 @@ pub(super) fn proxy(
     Some(way)
 }
 
-/// A way without a proxy that is not the usual; none where it is wrong.
+/// A way without a proxy that is not the usual; or `None` if it is wrong.
 fn direct(reading: &mut Reading<'_>, table: &Table<'_>, each: Option<BadAddress>) -> Option<Proxy> {
     let connect_to = match table.is_blank("connect_to") {
         true => None,

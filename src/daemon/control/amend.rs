@@ -102,14 +102,14 @@ pub(super) async fn note(
         public,
     };
     let work: Work = Box::new(move |batch, key, name| {
-        let whom = if public {
+        let audience = if public {
             ", for everybody to read"
         } else {
             ""
         };
         Ok((
             batch.add_note(key, &note)?,
-            format!("noted of incident {key} of {name}{whom}"),
+            format!("noted for incident {key} of {name}{audience}"),
         ))
     });
     write(running, incident, order, work).await

@@ -81,7 +81,7 @@ impl HeldWindows {
         }
     }
 
-    /// The command of a window has ended.
+    /// The command of a window exited.
     pub fn ended(&self, number: u64, door: &Door) {
         let window = self.state().windows.remove(&number);
         let order = Order::CommandEnded { window: number };

@@ -65,7 +65,7 @@ pub(super) async fn recheck(running: &Running, which: &Which, by: By) -> Answer 
             )),
         }
     }
-    // Of all monitors some may well be paused; whoever names one wants its check.
+    // Of all monitors some may well be paused; a person who names one wants its check.
     match which {
         Which::Named(_) if !not_done.is_empty() => {
             not_done.append(&mut done);

@@ -78,7 +78,7 @@ pub trait Handler: Send + Sync + 'static {
     /// Does what is asked and says how it went.
     fn answer(&self, request: Request, peer: Peer) -> impl Future<Output = Answer> + Send;
 
-    /// The command of a window that a connection holds has ended.
+    /// The command exited whose window a connection holds.
     fn command_ended(&self, window: u64);
 
     /// A connection that holds a window is gone.
@@ -253,7 +253,7 @@ async fn converse(
     };
     drop(place);
     line.clear();
-    // The connection is the sign of life of whoever runs the command: it lasts as long as that.
+    // The connection shows that the wrapper of the command is alive: it lasts as long as the wrapper.
     let ended = matches!(written, Ok(Ok(()))) && reader.read_until(b'\n', &mut line).await.is_ok();
     match ended && line == control::COMMAND_ENDED {
         true => handler.command_ended(window),

@@ -178,7 +178,7 @@ impl Rounds {
         let today = now.in_zone(&zone).date();
         let edges = hours_until(now, 24);
         let versions = self.reader()?.amendment_versions()?;
-        // Where incidents of long ago count otherwise, all days are read anew.
+        // Where incidents of long ago count otherwise, all days are read again.
         let is_amended = |id: &&MonitorId| versions.get(*id) != self.versions.get(*id);
         let before: HashMap<MonitorId, Arc<Known>> = portion
             .iter()

@@ -96,7 +96,7 @@ pub enum EventsError {
     /// Nothing would ever be sent.
     #[error("`events` is empty: this channel would never be told of anything")]
     Empty,
-    /// Recoveries go to whoever was told of an outage.
+    /// Recoveries go to everybody who was told of the outage.
     #[error("\"up\" needs \"down\": a recovery is told to those who were told of the outage")]
     UpWithoutDown,
     /// The service knows incidents only.

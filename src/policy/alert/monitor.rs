@@ -63,7 +63,7 @@ pub enum Order {
     Maintain(OrderedWindow),
     /// End the windows that were opened by order.
     EndMaintenance,
-    /// The command of this window has ended: the first good check begun from now on ends the window.
+    /// The command of this window exited: the first good check that begins from now on ends the window.
     CommandEnded {
         /// Its number.
         window: u64,

@@ -37,7 +37,7 @@ pub enum Ends {
     InTime,
     /// The end of a command that runs.
     WithCommand,
-    /// The command has ended: the first good check that begins after this moment.
+    /// The command exited: the first good check that begins after this moment ends the window.
     AtGoodCheck {
         /// When the command ended.
         after: Timestamp,
@@ -97,7 +97,7 @@ impl OrderedWindows {
         over
     }
 
-    /// The command of a window has ended. Whether there was such a window.
+    /// Takes note that the command of a window exited; false if there is no such window.
     pub(super) fn command_ended(&mut self, id: u64, after: Timestamp) -> bool {
         let mut found = false;
         for window in self.0.iter_mut().flat_map(|windows| windows.iter_mut()) {

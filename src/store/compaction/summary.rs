@@ -70,8 +70,8 @@ pub(in crate::store) fn put(
     put_times(connection, monitor, settled_hour)
 }
 
-/// Computes the times in the summary of a monitor anew: an incident counts otherwise.
-pub(in crate::store) fn account_anew(connection: &Connection, monitor: i64) -> Result<()> {
+/// Computes the times in the summary of a monitor again, because an incident counts differently.
+pub(in crate::store) fn account_again(connection: &Connection, monitor: i64) -> Result<()> {
     let settled_hour: Option<i64> = connection
         .prepare_cached("SELECT settled_hour FROM summary WHERE monitor_id = ?1")?
         .query_row([monitor], |row| row.get(0))

@@ -71,7 +71,7 @@ impl Batch<'_> {
                 amendment.counts_as.as_str(),
                 amendment.note,
             ])?;
-        summary::account_anew(connection, incident.monitor.0)?;
+        summary::account_again(connection, incident.monitor.0)?;
         Ok(Kept::Followed)
     }
 
@@ -97,7 +97,7 @@ impl Batch<'_> {
         if changed == 0 {
             return Ok(Kept::NothingToUndo);
         }
-        summary::account_anew(connection, incident.monitor.0)?;
+        summary::account_again(connection, incident.monitor.0)?;
         Ok(Kept::Followed)
     }
 

@@ -300,7 +300,7 @@ fn take_away(connection: &Connection, going: &str, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Deletes some answers that are not to be kept any longer; none if there are none. `now` is the newest check's time.
+/// Deletes some answers that are past their time, if there are any. `now` is the newest check's time.
 pub(in crate::store) fn forget(
     connection: &Connection,
     keep: Option<std::time::Duration>,

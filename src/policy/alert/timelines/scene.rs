@@ -10,7 +10,7 @@
 //! - `.` a slot without a check, `+10m` time without checks;
 //! - `pause`, `resume`, `mute=1h`, `unmute`, `ack`, `ack=1h`, `gone`, `moved` (another URL);
 //! - `window(`, `)window`, `offline(`, `)offline`;
-//! - `maintain=1h` by order, `run=1h` for as long as a command runs, `ran` it has ended, `lost` whoever ran it is gone,
+//! - `maintain=1h` by order, `run=1h` for as long as a command runs, `ran` it exited, `lost` its wrapper is gone,
 //!   `end` all of these;
 //! - `parent=up`, `parent=failing`, `parent=stale` (not checked since), `parent=recovered`;
 //! - `shown` writes down what is shown.

@@ -153,7 +153,7 @@ fn an_ordered_window_ends_in_time_by_order_with_its_command_or_without_it() {
          01:00 window 00:00 to 01:00
          01:00 mail DOWN 503, 1 failed, good 00:00, held by maintenance",
     );
-    // Whose command has ended is not lost any more.
+    // A window whose command exited cannot be lost any more.
     check(
         "confirm=1; U run=30m ran lost shown",
         "00:00 window 00:00 to 30:00
