@@ -245,6 +245,7 @@ fn hold_text(hold: &HoldRow) -> String {
         "digest" => "others to the same recipient are waited for".to_owned(),
         "transport" => "the mail server takes nothing from us".to_owned(),
         "recipient" => "the mail server put this recipient off".to_owned(),
+        "channel" => "the service has not taken it yet".to_owned(),
         "nobody" => "there is nobody to tell".to_owned(),
         other => other.to_owned(),
     };

@@ -14,6 +14,7 @@ use crate::domain::duration_text::Human;
 use crate::domain::incident::Incident;
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::order::{KeptOrder, OrderWord};
+use crate::domain::recipient::Recipient;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::reminder;
@@ -185,7 +186,7 @@ impl Asked<'_> {
         let mut next_message_at = None;
         if let Some(incident) = told_of.filter(|_| self.is_now) {
             for (to, waiting) in queries::waiting_of(reader.outbox(), incident.key)? {
-                let hold = of_waiting(&waiting, to.key(), &rules.alerts());
+                let hold = of_waiting(&waiting, &to, &rules.alerts());
                 next_message_at = [next_message_at, hold.until].into_iter().flatten().min();
                 holds.push(hold);
             }
@@ -360,7 +361,7 @@ fn row_of(held: Held, rules: &StoredRules) -> HoldRow {
 }
 
 /// What keeps a row of the outbox.
-fn of_waiting(waiting: &Waiting, to: &str, alerts: &AlertSettings) -> HoldRow {
+fn of_waiting(waiting: &Waiting, to: &Recipient, alerts: &AlertSettings) -> HoldRow {
     let (by, until) = match (waiting.held, waiting.tries) {
         (Some(held), _) if held.released_at.is_none() => match held.why.as_str() {
             "maintenance" => ("window", None),
@@ -370,6 +371,7 @@ fn of_waiting(waiting: &Waiting, to: &str, alerts: &AlertSettings) -> HoldRow {
             let until = waiting.waits_since().plus(alerts.group_wait);
             ("digest", Some(until))
         }
+        (_, Tries::Failed { next_at, .. }) if to.channel().is_some() => ("channel", Some(next_at)),
         (_, Tries::Failed { holds, next_at, .. }) => match holds {
             Holds::Transport => ("transport", Some(next_at)),
             Holds::Recipient | Holds::Refused | Holds::Asked | Holds::Mail => {
@@ -381,7 +383,7 @@ fn of_waiting(waiting: &Waiting, to: &str, alerts: &AlertSettings) -> HoldRow {
         by,
         until,
         who: None,
-        to: vec![to.to_owned()],
+        to: vec![to.key().to_owned()],
     }
 }
 
