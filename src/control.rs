@@ -267,7 +267,7 @@ pub struct DaemonStatus {
 /// Why no answer came.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// Nobody listens there.
+    /// Nothing is listening there.
     #[error("no daemon is running: nothing listens on {}; start it with `sitewatch run` or `systemctl start sitewatch`", path.display())]
     NoDaemon {
         /// The socket.

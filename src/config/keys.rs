@@ -374,7 +374,7 @@ pub const EMAIL: Section = Section {
         key(
             "host",
             Kind::Text,
-            Unset("needed unless `directory` is set"),
+            Unset("required unless `directory` is set"),
             "The mail server.",
         ),
         key(
@@ -494,7 +494,7 @@ pub const ALERTS: Section = Section {
             "certificate_expiry",
             Kind::Spans,
             Value("[\"21d\", \"7d\", \"1d\"]"),
-            "DEGRADED mails this long before a certificate ends.",
+            "DEGRADED mails this long before a certificate expires.",
         ),
     ],
 };
@@ -929,7 +929,7 @@ const MONITOR_KEYS: &[Key] = &[
         "public",
         Kind::Bool,
         Value("true"),
-        "false: it does not exist for readers without the token.",
+        "false: hidden without the token.",
     ),
     key(
         "keep_evidence",
@@ -947,7 +947,7 @@ const MONITOR_KEYS: &[Key] = &[
         "on_redirect_change",
         Kind::Choice(&["record", "alert"]),
         Value("\"record\""),
-        "\"alert\": mailed when the chain's URLs or codes differ from the last good ones.",
+        "\"alert\": mailed when the chain's URLs or codes differ from those of the last success.",
     )
     .of(HTTP),
 ];

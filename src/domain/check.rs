@@ -283,7 +283,7 @@ failure_kinds! {
     ConnectUnreachable = "connect_unreachable",
     /// Reset while connecting or before a complete header.
     ConnectReset = "connect_reset",
-    /// A certificate of the chain has ended.
+    /// A certificate of the chain has expired.
     TlsExpired = "tls_expired",
     /// A certificate of the chain has not begun.
     TlsNotYetValid = "tls_not_yet_valid",

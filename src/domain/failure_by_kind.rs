@@ -28,7 +28,7 @@ const fn of_port(failure: FailureKind) -> Option<(&'static str, &'static str)> {
             "whether the service runs; its port and address; a firewall that rejects",
         ),
         K::ConnectReset => (
-            "The connection was torn down: the service crashed or restarted, refuses this client, or a firewall cut in.",
+            "The connection was torn down: the service crashed or restarted, refuses this client, or a firewall interfered.",
             "the service's log at that moment; its access rules and connection limits; a firewall between",
         ),
         K::TimeoutResponse => (

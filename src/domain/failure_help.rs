@@ -235,7 +235,7 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
         K::Json => (
             "JSON not as expected",
             Site,
-            "A value of the JSON body is missing or another one than the monitor's json says.",
+            "A value of the JSON body is missing or is not what the monitor's json expects.",
             "the answer's body",
         ),
         K::BodyTooLarge => (
@@ -260,7 +260,7 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
             "fails now and then",
             Server,
             "Five of the last twenty checks failed without enough in a row for an outage.",
-            "one backend of several that is ill; limits reached at times; history --state down",
+            "one unhealthy backend of several; limits reached at times; history --state down",
         ),
         K::AddressDown => (
             "an address is down",

@@ -35,7 +35,7 @@ pub enum OrderWord {
     Mute,
     /// Hold them no more.
     Unmute,
-    /// Take note of an outage.
+    /// Acknowledge an outage.
     Ack,
     /// Check now.
     Recheck,

@@ -18,7 +18,7 @@ use super::redaction::Masks;
 use super::secret::Secret;
 use super::timestamp::Timestamp;
 
-/// `[history]`: how long what is kept.
+/// `[history]`: retention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Raw checks; none: for ever.
@@ -102,7 +102,7 @@ pub enum SmtpTls {
     None,
 }
 
-/// `[alerts]`: how news becomes mail.
+/// `[alerts]`: alerting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertSettings {
     /// A mail waits this long for others to the same recipient.

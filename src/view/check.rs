@@ -484,7 +484,7 @@ fn hint(view: &CheckView<'_>) -> Option<String> {
             Some(known) => {
                 let side = match known.side {
                     Side::Nobody => String::new(),
-                    side => format!(" Whose side: {}.", side.phrase()),
+                    side => format!(" Responsible: {}.", side.phrase()),
                 };
                 format!(
                     "{}{side} `sitewatch explain {status}` says more.",

@@ -99,7 +99,7 @@ fn a_terminal_sees_the_way_and_the_time() {
 
   The server is there but cannot handle the request now: overload, an attack,
   planned maintenance. Retry-After, if sent, says when to come back; sitewatch
-  shows it. Whose side: the server (or the proxy in front of it), not the
+  shows it. Responsible: the server (or the proxy in front of it), not the
   request. `sitewatch explain 503` says more.
 "
     );

@@ -169,7 +169,7 @@ fn definitions() -> Markup {
             h2 { "What the numbers mean" }
             p { "Uptime is (up + degraded) / (up + degraded + down) over the time that was observed; covered is how much "
                 "of the period that was. An outage lasts from its first failed to its first good check. Maintenance and "
-                "unknown time count neither way. Percentages are cut, never rounded up: 100.00 % means no downtime." }
+                "unknown time count neither way. Percentages are truncated, never rounded up: 100.00 % means no downtime." }
             p { "In the charts of latency the line is the median and the band reaches to the 95th percentile; a block on "
                 "the ground is an outage." }
         }

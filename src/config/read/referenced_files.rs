@@ -294,7 +294,7 @@ impl Reading<'_> {
                     self.warn(
                         place,
                         format!(
-                            "everybody on this machine may read `{0}`; run `chmod 640 {0}`",
+                            "`{0}` holds a secret and is world-readable; run `chmod 640 {0}`",
                             path.display()
                         ),
                     );

@@ -186,7 +186,7 @@ pub const ACTS: [Act; 6] = [
     Act {
         at: ROUTER_BREAKS,
         happens: "A router breaks: `steady`, `chain`, `slow` and `shop` answer 502.",
-        matters: "More than three mails at once become one digest. Forty sites would be one mail, too.",
+        matters: "More than three mails at once become one digest. 40 sites would produce one mail as well.",
     },
     Act {
         at: ROUTER_RECOVERS,

@@ -275,7 +275,7 @@ pub(super) fn tell_pause(
     now: Timestamp,
 ) {
     let detail = format!(
-        "Nothing leaves by the channel {name} until this is mended: {why}. What it would have told waits. It is tried \
+        "Nothing leaves by the channel {name} until this is fixed: {why}. What it would have told waits. It is tried \
          again in 15 minutes, at a reload and by `sitewatch email retry`; `sitewatch channel test {name}` shows what \
          the service answers."
     );

@@ -539,7 +539,7 @@ impl Notifier {
         });
     }
 
-    /// Lets mails on their way end, at most until then, and hands in what came of them. No further one is begun.
+    /// Waits for mails in progress, at most until then, and records their results. Begins no further one.
     async fn finish(&mut self, until: Instant) {
         self.stopping.store(true, Relaxed);
         while !self.conversations.is_empty() {

@@ -17,7 +17,7 @@ pub enum Event {
     Up,
     /// An incident is older than a step of `[[escalation]]`.
     Escalated,
-    /// Slow, intermittent, or a certificate ends.
+    /// Slow, intermittent, or a certificate expires soon.
     Degraded,
     /// Another redirect chain.
     RedirectChanged,

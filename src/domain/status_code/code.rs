@@ -39,7 +39,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// A phrase that fits after `Whose side: `.
+    /// A phrase that fits after `Responsible: `.
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::Nobody => "nobody's",

@@ -8,7 +8,7 @@
 //! - else *degraded*: a check said so, or failed without an incident (a failure that was not confirmed);
 //! - else *up*.
 //!
-//! Uptime is (up + degraded) / (up + degraded + down), coverage 1 - unknown / period. Percentages are cut, never
+//! Uptime is (up + degraded) / (up + degraded + down), coverage 1 - unknown / period. Percentages are truncated, never
 //! rounded up: 100 means that nothing at all was lost.
 
 use std::collections::HashMap;

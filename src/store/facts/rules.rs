@@ -25,7 +25,7 @@ pub struct StoredRules {
     alert_on_slow: bool,
     alert_on_redirect_change: bool,
     alert_on_address_down: bool,
-    /// Who is told, masked where a value came by `${NAME}`; empty is silence by choice.
+    /// Who is told, masked where a value came by `${NAME}`; empty: nobody is told.
     pub to: Vec<String>,
     /// Whether anything can be sent at all.
     pub can_tell: bool,

@@ -54,9 +54,9 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         )),
     ));
     doc.lead.push(match ctx.confirming {
-        0 => "No other site is being confirmed down at this moment.".to_owned(),
-        one @ 1 => format!("{one} more site is being confirmed down at this moment."),
-        many => format!("{many} more sites are being confirmed down at this moment."),
+        0 => "No further sites are pending confirmation.".to_owned(),
+        one @ 1 => format!("{one} more site is pending confirmation."),
+        many => format!("{many} more sites are pending confirmation."),
     });
     doc.lead.extend(common_cause(&rows));
     footer::delay(&mut doc, ctx);

@@ -102,8 +102,8 @@ fn unwatched(doc: &mut Doc, rows: &[ReportRow]) {
     sentence("In maintenance", |row| row.maintenance);
     if rows.iter().any(|row| !row.unwatched.is_zero()) {
         doc.lead.push(
-            "Uptime is over the time that was watched, coverage says how much that was since a monitor's first \
-             check."
+            "Uptime excludes maintenance and time without data; coverage says how much of the time since a \
+             monitor's first check was observed."
                 .to_owned(),
         );
     }
@@ -209,7 +209,7 @@ mod tests {
                     if head.starts_with("20") { rest } else { line }
                 })
             })
-            .filter(|line| !line.starts_with("Uptime is over"))
+            .filter(|line| !line.starts_with("Uptime excludes"))
             .collect();
         assert_eq!(lead, want);
     }
