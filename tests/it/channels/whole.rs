@@ -20,7 +20,7 @@ page says \"*we* <b>are</b> back @ 5 & #1 [soon](http://a.example)\".
 Expected        200-299 at https://shop.example.com/start
 Got             503 Service Unavailable from 203.0.113.7:443 after 1 043 ms
 
-Way there           http://shop.example.com/   301
+Redirects           http://shop.example.com/   301
                 ->  https://shop.example.com/  503
 Body begins     ```@everyone <!channel>```
 
