@@ -1,6 +1,9 @@
 //! How long readers wait: `/` with 1 000 monitors of 90 days, `/metrics` with 10 000.
 //!
-//! `cargo bench --bench pages`. Answers live for a second, so each is asked for 1.1 s after the last one.
+//! ```text
+//! cargo bench --bench pages                     # answers live for a second: each is asked for 1.1 s after the last one
+//! cargo bench --bench pages -- serve 200 [DAYS] # serves the page of 200 monitors to a browser, until standard input ends
+//! ```
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -31,9 +34,26 @@ use tokio::sync::watch;
 const ROUNDS: usize = 8;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    if let [word, monitors, days @ ..] = &arguments[..]
+        && word == "serve"
+    {
+        let monitors = monitors.parse().expect("a number of monitors");
+        let days = days.first().map_or(90, |days| days.parse().expect("days"));
+        let stand = Stand::new(monitors, days);
+        println!("http://{}/", stand.server.address());
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        return;
+    }
     let few = Stand::new(1_000, 90);
     few.measure("/", "page of 1 000 monitors, 90 days each");
-    few.measure("/monitor/site-7", "page of one monitor");
+    few.measure(
+        "/monitor/api-000.customer-7.example.com",
+        "page of one monitor",
+    );
     few.measure("/api/v1/monitors", "status objects of 1 000 monitors");
     drop(few);
     let many = Stand::new(10_000, 1);
@@ -133,8 +153,10 @@ fn config(directory: &TempDir, monitors: usize) -> Config {
         "[daemon]\ndatabase = \"pages.db\"\n[web]\nlisten = \"127.0.0.1:0\"\n".to_owned();
     for index in 0..monitors {
         text.push_str(&format!(
-            "[[monitor]]\nname = \"site-{index}\"\nurl = \"https://site-{index}.example/\"\n\
+            "[[monitor]]\nname = \"api-{:03}.customer-{}.example.com\"\nurl = \"https://site-{index}.example/\"\n\
              tags = [\"group-{}\"]\ninterval = \"6h\"\n",
+            index / 20,
+            index % 20,
             index % 20
         ));
     }
