@@ -256,8 +256,8 @@ mod tests {
              \n\
              The server is there but cannot handle the request now: overload, an attack, planned maintenance.\n\
              Retry-After, if sent, says when to come back; sitewatch shows it.\n\
-             For a monitor: down, unless expect_status names it. Responsible: the server (or the proxy in front of\n\
-             it), not the request.\n\
+             For a monitor: down, unless expect_status names it. Responsible: the server (or the proxy in front\n\
+             of it), not the request.\n\
              Look at: load and connection limits, the proxy's view of its backends, a deployment in progress.\n",
         );
     }
@@ -270,8 +270,8 @@ mod tests {
              \n\
              A client treats a code it does not know as 500 (RFC 9110, 15.6). The server, or a gateway in front\n\
              of it, failed to answer a request that seems in order. Visitors see the same.\n\
-             For a monitor: down, unless expect_status names it. Responsible: the server (or the proxy in front of\n\
-             it), not the request.\n\
+             For a monitor: down, unless expect_status names it. Responsible: the server (or the proxy in front\n\
+             of it), not the request.\n\
              Look at: the answer's Server header and body, and the documentation of what sends it.\n",
         );
     }

@@ -1,6 +1,6 @@
 //! The stream that hyper reads an answer from and writes a request to.
 
-use std::io::{self, IoSlice};
+use std::io::{self, BufRead as _, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -302,7 +302,24 @@ impl Link {
     ) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(link) => Pin::new(link).poll_read(context, buffer),
-            Self::Tls(link) => Pin::new(link).poll_read(context, buffer),
+            Self::Tls(link) => {
+                ready!(Pin::new(&mut **link).poll_read(context, buffer))?;
+                take_decrypted(link, buffer);
+                Poll::Ready(Ok(()))
+            }
         }
+    }
+}
+
+/// Adds what else is decrypted already. A read gives the content of one record, and a record may hold one byte: each
+/// would cost hyper a turn of its own. An end or a fault that shows here is told by the next read.
+fn take_decrypted(link: &mut TlsStream<Paced>, buffer: &mut ReadBuf<'_>) {
+    let mut reader = link.get_mut().1.reader();
+    while buffer.remaining() > 0
+        && let Ok(content @ [_, ..]) = reader.fill_buf()
+    {
+        let taken = content.len().min(buffer.remaining());
+        buffer.put_slice(&content[..taken]);
+        reader.consume(taken);
     }
 }

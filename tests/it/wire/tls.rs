@@ -249,6 +249,45 @@ async fn an_unclean_end_of_tls() {
     }
 }
 
+/// What is decrypted is read together, and nothing of it is lost, whatever the records hold.
+#[tokio::test]
+async fn records_of_any_size_make_one_body() {
+    use std::io::{Read as _, Write as _};
+
+    let (root, server) = good_site();
+    let server = std::sync::Arc::new(server);
+    for record in [1, 2, 7, 16_384] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::sync::Arc::clone(&server);
+        let serving = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut session = rustls::ServerConnection::new(server).unwrap();
+            let mut stream = rustls::Stream::new(&mut session, &mut socket);
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let mut bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 20007\r\n\r\n".to_vec();
+            bytes.extend(b"ab".repeat(10_000));
+            bytes.extend(b"the end");
+            for piece in bytes.chunks(record) {
+                stream.write_all(piece).unwrap();
+            }
+            stream.flush().unwrap();
+            // Until the other side goes.
+            let _ = stream.read(&mut [0; 16]);
+        });
+        let dns = NameServer::loopback().await;
+        let mut target = target(&format!("https://site.test:{port}/"));
+        target.wants_body = true;
+        target.ca_pem = Some(root.pem.as_bytes().into());
+        let mut expectation = expectation();
+        expectation.body_contains = vec!["abthe end".into()];
+        let check = check_with(&asking(&[&dns]), target, &expectation).await;
+        assert_eq!(verdict(&check), "up 200", "{record}: {}", summary(&check));
+        assert_eq!(check.body_bytes, 20_007, "{record}");
+        serving.join().unwrap();
+    }
+}
+
 /// Delays are known; each phase must show its own, and none a part of another.
 #[tokio::test]
 async fn phases_show_where_the_time_went() {
