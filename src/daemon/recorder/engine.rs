@@ -129,6 +129,7 @@ impl Recorder {
         recorder.clock.assumed = assumed;
         recorder.take_up_mails(now);
         let enrolled = recorder.enroll(config, now)?;
+        recorder.end_former_windows(now)?;
         recorder.look_at_past(newest, now);
         recorder.take_up_blind_time(now);
         recorder.tell_of_stop(newest, now);

@@ -1,6 +1,6 @@
 //! How the recorder takes over a configuration: who is new, who stays, who left.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ impl Recorder {
             .map(|stored| (stored.id, stored))
             .collect();
         let awaited = config.awaited();
+        let open_before = self.open_windows(now);
         let known_now = self
             .store
             .enroll_all(&roster::facts(&config), &awaited, now)?;
@@ -87,6 +88,7 @@ impl Recorder {
         self.origin = origin(&self.store, &config);
         self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
         self.places = roster::connect(&mut self.slots, &self.windows);
+        self.end_windows(open_before, now);
         self.wakes.clear();
         let name = |id: MonitorId| known.get(&id).map_or("", |stored| stored.name.as_str());
         let waits = |id: &MonitorId| {
@@ -109,6 +111,48 @@ impl Recorder {
         }
         self.begin(&moved, now);
         Ok(enrolled)
+    }
+
+    /// The windows of the configuration that are open over monitors, by their beginnings.
+    fn open_windows(&self, now: Timestamp) -> HashSet<(MonitorId, Timestamp)> {
+        let of_slot = |slot: &Slot| {
+            let open = slot
+                .windows()
+                .iter()
+                .filter_map(|number| self.windows.open(*number));
+            let open = open.filter(|open| now < open.to);
+            open.map(|open| (slot.id, open.from)).collect::<Vec<_>>()
+        };
+        self.slots.iter().flat_map(of_slot).collect()
+    }
+
+    /// Ends windows that are no longer open: their end was written down as it was planned.
+    fn end_windows(
+        &mut self,
+        windows: impl IntoIterator<Item = (MonitorId, Timestamp)>,
+        now: Timestamp,
+    ) {
+        let open = self.open_windows(now);
+        for (monitor, from) in windows {
+            if !open.contains(&(monitor, from)) {
+                self.keep_window(monitor, from, now, now);
+            }
+        }
+    }
+
+    /// Ends windows that the configuration of the process before this one had, and that this one has not.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn end_former_windows(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let monitors = self.slots.iter().map(|slot| slot.id);
+        let mut planned = self.store.open_windows(monitors, now)?;
+        planned.retain(|(monitor, from)| {
+            let slot = self.places.get(monitor).map(|place| &self.slots[*place]);
+            slot.is_some_and(|slot| slot.memory.kept.windows.iter().all(|one| one.from != *from))
+        });
+        self.end_windows(planned, now);
+        Ok(())
     }
 
     /// A monitor that is checked no more.

@@ -10,6 +10,7 @@ use crate::policy::alert::state::Kept;
 use crate::store::error::Result;
 use crate::store::reader::Reader;
 use crate::store::transaction::SpanKind;
+use crate::store::writer::Store;
 
 /// A time that counts differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,39 @@ pub struct Span {
     pub from: Timestamp,
     /// Its end; `None` while that is not known.
     pub to: Option<Timestamp>,
+}
+
+/// So many of the newest windows of a monitor are looked at: those before them are over.
+const NEWEST_WINDOWS: u32 = 8;
+
+impl Store {
+    /// The maintenance windows over some monitors that have begun and are planned to end after `now`, each with its
+    /// beginning.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn open_windows(
+        &self,
+        monitors: impl IntoIterator<Item = MonitorId>,
+        now: Timestamp,
+    ) -> Result<Vec<(MonitorId, Timestamp)>> {
+        let mut newest = self.connection().prepare_cached(&format!(
+            "SELECT from_at, to_at FROM spans
+             WHERE monitor_id = ?1 AND kind = 'maintenance' AND from_at <= ?2
+             ORDER BY from_at DESC LIMIT {NEWEST_WINDOWS}"
+        ))?;
+        let mut open = Vec::new();
+        for monitor in monitors {
+            let mut rows = newest.query((monitor.0, now.as_ms()))?;
+            while let Some(row) = rows.next()? {
+                let (from, to): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+                if to.is_some_and(|to| to > now.as_ms()) {
+                    open.push((monitor, Timestamp::from_ms(from)));
+                }
+            }
+        }
+        Ok(open)
+    }
 }
 
 impl Reader {

@@ -11,6 +11,7 @@ use sitewatch::domain::monitor::{CronText, MonitorId, MonitorName};
 use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime, ReportSettings};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::alert::monitor::{Hold, Order};
+use sitewatch::policy::alert::ordered_windows::{Ends, OrderedWindow};
 use sitewatch::store::error::StoreError;
 use sitewatch::store::facts::incidents::IncidentQuery;
 use sitewatch::store::reader::Reader;
@@ -412,6 +413,66 @@ fn a_window_of_the_configuration_holds_mails_and_is_written_down() {
     let _ = desk.recorder.take([], desk.now);
     assert_eq!(desk.mails(), ["down waiting", "down waiting"]);
     assert_eq!(desk.incidents(), ["a 10- 3 maintenance", "b 40- 3"]);
+}
+
+#[test]
+fn a_window_that_leaves_the_configuration_counts_no_longer() {
+    let with = |minutes: u64| {
+        let mut with = two();
+        with.maintenance.push(Maintenance {
+            note: "".into(),
+            covers: Covers::Some {
+                monitors: vec![MonitorName::parse("a").unwrap()],
+                tags: Vec::new(),
+            },
+            when: MaintenanceTime::Once {
+                start: START,
+                end: START.plus(seconds(60 * minutes)),
+            },
+        });
+        with
+    };
+    let lasted = |desk: &Desk| -> i64 {
+        desk.count("SELECT sum(to_at - from_at) / 1000 FROM spans WHERE kind = 'maintenance'")
+    };
+    for is_restarted in [false, true] {
+        let mut desk = Desk::new(with(60));
+        let mut change = |later: u64, to: Config| {
+            desk.check(1, Weather::Up, later);
+            if is_restarted {
+                let other = Desk::new(two());
+                desk = std::mem::replace(&mut desk, other).reopened(to);
+            } else {
+                desk.reload(to);
+            }
+            lasted(&desk)
+        };
+        assert_eq!(change(60, with(60)), 3600, "{is_restarted}");
+        // It was to last longer, and then it is over.
+        assert_eq!(change(60, with(90)), 5400, "{is_restarted}");
+        assert_eq!(change(480, two()), 600, "{is_restarted}");
+        assert_eq!(change(60, two()), 600, "{is_restarted}");
+        // The window of an order is none of the configuration.
+        let window = OrderedWindow {
+            id: 1,
+            from: desk.now,
+            until: desk.now.plus(seconds(1800)),
+            ends: Ends::InTime,
+            note: None,
+        };
+        assert_eq!(desk.order(1, Order::Maintain(window)), "done");
+        let mut change = |later: u64, to: Config| {
+            desk.check(1, Weather::Up, later);
+            if is_restarted {
+                let other = Desk::new(two());
+                desk = std::mem::replace(&mut desk, other).reopened(to);
+            } else {
+                desk.reload(to);
+            }
+            lasted(&desk)
+        };
+        assert_eq!(change(60, two()), 2400, "{is_restarted}");
+    }
 }
 
 #[test]
