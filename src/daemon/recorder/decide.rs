@@ -361,12 +361,9 @@ impl Recorder {
         if (was.muted, was.maintenance) != (is.muted, is.maintenance) {
             self.staged.silence_changed = true;
         }
-        let (was, is) = (slot.memory.kept.shown.state, step.after.kept.shown.state);
-        if was != is {
-            let change = state_change(slot.id, was, &step.after);
-            let change = Box::new(change);
-            self.staged.deed(Deed::State { change, at: now }, now);
-        }
+        let (id, was) = (slot.id, slot.memory.kept.shown.state);
+        self.note_state(id, was, &step.after, now);
+        let slot = &mut self.slots[place];
         if slot.memory.kept != step.after.kept {
             slot.dirty = true;
             // A count of failed checks may wait for company, a change of state may not.
@@ -385,6 +382,20 @@ impl Recorder {
             self.follow(place, effect, event, now);
         }
         step.refusal
+    }
+
+    /// Writes down that a step changed what is shown, for those who are told of every change.
+    pub(super) fn note_state(
+        &mut self,
+        monitor: MonitorId,
+        was: ShownState,
+        after: &Memory,
+        now: Timestamp,
+    ) {
+        if was != after.kept.shown.state {
+            let change = Box::new(state_change(monitor, was, after));
+            self.staged.deed(Deed::State { change, at: now }, now);
+        }
     }
 
     fn follow(&mut self, place: usize, effect: Effect, event: Event<'_>, now: Timestamp) {

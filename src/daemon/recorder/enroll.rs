@@ -169,6 +169,7 @@ impl Recorder {
         for effect in step.effects {
             self.follow_retired(id, effect, name, now);
         }
+        self.note_state(id, memory.kept.shown.state, &step.after, now);
         let deed = Deed::Span {
             monitor: id,
             kind: SpanKind::Removed,

@@ -7,6 +7,7 @@ use sitewatch::config::Config;
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::{Entry, Refused, Reply, Turn};
 use sitewatch::domain::check::Verdict;
+use sitewatch::domain::event::What;
 use sitewatch::domain::monitor::{CronText, MonitorId, MonitorName};
 use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime, ReportSettings};
 use sitewatch::domain::timestamp::Timestamp;
@@ -413,6 +414,36 @@ fn a_window_of_the_configuration_holds_mails_and_is_written_down() {
     let _ = desk.recorder.take([], desk.now);
     assert_eq!(desk.mails(), ["down waiting", "down waiting"]);
     assert_eq!(desk.incidents(), ["a 10- 3 maintenance", "b 40- 3"]);
+}
+
+#[test]
+fn a_monitor_that_leaves_is_told_as_a_change_of_state() {
+    let mut desk = Desk::new(two());
+    desk.fails(1);
+    desk.check(2, Weather::Up, 1);
+    let changes = |desk: &Desk| -> Vec<String> {
+        let events = desk.reader().events_after(0, 100).unwrap();
+        let told = events.into_iter().filter_map(|event| match event.what {
+            What::State { from, to, .. } => Some(format!("{} {from} {to}", event.monitor?)),
+            _ => None,
+        });
+        told.collect()
+    };
+    let so_far = ["a pending down", "b pending up"];
+    assert_eq!(changes(&desk), so_far);
+    desk.reload(config(vec![monitor("b")]));
+    let (before, last) = (changes(&desk)[..2].to_vec(), changes(&desk)[2..].to_vec());
+    assert_eq!(
+        (&before[..], &last[..]),
+        (
+            &so_far.map(str::to_owned)[..],
+            &["a down pending".to_owned()][..]
+        )
+    );
+    // It comes back, and begins where it was said to be.
+    desk.reload(two());
+    desk.check(1, Weather::Up, 60);
+    assert_eq!(changes(&desk)[3..], ["a pending up"]);
 }
 
 #[test]
