@@ -31,6 +31,32 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
+/// Short words for a password: only where they are part of a name, in quotes, or before `=`. `pass: 12` counts tests.
+static SHORT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r#"(?i)((?:(?:[a-z0-9]{1,40}[_.-]|\b(?:db|user|my|root|smtp|mail|ftp)|["'])(?:pass|pwd|passwort)"#,
+        r#"(?:\\?["'])?\s{0,8}(?:=>|[:=])|\b(?:pass|pwd)\s{0,8}=>?)\s{0,8})"#,
+        r#"(?:(\\?")(?:[^"\\]|\\[^"])*|(')[^']*|[^\s"'&;,<>{}\[\]()]+)"#
+    ))
+});
+
+/// A row of a table in HTML: the name of a secret, then its value, as pages for developers show the environment.
+static CELL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r#"(?i)(>[^<>]{0,60}(?:pass(?:word|wd|phrase)|[_-](?:pass|pwd|pw)\b|secret|token|api[_-]?key|access[_-]?key|"#,
+        r#"private[_-]?key|credential|cookie)[^<>]{0,30}</(?:td|th|dt)>\s{0,40}<(?:td|th|dd)\b[^<>]*>"#,
+        r#"(?:\s*(?:<[^<>/][^<>]*>|&quot;|")){0,8}\s*)[^<>\s"&][^<>]*"#
+    ))
+});
+
+/// Keys that services give out, which say by their beginning what they are.
+static ISSUED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|",
+        r"glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,})"
+    ))
+});
+
 /// The header fields of credentials, as a page repeats them.
 static FIELD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -107,15 +133,19 @@ pub fn starred(text: &str) -> Cow<'_, str> {
         }
     });
     replace(&mut out, &SIGNED, |_| STARS.to_owned());
+    replace(&mut out, &ISSUED, |_| STARS.to_owned());
     replace(&mut out, &FIELD, |found| format!("{}{STARS}", &found[1]));
-    replace(&mut out, &NAMED, |found| {
-        let quote = found.get(2).or(found.get(3));
-        format!(
-            "{}{}{STARS}",
-            &found[1],
-            quote.map_or("", |quote| quote.as_str())
-        )
-    });
+    for pattern in [&NAMED, &SHORT] {
+        replace(&mut out, pattern, |found| {
+            let quote = found.get(2).or(found.get(3));
+            format!(
+                "{}{}{STARS}",
+                &found[1],
+                quote.map_or("", |quote| quote.as_str())
+            )
+        });
+    }
+    replace(&mut out, &CELL, |found| format!("{}{STARS}", &found[1]));
     replace(&mut out, &QUERY, |found| {
         match redaction::is_sensitive(&found[2]) {
             true => format!("{}{}={STARS}", &found[1], &found[2]),
@@ -185,6 +215,29 @@ mod tests {
             ("Cookie: a=b; c=d\nHost: a", "Cookie: ***\nHost: a"),
             ("got Bearer abcdefgh123 there", "got Bearer *** there"),
             ("basic training", "basic training"),
+            ("DB_PASS=hunter2;", "DB_PASS=***;"),
+            ("'db.pass' => 'a b',", "'db.pass' => '***',"),
+            (r#"{"pass":"hunter2"}"#, r#"{"pass":"***"}"#),
+            ("dbpwd: hunter2", "dbpwd: ***"),
+            (
+                r#"pass: 12, fail: 0, {"status":"pass"}"#,
+                r#"pass: 12, fail: 0, {"status":"pass"}"#,
+            ),
+            (
+                "<tr><td class=\"e\">$_ENV['APP_SECRET']</td><td class=\"v\">hunter2 </td></tr>",
+                "<tr><td class=\"e\">$_ENV['APP_SECRET']</td><td class=\"v\">***</td></tr>",
+            ),
+            (
+                "<th>DB_PASSWORD</th>\n <td><pre class=d>\"<span title=\"7 characters\">hunter2</span>\"</pre></td>",
+                "<th>DB_PASSWORD</th>\n <td><pre class=d>\"<span title=\"7 characters\">***</span>\"</pre></td>",
+            ),
+            (
+                "<td>SHELL</td><td>/bin/sh</td>",
+                "<td>SHELL</td><td>/bin/sh</td>",
+            ),
+            ("id AKIAIOSFODNN7EXAMPLE, ok", "id ***, ok"),
+            ("x ghp_0123456789abcdefghijABCDEFGHIJ y", "x *** y"),
+            ("sk_live_0123456789abcdef", "***"),
             ("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc y", "x *** y"),
             (
                 "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
