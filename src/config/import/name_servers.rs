@@ -7,6 +7,11 @@ use crate::domain::dns_record::RecordType;
 /// Other tools take an answer without an error and without a record for a good one.
 pub(super) const EMPTY_IS_DOWN: &str = "an answer without such a record is down here";
 
+/// Why a question of a type that is not known is not carried over.
+pub(super) fn cannot_ask(record_type: &str) -> String {
+    format!("not checked (the record type `{record_type}` cannot be asked for)")
+}
+
 /// The URL of a host that is pinged.
 pub(super) fn ping(host: &str) -> String {
     format!("icmp://{}", bracketed(host.trim().trim_end_matches('/')))

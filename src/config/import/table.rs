@@ -230,9 +230,17 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     let has_scheme = SubjectKind::of_url(written).is_some() && written.contains("://");
     let host = written.split_once("://").map_or(written, |(_, rest)| rest);
     let host = host.trim_end_matches('/');
-    let record_type = get(RECORD)
-        .and_then(RecordType::parse)
-        .unwrap_or(RecordType::A);
+    let record_type = match get(RECORD).map(|written| (written, RecordType::parse(written))) {
+        None => RecordType::A,
+        Some((_, Some(known))) => known,
+        Some((unknown, None)) if checked == SubjectKind::Dns => {
+            let what = name_servers::cannot_ask(unknown);
+            let called = name.as_deref().unwrap_or(written);
+            page.lose(Weight::Unchecked, what, &format!("{called} ({written})"));
+            return;
+        }
+        Some((_, None)) => RecordType::A,
+    };
     let url = match checked {
         _ if has_scheme && SubjectKind::of_url(written) == Some(checked) => literal(written),
         SubjectKind::Http if written.contains("://") => literal(written),

@@ -211,6 +211,12 @@ fn hosts_and_names() {
             "patterns of validate_answer_rrs; `answers` has whole records: dns://9.9.9.9/a.example?type=MX|an answer without such a record is down here: dns://9.9.9.9/a.example?type=MX",
         ),
         (
+            "prober: dns, dns: {query_name: a.example, query_type: A, valid_rcodes: [NXDOMAIN]}",
+            "9.9.9.9",
+            "dns://9.9.9.9/a.example|enabled = false",
+            "valid_rcodes NXDOMAIN; only NOERROR is good; disabled: dns://9.9.9.9/a.example|an answer without such a record is down here: dns://9.9.9.9/a.example",
+        ),
+        (
             "prober: dns, dns: {query_name: a.example}",
             "9.9.9.9",
             "",
@@ -233,7 +239,7 @@ fn hosts_and_names() {
             .into_iter()
             .filter_map(|line| match line.strip_prefix("url = ") {
                 Some(url) => Some(url.trim_matches('"')),
-                None => ["packets", "ip_version", "answers"]
+                None => ["packets", "ip_version", "answers", "enabled"]
                     .iter()
                     .any(|key| line.starts_with(key))
                     .then_some(line),

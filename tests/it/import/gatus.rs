@@ -126,6 +126,11 @@ fn hosts_and_names() {
             "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down: n",
         ),
         (
+            "url: 'icmp://a.example', conditions: ['[CONNECTED] == false']",
+            "url = \"icmp://a.example\"|retry_interval = \"1m\"|packets = 1|enabled = false|to = []",
+            "the condition `[CONNECTED] == false`; disabled: n",
+        ),
+        (
             "url: 'icmp://a.example', conditions: ['[BODY] == x']",
             "url = \"icmp://a.example\"|retry_interval = \"1m\"|packets = 1|to = []",
             "conditions that only a web site can meet: n",

@@ -111,12 +111,14 @@ fn tables_of_hosts_and_names() {
         d,d.example,dns,,,MX,,10 mail.example\n\
         e,tls://e.example:993,,word,,,,\n\
         f,dns:///f.example?type=TXT,,,,,,\n\
-        g,g.example,heartbeat,,,,,\n";
+        g,g.example,heartbeat,,,,,\n\
+        h,h.example,dns,,,NAPTR,,\n";
     let imported = import::csv(&[source(text)]).unwrap();
     assert_eq!(
         imported.left_out,
         [
             "not checked (heartbeat; there are no monitors of that kind): g (g.example)",
+            "not checked (the record type `NAPTR` cannot be asked for): h (h.example)",
             "the answer `x`, which is no A record: c",
         ]
     );

@@ -38,9 +38,7 @@ pub(super) fn dns_url(target: &str, dns: Option<&Value>) -> Result<String, Strin
     };
     let written = text("query_type").unwrap_or_else(|| "ANY".to_owned());
     let Some(record_type) = RecordType::parse(&written) else {
-        return Err(format!(
-            "not checked (the record type `{written}` cannot be asked for)"
-        ));
+        return Err(name_servers::cannot_ask(&written));
     };
     let class = text("query_class").unwrap_or_else(|| "IN".to_owned());
     if !class.eq_ignore_ascii_case("IN") {
@@ -63,8 +61,17 @@ pub(super) fn dns(page: &mut Page, entry: &mut Entry, dns: &Value) {
         .iter()
         .any(|code| !code.eq_ignore_ascii_case("NOERROR"))
     {
+        let has_good = codes
+            .iter()
+            .any(|code| code.eq_ignore_ascii_case("NOERROR"));
         let what = format!("valid_rcodes {}; only NOERROR is good", codes.join(", "));
-        page.lose(Weight::Verdict, what, &called);
+        match has_good {
+            true => page.lose(Weight::Verdict, what, &called),
+            false => {
+                page.lose(Weight::Unchecked, format!("{what}; disabled"), &called);
+                entry.disable("it expected an error in the answer");
+            }
+        }
     }
     if dns.get("dns_over_tls").is_some_and(is_true) {
         page.lose(Weight::Unchecked, "dns_over_tls; disabled", &called);

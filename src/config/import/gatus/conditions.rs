@@ -215,9 +215,16 @@ fn one(page: &mut Page, entry: &mut Entry, found: &mut Found, text: &str) {
     });
     let understood = match parts.map(|parts| parts.left) {
         Some("[STATUS]") => parts.is_some_and(|parts| status(found, parts)),
-        Some("[CONNECTED]") => {
-            parts.is_some_and(|parts| parts.operator == "==" && parts.right == "true")
-        }
+        Some("[CONNECTED]") => match parts.map(|parts| (parts.operator, parts.right)) {
+            Some(("==", "true") | ("!=", "false")) => true,
+            Some(("==", "false") | ("!=", "true")) => {
+                let what = format!("the condition `{text}`; disabled");
+                page.lose(Weight::Unchecked, what, &called);
+                entry.disable("Gatus expects that nothing answers there");
+                true
+            }
+            Some(_) | None => false,
+        },
         Some("[RESPONSE_TIME]") => parts.is_some_and(|parts| response_time(found, parts)),
         Some("[CERTIFICATE_EXPIRATION]") => {
             let limit = parts.map_or(String::new(), |parts| {

@@ -43,7 +43,7 @@ pub(super) fn name(
     let name = text_at(question, "query-name").unwrap_or_default();
     let written = text_at(question, "query-type").unwrap_or_else(|| "A".to_owned());
     let Some(record_type) = RecordType::parse(&written) else {
-        let what = format!("not checked (the record type `{written}` cannot be asked for)");
+        let what = name_servers::cannot_ask(&written);
         page.lose(Weight::Unchecked, what, &format!("{called} ({server})"));
         return;
     };

@@ -49,8 +49,7 @@ pub(super) fn ping(page: &mut Page, entry: &mut Entry, item: &Value) {
 fn record_type(item: &Value) -> Result<RecordType, String> {
     let written = either(item, "dns_resolve_type", "dnsResolveType");
     let written = written.unwrap_or_else(|| "A".to_owned());
-    RecordType::parse(&written)
-        .ok_or_else(|| format!("not checked (the record type `{written}` cannot be asked for)"))
+    RecordType::parse(&written).ok_or_else(|| name_servers::cannot_ask(&written))
 }
 
 /// # Errors
