@@ -144,10 +144,15 @@ fn without_answer(
         let mut monitors = config.monitors.iter();
         monitors.find(|known| known.name == monitor.name)
     });
+    let by_addresses = check.as_ref().and_then(|check| check.extras.as_deref());
+    let by_addresses = by_addresses.is_some_and(|extras| extras.addresses.is_some());
     let why = if is_off {
         "keep_evidence = \"off\" in [history]"
     } else if of_monitor.is_some_and(|monitor| !monitor.keep_evidence) {
         "keep_evidence = false of this monitor"
+    } else if by_addresses {
+        "with addresses = \"each\" only the ordinary check's answer is, and it was good; `sitewatch history --json` \
+         has what each address answered"
     } else {
         "it is older than keep_evidence, gave way to newer ones within evidence_limit, or began before this version"
     };

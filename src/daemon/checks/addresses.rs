@@ -52,10 +52,14 @@ pub async fn look(
         .into_iter()
         .map(|(addr, check)| address_check(addr, check))
         .collect();
+    let was_good = judged.check.verdict.is_good();
+    let check = judged_by_addresses(judged.check, all, each.bad);
+    // Where the addresses say otherwise, the answer of the ordinary check shows nothing of it.
+    let is_shown = check.verdict.is_good() == was_good;
     Ok(judge::Judged {
-        check: judged_by_addresses(judged.check, all, each.bad),
+        check,
         panic: judged.panic.or(panic),
-        evidence: judged.evidence,
+        evidence: judged.evidence.filter(|_| is_shown),
     })
 }
 
