@@ -184,8 +184,13 @@ impl Reader {
             return Ok(None);
         };
         let good: Option<Vec<u8>> = connection
-            .prepare_cached("SELECT packed FROM evidence WHERE id = ?1 AND is_good = 1")?
-            .query_row([good_id], |row| row.get(0))
+            .prepare_cached(
+                "SELECT packed FROM evidence WHERE id = ?1 AND is_good = 1 AND monitor_id = ?2 AND at < ?3",
+            )?
+            .query_row(
+                (good_id, incident.monitor.0, incident.opened_at.as_ms()),
+                |row| row.get(0),
+            )
             .optional()?;
         Ok(Some(IncidentEvidence {
             failing: unpack(&packed)?,
@@ -297,6 +302,12 @@ fn take_away(connection: &Connection, going: &str, bytes: u64) -> Result<()> {
             left -= bytes;
         }
     }
+    Ok(())
+}
+
+/// Forgets good answers that are dated ahead of a clock that was set back: no later one could take their place.
+pub(in crate::store) fn clock_was_set_back(connection: &Connection, now: i64) -> Result<()> {
+    connection.execute("DELETE FROM evidence WHERE is_good = 1 AND at > ?1", [now])?;
     Ok(())
 }
 

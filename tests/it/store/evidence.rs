@@ -7,6 +7,7 @@ use sitewatch::domain::evidence::{Evidence, Head, KeptBody};
 use sitewatch::domain::incident::{Cause, Incident, IncidentKey};
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::settings::{EvidenceRetention, Retention};
+use sitewatch::policy::clock_step::ClockStep;
 use sitewatch::store::compaction::settle::Step;
 use sitewatch::store::facts::evidence::{EvidenceRow, KeptAnswer};
 use sitewatch::store::writer::Store;
@@ -120,6 +121,28 @@ fn an_incident_has_its_failing_answer_and_the_good_one_before_it() {
     assert_eq!(kept(), None);
     put(&mut store, shop, &[answer('U', START + 2 * DAY, 100)], MIB);
     assert_eq!(count(&store), 1);
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_keep_good_answers_out() {
+    let place = Place::new();
+    let mut store = place.store();
+    let [shop] = enroll(&mut store, &["shop"])[..] else {
+        panic!()
+    };
+    put(&mut store, shop, &[answer('U', START + 3 * DAY, 100)], MIB);
+    let step = ClockStep {
+        era_from: at(START + 3 * DAY),
+        from: at(START + 3 * DAY),
+        to: at(START),
+    };
+    store.clock_was_set(&step).unwrap();
+    put(&mut store, shop, &[answer('U', START + MINUTE, 100)], MIB);
+    let key = open(&mut store, shop, START + 5 * MINUTE, None);
+    let failing = answer('D', START + 5 * MINUTE, 300);
+    put(&mut store, shop, &[failing], MIB);
+    let found = place.reader().evidence(key).unwrap().unwrap();
+    assert_eq!(found.good, Some(answer('U', START + MINUTE, 100)));
 }
 
 #[test]
