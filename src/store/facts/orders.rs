@@ -85,14 +85,45 @@ impl Reader {
         ];
         let mut found = Vec::new();
         for (_, word) in wanted.into_iter().filter(|(is_set, _)| *is_set) {
-            let newest = self.newest_order(monitor, word, Timestamp::MAX)?;
-            // The window of the configuration that is open now was ordered by nobody.
-            found.extend(newest.filter(|kept| {
-                word != OrderWord::Maintenance
-                    || kept.order.args.until.is_some_and(|until| now < until)
-            }));
+            found.extend(match word {
+                OrderWord::Maintenance => self.order_of_window(monitor, now)?,
+                _ => self.newest_order(monitor, word, Timestamp::MAX)?,
+            });
         }
         Ok(found)
+    }
+
+    /// The newest order that opened a window which is still open; `None` where the configuration did.
+    fn order_of_window(&self, monitor: MonitorId, now: Timestamp) -> Result<Option<KeptOrder>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT window.value ->> '$.until' FROM states, json_each(kept, '$.windows') AS window
+             WHERE monitor_id = ?1",
+        )?;
+        let open = statement
+            .query_map([monitor.0], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<i64>>>()?;
+        let open: Vec<Timestamp> = open
+            .into_iter()
+            .map(Timestamp::from_ms)
+            .filter(|until| now < *until)
+            .collect();
+        if open.is_empty() {
+            return Ok(None);
+        }
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM ordered JOIN events USING (cursor)
+             WHERE ordered.monitor_id IN ({ALL}, ?1) AND ordered.word = ?2
+             ORDER BY cursor DESC LIMIT {ORDERS_MAX}"
+        ))?;
+        let word = OrderWord::Maintenance.as_str();
+        for order in statement.query_map((monitor.0, word), kept)? {
+            let order = order?;
+            let until = order.as_ref().and_then(|order| order.order.args.until);
+            if until.is_some_and(|until| open.contains(&until)) {
+                return Ok(order);
+            }
+        }
+        Ok(None)
     }
 
     /// The newest order of a kind that a monitor followed, up to a moment.
@@ -179,13 +210,18 @@ pub(in crate::store) fn forget_events(
     before: i64,
     limit: i64,
 ) -> Result<usize> {
-    let deleted = connection
-        .prepare_cached(
-            "DELETE FROM events WHERE at < ?1 AND cursor IN
-               (SELECT cursor FROM events ORDER BY cursor LIMIT ?2)",
-        )?
-        .execute((before, limit))?;
-    if deleted > 0 {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM events WHERE at < ?1 AND cursor IN
+           (SELECT cursor FROM events ORDER BY cursor LIMIT ?2)
+         RETURNING type = 'order'",
+    )?;
+    let (mut deleted, mut orders) = (0, 0);
+    for is_order in statement.query_map((before, limit), |row| row.get::<_, bool>(0))? {
+        deleted += 1;
+        orders += usize::from(is_order?);
+    }
+    // All of them are looked through for that: there may be many.
+    if orders > 0 {
         connection
             .prepare_cached(
                 "DELETE FROM ordered WHERE cursor < (SELECT coalesce(min(cursor), 0) FROM events)",

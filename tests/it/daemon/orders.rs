@@ -100,3 +100,33 @@ async fn what_was_refused_is_no_order() {
     ordered(&house, &["resume", "--all"]);
     assert_eq!(in_force(&house, "blog"), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_window_is_ascribed_to_the_order_that_opened_it() {
+    let site = Site::start(200);
+    let always = "[[maintenance]]\nstart = 2020-01-01T00:00:00Z\nend = 2100-01-01T00:00:00Z\n\n";
+    let house = House::new(&(monitor("shop", site.port) + always));
+    let _daemon = house.start().await;
+    let shown = || in_force(&house, "shop");
+    let none = Vec::<String>::new();
+    assert_eq!(shown(), none);
+    for (time, note) in [("2h", "long"), ("300ms", "short")] {
+        ordered(
+            &house,
+            &["maintenance", "shop", "--for", time, "--note", note],
+        );
+    }
+    house
+        .until("only the long one is left", || {
+            shown() == ["maintenance long"]
+        })
+        .await;
+    ordered(&house, &["maintenance", "shop", "--end"]);
+    assert_eq!(shown(), none);
+    // It might have lasted an hour. The configuration's goes on, which nobody ordered.
+    let wrapped = house.ask(&["maintenance", "shop", "--for", "1h", "--", "/bin/true"]);
+    assert!(wrapped.status.success(), "{wrapped:?}");
+    house
+        .until("its window is over", || shown().is_empty())
+        .await;
+}
