@@ -17,7 +17,7 @@ use crate::control::Request;
 )]
 pub struct AmendArgs {
     /// An incident's id, or a monitor's name for its open or else newest one
-    #[arg(value_name = "INCIDENT")]
+    #[arg(value_name = "INCIDENT", add = super::complete::incidents())]
     pub incident: String,
     /// How its downtime counts from now on
     #[arg(long = "as", value_name = "WHAT", required_unless_present = "undo")]
@@ -49,7 +49,7 @@ pub enum Meaning {
 )]
 pub struct NoteArgs {
     /// An incident's id, or a monitor's name for its open or else newest one
-    #[arg(value_name = "INCIDENT")]
+    #[arg(value_name = "INCIDENT", add = super::complete::incidents())]
     pub incident: String,
     /// One line
     #[arg(value_name = "TEXT")]

@@ -231,7 +231,7 @@ impl Line {
                 Err(()) if clock::tick() < until => self.rest(),
                 Err(()) => {
                     return Some(format!(
-                        "no daemon answered within {}: a maintenance window that is still open ends soon after its start",
+                        "no daemon answered within {}: the maintenance window ends half a minute after the daemon starts again",
                         Written(LAST_WORD_WITHIN)
                     ));
                 }

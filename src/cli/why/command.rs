@@ -52,7 +52,7 @@ const TOLD_FOR: Duration = Duration::from_secs(24 * 3600);
 )]
 pub struct Args {
     /// The monitor
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = crate::cli::complete::monitors())]
     pub name: String,
     /// As it was then: 2h (ago), '2026-11-29 03:12'
     #[arg(long, value_name = "TIME")]

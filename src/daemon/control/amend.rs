@@ -16,7 +16,7 @@ use crate::domain::incident::IncidentKey;
 use crate::domain::order::{By, GivenOrder, OrderArgs, OrderWord};
 use crate::domain::safe_text;
 use crate::store::error::StoreError;
-use crate::store::facts::amendments::{Kept, Sought};
+use crate::store::facts::amendments::{Kept, OF_ONE_MAX, Sought};
 use crate::store::transaction::Batch;
 
 /// What is written of an order about an incident, and how it is told.
@@ -138,9 +138,15 @@ async fn write(running: &Running, wanted: String, order: GivenOrder, work: Work)
                     Kept::NothingToUndo => {
                         refused(format!("incident {key} of {name} is not amended"))
                     }
-                    Kept::TooMany => refused(format!(
-                        "incident {key} of {name} has as many of them as are kept"
-                    )),
+                    Kept::TooMany => {
+                        let what = match order.word {
+                            OrderWord::Note => "notes",
+                            _ => "amendments",
+                        };
+                        refused(format!(
+                            "incident {key} of {name} has {OF_ONE_MAX} {what}; no more are kept"
+                        ))
+                    }
                 }
             }
             Sought::NoneOfMonitor => {

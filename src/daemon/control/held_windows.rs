@@ -14,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Order;
 
 /// Deploys that run at one time; each holds a connection.
-const HELD_MAX: usize = 256;
+pub(super) const HELD_MAX: usize = 256;
 
 /// A process looks for the daemon twice a second; one that was stopped for long has lost its window.
 pub const COMES_BACK_WITHIN: Duration = Duration::from_secs(30);

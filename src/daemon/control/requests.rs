@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::held_windows::HELD_MAX;
 use super::recheck::recheck;
 use super::socket::{Handler, Peer};
 use super::{amend, reload};
@@ -175,10 +176,12 @@ async fn maintain(
     let now = clock::now();
     let length = Duration::from_millis(for_ms);
     if length.is_zero() || length > WINDOW_MAX {
-        return refused("a window is longer than nothing and at most 30d long".to_owned());
+        return refused("`--for` takes a time above zero, at most 30d".to_owned());
     }
     if held && !running.held_windows.has_room() {
-        return failed("too many commands run in maintenance windows".to_owned());
+        return failed(format!(
+            "{HELD_MAX} commands run in maintenance windows already; wait until one of them exits"
+        ));
     }
     let chosen = match select(running, which) {
         Ok(chosen) => chosen,

@@ -15,7 +15,7 @@ use crate::store::reader::Reader;
 use crate::store::transaction::Batch;
 
 /// Amendments of one incident that are kept, and notes; more is a script that went wrong.
-const OF_ONE_MAX: i64 = 1000;
+pub const OF_ONE_MAX: i64 = 1000;
 
 /// Which incident is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
