@@ -187,7 +187,7 @@ impl Recorder {
         for (place, url_changed) in moved.iter().copied().enumerate() {
             self.begin_one(place, url_changed, now);
         }
-        self.note_rules(0..self.slots.len(), now);
+        self.note_all_rules(now);
         self.staged.urgent = true;
         self.staged.since.get_or_insert(now);
         self.touched = (0..self.slots.len()).collect();

@@ -19,6 +19,15 @@ struct Written<'a> {
 impl Recorder {
     /// Notes the rules of these monitors, where they differ from those noted before.
     pub(super) fn note_rules(&mut self, places: impl Iterator<Item = usize>, now: Timestamp) {
+        self.note(places, false, now);
+    }
+
+    /// Notes the rules of all monitors.
+    pub(super) fn note_all_rules(&mut self, now: Timestamp) {
+        self.note(0..self.slots.len(), true, now);
+    }
+
+    fn note(&mut self, places: impl Iterator<Item = usize>, are_all: bool, now: Timestamp) {
         let can_tell = self.config.has_way_out();
         let mut last: Option<Written<'_>> = None;
         let mut texts: Vec<(MonitorId, Arc<str>)> = Vec::new();
@@ -42,7 +51,7 @@ impl Recorder {
                 text,
             });
         }
-        let write = move |batch: &mut Batch<'_>| batch.put_rules(&texts, now);
+        let write = move |batch: &mut Batch<'_>| batch.put_rules(&texts, are_all, now);
         self.staged.deed(Deed::Write(Box::new(write)), now);
     }
 }

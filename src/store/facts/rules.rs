@@ -1,5 +1,6 @@
 //! By which rules monitors were judged at any time: a text for each, stored once, and from when on it held.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,33 +142,82 @@ fn text_id(connection: &Connection, text: &str) -> Result<i64> {
         .query_row([text], |row| row.get(0))?)
 }
 
+/// What most monitors of a configuration are judged by stands once, under this number: it holds for those that have no
+/// row of their own up to a time.
+const MOST: i64 = 0;
+
+/// By monitor the text that was stored last.
+fn all_newest(connection: &Connection) -> Result<HashMap<i64, i64>> {
+    // The table is in this order: a later text of a monitor takes the place of the one before.
+    let mut select =
+        connection.prepare("SELECT monitor_id, text_id FROM rules ORDER BY monitor_id, from_at")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The text that most monitors have, where more than one has it.
+fn most_common(numbered: &[(MonitorId, i64)]) -> Option<i64> {
+    let mut counts: HashMap<i64, usize> = HashMap::new();
+    for (_, text) in numbered {
+        *counts.entry(*text).or_default() += 1;
+    }
+    let most = counts
+        .into_iter()
+        .max_by_key(|(text, count)| (*count, -text))?;
+    (most.1 > 1).then_some(most.0)
+}
+
 impl Batch<'_> {
-    /// Stores by which rules monitors are judged from now on, where that differs from before. Neighbours that share
-    /// their text cost least.
+    /// Stores by which rules monitors are judged from now on, where that differs from before: of all monitors of a
+    /// configuration, or of some. Neighbours that share their text cost least.
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn put_rules(&mut self, texts: &[(MonitorId, Arc<str>)], now: Timestamp) -> Result<()> {
+    pub fn put_rules(
+        &mut self,
+        texts: &[(MonitorId, Arc<str>)],
+        are_all: bool,
+        now: Timestamp,
+    ) -> Result<()> {
         let connection = self.connection();
-        let mut newest = connection.prepare_cached(
-            "SELECT text_id FROM rules WHERE monitor_id = ?1 ORDER BY from_at DESC LIMIT 1",
-        )?;
-        let mut numbered: Option<(&Arc<str>, i64)> = None;
+        let mut last: Option<(&Arc<str>, i64)> = None;
+        let mut numbered = Vec::with_capacity(texts.len());
         for (monitor, text) in texts {
-            let id = match numbered {
+            let id = match last {
                 Some((last, id)) if Arc::ptr_eq(last, text) => id,
                 Some(_) | None => text_id(connection, text)?,
             };
-            numbered = Some((text, id));
-            let known: Option<i64> = newest.query_row([monitor.0], |row| row.get(0)).optional()?;
-            if known == Some(id) {
-                continue;
+            last = Some((text, id));
+            numbered.push((*monitor, id));
+        }
+        let mut put = connection.prepare_cached(
+            "INSERT OR REPLACE INTO rules (monitor_id, from_at, text_id) VALUES (?1, ?2, ?3)",
+        )?;
+        if are_all {
+            let known = all_newest(connection)?;
+            let mut most = known.get(&MOST).copied();
+            if let Some(common) = most_common(&numbered).filter(|common| Some(*common) != most) {
+                put.execute((MOST, now.as_ms(), common))?;
+                most = Some(common);
             }
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO rules (monitor_id, from_at, text_id) VALUES (?1, ?2, ?3)",
-                )?
-                .execute((monitor.0, now.as_ms(), id))?;
+            for (monitor, id) in numbered {
+                let before = known.get(&monitor.0).copied().or(most);
+                if before != Some(id) {
+                    put.execute((monitor.0, now.as_ms(), id))?;
+                }
+            }
+            return Ok(());
+        }
+        let mut newest = connection.prepare_cached(
+            "SELECT text_id FROM rules WHERE monitor_id = ?1 ORDER BY from_at DESC LIMIT 1",
+        )?;
+        let mut newest = |monitor: i64| newest.query_row([monitor], |row| row.get(0)).optional();
+        let most: Option<i64> = newest(MOST)?;
+        for (monitor, id) in numbered {
+            let before = newest(monitor.0)?.or(most);
+            if before != Some(id) {
+                put.execute((monitor.0, now.as_ms(), id))?;
+            }
         }
         Ok(())
     }
@@ -184,22 +234,38 @@ impl Reader {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<(Timestamp, StoredRules)>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT from_at, text FROM rules JOIN rule_texts ON rule_texts.id = text_id
-             WHERE monitor_id = ?1 AND from_at <= ?3 AND from_at >= coalesce(
-               (SELECT max(from_at) FROM rules WHERE monitor_id = ?1 AND from_at <= ?2), ?2)
-             ORDER BY from_at",
-        )?;
-        let rows = statement.query_map((monitor.0, from.as_ms(), to.as_ms()), |row| {
-            Ok((Timestamp::from_ms(row.get(0)?), row.get::<_, String>(1)?))
-        })?;
-        let mut found = Vec::new();
-        for row in rows {
-            let (at, text) = row?;
-            found.push((at, serde_json::from_str(&text)?));
+        let mut found = rules_of(self.connection(), monitor.0, from, to)?;
+        let own_from = found.first().map_or(Timestamp::MAX, |(at, _)| *at);
+        if own_from > from {
+            let mut most = rules_of(self.connection(), MOST, from, to)?;
+            most.retain(|(at, _)| *at < own_from);
+            found.splice(0..0, most);
         }
         Ok(found)
     }
+}
+
+fn rules_of(
+    connection: &Connection,
+    monitor: i64,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<(Timestamp, StoredRules)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT from_at, text FROM rules JOIN rule_texts ON rule_texts.id = text_id
+         WHERE monitor_id = ?1 AND from_at <= ?3 AND from_at >= coalesce(
+           (SELECT max(from_at) FROM rules WHERE monitor_id = ?1 AND from_at <= ?2), ?2)
+         ORDER BY from_at",
+    )?;
+    let rows = statement.query_map((monitor, from.as_ms(), to.as_ms()), |row| {
+        Ok((Timestamp::from_ms(row.get(0)?), row.get::<_, String>(1)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (at, text) = row?;
+        found.push((at, serde_json::from_str(&text)?));
+    }
+    Ok(found)
 }
 
 /// Deletes some rules that held only before a time, and texts that no rule has.
