@@ -22,6 +22,7 @@ use sitewatch::daemon::checks::judging::Judges;
 use sitewatch::domain::connect_to::Direct;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::redaction::Masks;
+use sitewatch::domain::slow_limit::SlowLimit;
 use sitewatch::domain::target::{
     Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
 };
@@ -292,7 +293,7 @@ impl Ours {
                 body_excludes: Vec::new(),
                 body_matches: Vec::new(),
                 json: Vec::new(),
-                degraded_after: Some(Duration::from_secs(2)),
+                degraded_after: SlowLimit::After(Duration::from_secs(2)),
                 certificate_expiry: vec![Duration::from_secs(21 * 86_400)],
             },
         }

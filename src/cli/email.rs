@@ -17,9 +17,9 @@ use crate::domain::safe_text;
 use crate::domain::settings::EmailSettings;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
-use crate::policy::alert::state::Hold;
+use crate::policy::outbox::held_by::held_by;
 use crate::policy::outbox::plan::{self, Waits};
-use crate::policy::outbox::queued::{Held, Tries};
+use crate::policy::outbox::queued::Tries;
 use crate::policy::outbox::transport_pause::Pause;
 use crate::store::error::StoreError;
 use crate::store::outbox::queries::{self, Queued};
@@ -312,36 +312,13 @@ pub fn row(
     let paused = pause.filter(|pause| pause.rests(now));
     let due_at = due_at.max(paused.map_or(Timestamp::MIN, |pause| pause.until));
     let due_at = due_at.max(waits.map_or(Timestamp::MIN, |(_, until)| until));
-    let silenced = mail.row.held.filter(|_| mail.row.is_held());
-    let hold = |by, until| Some(QueueHold { by, until });
-    let held = match silenced {
-        _ if queued.failed => None,
-        Some(Held { why, .. }) => hold(
-            match why {
-                Hold::Maintenance => "window",
-                Hold::Mute | Hold::Parent | Hold::Flapping | Hold::Offline => why.as_str(),
-            },
-            None,
-        ),
-        None if paused.is_some() && mail.channel.is_some() => hold("channel", Some(due_at)),
-        None if paused.is_some() => hold("transport", Some(due_at)),
-        None => match waits {
-            Some((Waits::ForDigest, _)) => hold("digest", Some(due_at)),
-            // What was put off itself is not held, it is to be tried again.
-            Some((Waits::ForRecipient, _))
-                if mail.row.attempts() == 0 || mail.row.rests_until().is_some() =>
-            {
-                hold("recipient", Some(due_at))
-            }
-            Some((Waits::ForRecipient, _)) | None => {
-                let rests = mail.row.rests_until().is_some_and(|until| until > now);
-                rests.then_some(QueueHold {
-                    by: "recipient",
-                    until: Some(due_at),
-                })
-            }
-        },
-    };
+    let held = held_by(&mail.row, &mail.to, waits, paused, now);
+    let held = held.filter(|held| !queued.failed && !held.is_on_its_way);
+    let is_silenced = mail.row.is_held();
+    let held = held.map(|held| QueueHold {
+        by: held.by,
+        until: (!is_silenced).then_some(due_at),
+    });
     let subject = render::subject(&mail.parcel, host, now, beginnings, &Currents::new());
     let subject = match &mail.channel {
         None => subject,
@@ -362,7 +339,7 @@ pub fn row(
         message_id: mail.message_id.clone(),
         queued_at: mail.row.queued_at,
         attempts: mail.row.attempts(),
-        next_attempt_at: (!queued.failed && silenced.is_none()).then_some(due_at),
+        next_attempt_at: (!queued.failed && !is_silenced).then_some(due_at),
         held,
         last_error: mail
             .last_error

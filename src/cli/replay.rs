@@ -14,6 +14,7 @@ use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notification::MailKind;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::availability::error_budget::{self, LOOKS_BACK};
 use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::simulate::{Decided, rehearse};
 use crate::policy::replay::{Replay, Said};
@@ -32,6 +33,9 @@ const CHUNK: Duration = Duration::from_secs(3 * 3600);
 /// News of no outage (slow, a certificate, another chain) is the same on both sides if it was decided within this time.
 const NEAR: Duration = Duration::from_secs(3600);
 
+/// So often the daemon looks at error budgets.
+const BURNS_EVERY: Duration = Duration::from_secs(30);
+
 /// Arguments of `sitewatch replay`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -41,7 +45,8 @@ const NEAR: Duration = Duration::from_secs(3600);
     failures_before_down, successes_before_up, flapping, reminders, maintenance,\n\
     depends_on, and those of digests: group_wait, group_limit, group_interval.\n\
     AFTER counts from the first failed check until the mail leaves, if the mail\n\
-    server accepts everything at once. Mutes, pauses and times offline are left out."
+    server accepts everything at once. Mutes, pauses and times offline are left out.\n\
+    Burns of an [[objective]] stand under its name, by the recorded outages."
 )]
 pub struct Args {
     /// Checks from this time on: 30d (ago), yesterday, 2026-10
@@ -70,7 +75,15 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let known = reader.monitors()?;
     let played = played(&new, &known);
     let said = play(&reader, &new, &played, since, clock.now)?;
-    let (rows, mails) = beside(&reader, &new, &played, &said, since, clock.now)?;
+    let (mut rows, mut mails) = beside(&reader, &new, &played, &said, since, clock.now)?;
+    burns(
+        &reader,
+        &new,
+        &played,
+        (since, clock.now),
+        &mut rows,
+        &mut mails,
+    )?;
     let screen = context.out.screen();
     if context.options.json {
         for row in &rows {
@@ -225,6 +238,82 @@ fn beside(
         was: was_mails,
     };
     Ok((rows, mails))
+}
+
+/// Adds the burns of error budgets, as recorded incidents make them: verdicts and outages stay what they are.
+fn burns(
+    reader: &Reader,
+    new: &Config,
+    played: &[(MonitorId, &Monitor)],
+    (since, now): (Timestamp, Timestamp),
+    rows: &mut Vec<ReplayRow>,
+    mails: &mut Mails,
+) -> Result<(), CliError> {
+    let told = queries::burns_since(reader.outbox(), since).map_err(StoreError::from)?;
+    mails.was += told.len();
+    let row = |objective: &str| ReplayRow {
+        monitor: objective.to_owned(),
+        kind: MailKind::Burn,
+        opened_at: None,
+        would: None,
+        was: None,
+    };
+    let leaving = |decided_at, sent_at| {
+        Some(Leaving {
+            decided_at,
+            sent_at,
+            within: None,
+        })
+    };
+    let mut was: Vec<ReplayRow> = told
+        .into_iter()
+        .map(|(objective, queued_at, sent_at)| ReplayRow {
+            was: leaving(queued_at, sent_at),
+            ..row(&objective)
+        })
+        .collect();
+    let is_told = new.told.iter().any(|to| new.takes(to, MailKind::Burn));
+    let objectives = new
+        .objectives
+        .iter()
+        .filter(|one| one.alerts_on_burn && is_told);
+    for objective in objectives {
+        let covered: Vec<MonitorId> = played
+            .iter()
+            .filter(|(_, monitor)| objective.covers.has(&monitor.name, &monitor.tags))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut pieces = Vec::new();
+        reader.pieces(
+            &covered,
+            since.minus(LOOKS_BACK),
+            now,
+            false,
+            &mut |some, _| {
+                pieces.extend_from_slice(some);
+            },
+        )?;
+        let burns = error_budget::burns(
+            &pieces,
+            covered.len(),
+            objective.target,
+            (since, now),
+            BURNS_EVERY,
+        );
+        for (at, _) in burns {
+            let mut row = ReplayRow {
+                would: leaving(at, Some(at)),
+                ..row(&objective.name)
+            };
+            let found = was.iter().position(|was| is_same(was, &row));
+            row.was = found.and_then(|index| was.remove(index).was);
+            mails.would += 1;
+            rows.push(row);
+        }
+    }
+    rows.extend(was);
+    rows.sort_by_key(ReplayRow::at);
+    Ok(())
 }
 
 /// Whether both are the same alert: by the beginning of its outage, otherwise by being near in time.

@@ -10,6 +10,7 @@ use crate::domain::connect_to::Direct;
 use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::subject::{Locator, LocatorError, Subject, SubjectKind};
 use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy};
 
@@ -98,7 +99,7 @@ fn expectation() -> Expectation {
         body_excludes: Vec::new(),
         body_matches: Vec::new(),
         json: Vec::new(),
-        degraded_after: Some(Duration::from_secs(2)),
+        degraded_after: SlowLimit::After(Duration::from_secs(2)),
         certificate_expiry: vec![days(21), days(7), days(1)],
     }
 }

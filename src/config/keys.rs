@@ -19,6 +19,8 @@ pub enum Kind {
     Span,
     /// A duration string, or this word.
     SpanOr(&'static str),
+    /// A duration string, `off`, or a multiple of the usual.
+    SlowLimit,
     /// A list of duration strings.
     Spans,
     /// A size in bytes as a string.
@@ -196,7 +198,7 @@ pub const TOP: &[Key] = &[key(
     "include",
     Kind::Globs,
     Value("[]"),
-    "More files with [[monitor]], [[source]] and [[maintenance]] entries, in name order.",
+    "More files with [[monitor]], [[source]], [[maintenance]] and other [[..]] entries, in name order.",
 )];
 
 /// `[daemon]`
@@ -823,9 +825,10 @@ const MONITOR_KEYS: &[Key] = &[
     .of(DNS_KIND),
     key(
         "degraded_after",
-        Kind::SpanOr("off"),
+        Kind::SlowLimit,
         Value("\"2s\""),
-        "A slower total is degraded.",
+        "A slower total is degraded: after a time, or \"3x usual\", the median of the same hour of the week (from two \
+         weeks on), or \"off\".",
     ),
     key(
         "on_slow",
@@ -1204,6 +1207,51 @@ pub const MAINTENANCE: Section = Section {
     ],
 };
 
+/// `[[objective]]`
+pub const OBJECTIVE: Section = Section {
+    name: "objective",
+    form: Form::List,
+    doc: "How much of the time monitors should be up, and the error budget that this leaves.",
+    keys: &[
+        key(
+            "name",
+            Kind::Text,
+            Required,
+            "What reports and messages call it: unique.",
+        ),
+        key(
+            "monitors",
+            Kind::Names,
+            Unset("all monitors, where there are no tags either"),
+            "The monitors that count, by name.",
+        ),
+        key(
+            "tags",
+            Kind::Texts,
+            Unset("all monitors, where there are no names either"),
+            "The monitors that count, by tag.",
+        ),
+        key(
+            "uptime",
+            Kind::Number,
+            Required,
+            "The percentage of the time, above 0 and below 100.",
+        ),
+        key(
+            "period",
+            Kind::SpanOr("month"),
+            Value("\"30d\""),
+            "The time up to now that counts, from 1d to 366d, or the calendar month.",
+        ),
+        key(
+            "on_burn",
+            Kind::Choice(&["record", "alert"]),
+            Value("\"record\""),
+            "\"alert\": told when the budget burns 14.4 times too fast (1 h and 5 min), or 6 times (6 h and 30 min).",
+        ),
+    ],
+};
+
 /// `[[source]]`
 pub const SOURCE: Section = Section {
     name: "source",
@@ -1293,7 +1341,7 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Every section, in the order of documentation.
-pub const SECTIONS: [&Section; 14] = [
+pub const SECTIONS: [&Section; 15] = [
     &EMAIL,
     &MONITOR,
     &SOURCE,
@@ -1308,6 +1356,7 @@ pub const SECTIONS: [&Section; 14] = [
     &HEARTBEAT,
     &CHANNEL,
     &MAINTENANCE,
+    &OBJECTIVE,
 ];
 
 /// The section in which a key is most probably meant: a monitor's, where a monitor has it.

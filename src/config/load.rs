@@ -22,6 +22,7 @@ use super::read::email;
 use super::read::include::{self, Found, Included};
 use super::read::maintenance;
 use super::read::monitor;
+use super::read::objective;
 use super::read::presence;
 use super::read::reader::Reading;
 use super::read::referenced_files::{self, Pipes};
@@ -219,6 +220,7 @@ fn read(
         channels: Vec::new(),
         windows: Vec::new(),
         window_secrets: Vec::new(),
+        objectives: Vec::new(),
     };
     loader.read(&root, told)
 }
@@ -288,8 +290,9 @@ struct Loader<'e> {
     lists: Vec<settings::Draft>,
     channels: Vec<channel::Draft>,
     windows: Vec<maintenance::Draft>,
-    /// What came by `${NAME}` in them.
+    /// What came by `${NAME}` in windows and objectives.
     window_secrets: Vec<String>,
+    objectives: Vec<objective::Draft>,
 }
 
 impl Loader<'_> {
@@ -354,6 +357,7 @@ impl Loader<'_> {
                 monitors: &self.monitors,
                 broken: &self.broken,
                 windows: &self.windows,
+                objectives: &self.objectives,
             },
         );
         settings::unique(&mut self.reading, &self.lists);
@@ -397,6 +401,7 @@ impl Loader<'_> {
         warnings::of_hurry(&mut self.reading);
         let has_way = email.is_some() || !channels.is_empty();
         warnings::of_silence(&mut self.reading, has_way, &monitors, &lists);
+        warnings::of_forgotten_usual(&mut self.reading, &history, &monitors);
         if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
             warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);
         }
@@ -419,6 +424,11 @@ impl Loader<'_> {
                 .windows
                 .into_iter()
                 .filter_map(|draft| draft.window)
+                .collect(),
+            objectives: self
+                .objectives
+                .into_iter()
+                .filter_map(|draft| draft.objective)
                 .collect(),
             lists,
             masks,
@@ -515,7 +525,10 @@ impl Loader<'_> {
             };
             for key in included.keys() {
                 let name: &str = key.get_ref();
-                if !matches!(name, "monitor" | "source" | "maintenance" | "channel") {
+                if !matches!(
+                    name,
+                    "monitor" | "source" | "maintenance" | "channel" | "objective"
+                ) {
                     self.reading.fault(Fault::new(
                         place(index, key.span()),
                         format!("`{name}` cannot stand in an included file"),
@@ -557,6 +570,12 @@ impl Loader<'_> {
             self.reading.came_by_name.clear();
             let draft = maintenance::maintenance(&mut self.reading, own, header, zone);
             self.windows.push(draft);
+            self.window_secrets.append(&mut self.reading.came_by_name);
+        }
+        for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::OBJECTIVE) {
+            self.reading.came_by_name.clear();
+            let draft = objective::objective(&mut self.reading, own, header);
+            self.objectives.push(draft);
             self.window_secrets.append(&mut self.reading.came_by_name);
         }
     }
@@ -798,6 +817,47 @@ mod tests {
             assert!(!said.contains("geheim"), "{said}");
             assert!(said.contains("tag ***"), "{said}");
         }
+    }
+
+    #[test]
+    fn objectives_and_multiples_of_the_usual_are_read_or_refused() {
+        let objective = |keys: &str| format!("[[objective]]\nname = \"A\"\n{keys}\n");
+        let slow = |limit: &str| {
+            format!("[[monitor]]\nurl = \"https://a.example/\"\ndegraded_after = \"{limit}\"\n")
+        };
+        for (text, want) in [
+            ("[[objective]]\nuptime = 99.9\n".to_owned(), "needs `name`"),
+            (objective(""), "needs `uptime`"),
+            (objective("uptime = 100"), "leaves no error budget"),
+            (
+                objective("uptime = 0.0"),
+                "no percentage above 0 and below 100",
+            ),
+            (
+                objective("uptime = 99\nperiod = \"1h\""),
+                "`period` is 1h, outside",
+            ),
+            (
+                objective("uptime = 99\nmonitors = [\"x\"]"),
+                "there is no monitor `x`",
+            ),
+            (objective("uptime = 99\ntags = []"), "`tags` is empty"),
+            (objective("uptime = 99").repeat(2), "the name `A` is taken"),
+            (slow("3x"), "write \"3x usual\""),
+            (slow("1x usual"), "is not more than the usual"),
+            (slow("very usual"), "is no multiple of the usual"),
+        ] {
+            let said = loaded(&text, &[]).unwrap_err();
+            assert!(said.contains(want), "{want}: {said}");
+        }
+        let text = slow("2.5x usual") + &objective("uptime = 99.95\nperiod = \"month\"");
+        let config = loaded(&text, &[]).unwrap();
+        let objective = &config.objectives[0];
+        assert_eq!((&*objective.name, objective.alerts_on_burn), ("A", false));
+        assert_eq!(objective.target.to_string(), "99.95");
+        assert_eq!(config.monitors_of(objective).count(), 1);
+        let limit = config.monitors[0].subject.degraded_after();
+        assert_eq!(limit.to_string(), "2.5x usual");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::source_lists::compose::Listed;
 use crate::domain::channel::{Channel, ChannelName};
 use crate::domain::monitor::Monitor;
 use crate::domain::notification::MailKind;
+use crate::domain::objective::Objective;
 use crate::domain::recipient::Recipient;
 use crate::domain::redaction::Masks;
 use crate::domain::settings::{
@@ -55,6 +56,8 @@ pub struct Config {
     pub lists: Vec<Listed>,
     /// `[[maintenance]]`
     pub maintenance: Vec<Maintenance>,
+    /// `[[objective]]`, in the order of the file and its includes; names are unique.
+    pub objectives: Vec<Objective>,
     /// What came by `${NAME}` outside of monitors.
     pub masks: Masks,
     /// What is valid and still deserves a word: one sentence each.
@@ -80,6 +83,17 @@ impl Config {
                 !format.is_level() && is_for_it && channel.events.takes(kind)
             }),
         }
+    }
+
+    /// The monitors that an objective covers and that are checked.
+    pub fn monitors_of<'a>(
+        &'a self,
+        objective: &'a Objective,
+    ) -> impl Iterator<Item = &'a Arc<Monitor>> {
+        let covered = move |monitor: &&Arc<Monitor>| {
+            monitor.enabled && objective.covers.has(&monitor.name, &monitor.tags)
+        };
+        self.monitors.iter().filter(covered)
     }
 
     /// Where readers of messages find the status page: `[web] public_url`.

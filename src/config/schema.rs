@@ -25,6 +25,9 @@ const EXCLUSIVE: [(&str, &str, &str); 14] = [
 
 const DURATION: &str = r"^\s*([0-9]+\s*(ms|s|m|h|d|w)\s*)+$";
 
+/// A multiple of the usual.
+const USUAL: &str = r"^\s*[0-9]+(\.[0-9]{1,2})?\s*x\s*usual\s*$";
+
 /// What the schema is called, wherever its file lies.
 const ID: &str = "https://sitewatch.example/sitewatch.schema.json";
 
@@ -141,6 +144,7 @@ fn examples(key: &Key) -> Vec<Value> {
     match key.kind {
         Kind::Span => vec![json!("30s"), json!("5m"), json!("1h30m")],
         Kind::SpanOr(word) => vec![json!("30d"), json!(word)],
+        Kind::SlowLimit => vec![json!("2s"), json!("3x usual"), json!("off")],
         Kind::Spans => vec![json!(["21d", "7d", "1d"])],
         Kind::Size => vec![json!("512KiB"), json!("1MiB")],
         Kind::Percent => vec![json!("80%")],
@@ -232,6 +236,7 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Count(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
         Kind::Span => pattern(DURATION),
         Kind::SpanOr(word) => pattern(&format!("^{word}$|{DURATION}")),
+        Kind::SlowLimit => pattern(&format!("^off$|{DURATION}|{USUAL}")),
         Kind::Spans => list(pattern(DURATION)),
         Kind::Size => pattern(r"^\s*[0-9]+\s*(B|kB|KB|KiB|MB|MiB|GB|GiB)\s*$"),
         Kind::Percent => pattern(r"^\s*(100|[0-9]{1,2})\s*%\s*$"),

@@ -51,8 +51,7 @@ pub fn show(
         return Ok(());
     };
     for section in keys::SECTIONS {
-        let is_entry =
-            ["monitor", "source", "channel", "maintenance", "defaults"].contains(&section.name);
+        let is_entry = section.form == keys::Form::List || section.name == keys::DEFAULTS.name;
         let own = table_of(main, section.name);
         if is_entry || (own.is_none() && section.name == keys::EMAIL.name) {
             continue;
@@ -100,6 +99,7 @@ fn entries(
         &keys::SOURCE,
         &keys::CHANNEL,
         &keys::MAINTENANCE,
+        &keys::OBJECTIVE,
     ] {
         let is_list = section.name == keys::SOURCE.name;
         let is_monitor = section.name == keys::MONITOR.name;

@@ -34,6 +34,8 @@ use crate::probe::Prober;
 const SETTLE_AT: &str = "20 4 * * * *";
 /// Thousands of checks a second fill the journal before the hour is over.
 const SETTLE_IF_LONG_AT: &str = "50 * * * * *";
+/// Twice a minute: an outage of a minute may be all that a strict objective allows.
+const BURNS_AT: &str = "10,40 * * * * *";
 /// Retention runs when people sleep.
 const RETAIN_AT: &str = "40 17 3 * * *";
 
@@ -321,6 +323,10 @@ pub fn agenda(config: &Config, enrolled: &Enrolled) -> Agenda {
     if let Some(report) = &config.report {
         let duties = entries.entry(report.schedule.clone()).or_default();
         duties.push(Duty::Report);
+    }
+    if config.objectives.iter().any(|one| one.alerts_on_burn) {
+        let duties = entries.entry(CronText(BURNS_AT.into())).or_default();
+        duties.push(Duty::Burns);
     }
     Agenda {
         zone: config.daemon.timezone.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::json::{Document, JsonPath};
+use super::slow_limit::SlowLimit;
 
 /// Everything that is asserted of one answer, compiled.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub struct Expectation {
     pub body_matches: Vec<Arc<Regex>>,
     /// What the body must hold as JSON.
     pub json: Vec<JsonAssertion>,
-    /// A total above this is `degraded`; none: never.
-    pub degraded_after: Option<Duration>,
+    /// From when on a check is `degraded` since it is slow.
+    pub degraded_after: SlowLimit,
     /// Certificates that end within the longest of these are `degraded`, longest first.
     pub certificate_expiry: Vec<Duration>,
 }

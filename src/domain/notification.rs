@@ -155,6 +155,21 @@ pub enum News {
         /// Sentences for the body.
         detail: String,
     },
+    /// An objective's error budget burns too fast; what is left of it is looked up when it leaves.
+    Burn {
+        /// The objective's name.
+        objective: String,
+        /// How much of the time its monitors should be up.
+        target_percent: f64,
+        /// Its period: `30d`, `month`.
+        period: String,
+        /// The window that says that enough was lost.
+        long: BurnWindow,
+        /// The window that says that it goes on.
+        short: BurnWindow,
+        /// The monitors that were down, the longest first.
+        worst: Vec<MonitorName>,
+    },
     /// The periodic report; its numbers are computed when it leaves.
     Report {
         /// Begin of the period.
@@ -164,6 +179,17 @@ pub enum News {
     },
     /// A test asked for by a person.
     Test,
+}
+
+/// How fast an error budget burns over a time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BurnWindow {
+    /// The time up to the decision.
+    pub length: Duration,
+    /// How many times as fast as it would just last.
+    pub times: f64,
+    /// How much of the time was observed.
+    pub coverage_percent: f64,
 }
 
 /// What a FLAPPING of version 0.1 meant.
@@ -203,6 +229,7 @@ impl News {
             | Self::Blind { .. }
             | Self::Trouble { .. }
             | Self::Back { .. }
+            | Self::Burn { .. }
             | Self::Report { .. }
             | Self::Test => None,
         }
@@ -219,6 +246,7 @@ impl News {
             Self::RedirectChanged { .. } => MailKind::RedirectChanged,
             Self::Blind { .. } => MailKind::Blind,
             Self::Trouble { .. } | Self::Back { .. } => MailKind::Trouble,
+            Self::Burn { .. } => MailKind::Burn,
             Self::Report { .. } => MailKind::Report,
             Self::Test => MailKind::Test,
         }
@@ -249,6 +277,8 @@ pub enum MailKind {
     Blind,
     /// A fault of ours.
     Trouble,
+    /// An error budget burns too fast.
+    Burn,
     /// The periodic report.
     Report,
     /// A test.
@@ -257,7 +287,7 @@ pub enum MailKind {
 
 impl MailKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Down,
         Self::StillDown,
         Self::Up,
@@ -268,6 +298,7 @@ impl MailKind {
         Self::Digest,
         Self::Blind,
         Self::Trouble,
+        Self::Burn,
         Self::Report,
         Self::Test,
     ];
@@ -290,6 +321,7 @@ impl MailKind {
             Self::Digest => "digest",
             Self::Blind => "blind",
             Self::Trouble => "trouble",
+            Self::Burn => "burn",
             Self::Report => "report",
             Self::Test => "test",
         }

@@ -250,7 +250,7 @@ pub struct Maintenance {
     pub note: Box<str>,
 }
 
-/// The monitors of a maintenance window.
+/// The monitors of a maintenance window or an objective.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Covers {
     /// Every monitor.
@@ -262,6 +262,18 @@ pub enum Covers {
         /// Tags.
         tags: Vec<String>,
     },
+}
+
+impl Covers {
+    /// Whether a monitor of this name with these tags is one of them.
+    pub fn has(&self, name: &MonitorName, own_tags: &[String]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some { monitors, tags } => {
+                monitors.contains(name) || tags.iter().any(|tag| own_tags.contains(tag))
+            }
+        }
+    }
 }
 
 /// The time of a maintenance window.

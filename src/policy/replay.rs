@@ -194,7 +194,10 @@ impl<'a> Replay<'a> {
     /// Whether a monitor is failing that this one depends on: its name.
     pub fn failing_parent(&self, place: usize) -> Option<&MonitorName> {
         let mut parents = self.slots[place].parents.iter();
-        let failing = parents.find(|parent| self.slots[**parent].as_parent().failing)?;
+        let failing = parents.find(|parent| {
+            let slot = &self.slots[**parent];
+            !slot.memory.kept.paused && slot.as_parent().failing
+        })?;
         Some(&self.slots[*failing].player.name)
     }
 

@@ -178,8 +178,10 @@ pub fn holds(kept: &Kept, around: &Around<'_>) -> Vec<Held> {
     if has_threshold {
         holds.push(Held::by("threshold", None));
     }
-    if let Some(window) = around.window {
-        holds.push(Held::by("window", Some(window.to)));
+    let ordered = kept.windows.iter().map(|window| window.until);
+    let window = around.window.map(|window| window.to);
+    if let Some(until) = ordered.filter(|until| around.at < *until).max().max(window) {
+        holds.push(Held::by("window", Some(until)));
     }
     if let Some(until) = kept.muted_until.filter(|until| around.at < *until) {
         holds.push(Held::by("mute", Some(until)));

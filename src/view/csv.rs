@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::objective::{self, ObjectiveRow};
 use super::rows::{IncidentRow, QueueRow, ReportRow, StatusRow};
 use crate::domain::check::{Check, Micros};
 use crate::domain::redaction;
@@ -18,7 +19,14 @@ pub const INCIDENT_HEADER: &str = "id,monitor,url,opened_at,closed_at,duration_s
 
 /// The columns of [`report`].
 pub const REPORT_HEADER: &str = "monitor,url,from,to,uptime_percent,coverage_percent,outages,up_s,downtime_s,\
-    longest_outage_s,mttr_s,degraded_s,maintenance_s,unknown_s,checks,p50_ms,p95_ms,p99_ms";
+    longest_outage_s,mttr_s,degraded_s,maintenance_s,unknown_s,checks,p50_ms,p95_ms,p99_ms,\
+    objective,period,uptime_target,budget_s,budget_left_s,burn_1h,burn_6h,burn_3d";
+
+/// Columns of [`REPORT_HEADER`] that are of monitors only, behind its coverage.
+const OF_MONITORS: usize = 12;
+
+/// Columns of [`REPORT_HEADER`] that are of objectives only.
+const OF_OBJECTIVES: usize = 8;
 
 /// The columns of [`status`].
 pub const STATUS_HEADER: &str = "monitor,url,state,since,reason,flags,incident,ack_note,last_check_at,last_status,\
@@ -187,6 +195,32 @@ pub fn report(row: &ReportRow, out: &mut impl Write) -> fmt::Result {
     record.ms(row.p50)?;
     record.ms(row.p95)?;
     record.ms(row.p99)?;
+    for _ in 0..OF_OBJECTIVES {
+        record.text("")?;
+    }
+    record.end()
+}
+
+/// Writes how one objective stands, in the columns of [`REPORT_HEADER`].
+pub fn objective(row: &ObjectiveRow, out: &mut impl Write) -> fmt::Result {
+    let mut record = Record::of(out);
+    // Monitor, URL, begin and end.
+    for _ in 0..4 {
+        record.text("")?;
+    }
+    record.shown(row.uptime_percent)?;
+    record.shown(row.coverage_percent)?;
+    for _ in 0..OF_MONITORS {
+        record.text("")?;
+    }
+    record.text(&row.name)?;
+    record.text(&row.period)?;
+    record.shown(Some(row.target_percent))?;
+    record.shown(Some(objective::seconds(row.budget_ms)))?;
+    record.shown(Some(objective::seconds(row.left_ms)))?;
+    for rate in row.burns {
+        record.shown(rate.map(objective::thousandths))?;
+    }
     record.end()
 }
 

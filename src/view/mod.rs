@@ -18,6 +18,7 @@ pub mod line_diff;
 pub mod mail;
 pub mod metrics;
 pub mod nagios;
+pub mod objective;
 pub mod order_objects;
 pub mod page;
 pub mod replay;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::objective::{self, ObjectiveRow};
 use super::page::bars::{self, Form};
 use super::page::brand::Brand;
 use super::page::chart;
@@ -33,7 +34,7 @@ pub struct Part {
 }
 
 /// The page.
-pub fn page(parts: &[Part], title: &str, clock: &Clock) -> String {
+pub fn page(parts: &[Part], objectives: &[ObjectiveRow], title: &str, clock: &Clock) -> String {
     let frame = Frame {
         title: title.to_owned(),
         zone: clock.zone.clone(),
@@ -57,6 +58,7 @@ pub fn page(parts: &[Part], title: &str, clock: &Clock) -> String {
                 header { h1 { (title) } p.quiet { "Made " (clock.civil(clock.now)) ", " (caption) } }
                 main {
                     (summary(parts))
+                    (objective_table(objectives))
                     @for (index, part) in parts.iter().enumerate() { (section(index, part, &frame, clock)) }
                     (definitions())
                 }
@@ -84,6 +86,31 @@ fn summary(parts: &[Part]) -> Markup {
                 } } }
             } }
         }
+    }
+}
+
+fn objective_table(rows: &[ObjectiveRow]) -> Markup {
+    let burn = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), objective::times);
+    html! {
+        @if !rows.is_empty() { section {
+            h2 { "Objectives" }
+            div.scroll tabindex="0" role="region" aria-label="Objectives" { table {
+                thead { tr {
+                    th { "Objective" }
+                    @for title in ["Promised", "Uptime", "Covered", "Budget left", "Burn 1 h", "6 h", "3 d"] {
+                        th.num { (title) }
+                    }
+                } }
+                tbody { @for row in rows { tr {
+                    th scope="row" { (row.name) }
+                    td.num { (row.target()) }
+                    td.num { (time_text::percent(row.uptime_percent)) }
+                    td.num { (time_text::percent(row.coverage_percent)) }
+                    td.num { (row.left()) }
+                    @for rate in row.burns { td.num { (burn(rate)) } }
+                } } }
+            } }
+        } }
     }
 }
 
@@ -170,6 +197,8 @@ fn definitions() -> Markup {
             p { "Uptime is (up + degraded) / (up + degraded + down) over the time that was observed; covered is how much "
                 "of the period that was. An outage lasts from its first failed to its first good check. Maintenance and "
                 "unknown time count neither way. Percentages are truncated, never rounded up: 100.00 % means no downtime." }
+            p { "An objective counts its own period up to the end of the report's. Its budget is what it allows to be lost; "
+                "a burn of 1x uses it up exactly when the period is over." }
             p { "In the charts of latency the line is the median and the band reaches to the 95th percentile; a block on "
                 "the ground is an outage." }
         }

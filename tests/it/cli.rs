@@ -235,11 +235,12 @@ fn incidents_and_reports_tell_the_same() {
     assert_eq!(
         report.stdout,
         "monitor,url,from,to,uptime_percent,coverage_percent,outages,up_s,downtime_s,longest_outage_s,mttr_s,\
-         degraded_s,maintenance_s,unknown_s,checks,p50_ms,p95_ms,p99_ms\n\
+         degraded_s,maintenance_s,unknown_s,checks,p50_ms,p95_ms,p99_ms,objective,period,uptime_target,budget_s,\
+         budget_left_s,burn_1h,burn_6h,burn_3d\n\
          shop,https://shop.example/,2026-11-22T12:00:00.000Z,2026-11-22T12:06:00.000Z,50,100,1,180.000,180.000,\
-         180.000,,0.000,0.000,0.000,6,30.975,30.975,30.975\n\
+         180.000,,0.000,0.000,0.000,6,30.975,30.975,30.975,,,,,,,,\n\
          blog,https://blog.example/,2026-11-22T12:00:00.000Z,2026-11-22T12:06:00.000Z,100,100,0,360.000,0.000,\
-         ,,0.000,0.000,0.000,6,30.975,30.975,30.975\n",
+         ,,0.000,0.000,0.000,6,30.975,30.975,30.975,,,,,,,,\n",
         "{}",
         report.stderr
     );

@@ -281,8 +281,9 @@ fn the_example_loads_as_it_is_and_with_each_key() {
             .find(|(name, _)| *name == key && matches!(section, "maintenance" | "email"))
             .map_or(&[], |(_, needs)| needs);
         let wanted = match section {
-            "source" if key == "token_file" => &["url"],
+            "source" if key == "token_file" => &["url"][..],
             "source" if key != "url" => &["file"],
+            "objective" => &["name", "uptime"][..],
             _ => wanted,
         };
         let mut text = String::new();

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use sitewatch::domain::check::{CheckState, Micros};
 use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::view::objective::ObjectiveRow;
 use sitewatch::view::page::brand::Brand;
 use sitewatch::view::page::rows::{
     Bucket, CertificateRow, ChainChangeRow, Chart, CheckRow, Day, Frame, HopRow, IncidentRow,
@@ -102,6 +103,20 @@ fn row(text: &str, state: State) -> MonitorRow {
     }
 }
 
+fn objectives(text: &str) -> Vec<ObjectiveRow> {
+    vec![ObjectiveRow {
+        name: text.to_owned(),
+        period: text.to_owned(),
+        target_percent: 99.9,
+        monitors: 1,
+        uptime_percent: Some(99.0),
+        coverage_percent: None,
+        budget_ms: 2_592_000,
+        left_ms: -1,
+        burns: [Some(14.4), None, None],
+    }]
+}
+
 fn overview_of(text: &str) -> String {
     let states = [State::Down, State::Up, State::Degraded, State::Unknown];
     overview::overview(&Overview {
@@ -115,6 +130,7 @@ fn overview_of(text: &str) -> String {
             end: ago(-120),
             monitors: vec![text.to_owned(), text.to_owned()],
         }],
+        objectives: objectives(text),
         trouble: vec![text.to_owned()],
         tag: None,
         filter: String::new(),
@@ -396,6 +412,7 @@ fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
             end: ago(-60),
             monitors: vec!["api-000.customer-0.example.com".to_owned()],
         }],
+        objectives: Vec::new(),
         trouble: Vec::new(),
         tag: None,
         filter: String::new(),

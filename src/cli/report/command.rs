@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::from_store;
 use crate::cli::resolve::{self, Place};
+use crate::daemon::notifier::report_rows;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::availability::uptime::{Class, Piece};
@@ -16,6 +17,7 @@ use crate::store::facts::report::{Losses, ReportRow as StoredReport};
 use crate::store::reader::Reader;
 use crate::view::csv;
 use crate::view::json::{self, Audience};
+use crate::view::objective::{self, ObjectiveRow};
 use crate::view::report::{self as view, Loss, LossClass};
 use crate::view::rows::ReportRow;
 use crate::view::time_text::Clock;
@@ -31,7 +33,7 @@ const RESUMED_MS_MAX: i64 = 60_000;
     sitewatch report --period 7d --email\n\n\
     Uptime is (up + degraded) / (up + degraded + down); covered is how much of the\n\
     period was observed. Percentages are truncated, never\n\
-    rounded up."
+    rounded up. Below the monitors stand the objectives, with their error budgets."
 )]
 pub struct Args {
     /// Only these monitors
@@ -83,6 +85,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     if args.explain {
         return explain(context, &reader, &stored, period, args.raw, &clock);
     }
+    let objectives = objectives(&reader, &place, args, period.to.min(clock.now))?;
     let rows: Vec<ReportRow> = stored.iter().map(from_store::report).collect();
     let screen = context.out.screen();
     let out = &mut context.out;
@@ -90,19 +93,56 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         for row in &rows {
             json::line(&json::report(row, Audience::Owner), out)?;
         }
+        for row in &objectives {
+            json::line(&objective::object(row), out)?;
+        }
     } else if args.csv {
         writeln!(out, "{}", csv::REPORT_HEADER)?;
         for row in &rows {
             csv::report(row, out)?;
         }
+        for row in &objectives {
+            csv::objective(row, out)?;
+        }
     } else if args.html {
-        page::write(context, &reader, &stored, period, &args.period, &clock)?;
+        let named = &args.period;
+        page::write(
+            context,
+            &reader,
+            &stored,
+            &objectives,
+            period,
+            named,
+            &clock,
+        )?;
     } else if rows.is_empty() {
         out.note(&format!("nothing is recorded; {}", place.looked_in()));
     } else {
         view::write(&rows, &clock, screen, out)?;
+        if !objectives.is_empty() {
+            writeln!(out)?;
+            objective::write(&objectives, screen, out)?;
+        }
     }
     Ok(Outcome::Fine)
+}
+
+/// The objectives that are about any of the named monitors, or all.
+fn objectives(
+    reader: &Reader,
+    place: &Place,
+    args: &Args,
+    end: Timestamp,
+) -> Result<Vec<ObjectiveRow>, CliError> {
+    let Some(config) = &place.config else {
+        return Ok(Vec::new());
+    };
+    let named = |name: &str| args.names.is_empty() || args.names.iter().any(|named| named == name);
+    let rows = report_rows::objectives(reader, config, end, args.raw, |one| {
+        let mut covered = config.monitors_of(one);
+        args.names.is_empty() || covered.any(|monitor| named(monitor.name.as_str()))
+    });
+    Ok(rows?)
 }
 
 /// The rows in the order of the configuration.

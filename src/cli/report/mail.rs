@@ -46,6 +46,8 @@ pub fn send(
     }
     let host = run::host();
     let report = report_rows::rows(reader, &config, period.from, period.to, clock.now)?;
+    let end = period.to.min(clock.now);
+    let objectives = report_rows::objectives(reader, &config, end, false, |_| true)?;
     let parcel = Parcel {
         kind: MailKind::Report,
         notices: vec![Notice {
@@ -59,6 +61,7 @@ pub fn send(
     };
     let mail_context = MailContext {
         report,
+        objectives,
         ..MailContext::bare(clock.now, clock.zone.clone(), &host)
     };
     let moment = clock.now.as_ms().to_string();

@@ -15,6 +15,7 @@ use crate::policy::schedule::time_range::Period;
 use crate::store::facts::incidents::IncidentQuery;
 use crate::store::facts::report::ReportRow as StoredReport;
 use crate::store::reader::Reader;
+use crate::view::objective::ObjectiveRow;
 use crate::view::page::rows::{Bucket, Chart, Day, Times};
 use crate::view::report_page::{Part, page};
 use crate::view::rows::IncidentRow;
@@ -33,6 +34,7 @@ pub fn write(
     context: &mut Context,
     reader: &Reader,
     stored: &[StoredReport],
+    objectives: &[ObjectiveRow],
     period: Period,
     named: &str,
     clock: &Clock,
@@ -44,7 +46,9 @@ pub fn write(
         parts(reader, stored, &ids, period, clock)?
     };
     let title = format!("Availability, {named}");
-    context.out.write_str(&page(&parts, &title, clock))?;
+    context
+        .out
+        .write_str(&page(&parts, objectives, &title, clock))?;
     Ok(())
 }
 

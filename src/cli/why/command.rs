@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::past::Found;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::resolve::{self, Place};
@@ -12,20 +13,21 @@ use crate::config::Config;
 use crate::control::{self, Request};
 use crate::domain::duration_text::Human;
 use crate::domain::incident::Incident;
-use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::order::{KeptOrder, OrderWord};
-use crate::domain::recipient::Recipient;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::reminder;
 use crate::policy::alert::state::{Ack, Announcement, Kept, Status};
-use crate::policy::outbox::queued::{Holds, Tries, Waiting};
+use crate::policy::outbox::held_by::{HeldBy, held_by};
+use crate::policy::outbox::plan;
+use crate::policy::outbox::queued::Waiting;
 use crate::policy::schedule::time_range;
 use crate::policy::why::{self, Around, Held};
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::facts::rules::StoredRules;
-use crate::store::outbox::queries;
+use crate::store::outbox::{attempts, channels, queries};
 use crate::store::reader::Reader;
 use crate::view::time_text::Clock;
 use crate::view::why::{HoldRow, StepRow, Why};
@@ -183,15 +185,13 @@ impl Asked<'_> {
                 to: Vec::new(),
             });
         }
-        let mut next_message_at = None;
-        if let Some(incident) = told_of.filter(|_| self.is_now) {
-            for (to, waiting) in queries::waiting_of(reader.outbox(), incident.key)? {
-                let hold = of_waiting(&waiting, &to, &rules.alerts());
-                next_message_at = [next_message_at, hold.until].into_iter().flatten().min();
-                holds.push(hold);
-            }
-        }
-        next_message_at =
+        let waiting = match self.is_now {
+            true => self.waiting(reader, monitor.id, &rules.alerts())?,
+            false => Vec::new(),
+        };
+        let next_message_at = waiting.iter().filter_map(|hold| hold.until).min();
+        holds.extend(waiting);
+        let next_message_at =
             next_message_at.or_else(|| next_reminder(&found.kept, &holds, &rules.alerts()));
         let shown = found.kept.shown;
         let steps = why::steps(&found.traced).into_iter().map(step_row);
@@ -207,7 +207,7 @@ impl Asked<'_> {
             state: shown.state,
             since: Some(shown.since).filter(|since| *since > Timestamp::from_ms(0)),
             incident: open.map(|incident| incident.key.to_string()),
-            reason: self.reason(monitor, &found.kept, &holds, &told),
+            reason: self.reason(monitor, &found, &holds, &told),
             steps,
             holds,
             told,
@@ -216,6 +216,39 @@ impl Asked<'_> {
             complete: found.agrees && has_recorded_rules,
             is_paused: found.kept.paused,
         }))
+    }
+
+    /// What keeps the messages about a monitor that are decided and have not left, by the mechanism of `email queue`.
+    fn waiting(
+        &self,
+        reader: &Reader,
+        monitor: MonitorId,
+        then: &AlertSettings,
+    ) -> Result<Vec<HoldRow>, StoreError> {
+        let settings = self.config.map_or(then, |config| &config.alerts);
+        let of_mail = attempts::pause(reader.outbox())?;
+        let of_channels = channels::pauses(reader.outbox())?;
+        let mut rows: Vec<HoldRow> = Vec::new();
+        for lane in queries::lanes_about(reader.outbox(), monitor)? {
+            let pause = match lane.to.channel() {
+                None => of_mail.as_ref(),
+                Some(name) => {
+                    let mut pauses = of_channels.iter();
+                    pauses.find_map(|(paused, pause)| (*paused == name.as_str()).then_some(pause))
+                }
+            };
+            let waits = plan::waits(settings, &lane, self.at);
+            let about =
+                |row: &&Waiting| row.monitor == Some(monitor) || row.members.contains(&monitor);
+            for row in lane.waiting.iter().filter(about) {
+                let waits = waits.get(&row.id).copied();
+                let Some(held) = held_by(row, &lane.to, waits, pause, self.at) else {
+                    continue;
+                };
+                add(&mut rows, held, lane.to.key());
+            }
+        }
+        Ok(rows)
     }
 
     fn told(
@@ -255,11 +288,11 @@ impl Asked<'_> {
     fn reason(
         &self,
         monitor: &StoredMonitor,
-        kept: &Kept,
+        found: &Found,
         holds: &[HoldRow],
         told: &[crate::view::rows::MailRow],
     ) -> String {
-        let name = &monitor.name;
+        let (name, kept) = (&monitor.name, &found.kept);
         let since = |at: Timestamp| self.clock.civil(at);
         if kept.paused {
             return format!("{name} is paused: it is not checked, so there is nothing to tell.");
@@ -267,15 +300,23 @@ impl Asked<'_> {
         match &kept.status {
             Status::Pending => format!("{name} is pending: no check has said anything of it yet."),
             Status::Up { since: at } => {
-                let reason = kept
-                    .shown
-                    .reason
-                    .map_or_else(String::new, |reason| format!(" ({reason})"));
-                format!(
-                    "{name} is {}{reason} since {}: there is no outage to tell of.",
-                    kept.shown.state,
-                    since(*at)
-                )
+                let reason = match (kept.shown.reason, &found.reservation) {
+                    (None, _) => String::new(),
+                    (Some(reason), None) => format!(" ({reason})"),
+                    (Some(reason), Some(said)) => format!(" ({reason}: {said})"),
+                };
+                let state = kept.shown.state;
+                let since = since(*at);
+                match holds.iter().find(|hold| hold.by != "ack") {
+                    None => format!(
+                        "{name} is {state}{reason} since {since}: there is no outage to tell of."
+                    ),
+                    Some(hold) => format!(
+                        "{name} is {state}{reason} since {since}; a message about it waits: held by {}{}.",
+                        hold.by,
+                        self.until(hold)
+                    ),
+                }
             }
             Status::Suspect {
                 first_bad,
@@ -307,6 +348,14 @@ impl Asked<'_> {
         }
     }
 
+    /// ` until 14:02:11 (for 30s)`; nothing where that is not known.
+    fn until(&self, hold: &HoldRow) -> String {
+        hold.until.map_or_else(String::new, |until| {
+            let left = Human(until.since(self.at));
+            format!(" until {} (for {left})", self.clock.civil(until))
+        })
+    }
+
     /// What was told of an outage.
     fn telling(&self, holds: &[HoldRow], told: &[crate::view::rows::MailRow]) -> String {
         let sent = told.iter().filter(|mail| mail.sent_at.is_some()).count();
@@ -321,11 +370,7 @@ impl Asked<'_> {
         match holds.iter().find(|hold| hold.by != "ack") {
             Some(hold) if hold.by == "nobody" => "nobody is told: it has no recipients".to_owned(),
             Some(hold) => {
-                let until = hold.until.map_or_else(String::new, |until| {
-                    let left = Human(until.since(self.at));
-                    format!(" until {} (for {left})", self.clock.civil(until))
-                });
-                format!("no message has left yet: held by {}{until}", hold.by)
+                format!("no message has left yet: held by {}{}", hold.by, self.until(hold))
             }
             None if told.is_empty() => "no message has left yet".to_owned(),
             None => {
@@ -360,30 +405,22 @@ fn row_of(held: Held, rules: &StoredRules) -> HoldRow {
     }
 }
 
-/// What keeps a row of the outbox.
-fn of_waiting(waiting: &Waiting, to: &Recipient, alerts: &AlertSettings) -> HoldRow {
-    let (by, until) = match (waiting.held, waiting.tries) {
-        (Some(held), _) if held.released_at.is_none() => match held.why.as_str() {
-            "maintenance" => ("window", None),
-            other => (other, None),
-        },
-        (_, Tries::None) => {
-            let until = waiting.waits_since().plus(alerts.group_wait);
-            ("digest", Some(until))
-        }
-        (_, Tries::Failed { next_at, .. }) if to.channel().is_some() => ("channel", Some(next_at)),
-        (_, Tries::Failed { holds, next_at, .. }) => match holds {
-            Holds::Transport => ("transport", Some(next_at)),
-            Holds::Recipient | Holds::Refused | Holds::Asked | Holds::Mail => {
-                ("recipient", Some(next_at))
-            }
-        },
+/// Adds what keeps a message to a recipient; what keeps those to others likewise is one row.
+fn add(rows: &mut Vec<HoldRow>, held: HeldBy, to: &str) {
+    let same = rows
+        .iter_mut()
+        .find(|row| row.by == held.by && row.until == held.until);
+    let row = match same {
+        Some(row) => row,
+        None => rows.push_mut(HoldRow {
+            by: held.by,
+            until: held.until,
+            who: None,
+            to: Vec::new(),
+        }),
     };
-    HoldRow {
-        by,
-        until,
-        who: None,
-        to: vec![to.key().to_owned()],
+    if !row.to.iter().any(|known| known == to) {
+        row.to.push(to.to_owned());
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{Asked, BEFORE, configured};
-use crate::domain::check::Check;
+use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::Incident;
-use crate::domain::monitor::{MonitorId, MonitorName, Rules};
+use crate::domain::monitor::{MonitorName, Rules};
 use crate::domain::order::{GivenOrder, KeptOrder, OrderWord};
 use crate::domain::settings::{AlertSettings, Covers, Maintenance, MaintenanceTime};
 use crate::domain::timestamp::Timestamp;
@@ -37,6 +37,8 @@ pub(super) struct Found {
     pub(super) kept: Kept,
     pub(super) traced: Vec<Traced>,
     pub(super) around: AroundThen,
+    /// What its newest check has to say, where it is degraded.
+    pub(super) reservation: Option<String>,
     /// Whether what is recorded led to what is stored.
     pub(super) agrees: bool,
 }
@@ -145,7 +147,13 @@ impl Asked<'_> {
             (None, None) => retraced.status.outage().is_none() && memory.recent.newest.is_some(),
         };
         let offline = self.is_now && offline_state::get(reader.outbox())?.is_some();
+        let newest = memory.recent.newest.as_ref();
+        let failure = newest.and_then(|check| match &check.verdict {
+            Verdict::Degraded(failure) => Some(failure.detail.to_string()),
+            Verdict::Up | Verdict::Down(_) | Verdict::Unknown(_) => None,
+        });
         Ok(Found {
+            reservation: failure,
             kept: stored.unwrap_or(retraced),
             traced: world.take_traced(),
             around: AroundThen {
@@ -188,22 +196,24 @@ impl Asked<'_> {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<(usize, Check)>, StoreError> {
-        let query = HistoryQuery {
-            monitors: played.iter().map(|played| played.player.id).collect(),
-            since: Some(from),
-            // The history ends before a time; what began in that millisecond may have ended in it as well.
-            until: Some(until.plus(Duration::from_millis(1))),
-            limit: Some(CHECKS_MAX),
-            ..HistoryQuery::default()
-        };
-        let places: Vec<MonitorId> = query.monitors.clone();
         let mut found = Vec::new();
-        reader.history(&query, &mut |stored, check, _| {
-            if let Some(place) = places.iter().position(|id| *id == stored.id) {
+        // One after the other: of a single monitor an hour is one look-up, of several it is read whole.
+        for (place, one) in played.iter().enumerate() {
+            let query = HistoryQuery {
+                monitors: vec![one.player.id],
+                since: Some(from),
+                // The history ends before a time; what began in that millisecond may have ended in it as well.
+                until: Some(until.plus(Duration::from_millis(1))),
+                limit: Some(CHECKS_MAX),
+                ..HistoryQuery::default()
+            };
+            reader.history(&query, &mut |_, check, _| {
                 found.push((place, check));
-            }
-            ControlFlow::Continue(())
-        })?;
+                ControlFlow::Continue(())
+            })?;
+        }
+        found.sort_by_key(|(_, check)| std::cmp::Reverse(check.at));
+        found.truncate(usize::try_from(CHECKS_MAX).unwrap_or(usize::MAX));
         Ok(found)
     }
 }

@@ -37,10 +37,11 @@ pub(in crate::config) fn elsewhere(name: &str) -> Option<String> {
 pub(in crate::config) fn instead_of_included(name: &str) -> String {
     let is_known = keys::find(keys::TOP, name).is_some()
         || keys::SECTIONS.iter().any(|section| section.name == name);
-    match nearest(name, ["monitor", "source", "maintenance", "channel"]).filter(|_| !is_known) {
+    let entries = ["monitor", "source", "maintenance", "channel", "objective"];
+    match nearest(name, entries).filter(|_| !is_known) {
         Some(meant) => format!("did you mean [[{meant}]]?"),
         None => {
-            "an included file holds [[monitor]], [[source]], [[channel]] and [[maintenance]] only"
+            "an included file holds [[monitor]], [[source]], [[channel]], [[maintenance]] and [[objective]] only"
                 .to_owned()
         }
     }

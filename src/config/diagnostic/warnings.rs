@@ -1,13 +1,40 @@
 //! What is valid and still deserves a word, and the warnings as sentences.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Host;
 
 use super::source_map::in_order;
 use crate::config::read::reader::Reading;
 use crate::config::source_lists::compose::Listed;
+use crate::domain::duration_text::Written;
 use crate::domain::monitor::Monitor;
+use crate::domain::settings::Retention;
+use crate::domain::slow_limit::SlowLimit;
+
+/// What is usual is known from two weeks on.
+const USUAL_AFTER: Duration = Duration::from_secs(15 * 86_400);
+
+/// Says where roll-ups are let go of before they could say what is usual.
+pub(in crate::config) fn of_forgotten_usual(
+    reading: &mut Reading<'_>,
+    history: &Retention,
+    monitors: &[Arc<Monitor>],
+) {
+    let by_usual =
+        |monitor: &&Arc<Monitor>| matches!(monitor.subject.degraded_after(), SlowLimit::Usual(_));
+    if history.rollups.is_some_and(|keep| keep < USUAL_AFTER)
+        && let Some(monitor) = monitors.iter().find(by_usual)
+    {
+        let message = format!(
+            "what is usual is never known, of `{}` for one: [history] keep_rollups is shorter than {}",
+            monitor.name,
+            Written(USUAL_AFTER)
+        );
+        reading.warnings.push((None, message));
+    }
+}
 
 /// Says which monitors nobody would hear of.
 pub(in crate::config) fn of_silence(

@@ -9,7 +9,7 @@ use crate::domain::duration_text::Written;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
 use crate::domain::redaction;
-use crate::domain::settings::{MailTransport, SmtpTls, WebLook};
+use crate::domain::settings::{Covers, MailTransport, SmtpTls, WebLook};
 use crate::domain::target::{Credentials, IpVersion, Proxy, Target};
 
 /// A value to compare and what is shown of it.
@@ -208,12 +208,7 @@ pub(super) fn of_expectation(expectation: &Expectation) -> Vec<Fact> {
         fact("body_excludes", joined(&expectation.body_excludes)),
         fact("body_matches", joined(&expectation.body_matches)),
         fact("json", joined(json)),
-        fact(
-            "degraded_after",
-            expectation
-                .degraded_after
-                .map_or_else(|| "off".to_owned(), |after| Written(after).to_string()),
-        ),
+        fact("degraded_after", expectation.degraded_after),
     ]
 }
 
@@ -369,6 +364,7 @@ pub(in crate::config) fn settings(config: &Config) -> Vec<Fact> {
         fact("[alerts] to", joined(&config.told)),
         fact("[[source]]", lists(config)),
         fact("[[maintenance]]", windows(config)),
+        fact("[[objective]]", objectives(config)),
         fact(
             "[report] schedule",
             config
@@ -399,15 +395,9 @@ fn canaries(config: &Config) -> String {
 }
 
 fn windows(config: &Config) -> String {
-    use crate::domain::settings::{Covers, MaintenanceTime};
+    use crate::domain::settings::MaintenanceTime;
     joined(config.maintenance.iter().map(|window| {
-        let covers = match &window.covers {
-            Covers::All => "all".to_owned(),
-            Covers::Some { monitors, tags } => {
-                let tags = tags.iter().map(|tag| format!("tag {tag}"));
-                joined(monitors.iter().map(ToString::to_string).chain(tags))
-            }
-        };
+        let covers = covered(&window.covers);
         let note = match &*window.note {
             "" => String::new(),
             note => format!(" ({note})"),
@@ -422,6 +412,32 @@ fn windows(config: &Config) -> String {
                 )
             }
         }
+    }))
+}
+
+fn covered(covers: &Covers) -> String {
+    match covers {
+        Covers::All => "all".to_owned(),
+        Covers::Some { monitors, tags } => {
+            let tags = tags.iter().map(|tag| format!("tag {tag}"));
+            joined(monitors.iter().map(ToString::to_string).chain(tags))
+        }
+    }
+}
+
+fn objectives(config: &Config) -> String {
+    joined(config.objectives.iter().map(|objective| {
+        let alert = match objective.alerts_on_burn {
+            true => ", told when it burns",
+            false => "",
+        };
+        format!(
+            "{} ({}: {} % of {}{alert})",
+            objective.name,
+            covered(&objective.covers),
+            objective.target,
+            objective.period
+        )
     }))
 }
 

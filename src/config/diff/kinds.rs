@@ -1,9 +1,7 @@
 //! What a monitor checks, one fact for each key of its kind.
 
-use std::time::Duration;
-
 use super::fields::{Fact, addresses, connect_to, fact, hidden, of_expectation, of_target};
-use crate::domain::duration_text::Written;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::subject::{AnswersMatch, Subject, TcpManner, TlsManner};
 use crate::domain::target::IpVersion;
 
@@ -113,7 +111,6 @@ fn ip_version(version: IpVersion) -> Fact {
     )
 }
 
-fn degraded_after(limit: Option<Duration>) -> Fact {
-    let limit = limit.map_or_else(|| "off".to_owned(), |limit| Written(limit).to_string());
+fn degraded_after(limit: SlowLimit) -> Fact {
     fact("degraded_after", limit)
 }

@@ -11,6 +11,7 @@ use crate::config::diagnostic::problem::Fault;
 use crate::config::keys;
 use crate::domain::expectation::{Expectation, JsonAssertion, JsonTest, StatusSet, TextMatch};
 use crate::domain::json::{Document, Kind};
+use crate::domain::slow_limit::{Factor, SlowLimit};
 
 /// The keys that are read here.
 pub(in crate::config) const KEYS: [&str; 8] = [
@@ -42,8 +43,7 @@ pub(in crate::config) fn expectation(
         patterns.regex(text)
     });
     let json = json(reading, table);
-    let degraded_after =
-        reading.span_or(table, "degraded_after", "off", Some(Duration::from_secs(2)));
+    let degraded_after = slow_limit(reading, table);
     Some(Expectation {
         status: status?,
         final_url: final_url.map(|url| url.it),
@@ -57,6 +57,48 @@ pub(in crate::config) fn expectation(
         degraded_after,
         certificate_expiry: certificate_expiry.to_vec(),
     })
+}
+
+/// What holds without `degraded_after`.
+const DEGRADED_AFTER: SlowLimit = SlowLimit::After(Duration::from_secs(2));
+
+/// A duration, `off`, or so many times what is usual.
+fn slow_limit(reading: &mut Reading<'_>, table: &Table<'_>) -> SlowLimit {
+    let key = "degraded_after";
+    let Some(found) = table.get(key) else {
+        return DEGRADED_AFTER;
+    };
+    let DeValue::String(raw) = found.value else {
+        let limit = reading.span_or(table, key, "off", DEGRADED_AFTER.fixed());
+        return limit.map_or(SlowLimit::Never, SlowLimit::After);
+    };
+    // What has nothing of a factor is a duration, or wants to be one.
+    if !raw.contains('x') && !raw.contains("usual") {
+        let limit = reading.span_or(table, key, "off", DEGRADED_AFTER.fixed());
+        return limit.map_or(SlowLimit::Never, SlowLimit::After);
+    }
+    let read = reading.parsed(found, "a multiple of the usual", |text| {
+        let (number, rest) = text.split_once('x').unwrap_or((text, ""));
+        let times: Option<f64> = number.trim().parse().ok();
+        let Some(times) = times.filter(|_| rest.trim() == "usual") else {
+            let meant = times.and_then(Factor::new);
+            let label = match meant {
+                Some(factor) => format!("write \"{factor} usual\""),
+                None => "write it like \"3x usual\", or a duration like \"2s\"".to_owned(),
+            };
+            return Err(Wrong::new(
+                format!("`{text}` is no multiple of the usual"),
+                label,
+            ));
+        };
+        Factor::new(times).map(SlowLimit::Usual).ok_or_else(|| {
+            Wrong::new(
+                format!("`{text}` is not more than the usual and at most 100 times it"),
+                "write a factor above 1 with at most two decimals, like \"3x usual\"",
+            )
+        })
+    });
+    read.map_or(DEGRADED_AFTER, |limit| limit.it)
 }
 
 fn statuses(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<StatusSet> {

@@ -11,6 +11,7 @@ pub(super) mod kinds;
 pub(super) mod look;
 pub(super) mod maintenance;
 pub(super) mod monitor;
+pub(super) mod objective;
 pub(super) mod patterns;
 pub(super) mod presence;
 pub(super) mod reader;

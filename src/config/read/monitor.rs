@@ -466,6 +466,7 @@ fn check_together(
     if let Some(found) = table.own("degraded_after")
         && expectation
             .degraded_after
+            .fixed()
             .is_some_and(|after| after >= rules.timeout)
     {
         reading.warn(

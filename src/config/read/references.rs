@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::maintenance;
 use super::monitor::{Broken, Draft, Named};
+use super::objective;
 use super::reader::Reading;
 use super::table::Placed;
 use crate::config::diagnostic::nearest::nearest;
@@ -23,6 +24,8 @@ pub(in crate::config) struct Links<'a> {
     pub broken: &'a [Broken],
     /// The windows that could be read.
     pub windows: &'a [maintenance::Draft],
+    /// The objectives that could be read.
+    pub objectives: &'a [objective::Draft],
 }
 
 /// Checks every name and every reference.
@@ -46,17 +49,23 @@ pub(in crate::config) fn check(reading: &mut Reading<'_>, links: Links<'_>) {
     }
     renames(reading, &names);
     for window in links.windows {
-        for name in &window.monitors {
-            names.require(reading, name);
-        }
-        for tag in &window.tags {
-            let is_used = links
-                .monitors
-                .iter()
-                .any(|draft| draft.monitor.tags.contains(&tag.it));
-            if !is_used && links.complete && reading.faults.is_empty() {
-                reading.warn(tag.place, format!("no monitor has the tag `{}`", tag.it));
-            }
+        names.require_all(reading, &window.monitors, &window.tags);
+    }
+    for (index, objective) in links.objectives.iter().enumerate() {
+        names.require_all(reading, &objective.monitors, &objective.tags);
+        let Some(name) = &objective.name else {
+            continue;
+        };
+        let mut before = links.objectives[..index].iter();
+        let first =
+            before.find_map(|draft| draft.name.as_ref().filter(|first| first.it == name.it));
+        if let Some(first) = first {
+            let fault = Fault::new(
+                name.place,
+                format!("the name `{}` is taken", name.it),
+                "names of objectives are unique: choose another",
+            );
+            reading.fault(fault.and(first.place, "first here"));
         }
     }
     cycles(reading, &links);
@@ -94,6 +103,28 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
+    /// The names and tags of one window or objective.
+    fn require_all(
+        &self,
+        reading: &mut Reading<'_>,
+        names: &[Placed<MonitorName>],
+        tags: &[Placed<String>],
+    ) {
+        let links = self.links;
+        for name in names {
+            self.require(reading, name);
+        }
+        for tag in tags {
+            let is_used = links
+                .monitors
+                .iter()
+                .any(|draft| draft.monitor.tags.contains(&tag.it));
+            if !is_used && links.complete && reading.faults.is_empty() {
+                reading.warn(tag.place, format!("no monitor has the tag `{}`", tag.it));
+            }
+        }
+    }
+
     fn require(&self, reading: &mut Reading<'_>, name: &Placed<MonitorName>) {
         if self.by_name.contains_key(&name.it) || !self.links.complete {
             return;

@@ -8,6 +8,7 @@ use crate::domain::expectation::{Expectation, StatusSet};
 use crate::domain::monitor::{CronText, Monitor, MonitorName, Rules, Schedule};
 use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::redaction::Masks;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::subject::{HttpSubject, Subject};
 use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use crate::domain::timestamp::Timestamp;
@@ -27,7 +28,7 @@ pub(in crate::daemon) fn monitor(name: &str, interval: Duration) -> Monitor {
                 body_excludes: Vec::new(),
                 body_matches: Vec::new(),
                 json: Vec::new(),
-                degraded_after: None,
+                degraded_after: SlowLimit::Never,
                 certificate_expiry: Vec::new(),
             }),
         }),

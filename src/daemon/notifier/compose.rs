@@ -8,7 +8,7 @@ use crate::domain::channel::Channel;
 use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::{Beginnings, Cause, IncidentKey};
 use crate::domain::monitor::MonitorId;
-use crate::domain::notification::{MailKind, News};
+use crate::domain::notification::{MailKind, News, Notice};
 use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mail;
@@ -25,6 +25,7 @@ use crate::view::mail::context::{
 };
 use crate::view::mail::render::render;
 use crate::view::mail::{words_of_cause, words_of_hold};
+use crate::view::objective::ObjectiveRow;
 
 /// So many checks around an outage are looked at.
 const CHECKS_MAX: usize = 120;
@@ -158,6 +159,7 @@ impl Writer<'_> {
             }
             _ => Vec::new(),
         };
+        let objectives = self.objectives(outgoing.parcel.notices.first())?;
         let email = self.config.email.as_ref();
         let context = Context {
             now: self.now,
@@ -174,10 +176,23 @@ impl Writer<'_> {
             confirming: self.confirming(),
             acks: self.acks(&outgoing)?,
             report,
+            objectives,
             beginnings,
         };
         let made = make(&outgoing, &context);
         Ok(Written::Ready(Box::new(outgoing), made))
+    }
+
+    /// All objectives for a report, its own for a burn.
+    fn objectives(&self, notice: Option<&Notice>) -> Result<Vec<ObjectiveRow>> {
+        let (end, name) = match notice.map(|notice| &notice.news) {
+            Some(News::Report { to, .. }) => ((*to).min(self.now), None),
+            Some(News::Burn { objective, .. }) => (self.now, Some(objective)),
+            _ => return Ok(Vec::new()),
+        };
+        super::report_rows::objectives(self.reader, self.config, end, false, |one| {
+            name.is_none_or(|name| **name == *one.name)
+        })
     }
 
     fn history(

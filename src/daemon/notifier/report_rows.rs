@@ -1,14 +1,17 @@
 //! The numbers of a period for mails.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::domain::monitor::MonitorId;
+use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::objective::Objective;
 use crate::domain::timestamp::Timestamp;
 use crate::store::error::Result;
 use crate::store::facts::report::ReportRow as StoredReport;
 use crate::store::reader::Reader;
 use crate::view::mail::context::{Month, ReportRow};
+use crate::view::objective::ObjectiveRow;
 
 /// The month of a mail.
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -50,6 +53,41 @@ pub fn rows(
         })
     });
     Ok(rows.collect())
+}
+
+/// How objectives stand at `end`, in the order of the configuration: those that `wanted` takes. `raw` leaves amendments
+/// out.
+///
+/// # Errors
+/// What the database says.
+pub fn objectives(
+    reader: &Reader,
+    config: &Config,
+    end: Timestamp,
+    raw: bool,
+    wanted: impl Fn(&Objective) -> bool,
+) -> Result<Vec<ObjectiveRow>> {
+    let wanted: Vec<&Objective> = config.objectives.iter().filter(|one| wanted(one)).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    reader.together(|reader| {
+        let stored = reader.monitors()?;
+        let ids: HashMap<&MonitorName, MonitorId> = stored
+            .iter()
+            .map(|stored| (&stored.name, stored.id))
+            .collect();
+        let rows = wanted.into_iter().map(|objective| {
+            let covered: Vec<MonitorId> = config
+                .monitors_of(objective)
+                .filter_map(|monitor| ids.get(&monitor.name).copied())
+                .collect();
+            let zone = &config.daemon.timezone;
+            let standing = reader.standing(objective, &covered, end, zone, raw)?;
+            Ok(ObjectiveRow::of(objective, &standing))
+        });
+        rows.collect()
+    })
 }
 
 /// The thirty days before `now`; none where nothing was observed.

@@ -102,6 +102,7 @@ impl Recorder {
             }
             Entry::Say { notice, to } => self.say(*notice, to, now),
             Entry::Report => self.report(now),
+            Entry::Burns(looks) => self.burns(looks, now),
             Entry::Write(write) => {
                 self.staged.deed(Deed::Write(write), now);
                 self.staged.urgent = true;
@@ -140,6 +141,9 @@ impl Recorder {
             let same = before.filter(|before| *before == certificate);
             Arc::clone(same.unwrap_or(certificate))
         });
+        let limit = slot.monitor.subject.degraded_after();
+        self.judge_by_usual(monitor, limit, &mut check);
+        let slot = &self.slots[place];
         let began = original.at;
         self.copied.push(original);
         let check = Arc::new(check);

@@ -21,11 +21,13 @@ use crate::daemon::health::live_status::Board;
 use crate::daemon::logging::targets;
 use crate::domain::check::Check;
 use crate::domain::monitor::MonitorId;
+use crate::domain::slow_limit::Usual;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::outbox::retry::Settled;
 use crate::store::error::StoreError;
+use crate::store::facts::objectives::{self, Burning};
 use crate::store::facts::offline_state::{self, Blind};
 use crate::store::outbox::attempts;
 use crate::store::transaction::Batch;
@@ -71,6 +73,10 @@ pub struct Recorder {
     pub(super) commit_took: Option<Duration>,
     pub(in crate::daemon) alarm: Alarm,
     pub(in crate::daemon) files: Files,
+    /// Which objectives burn their error budget too fast.
+    pub(super) burning: Burning,
+    /// Of monitors whose limit is a multiple of the usual: what is usual in the hour of this number, counted from 1970.
+    pub(super) usuals: HashMap<MonitorId, (i64, Option<Usual>)>,
     /// Keeps answers; none in a simulation.
     pub(super) evidence: Option<Keeper>,
 }
@@ -105,6 +111,8 @@ impl Recorder {
         let mut recorder = Self {
             alarm: Alarm::default(),
             files: Files::at(store.path()),
+            usuals: HashMap::new(),
+            burning: objectives::burning(store.outbox())?,
             evidence: None,
             origin: origin(&store, &config),
             store,

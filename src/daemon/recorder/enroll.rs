@@ -42,6 +42,7 @@ impl Recorder {
             .into_iter()
             .map(|stored| (stored.id, stored))
             .collect();
+        self.usuals.clear();
         let awaited = config.awaited();
         let open_before = self.open_windows(now);
         let known_now = self

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::burns::BurnSeen;
 use crate::config::Config;
 use crate::config::source_lists::compose::ListChange;
 use crate::domain::check::{Check, Verdict};
@@ -76,6 +77,8 @@ pub enum Entry {
     },
     /// A moment of the report's schedule has come.
     Report,
+    /// What the windows of all objectives say that are to be told.
+    Burns(Vec<BurnSeen>),
     /// A write of another part (what became of a mail), within the recorder's next transaction. It is
     /// called again where that transaction failed and is repeated.
     Write(WriteWork),
@@ -105,6 +108,7 @@ impl Entry {
             | Self::Relist { .. }
             | Self::Say { .. }
             | Self::Report
+            | Self::Burns(_)
             | Self::Write(_)
             | Self::WriteAndTell(..)
             | Self::Upkeep(_)
@@ -151,6 +155,7 @@ impl fmt::Debug for Entry {
             Self::Relist { .. } => f.write_str("Relist"),
             Self::Say { notice, .. } => write!(f, "Say({})", notice.news.kind().as_str()),
             Self::Report => f.write_str("Report"),
+            Self::Burns(looks) => write!(f, "Burns({})", looks.len()),
             Self::Write(_) => f.write_str("Write"),
             Self::WriteAndTell(..) => f.write_str("WriteAndTell"),
             Self::Upkeep(_) => f.write_str("Upkeep"),

@@ -1,5 +1,6 @@
 //! The recorder: the one place where what happened becomes state, incident and notification.
 
+pub mod burns;
 pub(super) mod clock;
 pub(super) mod commit;
 pub(super) mod database_alarm;
@@ -18,3 +19,4 @@ pub(super) mod roster;
 pub(super) mod rules;
 pub(super) mod staged;
 pub mod thread;
+pub(super) mod usual;

@@ -254,6 +254,7 @@ pub(super) fn id_of(notice: &Notice, origin: &Origin) -> String {
         News::CertificateExpiring { step, .. } => step.as_secs().to_string(),
         News::Trouble { what, .. } => what.clone(),
         News::Back { what, .. } => format!("back {what}"),
+        News::Burn { objective, .. } => objective.clone(),
         News::Blind { from, .. } | News::Report { from, .. } => from.as_ms().to_string(),
         News::Down { .. }
         | News::StillDown { .. }

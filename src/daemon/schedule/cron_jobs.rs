@@ -41,6 +41,8 @@ pub enum Duty {
     Retain,
     /// Mail the report.
     Report,
+    /// Look whether objectives burn their error budget too fast.
+    Burns,
 }
 
 /// Everything that is on the calendar, by expression.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::burn_watch::{self, BurnWatch};
 use super::cron_jobs::{Duty, Firing};
 use super::scheduler::Command;
+use crate::blocking;
 use crate::clock;
 use crate::daemon::active::Running;
 use crate::daemon::logging::targets;
@@ -11,16 +13,21 @@ use crate::daemon::recorder::message::{Entry, Upkeep};
 use crate::domain::monitor::MonitorId;
 use crate::store::compaction::settle::{JOURNAL_ROWS_MAX, Step};
 use crate::store::error::StoreError;
+use crate::store::reader::Reader;
 
 /// Passes firings on to whoever does the work.
 pub struct Duties {
     running: Arc<Running>,
+    burns: Arc<BurnWatch>,
 }
 
 impl Duties {
     /// For this daemon.
-    pub const fn new(running: Arc<Running>) -> Self {
-        Self { running }
+    pub fn new(running: Arc<Running>) -> Self {
+        Self {
+            running,
+            burns: Arc::default(),
+        }
     }
 
     /// The moment of these duties has come.
@@ -32,6 +39,7 @@ impl Duties {
                 Duty::SettleIfLong => self.settle(true),
                 Duty::Retain => self.retain(),
                 Duty::Report => self.running.door.push(Entry::Report),
+                Duty::Burns => self.look_at_burns(),
             }
         }
     }
@@ -69,6 +77,32 @@ impl Duties {
             begun = true;
             step(store.settle(clock::now()), "settle the journal")
         })));
+    }
+
+    fn look_at_burns(&self) {
+        let running = Arc::clone(&self.running);
+        let watch = Arc::clone(&self.burns);
+        tokio::spawn(async move {
+            let looking = blocking::run(move || {
+                let config = running.force().config;
+                let database = running.health.database_at(&config.daemon.database);
+                let now = clock::now();
+                let looked = watch.look(|| {
+                    let reader = Reader::open(&database)?;
+                    burn_watch::look(&reader, &config, now)
+                });
+                match looked {
+                    None => {}
+                    Some(Ok(looks)) => running.door.push(Entry::Burns(looks)),
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "cannot tell how objectives stand");
+                    }
+                }
+            });
+            if let Err(error) = looking.await {
+                tracing::warn!(%error, "cannot look how objectives stand");
+            }
+        });
     }
 
     fn retain(&self) {

@@ -1,5 +1,6 @@
 //! Who is checked when, and what else is due by the calendar.
 
+pub mod burn_watch;
 pub mod cron_jobs;
 pub mod duties;
 pub(super) mod fair_queue;

@@ -16,6 +16,7 @@ use crate::policy::availability::uptime::Account;
 use crate::store::error::StoreError;
 use crate::store::facts::incidents::ListedIncident;
 use crate::store::reader::Reader;
+use crate::view::objective::ObjectiveRow;
 use crate::view::page::rows::{Day, Times};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -43,29 +44,59 @@ pub(super) struct Known {
 
 /// The time behind all monitors: one thread reads it, another one shows it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct AllKnown(Arc<RwLock<HashMap<MonitorId, Arc<Known>>>>);
+pub(super) struct AllKnown {
+    monitors: Arc<RwLock<HashMap<MonitorId, Arc<Known>>>>,
+    objectives: Arc<RwLock<Arc<[ObjectiveRow]>>>,
+}
 
 impl AllKnown {
+    /// How objectives stood when that was last read.
+    pub(super) fn objectives(&self) -> Arc<[ObjectiveRow]> {
+        let rows = self
+            .objectives
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&rows)
+    }
+
+    /// Takes in how objectives stand.
+    pub(super) fn set_objectives(&self, rows: Vec<ObjectiveRow>) {
+        let mut known = self
+            .objectives
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = rows.into();
+    }
+
     pub(super) fn get(&self, id: MonitorId) -> Option<Arc<Known>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.monitors.read().unwrap_or_else(PoisonError::into_inner);
         known.get(&id).cloned()
     }
 
     /// Takes in what was read anew.
     pub(super) fn put(&self, read: impl IntoIterator<Item = (MonitorId, Arc<Known>)>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .monitors
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         known.extend(read);
     }
 
     /// Forgets all others.
     pub(super) fn keep(&self, current: &HashSet<MonitorId>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .monitors
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         known.retain(|id, _| current.contains(id));
     }
 
     /// The newest outage of each; of those that are not named there is none.
     pub(super) fn set_last_incidents(&self, mut newest: HashMap<MonitorId, ListedIncident>) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .monitors
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         for (id, known) in known.iter_mut() {
             let last = newest.remove(id);
             if last.is_some() || known.last_incident.is_some() {
@@ -111,6 +142,11 @@ impl Past {
         };
         let (reader, _) = self.reader.insert((reader, moves));
         Ok(reader)
+    }
+
+    /// How objectives stood when that was last read.
+    pub(super) fn objectives(&self) -> Arc<[ObjectiveRow]> {
+        self.known.objectives()
     }
 
     /// What is known of one monitor.

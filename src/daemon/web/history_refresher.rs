@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::handler::Sources;
 use super::history_cache::{AllKnown, Known, hours_until, times};
 use crate::clock;
+use crate::daemon::notifier::report_rows;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::store::checks::observed_period::Course;
@@ -140,6 +141,17 @@ impl Rounds {
             tracing::debug!("web: failed to read incidents: {error}");
             self.reader = None;
         }
+        if let Err(error) = self.read_objectives(now) {
+            tracing::debug!("web: failed to read objectives: {error}");
+            self.reader = None;
+        }
+    }
+
+    fn read_objectives(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let config = Arc::clone(&self.sources.config.borrow());
+        let rows = report_rows::objectives(self.reader()?, &config, now, false, |_| true)?;
+        self.known.set_objectives(rows);
+        Ok(())
     }
 
     fn reader(&mut self) -> Result<&Reader, StoreError> {

@@ -21,12 +21,13 @@ use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::view::atom::{self, Feed};
 use crate::view::badge::{self, Badge};
 use crate::view::json::Audience;
+use crate::view::objective::ObjectiveRow;
 use crate::view::page::rows::{IncidentRow, MonitorRow, Overview, State};
 use crate::view::page::{
     frame as page_frame, monitor as page_monitor, overview as page_overview, words,
 };
 
-const HTML: &str = "text/html; charset=utf-8";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 /// Open incidents that are read at most; the page lists fewer.
 const OPEN_MAX: usize = 200;
 
@@ -53,6 +54,7 @@ pub(super) fn overview(view: &View<'_>, past: &mut Past, query: &str) -> Made {
         open,
         open_count,
         windows: announced(view, None),
+        objectives: objectives(view, past),
         trouble: match view.audience {
             Audience::Owner => self_check::troubles(&view.sources.health),
             // The public learns that something is wrong with the watcher, not what.
@@ -96,6 +98,22 @@ fn open_incidents(
     let rows = open.iter().filter(|listed| !is_amended(listed));
     let rows = rows.map(|listed| incident_row(view, listed));
     Ok((rows.collect(), count))
+}
+
+/// The objectives that this reader may see: the public those of which all monitors are public.
+fn objectives(view: &View<'_>, past: &Past) -> Vec<ObjectiveRow> {
+    let is_shown = |row: &&ObjectiveRow| {
+        let mut objectives = view.config.objectives.iter();
+        let found = objectives.find(|one| *one.name == *row.name);
+        found.is_some_and(|one| match view.audience {
+            Audience::Owner => true,
+            Audience::Public { .. } => {
+                let mut covered = view.config.monitors_of(one);
+                covered.all(|monitor| monitor.public)
+            }
+        })
+    };
+    past.objectives().iter().filter(is_shown).cloned().collect()
 }
 
 fn public_trouble(view: &View<'_>) -> Vec<String> {

@@ -167,6 +167,7 @@ impl Events {
             MailKind::RedirectChanged => self.has(Event::RedirectChanged),
             MailKind::Blind => self.has(Event::Blind),
             MailKind::Trouble => self.has(Event::Trouble),
+            MailKind::Burn => self.has(Event::Burn),
             MailKind::Report => self.has(Event::Report),
             MailKind::Digest | MailKind::Test => true,
         }

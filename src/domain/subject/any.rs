@@ -11,6 +11,7 @@ use super::icmp::IcmpSubject;
 use super::kind::SubjectKind;
 use super::socket::{TcpSubject, TlsSubject};
 use crate::domain::redaction::{self, Masks};
+use crate::domain::slow_limit::SlowLimit;
 
 /// What one monitor checks: how it is asked and what counts as good, as one value, so that the two cannot be of
 /// different kinds.
@@ -94,8 +95,8 @@ impl Subject {
         }
     }
 
-    /// A total above this is `degraded`; `None`: never.
-    pub fn degraded_after(&self) -> Option<Duration> {
+    /// From when on a check is `degraded` since it is slow.
+    pub fn degraded_after(&self) -> SlowLimit {
         match self {
             Self::Http(http) => http.expectation.degraded_after,
             Self::Tcp(tcp) => tcp.manner.degraded_after,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::question::DnsLocator;
 use crate::domain::dns_record::AnswersMatch;
 use crate::domain::redaction::Masks;
+use crate::domain::slow_limit::SlowLimit;
 
 /// A name whose records are asked for.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub struct DnsManner {
     pub answers: Box<[String]>,
     /// How they are compared.
     pub answers_match: AnswersMatch,
-    /// A slower answer is `degraded`; `None`: never.
-    pub degraded_after: Option<Duration>,
+    /// From when on a check is `degraded` since it is slow.
+    pub degraded_after: SlowLimit,
     /// The values that must not be recorded or shown.
     pub masks: Masks,
 }

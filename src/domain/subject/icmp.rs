@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Host;
 
 use crate::domain::redaction::Masks;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::target::IpVersion;
 
 /// Between two echo requests: the pace at which routers do not count them as a flood.
@@ -37,8 +38,8 @@ pub struct IcmpManner {
     pub packets: u8,
     /// More lost packets than this, in per cent, are `packet_loss`.
     pub max_loss: u8,
-    /// A median round trip above this is `degraded`; `None`: never.
-    pub degraded_after: Option<Duration>,
+    /// From when on a check is `degraded` since it is slow.
+    pub degraded_after: SlowLimit,
     /// The values that must not be recorded or shown.
     pub masks: Masks,
 }

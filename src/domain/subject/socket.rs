@@ -9,6 +9,7 @@ use regex::bytes::Regex;
 use super::url_parts::HostPort;
 use crate::domain::connect_to::{ConnectTo, Direct};
 use crate::domain::redaction::Masks;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::starttls::StartTls;
 use crate::domain::target::{ClientCertificate, Files, IpVersion};
 
@@ -45,8 +46,8 @@ pub struct TcpManner {
     pub max_body: u64,
     /// What is said and what must be answered.
     pub dialogue: Dialogue,
-    /// A slower check is `degraded`; `None`: never.
-    pub degraded_after: Option<Duration>,
+    /// From when on a check is `degraded` since it is slow.
+    pub degraded_after: SlowLimit,
     /// The values that must not be recorded or shown.
     pub masks: Masks,
 }

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::domain::monitor::{Monitor, MonitorName};
-use crate::domain::settings::{Covers, Maintenance, MaintenanceTime};
+use crate::domain::settings::{Maintenance, MaintenanceTime};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::cron::Cron;
 
@@ -62,12 +62,7 @@ impl Windows {
 
     /// The numbers of the windows that cover a monitor of this name with these tags.
     pub fn covering_named(&self, name: &MonitorName, own_tags: &[String]) -> Vec<usize> {
-        let covers = |window: &Window| match &window.maintenance.covers {
-            Covers::All => true,
-            Covers::Some { monitors, tags } => {
-                monitors.contains(name) || tags.iter().any(|tag| own_tags.contains(tag))
-            }
-        };
+        let covers = |window: &Window| window.maintenance.covers.has(name, own_tags);
         let numbered = self.windows.iter().enumerate();
         numbered
             .filter(|(_, window)| covers(window))
@@ -148,6 +143,7 @@ mod tests {
 
     use super::*;
     use crate::domain::monitor::CronText;
+    use crate::domain::settings::Covers;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_jiff(text.parse().unwrap())

@@ -398,6 +398,89 @@ mod tests {
         assert_eq!(percent(0, 0), None);
     }
 
+    /// The same numbers on every machine.
+    struct Dice(u64);
+
+    impl Dice {
+        fn throw(&mut self, bound: i64) -> i64 {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            i64::try_from((z ^ (z >> 31)) >> 1).unwrap() % bound
+        }
+
+        fn text(&mut self) -> String {
+            let length = self.throw(50);
+            let letters = (0..length).map(|_| match self.throw(5) {
+                0 => 'U',
+                1 => 'S',
+                2 => 'D',
+                3 => '?',
+                _ => '.',
+            });
+            letters.collect()
+        }
+
+        fn spans(&mut self) -> Vec<(i64, i64)> {
+            let mut spans: Vec<(i64, i64)> = (0..self.throw(4))
+                .map(|_| {
+                    let begin = self.throw(500);
+                    (begin, begin + self.throw(90))
+                })
+                .collect();
+            spans.sort_unstable();
+            spans
+        }
+    }
+
+    /// Orders come and are taken back: the five times always are the period, and at the end it is as it was.
+    #[test]
+    fn a_hundred_thousand_amended_histories_add_up() {
+        for seed in 0..100_000 {
+            let mut dice = Dice(seed);
+            let mut marks: Vec<i64> = (0..dice.throw(7)).map(|_| dice.throw(500)).collect();
+            marks.sort_unstable();
+            marks.dedup();
+            let timeline = timeline(&dice.text());
+            let mut overlays = Overlays {
+                incidents: marks
+                    .chunks(2)
+                    .map(|pair| (pair[0], pair.get(1).copied()))
+                    .collect(),
+                amended: HashMap::new(),
+                maintenance: dice.spans(),
+                unwatched: dice.spans(),
+            };
+            let from = dice.throw(250);
+            let to = from + dice.throw(350);
+            let told = |overlays: &Overlays| {
+                let pieces = pieces(from, to, &timeline, overlays);
+                let account = account(&pieces, &overlays.incidents, to);
+                assert_eq!(account.period_ms(), to - from, "seed {seed}: {overlays:?}");
+                (pieces, account)
+            };
+            let before = told(&overlays);
+            let count = i64::try_from(overlays.incidents.len()).unwrap();
+            let mut undo = Vec::new();
+            for _ in 0..if count > 0 { dice.throw(5) } else { 0 } {
+                let place = usize::try_from(dice.throw(count)).unwrap();
+                let counts_as = CountsAs::ALL[usize::try_from(dice.throw(3)).unwrap()];
+                undo.push((place, overlays.amended.insert(place, counts_as)));
+                let (_, account) = told(&overlays);
+                assert_eq!(account.unknown_ms, before.1.unknown_ms, "seed {seed}");
+            }
+            while let Some((place, counted_as)) = undo.pop() {
+                match counted_as {
+                    Some(counted_as) => overlays.amended.insert(place, counted_as),
+                    None => overlays.amended.remove(&place),
+                };
+                told(&overlays);
+            }
+            assert_eq!(told(&overlays), before, "seed {seed}");
+        }
+    }
+
     fn spans() -> impl Strategy<Value = Vec<(i64, i64)>> {
         prop::collection::vec((0..600_i64, 0..100_i64), 0..5).prop_map(|list| {
             let mut list: Vec<(i64, i64)> = list

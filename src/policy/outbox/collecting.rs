@@ -42,6 +42,7 @@ impl CauseKey {
             | News::Blind { .. }
             | News::Trouble { .. }
             | News::Back { .. }
+            | News::Burn { .. }
             | News::Report { .. }
             | News::Test => None,
         }

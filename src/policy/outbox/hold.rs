@@ -63,6 +63,7 @@ fn hold(row: &Waiting, all: &[Waiting], silenced: &Silenced) -> Option<Hold> {
         | MailKind::WasDown
         | MailKind::Blind
         | MailKind::Trouble
+        | MailKind::Burn
         | MailKind::Report
         | MailKind::Test => None,
     }

@@ -77,6 +77,7 @@ impl Unit<'_> {
             | MailKind::Digest
             | MailKind::Blind
             | MailKind::Trouble
+            | MailKind::Burn
             | MailKind::Report
             | MailKind::Test => false,
         }
@@ -238,37 +239,70 @@ fn limit(settings: &AlertSettings) -> usize {
     usize::try_from(settings.group_limit).unwrap_or(usize::MAX)
 }
 
-/// What the other mails to a recipient mean for one that waits.
+/// What a mail waits for that no mute and no window holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waits {
+    /// Others to the same recipient, so that many become one digest.
+    ForGroup,
     /// News collect for a while after a digest.
     ForDigest,
-    /// Nothing leaves to the recipient: the server put off a mail to it, or refused us.
+    /// Nothing leaves to the recipient, or nothing about this monitor: the server put off a mail, or refused us.
     ForRecipient,
+    /// The server put off this mail itself.
+    ForRetry,
 }
 
-/// What each row of a lane waits for, and until when, where that is not its own time.
+/// What each row of a lane waits for, and until when: by the same steps as [`plan`]. Rows that leave now are not there,
+/// nor those that a mute or a window holds.
 pub fn waits(
     settings: &AlertSettings,
     lane: &Lane,
     now: Timestamp,
 ) -> BTreeMap<RowId, (Waits, Timestamp)> {
-    let rows: Vec<&Waiting> = lane.waiting.iter().filter(|row| !row.is_held()).collect();
+    let superseded = superseded(settings, &lane.waiting);
+    let is_free = |row: &&Waiting| !row.is_held() && !superseded.contains(&row.id);
+    let rows: Vec<&Waiting> = lane.waiting.iter().filter(is_free).collect();
     if let Some(until) = backed_off_until(&rows, now) {
         let all = rows
             .iter()
             .map(|row| (row.id, (Waits::ForRecipient, until)));
         return all.collect();
     }
-    let may_leave = units(&rows).into_iter();
-    let may_leave = may_leave.filter(|unit| unit.groups() && unit.put_off_until(now).is_none());
-    let sorted = sort(settings, lane, may_leave.collect(), now);
-    if sorted.until <= now {
-        return BTreeMap::new();
+    let mut waits = BTreeMap::new();
+    let mut behind: BTreeMap<MonitorId, Timestamp> = BTreeMap::new();
+    let mut group: Vec<Unit> = Vec::new();
+    for unit in units(&rows) {
+        let put_off = unit.put_off_until(now);
+        let earlier = unit.first.monitor.and_then(|it| behind.get(&it).copied());
+        if let Some(until) = put_off.max(earlier) {
+            let what = match put_off {
+                Some(_) => Waits::ForRetry,
+                None => Waits::ForRecipient,
+            };
+            waits.extend(unit.rows().map(|row| (row, (what, until))));
+            for monitor in unit.first.monitor.iter().chain(&unit.first.members) {
+                behind.insert(*monitor, until);
+            }
+        } else if unit.groups() {
+            group.push(unit);
+        }
     }
-    let held = sorted.collected.iter().flat_map(Unit::rows);
-    held.map(|row| (row, (Waits::ForDigest, sorted.until)))
-        .collect()
+    let sorted = sort(settings, lane, group, now);
+    let ready_at = group_ready_at(settings, &sorted.ordinary, now);
+    let mut add = |units: &[Unit], what, until: Timestamp| {
+        let rows = units.iter().flat_map(Unit::rows);
+        waits.extend(rows.map(|row| (row, (what, until))));
+    };
+    match ready_at.filter(|at| *at > now) {
+        Some(at) => add(&sorted.ordinary, Waits::ForGroup, at),
+        // A digest takes along what has collected.
+        None if sorted.ordinary.len() > limit(settings) => return waits,
+        None => {}
+    }
+    if sorted.until > now {
+        add(&sorted.collected, Waits::ForDigest, sorted.until);
+    }
+    waits
 }
 
 /// When a group may leave: after its wait.
@@ -369,6 +403,7 @@ fn is_outdated(reminder: &Waiting, rows: &[Waiting]) -> bool {
                 | MailKind::Digest
                 | MailKind::Blind
                 | MailKind::Trouble
+                | MailKind::Burn
                 | MailKind::Report
                 | MailKind::Test => false,
             }

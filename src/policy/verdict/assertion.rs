@@ -309,6 +309,7 @@ mod tests {
     use crate::domain::check::HttpVersion;
     use crate::domain::expectation::StatusSet;
     use crate::domain::probe::Hop;
+    use crate::domain::slow_limit::SlowLimit;
 
     fn answer(headers: &[(&str, &str)], body: &str, cut: bool) -> Answer {
         Answer {
@@ -342,7 +343,7 @@ mod tests {
             body_excludes: Vec::new(),
             body_matches: Vec::new(),
             json: Vec::new(),
-            degraded_after: None,
+            degraded_after: SlowLimit::Never,
             certificate_expiry: Vec::new(),
         }
     }

@@ -27,7 +27,7 @@ const RECORDED_BYTES_MAX: usize = 4 * 1024;
 pub fn judge(subject: &DnsSubject, probe: AnswersProbe) -> Check {
     let manner = &*subject.manner;
     let limits = Limits {
-        degraded_after: manner.degraded_after,
+        degraded_after: manner.degraded_after.fixed(),
         certificate_expiry: &[],
     };
     let masks = &manner.masks;

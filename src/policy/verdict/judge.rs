@@ -67,7 +67,7 @@ pub fn judge_and_keep(
     let masks = &target.masks;
     let said = |found: Found| failure_of(masks, found);
     let limits = Limits {
-        degraded_after: expectation.degraded_after,
+        degraded_after: expectation.degraded_after.fixed(),
         certificate_expiry: &expectation.certificate_expiry,
     };
     let (certificate, root) = ends_first(

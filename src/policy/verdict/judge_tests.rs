@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::check::HttpVersion;
 use crate::domain::expectation::{JsonAssertion, StatusSet};
 use crate::domain::json::JsonPath;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::timestamp::Timestamp;
 
 /// An answer with this field makes judging panic.
@@ -20,7 +21,7 @@ fn expectation(change: impl FnOnce(&mut Expectation)) -> Expectation {
         body_excludes: Vec::new(),
         body_matches: Vec::new(),
         json: Vec::new(),
-        degraded_after: None,
+        degraded_after: SlowLimit::Never,
         certificate_expiry: Vec::new(),
     };
     change(&mut expectation);

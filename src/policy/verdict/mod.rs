@@ -15,3 +15,4 @@ mod reservation;
 mod said;
 pub mod small_pattern;
 pub mod socket;
+pub mod usual;

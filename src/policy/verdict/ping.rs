@@ -10,7 +10,7 @@ use crate::domain::subject::IcmpSubject;
 pub fn judge(subject: &IcmpSubject, probe: PingProbe) -> Check {
     let manner = &*subject.manner;
     let limits = Limits {
-        degraded_after: manner.degraded_after,
+        degraded_after: manner.degraded_after.fixed(),
         certificate_expiry: &[],
     };
     let verdict = match (probe.fault, probe.packets) {
@@ -70,6 +70,7 @@ mod tests {
     use super::*;
     use crate::domain::check::{Micros, Timings};
     use crate::domain::redaction::Masks;
+    use crate::domain::slow_limit::SlowLimit;
     use crate::domain::subject::IcmpManner;
     use crate::domain::target::IpVersion;
     use crate::domain::timestamp::Timestamp;
@@ -83,7 +84,7 @@ mod tests {
                 ip_version: IpVersion::Any,
                 packets: sent,
                 max_loss,
-                degraded_after: Some(Duration::from_secs(2)),
+                degraded_after: SlowLimit::After(Duration::from_secs(2)),
                 masks: Masks::new([]),
             }),
         };

@@ -59,6 +59,20 @@ pub(super) fn ends_first<'a>(
     }
 }
 
+/// Says that a check took longer than `limit`, and where its time went.
+pub(super) fn slow(timings: &Timings, limit: &str) -> String {
+    let slowest = timings
+        .phases()
+        .into_iter()
+        .filter_map(|(name, took)| Some((took?, name)))
+        .max();
+    let mut detail = format!("{:.0} ms, more than {limit}", timings.total.as_ms());
+    if let Some((took, name)) = slowest {
+        detail.push_str(&format!("; {:.0} ms of it in {name}", took.as_ms()));
+    }
+    detail
+}
+
 /// What is to be said of an answer that met every expectation.
 pub(super) fn reservation(
     limits: Limits<'_>,
@@ -70,19 +84,7 @@ pub(super) fn reservation(
     if let Some(limit) = limits.degraded_after
         && timings.total.as_duration() > limit
     {
-        let slowest = timings
-            .phases()
-            .into_iter()
-            .filter_map(|(name, took)| Some((took?, name)))
-            .max();
-        let mut detail = format!(
-            "{:.0} ms, more than {}",
-            timings.total.as_ms(),
-            Exact(limit)
-        );
-        if let Some((took, name)) = slowest {
-            detail.push_str(&format!("; {:.0} ms of it in {name}", took.as_ms()));
-        }
+        let detail = slow(timings, &Exact(limit).to_string());
         return Some((FailureKind::Slow, detail));
     }
     let certificate = certificate?;

@@ -45,7 +45,7 @@ fn judged(
 ) -> Check {
     let masks = &manner.masks;
     let limits = Limits {
-        degraded_after: manner.degraded_after,
+        degraded_after: manner.degraded_after.fixed(),
         certificate_expiry: tls.map_or(&[], |tls| &*tls.certificate_expiry),
     };
     let (certificate, root) = reservation::ends_first(

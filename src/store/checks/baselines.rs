@@ -8,10 +8,13 @@ use super::journal::{DAY, HOUR, Whose, checks_between, settled, unsettled};
 use super::observed_period::counts;
 use crate::domain::check::{Chain, Check, Micros, Timings};
 use crate::domain::monitor::MonitorId;
+use crate::domain::slow_limit::Usual;
 use crate::domain::timestamp::Timestamp;
-use crate::store::compaction::rollup::Tally;
+use crate::policy::availability::histogram::Histogram;
+use crate::store::compaction::rollup::{self, Tally};
 use crate::store::error::Result;
 use crate::store::reader::Reader;
+use crate::store::writer::Store;
 
 /// A time during which good checks followed the same redirect chain.
 #[derive(Debug, Clone)]
@@ -24,6 +27,38 @@ pub struct Spell {
     pub checks: u64,
     /// The chain of the last one.
     pub chain: Arc<Chain>,
+}
+
+/// A week in hours.
+const WEEK_HOURS: i64 = 7 * 24;
+
+/// What is usual is that of so many weeks at most: a site that was moved two months ago is another one.
+const USUAL_WEEKS: u8 = 4;
+
+/// And of so many at least.
+const USUAL_WEEKS_MIN: u8 = 2;
+
+impl Store {
+    /// What is usual for a monitor at this hour of the week: the median of how long its good checks took in the same
+    /// hour of the last four weeks. `None` until there are two weeks with such checks.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn usual_total(&self, monitor: MonitorId, now: Timestamp) -> Result<Option<Usual>> {
+        let this_hour = now.as_ms().div_euclid(HOUR);
+        let mut latency = Histogram::default();
+        let mut weeks = 0;
+        for back in 1..=i64::from(USUAL_WEEKS) {
+            let hour = this_hour - back * WEEK_HOURS;
+            let rollup = rollup::hour(self.connection(), monitor.0, hour)?;
+            if let Some(rollup) = rollup.filter(|rollup| rollup.tally.latency.total() > 0) {
+                latency.merge(&rollup.tally.latency);
+                weeks += 1;
+            }
+        }
+        let total = latency.percentile(50).filter(|_| weeks >= USUAL_WEEKS_MIN);
+        Ok(total.map(|total| Usual { total, weeks }))
+    }
 }
 
 impl Reader {

@@ -10,6 +10,7 @@ mod kept_rollups;
 pub mod last_report;
 pub(super) mod meta;
 pub mod monitors;
+pub mod objectives;
 pub mod offline_state;
 pub mod orders;
 pub mod past;

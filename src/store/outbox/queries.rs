@@ -1,6 +1,6 @@
 //! The outbox in SQL: one row per mail and recipient. A digest or a merged mail is a row that carries others.
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
 use super::channels;
 use super::collecting;
@@ -337,6 +337,20 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
 /// # Errors
 /// If SQLite fails.
 pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
+    lanes_to(db, "", [])
+}
+
+/// Everything that waits for those recipients for which something about a monitor waits.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn lanes_about(db: &Connection, monitor: MonitorId) -> Result<Vec<Lane>> {
+    let waits_too =
+        "AND mailbox IN (SELECT mailbox FROM outbox WHERE monitor_id = ?1 AND state = 'waiting')";
+    lanes_to(db, waits_too, [monitor.0])
+}
+
+fn lanes_to(db: &Connection, whose: &str, values: impl Params) -> Result<Vec<Lane>> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {WAITING}, recipient, {CAUSE},
                 kind = 'still_down' AND EXISTS (
@@ -346,10 +360,10 @@ pub fn lanes(db: &Connection) -> Result<Vec<Lane>> {
                           AND (before.state = 'sent' OR before.state = 'waiting'
                                AND (before.carrier_id IS NOT NULL OR before.unknown_outcomes > 0
                                     OR before.kind = 'flapping')))
-         FROM outbox WHERE state = 'waiting' AND carrier_id IS NULL
+         FROM outbox WHERE state = 'waiting' AND carrier_id IS NULL {whose}
          ORDER BY mailbox, id",
     ))?;
-    let rows = select.query_map([], |row| {
+    let rows = select.query_map(values, |row| {
         let waiting = Waiting {
             cause: cause(row, 15)?,
             follows: row.get(17)?,
@@ -389,25 +403,6 @@ pub fn outgoing(db: &Connection, row: RowId) -> Result<Option<Outgoing>> {
         .query_row([row.0], outgoing_row)
         .optional()?;
     found.map(|mail| complete(db, mail)).transpose()
-}
-
-/// What of the news of an outage waits, for each recipient; a row that a digest carries waits as that digest does.
-///
-/// # Errors
-/// If SQLite fails.
-pub fn waiting_of(db: &Connection, incident: IncidentKey) -> Result<Vec<(Recipient, Waiting)>> {
-    let mut select = db.prepare_cached(&format!(
-        "SELECT {WAITING}, recipient FROM outbox
-         WHERE state = 'waiting' AND (id, mailbox) IN
-           (SELECT coalesce(carrier_id, id), mailbox FROM outbox
-            WHERE monitor_id = ?1 AND incident_opened_at = ?2 AND state = 'waiting')
-         ORDER BY id"
-    ))?;
-    let rows = select.query_map(
-        params![incident.monitor.0, incident.opened_at.as_ms()],
-        |row| Ok((recipient(row, 14)?, waiting(row)?)),
-    )?;
-    rows.collect()
 }
 
 /// What waits and what was given up, oldest first.
@@ -482,6 +477,28 @@ pub struct ToldOf {
     pub message_id: String,
     /// The kind of the mail that carried it, if another one did.
     pub carried_by: Option<MailKind>,
+}
+
+/// The burns of objectives that were told from `since` on, each once: the objective, when it was decided, and when the
+/// first message of it was accepted.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn burns_since(
+    db: &Connection,
+    since: Timestamp,
+) -> Result<Vec<(String, Timestamp, Option<Timestamp>)>> {
+    let mut select = db.prepare_cached(
+        "SELECT json_extract(notice, '$.news.objective') AS objective, queued_at,
+                min(CASE state WHEN 'sent' THEN done_at END)
+         FROM outbox WHERE kind = 'burn' AND queued_at >= ?1 AND objective IS NOT NULL
+         GROUP BY objective, queued_at ORDER BY queued_at",
+    )?;
+    let rows = select.query_map([since.as_ms()], |row| {
+        let queued_at = Timestamp::from_ms(row.get(1)?);
+        Ok((row.get(0)?, queued_at, moment(row, 2)?))
+    })?;
+    rows.collect()
 }
 
 /// All mails about monitors that were decided from `since` on and not dropped, in order.

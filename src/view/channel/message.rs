@@ -241,6 +241,7 @@ fn facts(notice: &Notice) -> Facts<'_> {
         News::Blind { .. }
         | News::Trouble { .. }
         | News::Back { .. }
+        | News::Burn { .. }
         | News::Report { .. }
         | News::Test => Facts {
             state: None,

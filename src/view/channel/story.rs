@@ -41,7 +41,7 @@ impl Mood {
             (Some(MailKind::Degraded | MailKind::RedirectChanged | MailKind::Blind), _) => {
                 Self::Warning
             }
-            (Some(MailKind::Trouble), _) => Self::Warning,
+            (Some(MailKind::Trouble | MailKind::Burn), _) => Self::Warning,
             (Some(MailKind::Report | MailKind::Test), _) => Self::Neutral,
             (Some(MailKind::Flapping), _) => Self::Warning,
             (_, Some("down")) => Self::Bad,

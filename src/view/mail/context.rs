@@ -10,6 +10,7 @@ use crate::domain::check::{Check, Timings};
 use crate::domain::incident::{Beginnings, Cause, IncidentKey};
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::timestamp::Timestamp;
+use crate::view::objective::ObjectiveRow;
 
 /// The surroundings of a mail at the moment it leaves. Everything that is not known is left out of the mail.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Context<'a> {
     pub acks: Vec<Acked>,
     /// The periodic report's numbers.
     pub report: Vec<ReportRow>,
+    /// How objectives stand, of a report and of a burn.
+    pub objectives: Vec<ObjectiveRow>,
     /// When the incidents of this mail began, where the clock was set since.
     pub beginnings: Beginnings,
 }
@@ -64,6 +67,7 @@ impl Context<'_> {
             confirming: 0,
             acks: Vec::new(),
             report: Vec::new(),
+            objectives: Vec::new(),
             beginnings: Beginnings::default(),
         }
     }

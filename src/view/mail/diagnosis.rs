@@ -5,6 +5,7 @@ use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::failure_help;
 use crate::domain::incident::Cause;
 use crate::domain::safe_text;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::status_code::{self, Class, Side};
 use crate::domain::subject::{Dialogue, Subject, SubjectKind};
 use crate::domain::text_secrets;
@@ -105,8 +106,8 @@ fn expected_of_port(subject: &Subject, check: &Check, ctx: &Context) -> String {
         .verdict
         .failure()
         .is_some_and(|failure| failure.kind == FailureKind::Slow);
-    if let Some(limit) = subject.degraded_after().filter(|_| is_slow) {
-        wanted.push_str(&format!(" within {}", words::span(limit)));
+    if is_slow {
+        wanted.push_str(&within(subject.degraded_after()));
     }
     wanted
 }
@@ -147,9 +148,7 @@ fn expected_of_answer(expectation: &Expectation, check: &Check, ctx: &Context) -
             }
         }
         Some(FailureKind::Slow) => {
-            if let Some(limit) = expectation.degraded_after {
-                wanted.push_str(&format!(" within {}", words::span(limit)));
-            }
+            wanted.push_str(&within(expectation.degraded_after));
         }
         Some(FailureKind::Json) => {
             for assertion in &expectation.json {
@@ -160,6 +159,15 @@ fn expected_of_answer(expectation: &Expectation, check: &Check, ctx: &Context) -
         _ => {}
     }
     wanted
+}
+
+/// ` within 2s`, ` within 3x its usual time`; nothing where there is no limit.
+fn within(limit: SlowLimit) -> String {
+    match limit {
+        SlowLimit::Never => String::new(),
+        SlowLimit::After(limit) => format!(" within {}", words::span(limit)),
+        SlowLimit::Usual(factor) => format!(" within {factor} its usual time"),
+    }
 }
 
 /// `equals "ok"`

@@ -229,6 +229,7 @@ fn said(row: &Row, ctx: &Context) -> (String, Timestamp) {
             | News::Blind { .. }
             | News::Trouble { .. }
             | News::Back { .. }
+            | News::Burn { .. }
             | News::Report { .. }
             | News::Test => (String::new(), decided_at),
         },

@@ -156,6 +156,7 @@ fn outage<'a>(news: &[&'a Notice], current: Option<&Current>) -> Option<Outage<'
             | News::Blind { .. }
             | News::Trouble { .. }
             | News::Back { .. }
+            | News::Burn { .. }
             | News::Report { .. }
             | News::Test => {}
         }
@@ -181,6 +182,7 @@ const fn changes(news: &News) -> u32 {
         | News::Blind { .. }
         | News::Trouble { .. }
         | News::Back { .. }
+        | News::Burn { .. }
         | News::Report { .. }
         | News::Test => 0,
     }
@@ -197,6 +199,7 @@ const fn other(news: &News) -> State {
         | News::Blind { .. }
         | News::Trouble { .. }
         | News::Back { .. }
+        | News::Burn { .. }
         | News::Report { .. }
         | News::Test => State::Other,
     }

@@ -10,6 +10,7 @@ use crate::domain::incident::{Cause, IncidentKey};
 use crate::domain::notification::About;
 use crate::domain::probe::ROOT;
 use crate::domain::settings::Flapping;
+use crate::domain::slow_limit::SlowLimit;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::verdict::addresses::who_serves;
 
@@ -204,12 +205,15 @@ pub(super) fn degraded(
             words::count(count.into(), "check", "checks"),
         )
     } else {
-        let limit = ctx
-            .monitor
-            .and_then(|monitor| monitor.subject.degraded_after())
-            .map_or_else(String::new, |limit| {
+        let limit = ctx.monitor.map(|monitor| monitor.subject.degraded_after());
+        let said = check.verdict.failure().map(|failure| &failure.detail);
+        let limit = match (limit, said) {
+            (Some(SlowLimit::After(limit)), _) => {
                 format!(", and {} is the limit", words::span(limit))
-            });
+            }
+            (Some(SlowLimit::Usual(_)), Some(said)) => format!(" ({})", words::shown(said, ctx)),
+            (Some(SlowLimit::Usual(_) | SlowLimit::Never) | None, _) => String::new(),
+        };
         format!(
             "{name} is DEGRADED since {since}: slow. The last {} took too long, the newest {}{limit}.",
             words::count(count.into(), "check", "checks"),

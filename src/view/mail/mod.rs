@@ -1,5 +1,6 @@
 //! All mails as text and HTML: what each says in its file, how it looks in `text` and `html`.
 
+mod burn;
 pub mod context;
 mod curl;
 mod diagnosis;

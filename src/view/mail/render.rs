@@ -12,7 +12,7 @@ use super::context::{Context, Currents};
 use super::outline::Doc;
 use super::recovery::{self, Up};
 use super::rendered::Rendered;
-use super::{digest, down, html, report, subject as subjects, system, text};
+use super::{burn, digest, down, html, report, subject as subjects, system, text};
 
 /// Renders a mail as it leaves now.
 pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
@@ -94,6 +94,7 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
                 after,
                 detail,
             } => system::back(what, *after, detail, ctx),
+            News::Burn { .. } => burn::burn(&notice.news, ctx),
             News::Report { from, to } => report::report(*from, *to, ctx),
             News::Test => system::test(ctx),
             // News of a monitor that says not of which: shown as a table of one.
@@ -172,6 +173,7 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             after,
             detail,
         } => system::back(what, *after, detail, ctx),
+        News::Burn { .. } => burn::burn(&notice.news, ctx),
         News::Report { from, to } => report::report(*from, *to, ctx),
         News::Test => system::test(ctx),
     }

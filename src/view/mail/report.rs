@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::timestamp::Timestamp;
+use crate::view::objective::ObjectiveRow;
 
 use super::context::{Context, ReportRow};
 use super::footer;
@@ -62,6 +63,15 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
             right: vec![1, 2, 3, 4, 5],
             breaks: 0,
             rows: sorted.iter().map(|row| line(row)).collect(),
+        }),
+    );
+    doc.part(
+        "Objectives",
+        Body::Wide(Table {
+            head: vec!["Objective", "Promised", "Uptime", "Coverage", "Budget left"],
+            right: vec![1, 2, 3],
+            breaks: 0,
+            rows: ctx.objectives.iter().map(objective).collect(),
         }),
     );
     doc.part(
@@ -160,6 +170,23 @@ fn line(row: &ReportRow) -> Vec<Cell> {
         row.p95_ms
             .map_or_else(|| "-".to_owned(), milliseconds)
             .into(),
+    ]
+}
+
+/// Of its own period, up to the end of the report's.
+fn objective(row: &ObjectiveRow) -> Vec<Cell> {
+    let percent = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), words::percent);
+    let tone = if row.is_spent() {
+        Tone::Down
+    } else {
+        Tone::Plain
+    };
+    vec![
+        row.name.as_str().into(),
+        row.target().into(),
+        percent(row.uptime_percent).into(),
+        percent(row.coverage_percent).into(),
+        Cell::toned(row.left(), tone),
     ]
 }
 

@@ -7,6 +7,8 @@ use crate::domain::notification::{MailKind, News, Notice, Parcel};
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 
+use crate::view::objective::times;
+
 use super::context::Currents;
 use super::digest_rows::{self, Row, State};
 use super::named::{self, Group};
@@ -99,6 +101,12 @@ fn single(
                 safe_text::line(what, 30),
                 words::span(*after)
             )
+        }
+        News::Burn {
+            objective, long, ..
+        } => {
+            let name = safe_text::middle(objective, NAME_CHARS_MAX);
+            return format!("[BURN {}] {name}", times(long.times));
         }
         News::Report { from, to } => format!("REPORT {}", period(*from, *to)),
         News::Test => "TEST".to_owned(),

@@ -7,6 +7,8 @@ use maud::{Markup, html};
 use super::bars::Form;
 use super::rows::{Day, MonitorRow, Overview, State};
 use super::{bars, frame, notices, sparkline, words};
+use crate::view::objective::{self, ObjectiveRow};
+use crate::view::time_text;
 
 /// More monitors than this go to further pages.
 pub const MONITORS_PER_PAGE: usize = 1000;
@@ -159,8 +161,32 @@ fn groups(data: &Overview) -> Markup {
             }
         }
         @if pages > 1 { (page_links(data, page, pages)) }
-        @if !is_part { (notices::recent(data)) }
+        @if !is_part { (objectives(&data.objectives)) (notices::recent(data)) }
         @if !shown.is_empty() { (legend(columns.hours)) }
+    }
+}
+
+/// What was promised, and what is left of it.
+fn objectives(rows: &[ObjectiveRow]) -> Markup {
+    let burn = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), objective::times);
+    html! {
+        @if !rows.is_empty() { section.objectives aria-labelledby="objectives" {
+            h2 id="objectives" { "Objectives" }
+            div.scroll tabindex="0" role="region" aria-label="Objectives" { table {
+                thead { tr {
+                    th { "Objective" }
+                    @for title in ["Promised", "Uptime", "Covered", "Budget left", "Burn, 1 h"] { th.num { (title) } }
+                } }
+                tbody { @for row in rows { tr {
+                    th scope="row" { (row.name) }
+                    td.num { (row.target()) }
+                    td.num { (time_text::percent(row.uptime_percent)) }
+                    td.num { (time_text::percent(row.coverage_percent)) }
+                    td.num { (row.left()) }
+                    td.num { (burn(row.burns[0])) }
+                } } }
+            } }
+        } }
     }
 }
 

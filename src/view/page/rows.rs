@@ -8,6 +8,7 @@ use super::brand::Brand;
 use crate::domain::check::{CheckState, Micros};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::ShownState;
+use crate::view::objective::ObjectiveRow;
 
 /// What every page knows.
 #[derive(Debug, Clone)]
@@ -304,6 +305,8 @@ pub struct Overview {
     pub open_count: usize,
     /// Running and announced maintenance, the next first.
     pub windows: Vec<WindowRow>,
+    /// The objectives that this reader may see, in the order of the file.
+    pub objectives: Vec<ObjectiveRow>,
     /// What is wrong with the watcher itself, one sentence each; empty when all is well.
     pub trouble: Vec<String>,
     /// Only monitors with this tag are asked for.

@@ -61,6 +61,10 @@ async fn every_object_is_documented() {
          [[monitor]]\nname = \"shop\"\nurl = \"https://shop.example/\"\n",
     )
     .unwrap();
+    let file = place.path("monitors.toml");
+    let objective = "[[objective]]\nname = \"Both\"\nuptime = 99.9\n";
+    let text = fs::read_to_string(&file).unwrap() + objective;
+    fs::write(&file, text).unwrap();
     let url = site.url("/");
     let mut found = BTreeSet::new();
     for arguments in [

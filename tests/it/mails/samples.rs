@@ -15,6 +15,7 @@ use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules,
 use sitewatch::domain::notification::{About, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::secret::Secret;
+use sitewatch::domain::slow_limit::SlowLimit;
 use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
@@ -113,7 +114,7 @@ pub fn shop() -> Monitor {
                 body_excludes: Vec::new(),
                 body_matches: Vec::new(),
                 json: Vec::new(),
-                degraded_after: Some(Duration::from_secs(2)),
+                degraded_after: SlowLimit::After(Duration::from_secs(2)),
                 certificate_expiry: Vec::new(),
             }),
         }),

@@ -55,7 +55,7 @@ pub fn expectation() -> Expectation {
         body_excludes: Vec::new(),
         body_matches: Vec::new(),
         json: Vec::new(),
-        degraded_after: None,
+        degraded_after: sitewatch::domain::slow_limit::SlowLimit::Never,
         certificate_expiry: Vec::new(),
     }
 }

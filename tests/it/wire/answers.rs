@@ -33,7 +33,7 @@ fn subject(url: &str, answers: &[&str], rule: AnswersMatch) -> Subject {
             timeout: Duration::from_millis(1200),
             answers: answers.iter().map(|&text| text.to_owned()).collect(),
             answers_match: rule,
-            degraded_after: None,
+            degraded_after: sitewatch::domain::slow_limit::SlowLimit::Never,
             masks: dns.manner.masks.clone(),
         }),
     }))

@@ -7,6 +7,7 @@ use regex::Regex;
 use sitewatch::domain::check::{Check, FailureKind};
 use sitewatch::domain::expectation::{JsonAssertion, JsonTest, TextMatch};
 use sitewatch::domain::json::{Document, JsonPath};
+use sitewatch::domain::slow_limit::SlowLimit;
 use sitewatch::domain::target::ClientCertificate;
 use sitewatch::policy::verdict::judge::judge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -169,7 +170,7 @@ async fn provoke(kind: FailureKind) -> Option<Check> {
             check_with(&nameless(), target, &expectation).await
         }
         K::BodyTooLarge => of_body(|want| want.body_contains = vec!["world".into()]).await,
-        K::Slow => of_body(|want| want.degraded_after = Some(Duration::ZERO)).await,
+        K::Slow => of_body(|want| want.degraded_after = SlowLimit::After(Duration::ZERO)).await,
         K::CertificateExpiring => {
             let (root, server) = good_site();
             let site = Site::tls(server, |_| answer(200, "", "")).await;

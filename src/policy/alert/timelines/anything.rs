@@ -58,6 +58,32 @@ const SETTINGS: &[&str] = &[
     "confirm=1 recover=1 flapping=2/10m reminder=3m slow drift no-recovery",
 ];
 
+/// So many histories, of a few events each: what is held is named by `why`, as the scene asserts.
+#[test]
+fn why_names_the_hold_in_a_hundred_thousand_histories() {
+    const HISTORIES: u64 = 100_000;
+    const PARTS: u64 = 8;
+    std::thread::scope(|scope| {
+        for part in 0..PARTS {
+            scope.spawn(move || {
+                let mut dice: u64 = 20_261_130 + part;
+                let mut throw = |bound: usize| {
+                    // The generator of Java's Random: any that differs from part to part will do.
+                    dice = (dice.wrapping_mul(0x5_DEEC_E66D) + 11) & ((1 << 48) - 1);
+                    usize::try_from(dice >> 17).unwrap() % bound
+                };
+                for _ in 0..HISTORIES / PARTS {
+                    let settings = SETTINGS[throw(SETTINGS.len())];
+                    let events: Vec<&str> = (0..4 + throw(8))
+                        .map(|_| EVENTS[throw(EVENTS.len())])
+                        .collect();
+                    super::scene::run(&format!("{settings}; {}", events.join(" ")), false);
+                }
+            });
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(crate::cases::cases(400))]
 

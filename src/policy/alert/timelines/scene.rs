@@ -26,16 +26,19 @@ use crate::domain::check::{
 };
 use crate::domain::duration_text::{self, Human};
 use crate::domain::incident::IncidentKey;
-use crate::domain::monitor::{MonitorId, Rules};
+use crate::domain::monitor::{MonitorId, MonitorName, Rules};
 use crate::domain::notification::News;
 use crate::domain::recipient::Recipient;
 use crate::domain::settings::{AlertSettings, Flapping};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
+use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::{
     Effect, Ending, Event, Memory, Order, Recipients, Step, Surroundings, step, wake_at,
 };
 use crate::policy::alert::ordered_windows::{Ends, OrderedWindow};
+use crate::policy::alert::state::{Announcement, Hold, Status};
+use crate::policy::why;
 
 const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
 
@@ -152,6 +155,45 @@ impl Scene {
         for effect in effects {
             self.follow(effect);
         }
+        self.why_names_what_holds();
+    }
+
+    /// A DOWN that is not decided has a hold that `why` names: the one that the machine waits for.
+    fn why_names_what_holds(&self) {
+        let kept = &self.memory.kept;
+        let (is_recovering, outage) = match &kept.status {
+            Status::Pending | Status::Up { .. } | Status::Suspect { .. } => return,
+            Status::Down(outage) => (false, outage),
+            Status::Recovering { outage, .. } => (true, outage),
+        };
+        let Announcement::Waiting { held, recount } = outage.announcement else {
+            return;
+        };
+        let parent = MonitorName::parse("router").unwrap();
+        let around = why::Around {
+            at: self.now,
+            window: self.maintenance.then_some(Open {
+                from: self.now,
+                to: self.now,
+            }),
+            failing_parent: (self.parents.iter().any(|parent| parent.failing)).then_some(&parent),
+            has_parents: !self.parents.is_empty(),
+            offline: self.offline,
+            down_after: self.alerts.flapping.down_after,
+        };
+        let named = why::holds(kept, &around);
+        let names = |word: &str| named.iter().any(|hold| hold.by == word);
+        let is_counting = is_recovering || recount.is_some();
+        let is_named = match held {
+            _ if is_counting => names("threshold"),
+            Some(Hold::Maintenance) => names("window"),
+            Some(hold) => names(hold.as_str()),
+            None => false,
+        };
+        assert!(
+            is_named,
+            "{held:?}, recount {recount:?}: {named:?}, {kept:?}"
+        );
     }
 
     fn restart(&mut self) {
@@ -277,6 +319,7 @@ impl Scene {
             News::Blind { .. }
             | News::Trouble { .. }
             | News::Back { .. }
+            | News::Burn { .. }
             | News::Report { .. }
             | News::Test => {
                 panic!("not of one monitor: {news:?}")
