@@ -186,7 +186,8 @@ fn pieces(text: &str) -> Vec<String> {
     found
 }
 
-fn status_line(head: &Head) -> String {
+/// `HTTP/1.1 503 Service Unavailable`
+pub(super) fn status_line(head: &Head) -> String {
     let name = status_code::lookup(head.status).map_or("", |code| code.name);
     format!("{} {} {name}", head.http_version.as_str(), head.status)
         .trim_end()

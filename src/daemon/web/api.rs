@@ -32,7 +32,7 @@ fn array<T: Serialize>(objects: &[T]) -> Reply {
     object(&objects)
 }
 
-fn object(value: &impl Serialize) -> Reply {
+pub(super) fn object(value: &impl Serialize) -> Reply {
     match serde_json::to_string(value) {
         Ok(text) => Reply::new(JSON, Keep::Revalidate, text),
         // No map with keys that are no strings and no number that is no number is in these objects.

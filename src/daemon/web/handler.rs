@@ -18,7 +18,7 @@ use super::query::Query;
 use super::reply::{Keep, Reply};
 use super::route::{self, Route};
 use super::visible::View;
-use super::{api, auth, host_header, metrics, pages};
+use super::{api, auth, evidence, host_header, metrics, pages};
 use crate::config::Config;
 use crate::daemon::health::counters::Health;
 use crate::daemon::health::live_status::Board;
@@ -172,6 +172,8 @@ impl Site {
             Route::MonitorObject(name) => api::monitor(&view, &mut past, name, asked.query),
             Route::Checks(name) => api::checks(&view, &mut past, name, asked.query),
             Route::Incidents => api::incidents(&view, &mut past, asked.query),
+            Route::Evidence(id) => evidence::json(&view, &mut past, id, asked.query),
+            Route::Incident(id) => evidence::html(&view, &mut past, id),
             Route::Badge(name) => pages::badge(&view, &mut past, name, asked.query),
             Route::Feed => pages::feed(&view, &mut past, &question.base),
             Route::Asset(_) | Route::Robots | Route::Health => Ok(Reply::text(
@@ -203,10 +205,15 @@ fn target(route: &Route, query: &str) -> String {
         Route::Overview => format!("{route:?} {:?}", own(&["tag", "q", "page"])),
         Route::Badge(_) => format!("{route:?} {:?}", own(&["show", "period", "label"])),
         // They refuse what they do not know.
-        Route::Monitors | Route::MonitorObject(_) | Route::Checks(_) | Route::Incidents => {
+        Route::Monitors
+        | Route::MonitorObject(_)
+        | Route::Checks(_)
+        | Route::Incidents
+        | Route::Evidence(_) => {
             format!("{route:?} {query}")
         }
         Route::Monitor(_)
+        | Route::Incident(_)
         | Route::Metrics
         | Route::Health
         | Route::Feed

@@ -9,6 +9,7 @@ mod budget;
 mod cache;
 mod charts;
 mod connections;
+mod evidence;
 pub mod handler;
 mod history_cache;
 mod history_refresher;

@@ -26,6 +26,10 @@ pub(super) enum Route {
     Checks(String),
     /// `/api/v1/incidents`
     Incidents,
+    /// `/api/v1/incidents/ID/evidence`
+    Evidence(String),
+    /// `/incident/ID`
+    Incident(String),
     /// `/badge/NAME.svg`
     Badge(String),
     /// `/feed.atom`
@@ -57,6 +61,10 @@ pub(super) fn parse(path: &str) -> Option<Route> {
                     Some(rest) => Route::Checks(name(rest)?),
                     None => Route::MonitorObject(name(rest)?),
                 }
+            } else if let Some(rest) = path.strip_prefix("/api/v1/incidents/") {
+                Route::Evidence(name(rest.strip_suffix("/evidence")?)?)
+            } else if let Some(rest) = path.strip_prefix("/incident/") {
+                Route::Incident(name(rest)?)
             } else if let Some(rest) = path.strip_prefix("/badge/") {
                 Route::Badge(name(rest.strip_suffix(".svg")?)?)
             } else {
@@ -100,6 +108,9 @@ mod tests {
                 r#"Some(Checks("a/checks"))"#,
             ),
             ("/api/v1/monitors/a", r#"Some(MonitorObject("a"))"#),
+            ("/api/v1/incidents/1-2/evidence", r#"Some(Evidence("1-2"))"#),
+            ("/api/v1/incidents/1-2", "None"),
+            ("/incident/1-2", r#"Some(Incident("1-2"))"#),
             ("/badge/a.svg.svg", r#"Some(Badge("a.svg"))"#),
             ("/badge/a", "None"),
             ("/metrics/", "None"),

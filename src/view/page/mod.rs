@@ -4,6 +4,7 @@ pub mod assets;
 pub mod bars;
 pub mod brand;
 pub mod chart;
+pub mod evidence;
 pub mod frame;
 pub mod monitor;
 pub mod notices;

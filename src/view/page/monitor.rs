@@ -239,7 +239,8 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
                     thead { tr { th scope="col" { "Began" } th scope="col" { "Lasted" } th scope="col" { "Cause" }
                         th.num scope="col" { "Failed checks" } th scope="col" { "Remarks" } } }
                     tbody { @for row in rows { tr {
-                        td { (words::moment(frame, row.opened_at)) }
+                        td { @if frame.trusted { a href={ "/incident/" (row.id) } { (words::moment(frame, row.opened_at)) } }
+                            @else { (words::moment(frame, row.opened_at)) } }
                         td.span { (words::lasted(row, frame.now)) @if row.closed_at.is_none() { ", goes on" } }
                         td { @if row.detail.is_empty() || !row.detail.starts_with(&row.cause) { strong { (row.cause) } " " } (row.detail) }
                         td.num { (row.checks_failed) }

@@ -106,6 +106,7 @@ fn of_command(arguments: &[&str], line: &Value) -> Option<&'static str> {
         "evidence" => "evidence",
         "why" => "why",
         "report" if has("--explain") => "loss",
+        "report" if line.get("objective").is_some() => "objective",
         "report" => "report",
         "explain" if line.get("kind").is_some() => "explained_kind",
         "explain" if line.get("code").is_some() => "explained_code",
@@ -147,6 +148,7 @@ pub fn assert_answer(path: &str, status: u16, body: &str) {
         ["api", "v1", "monitors", _] => "status",
         ["api", "v1", "monitors", _, "checks"] => "checks",
         ["api", "v1", "incidents"] => "incidents",
+        ["api", "v1", "incidents", _, "evidence"] => "evidence",
         _ => return,
     };
     // To HEAD and to what is unchanged there is no body.
