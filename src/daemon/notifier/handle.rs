@@ -16,7 +16,7 @@ pub struct Handle(pub(super) mpsc::UnboundedSender<Message>);
 /// A message to the notifier.
 pub(super) enum Message {
     Wake,
-    Urgent(OutboxLetter),
+    Urgent(Box<OutboxLetter>),
     Reconfigure(Arc<Config>),
     Test(Vec<String>, oneshot::Sender<Answer>),
     TestChannel(String, oneshot::Sender<Answer>),
@@ -32,7 +32,7 @@ impl Handle {
 
     /// Sends a letter now, past the outbox.
     pub fn send_at_once(&self, letter: OutboxLetter) {
-        let _ = self.0.send(Message::Urgent(letter));
+        let _ = self.0.send(Message::Urgent(Box::new(letter)));
     }
 
     /// Another configuration is in force; a pause ends.

@@ -223,7 +223,7 @@ impl Notifier {
                 message = messages.recv() => match message {
                     None => return,
                     Some(Message::Wake) => look = true,
-                    Some(Message::Urgent(letter)) => self.urgent.push(letter, now),
+                    Some(Message::Urgent(letter)) => self.urgent.push(*letter, now),
                     Some(Message::Reconfigure(config)) => {
                         self.reconfigure(config);
                         look = true;

@@ -242,11 +242,7 @@ mod tests {
                 .iter()
                 .any(|deed| matches!(deed, Deed::Collect(_)));
             let waits = waits(&settings, &lane, now);
-            let is_dropped = |row: &&Waiting| {
-                plan.deeds
-                    .iter()
-                    .any(|deed| *deed == Deed::Supersede(row.id))
-            };
+            let is_dropped = |row: &&Waiting| plan.deeds.contains(&Deed::Supersede(row.id));
             for row in lane.waiting.iter().filter(|row| !is_dropped(row)) {
                 let found = held_by(row, &lane.to, waits.get(&row.id).copied(), None, now);
                 words.extend(found.map(|held| held.by));
