@@ -269,7 +269,14 @@ impl Asked<'_> {
 
     fn order_row(&self, kept: &KeptOrder) -> StepRow {
         let order = &kept.order;
-        let mut text = format!("{} by {}", order.word.as_str(), order.by);
+        let word = order.word.as_str();
+        let what = match (&order.args.counts_as, order.args.end || order.args.undo) {
+            (Some(counts_as), _) => format!("{word} as {counts_as}"),
+            (None, true) if order.args.end => format!("{word} --end"),
+            (None, true) => format!("{word} --undo"),
+            (None, false) => word.to_owned(),
+        };
+        let mut text = format!("{what} by {}", order.by);
         if let Some(until) = order.args.until {
             text.push_str(&format!(", until {}", self.clock.civil(until)));
         }

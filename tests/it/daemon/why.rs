@@ -84,6 +84,14 @@ async fn it_says_what_was_told_and_what_holds_the_rest() {
     assert_eq!(held_by(&why(&house, "silent")), ["nobody"]);
     assert!(house.ask(&["ack", "shop"]).status.success());
     assert_eq!(held_by(&why(&house, "shop")), ["ack"]);
+    for order in [
+        &["maintenance", "shop", "--for", "1h"][..],
+        &["maintenance", "shop", "--end"],
+        &["amend", "shop", "--as", "real"],
+        &["amend", "shop", "--undo"],
+    ] {
+        assert!(house.ask(order).status.success(), "{order:?}");
+    }
 
     drop(daemon);
     let stopped = why(&house, "shop");
@@ -94,6 +102,14 @@ async fn it_says_what_was_told_and_what_holds_the_rest() {
     let told = text(&house.ask(&["why", "shop"]).stdout);
     assert!(told.starts_with("shop is down since "), "{told}");
     assert!(told.contains("failed, 3 in a row: down: 503"), "{told}");
+    for order in [
+        "maintenance by ",
+        "maintenance --end by ",
+        "amend as real by ",
+        "amend --undo by ",
+    ] {
+        assert!(told.contains(&format!("  {order}")), "{order}: {told}");
+    }
     assert!(
         told.contains("\nTold\n") && told.contains("DOWN to ops@example.com"),
         "{told}"
