@@ -228,6 +228,11 @@ fn forget_rollups(connection: &Connection, hour: i64) -> Result<usize> {
         "DELETE FROM incidents WHERE (monitor_id, opened_at) IN
            (SELECT monitor_id, opened_at FROM incidents WHERE closed_at < ?1 LIMIT ?2)",
         day * DAY,
+    )? + delete(
+        connection,
+        "DELETE FROM spans WHERE (monitor_id, kind, from_at) IN
+           (SELECT monitor_id, kind, from_at FROM spans WHERE to_at < ?1 LIMIT ?2)",
+        day * DAY,
     )?;
     if deleted > 0 && known.is_none_or(|known| known < day * DAY) {
         put_number(connection, "rollups_from", day * DAY)?;

@@ -303,6 +303,20 @@ fn mails_are_kept_as_long_as_their_incident() {
             )
             .unwrap();
     }
+    // So is a window; what goes on stays.
+    for (kind, from, to) in [
+        ("maintenance", START, Some(START + HOUR)),
+        ("maintenance", START + 100 * DAY, Some(START + 101 * DAY)),
+        ("paused", START, None),
+    ] {
+        store
+            .outbox()
+            .execute(
+                "INSERT INTO spans (monitor_id, kind, from_at, to_at) VALUES (?1, ?2, ?3, ?4)",
+                (ids[0].0, kind, from, to),
+            )
+            .unwrap();
+    }
     row(1, "digest", None, 1, "sent", None);
     row(2, "down", Some(START), 1, "sent", Some(1));
     row(3, "up", Some(START), 1, "failed", None);
@@ -327,10 +341,12 @@ fn mails_are_kept_as_long_as_their_incident() {
     };
     while store.retain(&keep(None), at(START + 200 * DAY)).unwrap() == Step::More {}
     assert_eq!(mails(&store), ["1 0", "2 2", "3 10", "5 2", "6 10", "7 10"]);
+    assert_eq!(number(&store, "SELECT count(*) FROM spans"), 3);
     while store
         .retain(&keep(Some(150)), at(START + 200 * DAY))
         .unwrap()
         == Step::More
     {}
     assert_eq!(mails(&store), ["5 2", "6 10", "7 10"]);
+    assert_eq!(number(&store, "SELECT count(*) FROM spans"), 2);
 }
