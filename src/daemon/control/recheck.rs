@@ -81,7 +81,9 @@ pub(super) async fn recheck(running: &Running, which: &Which, by: By) -> Answer 
 /// Keeps who ordered it; the checks themselves follow from no decision of the recorder.
 fn keep_recheck(running: &Running, which: &Which, chosen: &[(MonitorId, MonitorName)], by: By) {
     let order = given(by, OrderWord::Recheck, about(which, chosen));
-    let monitors: Vec<MonitorId> = chosen.iter().map(|(id, _)| *id).collect();
+    // Nothing follows from it: of many it is not kept with each, as a script may do it every minute.
+    let each = chosen.iter().filter(|_| chosen.len() <= RECHECKS_TOLD);
+    let monitors: Vec<MonitorId> = each.map(|(id, _)| *id).collect();
     let (all, now) = (order.args.all, clock::now());
     running.door.push(Entry::Write(Box::new(move |batch| {
         batch.put_order(&order, &monitors, all, now)
