@@ -50,6 +50,24 @@ impl HeldWindows {
         }
     }
 
+    /// Monitors that came back, from a list that was awaited, with such windows: one that nobody holds by now ends.
+    pub fn came_back(&self, held: &[(u64, MonitorId)], door: &Door) {
+        let mut state = self.state();
+        for (number, monitor) in held {
+            match state.windows.get_mut(number) {
+                Some(window) if window.monitors.contains(monitor) => {}
+                Some(window) => window.monitors.push(*monitor),
+                None => {
+                    let window = Window {
+                        monitors: vec![*monitor],
+                        lines: 0,
+                    };
+                    push(Some(window), Order::RunnerGone { window: *number }, door);
+                }
+            }
+        }
+    }
+
     /// A number that no window had.
     pub fn number(&self, now: Timestamp) -> u64 {
         let mut state = self.state();
@@ -157,6 +175,19 @@ mod tests {
             ["Order(CommandEnded { window: 1001 })"]
         );
         assert!(orders(|door| held.let_go(b, door)).is_empty());
+    }
+
+    #[test]
+    fn what_comes_back_later_ends_unless_it_is_held() {
+        let held = HeldWindows::default();
+        held.left(&[(7, MonitorId(1))]);
+        assert!(held.hold(7));
+        let came = [(7, MonitorId(1)), (7, MonitorId(2)), (9, MonitorId(3))];
+        assert_eq!(
+            orders(|door| held.came_back(&came, door)),
+            ["Order(RunnerGone { window: 9 })"]
+        );
+        assert_eq!(held.state().windows[&7].monitors.len(), 2);
     }
 
     #[test]

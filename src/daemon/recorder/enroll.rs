@@ -78,9 +78,7 @@ impl Recorder {
             if slot.memory.kept.paused {
                 enrolled.paused.push(id);
             }
-            let windows = slot.memory.kept.windows.iter();
-            let held = windows.filter(|window| window.ends == Ends::WithCommand);
-            enrolled.held.extend(held.map(|window| (window.id, id)));
+            enrolled.held.extend(held_windows(&slot));
             moved.push(stored.is_some_and(|stored| stored.url != slot.monitor.url_shown()));
             self.slots.push(slot);
         }
@@ -115,7 +113,7 @@ impl Recorder {
     }
 
     /// The windows of the configuration that are open over monitors, by their beginnings.
-    fn open_windows(&self, now: Timestamp) -> HashSet<(MonitorId, Timestamp)> {
+    pub(super) fn open_windows(&self, now: Timestamp) -> HashSet<(MonitorId, Timestamp)> {
         let of_slot = |slot: &Slot| {
             let open = slot
                 .windows()
@@ -128,7 +126,7 @@ impl Recorder {
     }
 
     /// Ends windows that are no longer open: their end was written down as it was planned.
-    fn end_windows(
+    pub(super) fn end_windows(
         &mut self,
         windows: impl IntoIterator<Item = (MonitorId, Timestamp)>,
         now: Timestamp,
@@ -248,6 +246,13 @@ pub(super) fn take_over(
         },
         None => Slot::new(id, monitor, past.map(remembered).unwrap_or_default()),
     }
+}
+
+/// The windows over a monitor that last as long as a command.
+pub(super) fn held_windows(slot: &Slot) -> impl Iterator<Item = (u64, MonitorId)> {
+    let windows = slot.memory.kept.windows.iter();
+    let held = windows.filter(|window| window.ends == Ends::WithCommand);
+    held.map(|window| (window.id, slot.id))
 }
 
 /// Whether the configuration had the monitor until now.

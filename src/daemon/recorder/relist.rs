@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::engine::Recorder;
-use super::enroll::{NEWEST_CHECKS, is_there, remembered, take_over};
+use super::enroll::{NEWEST_CHECKS, held_windows, is_there, remembered, take_over};
 use super::message::{Enrolled, Relist};
 use super::roster::{self as roster, Slot};
 use crate::config::source_lists::compose::ListChange;
@@ -35,6 +35,7 @@ impl Recorder {
         let facts: Vec<_> = put.iter().map(|monitor| roster::fact(monitor)).collect();
         let numbers = self.store.enroll_some(&facts, &removed, now)?;
         let mut removed: HashSet<MonitorName> = removed.into_iter().collect();
+        let open_before = self.open_windows(now);
         let (gone, stay): (Vec<Slot>, Vec<Slot>) = std::mem::take(&mut self.slots)
             .into_iter()
             .partition(|slot| removed.contains(&slot.monitor.name));
@@ -83,10 +84,14 @@ impl Recorder {
             if slot.memory.kept.paused {
                 enrolled.paused.push(id);
             }
+            if !places.contains_key(&id) {
+                enrolled.held.extend(held_windows(slot));
+            }
             let moved = url.is_some_and(|url| url != slot.monitor.url_shown());
             begun.push((place, moved));
         }
         self.rewire();
+        self.end_windows(open_before, now);
         for slot in &gone {
             self.retire(slot.id, slot.monitor.name.as_str(), &slot.memory, now);
         }

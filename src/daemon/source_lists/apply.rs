@@ -101,6 +101,9 @@ async fn put_in_force(
     change: ListChange,
 ) -> Option<()> {
     let enrolled = enroll(running, Arc::clone(&config), change.clone()).await?;
+    running
+        .held_windows
+        .came_back(&enrolled.held, &running.door);
     let board = running.board.clone();
     let (new, numbers) = (Arc::clone(&config), enrolled.clone());
     let working = blocking::run(move || {
