@@ -1,7 +1,9 @@
 //! Other tools' configurations to a `monitors.toml`.
 
 mod blackbox;
+mod channels;
 mod documents;
+mod email;
 mod gatus;
 mod go_duration;
 mod kuma;

@@ -4,6 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::channels::{Channel, Channels};
+pub(super) use super::email::{Email, addresses};
+use super::email::{is_address, is_host, write_email};
 use super::names::{self, Names};
 use crate::config::init::SCHEMA_LINE;
 use crate::config::read::scalars;
@@ -97,7 +100,9 @@ pub(super) enum Told {
     Default,
     /// Nobody, as in the source.
     Nobody,
-    /// These addresses.
+    /// Those of `[email].to` where there are any, in place of services that are not carried over.
+    Mail,
+    /// These addresses and channels.
     Only(Vec<String>),
 }
 
@@ -256,23 +261,12 @@ impl Entry {
     }
 }
 
-/// Where mails go.
-#[derive(Debug, Default)]
-pub(super) struct Email {
-    pub host: String,
-    pub port: Option<u16>,
-    pub tls: Option<&'static str>,
-    pub username: Option<String>,
-    pub password: Option<String>,
-    pub from: String,
-    pub to: Vec<String>,
-}
-
 /// The whole file while it is made.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     source: &'static str,
     email: Option<Email>,
+    channels: Channels,
     entries: Vec<Entry>,
     windows: Vec<String>,
     names: Names,
@@ -358,6 +352,12 @@ impl Page {
             );
         }
         self.email = Some(Email { to, ..email });
+    }
+
+    /// A service beside mail: the name by which it is told, and whether it is a new one. `None` where it is not carried
+    /// over.
+    pub(super) fn channel(&mut self, wanted: &str, channel: Channel) -> Option<(String, bool)> {
+        self.channels.add(wanted, channel)
     }
 
     /// Whether mails go anywhere.
@@ -464,6 +464,7 @@ impl Page {
         }
         match &self.email {
             Some(email) => write_email(out, email)?,
+            None if !self.channels.is_empty() => {}
             None => out.push_str(
                 "\n# Nobody is told of anything until this is filled in:\n\
                  # [email]\n# host = \"smtp.example.com\"\n\
@@ -480,6 +481,7 @@ impl Page {
                 self.defaults.join("\n")
             )?;
         }
+        self.channels.write(out)?;
         for entry in &self.entries {
             writeln!(out)?;
             for comment in &entry.comments {
@@ -508,10 +510,23 @@ impl Page {
         match told {
             Told::Default => Ok(()),
             Told::Nobody => writeln!(out, "to = []"),
+            // Without `to` every channel would be told.
+            Told::Mail if default.is_none() && !self.channels.is_empty() => {
+                writeln!(out, "to = []")
+            }
+            Told::Mail => Ok(()),
             Told::Only(to) if Some(to) == default => Ok(()),
             Told::Only(to) if default.is_some() => writeln!(out, "to = {}", list(to)),
             // An address is of no use without a mail server.
-            Told::Only(to) => writeln!(out, "# to = {}", list(to)),
+            Told::Only(to) => {
+                let is_channel = |name: &&String| !is_address(name);
+                let channels: Vec<String> = to.iter().filter(is_channel).cloned().collect();
+                match (channels.is_empty(), self.channels.is_empty()) {
+                    (true, true) => writeln!(out, "# to = {}", list(to)),
+                    (true, false) => writeln!(out, "to = []"),
+                    (false, _) => writeln!(out, "to = {}", list(&channels)),
+                }
+            }
         }
     }
 }
@@ -528,52 +543,6 @@ fn variables(toml: &str) -> Vec<String> {
         }
     }
     found.into_iter().collect()
-}
-
-/// The mail addresses in these texts, each of which may be a list separated by commas or semicolons.
-pub(super) fn addresses(texts: &[String]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for address in texts.iter().flat_map(|text| text.split([',', ';'])) {
-        let address = address.trim();
-        if is_address(address) && !found.iter().any(|known| known == address) {
-            found.push(address.to_owned());
-        }
-    }
-    found
-}
-
-/// Whether a mail server may be called so.
-fn is_host(text: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    text.contains("${") || !text.is_empty() && text.chars().all(is_part)
-}
-
-fn is_address(text: &str) -> bool {
-    text.contains("${") || scalars::only_address(text).is_ok()
-}
-
-fn write_email(out: &mut String, email: &Email) -> std::fmt::Result {
-    writeln!(out, "\n[email]\nhost = {}", quoted(&email.host))?;
-    if let Some(port) = email.port {
-        writeln!(out, "port = {port}")?;
-    }
-    if let Some(tls) = email.tls {
-        writeln!(out, "tls = \"{tls}\"")?;
-    }
-    if let (Some(username), Some(password)) = (&email.username, &email.password) {
-        writeln!(out, "username = {}", quoted(username))?;
-        writeln!(
-            out,
-            "# Better in a file (password_file) or a variable (\"${{NAME}}\")."
-        )?;
-        writeln!(out, "password = {}", quoted(password))?;
-    }
-    writeln!(
-        out,
-        "from = {}\nto = {}",
-        quoted(&email.from),
-        list(&email.to)
-    )
 }
 
 /// A TOML string.

@@ -55,7 +55,7 @@ pub fn upptime(sources: &[Source]) -> Result<Imported, ImportError> {
             .get("notifications")
             .is_some_and(|list| !list.is_null())
         {
-            page.lose_all(Weight::Told, "`notifications`: only mail is sent");
+            page.lose_all(Weight::Told, "`notifications`: their services are named by secrets of the repository; write a [[channel]] for each");
         }
         if document.get("workflowSchedule").is_some() {
             page.lose_all(

@@ -239,7 +239,12 @@ notifications:
 ",
     )])
     .unwrap();
-    assert_eq!(imported.left_out, ["`notifications`: only mail is sent"]);
+    assert_eq!(
+        imported.left_out,
+        [
+            "`notifications`: their services are named by secrets of the repository; write a [[channel]] for each"
+        ]
+    );
     assert_eq!(
         imported.variables,
         ["BODY_SECRET", "PATH_SECRET", "TOKEN_1"]

@@ -1,9 +1,10 @@
 //! Who is told by Gatus, after how many failures.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::providers;
 use crate::config::import::toml_writer::{Email, Entry, Page, Told, Weight, addresses};
 use crate::config::import::yaml::{is_false, is_true, text_at, text_of, texts_of};
 
@@ -13,19 +14,22 @@ const SUCCESSES: u64 = 2;
 /// What our keys take.
 const COUNT_MAX: u64 = 1000;
 
-/// Who is told by mail, and whether of recoveries.
+/// Who is told by mail, and who is told of recoveries.
 #[derive(Debug, Default)]
 pub(super) struct Mail {
     by_group: HashMap<String, Vec<String>>,
     of_all: Vec<String>,
-    /// Whether a mail of any endpoint tells of a recovery.
+    /// Whether anybody is told of a recovery.
     tells_recovery: bool,
+    /// The providers of which an alert in force tells of recoveries.
+    resolving: HashSet<String>,
 }
 
 impl Mail {
     /// Reads the recipients of the provider and of its groups.
     pub(super) fn read(page: &mut Page, root: &Value, endpoints: &[Value]) -> Self {
-        let is_silent = tells_no_recovery(endpoints, root);
+        let (told, resolving) = recoveries(endpoints, root);
+        let is_silent = told && resolving.is_empty();
         if is_silent {
             page.alerts("recovery = false");
         }
@@ -46,7 +50,13 @@ impl Mail {
             by_group,
             of_all: of_all.map(texts_of).unwrap_or_default(),
             tells_recovery: !is_silent,
+            resolving,
         }
+    }
+
+    /// Whether a channel of a provider takes recoveries.
+    fn has_recovery(&self, kind: &str) -> bool {
+        !self.tells_recovery || self.resolving.contains(kind)
     }
 }
 
@@ -92,10 +102,42 @@ pub(super) fn email(page: &mut Page, root: &Value) {
 struct Alert<'a> {
     kind: String,
     own: &'a Value,
+    provider: Option<&'a Value>,
     default: Option<&'a Value>,
 }
 
-impl Alert<'_> {
+impl<'a> Alert<'a> {
+    fn of(own: &'a Value, root: &'a Value) -> Self {
+        let kind = text_at(own, "type").unwrap_or_default();
+        let provider = root.get("alerting").and_then(|all| all.get(&kind));
+        let provider = provider.filter(|provider| provider.is_object());
+        let default = provider.and_then(|provider| provider.get("default-alert"));
+        Self {
+            kind,
+            own,
+            provider,
+            default,
+        }
+    }
+
+    /// Whether mail or a channel may tell it.
+    fn may_be_carried(&self) -> bool {
+        self.kind == "email" || self.provider.is_some() && providers::format(&self.kind).is_some()
+    }
+
+    /// The channel that tells it; `None` where none does.
+    fn channel(&self, page: &mut Page, group: &str, called: &str, mail: &Mail) -> Option<String> {
+        providers::format(&self.kind)?;
+        let over = self.get("provider-override");
+        let (config, wanted) = providers::settings(self.provider?, &self.kind, group, over, called);
+        let has_recovery = mail.has_recovery(&self.kind);
+        providers::channel(page, &self.kind, &config, &wanted, has_recovery)
+    }
+
+    fn resolves(&self) -> bool {
+        self.get("send-on-resolved").is_some_and(is_true)
+    }
+
     fn get(&self, key: &str) -> Option<&Value> {
         let is_there = |value: &&Value| !value.is_null();
         let own = self.own.get(key).filter(is_there);
@@ -121,19 +163,27 @@ pub(super) fn alerts(page: &mut Page, entry: &mut Entry, item: &Value, root: &Va
     let alerts: Vec<Alert<'_>> = own
         .into_iter()
         .flatten()
-        .map(|own| {
-            let kind = text_at(own, "type").unwrap_or_default();
-            let provider = root.get("alerting").and_then(|all| all.get(&kind));
-            let default = provider.and_then(|provider| provider.get("default-alert"));
-            Alert { kind, own, default }
-        })
+        .map(|own| Alert::of(own, root))
         .filter(Alert::is_enabled)
         .collect();
     let called = entry.called();
+    let group = text_at(item, "group").unwrap_or_default();
+    let mut channels: Vec<String> = Vec::new();
+    // By mail or by a channel.
+    let mut carried: Vec<&Alert<'_>> = Vec::new();
     for alert in &alerts {
-        if alert.kind != "email" {
-            let what = format!("alerts by {}; mail tells instead", alert.kind);
-            page.lose(Weight::Told, what, &called);
+        match alert.channel(page, &group, &called, mail) {
+            Some(name) => {
+                carried.push(alert);
+                if !channels.contains(&name) {
+                    channels.push(name);
+                }
+            }
+            None if alert.kind == "email" => carried.push(alert),
+            None => {
+                let what = format!("alerts by {}; mail tells instead", alert.kind);
+                page.lose(Weight::Told, what, &called);
+            }
         }
         if let Some(every) = alert.get("minimum-reminder-interval").and_then(text_of) {
             let what = format!(
@@ -142,13 +192,9 @@ pub(super) fn alerts(page: &mut Page, entry: &mut Entry, item: &Value, root: &Va
             page.lose(Weight::Told, what, &called);
         }
     }
-    let by_mail: Vec<&Alert<'_>> = alerts
-        .iter()
-        .filter(|alert| alert.kind == "email")
-        .collect();
-    let deciding: Vec<&Alert<'_>> = match by_mail.is_empty() {
+    let deciding: Vec<&Alert<'_>> = match carried.is_empty() {
         true => alerts.iter().collect(),
-        false => by_mail.clone(),
+        false => carried.clone(),
     };
     let Some(first) = deciding
         .iter()
@@ -174,12 +220,20 @@ pub(super) fn alerts(page: &mut Page, entry: &mut Entry, item: &Value, root: &Va
             format!("alerts with several thresholds; all are told after {failures} failures");
         page.lose(Weight::Told, what, &called);
     }
-    let resolves = |alert: &&Alert<'_>| alert.get("send-on-resolved").is_some_and(is_true);
-    if mail.tells_recovery && !by_mail.is_empty() && !by_mail.iter().any(resolves) {
+    // A channel without any recovery takes none; mail and the others take all.
+    let tells_more = |alert: &&&Alert<'_>| {
+        let is_told = alert.kind == "email" || mail.resolving.contains(&alert.kind);
+        is_told && !alert.resolves()
+    };
+    if mail.tells_recovery && carried.iter().any(|alert| tells_more(&alert)) {
         let what = "recoveries are told as well, as others are with send-on-resolved";
         page.lose(Weight::Told, what, &called);
     }
-    recipients(page, entry, &by_mail, item, mail);
+    let by_mail: Vec<&Alert<'_>> = carried
+        .into_iter()
+        .filter(|alert| alert.kind == "email")
+        .collect();
+    recipients(page, entry, &by_mail, channels, item, mail);
 }
 
 /// An endpoint's own recipients, its group's, or the provider's.
@@ -187,6 +241,7 @@ fn recipients(
     page: &mut Page,
     entry: &mut Entry,
     by_mail: &[&Alert<'_>],
+    channels: Vec<String>,
     item: &Value,
     mail: &Mail,
 ) {
@@ -204,26 +259,30 @@ fn recipients(
             None => texts.extend(of_group.iter().cloned()),
         }
     }
-    let to = addresses(&texts);
-    if !to.is_empty() {
-        entry.told(Told::Only(to));
-    }
+    let mut to = addresses(&texts);
+    to.extend(channels);
+    entry.told(match to.is_empty() {
+        true => Told::Mail,
+        false => Told::Only(to),
+    });
 }
 
-/// Whether no mail of any endpoint tells of a recovery, which is Gatus' default.
-fn tells_no_recovery(endpoints: &[Value], root: &Value) -> bool {
-    let default = root.pointer("/alerting/email/default-alert");
-    let mut mails = endpoints
+/// Whether anybody is told of anything by mail or a channel, and the providers that tell of a recovery, which is off in
+/// Gatus by default.
+fn recoveries(endpoints: &[Value], root: &Value) -> (bool, HashSet<String>) {
+    let alerts = endpoints
         .iter()
         .filter_map(|item| item.get("alerts")?.as_array())
         .flatten()
-        .filter(|own| text_at(own, "type").as_deref() == Some("email"))
-        .map(|own| Alert {
-            kind: "email".to_owned(),
-            own,
-            default,
-        })
-        .filter(Alert::is_enabled)
-        .peekable();
-    mails.peek().is_some() && mails.all(|alert| !alert.get("send-on-resolved").is_some_and(is_true))
+        .map(|own| Alert::of(own, root))
+        .filter(|alert| alert.is_enabled() && alert.may_be_carried());
+    let mut is_told = false;
+    let mut resolving = HashSet::new();
+    for alert in alerts {
+        is_told = true;
+        if alert.resolves() {
+            resolving.insert(alert.kind);
+        }
+    }
+    (is_told, resolving)
 }

@@ -6,6 +6,7 @@ mod conditions;
 mod endpoints;
 mod hosts;
 mod ports;
+mod providers;
 mod timing;
 
 pub use endpoints::gatus;

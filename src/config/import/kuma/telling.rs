@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::services;
 use crate::config::import::toml_writer::{Email, Entry, Page, Told, Weight, addresses, literal};
 use crate::config::import::yaml::{is_false, is_true, text_at, text_of};
 
 /// A notification that a monitor may name.
 enum Notification {
     Mail(Vec<String>),
-    Other(String),
+    /// A service that a channel may take over.
+    Service {
+        name: String,
+        kind: String,
+        config: Value,
+    },
 }
 
 /// All notifications, by id.
@@ -35,7 +41,7 @@ impl Notifications {
             let config = config_of(notification);
             let kind = text_at(&config, "type").unwrap_or_default();
             if kind != "smtp" {
-                by_id.insert(id, Notification::Other(format!("{name} ({kind})")));
+                by_id.insert(id, Notification::Service { name, kind, config });
                 continue;
             }
             let to = recipients(page, &config, &name);
@@ -70,22 +76,31 @@ impl Notifications {
         }
         let Some(ids) = named(item) else { return };
         let mut to = Vec::new();
+        let mut channels: Vec<String> = Vec::new();
         let mut is_told = false;
         for notification in ids.iter().filter_map(|id| self.by_id.get(id)) {
             is_told = true;
             match notification {
                 Notification::Mail(more) => to.extend(more.iter().cloned()),
-                Notification::Other(name) => {
-                    let what = format!("the notification {name}; mail tells instead");
-                    page.lose(Weight::Told, what, &called);
+                Notification::Service { name, kind, config } => {
+                    match services::channel(page, kind, config, name) {
+                        Some(channel) if channels.contains(&channel) => {}
+                        Some(channel) => channels.push(channel),
+                        None => {
+                            let what =
+                                format!("the notification {name} ({kind}); mail tells instead");
+                            page.lose(Weight::Told, what, &called);
+                        }
+                    }
                 }
             }
         }
-        let to = addresses(&to);
+        let mut to = addresses(&to);
+        to.extend(channels);
         match (is_told, to.is_empty()) {
             (false, _) => entry.told(Told::Nobody),
             (true, false) => entry.told(Told::Only(to)),
-            (true, true) => {}
+            (true, true) => entry.told(Told::Mail),
         }
     }
 }
