@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
-mod channel;
+pub mod channel;
 mod docs;
 mod hostile;
 mod whole;

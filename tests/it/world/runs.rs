@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
+use sitewatch::domain::channel::{Channel, ChannelName, Format};
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::notification::MailKind;
 use sitewatch::domain::settings::{Covers, Maintenance, MaintenanceTime};
@@ -10,7 +12,9 @@ use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::alert::monitor::Order;
 use sitewatch::store::writer::Store;
 
-use super::config::{config, monitor, seconds};
+use super::config::{config, monitor, recipient, seconds};
+use crate::channels::channel;
+
 use super::scene::{Delivered, START, Script, Weather, World};
 
 /// A small generator: the same numbers on every machine.
@@ -227,6 +231,108 @@ fn deaths_in_mid_conversation_repeat_a_mail_at_most_twice() {
     assert!(repeated > 20, "{repeated} repeats are no test");
 }
 
+/// A world that tells by mail, by a chat and by a service that holds incidents.
+fn world_with_channels(seed: u64, directory: &Path, kill_every: u64) -> World {
+    let mut config = config(vec![monitor("a"), monitor("b"), monitor("c")]);
+    config.channels = [("chat", Format::Json), ("pager", Format::Pagerduty)]
+        .map(|(name, format)| {
+            let name = ChannelName::parse(name).unwrap();
+            Arc::new(Channel {
+                name,
+                ..channel::of(format)
+            })
+        })
+        .into();
+    for monitor in &mut config.monitors {
+        Arc::make_mut(&mut Arc::make_mut(monitor).rules).to =
+            ["ops@example.com", "chat", "pager"].map(recipient).into();
+    }
+    let mut script = script(seed);
+    let end = START.plus(seconds(minutes(seed) * 60));
+    script.turns_until = Some(end);
+    // Then all is well, for as long as the longest wait.
+    for weather in &mut script.weather {
+        weather.insert(end, Weather::Up);
+    }
+    // A monitor that is paused while down ends its incident without an UP.
+    script.orders.retain(|_, (_, order)| *order != Order::Pause);
+    let path = directory.join(format!("{seed}-channels.db"));
+    let template = directory.join("template.db");
+    let mut world = World::new(&path, &template, config, script, Some(kill_every));
+    world.reckless = true;
+    world.note_channels();
+    world
+}
+
+/// What the receivers of a world got, after its end.
+fn nothing_lost_or_doubled(world: &World, run: &str) {
+    assert_eq!((world.lost(), world.waiting()), (0, 0), "{run}");
+    never_up_without_down(&world.delivered);
+    let mut times: BTreeMap<(String, String), u32> = BTreeMap::new();
+    let mut tellers: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    for mail in &world.delivered {
+        let key = (mail.message_id.clone(), mail.to.key().to_owned());
+        *times.entry(key).or_default() += 1;
+        for (kind, incident) in &mail.tells {
+            if matches!(kind, MailKind::Down | MailKind::Up) {
+                let told = (mail.to.key(), kind.as_str(), *incident);
+                tellers.entry(told).or_default().insert(&mail.message_id);
+            }
+        }
+    }
+    for (key, times) in times {
+        let unknown = world.unknown.get(&key).copied().unwrap_or(0);
+        assert!(
+            times <= 1 + unknown.min(2),
+            "{run}: {key:?} came {times} times"
+        );
+    }
+    for (told, tellers) in tellers {
+        assert_eq!(tellers.len(), 1, "{run}: {told:?} was told by {tellers:?}");
+    }
+    // What the pager opened is closed.
+    let by_pager = |kind: MailKind| -> BTreeSet<_> {
+        let mails = world.delivered.iter();
+        mails
+            .filter(|mail| mail.to.key() == "pager")
+            .flat_map(|mail| &mail.tells)
+            .filter(|(of, _)| *of == kind)
+            .map(|(_, incident)| *incident)
+            .collect()
+    };
+    let open = world.incidents().into_iter();
+    let open = open.filter(|incident| incident.closed_at.is_none());
+    assert_eq!(open.count(), 0, "{run}");
+    let (downs, ups) = (by_pager(MailKind::Down), by_pager(MailKind::Up));
+    let left: Vec<_> = downs.difference(&ups).collect();
+    assert!(left.is_empty(), "{run}: never closed: {left:?}");
+}
+
+/// A thousand deaths while the services of two channels refuse, hang, hang up and answer 500, 429 and 410 by turns.
+#[test]
+fn a_thousand_deaths_with_mail_and_two_channels() {
+    let directory = in_memory();
+    template(directory.path());
+    let (mut kills, mut by_channels, mut repeats) = (0, 0, 0);
+    for seed in 3000..3030 {
+        let every = 3 + seed % 11;
+        let mut world = world_with_channels(seed, directory.path(), every);
+        world.run_for(seconds(minutes(seed) * 60 + 2 * 3600));
+        nothing_lost_or_doubled(
+            &world,
+            &format!("seed {seed}, killed at every operation {every}"),
+        );
+        kills += world.kills;
+        let by_channel = |mail: &&Delivered| mail.to.channel().is_some();
+        by_channels += world.delivered.iter().filter(by_channel).count();
+        repeats += world.unknown.len();
+    }
+    assert!(
+        kills >= 1000 && by_channels > 200 && repeats > 50,
+        "{kills} kills, {by_channels} messages and {repeats} unknown outcomes are no test"
+    );
+}
+
 /// With parents a death may cost or bring a check, so the runs differ; what must hold in each of them holds:
 /// incidents of a monitor follow one another, and nobody hears of an end without its beginning.
 #[test]
@@ -285,10 +391,7 @@ fn a_storm_is_one_digest() {
         world.run_for(seconds(30 + 300));
         assert_eq!(world.incidents().len(), sites + 1);
         for to in ["ops@example.com", "boss@example.com"] {
-            let delivered = world
-                .delivered
-                .iter()
-                .filter(|mail| mail.to.mailbox() == to);
+            let delivered = world.delivered.iter().filter(|mail| mail.to.key() == to);
             let delivered: Vec<(MailKind, usize)> = delivered
                 .map(|mail| (mail.kind, mail.tells.len()))
                 .collect();

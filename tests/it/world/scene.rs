@@ -8,18 +8,19 @@ use std::time::Duration;
 use sitewatch::config::Config;
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::{Entry, Reply, Turn};
-use sitewatch::domain::address::Address;
 use sitewatch::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
 use sitewatch::domain::incident::{Incident, IncidentKey};
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::notification::MailKind;
+use sitewatch::domain::recipient::Recipient;
+use sitewatch::domain::settings::AlertSettings;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::alert::monitor::Order;
 use sitewatch::policy::outbox::plan::{self, Deed};
-use sitewatch::policy::outbox::queued::RowId;
+use sitewatch::policy::outbox::queued::{Holds, Lane, RowId};
 use sitewatch::policy::outbox::retry::{self, Outcome};
 use sitewatch::store::facts::incidents::IncidentQuery;
-use sitewatch::store::outbox::{attempts, collecting, queries};
+use sitewatch::store::outbox::{attempts, channels as stored_channels, collecting, queries};
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
@@ -44,12 +45,14 @@ pub struct Script {
     /// Out of ten mails so many are refused for now, and so many are taken without an answer.
     pub refused: u64,
     pub unanswered: u64,
+    /// Until then the services of channels refuse, hang, hang up and answer by turns; later they take everything.
+    pub turns_until: Option<Timestamp>,
 }
 
 /// One mail that reached the mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Delivered {
-    pub to: Address,
+    pub to: Recipient,
     pub message_id: String,
     pub kind: MailKind,
     /// What it tells: kind and incident, several for a digest.
@@ -70,6 +73,10 @@ pub struct World {
     uncommitted: Vec<(MonitorId, Check)>,
     died_sending: Option<RowId>,
     cut_short: BTreeMap<RowId, u32>,
+    /// How many requests the service of each channel has had.
+    turns: BTreeMap<String, usize>,
+    /// How often nobody knew whether a message arrived, by Message-ID and recipient.
+    pub unknown: BTreeMap<(String, String), u32>,
     /// Dies also while the server refuses or says nothing.
     pub reckless: bool,
     orders_done: Option<Timestamp>,
@@ -109,6 +116,8 @@ impl World {
             uncommitted: Vec::new(),
             died_sending: None,
             cut_short: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            unknown: BTreeMap::new(),
             reckless: false,
             orders_done: None,
             operations: 0,
@@ -297,22 +306,33 @@ impl World {
         let mut wake_at: Option<Timestamp> = None;
         for lane in queries::lanes(self.reader.outbox()).unwrap() {
             let silenced = self.recorder().board().silenced();
-            let plan = plan::plan(&self.config.alerts, &lane, &silenced, self.now);
+            let plan = plan::plan(&self.settings(&lane), &lane, &silenced, self.now);
             for deed in plan.deeds {
-                if !self.deliver(&deed) {
+                if !self.deliver(lane.to.key(), &deed) {
                     break;
                 }
             }
         }
         for lane in queries::lanes(self.reader.outbox()).unwrap() {
             let silenced = self.recorder().board().silenced();
-            let plan = plan::plan(&self.config.alerts, &lane, &silenced, self.now);
+            let plan = plan::plan(&self.settings(&lane), &lane, &silenced, self.now);
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
         }
         wake_at.map(|at| at.max(self.now.plus(Duration::from_millis(1))))
     }
 
-    fn deliver(&mut self, deed: &Deed) -> bool {
+    /// The rules of a lane: a service that holds incidents gets no digests.
+    fn settings(&self, lane: &Lane) -> AlertSettings {
+        let mut settings = self.config.alerts.clone();
+        let channel = lane.to.channel().and_then(|name| self.config.channel(name));
+        if channel.is_some_and(|channel| channel.format().takes_incidents_only()) {
+            settings.group_limit = u32::MAX;
+        }
+        settings
+    }
+
+    fn deliver(&mut self, to: &str, deed: &Deed) -> bool {
+        let to = to.to_owned();
         let (kind, members) = match deed {
             Deed::Send(row) => return self.send(*row),
             Deed::Supersede(row) => {
@@ -333,12 +353,12 @@ impl World {
             Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
             Deed::Digest(rows, next) => {
                 let next = next.clone();
-                self.write(move |db| collecting::put(db, "ops@example.com", &next));
+                self.write(move |db| collecting::put(db, &to, &next));
                 (MailKind::Digest, rows.clone())
             }
             Deed::Collect(next) => {
                 let next = next.clone();
-                self.write(move |db| collecting::put(db, "ops@example.com", &next));
+                self.write(move |db| collecting::put(db, &to, &next));
                 return true;
             }
         };
@@ -365,7 +385,9 @@ impl World {
         let now = self.now;
         self.write_undisturbed(move |db| attempts::begin(db, row, now));
         let dice = seed / 7 % 10;
-        let outcome = if dice < self.script.refused {
+        let outcome = if mail.to.channel().is_some() {
+            self.turn(mail.to.key())
+        } else if dice < self.script.refused {
             Outcome::Temporary {
                 holds: delivery_holds(seed),
                 error: "450 later".into(),
@@ -385,7 +407,7 @@ impl World {
         };
         if arrives {
             self.delivered.push(Delivered {
-                to: mail.to.address().expect("a world has mail only").clone(),
+                to: mail.to.clone(),
                 message_id: mail.message_id.clone(),
                 kind: mail.parcel.kind,
                 tells: mail
@@ -395,6 +417,10 @@ impl World {
                     .map(|notice| (notice.news.kind(), notice.news.incident()))
                     .collect(),
             });
+        }
+        let key = (mail.message_id.clone(), mail.to.key().to_owned());
+        if matches!(outcome, Outcome::Unknown(_)) {
+            *self.unknown.entry(key.clone()).or_default() += 1;
         }
         // Where the server said something else, a death makes of it a mail that may have arrived, which is
         // never merged: that is another story.
@@ -406,6 +432,7 @@ impl World {
             // Nobody wrote what the server said: it is sent again, as the same mail.
             self.died_sending = Some(row);
             *self.cut_short.entry(row).or_default() += 1;
+            *self.unknown.entry(key).or_default() += 1;
             self.die();
             return self.send(row);
         }
@@ -417,6 +444,40 @@ impl World {
             self.write_undisturbed(move |db| queries::settle(db, row, &settled, now));
         }
         arrives
+    }
+
+    /// What the service of a channel does with its next request.
+    fn turn(&mut self, channel: &str) -> Outcome {
+        if self
+            .script
+            .turns_until
+            .is_none_or(|until| self.now >= until)
+        {
+            return Outcome::Accepted("204 No Content".into());
+        }
+        let turn = self
+            .turns
+            .entry(channel.to_owned())
+            .or_insert(channel.len());
+        *turn += 1;
+        match *turn % 7 {
+            0 => Outcome::Temporary {
+                holds: Holds::Transport,
+                error: "connection refused".into(),
+            },
+            1 => Outcome::Unknown("no answer within 30s".into()),
+            2 => Outcome::Unknown("the answer was cut".into()),
+            3 => Outcome::Temporary {
+                holds: Holds::Recipient,
+                error: "answers 500 Internal Server Error".into(),
+            },
+            4 => Outcome::Later {
+                after: Duration::from_secs(7),
+                error: "answers 429 Too Many Requests".into(),
+            },
+            5 => Outcome::Pause("answers 410 Gone".into()),
+            _ => Outcome::Accepted("204 No Content".into()),
+        }
     }
 
     /// Writes without a death before or after it.
@@ -466,9 +527,24 @@ impl World {
                 !self
                     .delivered
                     .iter()
-                    .any(|mail| mail.message_id == *id && mail.to.mailbox() == to)
+                    .any(|mail| mail.message_id == *id && mail.to.key() == to)
             })
             .count()
+    }
+
+    /// How many messages have not left.
+    pub fn waiting(&self) -> usize {
+        let lanes = queries::lanes(self.reader.outbox()).unwrap();
+        lanes.iter().map(|lane| lane.waiting.len()).sum()
+    }
+
+    /// Has the channels of the configuration written down, as the notifier does.
+    pub fn note_channels(&mut self) {
+        let channels = self.config.channels.iter();
+        let known: Vec<(String, &'static str)> = channels
+            .map(|channel| (channel.name.to_string(), channel.format().as_str()))
+            .collect();
+        self.write_undisturbed(move |db| stored_channels::put(db, &known));
     }
 
     /// What is kept of every monitor, and all mails with their kinds and incidents: the whole alert state.
@@ -498,8 +574,7 @@ impl World {
     }
 }
 
-fn delivery_holds(seed: u64) -> sitewatch::policy::outbox::queued::Holds {
-    use sitewatch::policy::outbox::queued::Holds;
+fn delivery_holds(seed: u64) -> Holds {
     if seed.is_multiple_of(2) {
         Holds::Mail
     } else {
