@@ -32,7 +32,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let config = resolve::config(context)?;
     let request = Request::ChannelTest { name: name.clone() };
     if let Some(answer) = ask_daemon(&config, &request)? {
-        context.out.note("sent by the running daemon");
+        context.out.note("asked the running daemon");
         return tell(context, answer);
     }
     context.out.note("no daemon runs: sent by this command");

@@ -200,6 +200,7 @@ fn beside(
                 .to
                 .iter()
                 .filter(|to| new.takes(to, said.news.kind()))
+                .filter(|to| said.side.is_none_or(|side| new.side(to) == side))
                 .cloned()
                 .collect(),
         })

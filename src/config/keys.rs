@@ -496,7 +496,8 @@ pub const ALERTS: Section = Section {
             "certificate_expiry",
             Kind::Spans,
             Value("[\"21d\", \"7d\", \"1d\"]"),
-            "DEGRADED mails this long before a certificate expires.",
+            "DEGRADED mails this long before a certificate expires; steps longer than a quarter of its lifetime do \
+             not count.",
         ),
     ],
 };
@@ -1078,7 +1079,7 @@ pub const CHANNEL: Section = Section {
             "urls",
             Kind::Secrets,
             Unset("of alertmanager only"),
-            "Every instance of Alertmanager; each gets everything. This version refuses the format.",
+            "Every instance of Alertmanager; each gets everything.",
         ),
         key(
             "token",
@@ -1156,7 +1157,7 @@ pub const CHANNEL: Section = Section {
             "labels",
             Kind::Headers,
             Value("{}"),
-            "alertmanager, which this version refuses: labels beside alertname, monitor, instance and severity.",
+            "alertmanager: labels beside alertname, monitor, instance and severity.",
         ),
     ],
 };

@@ -376,12 +376,18 @@ impl Loader<'_> {
         // Collecting takes over the room of the drafts, eight times of what is kept as long as the daemon runs.
         monitors.shrink_to_fit();
         let mut lists: Vec<_> = self.lists.into_iter().map(|draft| draft.source).collect();
+        let levels: Vec<_> = self
+            .channels
+            .iter()
+            .filter_map(channel::Draft::level)
+            .collect();
         let channels: Vec<_> = self
             .channels
             .into_iter()
             .filter_map(|draft| draft.channel.map(Arc::new))
             .collect();
         channel_names::resolve_every(&mut told, &mut monitors, &mut lists, &channels);
+        channel_names::warn_of_unnamed(&mut self.reading, &levels, &monitors, &lists);
         let report = report.map(|report| ReportSettings {
             to: if report.to == channel_names::every() {
                 told.clone()

@@ -19,6 +19,7 @@ use crate::domain::settings::{
     Retention, WebSettings,
 };
 use crate::domain::target::DnsSettings;
+use crate::policy::alert::monitor::Side;
 
 /// Everything that one `monitors.toml` and its includes say.
 #[derive(Debug, Clone)]
@@ -94,6 +95,15 @@ impl Config {
             monitor.enabled && objective.covers.has(&monitor.name, &monitor.tags)
         };
         self.monitors.iter().filter(covered)
+    }
+
+    /// Whether a recipient reads messages, or is a service that holds incidents.
+    pub fn side(&self, to: &Recipient) -> Side {
+        let channel = to.channel().and_then(|name| self.channel(name));
+        match channel.is_some_and(|channel| channel.format().takes_incidents_only()) {
+            true => Side::Incidents,
+            false => Side::Messages,
+        }
     }
 
     /// Where readers of messages find the status page: `[web] public_url`.

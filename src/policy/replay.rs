@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::alert::dependencies::Parent;
 use super::alert::maintenance::{Open, Windows};
-use super::alert::monitor::{self, Effect, Event, Order, Surroundings};
+use super::alert::monitor::{self, Effect, Event, Order, Recipients, Side, Surroundings};
 use super::alert::state::{Memory, Status};
 use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
@@ -24,6 +24,8 @@ pub struct Said {
     pub at: Timestamp,
     /// What.
     pub news: News,
+    /// The side of the recipients, where it is for one only.
+    pub side: Option<Side>,
 }
 
 /// One monitor as the replay needs it.
@@ -325,10 +327,15 @@ impl<'a> Replay<'a> {
             && *watched == place
         {
             let said = step.effects.iter().filter_map(|effect| match effect {
+                Effect::Say {
+                    to: Recipients::Of(Side::Incidents, _),
+                    ..
+                } => None,
                 Effect::Say { news, to: _ } => Some(news.kind()),
                 Effect::Open(_)
                 | Effect::Progress(_)
                 | Effect::Close { .. }
+                | Effect::Raise(_)
                 | Effect::DropWaiting(_)
                 | Effect::Window { .. }
                 | Effect::CheckParents
@@ -357,15 +364,22 @@ impl<'a> Replay<'a> {
         }
         for effect in step.effects {
             match effect {
-                Effect::Say { news, to: _ } => self.said.push(Said {
+                Effect::Say { news, to } => self.said.push(Said {
                     place,
                     at: now,
                     news: *news,
+                    side: match to {
+                        Recipients::Of(side, _) => Some(side),
+                        Recipients::Configured | Recipients::Told(_) | Recipients::Untold(_) => {
+                            None
+                        }
+                    },
                 }),
                 // History is what it is: nothing is stored, and no check can be asked for.
                 Effect::Open(_)
                 | Effect::Progress(_)
                 | Effect::Close { .. }
+                | Effect::Raise(_)
                 | Effect::DropWaiting(_)
                 | Effect::Window { .. }
                 | Effect::CheckParents

@@ -7,6 +7,7 @@ mod channels;
 mod events;
 mod evidence;
 mod files;
+mod levels;
 mod line;
 mod lists;
 mod log;

@@ -43,6 +43,18 @@ pub(in crate::config) struct Draft {
     pub secrets: Vec<String>,
 }
 
+impl Draft {
+    /// Its name, if it shows open incidents.
+    pub fn level(&self) -> Option<Placed<ChannelName>> {
+        let channel = self.channel.as_ref()?;
+        let name = self.name.as_ref()?;
+        channel.format().is_level().then(|| Placed {
+            it: name.it.clone(),
+            ..*name
+        })
+    }
+}
+
 /// Reads one channel.
 pub(in crate::config) fn channel(
     reading: &mut Reading<'_>,
@@ -126,16 +138,7 @@ fn format(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Format> {
         return None;
     }
     let written = reading.choice(table, "format")?;
-    let format: Format = written.it.parse().ok()?;
-    if format.is_level() {
-        reading.fault(Fault::new(
-            written.place,
-            "this version cannot post to Alertmanager",
-            "use format = \"json\" or \"template\" with a receiver of yours",
-        ));
-        return None;
-    }
-    Some(format)
+    written.it.parse().ok()
 }
 
 /// The keys that say where messages go.
@@ -500,6 +503,11 @@ fn check_needs(reading: &mut Reading<'_>, table: &Table<'_>, format: Format, giv
         };
         let message = format!("format = \"{format}\" needs `{key}`");
         reading.fault(Fault::new(table.header, message, label));
+    }
+    if let Some(found) = table.own("fields").filter(|_| format.is_level()) {
+        let message = format!("format = \"{format}\" has no `fields`");
+        let label = "leave it out; `labels` are sent with each alert";
+        reading.fault(Fault::new(found.key_place, message, label));
     }
     for key in useless {
         let alternatives: &[&'static str] = match key {

@@ -63,6 +63,30 @@ pub(in crate::config) fn resolve_every(
     }
 }
 
+/// Says which channels that show open incidents no `to` names.
+pub(in crate::config) fn warn_of_unnamed(
+    reading: &mut Reading<'_>,
+    levels: &[Placed<ChannelName>],
+    monitors: &[Arc<Monitor>],
+    lists: &[ListSource],
+) {
+    let monitors = || monitors.iter().map(|monitor| &monitor.rules);
+    let rules = || monitors().chain(lists.iter().map(|list| &list.model.rules));
+    for level in levels {
+        let is_named = |rules: &Arc<Rules>| {
+            let mut named = rules.to.iter().filter_map(|to| to.channel());
+            named.any(|name| *name == level.it)
+        };
+        if rules().next().is_some() && !rules().any(is_named) {
+            let name = &level.it;
+            let message = format!(
+                "nothing is posted to `{name}`: no `to` names it, and Alertmanager is told only where one does"
+            );
+            reading.warn(level.place, message);
+        }
+    }
+}
+
 /// Reports names that stand twice, and names in `to` that are no channel's; addresses where there is no `[email]`.
 pub(in crate::config) fn check_names(
     reading: &mut Reading<'_>,

@@ -26,7 +26,7 @@ use crate::domain::status_code;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::plan::Silenced;
 use crate::policy::outbox::queued::{Holds, Lane, RowId, Waiting};
-use crate::policy::outbox::retry::Outcome;
+use crate::policy::outbox::retry::{Outcome, PAUSE};
 use crate::policy::outbox::transport_pause::Pause;
 use crate::store::outbox::channels;
 use crate::tls;
@@ -35,6 +35,8 @@ use crate::view::channel::{Answer, Reply, Request, read_answer};
 /// All channels of the configuration in force.
 pub(super) struct Channels {
     ways: BTreeMap<ChannelName, ChannelWay>,
+    /// Those to which there is no way: what they are to be told waits.
+    broken: BTreeMap<ChannelName, Broken>,
     tasks: JoinSet<()>,
     /// What each task has on its way.
     under_way: HashMap<task::Id, (ChannelName, RowId)>,
@@ -48,6 +50,14 @@ struct ChannelWay {
     is_fault_told: Arc<AtomicBool>,
 }
 
+/// A channel that cannot be set up.
+struct Broken {
+    pause: Pause,
+    is_told: bool,
+    /// For when it can.
+    desk: Desk,
+}
+
 /// What a delivery needs besides its row.
 pub(super) struct Shared<'a> {
     pub(super) office: &'a Arc<Office>,
@@ -58,13 +68,14 @@ pub(super) struct Shared<'a> {
 
 impl Channels {
     /// The channels of a configuration, with the pauses that the last process left behind.
-    pub(super) fn new(config: &Config, mut pauses: Vec<(String, Pause)>) -> Self {
+    pub(super) fn new(config: &Config, mut pauses: Vec<(String, Pause)>, now: Timestamp) -> Self {
         let mut all = Self {
             ways: BTreeMap::new(),
+            broken: BTreeMap::new(),
             tasks: JoinSet::new(),
             under_way: HashMap::new(),
         };
-        all.set(config, |name| {
+        all.set(config, now, |name| {
             let at = pauses.iter().position(|(of, _)| of == name.as_str());
             Desk::new(at.map(|at| pauses.swap_remove(at).1))
         });
@@ -74,17 +85,28 @@ impl Channels {
     /// Another configuration is in force: what was paused is tried again.
     pub(super) fn reconfigure(&mut self, config: &Config, now: Timestamp) {
         let mut before = std::mem::take(&mut self.ways);
-        self.set(config, |name| {
-            let mut desk = match before.remove(name) {
-                Some(way) => way.desk,
-                None => Desk::new(None),
-            };
+        let mut broken = std::mem::take(&mut self.broken);
+        let told: Vec<(ChannelName, Timestamp)> = broken
+            .iter()
+            .filter(|(_, broken)| broken.is_told)
+            .map(|(name, broken)| (name.clone(), broken.pause.since))
+            .collect();
+        self.set(config, now, |name| {
+            let desk = before.remove(name).map(|way| way.desk);
+            let desk = desk.or_else(|| broken.remove(name).map(|broken| broken.desk));
+            let mut desk = desk.unwrap_or_else(|| Desk::new(None));
             desk.wake_up(now);
             desk
         });
+        for (name, since) in told {
+            if let Some(broken) = self.broken.get_mut(&name) {
+                broken.is_told = true;
+                broken.pause.since = since;
+            }
+        }
     }
 
-    fn set(&mut self, config: &Config, mut desk: impl FnMut(&ChannelName) -> Desk) {
+    fn set(&mut self, config: &Config, now: Timestamp, mut desk: impl FnMut(&ChannelName) -> Desk) {
         let channels = config.channels.iter();
         let messages = channels.filter(|channel| !channel.format().is_level());
         let mut basis = None;
@@ -100,7 +122,21 @@ impl Channels {
                     };
                     self.ways.insert(channel.name.clone(), way);
                 }
-                Err(error) => tracing::error!("channel {}: {error}", channel.name),
+                Err(why) => {
+                    tracing::error!("channel {}: {why}", channel.name);
+                    let pause = Pause {
+                        since: now,
+                        tried_at: now,
+                        until: now.plus(PAUSE),
+                        why,
+                    };
+                    let broken = Broken {
+                        pause,
+                        is_told: false,
+                        desk: desk(&channel.name),
+                    };
+                    self.broken.insert(channel.name.clone(), broken);
+                }
             }
         }
     }
@@ -128,15 +164,24 @@ impl Channels {
         now: Timestamp,
     ) -> Option<Timestamp> {
         for lane in lanes {
-            if lane
-                .to
-                .channel()
-                .is_some_and(|name| !self.ways.contains_key(name))
-            {
+            let is_gone = |name: &ChannelName| match shared.config.channel(name) {
+                // One that cannot be set up keeps what waits for it.
+                Some(channel) => channel.format().is_level(),
+                None => true,
+            };
+            if lane.to.channel().is_some_and(is_gone) {
                 drop_lane(shared, lane, now);
             }
         }
-        let mut wake_at: Option<Timestamp> = None;
+        if self.broken.values().any(|one| !one.pause.rests(now)) {
+            self.reconfigure(shared.config, now);
+        }
+        for (name, broken) in &mut self.broken {
+            if !std::mem::replace(&mut broken.is_told, true) {
+                tell_pause(shared.config, shared.door, name, &broken.pause.why, now);
+            }
+        }
+        let mut wake_at = self.broken.values().map(|one| one.pause.until).min();
         for (name, way) in &mut self.ways {
             let own = lanes.iter().find(|lane| lane.to.channel() == Some(name));
             let settings = settings_of(&shared.config.alerts, &way.channel);
@@ -192,13 +237,6 @@ impl Channels {
         self.ways.get_mut(name).map(|way| &mut way.desk)
     }
 
-    /// A person wants everything tried again at once.
-    pub(super) fn wake_up(&mut self, now: Timestamp) {
-        for way in self.ways.values_mut() {
-            way.desk.wake_up(now);
-        }
-    }
-
     /// What keeps each channel.
     pub(super) fn troubles(&self) -> Vec<ChannelTrouble> {
         let troubles = self.ways.iter().map(|(name, way)| ChannelTrouble {
@@ -206,14 +244,20 @@ impl Channels {
             pause: way.desk.pause().cloned(),
             rest: way.desk.rest().cloned(),
         });
+        let broken = self.broken.iter().map(|(name, broken)| ChannelTrouble {
+            name: name.to_string(),
+            pause: Some(broken.pause.clone()),
+            rest: None,
+        });
         troubles
+            .chain(broken)
             .filter(|trouble| trouble.pause.is_some() || trouble.rest.is_some())
             .collect()
     }
 
     /// How many channels there are that messages leave by.
     pub(super) fn len(&self) -> usize {
-        self.ways.len()
+        self.ways.len() + self.broken.len()
     }
 
     /// The channel of a name with the way there.
@@ -278,6 +322,23 @@ pub(super) fn tell_pause(
         "Nothing leaves by the channel {name} until this is fixed: {why}. What it would have told waits. It is tried \
          again in 15 minutes, at a reload and by `sitewatch email retry`; `sitewatch channel test {name}` shows what \
          the service answers."
+    );
+    tell_others(config, door, name, detail, now);
+}
+
+/// News that an instance of Alertmanager takes nothing, for the others.
+pub(super) fn tell_level_pause(
+    config: &Config,
+    door: &Door,
+    name: &ChannelName,
+    place: &str,
+    why: &str,
+    now: Timestamp,
+) {
+    let detail = format!(
+        "The channel {name} cannot show anything at {place} until this is mended: {why}. Incidents that are open then \
+         are shown. It is tried again in 15 minutes, at a reload and by `sitewatch email retry`; `sitewatch channel \
+         test {name}` shows what it answers."
     );
     tell_others(config, door, name, detail, now);
 }

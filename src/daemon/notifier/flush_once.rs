@@ -3,6 +3,7 @@
 use super::channels::{outcome, settings_of};
 use super::compose::{Letter, Posting, Writer};
 use super::dispatcher::{Desk, Task};
+use super::levels::once::post_once;
 use crate::channel::Sender;
 use crate::clock;
 use crate::config::Config;
@@ -114,6 +115,7 @@ pub async fn empty(
             mailer.close(line).await;
         }
     }
+    emptied.lines.extend(post_once(store, config).await?);
     emptied.dropped = retried.dropped;
     let health = queries::health(store.outbox())?;
     emptied.left = usize::try_from(health.waiting + health.failed).unwrap_or(usize::MAX);

@@ -7,6 +7,8 @@ mod delivery_log;
 pub mod dispatcher;
 pub mod flush_once;
 mod handle;
+mod host_name;
+mod levels;
 pub mod report_rows;
 pub mod run;
 pub(super) mod test_channel;

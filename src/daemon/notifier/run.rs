@@ -15,6 +15,7 @@ use super::delivery_log;
 use super::dispatcher::{Desk, Task};
 use super::flush_once::retry_lines;
 use super::handle::Message;
+use super::levels::all::Levels;
 use super::test_mail::no_email;
 use super::urgent::{Urgent, Way};
 use crate::blocking;
@@ -34,12 +35,13 @@ use crate::policy::outbox::queued::{Lane, RowId, Waiting};
 use crate::policy::outbox::retry::Outcome;
 use crate::policy::outbox::transport_pause::Pause;
 use crate::policy::verdict::own_network;
-use crate::store::outbox::{attempts, channels as stored_channels, queries};
+use crate::store::outbox::{alerts, attempts, channels as stored_channels, queries};
 use crate::store::reader::Reader;
 
 use std::sync::atomic::Ordering::Relaxed;
 
 pub use super::handle::Handle;
+pub use super::host_name::host;
 pub use super::test_channel::test_channel;
 pub use super::test_mail::test_mail;
 
@@ -121,7 +123,8 @@ fn prepare(
             started_at: clock.now(),
             reader: Mutex::new(None),
         }),
-        channels: Channels::new(&config, channel_pauses),
+        channels: Channels::new(&config, channel_pauses, clock.now()),
+        levels: Levels::new(&config, clock.now()),
         config,
         mailer,
         door,
@@ -136,18 +139,6 @@ fn prepare(
         urgent: Urgent::default(),
     };
     (Handle(sender), notifier, messages)
-}
-
-/// The name of this host, as mails call it.
-pub fn host() -> String {
-    let name = rustix::system::uname();
-    let name = name.nodename().to_string_lossy();
-    let name = crate::domain::safe_text::line(&name, 100);
-    if name.is_empty() {
-        "this host".to_owned()
-    } else {
-        name.into_owned()
-    }
 }
 
 /// The pauses of mail and of channels that the last process left behind.
@@ -177,6 +168,7 @@ struct Notifier {
     /// Mail's.
     desk: Desk,
     channels: Channels,
+    levels: Levels,
     conversations: JoinSet<Line>,
     /// The mails of each conversation.
     under_way: HashMap<task::Id, Talk>,
@@ -253,6 +245,11 @@ impl Notifier {
                     self.channels.ended(ended);
                     look = true;
                 }
+                posted = self.levels.next() => {
+                    let now = self.office.clock.now();
+                    self.levels.posted(posted, &self.config, &self.door, now);
+                    look = true;
+                }
                 Some((item, outcome)) = self.urgent.next() => {
                     let now = self.office.clock.now();
                     if let Some((urgent, way)) = self.urgent_way() {
@@ -287,20 +284,25 @@ impl Notifier {
         let (office, config) = (Arc::clone(&self.office), Arc::clone(&self.config));
         let read = blocking::run(move || {
             office.read(&config, |reader| {
-                let lanes = queries::lanes(reader.outbox())?;
-                Ok((lanes, queries::health(reader.outbox())?))
+                let outbox = reader.outbox();
+                let unshown = alerts::oldest_unshown(outbox)?;
+                let mut health = queries::health(outbox)?;
+                let oldest = [health.oldest_queued_at, unshown];
+                health.oldest_queued_at = oldest.into_iter().flatten().min();
+                Ok((queries::lanes(outbox)?, health, alerts::raised(outbox)?))
             })
         })
         .await;
         let now = self.office.clock.now();
-        let (lanes, health) = match read {
+        let (lanes, health, raised) = match read {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the outbox cannot be read");
-                return Some(now.plus(READ_RETRY));
+                return self.without_database(now);
             }
-            Err(_) => return Some(now.plus(READ_RETRY)),
+            Err(_) => return self.without_database(now),
         };
+        self.levels.know(raised, &self.config, &self.door, now);
         let silenced = self.office.board.silenced();
         let (by_mail, by_channels): (Vec<Lane>, Vec<Lane>) = lanes
             .into_iter()
@@ -312,12 +314,20 @@ impl Notifier {
             deliveries: &self.deliveries,
         };
         let mut wake_at = self.channels.look(&shared, &by_channels, &silenced, now);
+        let shown = self.levels.step(self.office.clock);
+        wake_at = [wake_at, shown].into_iter().flatten().min();
         if self.mailer.is_some() {
             let mail = self.look_at_mail(&by_mail, &silenced, now);
             wake_at = [wake_at, mail].into_iter().flatten().min();
         }
         self.tell_health(&health, now);
         wake_at
+    }
+
+    /// What was last known to be open is posted all the same.
+    fn without_database(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let _ = self.levels.step(self.office.clock);
+        Some(now.plus(READ_RETRY))
     }
 
     fn look_at_mail(
@@ -344,11 +354,14 @@ impl Notifier {
             .set_mail_refusals(outbox.newest_failed.clone(), outbox.resting.clone());
         self.health.set_mail_pause(self.desk.pause());
         self.health.set_mail_rest(self.desk.rest());
-        let channels = self.channels.troubles();
+        let mut channels = self.channels.troubles();
         let paused = channels.iter().filter(|one| one.pause.is_some()).count();
+        let (levels, shut) = self.levels.count();
         let mail_leaves = self.mailer.is_some() && self.desk.pause().is_none();
-        let ways = self.channels.len() + usize::from(self.mailer.is_some());
-        let is_shut = ways > 0 && paused == self.channels.len() && !mail_leaves;
+        let count = self.channels.len() + levels;
+        let ways = count + usize::from(self.mailer.is_some());
+        let is_shut = ways > 0 && paused + shut == count && !mail_leaves;
+        channels.extend(self.levels.troubles());
         self.health.set_channel_troubles(channels, is_shut);
     }
 
@@ -492,6 +505,7 @@ impl Notifier {
         let now = self.office.clock.now();
         self.desk.wake_up(now);
         self.channels.reconfigure(&self.config, now);
+        self.levels.reconfigure(&self.config, now);
         Channels::note(&self.config, &self.door);
         self.door.push(Entry::Write(Box::new(move |batch| {
             Ok(attempts::end_rests(batch.outbox(), now)?)
@@ -499,13 +513,15 @@ impl Notifier {
     }
 
     fn retry(&mut self, reply: oneshot::Sender<Answer>) {
-        if self.mailer.is_none() && self.channels.len() == 0 {
+        let (levels, _) = self.levels.count();
+        if self.mailer.is_none() && self.channels.len() + levels == 0 {
             let _ = reply.send(no_email());
             return;
         }
         let now = self.office.clock.now();
         self.desk.wake_up(now);
-        self.channels.wake_up(now);
+        self.channels.reconfigure(&self.config, now);
+        self.levels.wake_up(now);
         let mut reply = Some(reply);
         self.door.push(Entry::Write(Box::new(move |batch| {
             let retried = queries::retry(batch.outbox(), now)?;
@@ -550,6 +566,8 @@ impl Notifier {
             }
         }
         self.channels.finish(until).await;
+        let (config, clock) = (Arc::clone(&self.config), self.office.clock);
+        self.levels.finish(until, &config, &self.door, clock).await;
         self.take_delivered();
         let left = self.conversations.len();
         if left > 0 {

@@ -2,20 +2,22 @@
 
 use url::Url;
 
-use super::channels::outcome;
+use super::channels::{outcome, send_now};
 use super::flush_once::said;
+use super::levels::posting::place;
 use crate::channel::Sender;
 use crate::clock;
 use crate::config::Config;
 use crate::control::Answer;
-use crate::domain::channel::{Channel, ChannelName};
+use crate::domain::channel::{Channel, ChannelName, Service};
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
 use crate::domain::redaction::STARS;
 use crate::domain::safe_text;
+use crate::domain::secret::Secret;
 use crate::policy::outbox::message_id;
 use crate::policy::outbox::retry::Outcome;
 use crate::tls;
-use crate::view::channel::{Message, Request, request};
+use crate::view::channel::{Message, Request, alertmanager, request};
 use crate::view::mail::context::Context;
 
 /// So much of a request's body is shown.
@@ -38,6 +40,9 @@ pub async fn test_channel(config: &Config, name: &str, host: &str) -> Answer {
             return Answer::Failed { lines: vec![error] };
         }
     };
+    if let Service::Alertmanager { urls, .. } = &channel.service {
+        return test_level(config, channel, &sender, urls, host).await;
+    }
     let now = clock::now();
     let parcel = Parcel {
         kind: MailKind::Test,
@@ -64,6 +69,36 @@ pub async fn test_channel(config: &Config, name: &str, host: &str) -> Answer {
         Answer::Done { lines }
     } else {
         Answer::Failed { lines }
+    }
+}
+
+/// Shows every instance an alert that ends after a minute.
+async fn test_level(
+    config: &Config,
+    channel: &Channel,
+    sender: &Sender,
+    urls: &[Secret],
+    host: &str,
+) -> Answer {
+    let mut lines = Vec::new();
+    let mut is_taken = true;
+    let page_url = config.page_url();
+    for url in urls {
+        let alert = alertmanager::test_alert(channel, host, page_url.as_deref(), clock::now());
+        let request = alertmanager::post(channel, url, &[alert]);
+        let outcome = send_now(channel, sender, &request, clock::now).await;
+        lines.extend(shown(channel, &request));
+        lines.push(format!(
+            "{} at {}: {}",
+            channel.name,
+            place(url),
+            said(&outcome)
+        ));
+        is_taken &= matches!(outcome, Outcome::Accepted(_));
+    }
+    match is_taken {
+        true => Answer::Done { lines },
+        false => Answer::Failed { lines },
     }
 }
 

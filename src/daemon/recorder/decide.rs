@@ -425,6 +425,7 @@ impl Recorder {
                 self.staged.deed(deed, now);
                 self.staged.urgent = true;
             }
+            Effect::Raise(incident) => self.raise(place, &incident, now),
             Effect::Window { from, to } => self.keep_window(slot.id, from, to, now),
             Effect::DropWaiting(incident) => {
                 let (why, at) = ("paused", now);
@@ -478,7 +479,10 @@ impl Recorder {
                 self.staged.deed(deed, now);
             }
             // It is gone: nobody is told, nothing is checked.
-            Effect::Say { .. } | Effect::CheckParents | Effect::CheckAgain { .. } => {}
+            Effect::Say { .. }
+            | Effect::Raise(_)
+            | Effect::CheckParents
+            | Effect::CheckAgain { .. } => {}
         }
     }
 
@@ -505,6 +509,7 @@ impl Recorder {
                 (incident, true)
             }
             Effect::Say { .. }
+            | Effect::Raise(_)
             | Effect::DropWaiting(_)
             | Effect::Window { .. }
             | Effect::CheckParents

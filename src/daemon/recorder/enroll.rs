@@ -206,6 +206,7 @@ impl Recorder {
             self.note_window(place, number, now);
         }
         let _ = self.step(place, Event::Reconfigured { url_changed }, now);
+        self.raise_again(place, now);
         let slot = &self.slots[place];
         if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
             let ended = slot.newest_ended();

@@ -13,6 +13,7 @@ pub mod files;
 pub mod message;
 pub(super) mod offline;
 pub mod queue;
+mod raise;
 pub(super) mod relist;
 pub(super) mod report;
 pub(super) mod roster;

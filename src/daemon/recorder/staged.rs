@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::{NotRecorded, WriteWork};
+use crate::domain::channel::Format;
 use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::monitor::MonitorId;
@@ -12,12 +13,12 @@ use crate::domain::notification::{Letter, News, Notice};
 use crate::domain::order::GivenOrder;
 use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::monitor::Recipients;
+use crate::policy::alert::monitor::{Recipients, Side};
 use crate::policy::alert::state::Kept;
 use crate::policy::outbox::message_id;
 use crate::store::error::StoreError;
 use crate::store::facts::events::StateChange;
-use crate::store::outbox::queries;
+use crate::store::outbox::{alerts, channels, queries};
 use crate::store::transaction::{Batch, SpanKind};
 
 /// Checks that wait for a database that takes no writes; beyond them the oldest are given up. What they
@@ -57,6 +58,14 @@ pub(in crate::daemon) enum Deed {
         to: Recipients,
         /// Those of the rules when it was decided.
         configured: Vec<Recipient>,
+    },
+    /// An incident that channels are shown from now on.
+    Raise {
+        incident: IncidentKey,
+        channels: Vec<String>,
+        /// What its alert says, as JSON.
+        facts: String,
+        at: Timestamp,
     },
     DropWaiting {
         incident: IncidentKey,
@@ -135,12 +144,15 @@ impl Staged {
 }
 
 impl Deed {
-    /// Whether it concerns mails, so that the notifier should look.
+    /// Whether it concerns what leaves, so that the notifier should look.
     pub(super) const fn is_about_mail(&self) -> bool {
         match self {
-            Self::Say { .. } | Self::DropWaiting { .. } | Self::Write(_) => true,
-            Self::Incident(_)
-            | Self::Memory { .. }
+            Self::Say { .. } | Self::Raise { .. } | Self::DropWaiting { .. } | Self::Write(_) => {
+                true
+            }
+            // Its end is shown wherever it was.
+            Self::Incident(incident) => incident.closed_at.is_some(),
+            Self::Memory { .. }
             | Self::Missed { .. }
             | Self::Span { .. }
             | Self::EndSpans { .. }
@@ -165,7 +177,15 @@ impl Deed {
             } => {
                 // An UP is queued for every recipient of the incident's mails, then kept from recipients that no mail
                 // reached.
-                let (to, reached) = match to {
+                let to: &Recipients = to;
+                let (side, to) = match to {
+                    Recipients::Of(side, to) => (Some(*side), to.as_ref()),
+                    Recipients::Configured | Recipients::Told(_) | Recipients::Untold(_) => {
+                        (None, to)
+                    }
+                };
+                let (mut to, reached) = match to {
+                    Recipients::Of(..) => (Vec::new(), None),
                     Recipients::Configured => (configured.clone(), None),
                     Recipients::Told(incidents) => (
                         of_all(incidents, |incident| batch.addressed(incident))?,
@@ -175,6 +195,9 @@ impl Deed {
                         (batch.untold(*incident)?, Some(batch.told(*incident)?))
                     }
                 };
+                if let Some(side) = side {
+                    to = of_side(batch, side, to)?;
+                }
                 if to.is_empty() {
                     return Ok(());
                 }
@@ -189,6 +212,17 @@ impl Deed {
                     Some(reached) => batch.keep_up_from(&letter, &reached, now),
                     None => Ok(()),
                 }
+            }
+            Self::Raise {
+                incident,
+                channels,
+                facts,
+                at,
+            } => {
+                for channel in channels {
+                    alerts::raise(batch.outbox(), channel, *incident, facts, *at)?;
+                }
+                Ok(())
             }
             Self::DropWaiting { incident, why, at } => {
                 for dropped in queries::drop_waiting(batch.outbox(), incident.monitor, why, *at)? {
@@ -224,6 +258,24 @@ impl Deed {
             Self::Write(write) => write(batch),
         }
     }
+}
+
+/// Those of recipients who are of a side.
+fn of_side(
+    batch: &Batch<'_>,
+    side: Side,
+    to: Vec<Recipient>,
+) -> Result<Vec<Recipient>, StoreError> {
+    let mut of_it = Vec::with_capacity(to.len());
+    for one in to {
+        let format = channels::format(batch.outbox(), &one)?;
+        let format = format.and_then(|word| word.parse::<Format>().ok());
+        let holds_incidents = format.is_some_and(Format::takes_incidents_only);
+        if holds_incidents == (side == Side::Incidents) {
+            of_it.push(one);
+        }
+    }
+    Ok(of_it)
 }
 
 /// The recipients of all of these incidents, each once.

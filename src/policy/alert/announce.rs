@@ -3,7 +3,7 @@
 use super::dependencies;
 use super::flapping::{Flap, Owed};
 use super::machine::Machine;
-use super::monitor::{Effect, Recipients, Step};
+use super::monitor::{Effect, Recipients, Side, Step};
 use super::reminder;
 use super::slow::Slow;
 use super::state::{Ack, Announcement, Hold, Outage, Status};
@@ -18,7 +18,10 @@ impl Machine<'_> {
         self.let_orders_end();
         self.calm_down();
         match self.hold() {
-            None => self.speak(),
+            None => {
+                let raised_before = self.raise();
+                self.speak(raised_before);
+            }
             Some(hold) => self.wait_for(hold),
         }
         if self.progressed
@@ -93,15 +96,36 @@ impl Machine<'_> {
             let known = || spell.owed.iter().filter(heard);
             if let Some(last) = known().next_back() {
                 let told = known().map(|owed| owed.key).collect();
-                self.say_up(last, since, told, Some(spell.since));
+                let to = self.who_was_told(told, last.key);
+                let to = Recipients::Of(Side::Messages, Box::new(to));
+                self.say_up(last, since, to, Some(spell.since));
             }
         }
     }
 
+    /// Raises an outage once nothing holds its DOWN. Flapping does not: what shows or holds incidents takes each.
+    /// Answers whether it was raised by an earlier step.
+    fn raise(&mut self) -> bool {
+        let needed = self.rules.failures_before_down;
+        let Status::Down(outage) = &mut self.memory.kept.status else {
+            return false;
+        };
+        let is_counted = match outage.announcement {
+            Announcement::Waiting { recount, .. } => recount.is_none_or(|count| count >= needed),
+            Announcement::Made { .. } => true,
+        };
+        if !is_counted || outage.raised {
+            return outage.raised;
+        }
+        outage.raised = true;
+        self.effects.push(Effect::Raise(outage.incident()));
+        false
+    }
+
     /// Says what is due and not held.
-    fn speak(&mut self) {
+    fn speak(&mut self, raised_before: bool) {
         self.speak_of_flapping();
-        self.speak_of_outage();
+        self.speak_of_outage(raised_before);
         self.speak_of_degradation();
     }
 
@@ -140,7 +164,7 @@ impl Machine<'_> {
         self.say(news, Recipients::Configured);
     }
 
-    fn speak_of_outage(&mut self) {
+    fn speak_of_outage(&mut self, raised_before: bool) {
         let flapping = self.memory.kept.flap.is_on();
         let (now, needed) = (self.now, self.rules.failures_before_down);
         let down_after = self.around.alerts.flapping.down_after;
@@ -155,10 +179,12 @@ impl Machine<'_> {
         let opened_at = outage.opened_at();
         match &mut outage.announcement {
             Announcement::Waiting { recount, .. } if recount.is_some_and(|n| n < needed) => {}
-            Announcement::Waiting { held, .. } if flapping && now.since(opened_at) < down_after => {
-                *held = Some(Hold::Flapping);
-            }
             Announcement::Waiting { held, .. } => {
+                let flaps = flapping && now.since(opened_at) < down_after;
+                if flaps && raised_before {
+                    *held = Some(Hold::Flapping);
+                    return;
+                }
                 let news = News::Down {
                     incident: outage.key,
                     cause: outage.cause.clone(),
@@ -171,11 +197,21 @@ impl Machine<'_> {
                         .map(|good| Box::new(good.clone())),
                     held: held.map(|hold| hold.as_str().to_owned()),
                 };
-                outage.announcement = Announcement::Made {
-                    last: now,
-                    reminders: 0,
+                let side = if flaps {
+                    *held = Some(Hold::Flapping);
+                    Some(Side::Incidents)
+                } else {
+                    outage.announcement = Announcement::Made {
+                        last: now,
+                        reminders: 0,
+                    };
+                    raised_before.then_some(Side::Messages)
                 };
-                self.say(news, Recipients::Configured);
+                let to = match side {
+                    Some(side) => Recipients::Of(side, Box::new(Recipients::Configured)),
+                    None => Recipients::Configured,
+                };
+                self.say(news, to);
             }
             Announcement::Made { last, reminders } => {
                 let due = reminder::due_at(self.around.alerts, *last, *reminders);
@@ -252,6 +288,9 @@ impl Machine<'_> {
 
     /// Tells the end of an outage of which something was told, at once or with the end of the flapping.
     pub(super) fn tell_end(&mut self, outage: &Outage, closed_at: Timestamp) {
+        if self.memory.kept.flap.is_on() && outage.raised {
+            self.say_end_to_services(outage, closed_at);
+        }
         let silent = matches!(outage.announcement, Announcement::Waiting { .. });
         // The mail about the flapping will be about this outage, and its end is owed to whoever gets it.
         if silent && !self.memory.kept.flap.is_untold() {
@@ -266,7 +305,29 @@ impl Machine<'_> {
         if self.memory.kept.flap.is_on() {
             self.memory.kept.flap.owe(owed);
         } else {
-            self.say_up(&owed, closed_at, vec![outage.key], None);
+            let to = self.who_was_told(vec![outage.key], outage.key);
+            self.say_up(&owed, closed_at, to, None);
+        }
+    }
+
+    /// While it flaps, services that hold incidents are told of each end at once.
+    fn say_end_to_services(&mut self, outage: &Outage, closed_at: Timestamp) {
+        let owed = Owed {
+            key: outage.key,
+            cause: outage.cause.clone(),
+            checks_failed: outage.checks_failed,
+            silent: false,
+        };
+        let to = self.who_was_told(vec![outage.key], outage.key);
+        let to = Recipients::Of(Side::Incidents, Box::new(to));
+        self.say_up(&owed, closed_at, to, None);
+    }
+
+    /// Who is told of the end of outages, of which this is the last.
+    fn who_was_told(&self, told: Vec<IncidentKey>, last: IncidentKey) -> Recipients {
+        match self.around.alerts.recovery {
+            true => Recipients::Told(told),
+            false => Recipients::Untold(last),
         }
     }
 
@@ -274,7 +335,7 @@ impl Machine<'_> {
         &mut self,
         owed: &Owed,
         closed_at: Timestamp,
-        told: Vec<IncidentKey>,
+        to: Recipients,
         flapping_since: Option<Timestamp>,
     ) {
         let recent = &self.memory.recent;
@@ -289,10 +350,6 @@ impl Machine<'_> {
             check: Box::new(Check::clone(check)),
             checks_failed: owed.checks_failed,
             flapping_since,
-        };
-        let to = match self.around.alerts.recovery {
-            true => Recipients::Told(told),
-            false => Recipients::Untold(owed.key),
         };
         self.say(news, to);
     }

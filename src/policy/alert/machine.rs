@@ -181,6 +181,7 @@ impl<'a> Machine<'a> {
                 held: None,
                 recount: None,
             },
+            raised: false,
         };
         self.effects.push(Effect::Open(outage.incident()));
         self.memory.kept.status = Status::Down(Box::new(outage));

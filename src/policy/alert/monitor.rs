@@ -139,6 +139,8 @@ pub enum Effect {
         /// What ended it.
         ending: Ending,
     },
+    /// Show an open incident where a channel shows those: nothing holds its DOWN.
+    Raise(Incident),
     /// Queue a mail.
     Say {
         /// What to say.
@@ -185,6 +187,17 @@ pub enum Recipients {
     /// With `recovery = false`: those for whom a mail of this incident still waits. It is over before they were told,
     /// and they are to be told that, not that it goes on.
     Untold(IncidentKey),
+    /// Of these, those of one side.
+    Of(Side, Box<Recipients>),
+}
+
+/// The two sides of recipients, which flapping tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Those who read messages: flapping spares them the single ones.
+    Messages,
+    /// Services that hold incidents: what opens one there has to close that one.
+    Incidents,
 }
 
 /// What an event makes of a monitor.

@@ -200,6 +200,9 @@ pub struct Outage {
     pub ack: Ack,
     /// Whether its DOWN was decided.
     pub announcement: Announcement,
+    /// Whether it was raised where open incidents are shown: once nothing held its DOWN.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raised: bool,
 }
 
 impl Outage {

@@ -10,6 +10,7 @@ use crate::store::checks::hour_block::unpack;
 use crate::store::checks::journal::{DAY, HOUR, ledger_id};
 use crate::store::error::Result;
 use crate::store::facts::{amendments, clock_undo, evidence, meta, orders, rules};
+use crate::store::outbox::alerts;
 use crate::store::writer::Store;
 
 /// Rows deleted in one transaction: it takes about a millisecond.
@@ -69,6 +70,7 @@ impl Store {
         if deleted == 0 {
             let ended = Timestamp::from_ms((newest + 1) * HOUR).minus(WORDS_KEPT);
             deleted += forget_before(&transaction, ended)?;
+            deleted += alerts::forget(&transaction)?;
         }
         transaction.commit()?;
         if deleted > 0 {

@@ -62,6 +62,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0012_rules",
         include_str!("../../../migrations/0012_rules.sql"),
     ),
+    (
+        "0014_alerts",
+        include_str!("../../../migrations/0014_alerts.sql"),
+    ),
 ];
 
 /// The format this program writes.

@@ -1,5 +1,6 @@
 //! The outbox in SQL.
 
+pub mod alerts;
 pub mod attempts;
 pub mod channels;
 pub mod collecting;

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
+use super::alerts;
 use super::channels;
 use super::collecting;
 pub use super::health::{Health, Resting, health};
@@ -457,6 +458,7 @@ pub fn mails_of(db: &Connection, incident: IncidentKey) -> Result<Vec<Told>> {
     for mail in &mut mails {
         mail.channel = channels::format(db, &mail.to)?;
     }
+    mails.extend(alerts::told(db, incident)?);
     Ok(mails)
 }
 

@@ -22,4 +22,5 @@ mod text;
 mod words;
 
 pub use words::cause_name as words_of_cause;
+pub use words::cause_word;
 pub use words::hold as words_of_hold;

@@ -107,7 +107,7 @@ pub(super) fn status(code: u16) -> String {
 }
 
 /// The word of a subject: the status where it is the failure, else the kind.
-pub(super) fn cause_word(failure: &Failure, status: Option<u16>) -> String {
+pub fn cause_word(failure: &Failure, status: Option<u16>) -> String {
     match (failure.kind, status) {
         (FailureKind::Status, Some(status)) => status.to_string(),
         (kind, _) => kind.as_str().to_owned(),

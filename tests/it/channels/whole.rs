@@ -80,24 +80,22 @@ fn alertmanager() -> String {
     let channel = channel::of(Format::Alertmanager);
     let check = samples::check(22, 503, 1001);
     let cause = samples::cause(&check);
-    let open = alertmanager::Outage {
+    let outage = alertmanager::Outage {
         incident: samples::incident(),
         monitor: "shop",
-        url: Some("http://shop.example.com/"),
-        opened_at: samples::at(0),
-        closed_at: None,
+        url: "http://shop.example.com/",
         cause: &cause,
-        summary: "DOWN 503 shop",
         note: "Runbook: https://wiki.example.com/shop",
     };
-    let over = alertmanager::Outage {
-        closed_at: Some(samples::at(845)),
-        ..open
-    };
-    let now = samples::at(60);
+    let facts = alertmanager::facts(&outage, Some(PUBLIC_URL));
+    let stored = alertmanager::Facts::from_json(&facts.to_json());
+    assert_eq!(stored, Some(facts.clone()));
+    let bare = alertmanager::facts(&outage, None);
+    let (now, began) = (samples::at(60), samples::at(0));
+    let over = Some(samples::at(845));
     let alerts = [
-        alertmanager::alert(&channel, &open, Some(PUBLIC_URL), now),
-        alertmanager::alert(&channel, &over, None, now),
+        alertmanager::alert(&channel, &facts, began, None, now),
+        alertmanager::alert(&channel, &bare, began, over, now),
         alertmanager::test_alert(&channel, "mon1", Some(PUBLIC_URL), now),
     ];
     let url = Secret::new("http://am1.example.com:9093");

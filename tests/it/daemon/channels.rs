@@ -10,11 +10,14 @@ use tokio::time::Instant;
 
 use serde_json::Value;
 
+use crate::smtp::server::{self, At, Script, Server};
+use sitewatch::domain::timestamp::Timestamp;
+
 use super::{House, Site, monitor, text};
 
 /// What the service does with a request; after the last of its acts it answers 204.
 #[derive(Clone, Copy)]
-enum Act {
+pub(super) enum Act {
     /// An answer with this status and these header lines.
     Answer(u16, &'static str),
     /// It reads all and hangs up.
@@ -25,10 +28,11 @@ enum Act {
 
 /// A request that came.
 #[derive(Clone)]
-struct Came {
-    head: String,
-    body: Value,
+pub(super) struct Came {
+    pub(super) head: String,
+    pub(super) body: Value,
     at: Instant,
+    arrived: Timestamp,
 }
 
 impl Came {
@@ -47,14 +51,14 @@ impl Came {
 }
 
 /// A web server that takes hooks.
-struct Hook {
-    port: u16,
+pub(super) struct Hook {
+    pub(super) port: u16,
     acts: Arc<Mutex<VecDeque<Act>>>,
     came: Arc<Mutex<Vec<Came>>>,
 }
 
 impl Hook {
-    fn start(acts: &[Act]) -> Self {
+    pub(super) fn start(acts: &[Act]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let acts = Arc::new(Mutex::new(acts.iter().copied().collect::<VecDeque<_>>()));
@@ -70,7 +74,7 @@ impl Hook {
         Self { port, acts, came }
     }
 
-    fn came(&self) -> Vec<Came> {
+    pub(super) fn came(&self) -> Vec<Came> {
         self.came.lock().unwrap().clone()
     }
 
@@ -119,6 +123,7 @@ fn serve(mut stream: TcpStream, next: &Mutex<VecDeque<Act>>, noted: &Mutex<Vec<C
         head,
         body: serde_json::from_slice(&bytes[head_end..]).unwrap_or(Value::Null),
         at: sitewatch::clock::tick(),
+        arrived: sitewatch::clock::now(),
     });
     let act = next.lock().unwrap().pop_front();
     match act {
@@ -291,6 +296,50 @@ async fn a_channel_that_hangs_does_not_delay_mail() {
 }
 
 #[tokio::test]
+async fn a_mail_server_that_refuses_the_login_does_not_delay_a_channel() {
+    let (site, hook) = (Site::start(503), Hook::start(&[]));
+    let refusal = server::Act::Say("535 5.7.8 bad credentials");
+    let mails = Server::start(Script {
+        faults: vec![(At::Mail, None, usize::MAX, refusal)],
+        ..Script::default()
+    })
+    .await;
+    let house = house(&hook, "", &site);
+    let path = house.path().join("monitors.toml");
+    let smtp = format!(
+        "host = \"127.0.0.1\"\nport = {}\ntls = \"none\"",
+        mails.address.port()
+    );
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, config.replace("directory = \"outbox/\"", &smtp)).unwrap();
+    let _daemon = house.start().await;
+    house.until("DOWN", || hook.came().len() == 1).await;
+    house
+        .until("mail pauses", || {
+            text(&house.ask(&["status"]).stdout).contains("NO MAIL LEAVES")
+        })
+        .await;
+    let queued = text(&house.ask(&["email", "queue", "--json"]).stdout);
+    assert!(
+        queued.contains("ops@example.com") && !queued.contains("\"hook\""),
+        "{queued}"
+    );
+    // While mail pauses, the end is told at once, and so is that.
+    site.answers(200);
+    house.until("UP", || hook.came().len() >= 2).await;
+    let of_shop = |came: &Came| came.body["monitor"] == "shop";
+    let (down, up) = (&hook.came()[0], hook.came());
+    let up = up.iter().rfind(|came| of_shop(came)).unwrap();
+    for came in [down, up] {
+        let decided = came.body["decided_at"].as_str().unwrap();
+        let decided = Timestamp::from_jiff(decided.parse().unwrap());
+        let late = came.arrived.since(decided);
+        // A group_wait of 1 s, and a machine that is busy with other tests.
+        assert!(late < Duration::from_secs(10), "{late:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_channel_does_not_take_it_does_not_get() {
     let site = Site::start(503);
     let hook = Hook::start(&[]);
@@ -331,7 +380,7 @@ async fn a_test_shows_what_goes_where_and_no_secret() {
     let _daemon = house.start().await;
     let (code, second) = said(&["channel", "test", "hook"]);
     assert_eq!(code, 0, "{second}");
-    assert!(second.contains("sent by the running daemon"), "{second}");
+    assert!(second.contains("asked the running daemon"), "{second}");
     assert!(
         second.contains(&format!("POST http://127.0.0.1:{}/***", hook.port)),
         "{second}"

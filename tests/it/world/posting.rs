@@ -10,7 +10,9 @@ use sitewatch::daemon::notifier::run::{self, Handle};
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::{Entry, Reply};
 use sitewatch::daemon::recorder::queue::{Door, queue};
+use sitewatch::domain::channel::{Channel, ChannelName, Format, Service};
 use sitewatch::domain::monitor::MonitorId;
+use sitewatch::domain::secret::Secret;
 use sitewatch::domain::settings::MailTransport;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::mail::mailer::Mailer;
@@ -21,6 +23,8 @@ use sitewatch::policy::outbox::retry::Outcome;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 use tokio::time::{Duration, advance, sleep};
+
+use crate::channels::channel;
 
 use super::config::{config, monitor, recipient, seconds};
 use super::scene::{START, Weather, look};
@@ -327,6 +331,83 @@ fn rise(post: &Post) {
 async fn retry(post: &Post) -> String {
     let handle = post.notifier.clone();
     format!("{:?}", handle.retry().await)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_cannot_be_set_up_keeps_what_waits_for_it() {
+    let mut config = config(vec![monitor("site-1")]);
+    config.alerts.reminder = None;
+    config.channels = vec![Arc::new(Channel {
+        name: ChannelName::parse("hook").unwrap(),
+        ca_pem: Some(Arc::from(&b"no certificate"[..])),
+        ..channel::of(Format::Json)
+    })];
+    for monitor in &mut config.monitors {
+        Arc::make_mut(&mut Arc::make_mut(monitor).rules).to =
+            vec![recipient("ops@example.com"), recipient("hook")];
+    }
+    let mut post = Post::of(config);
+    post.fail(1..=1);
+    post.run(60).await;
+    // The others hear of it once.
+    let mut came = post.came();
+    came.sort();
+    assert_eq!(came.len(), 2, "{came:?}");
+    assert!(came[1].starts_with("[TROUBLE channel hook]"), "{came:?}");
+    let mut states = post.states();
+    states.sort();
+    assert_eq!(states, ["down sent", "down waiting", "trouble sent"]);
+    let sentences = sitewatch::daemon::health::self_check::rests(&post.health, post.clock.now());
+    assert!(
+        sentences[0].contains("NOTHING LEAVES BY THE CHANNEL hook"),
+        "{sentences:?}"
+    );
+    // Each try that fails again is none that anybody is told of.
+    retry(&post).await;
+    post.run(2000).await;
+    assert_eq!(post.came().len(), 2, "{:?}", post.came());
+    assert!(post.states().contains(&"down waiting".to_owned()));
+}
+
+/// A service that takes connections and says nothing, told of the same outages as a mailbox.
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_hangs_does_not_delay_mail() {
+    const SITES: i64 = 100;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let names = (1..=SITES).map(|number| monitor(&format!("site-{number}")));
+    let mut config = config(names.collect());
+    config.alerts.reminder = None;
+    let mut hook = channel::of(Format::Json);
+    hook.name = ChannelName::parse("hook").unwrap();
+    hook.service = Service::Json {
+        url: Secret::new(url),
+        token: None,
+        key: None,
+    };
+    config.channels = vec![Arc::new(hook)];
+    for monitor in &mut config.monitors {
+        Arc::make_mut(&mut Arc::make_mut(monitor).rules).to =
+            vec![recipient("ops@example.com"), recipient("hook")];
+    }
+    let group_wait = config.alerts.group_wait;
+    let mut post = Post::of(config);
+    for site in 1..=SITES {
+        post.fail(site..=site);
+        post.run(11 + u64::try_from(site).unwrap() % 7).await;
+    }
+    post.run(30).await;
+    let mut late: Vec<Duration> = post
+        .memory
+        .delivered()
+        .iter()
+        .filter(|(_, mail)| mail.rendered.subject.starts_with("[DOWN"))
+        .map(|(_, mail)| mail.date.since(mail.queued_at.plus(group_wait)))
+        .collect();
+    late.sort();
+    assert_eq!(late.len(), 100, "{:?}", post.came());
+    assert!(late[98] < seconds(1), "the 99th percentile: {:?}", late[98]);
+    assert!(post.states().contains(&"down waiting".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

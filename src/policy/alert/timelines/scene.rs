@@ -34,7 +34,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::{
-    Effect, Ending, Event, Memory, Order, Recipients, Step, Surroundings, step, wake_at,
+    Effect, Ending, Event, Memory, Order, Recipients, Side, Step, Surroundings, step, wake_at,
 };
 use crate::policy::alert::ordered_windows::{Ends, OrderedWindow};
 use crate::policy::alert::state::{Announcement, Hold, Status};
@@ -57,6 +57,8 @@ struct Scene {
     again: Option<Timestamp>,
     restarts: bool,
     told: BTreeSet<IncidentKey>,
+    raised: BTreeSet<IncidentKey>,
+    shows_level: bool,
     open: Option<IncidentKey>,
     lines: Vec<String>,
 }
@@ -96,6 +98,8 @@ impl Scene {
             again: None,
             restarts: false,
             told: BTreeSet::new(),
+            raised: BTreeSet::new(),
+            shows_level: false,
             open: None,
             lines: Vec::new(),
         };
@@ -107,6 +111,7 @@ impl Scene {
                 "interval" => scene.rules.interval = span(value),
                 "retry" => scene.rules.retry_interval = span(value),
                 "reminder" => scene.alerts.reminder = Some(span(value)),
+                "level" => scene.shows_level = true,
                 "no-recovery" => scene.alerts.recovery = false,
                 "slow" => scene.rules.alert_on_slow = true,
                 "record" => scene.rules.alert_on_address_down = false,
@@ -237,7 +242,28 @@ impl Scene {
                 let at = clock(incident.closed_at.unwrap());
                 format!("closed {at}, {failed} failed{window}{ending}")
             }
-            Effect::Say { news, to } => self.say(&news, &to),
+            Effect::Raise(incident) => {
+                assert_eq!(self.open, Some(incident.key), "only what is open is raised");
+                let windows = &self.memory.kept.windows;
+                let open = self.maintenance || windows.is_open(self.now);
+                assert!(!open, "nothing is raised inside a window");
+                assert!(self.raised.insert(incident.key), "raised once");
+                if !self.shows_level {
+                    return;
+                }
+                "raised".to_owned()
+            }
+            Effect::Say { news, to } => match to {
+                Recipients::Of(Side::Messages, to) => self.say(&news, &to),
+                Recipients::Of(Side::Incidents, to) => {
+                    let line = self.say(&news, &to);
+                    if !self.shows_level {
+                        return;
+                    }
+                    format!("{line}, to services")
+                }
+                to => self.say(&news, &to),
+            },
             Effect::Window { from, to } => format!("window {} to {}", clock(from), clock(to)),
             Effect::DropWaiting(_) => "waiting mails dropped".to_owned(),
             Effect::CheckParents if self.parents.is_empty() => return,
@@ -265,6 +291,7 @@ impl Scene {
                     "never UP without DOWN"
                 );
             }
+            Recipients::Of(..) => panic!("a side of a side"),
             Recipients::Untold(of) => {
                 assert!(self.told.contains(of), "never UP without DOWN");
                 only = ", untold only";

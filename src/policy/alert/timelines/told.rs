@@ -42,6 +42,75 @@ fn reminders_grow_rarer_and_rest_after_an_ack() {
 }
 
 #[test]
+fn an_outage_is_raised_once_nothing_holds_its_down() {
+    check(
+        "confirm=2 level; U D D +5m",
+        "01:10 opened 01:00
+         01:10 raised
+         01:10 mail DOWN 503, 2 failed, good 00:00",
+    );
+    check(
+        "confirm=1 level; mute=5m D +10m",
+        "00:00 opened 00:00
+         05:00 raised
+         05:00 mail DOWN 503, 1 failed, held by mute",
+    );
+    check(
+        "confirm=1 recover=1 level; window( D U )window +1m",
+        "00:00 opened 00:00
+         01:00 closed 01:00, 1 failed, maintenance",
+    );
+    // What begins to hold later does not take it back.
+    check(
+        "confirm=1 recover=1 level; D mute=5m D U",
+        "00:00 opened 00:00
+         00:00 raised
+         00:00 mail DOWN 503, 1 failed
+         02:00 closed 02:00, 2 failed
+         02:00 mail UP after 2m",
+    );
+    // Flapping holds the DOWN, not what shows incidents.
+    check(
+        "confirm=1 recover=1 flapping=3/1h level; U D U D +5m",
+        "01:00 opened 01:00
+         01:00 raised
+         01:00 mail DOWN 503, 1 failed, good 00:00
+         02:00 closed 02:00, 1 failed
+         02:00 mail UP after 1m
+         03:00 opened 03:00
+         03:00 raised
+         03:00 mail FLAPPING 3
+         03:00 mail DOWN 503, 1 failed, good 02:00, to services",
+    );
+}
+
+/// A service that holds incidents is told of each begin and each end, so that what it opened is closed.
+#[test]
+fn services_that_hold_incidents_are_told_of_each_while_it_flaps() {
+    check(
+        "confirm=1 recover=1 flapping=3/1h level; U D U D U D +12m U +31m U",
+        "01:00 opened 01:00
+         01:00 raised
+         01:00 mail DOWN 503, 1 failed, good 00:00
+         02:00 closed 02:00, 1 failed
+         02:00 mail UP after 1m
+         03:00 opened 03:00
+         03:00 raised
+         03:00 mail FLAPPING 3
+         03:00 mail DOWN 503, 1 failed, good 02:00, to services
+         04:00 closed 04:00, 1 failed
+         04:00 mail UP after 1m, to services
+         05:00 opened 05:00
+         05:00 raised
+         05:00 mail DOWN 503, 1 failed, good 04:00, to services
+         15:00 mail DOWN 503, 1 failed, good 04:00, held by flapping
+         17:00 closed 17:00, 1 failed
+         17:00 mail UP after 12m, to services
+         48:00 mail UP after 12m",
+    );
+}
+
+#[test]
 fn recoveries_can_be_switched_off() {
     check(
         "confirm=1 recover=1 no-recovery; D U",
