@@ -126,7 +126,8 @@ impl Recorder {
             },
             decided_at: now,
         };
-        let to = self.default_recipients();
+        let mut to = self.default_recipients();
+        to.retain(|one| self.config.takes(one, notice.news.kind()));
         if !to.is_empty() {
             self.alarm.letters.push(Letter {
                 message_id: id_of(&notice, &self.origin),
