@@ -418,6 +418,7 @@ fn rounds(seed: u64, rounds: usize) {
 
 /// So many messages a thread; with `SITEWATCH_HOSTILE=25000`, as `.ci/run` has it for an optimised build, 100 000 of
 /// them in every format.
+#[expect(clippy::disallowed_methods, reason = "the length of this test alone")]
 fn rounds_a_thread() -> usize {
     let asked = std::env::var("SITEWATCH_HOSTILE");
     asked.map_or(280, |count| count.parse().expect("a number"))
