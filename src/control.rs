@@ -238,6 +238,9 @@ pub struct DaemonStatus {
     pub on_time: bool,
     /// Mails that have not left.
     pub mails_waiting: u64,
+    /// Those of them that wait for the opening hours of their recipients.
+    #[serde(default)]
+    pub mails_for_hours: u64,
     /// Whether there is a way to send mail at all.
     pub mails: bool,
     /// Why no mail leaves, while the mail server refuses all of it.

@@ -12,8 +12,10 @@ use super::output::quoted;
 use crate::config::show::ShowError;
 use crate::config::{self, Config, Included};
 use crate::domain::channel::Events;
+use crate::domain::duration_text::Written;
 use crate::domain::monitor::Monitor;
-use crate::domain::settings::{MailTransport, SmtpTls};
+use crate::domain::recipient::Recipient;
+use crate::domain::settings::{Covers, MailTransport, SmtpTls};
 use crate::domain::subject::{NO_RIGHT_TO_PING, Subject};
 use crate::probe::may_ping;
 
@@ -264,7 +266,41 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
             more => writeln!(out, "          {to}: {shown} and {more} more")?,
         }
     }
+    write_times(&mut out, config)?;
     Ok(out)
+}
+
+/// Who is told only after a time, and who at some times only.
+fn write_times(out: &mut String, config: &Config) -> std::fmt::Result {
+    let keys = |to: &[Recipient]| {
+        let keys: Vec<&str> = to.iter().map(Recipient::key).collect();
+        keys.join(", ")
+    };
+    for step in &config.escalation {
+        let enabled = config.monitors.iter().filter(|monitor| monitor.enabled);
+        let has = |monitor: &&Arc<Monitor>| step.covers.has(&monitor.name, &monitor.tags);
+        let covered = enabled.clone().filter(has);
+        let mut names: Vec<&str> = covered.map(|monitor| monitor.name.as_str()).collect();
+        let of = match (&step.covers, names.len()) {
+            (Covers::All, _) => "all".to_owned(),
+            (Covers::Some { .. }, 0) => "no monitor".to_owned(),
+            (Covers::Some { .. }, count) => {
+                names.truncate(NAMES_SHOWN_MAX);
+                let shown = names.join(", ");
+                match count.saturating_sub(NAMES_SHOWN_MAX) {
+                    0 => shown,
+                    more => format!("{shown} and {more} more"),
+                }
+            }
+        };
+        let after = Written(step.after);
+        writeln!(out, "after {after:<4}{}: {of}", keys(&step.to))?;
+    }
+    for entry in config.hours.entries() {
+        let open: Vec<String> = entry.open.iter().map(ToString::to_string).collect();
+        writeln!(out, "hours     {}: {}", keys(&entry.to), open.join(", "))?;
+    }
+    Ok(())
 }
 
 fn show(context: &mut Context) -> Result<Outcome, CliError> {

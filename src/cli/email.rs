@@ -116,6 +116,9 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
     for line in &emptied.lines {
         writeln!(context.out, "{}", safe_text::line(line, 500))?;
     }
+    for line in &emptied.held {
+        writeln!(context.out, "{line}")?;
+    }
     let (sent, left) = (emptied.sent, emptied.left);
     let mails = if sent == 1 { "mail" } else { "mails" };
     let dropped = match emptied.dropped {
@@ -222,7 +225,7 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     let mut waits = BTreeMap::new();
     if let Some(config) = &place.config {
         for lane in queries::lanes(reader.outbox()).map_err(StoreError::from)? {
-            waits.extend(plan::waits(&config.alerts, &lane, clock.now));
+            waits.extend(plan::waits(&config.alerts, &lane, &config.hours, clock.now));
         }
     }
     let rows: Vec<QueueRow> = queued
@@ -314,7 +317,8 @@ pub fn row(
     let due_at = due_at.max(waits.map_or(Timestamp::MIN, |(_, until)| until));
     let held = held_by(&mail.row, &mail.to, waits, paused, now);
     let held = held.filter(|held| !queued.failed && !held.is_on_its_way);
-    let is_silenced = mail.row.is_held();
+    let is_closed = matches!(waits, Some((Waits::ForHours, _)));
+    let is_silenced = mail.row.is_held() && !is_closed;
     let held = held.map(|held| QueueHold {
         by: held.by,
         until: (!is_silenced).then_some(due_at),

@@ -20,6 +20,7 @@ pub fn incident(listed: ListedIncident) -> IncidentRow {
         acked_by: listed.acked_by,
         amendments: listed.amendments,
         notes: listed.notes,
+        escalated_at: listed.escalated_at,
         mails: mails.collect(),
     }
 }

@@ -11,9 +11,12 @@ use super::resolve;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::domain::check::Check;
+use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notification::MailKind;
+use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::monitor::Recipients;
 use crate::policy::availability::error_budget::{self, LOOKS_BACK};
 use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::simulate::{Decided, rehearse};
@@ -42,10 +45,11 @@ const BURNS_EVERY: Duration = Duration::from_secs(30);
     after_help = "Examples:\n  sitewatch replay --config new.toml --since 30d\n  \
     sitewatch replay                      the current configuration\n\n\
     Verdicts stay as recorded; only the alerting rules are evaluated again:\n\
-    failures_before_down, successes_before_up, flapping, reminders, maintenance,\n\
-    depends_on, and those of digests: group_wait, group_limit, group_interval.\n\
+    failures_before_down, successes_before_up, flapping, reminders, escalation, hours,\n\
+    maintenance, depends_on, and those of digests: group_wait, group_limit, group_interval.\n\
     AFTER counts from the first failed check until the mail leaves, if the mail\n\
-    server accepts everything at once. Mutes, pauses and times offline are left out.\n\
+    server accepts everything at once. Mutes, acknowledgements, pauses and times\n\
+    offline are left out.\n\
     Burns of an [[objective]] stand under its name, by the recorded outages."
 )]
 pub struct Args {
@@ -139,6 +143,7 @@ fn play(
     let mut world = Replay::new(
         played.iter().copied(),
         &new.alerts,
+        &new.escalation,
         &new.maintenance,
         &new.daemon.timezone,
         since,
@@ -186,27 +191,43 @@ fn beside(
     now: Timestamp,
 ) -> Result<(Vec<ReplayRow>, Mails), CliError> {
     let (mut was, was_mails) = was(reader, played, since)?;
+    // Who was told of an incident by a step of escalation, and gets its UP.
+    let mut escalated: HashMap<IncidentKey, Vec<Recipient>> = HashMap::new();
     let decided: Vec<Decided> = said
         .iter()
-        .map(|said| Decided {
-            at: said.at,
-            kind: said.news.kind(),
-            monitor: played[said.place].0,
-            incident: said.news.incident(),
-            cause: CauseKey::of_news(&said.news),
-            to: played[said.place]
-                .1
-                .rules
-                .to
-                .iter()
-                .filter(|to| new.takes(to, said.news.kind()))
-                .filter(|to| said.side.is_none_or(|side| new.side(to) == side))
-                .cloned()
-                .collect(),
+        .map(|said| {
+            let incident = said.news.incident();
+            let mut to = match &said.to {
+                Recipients::Escalation { to, .. } => to.clone(),
+                Recipients::Configured
+                | Recipients::Told(_)
+                | Recipients::Untold(_)
+                | Recipients::Of(..) => played[said.place].1.rules.to.clone(),
+            };
+            if let Some(incident) = incident {
+                match said.news.kind() {
+                    MailKind::Escalated => {
+                        escalated.entry(incident).or_default().extend(to.clone());
+                    }
+                    MailKind::Up => to.extend(escalated.remove(&incident).unwrap_or_default()),
+                    _ => {}
+                }
+            }
+            let mut known = HashSet::new();
+            to.retain(|to| said.side.is_none_or(|side| new.side(to) == side));
+            to.retain(|to| new.takes(to, said.news.kind()) && known.insert(to.key().to_owned()));
+            Decided {
+                at: said.at,
+                kind: said.news.kind(),
+                monitor: played[said.place].0,
+                incident,
+                cause: CauseKey::of_news(&said.news),
+                to,
+            }
         })
         .collect();
     let sendings = if new.has_way_out() {
-        rehearse(&new.alerts, &decided, now)
+        rehearse(&new.alerts, &new.hours, &decided, now)
     } else {
         Vec::new()
     };

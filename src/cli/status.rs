@@ -309,6 +309,11 @@ impl Daemon {
                     (true, 1) => "1 mail waiting".to_owned(),
                     (true, waiting) => format!("{waiting} mails waiting"),
                 });
+                match status.mails_for_hours {
+                    0 => {}
+                    1 => parts.push("1 of them for the hours of its recipient".to_owned()),
+                    many => parts.push(format!("{many} of them for the hours of their recipients")),
+                }
                 parts.extend(status.blind.clone());
                 parts.extend(status.heartbeat.clone());
                 parts.extend(status.mail_pause.clone());

@@ -198,8 +198,19 @@ pub const TOP: &[Key] = &[key(
     "include",
     Kind::Globs,
     Value("[]"),
-    "More files with [[monitor]], [[source]], [[maintenance]] and other [[..]] entries, in name order.",
+    "More files with entries of all [[..]] kinds, in name order.",
 )];
+
+/// The sections that may stand any number of times, and in included files.
+pub const ENTRIES: &[&str] = &[
+    "monitor",
+    "source",
+    "channel",
+    "escalation",
+    "hours",
+    "maintenance",
+    "objective",
+];
 
 /// `[daemon]`
 pub const DAEMON: Section = Section {
@@ -1162,6 +1173,60 @@ pub const CHANNEL: Section = Section {
     ],
 };
 
+/// `[[escalation]]`
+pub const ESCALATION: Section = Section {
+    name: "escalation",
+    form: Form::List,
+    doc: "Who else is told when an outage lasts and nobody acknowledges it.",
+    keys: &[
+        key(
+            "after",
+            Kind::Span,
+            Required,
+            "How old an incident is then, counted from its first failed check.",
+        ),
+        key(
+            "to",
+            Kind::Recipients,
+            Required,
+            "Who is told then, also if they were told before: addresses and channels.",
+        ),
+        key(
+            "monitors",
+            Kind::Names,
+            Unset("all monitors, where there are no tags either"),
+            "The monitors that have this step, by name.",
+        ),
+        key(
+            "tags",
+            Kind::Texts,
+            Unset("all monitors, where there are no names either"),
+            "The monitors that have this step, by tag.",
+        ),
+    ],
+};
+
+/// `[[hours]]`
+pub const HOURS: Section = Section {
+    name: "hours",
+    form: Form::List,
+    doc: "When some recipients get their news; at other times it waits for the next of these.",
+    keys: &[
+        key(
+            "to",
+            Kind::Recipients,
+            Required,
+            "Whose hours these are: addresses and channels. Entries of one recipient add up.",
+        ),
+        key(
+            "open",
+            Kind::Texts,
+            Required,
+            "Days (none: all) and times HH:MM-HH:MM in [daemon].timezone; a smaller end is of the next day.",
+        ),
+    ],
+};
+
 /// `[[maintenance]]`
 pub const MAINTENANCE: Section = Section {
     name: "maintenance",
@@ -1342,7 +1407,7 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Every section, in the order of documentation.
-pub const SECTIONS: [&Section; 15] = [
+pub const SECTIONS: [&Section; 17] = [
     &EMAIL,
     &MONITOR,
     &SOURCE,
@@ -1356,6 +1421,8 @@ pub const SECTIONS: [&Section; 15] = [
     &REPORT,
     &HEARTBEAT,
     &CHANNEL,
+    &ESCALATION,
+    &HOURS,
     &MAINTENANCE,
     &OBJECTIVE,
 ];

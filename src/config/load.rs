@@ -29,6 +29,7 @@ use super::read::referenced_files::{self, Pipes};
 use super::read::references;
 use super::read::sections::{self, section};
 use super::read::table::place;
+use super::read::telling;
 use super::source_lists::compose::Listed;
 use super::source_lists::settings;
 use super::syntax::other_formats;
@@ -39,6 +40,7 @@ use crate::domain::redaction::Masks;
 use crate::domain::settings::{
     AlertSettings, Canaries, HeartbeatSettings, MailTransport, ReportSettings,
 };
+use crate::policy::outbox::hours::Hours;
 
 /// All files together; 100 000 monitors take 20 MB. Reading takes many times as much memory, which is that of a
 /// running daemon.
@@ -221,6 +223,8 @@ fn read(
         windows: Vec::new(),
         window_secrets: Vec::new(),
         objectives: Vec::new(),
+        steps: Vec::new(),
+        hours: Vec::new(),
     };
     loader.read(&root, told)
 }
@@ -290,9 +294,11 @@ struct Loader<'e> {
     lists: Vec<settings::Draft>,
     channels: Vec<channel::Draft>,
     windows: Vec<maintenance::Draft>,
-    /// What came by `${NAME}` in windows and objectives.
+    /// What came by `${NAME}` in windows, objectives, steps of escalation and hours.
     window_secrets: Vec<String>,
     objectives: Vec<objective::Draft>,
+    steps: Vec<telling::StepDraft>,
+    hours: Vec<telling::HoursDraft>,
 }
 
 impl Loader<'_> {
@@ -358,10 +364,12 @@ impl Loader<'_> {
                 broken: &self.broken,
                 windows: &self.windows,
                 objectives: &self.objectives,
+                steps: &self.steps,
             },
         );
         settings::unique(&mut self.reading, &self.lists);
         channel_names::check_names(&mut self.reading, &self.channels, has_email);
+        telling::check_channels(&mut self.reading, &self.channels, &self.steps, &self.hours);
         forget_consequences(&mut self.reading);
         let syntax_faults = std::mem::take(&mut self.reading.syntax_faults);
         for fault in syntax_faults {
@@ -408,6 +416,11 @@ impl Loader<'_> {
         let has_way = email.is_some() || !channels.is_empty();
         warnings::of_silence(&mut self.reading, has_way, &monitors, &lists);
         warnings::of_forgotten_usual(&mut self.reading, &history, &monitors);
+        let hours = self.hours.into_iter().filter_map(|draft| draft.hours);
+        let hours = Hours::new(hours.collect(), zone);
+        warnings::of_hours(&mut self.reading, &hours, &monitors, &lists);
+        let steps = self.steps.into_iter().filter_map(|draft| draft.step);
+        let escalation: Vec<_> = steps.map(Arc::new).collect();
         if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
             warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);
         }
@@ -422,6 +435,8 @@ impl Loader<'_> {
             channels,
             told,
             alerts,
+            escalation,
+            hours,
             canaries,
             report,
             heartbeat,
@@ -531,10 +546,7 @@ impl Loader<'_> {
             };
             for key in included.keys() {
                 let name: &str = key.get_ref();
-                if !matches!(
-                    name,
-                    "monitor" | "source" | "maintenance" | "channel" | "objective"
-                ) {
+                if !keys::ENTRIES.contains(&name) {
                     self.reading.fault(Fault::new(
                         place(index, key.span()),
                         format!("`{name}` cannot stand in an included file"),
@@ -584,6 +596,16 @@ impl Loader<'_> {
             self.objectives.push(draft);
             self.window_secrets.append(&mut self.reading.came_by_name);
         }
+        self.reading.came_by_name.clear();
+        for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::ESCALATION) {
+            let draft = telling::escalation(&mut self.reading, own, header);
+            self.steps.push(draft);
+        }
+        for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::HOURS) {
+            let draft = telling::hours(&mut self.reading, own, header);
+            self.hours.push(draft);
+        }
+        self.window_secrets.append(&mut self.reading.came_by_name);
     }
 }
 

@@ -15,11 +15,12 @@ use crate::domain::objective::Objective;
 use crate::domain::recipient::Recipient;
 use crate::domain::redaction::Masks;
 use crate::domain::settings::{
-    AlertSettings, Canaries, EmailSettings, HeartbeatSettings, Maintenance, ReportSettings,
-    Retention, WebSettings,
+    AlertSettings, Canaries, EmailSettings, Escalation, HeartbeatSettings, Maintenance,
+    ReportSettings, Retention, WebSettings,
 };
 use crate::domain::target::DnsSettings;
 use crate::policy::alert::monitor::Side;
+use crate::policy::outbox::hours::Hours;
 
 /// Everything that one `monitors.toml` and its includes say.
 #[derive(Debug, Clone)]
@@ -44,6 +45,10 @@ pub struct Config {
     pub told: Vec<Recipient>,
     /// `[alerts]`
     pub alerts: AlertSettings,
+    /// `[[escalation]]`, in the order of the file and its includes.
+    pub escalation: Vec<Arc<Escalation>>,
+    /// `[[hours]]`
+    pub hours: Hours,
     /// `[connectivity]`
     pub canaries: Canaries,
     /// `[report]`, where it has a schedule.

@@ -131,6 +131,10 @@ fn examples(key: &Key) -> Vec<Value> {
         "password" => vec![json!("${SMTP_PASSWORD}")],
         "password_file" => vec![json!("smtp-password")],
         "tags" => vec![json!(["prod", "shop"])],
+        "open" => vec![
+            json!(["Mon-Fri 08:00-18:00"]),
+            json!(["Sat,Sun 10:00-16:00", "22:00-06:00"]),
+        ],
         "body_contains" => vec![json!(["Welcome"])],
         "body_excludes" => vec![json!(["Fatal error"])],
         "note" => vec![json!("Runbook: https://wiki.example.com/shop")],

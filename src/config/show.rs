@@ -98,6 +98,8 @@ fn entries(
         &keys::MONITOR,
         &keys::SOURCE,
         &keys::CHANNEL,
+        &keys::ESCALATION,
+        &keys::HOURS,
         &keys::MAINTENANCE,
         &keys::OBJECTIVE,
     ] {

@@ -39,3 +39,4 @@ pub mod text_secrets;
 pub mod timestamp;
 pub mod varint;
 pub mod visitor_words;
+pub mod week;

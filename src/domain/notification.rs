@@ -66,6 +66,23 @@ pub enum News {
         /// When the next reminder is due, if one is.
         next: Option<Timestamp>,
     },
+    /// Down for so long that more people are told.
+    Escalated {
+        /// Its incident.
+        incident: IncidentKey,
+        /// The first failed check's cause.
+        cause: Cause,
+        /// After how long the step comes: the `after` of its `[[escalation]]`.
+        after: Duration,
+        /// Since when it had been up, where that is known.
+        up_since: Option<Timestamp>,
+        /// The newest failed check, with the excerpt of its body.
+        check: Box<Check>,
+        /// Failed checks so far.
+        checks_failed: u32,
+        /// The chain of the last good check.
+        last_good: Option<Box<Check>>,
+    },
     /// Up again.
     Up {
         /// The incident that ended.
@@ -221,6 +238,7 @@ impl News {
         match self {
             Self::Down { incident, .. }
             | Self::StillDown { incident, .. }
+            | Self::Escalated { incident, .. }
             | Self::Up { incident, .. } => Some(*incident),
             Self::Flapping { incident, .. } => *incident,
             Self::Degraded { .. }
@@ -240,6 +258,7 @@ impl News {
         match self {
             Self::Down { .. } => MailKind::Down,
             Self::StillDown { .. } => MailKind::StillDown,
+            Self::Escalated { .. } => MailKind::Escalated,
             Self::Up { .. } => MailKind::Up,
             Self::Degraded { .. } | Self::CertificateExpiring { .. } => MailKind::Degraded,
             Self::Flapping { .. } => MailKind::Flapping,
@@ -261,6 +280,8 @@ pub enum MailKind {
     Down,
     /// A reminder.
     StillDown,
+    /// Down for so long that more people are told.
+    Escalated,
     /// A monitor is up again.
     Up,
     /// Down and up in one, since the first could not leave in time.
@@ -290,6 +311,7 @@ impl MailKind {
     pub const ALL: [Self; 13] = [
         Self::Down,
         Self::StillDown,
+        Self::Escalated,
         Self::Up,
         Self::WasDown,
         Self::Degraded,
@@ -313,6 +335,7 @@ impl MailKind {
         match self {
             Self::Down => "down",
             Self::StillDown => "still_down",
+            Self::Escalated => "escalated",
             Self::Up => "up",
             Self::WasDown => "was_down",
             Self::Degraded => "degraded",

@@ -17,6 +17,7 @@ use super::recipient::Recipient;
 use super::redaction::Masks;
 use super::secret::Secret;
 use super::timestamp::Timestamp;
+use super::week::OpenTime;
 
 /// `[history]`: retention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,7 +251,27 @@ pub struct Maintenance {
     pub note: Box<str>,
 }
 
-/// The monitors of a maintenance window or an objective.
+/// One `[[escalation]]` entry: who else is told of an outage that lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// Whose outages.
+    pub covers: Covers,
+    /// How old an outage must be; at least a second.
+    pub after: Duration,
+    /// Who is told then; at least one.
+    pub to: Vec<Recipient>,
+}
+
+/// One `[[hours]]` entry: when these recipients get their news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpeningHours {
+    /// Whose.
+    pub to: Vec<Recipient>,
+    /// When; at least one.
+    pub open: Vec<OpenTime>,
+}
+
+/// The monitors of a maintenance window, an objective or a step of escalation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Covers {
     /// Every monitor.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::alert::dependencies::Parent;
+use super::alert::escalation::steps_of;
 use super::alert::maintenance::{Open, Windows};
 use super::alert::monitor::{self, Effect, Event, Order, Recipients, Side, Surroundings};
 use super::alert::state::{Memory, Status};
 use crate::domain::check::Check;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
 use crate::domain::notification::{MailKind, News};
-use crate::domain::settings::{AlertSettings, Maintenance};
+use crate::domain::settings::{AlertSettings, Escalation, Maintenance};
 use crate::domain::timestamp::Timestamp;
 
 /// One thing that would have been said.
@@ -26,6 +27,8 @@ pub struct Said {
     pub news: News,
     /// The side of the recipients, where it is for one only.
     pub side: Option<Side>,
+    /// To whom.
+    pub to: Recipients,
 }
 
 /// One monitor as the replay needs it.
@@ -41,17 +44,20 @@ pub struct Player {
     pub depends_on: Arc<[MonitorName]>,
     /// By which windows may cover it.
     pub tags: Arc<[String]>,
+    /// The steps of escalation that its outages have.
+    pub steps: Vec<Arc<Escalation>>,
 }
 
 impl Player {
-    /// A monitor of a configuration.
-    pub fn of(id: MonitorId, monitor: &Monitor) -> Self {
+    /// A monitor of a configuration that has this escalation.
+    pub fn of(id: MonitorId, monitor: &Monitor, escalation: &[Arc<Escalation>]) -> Self {
         Self {
             id,
             name: monitor.name.clone(),
             rules: Arc::clone(&monitor.rules),
             depends_on: Arc::clone(&monitor.depends_on),
             tags: Arc::clone(&monitor.tags),
+            steps: steps_of(monitor, escalation),
         }
     }
 }
@@ -109,12 +115,13 @@ impl<'a> Replay<'a> {
     pub fn new(
         monitors: impl IntoIterator<Item = (MonitorId, &'a Monitor)>,
         alerts: &'a AlertSettings,
+        escalation: &[Arc<Escalation>],
         maintenance: &[Maintenance],
         zone: &TimeZone,
         start: Timestamp,
     ) -> Self {
         let players = monitors.into_iter();
-        let players = players.map(|(id, monitor)| Player::of(id, monitor));
+        let players = players.map(|(id, monitor)| Player::of(id, monitor, escalation));
         Self::with(players, alerts, maintenance, zone, start)
     }
 
@@ -203,10 +210,16 @@ impl<'a> Replay<'a> {
         Some(&self.slots[*failing].player.name)
     }
 
-    /// Gives a monitor other rules: they judge from the next check on.
-    pub fn set_rules(&mut self, place: usize, rules: Arc<Rules>, now: Timestamp) {
+    /// Gives a monitor other rules and steps of escalation: they judge from the next check on.
+    pub fn set_rules(
+        &mut self,
+        place: usize,
+        (rules, steps): (Arc<Rules>, Vec<Arc<Escalation>>),
+        now: Timestamp,
+    ) {
         self.pass(now);
         self.slots[place].player.rules = rules;
+        self.slots[place].player.steps = steps;
         self.step(place, Event::Reconfigured { url_changed: false }, now);
     }
 
@@ -310,6 +323,7 @@ impl<'a> Replay<'a> {
                 .any(|number| self.windows.open(*number).is_some()),
             parents: &parents,
             offline: false,
+            steps: &slot.player.steps,
         };
         let rules = &slot.player.rules;
         let step = monitor::step(rules, &around, &slot.memory, event, now);
@@ -337,6 +351,7 @@ impl<'a> Replay<'a> {
                 | Effect::Close { .. }
                 | Effect::Raise(_)
                 | Effect::DropWaiting(_)
+                | Effect::StopEscalation(_)
                 | Effect::Window { .. }
                 | Effect::CheckParents
                 | Effect::CheckAgain { .. } => None,
@@ -368,12 +383,14 @@ impl<'a> Replay<'a> {
                     place,
                     at: now,
                     news: *news,
-                    side: match to {
-                        Recipients::Of(side, _) => Some(side),
-                        Recipients::Configured | Recipients::Told(_) | Recipients::Untold(_) => {
-                            None
-                        }
+                    side: match &to {
+                        Recipients::Of(side, _) => Some(*side),
+                        Recipients::Configured
+                        | Recipients::Escalation { .. }
+                        | Recipients::Told(_)
+                        | Recipients::Untold(_) => None,
                     },
+                    to,
                 }),
                 // History is what it is: nothing is stored, and no check can be asked for.
                 Effect::Open(_)
@@ -381,6 +398,7 @@ impl<'a> Replay<'a> {
                 | Effect::Close { .. }
                 | Effect::Raise(_)
                 | Effect::DropWaiting(_)
+                | Effect::StopEscalation(_)
                 | Effect::Window { .. }
                 | Effect::CheckParents
                 | Effect::CheckAgain { .. } => {}

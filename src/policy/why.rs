@@ -154,6 +154,7 @@ const fn of_hold(hold: Hold) -> &'static str {
         Hold::Parent => "what it depends on fails, or has not answered yet",
         Hold::Flapping => "it changes too often for single messages",
         Hold::Offline => "we are offline ourselves",
+        Hold::Hours => "its recipient has other opening hours",
     }
 }
 

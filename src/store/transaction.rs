@@ -9,6 +9,7 @@ use super::checks::extras_codec;
 use super::checks::hour_block::pack_rest;
 use super::checks::intern::Interner;
 use super::error::Result;
+use super::outbox::escalations;
 use super::outbox::queries;
 use super::outbox::told;
 use crate::domain::check::Check;
@@ -255,6 +256,30 @@ impl Batch<'_> {
     /// If SQLite fails.
     pub fn untold(&self, incident: IncidentKey) -> Result<Vec<Recipient>> {
         Ok(told::untold(self.outbox(), incident)?)
+    }
+
+    /// Notes that an incident was escalated, if it was not before.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn note_escalated(&self, incident: IncidentKey, now: Timestamp) -> Result<()> {
+        Ok(escalations::note(self.outbox(), incident, now)?)
+    }
+
+    /// Drops what of an incident's escalation has not left; answers to whom it was.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn stop_escalation(&self, incident: IncidentKey, now: Timestamp) -> Result<Vec<Recipient>> {
+        Ok(escalations::stop(self.outbox(), incident, now)?)
+    }
+
+    /// The recipients whose message of an incident's escalation an acknowledgement stopped.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn stopped(&self, incident: IncidentKey) -> Result<Vec<Recipient>> {
+        Ok(escalations::stopped(self.outbox(), incident)?)
     }
 
     /// Keeps an UP from recipients other than these.

@@ -108,6 +108,7 @@ mod tests {
             maintenance: false,
             acked_at: None,
             ack_note: String::new(),
+            escalated_at: None,
             amended: "",
             is_outage: true,
             notes: Vec::new(),

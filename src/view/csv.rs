@@ -15,7 +15,7 @@ pub const CHECK_HEADER: &str = "monitor,url,at,state,status,failure_kind,failure
 
 /// The columns of [`incident`].
 pub const INCIDENT_HEADER: &str = "id,monitor,url,opened_at,closed_at,duration_s,cause_kind,cause_status,\
-    cause_detail,checks_failed,maintenance,acked_at,mails,mails_sent,ack_note";
+    cause_detail,checks_failed,maintenance,acked_at,mails,mails_sent,ack_note,escalated_at";
 
 /// The columns of [`report`].
 pub const REPORT_HEADER: &str = "monitor,url,from,to,uptime_percent,coverage_percent,outages,up_s,downtime_s,\
@@ -171,6 +171,7 @@ pub fn incident(row: &IncidentRow, now: Timestamp, out: &mut impl Write) -> fmt:
     let sent = row.mails.iter().filter(|mail| mail.sent_at.is_some());
     record.shown(Some(sent.count()))?;
     record.text(incident.ack_note.as_deref().unwrap_or(""))?;
+    record.time(row.escalated_at)?;
     record.end()
 }
 

@@ -61,6 +61,9 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
             None => asides.push(format!("acked{by}")),
         }
     }
+    if let Some(at) = row.escalated_at {
+        asides.push(format!("escalated {}", time(at)));
+    }
     asides.extend(
         row.notes
             .iter()

@@ -178,6 +178,7 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
         maintenance: incident.maintenance,
         clock: clock(incident.clock_is_wrong),
         acked_at: incident.acked_at.map(Utc),
+        escalated_at: row.escalated_at.map(Utc),
         ack_note: match audience {
             Audience::Owner => Some(incident.ack_note.as_deref()),
             Audience::Public { .. } => None,
@@ -413,6 +414,7 @@ pub struct IncidentObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
     acked_at: Option<Utc>,
+    escalated_at: Option<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ack_note: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]

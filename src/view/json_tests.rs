@@ -170,6 +170,7 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
                 public: text == "for all",
             })
             .to_vec(),
+        escalated_at: Some(AT),
         mails: vec![MailRow {
             channel: None,
             kind: MailKind::Down,
@@ -186,7 +187,7 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             r#"{"id":"3-1795377600123","monitor":"shop","url":"https://shop/","#,
             r#""opened_at":"2026-11-22T20:00:00.123Z","closed_at":null,"duration_s":61.5,"#,
             r#""cause":{"kind":"status","status":503,"detail":"503, not 200-299"},"checks_failed":3,"#,
-            r#""maintenance":false,"acked_at":"2026-11-22T20:00:00.123Z","#,
+            r#""maintenance":false,"acked_at":"2026-11-22T20:00:00.123Z","escalated_at":"2026-11-22T20:00:00.123Z","#,
             r#""ack_note":"deploy, back at 15:00","acked_by":{"uid":1000,"name":"kim"},"#,
             r#""amended":{"as":"false-alarm","at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"note":"our firewall"},"#,
             r#""amendments":[{"as":"false-alarm","at":"2026-11-22T20:00:00.123Z","by":{"uid":1000,"name":null},"note":"our firewall"}],"#,

@@ -62,6 +62,8 @@ pub struct IncidentRow {
     pub amendments: Vec<Amendment>,
     /// What was noted of it, oldest first.
     pub notes: Vec<IncidentNote>,
+    /// When it was first told by a step of escalation; `None`: never.
+    pub escalated_at: Option<Timestamp>,
     /// Its mails, oldest first.
     pub mails: Vec<MailRow>,
 }
@@ -179,7 +181,7 @@ pub struct QueueRow {
 /// What holds a mail of the queue back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueHold {
-    /// `digest`, `window`, `mute`, `transport` or `recipient`.
+    /// `digest`, `hours`, `window`, `mute`, `transport`, `channel` or `recipient`.
     pub by: &'static str,
     /// Until when, if that is known.
     pub until: Option<Timestamp>,

@@ -773,6 +773,38 @@ fn another_configuration_is_tried_on_what_was_recorded() {
 }
 
 #[test]
+fn a_check_of_the_configuration_says_who_is_told_when_and_when_nobody_is() {
+    let place = Place::new(
+        "[daemon]\ndatabase = \"s.db\"\n\
+         [email]\ndirectory = \"out\"\nfrom = \"a@example.com\"\nto = [\"office@example.com\"]\n\
+         [[channel]]\nname = \"hook\"\nformat = \"json\"\nurl = \"https://hook.example/\"\nevents = [\"down\"]\n\
+         [[monitor]]\nname = \"shop\"\nurl = \"https://shop.example/\"\ntags = [\"prod\"]\n\
+         [[monitor]]\nname = \"blog\"\nurl = \"https://blog.example/\"\nto = [\"office@example.com\", \"ops@example.com\"]\n\
+         [[escalation]]\nafter = \"30m\"\nto = [\"boss@example.com\", \"hook\"]\ntags = [\"prod\"]\n\
+         [[escalation]]\nafter = \"2h\"\nto = [\"boss@example.com\"]\n\
+         [[hours]]\nto = [\"office@example.com\"]\nopen = [\"Mon-Fri 08:00-18:00\", \"sat 10:00-14:00\"]\n",
+    );
+    let ran = place.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = ran.stdout.split_once("files in").unwrap().1;
+    let told = told.split_once('\n').unwrap().1;
+    assert_eq!(
+        told,
+        "          office@example.com: shop\n          \
+         office@example.com, ops@example.com: blog\n\
+         after 30m boss@example.com, hook: shop\n\
+         after 2h  boss@example.com: all\n\
+         hours     office@example.com: Mon-Fri 08:00-18:00, Sat 10:00-14:00\n"
+    );
+    assert_eq!(
+        ran.stderr,
+        "warning: monitors.toml:22: the channel `hook` is told of no escalation: its `events` has no \"escalated\"\n\
+         warning: nobody can be told of `shop` from Mon 18:00 to Tue 08:00, Tue 18:00 to Wed 08:00, Wed 18:00 to \
+         Thu 08:00, and 3 more times of the week: all who are told of it have [[hours]]\n"
+    );
+}
+
+#[test]
 fn a_first_file_is_written_once_and_is_valid() {
     let directory = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str]| {

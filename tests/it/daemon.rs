@@ -17,6 +17,7 @@ mod secrets;
 mod silence;
 mod socket;
 mod standstill;
+mod telling;
 mod trouble;
 mod why;
 

@@ -51,6 +51,7 @@ fn incident(text: &str, open: bool) -> IncidentRow {
         maintenance: true,
         acked_at: open.then(|| ago(10)),
         ack_note: String::new(),
+        escalated_at: open.then(|| ago(12)),
     }
 }
 
@@ -374,6 +375,7 @@ fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
                     cause: "it cannot be reached".to_owned(),
                     detail: String::new(),
                     maintenance: false,
+                    escalated_at: None,
                     ..incident("x", state == State::Down)
                 }),
                 ..row("x", state)
@@ -394,6 +396,7 @@ fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
             detail: String::new(),
             maintenance: false,
             acked_at: None,
+            escalated_at: None,
             ..incident("x", true)
         })
         .collect();

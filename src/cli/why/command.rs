@@ -17,9 +17,10 @@ use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::order::{KeptOrder, OrderWord};
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::reminder;
 use crate::policy::alert::state::{Ack, Announcement, Kept, Status};
+use crate::policy::alert::{escalation, reminder};
 use crate::policy::outbox::held_by::{HeldBy, held_by};
+use crate::policy::outbox::hours::Hours;
 use crate::policy::outbox::plan;
 use crate::policy::outbox::queued::Waiting;
 use crate::policy::schedule::time_range;
@@ -192,7 +193,7 @@ impl Asked<'_> {
         let next_message_at = waiting.iter().filter_map(|hold| hold.until).min();
         holds.extend(waiting);
         let next_message_at =
-            next_message_at.or_else(|| next_reminder(&found.kept, &holds, &rules.alerts()));
+            next_message_at.or_else(|| next_reminder(&found.kept, &holds, &rules));
         let shown = found.kept.shown;
         let steps = why::steps(&found.traced).into_iter().map(step_row);
         let mut steps: Vec<StepRow> = steps
@@ -226,6 +227,9 @@ impl Asked<'_> {
         then: &AlertSettings,
     ) -> Result<Vec<HoldRow>, StoreError> {
         let settings = self.config.map_or(then, |config| &config.alerts);
+        let hours = self
+            .config
+            .map_or_else(Hours::default, |config| config.hours.clone());
         let of_mail = attempts::pause(reader.outbox())?;
         let of_channels = channels::pauses(reader.outbox())?;
         let mut rows: Vec<HoldRow> = Vec::new();
@@ -237,7 +241,7 @@ impl Asked<'_> {
                     pauses.find_map(|(paused, pause)| (*paused == name.as_str()).then_some(pause))
                 }
             };
-            let waits = plan::waits(settings, &lane, self.at);
+            let waits = plan::waits(settings, &lane, &hours, self.at);
             let about =
                 |row: &&Waiting| row.monitor == Some(monitor) || row.members.contains(&monitor);
             for row in lane.waiting.iter().filter(about) {
@@ -431,8 +435,8 @@ fn add(rows: &mut Vec<HoldRow>, held: HeldBy, to: &str) {
     }
 }
 
-/// When a reminder is due, where nothing holds it.
-fn next_reminder(kept: &Kept, holds: &[HoldRow], alerts: &AlertSettings) -> Option<Timestamp> {
+/// When a reminder or a step of escalation is due, where nothing holds it.
+fn next_reminder(kept: &Kept, holds: &[HoldRow], rules: &StoredRules) -> Option<Timestamp> {
     let Status::Down(outage) = &kept.status else {
         return None;
     };
@@ -442,7 +446,9 @@ fn next_reminder(kept: &Kept, holds: &[HoldRow], alerts: &AlertSettings) -> Opti
     if outage.ack != Ack::None || !holds.is_empty() {
         return None;
     }
-    reminder::due_at(alerts, last, reminders)
+    let reminder = reminder::due_at(&rules.alerts(), last, reminders);
+    let step = escalation::due_at(&rules.steps(), outage);
+    [reminder, step].into_iter().flatten().min()
 }
 
 fn step_row(step: why::Step) -> StepRow {

@@ -9,7 +9,7 @@ use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::Incident;
 use crate::domain::monitor::{MonitorName, Rules};
 use crate::domain::order::{GivenOrder, KeptOrder, OrderWord};
-use crate::domain::settings::{AlertSettings, Covers, Maintenance, MaintenanceTime};
+use crate::domain::settings::{AlertSettings, Covers, Escalation, Maintenance, MaintenanceTime};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::Order;
@@ -92,7 +92,12 @@ impl Asked<'_> {
             && let Some(config) = config
             && let Some(now) = configured(config, &monitor.name)
         {
-            let stored = StoredRules::of(now, &config.alerts, config.has_way_out());
+            let stored = StoredRules::of(
+                now,
+                &config.alerts,
+                &config.escalation,
+                config.has_way_out(),
+            );
             rules.push((from, stored));
         }
         let newest = rules.last().map(|(_, rules)| rules);
@@ -104,6 +109,9 @@ impl Asked<'_> {
                 rules: Arc::new(first.unwrap_or_else(|| plain_rules(monitor))),
                 depends_on: newest.map_or_else(|| Arc::from([]), |rules| rules.parents().collect()),
                 tags: Arc::from([]),
+                steps: rules
+                    .first()
+                    .map_or_else(Vec::new, |(_, rules)| rules.steps()),
             },
             spans: reader.spans(monitor.id, from, self.at)?,
             orders: reader.orders_between(monitor.id, from, self.at)?,
@@ -269,7 +277,7 @@ struct Deed {
 enum What {
     Checked(Box<Check>),
     Order(Order),
-    Rules(Arc<Rules>),
+    Rules(Arc<Rules>, Vec<Arc<Escalation>>),
 }
 
 impl Deed {
@@ -277,7 +285,7 @@ impl Deed {
         match self.what {
             What::Checked(check) => world.check(self.place, *check),
             What::Order(order) => world.order(self.place, &order, self.at),
-            What::Rules(rules) => world.set_rules(self.place, rules, self.at),
+            What::Rules(rules, steps) => world.set_rules(self.place, (rules, steps), self.at),
         }
     }
 }
@@ -338,7 +346,7 @@ fn deeds(
         deeds.extend(later.map(|(at, rules)| Deed {
             at: *at,
             place,
-            what: What::Rules(Arc::new(rules.rules())),
+            what: What::Rules(Arc::new(rules.rules()), rules.steps()),
         }));
     }
     deeds.extend(checks.into_iter().map(|(place, check)| {

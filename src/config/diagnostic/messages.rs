@@ -37,12 +37,11 @@ pub(in crate::config) fn elsewhere(name: &str) -> Option<String> {
 pub(in crate::config) fn instead_of_included(name: &str) -> String {
     let is_known = keys::find(keys::TOP, name).is_some()
         || keys::SECTIONS.iter().any(|section| section.name == name);
-    let entries = ["monitor", "source", "maintenance", "channel", "objective"];
-    match nearest(name, entries).filter(|_| !is_known) {
+    match nearest(name, keys::ENTRIES.iter().copied()).filter(|_| !is_known) {
         Some(meant) => format!("did you mean [[{meant}]]?"),
         None => {
-            "an included file holds [[monitor]], [[source]], [[channel]], [[maintenance]] and [[objective]] only"
-                .to_owned()
+            let entries: Vec<String> = keys::ENTRIES.iter().map(|it| format!("[[{it}]]")).collect();
+            format!("an included file holds {} only", entries.join(", "))
         }
     }
 }

@@ -10,8 +10,11 @@ use crate::config::read::reader::Reading;
 use crate::config::source_lists::compose::Listed;
 use crate::domain::duration_text::Written;
 use crate::domain::monitor::Monitor;
+use crate::domain::recipient::Recipient;
 use crate::domain::settings::Retention;
 use crate::domain::slow_limit::SlowLimit;
+use crate::domain::week::Week;
+use crate::policy::outbox::hours::Hours;
 
 /// What is usual is known from two weeks on.
 const USUAL_AFTER: Duration = Duration::from_secs(15 * 86_400);
@@ -93,6 +96,67 @@ pub(in crate::config) fn of_silence(
         ),
     };
     reading.warnings.push((None, message));
+}
+
+/// Gaps that are named in a warning; the others are counted.
+const GAPS_MAX: usize = 3;
+
+/// Says which monitors nobody can be told of at some times of the week.
+pub(in crate::config) fn of_hours(
+    reading: &mut Reading<'_>,
+    hours: &Hours,
+    monitors: &[Arc<Monitor>],
+    lists: &[Listed],
+) {
+    if hours.entries().is_empty() {
+        return;
+    }
+    let enabled = monitors.iter().filter(|monitor| monitor.enabled);
+    let named = enabled.map(|monitor| (format!("`{}`", monitor.name), &monitor.rules.to));
+    let listed = lists.iter().map(|list| &list.source);
+    let listed = listed.map(|list| {
+        let called = format!("the sites of the list `{}`", list.called);
+        (called, &list.model.rules.to)
+    });
+    // Monitors of the same recipients share a warning.
+    let mut closed: Vec<(&Vec<Recipient>, Vec<String>)> = Vec::new();
+    for (name, to) in named.chain(listed) {
+        match closed.iter_mut().find(|(known, _)| *known == to) {
+            Some((_, names)) => names.push(name),
+            None => closed.push((to, vec![name])),
+        }
+    }
+    for (to, names) in closed {
+        let mut together = Week::default();
+        let mut weeks = to.iter().map(|to| hours.of(to.key()));
+        if to.is_empty() || weeks.clone().any(|week| week.is_none()) {
+            continue;
+        }
+        weeks
+            .by_ref()
+            .flatten()
+            .for_each(|week| together.join(week));
+        let gaps = together.gaps();
+        if gaps.is_empty() {
+            continue;
+        }
+        let more = match gaps.len().saturating_sub(GAPS_MAX) {
+            0 => String::new(),
+            more => format!(", and {more} more times of the week"),
+        };
+        let who = match names.as_slice() {
+            [one] => one.clone(),
+            [first, second] => format!("{first} and {second}"),
+            [first, rest @ ..] => format!("{first} and {} others", rest.len()),
+            [] => continue,
+        };
+        let gaps = gaps.into_iter().take(GAPS_MAX);
+        let message = format!(
+            "nobody can be told of {who} from {}{more}: all who are told of it have [[hours]]",
+            gaps.collect::<Vec<_>>().join(", ")
+        );
+        reading.warnings.push((None, message));
+    }
 }
 
 /// Whether a line is blank or a comment.

@@ -8,6 +8,7 @@ use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::duration_text::Written;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
+use crate::domain::recipient::Recipient;
 use crate::domain::redaction;
 use crate::domain::settings::{Covers, MailTransport, SmtpTls, WebLook};
 use crate::domain::target::{Credentials, IpVersion, Proxy, Target};
@@ -362,6 +363,8 @@ pub(in crate::config) fn settings(config: &Config) -> Vec<Fact> {
             ),
         ),
         fact("[alerts] to", joined(&config.told)),
+        fact("[[escalation]]", steps(config)),
+        fact("[[hours]]", hours(config)),
         fact("[[source]]", lists(config)),
         fact("[[maintenance]]", windows(config)),
         fact("[[objective]]", objectives(config)),
@@ -392,6 +395,32 @@ fn canaries(config: &Config) -> String {
         Canaries::MailServer { host, port } => format!("the mail server, {host}:{port}"),
         Canaries::None => "none".to_owned(),
     }
+}
+
+/// The monitors of a window or of a step of escalation.
+fn covered(covers: &Covers) -> String {
+    match covers {
+        Covers::All => "all".to_owned(),
+        Covers::Some { monitors, tags } => {
+            let tags = tags.iter().map(|tag| format!("tag {tag}"));
+            joined(monitors.iter().map(ToString::to_string).chain(tags))
+        }
+    }
+}
+
+fn steps(config: &Config) -> String {
+    joined(config.escalation.iter().map(|step| {
+        let covers = covered(&step.covers);
+        let keys = step.to.iter().map(Recipient::key);
+        format!("{covers} after {} to {}", Written(step.after), joined(keys))
+    }))
+}
+
+fn hours(config: &Config) -> String {
+    joined(config.hours.entries().iter().map(|entry| {
+        let keys = entry.to.iter().map(Recipient::key);
+        format!("{} at {}", joined(keys), joined(&entry.open))
+    }))
 }
 
 fn windows(config: &Config) -> String {

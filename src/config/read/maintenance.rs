@@ -40,17 +40,38 @@ pub(in crate::config) fn maintenance(
         fallback: None,
     };
     reading.refuse_unknown(&table, &[]);
-    let monitors = reading.list(&table, "monitors", "a monitor's name", scalars::name);
-    let tags = reading.list(&table, "tags", "a tag", |text| Ok(text.to_owned()));
+    let Covered {
+        covers,
+        monitors,
+        tags,
+    } = covers(reading, &table, "the window would cover nobody");
     let when = when(reading, &table, zone);
     let note = env_vars::words(reading, &table, "note").map_or_else(|| "".into(), Into::into);
+    Draft {
+        window: when.map(|when| Maintenance { covers, when, note }),
+        monitors,
+        tags,
+    }
+}
+
+/// Some monitors, with the places of what names them.
+pub(super) struct Covered {
+    pub(super) covers: Covers,
+    pub(super) monitors: Vec<Placed<MonitorName>>,
+    pub(super) tags: Vec<Placed<String>>,
+}
+
+/// Reads `monitors` and `tags`; without both all monitors are meant. `empty` says what an empty list would mean.
+pub(super) fn covers(reading: &mut Reading<'_>, table: &Table<'_>, empty: &str) -> Covered {
+    let monitors = reading.list(table, "monitors", "a monitor's name", scalars::name);
+    let tags = reading.list(table, "tags", "a tag", |text| Ok(text.to_owned()));
     for key in ["monitors", "tags"] {
         if let Some(found) = table.get(key)
             && found.value.as_array().is_some_and(|array| array.is_empty())
         {
             reading.fault(Fault::new(
                 found.place,
-                format!("`{key}` is empty: the window would cover nobody"),
+                format!("`{key}` is empty: {empty}"),
                 "leave it out to cover all monitors",
             ));
         }
@@ -65,8 +86,8 @@ pub(in crate::config) fn maintenance(
             tags: tags.iter().map(|tag| tag.it.clone()).collect(),
         },
     };
-    Draft {
-        window: when.map(|when| Maintenance { covers, when, note }),
+    Covered {
+        covers,
         monitors,
         tags,
     }

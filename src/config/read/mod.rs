@@ -21,3 +21,4 @@ pub(super) mod scalars;
 pub(super) mod sections;
 pub(super) mod table;
 pub(super) mod target;
+pub(super) mod telling;

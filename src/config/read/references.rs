@@ -7,6 +7,7 @@ use super::monitor::{Broken, Draft, Named};
 use super::objective;
 use super::reader::Reading;
 use super::table::Placed;
+use super::telling;
 use crate::config::diagnostic::nearest::nearest;
 use crate::config::diagnostic::problem::Fault;
 use crate::domain::monitor::MonitorName;
@@ -26,6 +27,8 @@ pub(in crate::config) struct Links<'a> {
     pub windows: &'a [maintenance::Draft],
     /// The objectives that could be read.
     pub objectives: &'a [objective::Draft],
+    /// The steps of escalation that could be read.
+    pub steps: &'a [telling::StepDraft],
 }
 
 /// Checks every name and every reference.
@@ -50,6 +53,9 @@ pub(in crate::config) fn check(reading: &mut Reading<'_>, links: Links<'_>) {
     renames(reading, &names);
     for window in links.windows {
         names.require_all(reading, &window.monitors, &window.tags);
+    }
+    for step in links.steps {
+        names.require_all(reading, &step.monitors, &step.tags);
     }
     for (index, objective) in links.objectives.iter().enumerate() {
         names.require_all(reading, &objective.monitors, &objective.tags);

@@ -509,6 +509,7 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         missed: health.missed.load(Relaxed),
         on_time: self_check::on_time(health),
         mails_waiting: health.mails_waiting.load(Relaxed),
+        mails_for_hours: health.mails_for_hours.load(Relaxed),
         mails: force.config.has_way_out(),
         mail_pause: self_check::pause(health, now).filter(|_| force.config.email.is_some()),
         mail_rests: self_check::rests(health, now),

@@ -88,6 +88,8 @@ pub struct Health {
     pub write_failing: AtomicBool,
     /// Mails that have not left.
     pub mails_waiting: AtomicU64,
+    /// Those of them that wait for the opening hours of their recipients.
+    pub mails_for_hours: AtomicU64,
     /// Since when the oldest of them waits (Unix ms; 0: none waits).
     pub mail_waits_since_ms: AtomicI64,
     /// The newest refusal for good (Unix ms; 0: never).
@@ -249,6 +251,7 @@ impl Health {
             written_at_ms: AtomicI64::new(0),
             write_failing: AtomicBool::new(false),
             mails_waiting: AtomicU64::new(0),
+            mails_for_hours: AtomicU64::new(0),
             mail_waits_since_ms: AtomicI64::new(0),
             mail_refused_at_ms: AtomicI64::new(0),
             mails_sent: AtomicU64::new(0),

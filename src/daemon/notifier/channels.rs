@@ -186,7 +186,8 @@ impl Channels {
             let own = lanes.iter().find(|lane| lane.to.channel() == Some(name));
             let settings = settings_of(&shared.config.alerts, &way.channel);
             let lanes = own.map_or(&[][..], std::slice::from_ref);
-            let (tasks, wake) = way.desk.next(&settings, lanes, silenced, now);
+            let hours = &shared.config.hours;
+            let (tasks, wake) = way.desk.next((&settings, hours), lanes, silenced, now);
             wake_at = [wake_at, wake.filter(|_| own.is_some())]
                 .into_iter()
                 .flatten()
@@ -381,6 +382,12 @@ struct ChannelPosting {
 
 impl ChannelPosting {
     async fn post(self) {
+        let name = self.channel.name.as_str();
+        let now = self.office.clock.now();
+        if self.config.hours.closed_until(name, now).is_some() {
+            self.tell(None, CameTo::Gone);
+            return;
+        }
         let (monitor, came_to) = match self.write().await {
             Ok(Posting::Ready { monitor, request }) => {
                 self.tell_fault(&request);
@@ -397,6 +404,10 @@ impl ChannelPosting {
                 (None, CameTo::Outcome(Outcome::Temporary { holds, error }))
             }
         };
+        self.tell(monitor, came_to);
+    }
+
+    fn tell(self, monitor: Option<String>, came_to: CameTo) {
         let _ = self.deliveries.send(Delivery {
             to: Recipient::Channel(self.channel.name.clone()),
             row: self.row,

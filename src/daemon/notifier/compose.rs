@@ -21,7 +21,7 @@ use crate::store::reader::Reader;
 use crate::view::channel::{Message, Request, request};
 use crate::view::evidence;
 use crate::view::mail::context::{
-    Acked, Changed, Context, Current, Currents, Delay, History, OtherDown,
+    Acked, Changed, Context, Current, Currents, Delay, History, OtherDown, Reported,
 };
 use crate::view::mail::render::render;
 use crate::view::mail::{words_of_cause, words_of_hold};
@@ -153,11 +153,16 @@ impl Writer<'_> {
             Some(id) => known(self.history(id, &outgoing, &beginnings)),
             None => History::default(),
         };
-        let report = match outgoing.parcel.notices.first().map(|notice| &notice.news) {
-            Some(News::Report { from, to }) => {
-                super::report_rows::rows(self.reader, self.config, *from, *to, self.now)?
+        let mut reports = Vec::new();
+        for notice in &outgoing.parcel.notices {
+            if let News::Report { from, to } = notice.news {
+                let rows = super::report_rows::rows(self.reader, self.config, from, to, self.now)?;
+                reports.push(Reported { from, to, rows });
             }
-            _ => Vec::new(),
+        }
+        let report = match outgoing.parcel.kind {
+            MailKind::Digest => Vec::new(),
+            _ => reports.pop().map_or_else(Vec::new, |report| report.rows),
         };
         let objectives = self.objectives(outgoing.parcel.notices.first())?;
         let email = self.config.email.as_ref();
@@ -177,6 +182,7 @@ impl Writer<'_> {
             acks: self.acks(&outgoing)?,
             report,
             objectives,
+            reports,
             beginnings,
         };
         let made = make(&outgoing, &context);
@@ -231,7 +237,7 @@ impl Writer<'_> {
         let [notice] = &outgoing.parcel.notices[..] else {
             return Ok(None);
         };
-        let News::Down { incident, .. } = &notice.news else {
+        let (News::Down { incident, .. } | News::Escalated { incident, .. }) = &notice.news else {
             return Ok(None);
         };
         if email.is_some_and(|email| !email.body_excerpt) {

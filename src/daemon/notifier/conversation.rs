@@ -129,6 +129,11 @@ impl Conversation {
     }
 
     async fn deliver(&mut self, to: &Recipient, row: RowId) -> (Option<String>, CameTo) {
+        // It waited for those before it, and the hours of its recipient are over by now.
+        let now = self.office.clock.now();
+        if self.config.hours.closed_until(to.key(), now).is_some() {
+            return (None, CameTo::Gone);
+        }
         let (outgoing, mail) = match self.write(row).await {
             Ok(Letter::Ready(outgoing, mail)) => (outgoing, mail),
             Ok(Letter::Void) => return (None, CameTo::Void),

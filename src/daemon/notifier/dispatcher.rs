@@ -10,6 +10,8 @@ use crate::daemon::recorder::message::WriteWork;
 use crate::domain::notification::MailKind;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::state::Hold;
+use crate::policy::outbox::hours::Hours;
 use crate::policy::outbox::plan::{Deed, Silenced, plan};
 use crate::policy::outbox::queued::{Holds, Lane, RowId, Waiting};
 use crate::policy::outbox::rest::Rest;
@@ -41,17 +43,17 @@ enum First<'a> {
 }
 
 /// What of a row changes when something about it is written.
-type Look = (RowId, u32, bool);
+type Look = (RowId, u32, Option<Hold>);
 
 fn look(row: &Waiting) -> Look {
-    (row.id, row.attempts(), row.is_held())
+    (row.id, row.attempts(), row.held_by())
 }
 
 /// All of a lane: its rows, and the interval after a digest.
 fn looks(lane: &Lane) -> impl Iterator<Item = Look> {
     let begins = lane.collecting.as_ref().map(|it| it.since.as_ms());
     // Rows are numbered from 1 on: this is none of them.
-    let interval = begins.map(|at| (RowId(at.saturating_neg()), 0, false));
+    let interval = begins.map(|at| (RowId(at.saturating_neg()), 0, None));
     lane.waiting.iter().map(look).chain(interval)
 }
 
@@ -84,7 +86,7 @@ impl Desk {
     /// What is to be done now, and when to look again if nothing comes before.
     pub fn next(
         &mut self,
-        settings: &AlertSettings,
+        (settings, hours): (&AlertSettings, &Hours),
         lanes: &[Lane],
         silenced: &Silenced,
         now: Timestamp,
@@ -108,7 +110,7 @@ impl Desk {
             if self.on_the_way.contains_key(mailbox) || self.unwritten.contains_key(mailbox) {
                 continue;
             }
-            let plan = plan(settings, lane, silenced, now);
+            let plan = plan(settings, lane, silenced, hours, now);
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
             match self.first(settings, lane, plan.deeds, now) {
                 Some(First::Write(work)) => tasks.push(Task::Write(work)),

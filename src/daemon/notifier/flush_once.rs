@@ -41,6 +41,8 @@ pub struct Emptied {
     pub dropped: usize,
     /// How many are still there.
     pub left: usize,
+    /// What goes on holding some of them, a line each.
+    pub held: Vec<String>,
 }
 
 /// A way out: mail, or one channel.
@@ -119,6 +121,7 @@ pub async fn empty(
     emptied.dropped = retried.dropped;
     let health = queries::health(store.outbox())?;
     emptied.left = usize::try_from(health.waiting + health.failed).unwrap_or(usize::MAX);
+    emptied.held = hold_lines(&queries::held(store.outbox())?);
     Ok(emptied)
 }
 
@@ -170,9 +173,12 @@ async fn turn(
 ) -> Result<bool, StoreError> {
     let mut lanes = queries::lanes(store.outbox())?;
     lanes.retain(|lane| way.out.is_for(lane));
-    let (tasks, _) = way
-        .desk
-        .next(&way.settings, &lanes, &room.silenced, clock::now());
+    let (tasks, _) = way.desk.next(
+        (&way.settings, &room.config.hours),
+        &lanes,
+        &room.silenced,
+        clock::now(),
+    );
     let has_any = !tasks.is_empty();
     let mut rows = Vec::new();
     for task in tasks {
@@ -335,7 +341,16 @@ pub(super) fn retry_lines(retried: &Retried) -> Vec<String> {
             "{many} failed mails are dropped: their outages are over, and their recipients were told so"
         )),
     }
-    for (hold, count) in held {
+    lines.extend(hold_lines(held));
+    if lines.is_empty() {
+        lines.push("no mail waits and none has failed".to_owned());
+    }
+    lines
+}
+
+/// What goes on holding mails, a line each.
+fn hold_lines(held: &[(Hold, usize)]) -> Vec<String> {
+    let line = |(hold, count): &(Hold, usize)| {
         let mails = if *count == 1 {
             "mail waits"
         } else {
@@ -347,11 +362,11 @@ pub(super) fn retry_lines(retried: &Retried) -> Vec<String> {
             Hold::Parent => "a parent's outage",
             Hold::Flapping => "the flapping",
             Hold::Offline => "our own line's outage",
+            Hold::Hours => {
+                return format!("{count} {mails} for the opening hours of the recipients");
+            }
         };
-        lines.push(format!("{count} {mails} for the end of {what}"));
-    }
-    if lines.is_empty() {
-        lines.push("no mail waits and none has failed".to_owned());
-    }
-    lines
+        format!("{count} {mails} for the end of {what}")
+    };
+    held.iter().map(line).collect()
 }

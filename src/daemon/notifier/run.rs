@@ -336,7 +336,8 @@ impl Notifier {
         silenced: &Silenced,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let (tasks, wake_at) = self.desk.next(&self.config.alerts, lanes, silenced, now);
+        let Config { alerts, hours, .. } = &*self.config;
+        let (tasks, wake_at) = self.desk.next((alerts, hours), lanes, silenced, now);
         for task in tasks {
             match task {
                 Task::Write(work) => self.door.push(Entry::Write(work)),
@@ -348,6 +349,7 @@ impl Notifier {
 
     fn tell_health(&self, outbox: &queries::Health, now: Timestamp) {
         self.health.mails_waiting.store(outbox.waiting, Relaxed);
+        self.health.mails_for_hours.store(outbox.for_hours, Relaxed);
         self.health
             .note_mail(outbox.oldest_queued_at, outbox.newest_failed_at, now);
         self.health

@@ -75,14 +75,16 @@ impl Urgent {
         }
     }
 
-    /// Puts on its way what is due; hands to the outbox what has been tried and can be queued there by now.
+    /// Puts on its way what is due; hands to the outbox what was tried, or waits for the hours of its recipient, and can
+    /// be queued there by now.
     pub(in crate::daemon) fn step(&mut self, way: &Way<'_>, now: Timestamp) {
         let takes_writes = !way.health.write_failing.load(Relaxed);
         let mut waiting = Vec::new();
         for item in std::mem::take(&mut self.items) {
-            if item.tries > 0 && takes_writes {
+            let closed_until = way.config.hours.closed_until(item.to.key(), now);
+            if (item.tries > 0 || closed_until.is_some()) && takes_writes {
                 queue(way.door, &item);
-            } else if item.next_at <= now {
+            } else if item.next_at <= now && closed_until.is_none() {
                 self.deliver(item, way, now);
             } else {
                 waiting.push(item);

@@ -274,11 +274,16 @@ impl Recorder {
     /// A deed without the channels that do not take what it says.
     pub(super) fn for_takers(&self, mut deed: Deed) -> Deed {
         if let Deed::Say {
-            notice, configured, ..
+            notice,
+            configured,
+            to,
         } = &mut deed
         {
             let kind = notice.news.kind();
             configured.retain(|to| self.config.takes(to, kind));
+            if let Recipients::Escalation { again, .. } = to {
+                again.retain(|to| self.config.takes(to, kind));
+            }
         }
         deed
     }
@@ -348,6 +353,7 @@ impl Recorder {
             maintenance: slot.windows().iter().any(open),
             parents: &parents,
             offline: self.blind.is_some(),
+            steps: slot.steps(),
         };
         let rules = Arc::clone(&slot.monitor.rules);
         let step = monitor::step(&rules, &around, &slot.memory, event, now);
@@ -416,11 +422,18 @@ impl Recorder {
                     decided_at: now,
                 };
                 let can_tell = self.config.has_way_out();
-                let configured = slot.monitor.rules.to.iter().filter(|_| can_tell);
+                let configured = match &to {
+                    Recipients::Escalation { to, .. } => to,
+                    Recipients::Configured
+                    | Recipients::Told(_)
+                    | Recipients::Untold(_)
+                    | Recipients::Of(..) => &slot.monitor.rules.to,
+                };
+                let configured = configured.iter().filter(|_| can_tell).cloned().collect();
                 let deed = self.for_takers(Deed::Say {
                     notice: Box::new(notice),
                     to,
-                    configured: configured.cloned().collect(),
+                    configured,
                 });
                 self.staged.deed(deed, now);
                 self.staged.urgent = true;
@@ -430,6 +443,10 @@ impl Recorder {
             Effect::DropWaiting(incident) => {
                 let (why, at) = ("paused", now);
                 let deed = Deed::DropWaiting { incident, why, at };
+                self.staged.deed(deed, now);
+            }
+            Effect::StopEscalation(incident) => {
+                let deed = Deed::StopEscalation { incident, at: now };
                 self.staged.deed(deed, now);
             }
             Effect::CheckParents => {
@@ -481,6 +498,7 @@ impl Recorder {
             // It is gone: nobody is told, nothing is checked.
             Effect::Say { .. }
             | Effect::Raise(_)
+            | Effect::StopEscalation(_)
             | Effect::CheckParents
             | Effect::CheckAgain { .. } => {}
         }
@@ -511,6 +529,7 @@ impl Recorder {
             Effect::Say { .. }
             | Effect::Raise(_)
             | Effect::DropWaiting(_)
+            | Effect::StopEscalation(_)
             | Effect::Window { .. }
             | Effect::CheckParents
             | Effect::CheckAgain { .. } => return,
@@ -523,7 +542,9 @@ impl Recorder {
     fn fit(&self, mut news: News) -> News {
         let excerpts = self.config.email.as_ref();
         if excerpts.is_some_and(|email| !email.body_excerpt)
-            && let News::Down { check, .. } | News::StillDown { check, .. } = &mut news
+            && let News::Down { check, .. }
+            | News::StillDown { check, .. }
+            | News::Escalated { check, .. } = &mut news
         {
             check.excerpt = None;
         }

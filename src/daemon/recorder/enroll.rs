@@ -86,7 +86,7 @@ impl Recorder {
         self.evidence_changed();
         self.origin = origin(&self.store, &config);
         self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
-        self.places = roster::connect(&mut self.slots, &self.windows);
+        self.places = roster::connect(&mut self.slots, &self.windows, &config.escalation);
         self.end_windows(open_before, now);
         self.wakes.clear();
         let name = |id: MonitorId| known.get(&id).map_or("", |stored| stored.name.as_str());
@@ -163,6 +163,7 @@ impl Recorder {
             maintenance: false,
             parents: &[],
             offline: false,
+            steps: &[],
         };
         let step = monitor::step(&no_rules(), &around, memory, Event::Removed, now);
         for effect in step.effects {

@@ -139,7 +139,7 @@ impl Recorder {
 
     /// After slots moved: everything that knows a slot by its place.
     fn rewire(&mut self) {
-        self.places = roster::connect(&mut self.slots, &self.windows);
+        self.places = roster::connect(&mut self.slots, &self.windows, &self.config.escalation);
         let slots = || self.slots.iter().enumerate();
         self.wakes = slots()
             .filter_map(|(place, slot)| Some((slot.wake_at?, place)))

@@ -7,8 +7,10 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notification::About;
+use crate::domain::settings::Escalation;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
+use crate::policy::alert::escalation::steps_of;
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::alert::state::Memory;
 use crate::policy::clock_step::STEP_MIN;
@@ -47,6 +49,8 @@ pub(in crate::daemon) struct Ties {
     children: Vec<usize>,
     /// Numbers of the windows that cover it.
     windows: Vec<usize>,
+    /// The steps of escalation that its outages have.
+    steps: Vec<Arc<Escalation>>,
 }
 
 impl Slot {
@@ -63,6 +67,11 @@ impl Slot {
     /// Numbers of the windows that cover it.
     pub(in crate::daemon) fn windows(&self) -> &[usize] {
         self.ties.as_ref().map_or(&[], |ties| &ties.windows)
+    }
+
+    /// The steps of escalation that its outages have.
+    pub(in crate::daemon) fn steps(&self) -> &[Arc<Escalation>] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.steps)
     }
 
     fn ties(&mut self) -> &mut Ties {
@@ -153,10 +162,11 @@ pub(super) fn fact(monitor: &Monitor) -> MonitorFacts {
     }
 }
 
-/// Connects parents, children and windows; names that are not checked connect nothing.
+/// Connects parents, children, windows and steps of escalation; names that are not checked connect nothing.
 pub(in crate::daemon) fn connect(
     slots: &mut [Slot],
     windows: &Windows,
+    escalation: &[Arc<Escalation>],
 ) -> HashMap<MonitorId, usize> {
     let places: HashMap<MonitorName, usize> = slots
         .iter()
@@ -168,6 +178,10 @@ pub(in crate::daemon) fn connect(
         let covering = windows.covering(&slot.monitor);
         if !covering.is_empty() {
             slot.ties().windows = covering;
+        }
+        let steps = steps_of(&slot.monitor, escalation);
+        if !steps.is_empty() {
+            slot.ties().steps = steps;
         }
     }
     for place in 0..slots.len() {

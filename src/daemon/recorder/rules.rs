@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::engine::Recorder;
 use super::staged::Deed;
 use crate::domain::monitor::{Labels, MonitorId, Rules};
+use crate::domain::settings::Escalation;
 use crate::domain::timestamp::Timestamp;
 use crate::store::facts::rules::StoredRules;
 use crate::store::transaction::Batch;
@@ -13,6 +14,7 @@ use crate::store::transaction::Batch;
 struct Written<'a> {
     rules: &'a Arc<Rules>,
     labels: &'a Arc<Labels>,
+    steps: &'a [Arc<Escalation>],
     text: Arc<str>,
 }
 
@@ -33,13 +35,16 @@ impl Recorder {
         let mut texts: Vec<(MonitorId, Arc<str>)> = Vec::new();
         for slot in places.filter_map(|place| self.slots.get(place)) {
             let (rules, labels) = (&slot.monitor.rules, &slot.monitor.labels);
-            let same = last
-                .as_ref()
-                .filter(|last| Arc::ptr_eq(last.rules, rules) && Arc::ptr_eq(last.labels, labels));
+            let steps = slot.steps();
+            let same = last.as_ref().filter(|last| {
+                let is_shared = Arc::ptr_eq(last.rules, rules) && Arc::ptr_eq(last.labels, labels);
+                is_shared && last.steps == steps
+            });
             let text = match same {
                 Some(same) => Arc::clone(&same.text),
                 None => {
-                    let stored = StoredRules::of(&slot.monitor, &self.config.alerts, can_tell);
+                    let stored =
+                        StoredRules::of(&slot.monitor, &self.config.alerts, steps, can_tell);
                     let Ok(text) = stored.text() else { continue };
                     Arc::from(text)
                 }
@@ -48,6 +53,7 @@ impl Recorder {
             last = Some(Written {
                 rules,
                 labels,
+                steps,
                 text,
             });
         }

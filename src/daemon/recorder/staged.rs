@@ -72,6 +72,11 @@ pub(in crate::daemon) enum Deed {
         why: &'static str,
         at: Timestamp,
     },
+    /// Somebody took note of an outage.
+    StopEscalation {
+        incident: IncidentKey,
+        at: Timestamp,
+    },
     /// What is remembered of a monitor that has no slot any more.
     Memory {
         monitor: MonitorId,
@@ -147,9 +152,11 @@ impl Deed {
     /// Whether it concerns what leaves, so that the notifier should look.
     pub(super) const fn is_about_mail(&self) -> bool {
         match self {
-            Self::Say { .. } | Self::Raise { .. } | Self::DropWaiting { .. } | Self::Write(_) => {
-                true
-            }
+            Self::Say { .. }
+            | Self::Raise { .. }
+            | Self::DropWaiting { .. }
+            | Self::StopEscalation { .. }
+            | Self::Write(_) => true,
             // Its end is shown wherever it was.
             Self::Incident(incident) => incident.closed_at.is_some(),
             Self::Memory { .. }
@@ -180,13 +187,27 @@ impl Deed {
                 let to: &Recipients = to;
                 let (side, to) = match to {
                     Recipients::Of(side, to) => (Some(*side), to.as_ref()),
-                    Recipients::Configured | Recipients::Told(_) | Recipients::Untold(_) => {
-                        (None, to)
-                    }
+                    Recipients::Configured
+                    | Recipients::Escalation { .. }
+                    | Recipients::Told(_)
+                    | Recipients::Untold(_) => (None, to),
                 };
                 let (mut to, reached) = match to {
                     Recipients::Of(..) => (Vec::new(), None),
                     Recipients::Configured => (configured.clone(), None),
+                    Recipients::Escalation { to: _, again } => {
+                        let mut to = configured.clone();
+                        if let Some(incident) = notice.news.incident()
+                            && !again.is_empty()
+                        {
+                            let stopped = batch.stopped(incident)?;
+                            let stopped = stopped.iter().filter_map(|one| {
+                                again.iter().find(|again| again.key() == one.key())
+                            });
+                            to.extend(stopped.cloned());
+                        }
+                        (to, None)
+                    }
                     Recipients::Told(incidents) => (
                         of_all(incidents, |incident| batch.addressed(incident))?,
                         Some(of_all(incidents, |incident| batch.told(incident))?),
@@ -208,6 +229,9 @@ impl Deed {
                 };
                 let now = letter.notice.decided_at;
                 batch.enqueue(&letter, now)?;
+                if let News::Escalated { incident, .. } = &letter.notice.news {
+                    batch.note_escalated(*incident, now)?;
+                }
                 match reached {
                     Some(reached) => batch.keep_up_from(&letter, &reached, now),
                     None => Ok(()),
@@ -231,6 +255,12 @@ impl Deed {
                         dropped.1.as_str(),
                         dropped.2
                     );
+                }
+                Ok(())
+            }
+            Self::StopEscalation { incident, at } => {
+                for to in batch.stop_escalation(*incident, *at)? {
+                    tracing::info!("mail escalated to {to} dropped: the outage was acknowledged");
                 }
                 Ok(())
             }
@@ -304,6 +334,7 @@ pub(super) fn id_of(notice: &Notice, origin: &Origin) -> String {
     let detail = match &notice.news {
         News::Degraded { reason, .. } => reason.as_str().to_owned(),
         News::CertificateExpiring { step, .. } => step.as_secs().to_string(),
+        News::Escalated { after, .. } => after.as_millis().to_string(),
         News::Trouble { what, .. } => what.clone(),
         News::Back { what, .. } => format!("back {what}"),
         News::Burn { objective, .. } => objective.clone(),

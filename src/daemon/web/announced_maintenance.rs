@@ -25,7 +25,7 @@ pub(super) fn announced(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRo
         .config
         .maintenance
         .iter()
-        .filter(|entry| only.is_none_or(|monitor| covers(&entry.covers, monitor)))
+        .filter(|entry| only.is_none_or(|monitor| entry.covers.has(&monitor.name, &monitor.tags)))
         .filter_map(|entry| {
             let monitors = match (&entry.covers, only) {
                 (Covers::All, _) => Vec::new(),
@@ -33,7 +33,7 @@ pub(super) fn announced(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRo
                 (covered, None) => {
                     let names = view.lives.iter().map(|live| &live.monitor);
                     let names: Vec<String> = names
-                        .filter(|monitor| covers(covered, monitor))
+                        .filter(|monitor| covered.has(&monitor.name, &monitor.tags))
                         .map(|monitor| monitor.name.as_str().to_owned())
                         .collect();
                     // Nobody that the reader knows of: the window does not exist for him either.
@@ -80,15 +80,6 @@ fn ordered(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRow> {
         }
     }
     rows.into_values().collect()
-}
-
-fn covers(covers: &Covers, monitor: &Monitor) -> bool {
-    match covers {
-        Covers::All => true,
-        Covers::Some { monitors, tags } => {
-            monitors.contains(&monitor.name) || monitor.tags.iter().any(|tag| tags.contains(tag))
-        }
-    }
 }
 
 /// The occurrence that runs at `now`, or the next one within [`AHEAD`].

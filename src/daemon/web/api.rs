@@ -251,6 +251,7 @@ fn record(listed: ListedIncident) -> IncidentRow {
         acked_by: listed.acked_by,
         amendments: listed.amendments,
         notes: listed.notes,
+        escalated_at: listed.escalated_at,
         mails: listed
             .mails
             .into_iter()

@@ -209,9 +209,14 @@ fn writing(health: &Health) -> Vec<DaemonMetric> {
             "Mails that have not left.",
             health.mails_waiting.load(Relaxed),
         ),
+        gauge(
+            "sitewatch_mails_waiting_for_hours",
+            "Mails that wait for the opening hours of their recipients.",
+            health.mails_for_hours.load(Relaxed),
+        ),
         moment(
             "sitewatch_mail_waits_since_timestamp_seconds",
-            "Since when the oldest mail waits, in seconds since 1970; 0 when none does.",
+            "Since when the oldest mail that may leave waits, in seconds since 1970; 0 when none does.",
             health.mail_waits_since_ms.load(Relaxed),
         ),
         moment(

@@ -202,6 +202,10 @@ pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> Incident
             (Audience::Owner, Some(note)) => note.to_string(),
             (Audience::Owner, None) | (Audience::Public { .. }, _) => String::new(),
         },
+        escalated_at: match view.audience {
+            Audience::Owner => listed.escalated_at,
+            Audience::Public { .. } => None,
+        },
         amended: match listed.amended().map(|amended| amended.counts_as) {
             None => "",
             Some(CountsAs::Maintenance) => "counts as maintenance",

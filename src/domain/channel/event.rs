@@ -162,6 +162,7 @@ impl Events {
         match kind {
             MailKind::Down | MailKind::WasDown | MailKind::Flapping => self.has(Event::Down),
             MailKind::StillDown => self.has(Event::StillDown),
+            MailKind::Escalated => self.has(Event::Escalated),
             MailKind::Up => self.has(Event::Up),
             MailKind::Degraded => self.has(Event::Degraded),
             MailKind::RedirectChanged => self.has(Event::RedirectChanged),

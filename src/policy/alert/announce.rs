@@ -126,6 +126,7 @@ impl Machine<'_> {
     fn speak(&mut self, raised_before: bool) {
         self.speak_of_flapping();
         self.speak_of_outage(raised_before);
+        self.speak_of_escalation();
         self.speak_of_degradation();
     }
 

@@ -182,6 +182,7 @@ impl<'a> Machine<'a> {
                 recount: None,
             },
             raised: false,
+            escalated: None,
         };
         self.effects.push(Effect::Open(outage.incident()));
         self.memory.kept.status = Status::Down(Box::new(outage));
@@ -294,6 +295,10 @@ impl<'a> Machine<'a> {
                 outage.acked_at.get_or_insert(self.now);
                 if note.is_some() {
                     outage.ack_note.clone_from(note);
+                }
+                if let Some(escalated) = &mut outage.escalated {
+                    escalated.stop();
+                    self.effects.push(Effect::StopEscalation(outage.key));
                 }
                 self.progressed = true;
             }

@@ -4,6 +4,7 @@ pub(super) mod announce;
 pub mod certificate_expiry;
 pub(super) mod conditions;
 pub mod dependencies;
+pub mod escalation;
 pub mod flapping;
 pub mod intermittent;
 pub(super) mod machine;

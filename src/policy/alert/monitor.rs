@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dependencies::{self, Parent};
+use super::escalation;
 use super::machine::Machine;
 use super::ordered_windows::{OrderedWindow, WINDOWS_MAX};
 use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::domain::monitor::{MonitorId, Rules};
 use crate::domain::notification::News;
-use crate::domain::settings::AlertSettings;
+use crate::domain::recipient::Recipient;
+use crate::domain::settings::{AlertSettings, Escalation};
 use crate::domain::timestamp::Timestamp;
 
 pub use super::state::{
@@ -111,6 +113,8 @@ pub struct Surroundings<'a> {
     pub parents: &'a [Parent],
     /// Whether we are known to be offline now.
     pub offline: bool,
+    /// The steps of escalation that its outages have.
+    pub steps: &'a [Arc<Escalation>],
 }
 
 /// What follows from one event.
@@ -150,6 +154,8 @@ pub enum Effect {
     },
     /// Drop and log the mails of an incident that have not left.
     DropWaiting(IncidentKey),
+    /// Drop what its steps of escalation said and what has not left: somebody works on it.
+    StopEscalation(IncidentKey),
     /// Store a window that was ordered, as it is planned or, once it is over, as it was.
     Window {
         /// Its begin.
@@ -182,6 +188,13 @@ pub enum Ending {
 pub enum Recipients {
     /// Those of the rules.
     Configured,
+    /// Those of a step of escalation.
+    Escalation {
+        /// Those who are told by it.
+        to: Vec<Recipient>,
+        /// Of these, those whose message an acknowledgement stopped.
+        again: Vec<Recipient>,
+    },
     /// Those, and only those, for whom a mail of one of these incidents was queued.
     Told(Vec<IncidentKey>),
     /// With `recovery = false`: those for whom a mail of this incident still waits. It is over before they were told,
@@ -237,7 +250,7 @@ pub fn wake_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let kept = &memory.kept;
-    let mut moments = [None; 6];
+    let mut moments = [None; 7];
     moments[5] = kept.windows.next_end();
     moments[0] = kept.muted_until;
     if let Status::Down(outage) = &kept.status {
@@ -259,6 +272,7 @@ pub fn wake_at(
                     around.maintenance || kept.windows.is_open(now) || kept.muted_until.is_some();
                 if outage.ack == Ack::None && !held {
                     moments[4] = super::reminder::due_at(around.alerts, last, reminders);
+                    moments[6] = escalation::due_at(around.steps, outage);
                 }
             }
         }

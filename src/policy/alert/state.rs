@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::certificate_expiry::CertificateTold;
+use super::escalation::Escalated;
 use super::flapping::Flap;
 use super::intermittent::{Intermittent, Window};
 use super::ordered_windows::OrderedWindows;
@@ -196,13 +197,16 @@ pub struct Outage {
     /// What was said with the newest acknowledgement that said anything.
     #[serde(default)]
     pub ack_note: Option<Arc<str>>,
-    /// Whether reminders rest.
+    /// Whether reminders and steps of escalation rest.
     pub ack: Ack,
     /// Whether its DOWN was decided.
     pub announcement: Announcement,
     /// Whether it was raised where open incidents are shown: once nothing held its DOWN.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub raised: bool,
+    /// Which steps of escalation were decided, if any was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<Box<Escalated>>,
 }
 
 impl Outage {
@@ -227,7 +231,7 @@ impl Outage {
     }
 }
 
-/// How long reminders rest.
+/// How long reminders and steps of escalation rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ack {
@@ -261,7 +265,7 @@ pub enum Announcement {
 }
 
 /// Why news waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
     /// A maintenance window is open.
@@ -274,16 +278,19 @@ pub enum Hold {
     Flapping,
     /// We are offline ourselves.
     Offline,
+    /// Its recipient has opening hours, and it is not one of them. Only rows of the outbox wait for that.
+    Hours,
 }
 
 impl Hold {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Maintenance,
         Self::Mute,
         Self::Parent,
         Self::Flapping,
         Self::Offline,
+        Self::Hours,
     ];
 
     /// The hold of a word.
@@ -299,6 +306,7 @@ impl Hold {
             Self::Parent => "parent",
             Self::Flapping => "flapping",
             Self::Offline => "offline",
+            Self::Hours => "hours",
         }
     }
 }

@@ -30,10 +30,12 @@ impl CauseKey {
         }
     }
 
-    /// That of a DOWN or a reminder.
+    /// That of a DOWN, a reminder or an escalation.
     pub const fn of_news(news: &News) -> Option<Self> {
         match news {
-            News::Down { cause, .. } | News::StillDown { cause, .. } => Some(Self::of(cause)),
+            News::Down { cause, .. }
+            | News::StillDown { cause, .. }
+            | News::Escalated { cause, .. } => Some(Self::of(cause)),
             News::Up { .. }
             | News::Degraded { .. }
             | News::CertificateExpiring { .. }
@@ -85,7 +87,8 @@ impl Collecting {
         };
         let is_member = self.members.contains(&monitor)
             || row.kind == MailKind::Up && self.former.contains(&monitor);
-        let is_known = row.begins() && row.cause.is_some_and(|it| self.causes.contains(&it));
+        let is_down = row.begins() || row.kind == MailKind::Escalated;
+        let is_known = is_down && row.cause.is_some_and(|it| self.causes.contains(&it));
         row.id > RowId(self.after) && (is_member || is_known)
     }
 

@@ -31,10 +31,19 @@ pub fn held_by(
         Some(_) => "channel",
         None => of_mail,
     };
+    if let Some((Waits::ForHours, until)) = waits {
+        return Some(HeldBy {
+            by: Hold::Hours.as_str(),
+            until: Some(until),
+            is_on_its_way: false,
+        });
+    }
     if let Some(Held { why, .. }) = row.held.filter(|_| row.is_held()) {
         let by = match why {
             Hold::Maintenance => "window",
-            Hold::Mute | Hold::Parent | Hold::Flapping | Hold::Offline => why.as_str(),
+            Hold::Mute | Hold::Parent | Hold::Flapping | Hold::Offline | Hold::Hours => {
+                why.as_str()
+            }
         };
         return Some(HeldBy {
             by,
@@ -62,6 +71,7 @@ pub fn held_by(
             (way("recipient"), !waits_for_another)
         }
         Waits::ForRetry => (way("recipient"), true),
+        Waits::ForHours => (Hold::Hours.as_str(), false),
     };
     Some(HeldBy {
         by,
@@ -82,6 +92,7 @@ mod tests {
     use crate::domain::notification::MailKind;
     use crate::domain::settings::{AlertSettings, Flapping};
     use crate::policy::outbox::collecting::{CauseKey, Collecting};
+    use crate::policy::outbox::hours::Hours;
     use crate::policy::outbox::plan::{Deed, Silenced, plan, waits};
     use crate::policy::outbox::queued::{Holds, Lane, RowId, Tries};
 
@@ -223,7 +234,7 @@ mod tests {
                 let why = [Hold::Mute, Hold::Maintenance][usize::try_from(dice.throw(2)).unwrap()];
                 silenced.insert(MonitorId(i64::try_from(dice.throw(5)).unwrap()), why);
             }
-            for deed in plan(&settings, &lane, &silenced, now).deeds {
+            for deed in plan(&settings, &lane, &silenced, &Hours::default(), now).deeds {
                 if let Deed::Hold(rows, why) = deed {
                     let held = Some(Held {
                         why,
@@ -235,13 +246,13 @@ mod tests {
                         .for_each(|row| row.held = held);
                 }
             }
-            let plan = plan(&settings, &lane, &silenced, now);
+            let plan = plan(&settings, &lane, &silenced, &Hours::default(), now);
             let gone = gone(&plan.deeds);
             let collects = plan
                 .deeds
                 .iter()
                 .any(|deed| matches!(deed, Deed::Collect(_)));
-            let waits = waits(&settings, &lane, now);
+            let waits = waits(&settings, &lane, &Hours::default(), now);
             let is_dropped = |row: &&Waiting| plan.deeds.contains(&Deed::Supersede(row.id));
             for row in lane.waiting.iter().filter(|row| !is_dropped(row)) {
                 let found = held_by(row, &lane.to, waits.get(&row.id).copied(), None, now);

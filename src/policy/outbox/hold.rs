@@ -1,4 +1,5 @@
-//! Mails that were queued before a mute or a maintenance window began: they wait for its end.
+//! Mails that wait for the end of a mute or a window that began after they were queued, or for the opening hours of
+//! their recipient.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +13,24 @@ pub(super) fn apart<'a>(
     rows: &'a [Waiting],
     but: &BTreeSet<RowId>,
     silenced: &Silenced,
+    is_closed: bool,
 ) -> (Vec<&'a Waiting>, Vec<Deed>) {
     let mut free = Vec::with_capacity(rows.len());
     let mut begin: BTreeMap<Hold, Vec<RowId>> = BTreeMap::new();
     let mut end = Vec::new();
     for row in rows.iter().filter(|row| !but.contains(&row.id)) {
-        match hold(row, rows, silenced) {
+        let why = match is_closed {
+            true => Some(Hold::Hours),
+            false => hold(row, rows, silenced),
+        };
+        match why {
             None => {
                 if row.is_held() {
                     end.push(row.id);
                 }
                 free.push(row);
             }
-            Some(_) if row.is_held() => {}
+            Some(why) if row.held_by() == Some(why) => {}
             Some(why) => begin.entry(why).or_default().push(row.id),
         }
     }
@@ -43,6 +49,7 @@ fn hold(row: &Waiting, all: &[Waiting], silenced: &Silenced) -> Option<Hold> {
     match row.kind {
         MailKind::Down
         | MailKind::StillDown
+        | MailKind::Escalated
         | MailKind::Degraded
         | MailKind::Flapping
         | MailKind::RedirectChanged => {

@@ -3,6 +3,7 @@
 pub mod collecting;
 pub mod held_by;
 mod hold;
+pub mod hours;
 pub mod message_id;
 pub mod plan;
 pub mod queued;

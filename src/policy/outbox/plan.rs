@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::collecting::Collecting;
 use super::hold;
+use super::hours::Hours;
 use super::queued::{Holds, Lane, RowId, Tries, Waiting};
 use super::retry::{BACKOFF_MAX, LATER_MAX, PAUSE};
 use crate::domain::monitor::MonitorId;
@@ -36,7 +37,7 @@ pub enum Deed {
     Collect(Box<Collecting>),
     /// A newer row says all that this one would: it is dropped.
     Supersede(RowId),
-    /// A window or a mute began while these waited: mark them.
+    /// A window or a mute began while these waited, or their recipient's hours ended: mark them.
     Hold(Vec<RowId>, Hold),
     /// It ended: they wait no longer for it.
     Release(Vec<RowId>),
@@ -69,6 +70,7 @@ impl Unit<'_> {
         match self.first.kind {
             MailKind::Down
             | MailKind::StillDown
+            | MailKind::Escalated
             | MailKind::Up
             | MailKind::Degraded
             | MailKind::Flapping
@@ -81,6 +83,28 @@ impl Unit<'_> {
             | MailKind::Report
             | MailKind::Test => false,
         }
+    }
+
+    /// Whether it waited for the opening hours of its recipient, and may be told with all else that did.
+    fn opens(&self) -> bool {
+        let is_about_us = match self.first.kind {
+            MailKind::Blind
+            | MailKind::Trouble
+            | MailKind::Burn
+            | MailKind::Report
+            | MailKind::Test => !self.first.may_have_arrived(),
+            MailKind::Down
+            | MailKind::StillDown
+            | MailKind::Escalated
+            | MailKind::Up
+            | MailKind::Degraded
+            | MailKind::Flapping
+            | MailKind::RedirectChanged
+            | MailKind::WasDown
+            | MailKind::Digest => false,
+        };
+        let waited = self.waiting().any(Waiting::waited_for_hours);
+        waited && (self.groups() || is_about_us)
     }
 
     /// Until when this mail itself was put off.
@@ -116,13 +140,24 @@ impl Unit<'_> {
 }
 
 /// Plans a lane. Nothing of it may be on its way while this is asked.
-pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Timestamp) -> Plan {
+pub fn plan(
+    settings: &AlertSettings,
+    lane: &Lane,
+    silenced: &Silenced,
+    hours: &Hours,
+    now: Timestamp,
+) -> Plan {
     let mut plan = Plan::default();
-    let superseded = superseded(settings, &lane.waiting);
+    let closed_until = hours.closed_until(lane.to.key(), now);
+    let superseded = superseded(settings, &lane.waiting, closed_until.is_some());
     plan.deeds
         .extend(superseded.iter().copied().map(Deed::Supersede));
-    let (rows, marks) = hold::apart(&lane.waiting, &superseded, silenced);
+    let (rows, marks) = hold::apart(&lane.waiting, &superseded, silenced, closed_until.is_some());
     plan.deeds.extend(marks);
+    if closed_until.is_some() {
+        plan.wake_at = closed_until;
+        return plan;
+    }
     if let Some(until) = backed_off_until(&rows, now) {
         plan.wake_at = Some(until);
         return plan;
@@ -130,6 +165,8 @@ pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Tim
 
     let mut held_monitors: BTreeSet<MonitorId> = BTreeSet::new();
     let mut group: Vec<Unit> = Vec::new();
+    // Services that are told of single incidents get no digests.
+    let has_digests = settings.group_limit < u32::MAX;
     for unit in units(&rows) {
         let held = unit
             .first
@@ -141,17 +178,12 @@ pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Tim
             // In order per monitor: what comes after it waits for it.
             held_monitors.extend(unit.first.monitor);
             held_monitors.extend(&unit.first.members);
-        } else if unit.groups() {
+        } else if unit.groups() || has_digests && unit.opens() {
             group.push(unit);
         } else {
             plan.deeds.push(Deed::Send(unit.first.id));
         }
     }
-    let Sorted {
-        ordinary,
-        collected,
-        until,
-    } = sort(settings, lane, group, now);
     let newest = lane.waiting.iter().map(|row| row.id).max();
     let newest = newest.unwrap_or(RowId(0));
     let before = lane.collecting.as_ref();
@@ -162,6 +194,21 @@ pub fn plan(settings: &AlertSettings, lane: &Lane, silenced: &Silenced, now: Tim
         let next = Collecting::next(before, continues, rows, newest, now);
         Deed::Digest(ids, Box::new(next))
     };
+    if has_digests && group.iter().any(Unit::opens) {
+        // The hours of the recipient began: everything is one message.
+        plan.deeds.push(match group.as_slice() {
+            [one] => one.deed(),
+            all => digest(all, false),
+        });
+        return plan;
+    }
+    let Sorted {
+        ordinary,
+        collected,
+        until,
+    } = sort(settings, lane, group, now);
+    let (ordinary, gathered_at) = without_gathering(settings, ordinary, now);
+    plan.wake_at = earliest(plan.wake_at, gathered_at);
     match group_ready_at(settings, &ordinary, now) {
         None => {}
         Some(ready_at) if ready_at > now => plan.wake_at = earliest(plan.wake_at, Some(ready_at)),
@@ -235,6 +282,36 @@ fn sort<'a>(
     sorted
 }
 
+/// Takes out escalations that gather, and says until when: outages that began within an interval escalate within one,
+/// and are to be one digest. They are many, and each newest one waits for the next.
+fn without_gathering<'a>(
+    settings: &AlertSettings,
+    ordinary: Vec<Unit<'a>>,
+    now: Timestamp,
+) -> (Vec<Unit<'a>>, Option<Timestamp>) {
+    let is_step = |unit: &&Unit| unit.first.kind == MailKind::Escalated;
+    let queued = || {
+        ordinary
+            .iter()
+            .filter(is_step)
+            .map(|unit| unit.first.queued_at)
+    };
+    let is_storm = queued().count() > limit(settings);
+    let ends = queued().min().zip(queued().max()).map(|(oldest, newest)| {
+        let longest = settings.group_interval.max(settings.group_wait);
+        newest.plus(settings.group_wait).min(oldest.plus(longest))
+    });
+    // A moment that lies ahead was written before the clock was set back.
+    let is_known = queued().all(|at| at <= now);
+    match ends.filter(|ends| is_storm && is_known && *ends > now) {
+        None => (ordinary, None),
+        until => {
+            let others = ordinary.into_iter().filter(|unit| !is_step(&unit));
+            (others.collect(), until)
+        }
+    }
+}
+
 fn limit(settings: &AlertSettings) -> usize {
     usize::try_from(settings.group_limit).unwrap_or(usize::MAX)
 }
@@ -250,6 +327,8 @@ pub enum Waits {
     ForRecipient,
     /// The server put off this mail itself.
     ForRetry,
+    /// The recipient has opening hours.
+    ForHours,
 }
 
 /// What each row of a lane waits for, and until when: by the same steps as [`plan`]. Rows that leave now are not there,
@@ -257,9 +336,17 @@ pub enum Waits {
 pub fn waits(
     settings: &AlertSettings,
     lane: &Lane,
+    hours: &Hours,
     now: Timestamp,
 ) -> BTreeMap<RowId, (Waits, Timestamp)> {
-    let superseded = superseded(settings, &lane.waiting);
+    if let Some(until) = hours.closed_until(lane.to.key(), now) {
+        let all = lane
+            .waiting
+            .iter()
+            .map(|row| (row.id, (Waits::ForHours, until)));
+        return all.collect();
+    }
+    let superseded = superseded(settings, &lane.waiting, false);
     let is_free = |row: &&Waiting| !row.is_held() && !superseded.contains(&row.id);
     let rows: Vec<&Waiting> = lane.waiting.iter().filter(is_free).collect();
     if let Some(until) = backed_off_until(&rows, now) {
@@ -287,7 +374,19 @@ pub fn waits(
             group.push(unit);
         }
     }
-    let sorted = sort(settings, lane, group, now);
+    if settings.group_limit < u32::MAX && group.iter().any(Unit::opens) {
+        // The hours of the recipient began: all of it leaves.
+        return waits;
+    }
+    let mut sorted = sort(settings, lane, group, now);
+    let gathering: Vec<RowId> = sorted.ordinary.iter().flat_map(Unit::rows).collect();
+    let gathered_at;
+    (sorted.ordinary, gathered_at) = without_gathering(settings, sorted.ordinary, now);
+    if let Some(until) = gathered_at {
+        let others: BTreeSet<RowId> = sorted.ordinary.iter().flat_map(Unit::rows).collect();
+        let gathering = gathering.into_iter().filter(|row| !others.contains(row));
+        waits.extend(gathering.map(|row| (row, (Waits::ForGroup, until))));
+    }
     let ready_at = group_ready_at(settings, &sorted.ordinary, now);
     let mut add = |units: &[Unit], what, until: Timestamp| {
         let rows = units.iter().flat_map(Unit::rows);
@@ -369,15 +468,17 @@ fn later(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
     (at > now && at.since(now) <= longest).then_some(at)
 }
 
-/// Reminders that a waiting DOWN, a newer reminder or an UP of the same outage makes pointless; and, where recoveries
-/// are not mailed, each UP whose DOWN has left already.
-fn superseded(settings: &AlertSettings, rows: &[Waiting]) -> BTreeSet<RowId> {
+/// Reminders and escalations that something else of the same outage makes pointless; and, where recoveries are not
+/// mailed, each UP whose DOWN has left already. While its hours keep a recipient from being told there are no reminders.
+fn superseded(settings: &AlertSettings, rows: &[Waiting], is_closed: bool) -> BTreeSet<RowId> {
     let is_told_already = |row: &Waiting| {
         let begins = |other: &Waiting| other.incident == row.incident && other.begins();
         !settings.recovery && !rows.iter().any(begins)
     };
     let pointless = |row: &Waiting| {
-        let is_pointless = row.kind == MailKind::StillDown && is_outdated(row, rows)
+        let is_pointless = row.kind == MailKind::StillDown
+            && (is_closed && row.follows || is_outdated(row, rows))
+            || row.kind == MailKind::Escalated && is_passed(row, rows)
             || row.kind == MailKind::Up && is_told_already(row);
         is_pointless && !row.may_have_arrived()
     };
@@ -394,6 +495,8 @@ fn is_outdated(reminder: &Waiting, rows: &[Waiting]) -> bool {
             && match other.kind {
                 MailKind::Down => !other.may_have_arrived(),
                 MailKind::StillDown => other.id > reminder.id,
+                // It says the same, and that it is time for others to know.
+                MailKind::Escalated => !other.may_have_arrived(),
                 // Whoever was told nothing before is told both in one.
                 MailKind::Up => other.id > reminder.id && reminder.follows,
                 MailKind::WasDown
@@ -407,6 +510,24 @@ fn is_outdated(reminder: &Waiting, rows: &[Waiting]) -> bool {
                 | MailKind::Report
                 | MailKind::Test => false,
             }
+    })
+}
+
+/// Whether something that waits beside an escalation says all that it would: a later step, or the end of an outage of
+/// which its recipient was told before, or is told by another message of the two.
+fn is_passed(escalation: &Waiting, rows: &[Waiting]) -> bool {
+    let of_outage = || {
+        rows.iter()
+            .filter(|row| row.incident == escalation.incident)
+    };
+    let is_begun = || {
+        let mut before = of_outage().filter(|row| row.id < escalation.id);
+        escalation.follows || before.any(|row| row.kind == MailKind::Down && row.begins())
+    };
+    let mut later = of_outage().filter(|row| row.id > escalation.id);
+    later.any(|row| {
+        row.kind == MailKind::Escalated && !row.may_have_arrived()
+            || row.kind == MailKind::Up && is_begun()
     })
 }
 
@@ -446,7 +567,8 @@ mod tests {
     use super::*;
     use crate::domain::incident::IncidentKey;
     use crate::domain::recipient::Recipient;
-    use crate::domain::settings::Flapping;
+    use crate::domain::settings::{Flapping, OpeningHours};
+    use crate::domain::week::OpenTime;
 
     const START: i64 = 1_795_377_600_000;
 
@@ -551,7 +673,7 @@ mod tests {
 
     /// The plan where nobody is muted.
     fn plan(settings: &AlertSettings, lane: &Lane, now: Timestamp) -> Plan {
-        super::plan(settings, lane, &Silenced::new(), now)
+        super::plan(settings, lane, &Silenced::new(), &Hours::default(), now)
     }
 
     fn shown(plan: &Plan) -> String {
@@ -586,7 +708,7 @@ mod tests {
     #[test]
     fn a_row_waits_for_the_collecting_or_for_its_recipient() {
         let said = |lane: &Lane, now: i64| -> String {
-            let waits = waits(&settings(), lane, at(now));
+            let waits = waits(&settings(), lane, &Hours::default(), at(now));
             let words: Vec<String> = waits
                 .iter()
                 .map(|(row, (what, until))| {
@@ -764,7 +886,13 @@ mod tests {
         let monitor = |letter: u8| MonitorId(i64::from(letter));
         let muted: Silenced = [(monitor(b'a'), Hold::Mute)].into();
         let planned = |lane: &Lane, silenced: &Silenced| {
-            shown(&super::plan(&settings(), lane, silenced, at(10)))
+            shown(&super::plan(
+                &settings(),
+                lane,
+                silenced,
+                &Hours::default(),
+                at(10),
+            ))
         };
         let mut two = lane("1:down/a@0 2:down/b@0");
         assert_eq!(planned(&two, &muted), "hold 1 mute, send 2");
@@ -803,6 +931,108 @@ mod tests {
         ]
         .into();
         assert_eq!(planned(&digest, &both), "hold 1 mute");
+    }
+
+    #[test]
+    fn an_escalation_says_what_a_reminder_would_and_less_than_a_later_step_or_the_end() {
+        check("1:escalated/a@0", 10, "send 1");
+        check("1:still_down/a@0 2:escalated/a@5", 10, "drop 1, wake 15");
+        check("1:escalated/a@0 2:still_down/a@9", 10, "drop 2, send 1");
+        check("1:escalated/a@0 2:still_down/b@0", 10, "send 1, send 2");
+        check("1:down/a@0 2:escalated+/a@0", 10, "send 1, send 2");
+        check("1:escalated/a@0 2:escalated/a@9", 10, "drop 1, wake 19");
+        // Told before: the end is all there is to say. Else both in one.
+        check("1:escalated/a@0 2:up/a@5", 15, "drop 1, send 2");
+        check("1:escalated+/a@0 2:up/a@5", 15, "merge 1+2");
+        check(
+            "1:down/a@0 2:escalated+/a@0 3:up/a@5",
+            15,
+            "drop 2, merge 1+3",
+        );
+        // It may have arrived: the end follows it.
+        check("1:escalated+/a@0?10 2:up/a@5", 15, "send 1, send 2");
+        check(
+            "1:escalated/a@0 2:escalated/b@0 3:escalated/c@1",
+            10,
+            "send 1, send 2, send 3",
+        );
+        // A storm waits for the newest of it, and nothing else does.
+        let storm = "1:escalated/a@0 2:escalated/b@0 3:escalated/c@1 4:escalated/d@9 5:down/e@0";
+        check(storm, 10, "send 5, wake 19");
+        check(storm, 19, "digest 1+2+3+4+5");
+    }
+
+    #[test]
+    fn outside_its_hours_a_recipient_is_told_nothing_and_at_their_begin_everything_in_one() {
+        // The time of these tests begins on a Sunday at 20:00.
+        let open = |line: &str| {
+            let to = vec![Recipient::restored("ops@example.com").unwrap()];
+            let open = vec![OpenTime::parse(line).unwrap()];
+            Hours::new(vec![OpeningHours { to, open }], jiff::tz::TimeZone::UTC)
+        };
+        let hours = open("20:05-21:00");
+        let planned = |words: &str, is_marked: bool, second: i64| {
+            let mut lane = lane(words);
+            for row in lane.waiting.iter_mut().filter(|_| is_marked) {
+                row.held = Some(Held {
+                    why: Hold::Hours,
+                    released_at: None,
+                });
+            }
+            let plan = super::plan(&settings(), &lane, &Silenced::new(), &hours, at(second));
+            shown(&plan)
+        };
+        let all = "1:down/a@0 2:up/a@5 3:trouble/@9 4:report/@9 5:degraded/b@9 6:still_down/c@9";
+        assert_eq!(
+            planned(all, false, 20),
+            "drop 6, hold 1+2+3+4+5 hours, wake 300"
+        );
+        assert_eq!(planned(all, true, 299), "drop 6, wake 300");
+        // No reminder where the beginning was told, but what nobody has heard of stays.
+        assert_eq!(
+            planned("1:still_down+/c@9", false, 20),
+            "hold 1 hours, wake 300"
+        );
+        let four = "1:down/a@0 2:up/a@5 3:trouble/@9 4:report/@9 5:degraded/b@9";
+        assert_eq!(
+            planned(four, true, 300),
+            "release 1+2+3+4+5, digest 1+2+3+4+5"
+        );
+        // What is one thing is one mail.
+        assert_eq!(
+            planned("1:down/a@0 2:up/a@5", true, 300),
+            "release 1+2, merge 1+2"
+        );
+        assert_eq!(planned("1:report/@0", true, 300), "release 1, send 1");
+        // What may have arrived is repeated as it is.
+        assert_eq!(
+            planned("1:down/a@0?40 2:down/b@5", true, 300),
+            "release 1+2, send 1, send 2"
+        );
+        // Services that open and close incidents of their own get no digests.
+        let single = AlertSettings {
+            group_limit: u32::MAX,
+            ..settings()
+        };
+        let lane = lane("1:down/a@0 2:down/b@0 3:down/c@0 4:down/d@0");
+        let told = super::plan(&single, &lane, &Silenced::new(), &hours, at(300));
+        assert_eq!(shown(&told), "send 1, send 2, send 3, send 4");
+        let waits = waits(&settings(), &lane, &hours, at(20));
+        assert_eq!(waits.len(), 4);
+        assert!(
+            waits
+                .values()
+                .all(|wait| *wait == (Waits::ForHours, at(300)))
+        );
+        // A mute that goes on is what holds it when the hours begin.
+        let muted: Silenced = [(MonitorId(i64::from(b'a')), Hold::Mute)].into();
+        let mut both = self::lane("1:down/a@0");
+        both.waiting[0].held = Some(Held {
+            why: Hold::Hours,
+            released_at: None,
+        });
+        let plan = super::plan(&settings(), &both, &muted, &hours, at(300));
+        assert_eq!(shown(&plan), "hold 1 mute");
     }
 
     #[test]

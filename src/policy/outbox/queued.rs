@@ -23,7 +23,7 @@ pub struct Waiting {
     pub monitor: Option<MonitorId>,
     /// The outage it belongs to.
     pub incident: Option<IncidentKey>,
-    /// Of a DOWN or a reminder: the cause of the outage.
+    /// Of a DOWN, a reminder or an escalation: the cause of the outage.
     pub cause: Option<CauseKey>,
     /// When it was queued.
     pub queued_at: Timestamp,
@@ -35,11 +35,11 @@ pub struct Waiting {
     pub tells: Vec<MonitorId>,
     /// Of a digest: all monitors that it tells of.
     pub members: Vec<MonitorId>,
-    /// Of a reminder: whether its recipient was told of the outage before, or may have been.
+    /// Of a reminder or an escalation: whether its recipient was told of the outage before, or may have been.
     pub follows: bool,
 }
 
-/// A window or a mute began while a mail waited.
+/// A window or a mute began while a mail waited, or its recipient has other opening hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
     /// Why.
@@ -119,8 +119,8 @@ impl Waiting {
 
     /// Whether it is the first that its recipient would hear of an outage that is to be merged with the end of it.
     pub fn begins(&self) -> bool {
-        let is_first =
-            self.kind == MailKind::Down || self.kind == MailKind::StillDown && !self.follows;
+        let goes_on = matches!(self.kind, MailKind::StillDown | MailKind::Escalated);
+        let is_first = self.kind == MailKind::Down || goes_on && !self.follows;
         is_first && !self.may_have_arrived()
     }
 
@@ -140,10 +140,30 @@ impl Waiting {
 
     /// Whether it is marked as held.
     pub const fn is_held(&self) -> bool {
+        self.held_by().is_some()
+    }
+
+    /// Why it is held by its mark, if it is.
+    pub const fn held_by(&self) -> Option<Hold> {
+        match self.held {
+            Some(Held {
+                why,
+                released_at: None,
+            }) => Some(why),
+            Some(Held {
+                released_at: Some(_),
+                ..
+            })
+            | None => None,
+        }
+    }
+
+    /// Whether the opening hours of its recipient held it last: everything that they held leaves as one message.
+    pub const fn waited_for_hours(&self) -> bool {
         matches!(
             self.held,
             Some(Held {
-                released_at: None,
+                why: Hold::Hours,
                 ..
             })
         )

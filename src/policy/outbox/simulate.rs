@@ -1,10 +1,11 @@
 //! What a recipient would have got: decided mails through the plan, in their own time, with a server that takes all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::collecting::{CauseKey, Collecting};
+use super::hours::Hours;
 use super::plan::{Deed, Silenced, plan};
-use super::queued::{Lane, RowId, Tries, Waiting};
+use super::queued::{Held, Lane, RowId, Tries, Waiting};
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
@@ -23,7 +24,7 @@ pub struct Decided {
     pub monitor: MonitorId,
     /// The outage it belongs to.
     pub incident: Option<IncidentKey>,
-    /// Of a DOWN or a reminder: the cause of the outage.
+    /// Of a DOWN, a reminder or an escalation: the cause of the outage.
     pub cause: Option<CauseKey>,
     /// To whom.
     pub to: Vec<Recipient>,
@@ -42,7 +43,18 @@ pub struct Sending {
 
 /// Every mail that would have left until `end`, each once, however many recipients got it. What was decided comes in
 /// the order of time.
-pub fn rehearse(settings: &AlertSettings, decided: &[Decided], end: Timestamp) -> Vec<Sending> {
+pub fn rehearse(
+    settings: &AlertSettings,
+    hours: &Hours,
+    decided: &[Decided],
+    end: Timestamp,
+) -> Vec<Sending> {
+    let world = World {
+        settings,
+        hours,
+        decided,
+        end,
+    };
     let mut lanes: BTreeMap<&str, (&Recipient, Vec<usize>)> = BTreeMap::new();
     for (place, one) in decided.iter().enumerate() {
         for to in &one.to {
@@ -52,74 +64,107 @@ pub fn rehearse(settings: &AlertSettings, decided: &[Decided], end: Timestamp) -
     }
     let mut sendings: Vec<Sending> = lanes
         .into_values()
-        .flat_map(|(to, places)| one_recipient(settings, decided, to, &places, end))
+        .flat_map(|(to, places)| world.one_recipient(to, &places))
         .collect();
     sendings.sort();
     sendings.dedup();
     sendings
 }
 
-fn one_recipient(
-    settings: &AlertSettings,
-    decided: &[Decided],
-    to: &Recipient,
-    places: &[usize],
+/// What decides when something leaves.
+struct World<'a> {
+    settings: &'a AlertSettings,
+    hours: &'a Hours,
+    decided: &'a [Decided],
     end: Timestamp,
-) -> Vec<Sending> {
-    let mut coming = places.iter().copied().peekable();
-    let mut lane = Lane {
-        to: to.clone(),
-        waiting: Vec::new(),
-        collecting: None,
-    };
-    let mut sendings = Vec::new();
-    let mut wake_at: Option<Timestamp> = None;
-    loop {
-        let next = coming.peek().map(|place| decided[*place].at);
-        let Some(now) = [next, wake_at].into_iter().flatten().min() else {
-            break;
+}
+
+impl World<'_> {
+    fn one_recipient(&self, to: &Recipient, places: &[usize]) -> Vec<Sending> {
+        let decided = self.decided;
+        let mut coming = places.iter().copied().peekable();
+        let mut lane = Lane {
+            to: to.clone(),
+            waiting: Vec::new(),
+            collecting: None,
         };
-        if now > end {
-            break;
-        }
-        while let Some(place) = coming.next_if(|place| decided[*place].at <= now) {
-            lane.waiting.push(row(place, &decided[place]));
-        }
-        let plan = plan(settings, &lane, &Silenced::new(), now);
-        let mut again = false;
-        for deed in &plan.deeds {
-            let (kind, rows) = match deed {
-                Deed::Send(row) => (decided[place_of(*row)].kind, vec![*row]),
-                Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
-                Deed::Digest(rows, next) => {
-                    lane.collecting = Some(Collecting::clone(next));
-                    (MailKind::Digest, rows.clone())
-                }
-                Deed::Collect(next) => {
-                    lane.collecting = Some(Collecting::clone(next));
-                    again = true;
-                    continue;
-                }
-                Deed::Supersede(row) => {
-                    lane.waiting.retain(|waiting| waiting.id != *row);
-                    continue;
-                }
-                Deed::Hold(..) | Deed::Release(_) => continue,
+        let mut told: BTreeSet<IncidentKey> = BTreeSet::new();
+        let mut sendings = Vec::new();
+        let mut wake_at: Option<Timestamp> = None;
+        loop {
+            let next = coming.peek().map(|place| decided[*place].at);
+            let Some(now) = [next, wake_at].into_iter().flatten().min() else {
+                break;
             };
-            lane.waiting.retain(|waiting| !rows.contains(&waiting.id));
-            sendings.push(Sending {
-                at: now,
-                kind,
-                tells: rows.into_iter().map(place_of).collect(),
-            });
+            if now > self.end {
+                break;
+            }
+            while let Some(place) = coming.next_if(|place| decided[*place].at <= now) {
+                lane.waiting.push(row(place, &decided[place]));
+            }
+            for row in &mut lane.waiting {
+                row.follows = row
+                    .incident
+                    .is_some_and(|incident| told.contains(&incident));
+            }
+            let plan = plan(self.settings, &lane, &Silenced::new(), self.hours, now);
+            let mut again = false;
+            for deed in &plan.deeds {
+                let (kind, rows) = match deed {
+                    Deed::Send(row) => (decided[place_of(*row)].kind, vec![*row]),
+                    Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
+                    Deed::Digest(rows, next) => {
+                        lane.collecting = Some(Collecting::clone(next));
+                        (MailKind::Digest, rows.clone())
+                    }
+                    Deed::Collect(next) => {
+                        lane.collecting = Some(Collecting::clone(next));
+                        again = true;
+                        continue;
+                    }
+                    Deed::Supersede(row) => {
+                        lane.waiting.retain(|waiting| waiting.id != *row);
+                        continue;
+                    }
+                    Deed::Hold(rows, why) => {
+                        let held = rows_of(&mut lane, rows);
+                        held.for_each(|row| {
+                            row.held = Some(Held {
+                                why: *why,
+                                released_at: None,
+                            });
+                        });
+                        continue;
+                    }
+                    Deed::Release(rows) => {
+                        let held = rows_of(&mut lane, rows).filter_map(|row| row.held.as_mut());
+                        held.for_each(|held| held.released_at = Some(now));
+                        continue;
+                    }
+                };
+                lane.waiting.retain(|waiting| !rows.contains(&waiting.id));
+                let tells: Vec<usize> = rows.into_iter().map(place_of).collect();
+                told.extend(tells.iter().filter_map(|place| decided[*place].incident));
+                sendings.push(Sending {
+                    at: now,
+                    kind,
+                    tells,
+                });
+            }
+            // What was due has left, so that the next moment lies ahead.
+            wake_at = plan.wake_at.filter(|at| *at > now);
+            if again {
+                wake_at = Some(now);
+            }
         }
-        // What was due has left, so that the next moment lies ahead.
-        wake_at = plan.wake_at.filter(|at| *at > now);
-        if again {
-            wake_at = Some(now);
-        }
+        sendings
     }
-    sendings
+}
+
+fn rows_of<'a>(lane: &'a mut Lane, rows: &'a [RowId]) -> impl Iterator<Item = &'a mut Waiting> {
+    lane.waiting
+        .iter_mut()
+        .filter(move |row| rows.contains(&row.id))
 }
 
 fn row(place: usize, one: &Decided) -> Waiting {
@@ -134,8 +179,7 @@ fn row(place: usize, one: &Decided) -> Waiting {
         held: None,
         tells: Vec::new(),
         members: Vec::new(),
-        // Recipients never change here: they all got the DOWN.
-        follows: true,
+        follows: false,
     }
 }
 
@@ -149,7 +193,8 @@ mod tests {
 
     use super::*;
     use crate::domain::check::FailureKind;
-    use crate::domain::settings::Flapping;
+    use crate::domain::settings::{Flapping, OpeningHours};
+    use crate::domain::week::OpenTime;
 
     const START: i64 = 1_795_377_600_000;
 
@@ -197,7 +242,7 @@ mod tests {
                 }
             })
             .collect();
-        let shown: Vec<String> = rehearse(&settings, &decided, at(100_000))
+        let shown: Vec<String> = rehearse(&settings, &Hours::default(), &decided, at(100_000))
             .iter()
             .map(|sending| {
                 let tells: Vec<String> = sending.tells.iter().map(usize::to_string).collect();
@@ -275,6 +320,126 @@ mod tests {
         );
     }
 
+    /// What somebody with these hours gets of some outages: nothing at other times, and each thing once but reminders
+    /// and escalations that something else says.
+    fn told_within_hours(open: &[&str], outages: &[(i64, i64, i64)]) {
+        const MINUTE: i64 = 60;
+        let to = || vec![Recipient::restored("ops@x.org").unwrap()];
+        let open: Vec<OpenTime> = open.iter().map(|it| OpenTime::parse(it).unwrap()).collect();
+        let entry = OpeningHours { to: to(), open };
+        let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+        let hours = Hours::new(vec![entry], zone);
+        let mut decided: Vec<Decided> = Vec::new();
+        for (number, (begin, lasts, kind)) in outages.iter().enumerate() {
+            let monitor = MonitorId(i64::try_from(number).unwrap() % 7);
+            // Two days before the clock is set back in Berlin.
+            let opened_at = Timestamp::from_ms(1_792_713_600_000)
+                .plus(Duration::from_secs(u64::try_from(*begin * MINUTE).unwrap()));
+            let mut one = |after_minutes: i64, kind| {
+                let after = Duration::from_secs(u64::try_from(after_minutes * MINUTE).unwrap());
+                decided.push(Decided {
+                    at: opened_at.plus(after),
+                    kind,
+                    monitor,
+                    incident: Some(IncidentKey { monitor, opened_at }),
+                    cause: None,
+                    to: to(),
+                });
+            };
+            one(0, MailKind::Down);
+            if *lasts > 30 && *kind > 0 {
+                one(30, MailKind::Escalated);
+            }
+            if *lasts > 60 && *kind > 1 {
+                one(60, MailKind::StillDown);
+            }
+            one(*lasts, MailKind::Up);
+        }
+        decided.sort_by_key(|one| one.at);
+        let settings = AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: 3,
+            group_interval: Duration::from_secs(60),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping::default(),
+            certificate_expiry: Vec::new(),
+        };
+        let end = Timestamp::from_ms(1_792_713_600_000).plus(Duration::from_secs(40 * 86_400));
+        let sendings = rehearse(&settings, &hours, &decided, end);
+        let mut told: Vec<usize> = Vec::new();
+        for sending in &sendings {
+            assert_eq!(
+                hours.closed_until("ops@x.org", sending.at),
+                None,
+                "{sending:?}"
+            );
+            told.extend(&sending.tells);
+        }
+        told.sort_unstable();
+        let all: Vec<usize> = (0..decided.len()).collect();
+        let left_out = all.iter().filter(|place| !told.contains(place));
+        for place in left_out {
+            let kind = decided[*place].kind;
+            let may_be = matches!(kind, MailKind::StillDown | MailKind::Escalated);
+            assert!(may_be, "{kind:?} was dropped");
+        }
+        let count = told.len();
+        told.dedup();
+        assert_eq!(told.len(), count, "nothing twice");
+    }
+
+    proptest::proptest! {
+        #![proptest_config(crate::cases::cases(200))]
+
+        #[test]
+        fn nobody_outside_their_hours_is_told_and_nothing_is_lost(
+            open in proptest::collection::vec(proptest::sample::select(&[
+                "Mon-Fri 08:00-18:00", "Sat,Sun 01:30-02:30", "22:00-06:00", "Sun 02:15-02:45", "Wed 12:00-12:01",
+                "Fri-Mon 00:00-24:00",
+            ][..]), 1..4),
+            outages in proptest::collection::vec((0..10_000_i64, 1..2_000_i64, 0..3_i64), 1..30),
+        ) {
+            told_within_hours(&open, &outages);
+        }
+    }
+
+    /// 400 sites fail within a minute, and half an hour later nobody has acknowledged one of them.
+    #[test]
+    fn a_storm_escalates_as_one_digest() {
+        let settings = AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: 3,
+            group_interval: Duration::from_secs(60),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping::default(),
+            certificate_expiry: Vec::new(),
+        };
+        let decided: Vec<Decided> = (0..400)
+            .map(|site| Decided {
+                at: at(1800).plus(Duration::from_millis(u64::try_from(site).unwrap() * 150)),
+                kind: MailKind::Escalated,
+                monitor: MonitorId(site),
+                incident: Some(IncidentKey {
+                    monitor: MonitorId(site),
+                    opened_at: at(0),
+                }),
+                cause: Some(CauseKey {
+                    kind: FailureKind::ConnectTimeout,
+                    status: None,
+                }),
+                to: vec![Recipient::restored("boss@x.org").unwrap()],
+            })
+            .collect();
+        let sendings = rehearse(&settings, &Hours::default(), &decided, at(100_000));
+        let shown: Vec<(MailKind, usize, i64)> = sendings
+            .iter()
+            .map(|it| (it.kind, it.tells.len(), (it.at.as_ms() - START) / 1000))
+            .collect();
+        assert_eq!(shown, [(MailKind::Digest, 400, 1860)]);
+    }
+
     /// 500 sites behind one dead router, checked every minute; the router is back after four minutes.
     #[test]
     fn five_hundred_sites_make_few_mails() {
@@ -313,7 +478,7 @@ mod tests {
         // In the middle of it another site fails in its own way.
         all.push(decided(90, MailKind::Down, 900, Some(500)));
         all.sort_by_key(|one| one.at);
-        let sendings = rehearse(&settings, &all, at(100_000));
+        let sendings = rehearse(&settings, &Hours::default(), &all, at(100_000));
         let mut told: Vec<usize> = sendings.iter().flat_map(|one| one.tells.clone()).collect();
         told.sort_unstable();
         assert_eq!(told, (0..all.len()).collect::<Vec<_>>(), "each once");

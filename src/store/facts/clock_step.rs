@@ -310,6 +310,7 @@ fn mend_monitors(connection: &Connection, now: i64) -> Result<()> {
         "UPDATE incidents SET clock_wrong = 1
          WHERE closed_at > ?1 AND coalesce(began_at, opened_at) > ?1",
         "UPDATE incidents SET closed_at = ?1 WHERE closed_at > ?1 AND clock_wrong = 0",
+        "UPDATE incidents SET escalated_at = ?1 WHERE escalated_at > ?1 AND clock_wrong = 0",
     ] {
         connection.execute(sql, [now])?;
     }

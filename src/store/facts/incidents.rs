@@ -51,6 +51,8 @@ pub struct ListedIncident {
     pub amendments: Vec<Amendment>,
     /// What was noted of it, oldest first.
     pub notes: Vec<IncidentNote>,
+    /// When it was first told by a step of escalation; `None`: never.
+    pub escalated_at: Option<Timestamp>,
     /// Its mails, one for each recipient, oldest first.
     pub mails: Vec<Told>,
 }
@@ -204,7 +206,7 @@ pub(in crate::store) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
 
 fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS}, monitors.name, monitors.url, monitors.public
+        "SELECT {COLUMNS}, monitors.name, monitors.url, monitors.public, escalated_at
          FROM incidents JOIN monitors ON monitors.id = monitor_id
          WHERE (closed_at IS NULL OR NOT ?1) AND (?2 IS NULL OR closed_at IS NULL OR closed_at >= ?2)
            AND (?3 IS NULL OR coalesce(began_at, opened_at) < ?3) AND (?4 OR NOT clock_wrong)
@@ -254,6 +256,7 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
             name,
             url: row.get(13)?,
             public: row.get(14)?,
+            escalated_at: row.get::<_, Option<i64>>(15)?.map(Timestamp::from_ms),
         });
     }
     Ok(found)

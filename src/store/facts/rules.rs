@@ -9,8 +9,10 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
-use crate::domain::settings::{AlertSettings, Flapping};
+use crate::domain::recipient::Recipient;
+use crate::domain::settings::{AlertSettings, Covers, Escalation, Flapping};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::escalation::steps_of;
 use crate::store::error::Result;
 use crate::store::reader::Reader;
 use crate::store::transaction::Batch;
@@ -43,6 +45,23 @@ pub struct StoredRules {
     flapping_down_after: u64,
     flapping_end_after: u64,
     certificate_expiry: Vec<u64>,
+    /// The steps of escalation that cover it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    escalation: Vec<StoredStep>,
+}
+
+/// One step of escalation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredStep {
+    after: u64,
+    /// As [`StoredRules::to`].
+    to: Vec<String>,
+}
+
+/// Recipients by their keys. What is masked is the name of nobody, and still somebody.
+fn restored(keys: &[String]) -> Vec<Recipient> {
+    let known = keys.iter().filter_map(|key| Recipient::restored(key).ok());
+    known.collect()
 }
 
 fn ms(time: Duration) -> u64 {
@@ -51,10 +70,19 @@ fn ms(time: Duration) -> u64 {
 
 impl StoredRules {
     /// The rules of a monitor of a configuration.
-    pub fn of(monitor: &Monitor, alerts: &AlertSettings, can_tell: bool) -> Self {
+    pub fn of(
+        monitor: &Monitor,
+        alerts: &AlertSettings,
+        escalation: &[Arc<Escalation>],
+        can_tell: bool,
+    ) -> Self {
         let rules = &monitor.rules;
         let masks = monitor.masks();
-        let to = rules.to.iter();
+        let keys = |to: &[Recipient]| -> Vec<String> {
+            let keys = to.iter().map(|to| masks.apply(to.key()).into_owned());
+            keys.collect()
+        };
+        let steps = steps_of(monitor, escalation);
         Self {
             interval: ms(rules.interval),
             timeout: ms(rules.timeout),
@@ -64,7 +92,7 @@ impl StoredRules {
             alert_on_slow: rules.alert_on_slow,
             alert_on_redirect_change: rules.alert_on_redirect_change,
             alert_on_address_down: rules.alert_on_address_down,
-            to: to.map(|to| masks.apply(to.key()).into_owned()).collect(),
+            to: keys(&rules.to),
             can_tell,
             depends_on: monitor.depends_on.iter().map(ToString::to_string).collect(),
             group_wait: ms(alerts.group_wait),
@@ -77,10 +105,17 @@ impl StoredRules {
             flapping_down_after: ms(alerts.flapping.down_after),
             flapping_end_after: ms(alerts.flapping.end_after),
             certificate_expiry: alerts.certificate_expiry.iter().copied().map(ms).collect(),
+            escalation: steps
+                .iter()
+                .map(|step| StoredStep {
+                    after: ms(step.after),
+                    to: keys(&step.to),
+                })
+                .collect(),
         }
     }
 
-    /// As the machine takes them; nobody is told by it.
+    /// As the machine takes them.
     pub fn rules(&self) -> Rules {
         Rules {
             interval: Duration::from_millis(self.interval),
@@ -91,8 +126,18 @@ impl StoredRules {
             alert_on_slow: self.alert_on_slow,
             alert_on_redirect_change: self.alert_on_redirect_change,
             alert_on_address_down: self.alert_on_address_down,
-            to: Vec::new(),
+            to: restored(&self.to),
         }
+    }
+
+    /// The steps of escalation of that time.
+    pub fn steps(&self) -> Vec<Arc<Escalation>> {
+        let steps = self.escalation.iter().map(|step| Escalation {
+            covers: Covers::All,
+            after: Duration::from_millis(step.after),
+            to: restored(&step.to),
+        });
+        steps.map(Arc::new).collect()
     }
 
     /// `[alerts]` of that time.

@@ -63,6 +63,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../../migrations/0012_rules.sql"),
     ),
     (
+        "0013_escalation",
+        include_str!("../../../migrations/0013_escalation.sql"),
+    ),
+    (
         "0014_alerts",
         include_str!("../../../migrations/0014_alerts.sql"),
     ),

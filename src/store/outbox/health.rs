@@ -24,7 +24,9 @@ pub struct Resting {
 pub struct Health {
     /// Mails that wait.
     pub waiting: u64,
-    /// When the oldest of them was queued, or when the mute or window that held it ended. Held mails do not count.
+    /// Those of them that wait for the opening hours of their recipients.
+    pub for_hours: u64,
+    /// When the oldest of them was queued, or when what held it ended: a mute, a window, opening hours. Held mails do not count.
     pub oldest_queued_at: Option<Timestamp>,
     /// Mails that were given up and are kept.
     pub failed: u64,
@@ -52,7 +54,8 @@ pub fn health(db: &Connection) -> Result<Health> {
                     min(coalesce(released_at, queued_at))
                         FILTER (WHERE state = 'waiting' AND (held IS NULL OR released_at IS NOT NULL)),
                     count(*) FILTER (WHERE state = 'failed'),
-                    max(done_at) FILTER (WHERE state = 'failed')
+                    max(done_at) FILTER (WHERE state = 'failed'),
+                    count(*) FILTER (WHERE state = 'waiting' AND held = 'hours' AND released_at IS NULL)
              FROM outbox WHERE state IN ('waiting', 'failed') AND carrier_id IS NULL AND NOT {KEPT_UP}",
         ))?
         .query_row([], |row| {
@@ -61,6 +64,7 @@ pub fn health(db: &Connection) -> Result<Health> {
                 oldest_queued_at: moment(row, 1)?,
                 failed: count(row, 2)?,
                 newest_failed_at: moment(row, 3)?,
+                for_hours: count(row, 4)?,
                 ..Health::default()
             })
         })?;

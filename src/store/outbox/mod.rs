@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod attempts;
 pub mod channels;
 pub mod collecting;
+pub mod escalations;
 pub mod health;
 pub mod queries;
 pub(super) mod rows;

@@ -288,7 +288,7 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
     // A recipient who knows that it is over, or is told so right now, needs no DOWN afterwards.
     let dropped = db.execute(
         "UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
-         WHERE state = 'failed' AND kind IN ('down', 'still_down', 'flapping')
+         WHERE state = 'failed' AND kind IN ('down', 'still_down', 'escalated', 'flapping')
                AND EXISTS (SELECT 1 FROM outbox AS up
                            WHERE up.monitor_id = outbox.monitor_id
                                  AND up.incident_opened_at = outbox.incident_opened_at
@@ -306,7 +306,7 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
                    AND EXISTS (SELECT 1 FROM outbox AS refused
                                WHERE refused.monitor_id = outbox.monitor_id AND refused.mailbox = outbox.mailbox
                                      AND refused.state = 'failed' AND refused.id < outbox.id
-                                     AND refused.kind IN ('down', 'still_down', 'flapping'))"
+                                     AND refused.kind IN ('down', 'still_down', 'escalated', 'flapping'))"
         ),
         [now.as_ms()],
     )?;
@@ -333,6 +333,14 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
     })
 }
 
+/// What goes on waiting for the end of something that holds it: how many rows, by what.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn held(db: &Connection) -> Result<Vec<(Hold, usize)>> {
+    Ok(collecting::waits(db)?.1)
+}
+
 /// Everything that waits, per recipient.
 ///
 /// # Errors
@@ -354,7 +362,7 @@ pub fn lanes_about(db: &Connection, monitor: MonitorId) -> Result<Vec<Lane>> {
 fn lanes_to(db: &Connection, whose: &str, values: impl Params) -> Result<Vec<Lane>> {
     let mut select = db.prepare_cached(&format!(
         "SELECT {WAITING}, recipient, {CAUSE},
-                kind = 'still_down' AND EXISTS (
+                kind IN ('still_down', 'escalated') AND EXISTS (
                     SELECT 1 FROM outbox AS before
                     WHERE before.monitor_id = outbox.monitor_id AND before.mailbox = outbox.mailbox
                           AND before.incident_opened_at = outbox.incident_opened_at AND before.id < outbox.id

@@ -12,12 +12,12 @@ use crate::policy::outbox::queued::RowId;
 
 type Result<T> = rusqlite::Result<T>;
 
-/// The recipients of a DOWN, a reminder or a FLAPPING of an incident, those included that did not get it.
+/// The recipients of a DOWN, a reminder, an escalation or a FLAPPING of an incident, those included that did not get it.
 ///
 /// # Errors
 /// If SQLite fails.
 pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
-    let queued = "kind IN ('down', 'still_down', 'flapping') AND state <> 'dropped'";
+    let queued = "kind IN ('down', 'still_down', 'escalated', 'flapping') AND state <> 'dropped'";
     recipients(db, incident, queued)
 }
 
@@ -26,7 +26,7 @@ pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient
 /// # Errors
 /// If SQLite fails.
 pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
-    let told = format!("kind IN ('down', 'still_down', 'flapping') AND {REACHES}");
+    let told = format!("kind IN ('down', 'still_down', 'escalated', 'flapping') AND {REACHES}");
     recipients(db, incident, &told)
 }
 
@@ -41,7 +41,7 @@ const REACHES: &str = "(state IN ('sent', 'waiting') OR state = 'failed' AND coa
 /// # Errors
 /// If SQLite fails.
 pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
-    let waits = "kind IN ('down', 'still_down') AND carrier_id IS NULL
+    let waits = "kind IN ('down', 'still_down', 'escalated') AND carrier_id IS NULL
                  AND (state = 'waiting' OR state = 'failed' AND unknown_outcomes = 0)";
     recipients(db, incident, waits)
 }
@@ -84,13 +84,13 @@ pub(super) fn fail_bare_ups(db: &Connection, refused: RowId, now: Timestamp) -> 
     let mut select = db.prepare_cached(&format!(
         "SELECT DISTINCT up.message_id, up.mailbox FROM outbox AS refused, outbox AS up
          WHERE (refused.id = ?1 OR refused.carrier_id = ?1) AND refused.state = 'failed'
-               AND refused.kind IN ('down', 'still_down', 'flapping')
+               AND refused.kind IN ('down', 'still_down', 'escalated', 'flapping')
                AND up.kind = 'up' AND up.state = 'waiting' AND up.carrier_id IS NULL AND up.id > refused.id
                AND up.monitor_id = refused.monitor_id AND up.mailbox = refused.mailbox
                AND (up.incident_opened_at = refused.incident_opened_at OR refused.kind = 'flapping')
                AND NOT EXISTS (
                    SELECT 1 FROM outbox WHERE monitor_id = up.monitor_id AND mailbox = up.mailbox AND id < up.id
-                          AND kind IN ('down', 'still_down', 'flapping')
+                          AND kind IN ('down', 'still_down', 'escalated', 'flapping')
                           AND (incident_opened_at = up.incident_opened_at OR id >= refused.id) AND {REACHES})"
     ))?;
     let rows = select.query_map([refused.0], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -218,7 +218,9 @@ fn facts(notice: &Notice) -> Facts<'_> {
         check: Some(check),
     };
     match &notice.news {
-        News::Down { cause, check, .. } | News::StillDown { cause, check, .. } => Facts {
+        News::Down { cause, check, .. }
+        | News::StillDown { cause, check, .. }
+        | News::Escalated { cause, check, .. } => Facts {
             state: Some("down"),
             cause: Some(of(cause)),
             ..by_check(check)

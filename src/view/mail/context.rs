@@ -45,6 +45,8 @@ pub struct Context<'a> {
     pub report: Vec<ReportRow>,
     /// How objectives stand, of a report and of a burn.
     pub objectives: Vec<ObjectiveRow>,
+    /// Those of the reports that a digest holds.
+    pub reports: Vec<Reported>,
     /// When the incidents of this mail began, where the clock was set since.
     pub beginnings: Beginnings,
 }
@@ -68,6 +70,7 @@ impl Context<'_> {
             acks: Vec::new(),
             report: Vec::new(),
             objectives: Vec::new(),
+            reports: Vec::new(),
             beginnings: Beginnings::default(),
         }
     }
@@ -157,6 +160,17 @@ pub struct Acked {
     pub at: Timestamp,
     /// The note, if there is one.
     pub note: Option<Arc<str>>,
+}
+
+/// A report that a digest holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reported {
+    /// The begin of its period.
+    pub from: Timestamp,
+    /// The end of its period.
+    pub to: Timestamp,
+    /// Its numbers.
+    pub rows: Vec<ReportRow>,
 }
 
 /// One monitor of a report.

@@ -5,11 +5,12 @@ use crate::domain::incident::Cause;
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 
-use super::context::Context;
+use super::context::{Context, Reported};
 use super::digest_rows::{self, Row, State};
 use super::footer;
 use super::named;
 use super::outline::{Body, Cell, Doc, Table, Tone};
+use super::report;
 use super::subject;
 use super::system::about_us;
 use super::words;
@@ -24,16 +25,23 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
     let rows = digest_rows::rows(notices, &ctx.currents);
     let groups = subject::groups(&rows);
     let counts = named::counts(&groups);
-    let has = |word| groups.iter().any(|group| group.word == word);
-    let tone = if has("DOWN") {
+    let has = |word: &str| groups.iter().any(|group| group.word == word);
+    let any = |words: &[&str]| words.iter().any(|word| has(word));
+    let tone = if any(&["DOWN", "ESCALATED"]) {
         Tone::Down
-    } else if ["DEGRADED", "FLAPPING", "REDIRECT CHANGED"]
-        .into_iter()
-        .any(has)
-    {
+    } else if any(&[
+        "DEGRADED",
+        "FLAPPING",
+        "REDIRECT CHANGED",
+        "TROUBLE",
+        "BLIND",
+        "BURN",
+    ]) {
         Tone::Warn
-    } else {
+    } else if any(&["UP", "WAS DOWN", "BACK", "OTHER"]) {
         Tone::Up
+    } else {
+        Tone::Plain
     };
     let symbol = match tone {
         Tone::Down => "\u{25bc}",
@@ -41,10 +49,13 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         Tone::Plain | Tone::Warn | Tone::Muted => "\u{25c6}",
     };
     let mut doc = about_us(tone, format!("{symbol} {counts}"), ctx);
+    let (asides, rows): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| is_aside(row.state));
     let first = notices.iter().map(|notice| notice.decided_at).min();
     doc.lead.push(format!(
         "{}{}: {counts}.",
         match rows.len() {
+            0 => "News".to_owned(),
             1 => "1 monitor changed".to_owned(),
             many => format!("{} monitors changed", words::number(many as u64)),
         },
@@ -80,6 +91,9 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
             format!("{hidden} more, which `sitewatch status` shows"),
         );
     }
+    for row in &asides {
+        aside(&mut doc, row.notice, ctx);
+    }
     let told = notices.iter().filter_map(|notice| notice.about.as_ref());
     footer::others_down(&mut doc, &told.map(|about| &about.name).collect(), ctx);
     acknowledged(&mut doc, notices, ctx);
@@ -92,6 +106,86 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         "further news of these sites and of this cause comes collected",
     );
     doc
+}
+
+/// Whether it is about sitewatch, or about a period: it has a part of its own, and no row.
+const fn is_aside(state: State) -> bool {
+    match state {
+        State::Trouble | State::Back | State::Blind | State::Burn | State::Report => true,
+        State::Escalated
+        | State::Down
+        | State::StillDown
+        | State::Up
+        | State::WasDown
+        | State::Degraded
+        | State::Flapping
+        | State::RedirectChanged
+        | State::Other => false,
+    }
+}
+
+/// What waited with the news of monitors for the hours of a recipient, each as its own mail would say it.
+fn aside(doc: &mut Doc, notice: &Notice, ctx: &Context) {
+    let at = words::moment(notice.decided_at, ctx);
+    match &notice.news {
+        News::Trouble { what, detail } => {
+            let paragraphs = vec![format!("{what}, {at}."), detail.clone()];
+            doc.part("Trouble", Body::Prose(paragraphs));
+        }
+        News::Back {
+            what,
+            after,
+            detail,
+        } => {
+            let first = format!("{what}, {at}, after {}.", words::span(*after));
+            doc.part("Works again", Body::Prose(vec![first, detail.clone()]));
+        }
+        News::Blind {
+            from, to, monitors, ..
+        } => doc.prose(
+            "Blind",
+            format!(
+                "For {}, from {} to {}: sitewatch reached neither the sites nor what it tells its own line by. {} not \
+                 verified meanwhile.",
+                words::span(to.since(*from)),
+                words::moment(*from, ctx),
+                words::moment(*to, ctx),
+                match monitors {
+                    1 => "1 monitor was".to_owned(),
+                    many => format!("{} monitors were", words::number(u64::from(*many))),
+                }
+            ),
+        ),
+        News::Burn {
+            objective, worst, ..
+        } => {
+            let names: Vec<&str> = worst.iter().map(|name| name.as_str()).collect();
+            let down = match names.is_empty() {
+                true => String::new(),
+                false => format!(" Down were: {}.", names.join(", ")),
+            };
+            doc.prose(
+                "Burn",
+                format!("{objective}, {at}: its error budget was burning too fast.{down}"),
+            );
+        }
+        News::Report { from, to } => {
+            let known = |report: &&Reported| (report.from, report.to) == (*from, *to);
+            let rows = ctx.reports.iter().find(known);
+            let rows = rows.map_or(&[][..], |report| &report.rows);
+            doc.prose("Report", report::sentence(*from, *to, rows, ctx));
+            doc.part("All monitors", report::table(rows));
+        }
+        News::Down { .. }
+        | News::StillDown { .. }
+        | News::Escalated { .. }
+        | News::Up { .. }
+        | News::Degraded { .. }
+        | News::CertificateExpiring { .. }
+        | News::Flapping { .. }
+        | News::RedirectChanged { .. }
+        | News::Test => {}
+    }
 }
 
 /// Which outages somebody took note of, below the table: what they said may be longer than a cell.
@@ -144,6 +238,7 @@ fn row(row: &Row, ctx: &Context) -> (u8, Vec<Cell>) {
     let about = row.notice.about.as_ref();
     let name = about.map_or_else(String::new, |about| about.name.as_str().to_owned());
     let (rank, word, tone) = match row.state {
+        State::Escalated => (0, "ESCALATED", Tone::Down),
         State::Down => (0, "DOWN", Tone::Down),
         State::StillDown => (0, "STILL DOWN", Tone::Down),
         State::Flapping => (1, "FLAPPING", Tone::Warn),
@@ -151,7 +246,12 @@ fn row(row: &Row, ctx: &Context) -> (u8, Vec<Cell>) {
         State::RedirectChanged => (1, "REDIRECT", Tone::Warn),
         State::WasDown => (2, "WAS DOWN", Tone::Up),
         State::Up => (3, "UP", Tone::Up),
-        State::Other => (4, row.notice.news.kind().as_str(), Tone::Plain),
+        State::Trouble
+        | State::Back
+        | State::Blind
+        | State::Burn
+        | State::Report
+        | State::Other => (4, row.notice.news.kind().as_str(), Tone::Plain),
     };
     let (mut said, since) = said(row, ctx);
     // A change that the state itself tells is not worth a word.
@@ -177,11 +277,11 @@ fn said(row: &Row, ctx: &Context) -> (String, Timestamp) {
     let lasted = lasted.unwrap_or_default();
     let decided_at = row.notice.decided_at;
     match (row.state, row.outage) {
-        (State::Down | State::StillDown, Some(outage)) if row.is_told() => {
+        (State::Escalated | State::Down | State::StillDown, Some(outage)) if row.is_told() => {
             (named(outage.cause), ctx.beginnings.of(outage.incident))
         }
         // Another outage than those that are told: its own mail is on its way.
-        (State::Down | State::StillDown, _) => {
+        (State::Escalated | State::Down | State::StillDown, _) => {
             let cause = row.current.and_then(|current| current.cause.as_ref());
             let since = row.current.map_or(decided_at, |current| current.since);
             (cause.map_or_else(String::new, named), since)
@@ -207,7 +307,16 @@ fn said(row: &Row, ctx: &Context) -> (String, Timestamp) {
             (format!("{now} now, {} changes", row.changes), decided_at)
         }
         (
-            State::WasDown | State::Up | State::Degraded | State::RedirectChanged | State::Other,
+            State::WasDown
+            | State::Up
+            | State::Degraded
+            | State::RedirectChanged
+            | State::Trouble
+            | State::Back
+            | State::Blind
+            | State::Burn
+            | State::Report
+            | State::Other,
             _,
         ) => match &row.notice.news {
             News::Degraded { reason, since, .. } => (reason.to_string(), *since),
@@ -224,6 +333,7 @@ fn said(row: &Row, ctx: &Context) -> (String, Timestamp) {
             News::RedirectChanged { .. } => ("another chain".to_owned(), decided_at),
             News::Down { .. }
             | News::StillDown { .. }
+            | News::Escalated { .. }
             | News::Up { .. }
             | News::Flapping { .. }
             | News::Blind { .. }

@@ -10,6 +10,7 @@ use crate::domain::timestamp::Timestamp;
 /// What a row says, in the order of the subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
+    Escalated,
     Down,
     StillDown,
     Up,
@@ -17,6 +18,12 @@ pub(super) enum State {
     Degraded,
     Flapping,
     RedirectChanged,
+    /// About us.
+    Trouble,
+    Back,
+    Blind,
+    Burn,
+    Report,
     Other,
 }
 
@@ -76,7 +83,10 @@ fn row<'a>(news: &[&'a Notice], current: Option<&'a Current>) -> Option<Row<'a>>
         news.iter().rev().find(of_kind).copied()
     };
     let of_outage = |news: &News| {
-        let is_down = matches!(news, News::Down { .. } | News::StillDown { .. });
+        let is_down = matches!(
+            news,
+            News::Down { .. } | News::StillDown { .. } | News::Escalated { .. }
+        );
         is_down || matches!(news, News::Up { .. })
     };
     let flapping = last(|news| matches!(news, News::Flapping { .. }));
@@ -88,11 +98,10 @@ fn row<'a>(news: &[&'a Notice], current: Option<&'a Current>) -> Option<Row<'a>>
     let (state, notice) = match (flapping, last(of_outage)) {
         (Some(flapping), _) => (State::Flapping, flapping),
         (None, Some(newest)) if is_down => {
-            let is_reminder = matches!(newest.news, News::StillDown { .. });
-            let state = if is_reminder {
-                State::StillDown
-            } else {
-                State::Down
+            let state = match newest.news {
+                News::StillDown { .. } => State::StillDown,
+                News::Escalated { .. } => State::Escalated,
+                _ => State::Down,
             };
             (state, newest)
         }
@@ -129,6 +138,9 @@ fn outage<'a>(news: &[&'a Notice], current: Option<&Current>) -> Option<Outage<'
                 incident, cause, ..
             }
             | News::StillDown {
+                incident, cause, ..
+            }
+            | News::Escalated {
                 incident, cause, ..
             } => {
                 newest = Some(Outage {
@@ -176,6 +188,7 @@ const fn changes(news: &News) -> u32 {
         News::Down { .. } | News::Up { .. } => 1,
         News::Flapping { changes, .. } => *changes,
         News::StillDown { .. }
+        | News::Escalated { .. }
         | News::Degraded { .. }
         | News::CertificateExpiring { .. }
         | News::RedirectChanged { .. }
@@ -193,14 +206,15 @@ const fn other(news: &News) -> State {
         News::Degraded { .. } | News::CertificateExpiring { .. } => State::Degraded,
         News::Flapping { .. } => State::Flapping,
         News::RedirectChanged { .. } => State::RedirectChanged,
+        News::Trouble { .. } => State::Trouble,
+        News::Back { .. } => State::Back,
+        News::Blind { .. } => State::Blind,
+        News::Burn { .. } => State::Burn,
+        News::Report { .. } => State::Report,
         News::Down { .. }
         | News::StillDown { .. }
+        | News::Escalated { .. }
         | News::Up { .. }
-        | News::Blind { .. }
-        | News::Trouble { .. }
-        | News::Back { .. }
-        | News::Burn { .. }
-        | News::Report { .. }
         | News::Test => State::Other,
     }
 }

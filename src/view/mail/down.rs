@@ -36,6 +36,8 @@ pub(super) struct Down<'a> {
     pub(super) checks_failed: u32,
     pub(super) last_good: Option<&'a Check>,
     pub(super) held: Option<&'a str>,
+    /// The step of an escalation.
+    pub(super) escalated_after: Option<Duration>,
 }
 
 /// A mail about one monitor, before its parts.
@@ -56,7 +58,11 @@ pub(super) fn about_one(tone: Tone, badge: String, about: &About, ctx: &Context)
 /// The diagnosis.
 pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     let word = words::cause_word(&facts.cause.failure, facts.cause.status);
-    let mut doc = about_one(Tone::Down, format!("\u{25bc} DOWN {word}"), about, ctx);
+    let badge = match facts.escalated_after {
+        None => format!("DOWN {word}"),
+        Some(after) => format!("ESCALATED {}", words::span(after)),
+    };
+    let mut doc = about_one(Tone::Down, format!("\u{25bc} {badge}"), about, ctx);
     let opened_at = ctx.beginnings.of(facts.incident);
     let mut story = format!(
         "{} is DOWN since {}: {}.",
@@ -77,6 +83,17 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
         spread(opened_at, facts.check.at)
     ));
     doc.lead.push(story);
+    if let Some(after) = facts.escalated_after {
+        doc.lead.push(format!(
+            "It is escalated after {}: {}. It has been down for {} now.",
+            words::span(after),
+            match ctx.acks.is_empty() {
+                true => "nobody has acknowledged it",
+                false => "its acknowledgement is over",
+            },
+            words::span(ctx.now.since(opened_at))
+        ));
+    }
     doc.lead.extend(facts.held.map(held));
     footer::delay(&mut doc, ctx);
 

@@ -40,7 +40,10 @@ fn doc(parcel: &Parcel, ctx: &Context) -> Doc {
     if let [
         Notice {
             about: Some(about),
-            news: News::Down { check: failed, .. } | News::StillDown { check: failed, .. },
+            news:
+                News::Down { check: failed, .. }
+                | News::StillDown { check: failed, .. }
+                | News::Escalated { check: failed, .. },
             ..
         },
         up,
@@ -120,6 +123,29 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
                 checks_failed: *checks_failed,
                 last_good: last_good.as_deref(),
                 held: held.as_deref(),
+                escalated_after: None,
+            },
+            ctx,
+        ),
+        News::Escalated {
+            incident,
+            cause,
+            after,
+            up_since,
+            check,
+            checks_failed,
+            last_good,
+        } => down::down(
+            about,
+            &down::Down {
+                incident: *incident,
+                cause,
+                up_since: *up_since,
+                check,
+                checks_failed: *checks_failed,
+                last_good: last_good.as_deref(),
+                held: None,
+                escalated_after: Some(*after),
             },
             ctx,
         ),

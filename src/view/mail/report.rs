@@ -22,49 +22,15 @@ const SLOWEST_MAX: usize = 3;
 pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
     let period = subject::period(from, to);
     let rows = &ctx.report;
-    let outages: u64 = rows.iter().map(|row| u64::from(row.outages)).sum();
-    let downtime: Duration = rows.iter().map(|row| row.downtime).sum();
-    let quiet = outages == 0 && downtime.is_zero();
-    let watched = |row: &ReportRow| row.unwatched.is_zero() && row.maintenance.is_zero();
-    let calm = quiet && !rows.is_empty() && rows.iter().all(watched);
+    let calm = is_calm(rows);
     let tone = if calm { Tone::Up } else { Tone::Plain };
     let symbol = if calm { "\u{25b2} " } else { "" };
     let mut doc = about_us(tone, format!("{symbol}REPORT {period}"), ctx);
-    let span = format!("{} to {}", words::date(from, ctx), words::date(to, ctx));
-    let monitors = words::count(rows.len() as u64, "monitor", "monitors");
-    doc.lead.push(if rows.is_empty() {
-        format!("{span}: there are no monitors to report on.")
-    } else if calm {
-        format!("{span}: a calm period. No outage of any of {monitors}.")
-    } else if rows.iter().all(|row| row.watched.is_zero()) {
-        format!("{span}: nothing was observed. No check says how {monitors} did.")
-    } else if quiet {
-        format!("{span}: no outage was seen, but not all of the time was watched.")
-    } else {
-        format!(
-            "{span}: {} of {monitors}, {} of downtime in all.",
-            words::count(outages, "outage", "outages"),
-            words::span(downtime)
-        )
-    });
+    doc.lead.push(sentence(from, to, rows, ctx));
     footer::delay(&mut doc, ctx);
     unwatched(&mut doc, rows);
     slowest(&mut doc, rows);
-    let mut sorted: Vec<&ReportRow> = rows.iter().collect();
-    sorted.sort_by(|a, b| {
-        (b.downtime, b.outages)
-            .cmp(&(a.downtime, a.outages))
-            .then_with(|| a.name.cmp(&b.name))
-    });
-    doc.part(
-        "All monitors",
-        Body::Wide(Table {
-            head: vec!["Monitor", "Uptime", "Coverage", "Outages", "Down", "p95"],
-            right: vec![1, 2, 3, 4, 5],
-            breaks: 0,
-            rows: sorted.iter().map(|row| line(row)).collect(),
-        }),
-    );
+    doc.part("All monitors", table(rows));
     doc.part(
         "Objectives",
         Body::Wide(Table {
@@ -80,6 +46,59 @@ pub(super) fn report(from: Timestamp, to: Timestamp, ctx: &Context) -> Doc {
     );
     doc.footer = footer::footer(ctx, "");
     doc
+}
+
+fn outages(rows: &[ReportRow]) -> (u64, Duration) {
+    let outages = rows.iter().map(|row| u64::from(row.outages)).sum();
+    (outages, rows.iter().map(|row| row.downtime).sum())
+}
+
+fn is_calm(rows: &[ReportRow]) -> bool {
+    let watched = |row: &ReportRow| row.unwatched.is_zero() && row.maintenance.is_zero();
+    outages(rows) == (0, Duration::ZERO) && !rows.is_empty() && rows.iter().all(watched)
+}
+
+/// A period in one sentence.
+pub(super) fn sentence(
+    from: Timestamp,
+    to: Timestamp,
+    rows: &[ReportRow],
+    ctx: &Context,
+) -> String {
+    let (outages, downtime) = outages(rows);
+    let span = format!("{} to {}", words::date(from, ctx), words::date(to, ctx));
+    let monitors = words::count(rows.len() as u64, "monitor", "monitors");
+    if rows.is_empty() {
+        format!("{span}: there are no monitors to report on.")
+    } else if is_calm(rows) {
+        format!("{span}: a calm period. No outage of any of {monitors}.")
+    } else if rows.iter().all(|row| row.watched.is_zero()) {
+        format!("{span}: nothing was observed. No check says how {monitors} did.")
+    } else if outages == 0 && downtime.is_zero() {
+        format!("{span}: no outage was seen, but not all of the time was watched.")
+    } else {
+        format!(
+            "{span}: {} of {monitors}, {} of downtime in all.",
+            words::count(outages, "outage", "outages"),
+            words::span(downtime)
+        )
+    }
+}
+
+/// All monitors, the worst first.
+pub(super) fn table(rows: &[ReportRow]) -> Body {
+    let mut sorted: Vec<&ReportRow> = rows.iter().collect();
+    sorted.sort_by(|a, b| {
+        (b.downtime, b.outages)
+            .cmp(&(a.downtime, a.outages))
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    Body::Wide(Table {
+        head: vec!["Monitor", "Uptime", "Coverage", "Outages", "Down", "p95"],
+        right: vec![1, 2, 3, 4, 5],
+        breaks: 0,
+        rows: sorted.iter().map(|row| line(row)).collect(),
+    })
 }
 
 /// The monitors that were not watched all of the time, the longest gap first.

@@ -45,7 +45,9 @@ pub(super) fn was_down(
 ) -> Option<std::time::Duration> {
     match (&down.news, &up.news) {
         (
-            News::Down { incident, .. } | News::StillDown { incident, .. },
+            News::Down { incident, .. }
+            | News::StillDown { incident, .. }
+            | News::Escalated { incident, .. },
             News::Up {
                 incident: ended,
                 closed_at,
@@ -73,6 +75,7 @@ fn single(
                 words::span(now.since(beginnings.of(*incident)))
             )
         }
+        News::Escalated { after, .. } => format!("ESCALATED {}", words::span(*after)),
         News::Up {
             incident,
             closed_at,
@@ -137,12 +140,18 @@ pub(super) fn period(from: Timestamp, to: Timestamp) -> String {
 /// What a digest tells, by kind: what is down first.
 pub(super) fn groups(rows: &[Row]) -> Vec<Group> {
     let mut groups: Vec<(State, Group)> = [
+        (State::Escalated, "ESCALATED"),
         (State::Down, "DOWN"),
         (State::Up, "UP"),
         (State::WasDown, "WAS DOWN"),
         (State::Degraded, "DEGRADED"),
         (State::Flapping, "FLAPPING"),
         (State::RedirectChanged, "REDIRECT CHANGED"),
+        (State::Trouble, "TROUBLE"),
+        (State::Back, "BACK"),
+        (State::Blind, "BLIND"),
+        (State::Burn, "BURN"),
+        (State::Report, "REPORT"),
         (State::Other, "OTHER"),
     ]
     .map(|(state, word)| (state, Group::new(word)))
@@ -150,17 +159,31 @@ pub(super) fn groups(rows: &[Row]) -> Vec<Group> {
     for row in rows {
         let state = match row.state {
             State::Down | State::StillDown => State::Down,
-            state @ (State::Up
+            state @ (State::Escalated
+            | State::Up
             | State::WasDown
             | State::Degraded
             | State::Flapping
             | State::RedirectChanged
+            | State::Trouble
+            | State::Back
+            | State::Blind
+            | State::Burn
+            | State::Report
             | State::Other) => state,
         };
         for (_, group) in groups.iter_mut().filter(|(of, _)| *of == state) {
             group.count += 1;
             let about = row.notice.about.as_ref();
             group.names.extend(about.map(|about| name(&about.name)));
+            if let News::Trouble { what, .. } | News::Back { what, .. } = &row.notice.news {
+                group.names.push(safe_text::line(what, 30).into_owned());
+            }
+            if let News::Burn { objective, .. } = &row.notice.news {
+                group
+                    .names
+                    .push(safe_text::line(objective, 30).into_owned());
+            }
         }
     }
     let groups = groups.into_iter().map(|(_, group)| group);

@@ -138,6 +138,7 @@ pub fn hold(why: &str) -> &str {
         "parent" => "a monitor that it depends on was down, or being checked",
         "flapping" => "it changed up and down too often for single mails",
         "offline" => "sitewatch itself was offline",
+        "hours" => "it waited for the opening hours of its recipient",
         other => other,
     }
 }

@@ -244,18 +244,33 @@ fn incidents(frame: &Frame, rows: &[IncidentRow]) -> Markup {
                         td.span { (words::lasted(row, frame.now)) @if row.closed_at.is_none() { ", goes on" } }
                         td { @if row.detail.is_empty() || !row.detail.starts_with(&row.cause) { strong { (row.cause) } " " } (row.detail) }
                         td.num { (row.checks_failed) }
-                        td { @if row.maintenance { "in maintenance" }
-                            @if row.maintenance && row.acked_at.is_some() { ", " }
-                            @if row.acked_at.is_some() { "acknowledged" }
-                            @if !row.ack_note.is_empty() { ": " (row.ack_note) }
-                            @if !row.amended.is_empty() {
-                                @if row.maintenance || row.acked_at.is_some() { ", " } (row.amended) }
-                            (notices::notes(frame, row)) }
+                        td { (remarks(row)) (notices::notes(frame, row)) }
                     } } }
                 } }
             }
         }
     }
+}
+
+/// What is remarkable about an outage, in a few words.
+fn remarks(row: &IncidentRow) -> String {
+    let mut remarks: Vec<String> = Vec::new();
+    if row.maintenance {
+        remarks.push("in maintenance".to_owned());
+    }
+    if row.acked_at.is_some() {
+        remarks.push(match row.ack_note.as_str() {
+            "" => "acknowledged".to_owned(),
+            note => format!("acknowledged: {note}"),
+        });
+    }
+    if row.escalated_at.is_some() {
+        remarks.push("escalated".to_owned());
+    }
+    if !row.amended.is_empty() {
+        remarks.push(row.amended.to_owned());
+    }
+    remarks.join(", ")
 }
 
 fn checks(frame: &Frame, rows: &[CheckRow]) -> Markup {

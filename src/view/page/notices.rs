@@ -55,7 +55,8 @@ fn card(frame: &Frame, incident: &IncidentRow) -> Markup {
                 @if frame.trusted { " " (words::counted(incident.checks_failed as usize, "failed check")) "." }
                 @if incident.maintenance { " Partly in maintenance." }
                 @if let Some(at) = incident.acked_at { " Acknowledged " (words::moment(frame, at))
-                    @if !incident.ack_note.is_empty() { ": " (incident.ack_note) } "." } }
+                    @if !incident.ack_note.is_empty() { ": " (incident.ack_note) } "." }
+                @if let Some(at) = incident.escalated_at { " Escalated " (words::moment(frame, at)) "." } }
             (notes(frame, incident))
         }
     }

@@ -240,6 +240,8 @@ pub struct IncidentRow {
     pub acked_at: Option<Timestamp>,
     /// What they said; empty for readers without the token.
     pub ack_note: String,
+    /// When it was first told by a step of escalation; never for readers without the token.
+    pub escalated_at: Option<Timestamp>,
     /// How somebody ordered that it counts, in words; empty where nobody did.
     pub amended: &'static str,
     /// Whether it is an outage: not if it was planned, or amended otherwise.

@@ -31,7 +31,7 @@ sitewatch 0.1.0 on mon1
 /// What is shown of each format.
 fn names(format: Format) -> &'static [&'static str] {
     if format.takes_incidents_only() {
-        &["down", "still_down", "up", "test"]
+        &["down", "still_down", "escalated", "up", "test"]
     } else {
         &["down", "up", "was_down", "digest", "trouble", "test"]
     }

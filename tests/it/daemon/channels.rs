@@ -78,12 +78,12 @@ impl Hook {
         self.came.lock().unwrap().clone()
     }
 
-    fn summaries(&self) -> Vec<String> {
+    pub(super) fn summaries(&self) -> Vec<String> {
         let came = self.came();
         came.iter().map(|came| came.summary().to_owned()).collect()
     }
 
-    fn config(&self, keys: &str) -> String {
+    pub(super) fn config(&self, keys: &str) -> String {
         format!(
             "[[channel]]\nname = \"hook\"\nformat = \"json\"\n\
              url = \"http://127.0.0.1:{}/in/s3cretpath\"\n{keys}\n\n",

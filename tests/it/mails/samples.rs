@@ -19,7 +19,9 @@ use sitewatch::domain::slow_limit::SlowLimit;
 use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::view::mail::context::{Acked, Context, Delay, History, Month, OtherDown, ReportRow};
+use sitewatch::view::mail::context::{
+    Acked, Context, Delay, History, Month, OtherDown, ReportRow, Reported,
+};
 use url::Url;
 
 /// 2026-07-22 14:02:11 in Berlin.
@@ -43,6 +45,7 @@ pub struct Around {
     pub delay: Option<Delay>,
     pub acks: Vec<Acked>,
     pub report: Vec<ReportRow>,
+    pub reports: Vec<Reported>,
 }
 
 impl Around {
@@ -55,6 +58,7 @@ impl Around {
             delay: self.delay.clone(),
             acks: self.acks.clone(),
             report: self.report.clone(),
+            reports: self.reports.clone(),
             ..Context::bare(self.now, TimeZone::get("Europe/Berlin").unwrap(), "mon1")
         }
     }
@@ -69,6 +73,7 @@ impl Around {
             delay: None,
             acks: Vec::new(),
             report: Vec::new(),
+            reports: Vec::new(),
         }
     }
 }
@@ -349,6 +354,74 @@ fn calm_again() -> News {
     }
 }
 
+fn escalated() -> News {
+    let last = check(1795, 503, 1001);
+    News::Escalated {
+        incident: incident(),
+        cause: cause(&check(0, 503, 956)),
+        after: Duration::from_secs(1800),
+        up_since: Some(at(-1_051_200)),
+        check: Box::new(last),
+        checks_failed: 32,
+        last_good: Some(Box::new(check(-60, 200, 178))),
+    }
+}
+
+/// What came in a night, for somebody who is told in the morning.
+fn opening() -> Parcel {
+    let mut notices = vec![
+        one(down(), 30).notices.remove(0),
+        one(escalated(), 1800).notices.remove(0),
+    ];
+    let mut over = digest();
+    notices.push(over.notices.remove(3));
+    notices.extend(over.notices.into_iter().filter(|notice| {
+        let about = notice.about.as_ref();
+        about.is_some_and(|about| ["wiki", "cdn"].contains(&about.name.as_str()))
+    }));
+    for (news, at) in [
+        (
+            News::Trouble {
+                what: "disk".into(),
+                detail: "The database takes no writes since 18:20:11: no space left on the device."
+                    .into(),
+            },
+            15_480,
+        ),
+        (
+            News::Back {
+                what: "disk".into(),
+                after: Duration::from_secs(1260),
+                detail: "It takes writes again. Nothing was lost.".into(),
+            },
+            16_740,
+        ),
+        (
+            News::Blind {
+                from: at(20_000),
+                to: at(21_260),
+                monitors: 41,
+                names: vec![name("api")],
+                stopped: None,
+            },
+            21_260,
+        ),
+        (
+            News::Report {
+                from: at(-7 * 86_400),
+                to: at(0),
+            },
+            43_000,
+        ),
+    ] {
+        notices.extend(about_us(news, at).notices);
+    }
+    Parcel {
+        kind: MailKind::Digest,
+        notices,
+    }
+}
+
 fn digest() -> Parcel {
     let mut notices = Vec::new();
     for (index, site) in [
@@ -523,6 +596,18 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             since: at(since),
         });
     }
+    let mut old = around(1812);
+    old.history.next_reminder = None;
+    let mut morning = Around::nobody(at(50_400));
+    morning.delay = Some(Delay {
+        by: Duration::from_secs(50_370),
+        why: "it waited for the opening hours of its recipient".into(),
+    });
+    morning.reports.push(Reported {
+        from: at(-7 * 86_400),
+        to: at(0),
+        rows: report_rows(),
+    });
     let merged = Parcel {
         kind: MailKind::WasDown,
         notices: vec![
@@ -584,6 +669,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             ),
             reminded,
         ),
+        ("escalated", one(escalated(), 1800), old),
         ("up", one(up(), 856), over),
         ("was_down", merged, around(870)),
         (
@@ -683,6 +769,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             around(32),
         ),
         ("digest", digest(), storm),
+        ("digest_at_opening", opening(), morning),
         (
             "blind_and_stopped",
             interrupted(false),

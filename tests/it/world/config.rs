@@ -20,6 +20,7 @@ use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{
     Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
 };
+use sitewatch::policy::outbox::hours::Hours;
 
 pub const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -122,6 +123,8 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         }),
         channels: Vec::new(),
         told: vec![recipient("ops@example.com")],
+        escalation: Vec::new(),
+        hours: Hours::default(),
         alerts: AlertSettings {
             group_wait: seconds(10),
             group_limit: 3,

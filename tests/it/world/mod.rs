@@ -11,4 +11,5 @@ mod posting;
 mod recording;
 mod runs;
 mod scene;
+mod telling;
 mod windows;

@@ -32,14 +32,14 @@ use super::scene::{START, Weather, look};
 /// How often the recorder looks at its queue here.
 const RECORDS_EVERY: Duration = Duration::from_millis(100);
 
-struct Post {
+pub(super) struct Post {
     directory: tempfile::TempDir,
-    config: Arc<Config>,
-    clock: Clock,
-    door: Door,
-    memory: Memory,
-    notifier: Handle,
-    health: Arc<Health>,
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Clock,
+    pub(super) door: Door,
+    pub(super) memory: Memory,
+    pub(super) notifier: Handle,
+    pub(super) health: Arc<Health>,
     seen: u64,
 }
 
@@ -55,7 +55,7 @@ impl Post {
         Self::of(config)
     }
 
-    fn of(mut config: Config) -> Self {
+    pub(super) fn of(mut config: Config) -> Self {
         let directory = tempfile::tempdir().unwrap();
         config.daemon.database = directory.path().join("a.db");
         let outbox = MailTransport::Directory(directory.path().join("outbox"));
@@ -103,7 +103,7 @@ impl Post {
     }
 
     /// The sites with these numbers fail until they are down.
-    fn fail(&self, sites: std::ops::RangeInclusive<i64>) {
+    pub(super) fn fail(&self, sites: std::ops::RangeInclusive<i64>) {
         for _ in 0..3 {
             for site in sites.clone() {
                 self.check(site, Weather::Down(503));
@@ -111,14 +111,14 @@ impl Post {
         }
     }
 
-    fn check(&self, site: i64, weather: Weather) {
+    pub(super) fn check(&self, site: i64, weather: Weather) {
         self.door.push(Entry::Checked {
             monitor: MonitorId(site),
             check: Box::new(look(weather, self.clock.now())),
         });
     }
 
-    fn order(&self, site: i64, order: Order) {
+    pub(super) fn order(&self, site: i64, order: Order) {
         self.door.push(Entry::Order {
             monitors: vec![MonitorId(site)],
             order,
@@ -132,7 +132,7 @@ impl Post {
     }
 
     /// Lets so many seconds pass; the seconds at which a delivery was tried.
-    async fn run(&mut self, count: u64) -> Vec<u64> {
+    pub(super) async fn run(&mut self, count: u64) -> Vec<u64> {
         let mut tried = Vec::new();
         for _ in 0..count {
             sleep(seconds(1)).await;
@@ -144,7 +144,7 @@ impl Post {
     }
 
     /// The subjects of what came, in order.
-    fn came(&self) -> Vec<String> {
+    pub(super) fn came(&self) -> Vec<String> {
         let delivered = self.memory.delivered();
         let mails = delivered.iter();
         mails
@@ -152,7 +152,7 @@ impl Post {
             .collect()
     }
 
-    fn states(&self) -> Vec<String> {
+    pub(super) fn states(&self) -> Vec<String> {
         let reader = Reader::open(&self.directory.path().join("a.db")).unwrap();
         let mut rows = reader
             .outbox()
@@ -165,7 +165,7 @@ impl Post {
 
 /// One time, given that looks are a second apart.
 #[track_caller]
-fn near(tried: &[u64], want: &[u64]) {
+pub(super) fn near(tried: &[u64], want: &[u64]) {
     let close = tried.len() == want.len()
         && tried
             .iter()
@@ -174,7 +174,7 @@ fn near(tried: &[u64], want: &[u64]) {
     assert!(close, "tried at {tried:?}, not at about {want:?}");
 }
 
-fn later() -> Outcome {
+pub(super) fn later() -> Outcome {
     Outcome::Temporary {
         holds: Holds::Recipient,
         error: "450 later".into(),

@@ -18,11 +18,11 @@ use crate::channels::channel;
 use super::scene::{Delivered, START, Script, Weather, World};
 
 /// A small generator: the same numbers on every machine.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     /// Below `bound`.
-    fn throw(&mut self, bound: u64) -> u64 {
+    pub(super) fn throw(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -38,7 +38,7 @@ const fn minutes(seed: u64) -> u64 {
     if seed.is_multiple_of(26) { 75 } else { 14 }
 }
 
-fn script(seed: u64) -> Script {
+pub(super) fn script(seed: u64) -> Script {
     let mut dice = Dice(seed);
     let mut script = Script {
         refused: dice.throw(3),
@@ -105,7 +105,7 @@ fn world(seed: u64, directory: &Path, kill_every: Option<u64>) -> World {
 /// with another number each run would tell another story.
 const DATABASE_ID: &str = "5169f4a2c38e07d15169f4a2c38e07d1";
 
-fn template(directory: &Path) {
+pub(super) fn template(directory: &Path) {
     let path = directory.join("template.db");
     drop(Store::open(&path, Timestamp::from_ms(0)).unwrap());
     let numbered = rusqlite::Connection::open(&path).unwrap().execute(
@@ -116,12 +116,15 @@ fn template(directory: &Path) {
 }
 
 /// Nobody hears of an end who did not hear of the beginning.
-fn never_up_without_down(delivered: &[Delivered]) {
+pub(super) fn never_up_without_down(delivered: &[Delivered]) {
     let mut told = BTreeSet::new();
     for mail in delivered {
         for (kind, incident) in &mail.tells {
             match (kind, incident) {
-                (MailKind::Down | MailKind::StillDown | MailKind::Flapping, Some(incident)) => {
+                (
+                    MailKind::Down | MailKind::StillDown | MailKind::Escalated | MailKind::Flapping,
+                    Some(incident),
+                ) => {
                     told.insert((mail.to.clone(), *incident));
                 }
                 (MailKind::Up, Some(incident)) => {
@@ -136,13 +139,13 @@ fn never_up_without_down(delivered: &[Delivered]) {
     }
 }
 
-fn ids(delivered: &[Delivered]) -> BTreeSet<(String, String)> {
+pub(super) fn ids(delivered: &[Delivered]) -> BTreeSet<(String, String)> {
     let ids = delivered.iter();
     ids.map(|mail| (mail.message_id.clone(), mail.to.to_string()))
         .collect()
 }
 
-fn in_memory() -> tempfile::TempDir {
+pub(super) fn in_memory() -> tempfile::TempDir {
     let shared = Path::new("/dev/shm");
     let made = shared.is_dir().then(|| tempfile::tempdir_in(shared).ok());
     made.flatten()

@@ -52,6 +52,7 @@ pub struct Script {
 /// One mail that reached the mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Delivered {
+    pub at: Timestamp,
     pub to: Recipient,
     pub message_id: String,
     pub kind: MailKind,
@@ -306,7 +307,13 @@ impl World {
         let mut wake_at: Option<Timestamp> = None;
         for lane in queries::lanes(self.reader.outbox()).unwrap() {
             let silenced = self.recorder().board().silenced();
-            let plan = plan::plan(&self.settings(&lane), &lane, &silenced, self.now);
+            let plan = plan::plan(
+                &self.settings(&lane),
+                &lane,
+                &silenced,
+                &self.config.hours,
+                self.now,
+            );
             for deed in plan.deeds {
                 if !self.deliver(lane.to.key(), &deed) {
                     break;
@@ -315,7 +322,13 @@ impl World {
         }
         for lane in queries::lanes(self.reader.outbox()).unwrap() {
             let silenced = self.recorder().board().silenced();
-            let plan = plan::plan(&self.settings(&lane), &lane, &silenced, self.now);
+            let plan = plan::plan(
+                &self.settings(&lane),
+                &lane,
+                &silenced,
+                &self.config.hours,
+                self.now,
+            );
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
         }
         wake_at.map(|at| at.max(self.now.plus(Duration::from_millis(1))))
@@ -407,6 +420,7 @@ impl World {
         };
         if arrives {
             self.delivered.push(Delivered {
+                at: self.now,
                 to: mail.to.clone(),
                 message_id: mail.message_id.clone(),
                 kind: mail.parcel.kind,
@@ -545,6 +559,25 @@ impl World {
             .map(|channel| (channel.name.to_string(), channel.format().as_str()))
             .collect();
         self.write_undisturbed(move |db| stored_channels::put(db, &known));
+    }
+
+    /// What was decided of outages and not dropped since, as `kind recipient incident`; when, and whether it left.
+    pub fn decided(&self) -> Vec<(String, Timestamp, bool)> {
+        let db = self.reader.outbox();
+        let mut rows = db
+            .prepare(
+                "SELECT kind || ' ' || mailbox || ' ' || monitor_id || '-' || incident_opened_at, queued_at,
+                        state = 'sent'
+                 FROM outbox
+                 WHERE notice IS NOT NULL AND state <> 'dropped' AND incident_opened_at IS NOT NULL ORDER BY id",
+            )
+            .unwrap();
+        let rows = rows
+            .query_map([], |row| {
+                Ok((row.get(0)?, Timestamp::from_ms(row.get(1)?), row.get(2)?))
+            })
+            .unwrap();
+        rows.map(Result::unwrap).collect()
     }
 
     /// What is kept of every monitor, and all mails with their kinds and incidents: the whole alert state.

@@ -33,6 +33,8 @@ const EVENTS: &[&str] = &[
     "unmute",
     "ack",
     "ack=5m",
+    "ack=20m",
+    "escalate=25m/cto",
     "gone",
     "moved",
     "window(",
@@ -56,6 +58,7 @@ const SETTINGS: &[&str] = &[
     "confirm=1 recover=1 flapping=3/2h",
     "confirm=2 recover=3 reminder=7m slow drift",
     "confirm=1 recover=1 flapping=2/10m reminder=3m slow drift no-recovery",
+    "confirm=1 reminder=7m escalate=10m/boss escalate=30m/boss,cto",
 ];
 
 /// So many histories, of a few events each: what is held is named by `why`, as the scene asserts.

@@ -9,17 +9,36 @@ use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
 use crate::domain::recipient::Recipient;
-use crate::domain::settings::{AlertSettings, Flapping};
+use crate::domain::settings::{AlertSettings, Flapping, OpeningHours};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::week::OpenTime;
 use crate::policy::outbox::collecting::CauseKey;
+use crate::policy::outbox::hours::Hours;
 use crate::policy::outbox::simulate::{Decided, rehearse};
 
 const PAGE: &str = include_str!("../../../../docs/alerts.md");
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.md");
 
-/// What leaves for one recipient with the default settings: `DOWN shop 0s, UP shop 100s, DOWN api 110s 404`.
+/// What leaves for one recipient with the default settings: `DOWN shop 0s, UP shop 100s, DOWN api 110s 404`. With
+/// `open(Mon-Fri 08:00-18:00)` before them it begins on a Monday at 17:00.
 fn leaves(events: &str) -> String {
-    const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
+    const START: Timestamp = Timestamp::from_ms(1_795_453_200_000);
+    let ops = || vec![Recipient::restored("ops@example.com").unwrap()];
+    let (hours, events) = match events
+        .strip_prefix("open(")
+        .and_then(|it| it.split_once("), "))
+    {
+        Some((open, events)) => {
+            let open = open.split(", ").map(|line| OpenTime::parse(line).unwrap());
+            let entry = OpeningHours {
+                to: ops(),
+                open: open.collect(),
+            };
+            (Hours::new(vec![entry], jiff::tz::TimeZone::UTC), events)
+        }
+        None => (Hours::default(), events),
+    };
+    let has_hours = !hours.entries().is_empty();
     let settings = AlertSettings {
         group_wait: Duration::from_secs(10),
         group_limit: 3,
@@ -46,16 +65,16 @@ fn leaves(events: &str) -> String {
                     monitor,
                     opened_at: START,
                 }),
-                cause: (event[0] == "DOWN").then(|| CauseKey {
+                cause: event[0].ends_with("DOWN").then(|| CauseKey {
                     kind: FailureKind::Status,
                     status: event.get(3).map_or(Some(503), |word| word.parse().ok()),
                 }),
-                to: vec![Recipient::restored("ops@example.com").unwrap()],
+                to: ops(),
             }
         })
         .collect();
     let end = START.plus(Duration::from_secs(86_400));
-    let lines: Vec<String> = rehearse(&settings, &decided, end)
+    let lines: Vec<String> = rehearse(&settings, &hours, &decided, end)
         .iter()
         .map(|sending| {
             let kind = sending.kind.as_str().to_ascii_uppercase();
@@ -65,8 +84,12 @@ fn leaves(events: &str) -> String {
                 .map(|place| events[*place][1])
                 .collect();
             names.dedup();
-            let seconds = sending.at.since(START).as_secs();
-            format!("{seconds}s {kind} {}", names.join(" "))
+            let after = sending.at.since(START);
+            let names = names.join(" ");
+            match has_hours {
+                true => format!("{} {kind} {names}", duration_text::Human(after)),
+                false => format!("{}s {kind} {names}", after.as_secs()),
+            }
         })
         .collect();
     lines.join("\n")

@@ -13,6 +13,7 @@
 //! - `maintain=1h` by order, `run=1h` for as long as a command runs, `ran` it exited, `lost` its wrapper is gone,
 //!   `end` all of these;
 //! - `parent=up`, `parent=failing`, `parent=stale` (not checked since), `parent=recovered`;
+//! - `escalate=30m/boss,cto` another step of escalation, also among the settings;
 //! - `shown` writes down what is shown.
 //!
 //! Each line is run a second time with a restart after every event, and must come out the same.
@@ -29,7 +30,7 @@ use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::{MonitorId, MonitorName, Rules};
 use crate::domain::notification::News;
 use crate::domain::recipient::Recipient;
-use crate::domain::settings::{AlertSettings, Flapping};
+use crate::domain::settings::{AlertSettings, Covers, Escalation, Flapping};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::maintenance::Open;
@@ -46,6 +47,7 @@ const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
 struct Scene {
     rules: Rules,
     alerts: AlertSettings,
+    steps: Vec<Arc<Escalation>>,
     maintenance: bool,
     offline: bool,
     parents: Vec<Parent>,
@@ -87,6 +89,7 @@ impl Scene {
                 flapping: Flapping::default(),
                 certificate_expiry: vec![span("21d"), span("7d"), span("1d")],
             },
+            steps: Vec::new(),
             maintenance: false,
             offline: false,
             parents: Vec::new(),
@@ -113,6 +116,8 @@ impl Scene {
                 "reminder" => scene.alerts.reminder = Some(span(value)),
                 "level" => scene.shows_level = true,
                 "no-recovery" => scene.alerts.recovery = false,
+                "nobody" => scene.rules.to.clear(),
+                "escalate" => scene.steps.push(step_of(value)),
                 "slow" => scene.rules.alert_on_slow = true,
                 "record" => scene.rules.alert_on_address_down = false,
                 "drift" => scene.rules.alert_on_redirect_change = true,
@@ -140,6 +145,7 @@ impl Scene {
             maintenance: self.maintenance,
             parents: &self.parents,
             offline: self.offline,
+            steps: &self.steps,
         };
         let Step {
             after,
@@ -266,6 +272,7 @@ impl Scene {
             },
             Effect::Window { from, to } => format!("window {} to {}", clock(from), clock(to)),
             Effect::DropWaiting(_) => "waiting mails dropped".to_owned(),
+            Effect::StopEscalation(_) => "waiting escalations dropped".to_owned(),
             Effect::CheckParents if self.parents.is_empty() => return,
             Effect::CheckParents => "parents due".to_owned(),
             Effect::CheckAgain { after } => {
@@ -284,6 +291,16 @@ impl Scene {
                 let open = self.maintenance || windows.is_open(self.now);
                 assert!(!open, "no mail inside a window: {news:?}");
                 self.told.extend(news.incident());
+            }
+            Recipients::Escalation { .. } => {
+                let windows = &self.memory.kept.windows;
+                let open = self.maintenance || windows.is_open(self.now);
+                assert!(!open, "no mail inside a window: {news:?}");
+                let incident = news.incident().unwrap();
+                assert!(
+                    self.told.contains(&incident),
+                    "never ESCALATED without DOWN"
+                );
             }
             Recipients::Told(of) => {
                 assert!(
@@ -320,6 +337,24 @@ impl Scene {
                 let next = next.map(|next| format!(", next {}", clock(next)));
                 let since = Human(self.now.since(incident.opened_at));
                 format!("mail STILL DOWN {since}{}", next.unwrap_or_default())
+            }
+            News::Escalated { after, .. } => {
+                let Recipients::Escalation { to, again } = to else {
+                    panic!("an escalation goes to those of its step: {to:?}");
+                };
+                let keys = |of: &[Recipient]| -> String {
+                    let keys: Vec<&str> = of.iter().map(Recipient::key).collect();
+                    keys.join(" ")
+                };
+                let again = match again.as_slice() {
+                    [] => String::new(),
+                    again => format!(", again to {}", keys(again)),
+                };
+                let to = match to.as_slice() {
+                    [] => String::new(),
+                    to => format!(" to {}", keys(to)),
+                };
+                format!("mail ESCALATED {}{to}{again}", Human(*after))
             }
             News::Up {
                 incident,
@@ -367,6 +402,7 @@ impl Scene {
                 maintenance: self.maintenance,
                 parents: &self.parents,
                 offline: self.offline,
+                steps: &self.steps,
             };
             match wake_at(&self.rules, &around, &self.memory, self.now) {
                 Some(at) if at <= until => {
@@ -434,6 +470,11 @@ impl Scene {
             "pause" => self.happen(Event::Order(&Order::Pause)),
             "resume" => self.happen(Event::Order(&Order::Resume)),
             "unmute" => self.happen(Event::Order(&Order::Unmute)),
+            // A configuration with one more step is put in force.
+            "escalate" => {
+                self.steps.push(step_of(value));
+                self.happen(Event::Reconfigured { url_changed: false });
+            }
             "mute" => {
                 let until = until(self.now);
                 self.happen(Event::Order(&Order::Mute { until }));
@@ -569,6 +610,19 @@ impl Scene {
             }
         }
     }
+}
+
+/// `30m/boss,cto`
+fn step_of(text: &str) -> Arc<Escalation> {
+    let (after, to) = text.split_once('/').unwrap();
+    Arc::new(Escalation {
+        covers: Covers::All,
+        after: duration_text::parse(after).unwrap(),
+        to: to
+            .split(',')
+            .map(|name| Recipient::restored(name).unwrap())
+            .collect(),
+    })
 }
 
 fn clock(at: Timestamp) -> String {

@@ -423,3 +423,127 @@ fn flapping_is_one_mail_and_one_at_its_end() {
          05:00 down since 05:00 (status)",
     );
 }
+
+#[test]
+fn an_outage_that_lasts_is_escalated() {
+    check(
+        "confirm=1 escalate=10m/boss escalate=30m/boss,cto; D +75m U U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         10:00 mail ESCALATED 10m to boss
+         30:00 mail ESCALATED 30m to boss cto
+         1:15:10 closed 1:15:00, 1 failed
+         1:15:10 mail UP after 1h 15m",
+    );
+    // Counted from its beginning, not from its DOWN; several steps of one moment are one message.
+    check(
+        "escalate=2m/boss escalate=2m/cto; D D D +5m",
+        "00:20 opened 00:00
+         00:20 mail DOWN 503, 3 failed
+         02:00 mail ESCALATED 2m to boss cto",
+    );
+    check(
+        "confirm=1 escalate=10m/boss; D +5m U U +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         05:10 closed 05:00, 1 failed
+         05:10 mail UP after 5m",
+    );
+    // Beside reminders: the outbox leaves out what says the same to the same.
+    check(
+        "confirm=1 reminder=10m escalate=10m/ops; D +11m",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         10:00 mail STILL DOWN 10m, next 30:00
+         10:00 mail ESCALATED 10m to ops",
+    );
+}
+
+#[test]
+fn an_acknowledgement_stops_the_steps_and_its_end_lets_them_go_on() {
+    check(
+        "confirm=1 escalate=10m/boss; D ack +2h U U",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         2:00:10 closed 2:00:00, 1 failed
+         2:00:10 mail UP after 2h",
+    );
+    check(
+        "confirm=1 escalate=10m/boss; D +9m ack=15m +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         24:00 mail ESCALATED 10m to boss",
+    );
+    // What has not left stops too, and is told at the end of the acknowledgement.
+    check(
+        "confirm=1 escalate=10m/boss escalate=30m/cto; D +10m ack=15m +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         10:00 mail ESCALATED 10m to boss
+         10:00 waiting escalations dropped
+         25:00 mail ESCALATED 10m, again to boss
+         30:00 mail ESCALATED 30m to cto",
+    );
+    check(
+        "confirm=1 escalate=10m/boss escalate=30m/cto; D +10m ack=25m +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         10:00 mail ESCALATED 10m to boss
+         10:00 waiting escalations dropped
+         35:00 mail ESCALATED 30m to cto, again to boss",
+    );
+}
+
+#[test]
+fn what_holds_a_down_holds_its_steps() {
+    check(
+        "confirm=1 escalate=10m/boss; U window( D +20m )window +5m",
+        "01:00 opened 01:00
+         21:00 mail DOWN 503, 1 failed, good 00:00, held by maintenance
+         21:00 mail ESCALATED 10m to boss",
+    );
+    check(
+        "confirm=1 escalate=10m/boss; U D mute=30m +1h",
+        "01:00 opened 01:00
+         01:00 mail DOWN 503, 1 failed, good 00:00
+         31:00 mail ESCALATED 10m to boss",
+    );
+    check(
+        "confirm=1 escalate=10m/boss; U mute=30m D U U +1h",
+        "01:00 opened 01:00
+         02:10 closed 02:00, 1 failed",
+    );
+    // A DOWN that nobody is told of does not escalate.
+    check(
+        "confirm=1 nobody escalate=10m/boss; D +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed",
+    );
+    check(
+        "confirm=1 escalate=10m/boss; D pause +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         00:00 closed 00:00, 1 failed, paused
+         00:00 waiting mails dropped",
+    );
+}
+
+#[test]
+fn missed_steps_are_one_message_of_the_last_of_them() {
+    // A rule that is new: it is due at once, also where it is older than what was told.
+    check(
+        "confirm=1 escalate=30m/boss; D +40m escalate=10m/boss,cto escalate=20m/cto +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         30:00 mail ESCALATED 30m to boss
+         40:00 mail ESCALATED 10m to cto
+         40:00 mail ESCALATED 20m to cto",
+    );
+    // A daemon that did not run, or anything else that held them.
+    check(
+        "confirm=1 escalate=10m/boss escalate=20m/cto escalate=2h/ceo; D offline( +40m )offline +1h",
+        "00:00 opened 00:00
+         00:00 mail DOWN 503, 1 failed
+         40:00 mail ESCALATED 20m to boss cto",
+    );
+}
