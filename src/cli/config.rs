@@ -293,8 +293,8 @@ fn write_times(out: &mut String, config: &Config) -> std::fmt::Result {
                 }
             }
         };
-        let after = Written(step.after);
-        writeln!(out, "after {after:<4}{}: {of}", keys(&step.to))?;
+        let after = format!("after {}", Written(step.after));
+        writeln!(out, "{after:<9} {}: {of}", keys(&step.to))?;
     }
     for entry in config.hours.entries() {
         let open: Vec<String> = entry.open.iter().map(ToString::to_string).collect();

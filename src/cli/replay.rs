@@ -45,11 +45,11 @@ const BURNS_EVERY: Duration = Duration::from_secs(30);
     after_help = "Examples:\n  sitewatch replay --config new.toml --since 30d\n  \
     sitewatch replay                      the current configuration\n\n\
     Verdicts stay as recorded; only the alerting rules are evaluated again:\n\
-    failures_before_down, successes_before_up, flapping, reminders, escalation, hours,\n\
-    maintenance, depends_on, and those of digests: group_wait, group_limit, group_interval.\n\
-    AFTER counts from the first failed check until the mail leaves, if the mail\n\
-    server accepts everything at once. Mutes, acknowledgements, pauses and times\n\
-    offline are left out.\n\
+    failures_before_down, successes_before_up, flapping, reminders, escalation,\n\
+    hours, maintenance, depends_on, and those of digests: group_wait, group_limit,\n\
+    group_interval. AFTER counts from the first failed check until the mail\n\
+    leaves, if the mail server accepts everything at once. Mutes,\n\
+    acknowledgements, pauses and times offline are left out.\n\
     Burns of an [[objective]] stand under its name, by the recorded outages."
 )]
 pub struct Args {

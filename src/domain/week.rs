@@ -107,8 +107,7 @@ impl OpenTime {
 fn parse_days(text: &str) -> Result<u8, OpenTimeError> {
     let day = |word: &str| {
         let word = word.trim();
-        let known = |day: &&str| day.eq_ignore_ascii_case(word);
-        let found = DAYS.iter().position(|day| known(&day));
+        let found = DAYS.iter().position(|day| day.eq_ignore_ascii_case(word));
         found.ok_or_else(|| OpenTimeError::Day(word.to_owned()))
     };
     let mut days = 0;

@@ -40,7 +40,7 @@ const SENTENCE_BYTES_MAX: usize = 4 * 1024;
 /// Whether a key (of a table, of headers, of a query) holds a secret; a misspelt `passwrod` does too.
 pub(in crate::config) fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    if name.ends_with("_file") || name == "cookies" {
+    if name.ends_with("_file") || ["cookies", "open"].contains(&name.as_str()) {
         return false;
     }
     SENSITIVE.iter().any(|part| name.contains(part))

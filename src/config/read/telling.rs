@@ -146,7 +146,7 @@ fn recipients(
             reading.fault(Fault::new(
                 to.place,
                 message,
-                label.trim_start_matches("add "),
+                label.replacen("add ", "write ", 1),
             ));
         }
         return None;

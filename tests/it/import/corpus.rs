@@ -189,6 +189,7 @@ fn thresholds(config: &Config, monitor: &Monitor) -> (usize, usize, u128) {
         maintenance: false,
         parents: &[],
         offline: false,
+        steps: &[],
     };
     let template = answered(monitor, 200, Vec::new(), Vec::new());
     let down = Probe {

@@ -387,14 +387,14 @@ fn nobody_is_told_outside_their_hours_and_all_that_was_decided_is_told_over_any_
     let directory = in_memory();
     template(directory.path());
     let (mut escalated, mut held, mut kills) = (0, 0, 0);
-    for seed in 1..25 {
+    for seed in 1..13 {
         let config = telling(seed);
         let calm = world(seed, directory.path(), None);
         keeps_the_promises(&calm, &config, &format!("seed {seed}"));
         let kind = |kind| calm.delivered.iter().filter(move |mail| mail.kind == kind);
         escalated += kind(MailKind::Escalated).count();
         held += kind(MailKind::Digest).count();
-        for death in 0..5 {
+        for death in 0..4 {
             let every = 2 + death * 9 + seed % 11;
             let killed = world(seed, directory.path(), Some(every));
             let run = format!("seed {seed}, killed at every operation {every}");
@@ -406,7 +406,7 @@ fn nobody_is_told_outside_their_hours_and_all_that_was_decided_is_told_over_any_
         }
     }
     assert!(
-        escalated > 10 && held > 10 && kills > 1000,
+        escalated > 5 && held > 5 && kills > 500,
         "{escalated} escalations, {held} digests and {kills} kills are no test"
     );
 }
@@ -417,7 +417,7 @@ fn steps_come_in_their_time() {
     let directory = in_memory();
     template(directory.path());
     let mut steps = 0;
-    for seed in 105..130 {
+    for seed in 105..120 {
         let world = world(seed, directory.path(), None);
         let config = telling(seed);
         let first = config
@@ -436,5 +436,5 @@ fn steps_come_in_their_time() {
             }
         }
     }
-    assert!(steps > 20, "{steps} steps are no test");
+    assert!(steps > 10, "{steps} steps are no test");
 }
