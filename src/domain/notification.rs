@@ -308,7 +308,7 @@ pub enum MailKind {
 
 impl MailKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Down,
         Self::StillDown,
         Self::Escalated,

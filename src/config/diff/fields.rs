@@ -397,7 +397,7 @@ fn canaries(config: &Config) -> String {
     }
 }
 
-/// The monitors of a window or of a step of escalation.
+/// The monitors of a window, of a step of escalation or of an objective.
 fn covered(covers: &Covers) -> String {
     match covers {
         Covers::All => "all".to_owned(),
@@ -442,16 +442,6 @@ fn windows(config: &Config) -> String {
             }
         }
     }))
-}
-
-fn covered(covers: &Covers) -> String {
-    match covers {
-        Covers::All => "all".to_owned(),
-        Covers::Some { monitors, tags } => {
-            let tags = tags.iter().map(|tag| format!("tag {tag}"));
-            joined(monitors.iter().map(ToString::to_string).chain(tags))
-        }
-    }
 }
 
 fn objectives(config: &Config) -> String {
