@@ -24,7 +24,7 @@ pub(super) struct Channel {
 }
 
 /// A value of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Eq)]
 enum Text {
     /// As it is; it may hold `${NAME}`.
     Plain(String),
@@ -36,6 +36,30 @@ enum Text {
         /// Tells channels with different secrets apart; written nowhere.
         value: String,
     },
+}
+
+impl PartialEq for Text {
+    /// What the source calls a secret tells no services apart.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(own), Self::Plain(other)) => own == other,
+            (
+                Self::Secret {
+                    before,
+                    ends,
+                    value,
+                    called: _,
+                },
+                Self::Secret {
+                    before: other_before,
+                    ends: other_ends,
+                    value: other_value,
+                    called: _,
+                },
+            ) => (before, ends, value) == (other_before, other_ends, other_value),
+            (Self::Plain(_), Self::Secret { .. }) | (Self::Secret { .. }, Self::Plain(_)) => false,
+        }
+    }
 }
 
 /// Why a service cannot be taken over: something is missing or not valid.

@@ -88,19 +88,19 @@ maintenance:
         imported.left_out,
         [
             "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down: core/front-end",
-            "alerts by slack; mail tells instead: core/front-end",
+            "alerts with several thresholds; all are told after 3 failures: core/front-end",
             "[CERTIFICATE_EXPIRATION] > 48h; certificates are warned of by `certificate_expiry` in [alerts], 21, 7 and 1 days before the end: core/front-end",
             "numbers are compared as Gatus does, but one in quotes does not count: back-end",
             "an answer without such a record is down here: example-dns-query",
             "the time zone of `maintenance`, Europe/Amsterdam, is the whole file's: [daemon].timezone",
         ]
     );
-    assert_eq!(imported.variables, ["API_KEY"]);
+    assert_eq!(imported.variables, ["API_KEY", "SLACK_PATH"]);
     let config = loaded(&imported);
     assert_eq!(
         lines(&config),
         [
-            "core/front-end | GET https://twin.sh/health | 200 every 5m within 10s | down after 5, up after 2",
+            "core/front-end | GET https://twin.sh/health | 200 every 5m within 10s | down after 3, up after 2",
             "back-end | POST https://example.org/ | 200, 429 every 30s within 10s | down after 3, up after 2",
             "icmp-ping | - icmp://example.org | - every 1m within 10s | down after 3, up after 2",
             "example-dns-query | - dns://8.8.8.8/example.com | - every 1m within 10s | down after 3, up after 2",
@@ -122,7 +122,7 @@ fn hosts_and_names() {
     for (endpoint, wanted, lost) in [
         (
             "url: 'icmp://a.example', conditions: ['[CONNECTED] == true', '[RESPONSE_TIME] < 300'], client: {network: ip4}, alerts: [{type: discord}]",
-            "url = \"icmp://a.example\"|retry_interval = \"1m\"|packets = 1|ip_version = \"4\"|degraded_after = \"300ms\"|on_slow = \"alert\"|failures_before_down = 5|successes_before_up = 1",
+            "url = \"icmp://a.example\"|retry_interval = \"1m\"|packets = 1|ip_version = \"4\"|degraded_after = \"300ms\"|on_slow = \"alert\"|failures_before_down = 5|successes_before_up = 1|to = [\"discord\"]",
             "[RESPONSE_TIME]: a slow answer is degraded here and mailed, but not down: n",
         ),
         (
