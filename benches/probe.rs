@@ -18,11 +18,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Serve
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sitewatch::clock;
 use sitewatch::config::default_subject;
+use sitewatch::daemon::checks::addresses::{Eyes, look};
 use sitewatch::daemon::checks::judging::Judges;
-use sitewatch::domain::connect_to::Direct;
+use sitewatch::domain::connect_to::{BadAddress, Direct};
+use sitewatch::domain::evidence::Keep;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
+use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::slow_limit::SlowLimit;
+use sitewatch::domain::subject::Subject;
 use sitewatch::domain::target::{
     Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
 };
@@ -62,50 +66,134 @@ fn main() {
         {
             let ours = Ours::new(address, secure, &pki);
             let bare = Bare::new(address, secure, &pki);
-            let mut costs = [Vec::new(), Vec::new()];
-            for round in 0..=ROUNDS {
-                let cost = [cost(checks, || ours.check()).await, cost(checks, || bare.check()).await];
-                // The first turn warms up.
-                if round > 0 {
-                    for (all, one) in costs.iter_mut().zip(cost) {
-                        all.push(one);
-                    }
-                }
-            }
-            let [ours, bare] = costs.map(median);
+            let [ours, bare] = in_turns(checks, || ours.check(), || bare.check()).await;
             report(&format!(
                 "{name:5} sitewatch {ours:7.1} us, bare hyper {bare:7.1} us: {:.2} times (aim: at most {aim})",
                 ours / bare
             ));
         }
-        compare_port(&Ours::new(plain, false, &pki), plain, checks).await;
+        compare_kinds(&Ours::new(plain, false, &pki), plain, checks).await;
     });
 }
 
-/// A connection alone, as `tcp://` checks it, against a plain check of HTTP.
-async fn compare_port(http: &Ours, address: SocketAddr, checks: usize) {
-    let (_, subject) =
-        default_subject(&format!("tcp://{address}"), Direct::default()).expect("a URL");
-    let judges = Judges::default();
-    let tcp = || async {
-        let observed = http.prober.observe(&subject, clock::now(), &judges).await;
-        let (check, _) = judges.judge(&subject, observed).await.expect("no panic");
-        assert!(check.verdict.is_good(), "{:?}", check.verdict);
+/// Other kinds of checks against a plain one of HTTP: a connection alone, three echo requests, one more address.
+async fn compare_kinds(http: &Ours, address: SocketAddr, checks: usize) {
+    let judges = Arc::new(Judges::default());
+    let of = |url: &str| {
+        let found = default_subject(url, Direct::default(), HttpChoice::One);
+        found.expect("a URL").1
     };
+    let tcp = of(&format!("tcp://{address}"));
+    let port = || see(http.prober.clone(), tcp.clone(), Arc::clone(&judges));
+    let [tcp, plain] = in_turns(checks, port, || http.check()).await;
+    report(&format!(
+        "tcp   sitewatch {tcp:7.1} us, a plain check of HTTP {plain:7.1} us: {:.2} times (aim: at most 0.5)",
+        tcp / plain
+    ));
+    // Three packets take 400 ms: the checks run beside each other.
+    let icmp = of("icmp://127.0.0.1");
     let mut costs = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
-        let cost = [cost(checks, tcp).await, cost(checks, || http.check()).await];
+        let before = cpu();
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..checks {
+            all.spawn(see(http.prober.clone(), icmp.clone(), Arc::clone(&judges)));
+        }
+        while let Some(one) = all.join_next().await {
+            one.expect("no panic");
+        }
+        let pings = (cpu() - before).as_secs_f64() * 1e6 / checks as f64;
+        let plain = cost(checks, || http.check()).await;
+        if round > 0 {
+            costs[0].push(pings);
+            costs[1].push(plain);
+        }
+    }
+    let [icmp, plain] = costs.map(median);
+    report(&format!(
+        "icmp  sitewatch {icmp:7.1} us, a plain check of HTTP {plain:7.1} us: {:.2} times (aim: at most 0.33)",
+        icmp / plain
+    ));
+    compare_addresses(http, address.port(), checks).await;
+}
+
+/// One check that has to be good.
+async fn see(prober: Prober, subject: Subject, judges: Arc<Judges>) {
+    let observed = prober.observe(&subject, clock::now(), &*judges).await;
+    let (check, _) = judges.judge(&subject, observed).await.expect("no panic");
+    assert!(check.verdict.is_good(), "{:?}", check.verdict);
+}
+
+/// What each address of a name costs that is checked by itself, against a plain check.
+async fn compare_addresses(http: &Ours, port: u16, checks: usize) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hosts = directory.path().join("hosts");
+    let lines = (1..=10).map(|last| {
+        let names = if last <= 2 {
+            "ten.test two.test"
+        } else {
+            "ten.test"
+        };
+        format!("127.0.0.{last} {names}\n")
+    });
+    std::fs::write(&hosts, lines.collect::<String>()).expect("a file");
+    let prober = Prober::new(&DnsSettings {
+        hosts,
+        ..DnsSettings::default()
+    })
+    .expect("a prober");
+    let judges = Judges::default();
+    let each = |name: &str| {
+        let way = Direct {
+            each: Some(BadAddress::Degraded),
+            ..Direct::default()
+        };
+        let url = format!("http://{name}.test:{port}/");
+        default_subject(&url, way, HttpChoice::One)
+            .expect("a URL")
+            .1
+    };
+    let (ten, two) = (each("ten"), each("two"));
+    let eyes = Eyes {
+        prober: &prober,
+        judges: &judges,
+        canaries: None,
+    };
+    let looked = |subject, addresses| async move {
+        let room = Duration::from_secs(60);
+        let judged = look(eyes, subject, clock::now(), room, Keep::Nothing).await;
+        let check = judged.expect("no panic").check;
+        assert!(check.verdict.is_good(), "{:?}", check.verdict);
+        let extras = check.extras.expect("addresses");
+        assert_eq!(extras.addresses.expect("addresses").len(), addresses);
+    };
+    let checks = checks / 4;
+    let [ten, two] = in_turns(checks, || looked(&ten, 10), || looked(&two, 2)).await;
+    let [plain, _] = in_turns(checks, || http.check(), || http.check()).await;
+    let more = (ten - two) / 8.0;
+    report(&format!(
+        "one more address {more:7.1} us, a plain check of HTTP {plain:7.1} us: {:.2} times (aim: at most 1.05)",
+        more / plain
+    ));
+}
+
+/// Medians of two kinds of work that take turns.
+async fn in_turns<A: Future<Output = ()>, B: Future<Output = ()>>(
+    checks: usize,
+    one: impl Fn() -> A,
+    other: impl Fn() -> B,
+) -> [f64; 2] {
+    let mut costs = [Vec::new(), Vec::new()];
+    for round in 0..=ROUNDS {
+        let cost = [cost(checks, &one).await, cost(checks, &other).await];
+        // The first turn warms up.
         if round > 0 {
             for (all, one) in costs.iter_mut().zip(cost) {
                 all.push(one);
             }
         }
     }
-    let [tcp, plain] = costs.map(median);
-    report(&format!(
-        "tcp   sitewatch {tcp:7.1} us, a plain check of HTTP {plain:7.1} us: {:.2} times (aim: at most 0.5)",
-        tcp / plain
-    ));
+    costs.map(median)
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
@@ -208,8 +296,9 @@ fn serve(tls: Option<ServerConfig>) -> SocketAddr {
             .build()
             .expect("a runtime");
         runtime.block_on(async move {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            told.send(listener.local_addr().expect("bound"))
+            let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port");
+            let port = listener.local_addr().expect("bound").port();
+            told.send(SocketAddr::from(([127, 0, 0, 1], port)))
                 .expect("the main thread waits");
             let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
             loop {
@@ -282,6 +371,7 @@ impl Ours {
                     files: None,
                     verify_tls: true,
                     proxy: Proxy::None,
+                    http: HttpChoice::One,
                     masks: Masks::default(),
                 },
             ),

@@ -13,12 +13,13 @@ use super::error::{CliError, Outcome, PluginState};
 use super::{output, resolve};
 use crate::clock;
 use crate::config::{Config, default_subject};
-use crate::daemon::checks::addresses::look;
+use crate::daemon::checks::addresses::{Eyes, look};
 use crate::daemon::checks::judging::Judges;
 use crate::daemon::process::fd_limit::make_room;
 use crate::domain::check::{Check, CheckState};
 use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::evidence::Keep;
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::subject::{Kinds, Locator, Subject, SubjectKind};
 use crate::domain::target::DnsSettings;
@@ -56,6 +57,9 @@ pub struct Args {
     /// Check every address of the URL's host by itself, 16 at most
     #[arg(long)]
     pub each: bool,
+    /// Speak this version of HTTP: 1.1, 2 or 3, which must work then, or `offered`: each that the site offers
+    #[arg(long, value_name = "VERSION", value_parser = http_choice)]
+    pub http: Option<HttpChoice>,
     /// Print one line for Nagios and exit with 0, 1, 2 or 3
     #[arg(long, conflicts_with_all = ["json", "verbose"])]
     pub nagios: bool,
@@ -102,15 +106,13 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
                 let (prober, judges) = (prober.clone(), Arc::clone(&judges));
                 running.spawn(async move {
                     let began = clock::now();
-                    let judged = look(
-                        &prober,
-                        &judges,
-                        &site.subject,
-                        began,
-                        Duration::MAX,
-                        Keep::Nothing,
-                    )
-                    .await;
+                    let eyes = Eyes {
+                        prober: &prober,
+                        judges: &judges,
+                        canaries: None,
+                    };
+                    let (subject, room) = (&site.subject, Duration::MAX);
+                    let judged = look(eyes, subject, began, room, Keep::Nothing).await;
                     (index, judged)
                 });
             }
@@ -286,10 +288,10 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
         let message = format!("`{quoted}` cannot be checked: only {} can", Kinds::ALL);
         return Err(CliError::Usage(message));
     }
-    let has_way = args.connect_to.is_some() || args.each;
+    let has_way = args.connect_to.is_some() || args.each || args.http.is_some();
     if has_way && (args.sites.is_empty() || !args.sites.iter().all(|site| is_url(site))) {
         return Err(CliError::Usage(
-            "--connect-to and --each go with URLs; a monitor has the keys `connect_to` and `addresses`"
+            "--connect-to, --each and --http go with URLs; a monitor has the keys `connect_to`, `addresses` and `http`"
                 .to_owned(),
         ));
     }
@@ -320,6 +322,17 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
             .max(1),
         zone: config.daemon.timezone.clone(),
     })
+}
+
+/// The value of `--http`.
+fn http_choice(word: &str) -> Result<HttpChoice, String> {
+    match HttpChoice::parse(word, BadAddress::Degraded) {
+        Some(HttpChoice::Three) if !cfg!(feature = "http3") => {
+            Err("this program was built without the feature `http3`".to_owned())
+        }
+        Some(choice) => Ok(choice),
+        None => Err(format!("write one of {}", HttpChoice::WORDS.join(", "))),
+    }
 }
 
 /// The monitors and URLs that are named, in that order; all unknown names are said at once.
@@ -400,13 +413,21 @@ fn of_url(text: &str, args: &Args) -> Result<Site, CliError> {
     let way = Direct {
         connect_to: args.connect_to.clone(),
         each: args.each.then_some(BadAddress::Degraded),
+        alternative: None,
     };
+    let http = args.http.unwrap_or_default();
     let option = match (&way.connect_to, way.each) {
         (Some(_), _) => Some("--connect-to"),
         (None, Some(_)) => Some("--each"),
         (None, None) => None,
     };
-    let (locator, subject) = default_subject(text, way).map_err(wrong)?;
+    let (locator, subject) = default_subject(text, way, http).map_err(wrong)?;
+    if args.http.is_some() && locator.http().is_none() {
+        return Err(CliError::Usage(format!(
+            "--http is not for {}: http and https have it",
+            locator.kind().monitor()
+        )));
+    }
     if let (Some(option), Locator::Icmp(_) | Locator::Dns(_)) = (option, &locator) {
         return Err(CliError::Usage(format!(
             "{option} is not for {}: http, https, tcp and tls have it",

@@ -8,17 +8,22 @@ use url::Url;
 use super::read::kinds::{self, KindKeys};
 use crate::domain::connect_to::Direct;
 use crate::domain::expectation::{Expectation, StatusSet};
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
 use crate::domain::slow_limit::SlowLimit;
 use crate::domain::subject::{Locator, LocatorError, Subject, SubjectKind};
 use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy};
 
-/// The subject of a URL and what it is called. `way` counts for http(s), tcp and tls alone.
+/// The subject of a URL and what it is called. `way` counts for http(s), tcp and tls alone, `http` for http(s).
 ///
 /// # Errors
 /// What is wrong with the URL.
-pub fn default_subject(text: &str, way: Direct) -> Result<(Locator, Subject), String> {
+pub fn default_subject(
+    text: &str,
+    way: Direct,
+    http: HttpChoice,
+) -> Result<(Locator, Subject), String> {
     let said = |error: LocatorError| error.to_string();
     let locator = match SubjectKind::of_url(text) {
         Some(SubjectKind::Http) | None => {
@@ -38,6 +43,7 @@ pub fn default_subject(text: &str, way: Direct) -> Result<(Locator, Subject), St
     if way != Direct::default() {
         manner.proxy = Proxy::Direct(Box::new(way));
     }
+    manner.http = http;
     let subject = kinds::subject(
         &locator,
         Arc::new(manner),
@@ -85,6 +91,7 @@ fn manner(credentials: Credentials, masks: Masks) -> Manner {
         files: None,
         verify_tls: true,
         proxy: Proxy::None,
+        http: HttpChoice::One,
         masks,
     }
 }

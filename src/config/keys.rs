@@ -1,6 +1,7 @@
 //! Every key there is, declared once: what is unknown, what the schema says and what `config show`
 //! fills in all come from here.
 
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::starttls::StartTls;
 use crate::domain::subject::{Kinds, SubjectKind};
 
@@ -901,9 +902,16 @@ const MONITOR_KEYS: &[Key] = &[
         "on_address_down",
         Kind::Choice(&["record", "alert", "down"]),
         Value("\"alert\""),
-        "While some addresses are bad: \"alert\" mails after failures_before_down such checks in a row, once; \"down\" is an outage.",
+        "While some addresses or offered versions are bad: \"alert\" mails after failures_before_down such checks in a row, once; \"down\" is an outage.",
     )
     .of(STREAM),
+    key(
+        "http",
+        Kind::Choice(HttpChoice::WORDS),
+        Value("\"1.1\""),
+        "\"2\" or \"3\": that version must work; \"offered\": each version that the site offers is checked.",
+    )
+    .of(HTTP),
     key(
         "failures_before_down",
         Kind::Count(1, MANY),

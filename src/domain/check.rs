@@ -87,6 +87,24 @@ pub struct Extras {
     /// With `addresses = "each"`: every address, in the order of the lookup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<Box<[AddressCheck]>>,
+    /// With `http = "offered"`: every version of HTTP that the site offers, HTTP/1.1 first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Box<[VersionCheck]>>,
+}
+
+/// One version of HTTP, checked by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionCheck {
+    /// What was spoken.
+    pub version: HttpVersion,
+    /// `unknown` where it was not judged.
+    pub state: CheckState,
+    /// The last status received.
+    pub status: Option<u16>,
+    /// Why it is not simply up.
+    pub failure: Option<Failure>,
+    /// How long its check took; `None` if there was none.
+    pub total: Option<Micros>,
 }
 
 /// One address of a name, checked by itself.
@@ -494,6 +512,12 @@ pub enum HttpVersion {
     /// HTTP/1.1
     #[serde(rename = "HTTP/1.1")]
     Http11,
+    /// HTTP/2
+    #[serde(rename = "HTTP/2")]
+    Http2,
+    /// HTTP/3
+    #[serde(rename = "HTTP/3")]
+    Http3,
 }
 
 impl HttpVersion {
@@ -502,7 +526,15 @@ impl HttpVersion {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Http3 => "HTTP/3",
         }
+    }
+}
+
+impl fmt::Display for HttpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::alternative::Alternative;
+
 /// A way to a site, without a proxy, that is not simply to the host and port of its URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Direct {
@@ -13,6 +15,8 @@ pub struct Direct {
     /// Whether each address is checked by itself, and what the check is where some are bad; `None`: the first that
     /// answers counts.
     pub each: Option<BadAddress>,
+    /// Where HTTP/3 is spoken, and for which origin alone; no key says so, the site does.
+    pub alternative: Option<Alternative>,
 }
 
 impl Direct {
@@ -21,6 +25,7 @@ impl Direct {
         Self {
             connect_to: Some(place),
             each: None,
+            alternative: None,
         }
     }
 
@@ -36,7 +41,7 @@ impl Direct {
     }
 }
 
-/// What a check is while some addresses of several are bad.
+/// What a check is while some addresses of several are bad, or some versions of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BadAddress {
     /// Degraded.

@@ -1,6 +1,7 @@
 //! Vocabulary: plain values without clock or I/O.
 
 pub mod address;
+pub mod alternative;
 pub mod amendment;
 pub mod certificates;
 pub mod channel;
@@ -14,6 +15,7 @@ pub mod evidence;
 pub mod expectation;
 mod failure_by_kind;
 pub mod failure_help;
+pub mod http_choice;
 pub mod incident;
 pub mod json;
 pub mod monitor;

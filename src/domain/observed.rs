@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::check::{Certificate, FailureKind, Packets, Timings};
-use super::probe::{Probe, RootEnd};
+use super::check::{Certificate, FailureKind, HttpVersion, Packets, Timings};
+use super::probe::{End, Probe, RootEnd};
 use super::timestamp::Timestamp;
 
 /// What one probe saw.
@@ -22,6 +22,23 @@ pub enum Observed {
     Pings(Box<PingProbe>),
     /// Of `dns://`.
     Answers(Box<AnswersProbe>),
+}
+
+impl Observed {
+    /// The version of HTTP that the last hop spoke or had agreed on; `None` if it never came so far.
+    pub fn spoke(&self) -> Option<HttpVersion> {
+        let Self::Http(probe) = self else {
+            return None;
+        };
+        match &probe.end {
+            End::Answered(answer) => Some(answer.http_version),
+            End::Failed {
+                header: Some(answer),
+                ..
+            } => Some(answer.http_version),
+            End::Failed { header: None, .. } | End::Refused { .. } => probe.agreed,
+        }
+    }
 }
 
 /// Echo requests and what came of them.

@@ -26,6 +26,8 @@ pub struct Probe {
     pub certificate: Option<Arc<Certificate>>,
     /// The trusted root of that certificate's path, where it ends before all else in it.
     pub root: Option<Arc<RootEnd>>,
+    /// The version of HTTP that was agreed on with the last hop, if that is not HTTP/1.1.
+    pub agreed: Option<HttpVersion>,
     /// A certificate fault that `verify_tls = false` let pass, or an address family that failed while
     /// another worked: facts beside the verdict, one line each.
     pub remarks: Vec<String>,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::alternative::Alternative;
 use super::connect_to::{BadAddress, ConnectTo, Direct};
+use super::http_choice::HttpChoice;
 use super::name_server::NameServer;
 use super::redaction::Masks;
 use super::secret::Secret;
@@ -104,6 +106,8 @@ pub struct Manner {
     pub verify_tls: bool,
     /// The way out.
     pub proxy: Proxy,
+    /// Which versions of HTTP are spoken.
+    pub http: HttpChoice,
     /// The values that must not be recorded or shown.
     pub masks: Masks,
 }
@@ -214,6 +218,11 @@ impl Proxy {
     /// Where to connect instead.
     pub fn connect_to(&self) -> Option<&ConnectTo> {
         self.direct()?.connect_to.as_ref()
+    }
+
+    /// Where HTTP/3 is spoken instead of at the URL's own host and port, and for which origin alone.
+    pub fn alternative(&self) -> Option<&Alternative> {
+        self.direct()?.alternative.as_ref()
     }
 
     /// Whether each address is checked by itself.

@@ -7,7 +7,7 @@ use reqwest::header::TRANSFER_ENCODING;
 use tokio::time::Sleep;
 
 use super::classify::{self, BodyFault, Fault};
-use super::connection::Reply;
+use super::connection::{AnswerError, Reply};
 use super::exchange::within;
 use super::room::{self, FREE_BYTES, ORDINARY_BYTES_MAX, Place, Room};
 use crate::clock;
@@ -163,7 +163,7 @@ async fn wait_for_room(body: &mut Body, announced: Option<u64>, max: u64, room: 
     body.place.is_some()
 }
 
-async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<Filled, hyper::Error> {
+async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<Filled, AnswerError> {
     let announced = answer.content_length();
     while let Some(piece) = answer.chunk().await? {
         let room = usize::try_from(wanted.max - body.length).unwrap_or(usize::MAX);

@@ -7,9 +7,12 @@ use std::net::IpAddr;
 use rustix::io::Errno;
 use rustls::pki_types::ServerName;
 
-use super::connection::{Excess, TunnelFault};
+#[cfg(feature = "http3")]
+use super::connection::QuicWhy;
+use super::connection::{AnswerError, Excess, TunnelFault};
 use super::dns::{DnsFault, has_route};
 use super::exchange::{Broken, Exchange, Route};
+use super::http_faults;
 use crate::domain::check::FailureKind;
 use crate::domain::failure_help::{AT_THE_PROXY, THE_PROXY};
 use crate::domain::safe_text;
@@ -85,7 +88,19 @@ pub(super) fn of_request(broken: &Broken, exchange: &Exchange, route: &Route<'_>
             at_the_proxy(connection_fault(io, exchange.trace.attempts.tried_now()))
         }
         Broken::Tunnel(fault) => of_tunnel(fault, route),
-        Broken::Handshake(io) => of_handshake(io, exchange, route),
+        Broken::Handshake(io) => {
+            let broken = (FailureKind::TlsHandshake, broken_handshake(io));
+            of_handshake(broken, exchange, route)
+        }
+        #[cfg(feature = "http3")]
+        Broken::Quic(QuicWhy::Io(io)) => {
+            let tried = exchange.remote_addr(route).map(|address| address.ip());
+            connection_fault(io, tried.as_slice())
+        }
+        #[cfg(feature = "http3")]
+        Broken::Quic(QuicWhy::Handshake(error)) => {
+            of_handshake(http_faults::of_quic_handshake(error), exchange, route)
+        }
         Broken::Request(why) => (
             FailureKind::Protocol,
             format!("the request cannot be sent: {}", safe_text::line(why, 150)),
@@ -226,13 +241,14 @@ fn without_number(io: &io::Error) -> String {
     safe_text::line(words, 200).into_owned()
 }
 
-fn of_handshake(io: &io::Error, exchange: &Exchange, route: &Route<'_>) -> Fault {
+/// A handshake that broke like this, unless it was for its certificates.
+fn of_handshake(broken: Fault, exchange: &Exchange, route: &Route<'_>) -> Fault {
     let host = route.host();
     let (kind, detail) = match &exchange.seen.fault {
         Some(fault) if route.verify_tls => {
             words::certificate(fault, &exchange.seen.certificates, host)
         }
-        _ => (FailureKind::TlsHandshake, broken_handshake(io)),
+        _ => broken,
     };
     let is_theirs = |leaf: &[u8]| certificate::is_for(leaf, host.trim_end_matches('.'));
     let shown = exchange.seen.certificates.first();
@@ -269,13 +285,32 @@ fn broken_handshake(io: &io::Error) -> String {
 }
 
 /// The connection stood; the header did not come whole.
-fn of_answer(error: &hyper::Error) -> Fault {
-    let found = dig(error);
+fn of_answer(error: &AnswerError) -> Fault {
+    match error {
+        AnswerError::One(error) => of_http1(error),
+        AnswerError::Two(error) => http_faults::of_http2_answer(error),
+        AnswerError::Io(error) => of_link(&dig(error)).unwrap_or_else(closed_early),
+        AnswerError::Excess(excess) => (FailureKind::Protocol, excess.to_string()),
+        AnswerError::Closed => closed_early(),
+        #[cfg(feature = "http3")]
+        AnswerError::Three(error) => http_faults::of_http3_answer(error),
+    }
+}
+
+fn closed_early() -> Fault {
+    (
+        FailureKind::ClosedEarly,
+        "the connection was closed before the answer's header was complete".to_owned(),
+    )
+}
+
+/// What the header came over broke, or it passed a limit.
+fn of_link(found: &Found<'_>) -> Option<Fault> {
     if let Some(excess) = found.excess {
-        return (FailureKind::Protocol, excess.to_string());
+        return Some((FailureKind::Protocol, excess.to_string()));
     }
     if let Some(tls) = found.tls {
-        return match tls {
+        return Some(match tls {
             // With TLS 1.3 a server refuses a client only after the client's handshake is done.
             rustls::Error::AlertReceived(_) => (
                 FailureKind::TlsHandshake,
@@ -285,26 +320,26 @@ fn of_answer(error: &hyper::Error) -> Fault {
                 FailureKind::Protocol,
                 format!("broken TLS: {}", words::later(tls)),
             ),
-        };
+        });
     }
-    if let Some(io) = found.io {
-        match io.kind() {
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe => {
-                return (
-                    FailureKind::ConnectReset,
-                    "the connection was reset before the answer's header was complete".to_owned(),
-                );
-            }
-            io::ErrorKind::TimedOut => {
-                return (
-                    FailureKind::TimeoutResponse,
-                    "the connection went dead before the answer's header was complete".to_owned(),
-                );
-            }
-            _ => {}
-        }
+    match found.io?.kind() {
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => Some((
+            FailureKind::ConnectReset,
+            "the connection was reset before the answer's header was complete".to_owned(),
+        )),
+        io::ErrorKind::TimedOut => Some((
+            FailureKind::TimeoutResponse,
+            "the connection went dead before the answer's header was complete".to_owned(),
+        )),
+        _ => None,
+    }
+}
+
+fn of_http1(error: &hyper::Error) -> Fault {
+    if let Some(fault) = of_link(&dig(error)) {
+        return fault;
     }
     if error.is_parse_too_large() {
         return (FailureKind::Protocol, Excess::Fields.to_string());
@@ -326,10 +361,7 @@ fn of_answer(error: &hyper::Error) -> Fault {
             ),
         );
     }
-    (
-        FailureKind::ClosedEarly,
-        "the connection was closed before the answer's header was complete".to_owned(),
-    )
+    closed_early()
 }
 
 /// What is said over a connection that stood broke.
@@ -390,8 +422,25 @@ pub(super) enum BodyFault {
 }
 
 /// A body that failed; `length_told` says whether the header announced its length or chunks.
-pub(super) fn of_body(error: &hyper::Error, length_told: bool) -> BodyFault {
-    let found = dig(error);
+pub(super) fn of_body(error: &AnswerError, length_told: bool) -> BodyFault {
+    match error {
+        AnswerError::One(error) => of_body_over(&dig(error), length_told),
+        AnswerError::Two(error) => BodyFault::Fault(http_faults::of_http2_body(error)),
+        // These versions tell the end of a body by themselves.
+        AnswerError::Io(error) => of_body_over(&dig(error), true),
+        AnswerError::Excess(excess) => {
+            BodyFault::Fault((FailureKind::Protocol, excess.to_string()))
+        }
+        AnswerError::Closed => BodyFault::Fault((
+            FailureKind::BodyTruncated,
+            "the connection was closed before the end of the body".to_owned(),
+        )),
+        #[cfg(feature = "http3")]
+        AnswerError::Three(error) => BodyFault::Fault(http_faults::of_http3_body(error)),
+    }
+}
+
+fn of_body_over(found: &Found<'_>, length_told: bool) -> BodyFault {
     if let Some(excess) = found.excess {
         return BodyFault::Fault((FailureKind::Protocol, excess.to_string()));
     }
@@ -448,7 +497,8 @@ pub(super) fn of_timeout(exchange: &Exchange, route: &Route<'_>, timeout: &str) 
         let detail = format!("no answer from the name servers {within}");
         (FailureKind::DnsTimeout, detail)
     } else {
-        let detail = format!("no answer to the connection attempt{at} {within}");
+        let by = if route.by_quic { " by QUIC" } else { "" };
+        let detail = format!("no answer to the connection attempt{by}{at} {within}");
         (FailureKind::ConnectTimeout, detail)
     };
     match proxy {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+#[cfg(feature = "http3")]
+use reqwest::header::ALT_SVC;
 use reqwest::header::{CONNECTION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 use url::Url;
@@ -107,6 +109,24 @@ impl Errands {
             read += piece.len();
         }
         Ok(status)
+    }
+}
+
+#[cfg(feature = "http3")]
+impl Errands {
+    /// The Alt-Svc fields of the answer to a GET.
+    ///
+    /// # Errors
+    /// Why there is none, in one line.
+    pub(super) async fn alt_svc(
+        &self,
+        url: &Url,
+        within: Duration,
+    ) -> Result<Vec<HeaderValue>, String> {
+        let asking = self.staying.get(url.clone()).timeout(within).send();
+        let answer = asking.await.map_err(|error| in_words(&error, within))?;
+        let fields = answer.headers().get_all(ALT_SVC).iter();
+        Ok(fields.cloned().collect())
     }
 }
 

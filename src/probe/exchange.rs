@@ -15,14 +15,16 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use super::connection::{
-    Attempts, Later, Link, Paced, Reply, SendError, TunnelFault, connect, open_tunnel, send,
+    AnswerError, Attempts, HTTP2, Later, Link, Paced, Reply, SendError, TunnelFault, connect,
+    open_tunnel, send,
 };
 use super::dns::{DnsFault, Resolver, Wanted};
 use super::request::proxy_login;
+#[cfg(feature = "http3")]
+use super::{by_quic, connection::QuicWhy};
 use crate::blocking;
 use crate::clock;
-use crate::domain::check::{Micros, Timings};
-use crate::domain::connect_to::ConnectTo;
+use crate::domain::check::{HttpVersion, Micros, Timings};
 use crate::domain::target::IpVersion;
 use crate::tls::{self, Recorder, Seen};
 
@@ -34,7 +36,9 @@ pub(super) struct Route<'a> {
     /// The proxy before it.
     pub(super) proxy: Option<&'a Url>,
     /// Where to connect instead of the site's host and port.
-    pub(super) connect_to: Option<(&'a ConnectTo, u16)>,
+    pub(super) connect_to: Option<&'a (Host<String>, u16)>,
+    /// Whether HTTP/3 is spoken; its TLS is that of `tls`.
+    pub(super) by_quic: bool,
     /// TLS for it, where its scheme is https.
     pub(super) tls: Option<&'a tls::Kind>,
     /// Address families that may be used.
@@ -56,12 +60,21 @@ impl Route<'_> {
     }
 
     /// The host and port that TCP goes to.
-    fn first_stop(&self) -> (Option<Host<&str>>, u16) {
+    pub(super) fn first_stop(&self) -> (Option<Host<&str>>, u16) {
         if let Some((to, port)) = self.connect_to {
-            return (Some(to.borrowed()), port);
+            return (Some(borrowed(to)), *port);
         }
         let url = self.proxy.unwrap_or(self.url);
         (url.host(), url.port_or_known_default().unwrap_or_default())
+    }
+}
+
+/// A host without a copy of its name.
+pub(super) fn borrowed(host: &Host<String>) -> Host<&str> {
+    match host {
+        Host::Domain(name) => Host::Domain(name),
+        Host::Ipv4(address) => Host::Ipv4(*address),
+        Host::Ipv6(address) => Host::Ipv6(*address),
     }
 }
 
@@ -71,7 +84,7 @@ pub(super) struct Trace {
     /// Begin and end of the lookup, where there was one.
     pub(super) dns: Option<(Instant, Option<Instant>)>,
     /// When the first attempt to connect began.
-    connecting: Option<Instant>,
+    pub(super) connecting: Option<Instant>,
     /// The addresses that a lookup gave, and what became of them.
     pub(super) attempts: Attempts,
     /// The address that answered.
@@ -82,7 +95,10 @@ pub(super) struct Trace {
     pub(super) hello: Option<Instant>,
     /// When the connection stood, TLS included.
     pub(super) connected: Option<Instant>,
-    recorder: Option<Arc<Recorder>>,
+    /// The version of HTTP that was agreed on there, if that is not HTTP/1.1.
+    pub(super) agreed: Option<HttpVersion>,
+    /// Verifies and keeps the certificates.
+    pub(super) recorder: Option<Arc<Recorder>>,
 }
 
 impl Trace {
@@ -123,15 +139,17 @@ pub(super) enum Broken {
     Connect(io::Error),
     Tunnel(TunnelFault),
     Handshake(io::Error),
+    #[cfg(feature = "http3")]
+    Quic(QuicWhy),
     Request(String),
-    Answer(hyper::Error),
+    Answer(AnswerError),
 }
 
 impl From<SendError> for Broken {
     fn from(error: SendError) -> Self {
         match error {
             SendError::Request(why) => Self::Request(why),
-            SendError::Http(error) => Self::Answer(error),
+            SendError::Answer(error) => Self::Answer(error),
         }
     }
 }
@@ -161,8 +179,13 @@ pub(super) async fn exchange(
     let begun = clock::tick();
     let mut trace = Trace::default();
     let going = async {
+        #[cfg(feature = "http3")]
+        if let (true, Some(kind)) = (route.by_quic, route.tls) {
+            return Box::pin(by_quic::ask(resolver, route, kind, &mut trace, request)).await;
+        }
         let link = reach(resolver, route, &mut trace).await?;
         trace.connected = Some(clock::tick());
+        trace.agreed = (link.agreed() == Some(HTTP2)).then_some(HttpVersion::Http2);
         Ok(send(link, request).await?)
     };
     let outcome = match within(alarm, going).await {
@@ -186,37 +209,10 @@ pub(super) async fn reach(
     route: Route<'_>,
     trace: &mut Trace,
 ) -> Result<Link, Broken> {
-    let (host, port) = route.first_stop();
-    let mut literal;
-    let mut later = None;
-    let attempts = match host {
-        Some(Host::Ipv4(address)) => {
-            literal = Attempts::new(vec![address.into()]);
-            &mut literal
-        }
-        Some(Host::Ipv6(address)) => {
-            literal = Attempts::new(vec![address.into()]);
-            &mut literal
-        }
-        Some(Host::Domain(name)) => {
-            let begun = clock::tick();
-            trace.dns = Some((begun, None));
-            let wanted = Wanted {
-                ip_version: route.ip_version,
-                public_only: route.public_only,
-            };
-            // Large, and in the way of checks that have no use for it: a future is copied as a whole when it begins.
-            let found = Box::pin(resolver.lookup(name, wanted, route.deadline)).await;
-            trace.dns = Some((begun, Some(clock::tick())));
-            let found = found.map_err(Broken::Dns)?;
-            later = found.later;
-            trace.attempts = Attempts::new(found.now);
-            &mut trace.attempts
-        }
-        None => return Err(Broken::Request("the URL has no host".to_owned())),
-    };
+    let (_, port) = route.first_stop();
+    let (mut literal, later) = stops(resolver, route, trace).await?;
+    let attempts = literal.as_mut().unwrap_or(&mut trace.attempts);
     trace.connecting = Some(clock::tick());
-    let later = later.map(|later| -> Later<'_> { Box::pin(later.addresses()) });
     let (tcp, peer) = connect(attempts, later, port, route.deadline)
         .await
         .map_err(Broken::Connect)?;
@@ -234,6 +230,35 @@ pub(super) async fn reach(
         Box::pin(opening).await.map_err(Broken::Tunnel)?;
     }
     shake(kind, route, link, trace).await
+}
+
+/// The address that the URL has, or those of its name, in the trace; and those that come later.
+pub(super) async fn stops(
+    resolver: &Resolver,
+    route: Route<'_>,
+    trace: &mut Trace,
+) -> Result<(Option<Attempts>, Option<Later<'static>>), Broken> {
+    match route.first_stop().0 {
+        Some(Host::Ipv4(address)) => Ok((Some(Attempts::new(vec![address.into()])), None)),
+        Some(Host::Ipv6(address)) => Ok((Some(Attempts::new(vec![address.into()])), None)),
+        Some(Host::Domain(name)) => {
+            let begun = clock::tick();
+            trace.dns = Some((begun, None));
+            let wanted = Wanted {
+                ip_version: route.ip_version,
+                public_only: route.public_only,
+            };
+            // Large, and in the way of checks that have no use for it: a future is copied as a whole when it begins.
+            let found = Box::pin(resolver.lookup(name, wanted, route.deadline)).await;
+            trace.dns = Some((begun, Some(clock::tick())));
+            let found = found.map_err(Broken::Dns)?;
+            trace.attempts = Attempts::new(found.now);
+            let later = found.later;
+            let later = later.map(|later| -> Later<'static> { Box::pin(later.addresses()) });
+            Ok((None, later))
+        }
+        None => Err(Broken::Request("the URL has no host".to_owned())),
+    }
 }
 
 /// TLS over a connection that stands.
@@ -267,7 +292,7 @@ impl Trace {
 }
 
 /// Verifies certificates that cost more than the thread of the checks can spare, on another one.
-async fn verify_owed(recorder: &Arc<Recorder>) -> io::Result<()> {
+pub(super) async fn verify_owed(recorder: &Arc<Recorder>) -> io::Result<()> {
     let verifier = Arc::clone(recorder);
     let verified = match blocking::run(move || verifier.verify_owed()).await {
         Ok(verified) => verified,

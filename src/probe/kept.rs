@@ -50,6 +50,8 @@ impl<'a> Kept<'a> {
 pub(super) const fn version_of(answer: &Reply) -> HttpVersion {
     match answer.head.version {
         reqwest::Version::HTTP_10 => HttpVersion::Http10,
+        reqwest::Version::HTTP_2 => HttpVersion::Http2,
+        reqwest::Version::HTTP_3 => HttpVersion::Http3,
         _ => HttpVersion::Http11,
     }
 }

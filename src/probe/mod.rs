@@ -1,6 +1,9 @@
 //! The wire: one check, hop by hop.
 
+mod asks;
 mod body;
+#[cfg(feature = "http3")]
+mod by_quic;
 mod certificate_cache;
 mod classify;
 mod connection;
@@ -9,6 +12,7 @@ mod dns;
 mod errand;
 mod exchange;
 mod facts;
+mod http_faults;
 mod icmp;
 mod kept;
 mod list;

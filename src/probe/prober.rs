@@ -1,7 +1,6 @@
 //! Follows one check from its first DNS query to the last byte of its last answer.
 
-use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,27 +11,26 @@ use url::{Host, Url};
 
 use super::body::{self, Body};
 use super::classify::{self, Fault};
+#[cfg(feature = "http3")]
+use super::connection::quic_bytes_max;
 use super::connection::{Reply, wire_bytes_max};
-use super::dns::Wanted;
-use super::errand::Redirects;
-use super::exchange::{Exchange, Outcome, Route, add, exchange};
+use super::exchange::{Exchange, Outcome, Route, add, borrowed, exchange};
 use super::facts::facts;
 use super::kept::{Kept, raw_head, version_of};
-use super::list::{self, ListAnswer, ListFault, ListRequest};
 use super::name_server;
 use super::ping;
 use super::request::assemble;
 use super::search::Search;
-use super::shared::Shared;
+use super::shared::{Protocol, Shared};
 use super::socket;
 use crate::clock;
-use crate::domain::check::{Certificate, FailureKind, Micros, Timings};
-use crate::domain::connect_to::ConnectTo;
+use crate::domain::check::{Certificate, FailureKind, HttpVersion, Micros, Timings};
 use crate::domain::duration_text::Exact;
 use crate::domain::evidence::{Keep, RawHead};
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::observed::Observed;
 use crate::domain::probe::{Answer, End, Hop, Probe, RootEnd};
-use crate::domain::subject::{EachAddress, Subject};
+use crate::domain::subject::Subject;
 use crate::domain::target::{DnsSettings, Target};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{redaction, safe_text};
@@ -50,9 +48,6 @@ const LOCATION_CHARS_MAX: usize = 8 * 1024;
 /// after.
 const FIELDS_AT_ONCE_MAX: usize = 64;
 
-/// So many addresses of a name are checked by themselves.
-const ADDRESSES_MAX: usize = 16;
-
 /// Why no prober can be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeSetupError {
@@ -63,7 +58,7 @@ pub enum ProbeSetupError {
 
 /// Everything checks share: trust anchors, name servers. One for the whole process.
 #[derive(Debug, Clone)]
-pub struct Prober(Arc<Shared>);
+pub struct Prober(pub(super) Arc<Shared>);
 
 impl Prober {
     /// Reads the system's trust anchors.
@@ -74,53 +69,6 @@ impl Prober {
         Shared::new(dns)
             .map(|shared| Self(Arc::new(shared)))
             .map_err(ProbeSetupError::Tls)
-    }
-
-    /// Asks for a URL without checking it. Returns the status of an answer that comes in time.
-    ///
-    /// # Errors
-    /// Why no answer came, in one line.
-    pub async fn ask(
-        &self,
-        url: &Url,
-        redirects: Redirects,
-        within: Duration,
-    ) -> Result<u16, String> {
-        self.0.errands.get(url, redirects, within).await
-    }
-
-    /// Asks for the list of a `[[source]]`.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub async fn fetch(&self, request: &ListRequest<'_>) -> Result<ListAnswer, ListFault> {
-        list::fetch(&self.0.errands, request).await
-    }
-
-    /// The addresses of a name, each to be checked by itself; empty if the lookup fails, which the check of the name
-    /// tells.
-    pub async fn addresses(&self, each: &EachAddress, deadline: Instant) -> Vec<IpAddr> {
-        let name = match &each.at.host {
-            Host::Ipv4(address) => return vec![IpAddr::V4(*address)],
-            Host::Ipv6(address) => return vec![IpAddr::V6(*address)],
-            Host::Domain(name) => name,
-        };
-        let wanted = Wanted {
-            ip_version: each.ip_version,
-            public_only: false,
-        };
-        let found = self.0.resolver.lookup(name, wanted, deadline).await;
-        let Ok(found) = found else {
-            return Vec::new();
-        };
-        let mut all = found.now;
-        if let Some(later) = found.later {
-            all.extend(later.addresses().await);
-        }
-        let mut seen = HashSet::new();
-        all.retain(|address| seen.insert(*address));
-        all.truncate(ADDRESSES_MAX);
-        all
     }
 
     /// Runs one check within the subject's timeout. Never fails: whatever goes wrong is what it saw.
@@ -187,6 +135,7 @@ impl Prober {
             kept,
             certificate: None,
             root: None,
+            agreed: None,
             remarks: Vec::new(),
             jar: Jar::default(),
             seen: Seen::default(),
@@ -203,6 +152,7 @@ impl Prober {
             end,
             certificate: journey.certificate,
             root: journey.root,
+            agreed: journey.agreed,
             remarks: journey.remarks,
         }
     }
@@ -223,6 +173,7 @@ struct Journey<'a> {
     kept: Kept<'a>,
     certificate: Option<Arc<Certificate>>,
     root: Option<Arc<RootEnd>>,
+    agreed: Option<HttpVersion>,
     remarks: Vec<String>,
     jar: Jar,
     seen: Seen,
@@ -257,12 +208,17 @@ impl<'a> Journey<'a> {
         } else {
             Vec::new()
         };
-        let connect_to = self.connect_to(request);
-        if let Some(end) = self.refused_before(request, &cookies, connect_to, *from_public) {
+        let by_quic = self.speaks_quic(request);
+        let connect_to = self.connect_to(request, by_quic);
+        // The answer that offered HTTP/3 counts as a redirect's does.
+        let place = target.proxy.alternative().filter(|_| by_quic);
+        let after_public = *from_public || place.is_some_and(|place| place.public_only);
+        let connect_to = connect_to.as_ref();
+        if let Some(end) = self.refused_before(request, &cookies, connect_to, after_public) {
             return Step::Arrived(end);
         }
         let proxy = proxy_for(&target.proxy, &request.url);
-        let tls = match self.tls(request) {
+        let tls = match self.tls(request, by_quic) {
             Ok(tls) => tls,
             Err(detail) => {
                 return Step::Arrived(self.failed(request, (FailureKind::Local, detail), None));
@@ -272,11 +228,12 @@ impl<'a> Journey<'a> {
             url: &request.url,
             proxy,
             connect_to,
+            by_quic,
             tls: tls.as_deref(),
             ip_version: target.ip_version,
             verify_tls: target.verify_tls,
-            public_only: *from_public && !target.allow_private_redirect && proxy.is_none(),
-            bytes_max: wire_bytes_max(target.max_body),
+            public_only: after_public && !target.allow_private_redirect && proxy.is_none(),
+            bytes_max: bytes_max(target.max_body, by_quic),
             deadline: self.deadline,
         };
         let proxy_that_answers = proxy.filter(|_| tls.is_none());
@@ -285,6 +242,7 @@ impl<'a> Journey<'a> {
         let mut exchange = exchange(&self.shared.resolver, route, assembled, alarm).await;
         exchange.add_phases(&mut self.timings);
         self.note(&route, &exchange);
+        self.agreed = exchange.trace.agreed;
         let remote = exchange.remote_addr(&route);
         let outcome = std::mem::replace(&mut exchange.outcome, Outcome::Timeout);
         let answer = match outcome {
@@ -317,11 +275,36 @@ impl<'a> Journey<'a> {
         step
     }
 
+    /// Whether a request goes by HTTP/3: where it is asked for all https hops do, else those to the origin that offers
+    /// it.
+    fn speaks_quic(&self, request: &Request) -> bool {
+        let target = self.target;
+        target.http == HttpChoice::Three
+            && request.url.scheme() == "https"
+            && target
+                .proxy
+                .alternative()
+                .is_none_or(|place| place.is_for(&request.url))
+    }
+
     /// Where a request is connected to, if not to the host and port of its URL.
-    fn connect_to(&self, request: &Request) -> Option<(&'a ConnectTo, u16)> {
-        let target: &'a Target = self.target;
-        let to = target.proxy.connect_to()?;
-        Some((to, to.port_for(&target.url(), &request.url)?))
+    fn connect_to(&self, request: &Request, by_quic: bool) -> Option<(Host<String>, u16)> {
+        let proxy = &self.target.proxy;
+        let place = proxy.alternative().filter(|_| by_quic);
+        let own = proxy.connect_to().and_then(|to| {
+            let port = to.port_for(&self.target.url(), &request.url)?;
+            Some((to.host.clone(), port))
+        });
+        let Some(place) = place else {
+            return own;
+        };
+        let is_at_home = request.url.port_or_known_default() == Some(place.port);
+        match (own, &place.host) {
+            (Some((host, port)), _) if is_at_home => Some((host, port)),
+            (Some((host, _)), _) => Some((host, place.port)),
+            (None, Some(host)) => Some((host.clone(), place.port)),
+            (None, None) => Some((request.url.host()?.to_owned(), place.port)),
+        }
     }
 
     /// Rules that stop a chain before the request is made.
@@ -329,7 +312,7 @@ impl<'a> Journey<'a> {
         &mut self,
         request: &Request,
         cookies: &[u8],
-        connect_to: Option<(&ConnectTo, u16)>,
+        connect_to: Option<&(Host<String>, u16)>,
         from_public: bool,
     ) -> Option<End> {
         if self.seen.holds(request, cookies) {
@@ -347,7 +330,7 @@ impl<'a> Journey<'a> {
             && !self.target.allow_private_redirect
             && let Some(address) = match connect_to {
                 None => redirect::private_literal(&request.url),
-                Some((to, _)) => redirect::private_address_of(&to.borrowed()),
+                Some((to, _)) => redirect::private_address_of(&borrowed(to)),
             }
         {
             return Some(End::Refused {
@@ -359,13 +342,20 @@ impl<'a> Journey<'a> {
     }
 
     /// TLS for a request, if it needs any.
-    fn tls(&self, request: &Request) -> Result<Option<Arc<tls::Kind>>, String> {
+    fn tls(&self, request: &Request, by_quic: bool) -> Result<Option<Arc<tls::Kind>>, String> {
         if request.url.scheme() != "https" {
             return Ok(None);
         }
         let own = self.target.client_certificate.as_ref();
         let identity = own.filter(|_| request.keeps_credentials);
-        let kind = self.shared.tls(self.target.ca_pem.as_ref(), identity)?;
+        let protocol = match (self.target.http, by_quic) {
+            #[cfg(feature = "http3")]
+            (HttpChoice::Three, true) => Protocol::Http3,
+            (HttpChoice::Two, _) => Protocol::Http2,
+            (HttpChoice::One | HttpChoice::Offered(_) | HttpChoice::Three, _) => Protocol::Http,
+        };
+        let ca_pem = self.target.ca_pem.as_ref();
+        let kind = self.shared.tls(protocol, ca_pem, identity)?;
         Ok(Some(kind))
     }
 
@@ -565,6 +555,16 @@ impl<'a> Journey<'a> {
         }
         self.target.masks.apply(&text).into_owned()
     }
+}
+
+/// All bytes that may come of a connection.
+const fn bytes_max(max_body: u64, by_quic: bool) -> u64 {
+    #[cfg(feature = "http3")]
+    if by_quic {
+        return quic_bytes_max(max_body);
+    }
+    let _ = by_quic;
+    wire_bytes_max(max_body)
 }
 
 /// A Location as it is recorded: raw, but for userinfo and what no chain needs at length.

@@ -5,6 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::certificate_cache::Known;
+use super::connection::HTTP2;
+#[cfg(feature = "http3")]
+use super::connection::HTTP3;
 use super::dns::Resolver;
 use super::errand::Errands;
 use super::room::Room;
@@ -16,8 +19,14 @@ const KINDS_MAX: usize = 4096;
 
 /// What is spoken over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Protocol {
+pub(super) enum Protocol {
+    /// HTTP/1.1.
     Http,
+    /// HTTP/2, or HTTP/1.1 where the server has no other.
+    Http2,
+    /// HTTP/3, over QUIC.
+    #[cfg(feature = "http3")]
+    Http3,
     /// Anything else: the server is not asked for a protocol.
     Unnamed,
 }
@@ -26,6 +35,9 @@ impl Protocol {
     const fn alpn(self) -> &'static [&'static [u8]] {
         match self {
             Self::Http => &[b"http/1.1"],
+            Self::Http2 => &[HTTP2, b"http/1.1"],
+            #[cfg(feature = "http3")]
+            Self::Http3 => &[HTTP3],
             Self::Unnamed => &[],
         }
     }
@@ -86,19 +98,20 @@ impl Shared {
         })
     }
 
-    /// TLS with an extra trust anchor or a client certificate, built on first use.
+    /// TLS for a version of HTTP, with an extra trust anchor or a client certificate, built on first use.
     ///
     /// # Errors
     /// One line about the certificate or key that is of no use.
     pub(super) fn tls(
         &self,
+        protocol: Protocol,
         ca_pem: Option<&Arc<[u8]>>,
         identity: Option<&ClientCertificate>,
     ) -> Result<Arc<tls::Kind>, String> {
-        if ca_pem.is_none() && identity.is_none() {
+        if protocol == Protocol::Http && ca_pem.is_none() && identity.is_none() {
             return Ok(Arc::clone(&self.plain));
         }
-        self.kind(Protocol::Http, ca_pem, identity)
+        self.kind(protocol, ca_pem, identity)
     }
 
     /// TLS for what is not HTTP, built on first use.

@@ -49,12 +49,14 @@ pub(super) async fn visit(
         Some(Err(detail)) => return ended(probe, (FailureKind::Local, detail)),
     };
     let starttls = tls.and_then(|tls| tls.starttls);
+    let connect_to = manner
+        .connect_to()
+        .map(|to| (to.host.clone(), to.port.unwrap_or(subject.at.port)));
     let route = Route {
         url: &url,
         proxy: None,
-        connect_to: manner
-            .connect_to()
-            .map(|to| (to, to.port.unwrap_or(subject.at.port))),
+        connect_to: connect_to.as_ref(),
+        by_quic: false,
         tls: kind.as_deref().filter(|_| starttls.is_none()),
         ip_version: manner.ip_version,
         verify_tls: tls.is_none_or(|tls| tls.verify_tls),

@@ -9,7 +9,7 @@ use super::table::{cut, cut_end};
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock};
 use super::wrap;
-use crate::domain::check::{Certificate, Check, CheckState, Extras, FailureKind, Micros};
+use crate::domain::check::{Certificate, Check, CheckState, Extras, Failure, FailureKind, Micros};
 use crate::domain::status_code::{self, Side};
 use crate::domain::subject::SubjectKind;
 use crate::domain::{failure_help, redaction, safe_text};
@@ -59,6 +59,7 @@ pub fn whole(
     if let Some(extras) = &view.check.extras {
         packets_and_answers(extras, screen, out)?;
         addresses(extras, screen, out)?;
+        versions(extras, screen, out)?;
     }
     for remark in &view.check.remarks {
         let columns = screen.columns.map_or(usize::MAX, usize::from);
@@ -410,16 +411,7 @@ fn addresses(extras: &Extras, screen: Screen, out: &mut impl Write) -> fmt::Resu
     let columns = screen.columns.map_or(usize::MAX, usize::from);
     for (index, one) in all.iter().enumerate() {
         let head = if index == 0 { "addresses" } else { "" };
-        let mut words = one
-            .status
-            .map_or_else(String::new, |status| status.to_string());
-        if let Some(failure) = &one.failure {
-            let detail = safe_text::line(&failure.detail, ANSWER_CHARS_MAX);
-            words = format!("{words} {}: {detail}", failure.kind);
-        }
-        if let Some(total) = one.total {
-            words = format!("{} {words}", time_text::ms(total));
-        }
+        let words = outcome(one.status, one.failure.as_ref(), one.total);
         let room = columns.saturating_sub(widest + 27);
         writeln!(
             out,
@@ -430,6 +422,36 @@ fn addresses(extras: &Extras, screen: Screen, out: &mut impl Write) -> fmt::Resu
         )?;
     }
     Ok(())
+}
+
+/// Each version of HTTP that was checked by itself.
+fn versions(extras: &Extras, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let columns = screen.columns.map_or(usize::MAX, usize::from);
+    for (index, one) in extras.versions.iter().flatten().enumerate() {
+        let head = if index == 0 { "versions" } else { "" };
+        let words = outcome(one.status, one.failure.as_ref(), one.total);
+        writeln!(
+            out,
+            "  {head:<10}  {:<8}  {:<8}  {}",
+            one.version,
+            one.state,
+            cut(words.trim(), columns.saturating_sub(35))
+        )?;
+    }
+    Ok(())
+}
+
+/// `21 ms 503 status: ..`
+fn outcome(status: Option<u16>, failure: Option<&Failure>, total: Option<Micros>) -> String {
+    let mut words = status.map_or_else(String::new, |status| status.to_string());
+    if let Some(failure) = failure {
+        let detail = safe_text::line(&failure.detail, ANSWER_CHARS_MAX);
+        words = format!("{words} {}: {detail}", failure.kind);
+    }
+    if let Some(total) = total {
+        words = format!("{} {words}", time_text::ms(total));
+    }
+    words
 }
 
 fn certificate_line(

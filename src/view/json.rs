@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use super::address_object::AddressObject;
+use super::address_object::{AddressObject, VersionObject};
 use super::audience::shown_location;
 pub use super::audience::{Audience, failure_detail, public_url, shown_url};
 use super::order_objects::{AmendmentObject, ByObject, NoteObject, OrderObject};
@@ -95,6 +95,12 @@ pub fn check<'a>(
             .and_then(|extras| extras.addresses.as_deref())
             .filter(|_| audience == Audience::Owner)
             .map(|all| all.iter().map(AddressObject::of).collect()),
+        versions: extras
+            .and_then(|extras| extras.versions.as_deref())
+            .map(|all| {
+                let objects = all.iter().map(|one| VersionObject::of(one, audience));
+                objects.collect()
+            }),
     }
 }
 
@@ -296,6 +302,9 @@ pub struct CheckObject<'a> {
     /// With `addresses = "each"` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     addresses: Option<Vec<AddressObject<'a>>>,
+    /// With `http = "offered"` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versions: Option<Vec<VersionObject<'a>>>,
 }
 
 #[derive(Debug, Serialize)]

@@ -19,6 +19,8 @@ mod socket;
 mod standstill;
 mod telling;
 mod trouble;
+#[cfg(feature = "http3")]
+mod udp;
 mod why;
 
 use std::fs;
@@ -129,6 +131,10 @@ impl House {
             .env("HOME", self.path())
             .env("SECRET_WORD", secrets::SECRET)
             .stdin(Stdio::null());
+        let anchors = self.path().join("anchors.pem");
+        if anchors.exists() {
+            command.env("SSL_CERT_FILE", anchors);
+        }
         command
     }
 

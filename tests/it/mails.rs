@@ -4,5 +4,6 @@
 
 mod commands;
 mod hostile;
-pub mod samples;
+pub mod kinds;
+mod samples;
 mod whole;

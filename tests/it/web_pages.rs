@@ -9,7 +9,7 @@ use sitewatch::view::objective::ObjectiveRow;
 use sitewatch::view::page::brand::Brand;
 use sitewatch::view::page::rows::{
     Bucket, CertificateRow, ChainChangeRow, Chart, CheckRow, Day, Frame, HopRow, IncidentRow,
-    MonitorPage, MonitorRow, Overview, PhaseRow, State, Times, WindowRow,
+    MonitorPage, MonitorRow, Overview, PartRow, PhaseRow, State, Times, WindowRow,
 };
 use sitewatch::view::page::{assets, monitor, overview};
 
@@ -169,6 +169,16 @@ fn chart() -> Chart {
     }
 }
 
+fn part(text: &str) -> PartRow {
+    PartRow {
+        name: text.to_owned(),
+        state: CheckState::Down,
+        status: Some(503),
+        total: Some(Micros::new(21_400)),
+        detail: text.to_owned(),
+    }
+}
+
 fn monitor_of(text: &str) -> String {
     let phase = |phase, last| PhaseRow {
         phase,
@@ -194,6 +204,8 @@ fn monitor_of(text: &str) -> String {
             at: ago(3000),
             hops: vec![hop(text)],
         }],
+        addresses: vec![part(text), part(text)],
+        versions: vec![part(text)],
         certificate: Some(CertificateRow {
             subject: text.to_owned(),
             issuer: text.to_owned(),

@@ -7,6 +7,7 @@ use crate::domain::channel::Channel;
 use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::duration_text::Written;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
 use crate::domain::recipient::Recipient;
 use crate::domain::redaction;
@@ -152,6 +153,13 @@ pub(super) fn of_target(target: &Target) -> Vec<Fact> {
         ),
         connect_to(target.proxy.connect_to()),
         addresses(target.proxy.direct()),
+        fact(
+            "http",
+            match target.http {
+                HttpChoice::Offered(BadAddress::Down) => "offered, down where one is bad",
+                http => http.as_str(),
+            },
+        ),
     ]
 }
 

@@ -14,6 +14,7 @@ use crate::config::diagnostic::problem::Fault;
 use crate::config::diagnostic::redact;
 use crate::config::keys;
 use crate::domain::connect_to::{BadAddress, Direct};
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
 use crate::domain::target::{
@@ -21,7 +22,7 @@ use crate::domain::target::{
 };
 
 /// The keys that are read here.
-pub(in crate::config) const KEYS: [&str; 20] = [
+pub(in crate::config) const KEYS: [&str; 21] = [
     "method",
     "headers",
     "body",
@@ -42,6 +43,7 @@ pub(in crate::config) const KEYS: [&str; 20] = [
     "connect_to",
     "addresses",
     "on_address_down",
+    "http",
 ];
 
 /// Whether a URL carries no credentials of its own.
@@ -88,7 +90,9 @@ pub(in crate::config) fn target(
     }
     let client_certificate = client_certificate(reading, table, &mut files);
     let verify_tls = reading.flag(table, "verify_tls", true);
-    let proxy = way(reading, table, secrets);
+    let bad = bad_address(reading, table);
+    let http = http(reading, table, bad);
+    let proxy = way(reading, table, (http, bad), secrets);
     Some(Target::new(
         &url,
         Manner {
@@ -110,6 +114,7 @@ pub(in crate::config) fn target(
             files: (files != Files::default()).then(|| Box::new(files)),
             verify_tls,
             proxy: proxy?,
+            http,
             masks: Masks::default(),
         },
     ))
@@ -357,16 +362,45 @@ fn client_certificate(
     Some(certificate)
 }
 
-/// The way out; or `None` if it is wrong.
-fn way(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>) -> Option<Proxy> {
-    let each = reading.choice(table, "addresses").map(|choice| choice.it);
-    let on_down = reading
+/// What a check is while some addresses or versions are bad.
+fn bad_address(reading: &mut Reading<'_>, table: &Table<'_>) -> BadAddress {
+    match reading
         .choice(table, "on_address_down")
-        .map(|choice| choice.it);
-    let each = (each == Some("each")).then_some(match on_down {
+        .map(|choice| choice.it)
+    {
         Some("down") => BadAddress::Down,
         _ => BadAddress::Degraded,
-    });
+    }
+}
+
+/// Which versions of HTTP are spoken; one that this program cannot speak is a fault.
+fn http(reading: &mut Reading<'_>, table: &Table<'_>, bad: BadAddress) -> HttpChoice {
+    let Some(choice) = reading.choice(table, "http") else {
+        return HttpChoice::One;
+    };
+    let http = HttpChoice::parse(choice.it, bad).unwrap_or_default();
+    if http == HttpChoice::Three && !cfg!(feature = "http3") {
+        reading.fault(Fault::new(
+            choice.place,
+            "this program was built without the feature `http3`, which `http = \"3\"` needs",
+            "take the package, or build it with `cargo build --features http3`",
+        ));
+    }
+    http
+}
+
+/// The way out; or `None` if it is wrong.
+fn way(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    (http, bad): (HttpChoice, BadAddress),
+    secrets: &mut Vec<String>,
+) -> Option<Proxy> {
+    let each = reading.choice(table, "addresses").map(|choice| choice.it);
+    let each = (each == Some("each")).then_some(bad);
+    if http == HttpChoice::Three && refuses_proxy(reading, table, "http") {
+        return None;
+    }
     if !table.is_blank("connect_to") || each.is_some() {
         return direct(reading, table, each);
     }
@@ -463,25 +497,42 @@ fn direct(reading: &mut Reading<'_>, table: &Table<'_>, each: Option<BadAddress>
         Some(_) => "connect_to",
         None => "addresses",
     };
-    let proxy = table.get("proxy").filter(|_| !table.is_blank("proxy"));
-    if let (Some(proxy), Some(own)) = (proxy, table.get(key))
-        && !(proxy.inherited && own.inherited)
-    {
-        let (at, other) = match own.inherited {
-            true => (&proxy, &own),
-            false => (&own, &proxy),
-        };
-        reading.fault(
-            Fault::new(
-                at.key_place,
-                format!("`{key}` and `proxy` exclude each other: a proxy connects by itself"),
-                "keep one of them, or write proxy = \"\"",
-            )
-            .and(other.key_place, ""),
-        );
+    if refuses_proxy(reading, table, key) {
         return None;
     }
-    Some(Proxy::Direct(Box::new(Direct { connect_to, each })))
+    Some(Proxy::Direct(Box::new(Direct {
+        connect_to,
+        each,
+        alternative: None,
+    })))
+}
+
+/// Whether there is a proxy beside a key that has no use for one, which is a fault.
+fn refuses_proxy(reading: &mut Reading<'_>, table: &Table<'_>, key: &'static str) -> bool {
+    let proxy = table.get("proxy").filter(|_| !table.is_blank("proxy"));
+    let (Some(proxy), Some(own)) = (proxy, table.get(key)) else {
+        return false;
+    };
+    if proxy.inherited && own.inherited {
+        return false;
+    }
+    let (at, other) = match own.inherited {
+        true => (&proxy, &own),
+        false => (&own, &proxy),
+    };
+    let written = match key {
+        "http" => "http = \"3\"",
+        key => key,
+    };
+    reading.fault(
+        Fault::new(
+            at.key_place,
+            format!("`{written}` and `proxy` exclude each other: a proxy connects by itself"),
+            "keep one of them, or write proxy = \"\"",
+        )
+        .and(other.key_place, ""),
+    );
+    true
 }
 
 #[cfg(test)]

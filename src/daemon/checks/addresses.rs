@@ -1,13 +1,15 @@
-//! One check of a subject, and where it is wished one of each address of its name.
+//! One check of a subject, and where it is wished one of each address of its name and of each version of HTTP.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::canaries::Aviary;
 use super::judging::{Judged, Judges};
+use super::versions::{Offer, Others, doubt_udp};
 use crate::clock;
 use crate::domain::check::Check;
 use crate::domain::evidence::Keep;
@@ -15,52 +17,83 @@ use crate::domain::subject::{EachAddress, Subject};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::verdict::addresses::{address_check, judged_by_addresses};
 use crate::policy::verdict::judge;
+use crate::policy::verdict::versions::judged_by_versions;
 use crate::probe::Prober;
 
 /// Before the next slot there is this much room.
 const BEFORE_THE_SLOT: Duration = Duration::from_millis(200);
 
+/// What a check is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Eyes<'a> {
+    /// Sends the requests.
+    pub prober: &'a Prober,
+    /// Judge the answers.
+    pub judges: &'a Judges,
+    /// Know whether our own line is alive; `None`: what is seen is told as it is.
+    pub canaries: Option<&'a Arc<Aviary>>,
+}
+
 /// What was seen of one address; `None` if there was no time.
 type Seen = (usize, Option<Judged>);
 
-/// Checks a subject, and each of its addresses where that is wished: all of it within `room`, the time from one slot to
-/// the next. What is kept of an answer is the ordinary check's.
+/// Checks a subject, and each of its addresses and versions of HTTP where that is wished: all of it within `room`, the
+/// time from one slot to the next. What is kept of an answer is the ordinary check's.
 ///
 /// # Errors
 /// The message of a panic that was not the answer's.
 pub async fn look(
-    prober: &Prober,
-    judges: &Judges,
+    tools: Eyes<'_>,
     subject: &Subject,
     began: Timestamp,
     room: Duration,
     keep: Keep,
 ) -> Result<judge::Judged, String> {
+    let Eyes { prober, judges, .. } = tools;
     let begun = clock::tick();
     let observing = prober.observe_and_keep(subject, began, judges, keep);
     let observed = observing.await;
-    let judged = judges.judge_and_keep(subject, observed, keep).await?;
-    let Some(each) = subject.each() else {
-        return Ok(judged);
+    let offered = subject.offered().map(|offered| {
+        let site = Offer::of(&offered, &observed);
+        (offered, site)
+    });
+    let mut judged = judges.judge_and_keep(subject, observed, keep).await?;
+    if subject.speaks_http3() {
+        Box::pin(doubt_udp(tools, &mut judged.check)).await;
+    }
+    let deadline = |timeout: Duration| {
+        let left = room.saturating_sub(begun.elapsed() + BEFORE_THE_SLOT);
+        clock::tick() + timeout.min(left)
     };
-    let left = room.saturating_sub(begun.elapsed() + BEFORE_THE_SLOT);
-    let deadline = clock::tick() + each.timeout.min(left);
-    // Large, and in the way of checks that have no use for it.
-    let looking = Box::pin(each_of(prober, judges, subject, &each, deadline));
-    let (addresses, panic) = looking.await?;
-    let all = addresses
-        .into_iter()
-        .map(|(addr, check)| address_check(addr, check))
-        .collect();
     let was_good = judged.check.verdict.is_good();
-    let check = judged_by_addresses(judged.check, all, each.bad);
-    // Where the addresses say otherwise, the answer of the ordinary check shows nothing of it.
-    let is_shown = check.verdict.is_good() == was_good;
-    Ok(judge::Judged {
-        check,
-        panic: judged.panic.or(panic),
-        evidence: judged.evidence.filter(|_| is_shown),
-    })
+    let ordinary = offered.map(|(offered, site)| (offered, site.ordinary(&judged.check), site));
+    if let Some(each) = subject.each() {
+        // Large, and in the way of checks that have no use for it.
+        let deadline = deadline(each.timeout);
+        let looking = Box::pin(each_of(prober, judges, subject, &each, deadline));
+        let (addresses, panic) = looking.await?;
+        let all = addresses
+            .into_iter()
+            .map(|(addr, check)| address_check(addr, check))
+            .collect();
+        judged.check = judged_by_addresses(judged.check, all, each.bad);
+        judged.panic = judged.panic.or(panic);
+    }
+    if let Some((offered, ordinary, site)) = ordinary {
+        let others = Others {
+            tools,
+            subject,
+            offered,
+            deadline: deadline(offered.timeout),
+        };
+        let (versions, panic) = Box::pin(others.look(ordinary, site)).await?;
+        judged.check = judged_by_versions(judged.check, versions, offered.bad);
+        judged.panic = judged.panic.or(panic);
+    }
+    // Where the addresses or the versions say otherwise, the answer of the ordinary check shows nothing of it.
+    let is_shown = judged.check.verdict.is_good() == was_good;
+    judged.evidence = judged.evidence.filter(|_| is_shown);
+    Ok(judged)
 }
 
 /// Checks every address of the name, as many at once as may be.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use super::addresses::look;
+use super::addresses::{Eyes, look};
 use super::canaries::Aviary;
 use super::catch_panic::caught;
 use super::judging::Judges;
@@ -103,7 +103,12 @@ impl Live {
         let probing = pin!(async {
             let room = monitor.rules.interval;
             let subject = &monitor.subject;
-            look(&tools.prober, &self.judges, subject, wall, room, keep).await
+            let eyes = Eyes {
+                prober: &tools.prober,
+                judges: &self.judges,
+                canaries: Some(&tools.canaries),
+            };
+            look(eyes, subject, wall, room, keep).await
         });
         let probed = caught(probing).await.flatten();
         let took = clock::tick().duration_since(tick);

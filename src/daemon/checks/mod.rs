@@ -7,3 +7,4 @@ pub mod judging;
 pub mod local;
 #[cfg(test)]
 pub(super) mod test_monitors;
+mod versions;

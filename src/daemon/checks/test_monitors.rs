@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::check::{Check, HttpVersion, Timings, Verdict};
 use crate::domain::expectation::{Expectation, StatusSet};
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::monitor::{CronText, Monitor, MonitorName, Rules, Schedule};
 use crate::domain::probe::{Answer, End, Hop, Probe};
 use crate::domain::redaction::Masks;
@@ -78,6 +79,7 @@ pub(in crate::daemon) fn target(url: &str) -> Target {
             files: None,
             verify_tls: true,
             proxy: Proxy::None,
+            http: HttpChoice::One,
             masks: Masks::default(),
         },
     )
@@ -134,6 +136,7 @@ pub(super) fn heavy_answer() -> (Arc<Expectation>, Target, Probe) {
         }),
         certificate: None,
         root: None,
+        agreed: None,
         remarks: Vec::new(),
     };
     (Arc::new(expectation), http.target, probe)

@@ -11,7 +11,7 @@ use super::history_cache::Past;
 use super::pages;
 use super::visible::{View, next_check_at};
 use crate::daemon::health::live_status::Live;
-use crate::domain::check::{Certificate, Chain, Check, Timings};
+use crate::domain::check::{Certificate, Chain, Check, Failure, Timings};
 use crate::domain::duration_text::Exact;
 use crate::domain::monitor::{Monitor, Schedule};
 use crate::store::checks::baselines::Spell;
@@ -20,7 +20,7 @@ use crate::store::error::StoreError;
 use crate::store::facts::incidents::IncidentQuery;
 use crate::view::json::Audience;
 use crate::view::page::rows::{
-    CertificateRow, ChainChangeRow, CheckRow, HopRow, MonitorPage, PhaseRow,
+    CertificateRow, ChainChangeRow, CheckRow, HopRow, MonitorPage, PartRow, PhaseRow,
 };
 
 /// Checks in the list.
@@ -74,6 +74,8 @@ pub(super) fn gather(
         phases: last.map_or_else(Vec::new, |last| phases(last, usual.as_ref())),
         chain: last.map_or_else(Vec::new, |last| hops(view, live, last)),
         chain_changes: chain_changes(view, live, &ways),
+        addresses: last.map_or_else(Vec::new, |last| addresses(view, last)),
+        versions: last.map_or_else(Vec::new, |last| versions(view, last)),
         certificate: certificate.map(|seen| certificate_row(view, seen)),
         incidents: incidents
             .iter()
@@ -138,11 +140,41 @@ fn check_row(view: &View<'_>, check: &Check) -> CheckRow {
         status: check.status,
         total: check.timings.total,
         redirects: check.chain.redirects.len(),
-        detail: check
-            .verdict
-            .failure()
-            .map_or_else(String::new, |failure| view.detail(failure, check.status)),
+        detail: detail(view, check.verdict.failure(), check.status),
     }
+}
+
+/// Each address that was checked by itself; only for readers with the token.
+fn addresses(view: &View<'_>, check: &Check) -> Vec<PartRow> {
+    let extras = check.extras.as_deref();
+    let all = extras.and_then(|extras| extras.addresses.as_deref());
+    let shown = all.filter(|_| view.audience == Audience::Owner);
+    let rows = shown.unwrap_or_default().iter().map(|one| PartRow {
+        name: one.addr.to_string(),
+        state: one.state,
+        status: one.status,
+        total: one.total,
+        detail: detail(view, one.failure.as_ref(), one.status),
+    });
+    rows.collect()
+}
+
+/// Each version of HTTP that was checked by itself.
+fn versions(view: &View<'_>, check: &Check) -> Vec<PartRow> {
+    let extras = check.extras.as_deref();
+    let all = extras.and_then(|extras| extras.versions.as_deref());
+    let rows = all.unwrap_or_default().iter().map(|one| PartRow {
+        name: one.version.to_string(),
+        state: one.state,
+        status: one.status,
+        total: one.total,
+        detail: detail(view, one.failure.as_ref(), one.status),
+    });
+    rows.collect()
+}
+
+fn detail(view: &View<'_>, failure: Option<&Failure>, status: Option<u16>) -> String {
+    failure.map_or_else(String::new, |failure| view.detail(failure, status))
 }
 
 fn phases(last: &Check, usual: Option<&Timings>) -> Vec<PhaseRow> {

@@ -10,6 +10,7 @@ use super::any::Subject;
 use super::socket::TcpSubject;
 use super::url_parts::HostPort;
 use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
+use crate::domain::http_choice::HttpChoice;
 use crate::domain::target::{IpVersion, Proxy};
 
 /// What there is to know of a name, each address of which is checked.
@@ -68,6 +69,10 @@ impl Subject {
                 let direct = http.target.proxy.direct().cloned().unwrap_or_default();
                 http.target.proxy = Proxy::Direct(Box::new(direct.pinned(address)));
                 http.target.timeout = timeout;
+                // The other versions are checked once, by the name.
+                if http.target.http.offered().is_some() {
+                    http.target.http = HttpChoice::One;
+                }
                 Self::Http(http)
             }
             Self::Tcp(tcp) => Self::Tcp(Arc::new(pinned(tcp, address, timeout))),

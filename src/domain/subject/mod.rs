@@ -10,6 +10,7 @@ mod locator;
 mod question;
 mod socket;
 mod url_parts;
+mod versions;
 
 pub use any::Subject;
 pub use dns::{DnsManner, DnsSubject};
@@ -21,5 +22,6 @@ pub use locator::Locator;
 pub use question::DnsLocator;
 pub use socket::{Dialogue, TcpManner, TcpSubject, TlsManner, TlsSubject};
 pub use url_parts::{HostPort, LocatorError};
+pub use versions::OfferedVersions;
 
 pub use super::dns_record::{AnswersMatch, RecordType};

@@ -1,4 +1,4 @@
-//! Checks in a row that are slow, or see an address down, and the one mail about them.
+//! Checks in a row that are slow, or see an address or a version of HTTP down, and the one mail about them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::domain::monitor::Rules;
 use crate::domain::timestamp::Timestamp;
 
 /// How far a spell of degraded checks has come. Slow ones are counted only where they are mailed; those that see an
-/// address down always, since such an address is looked at again until it is confirmed.
+/// address or a version down always, since such a one is looked at again until it is confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Slow {
@@ -45,6 +45,8 @@ pub enum Spell {
     Slow,
     /// An address of several that is bad.
     AddressDown,
+    /// A version of HTTP of several that fails.
+    HttpVersion,
 }
 
 impl Spell {
@@ -58,6 +60,7 @@ impl Spell {
         match self {
             Self::Slow => FailureKind::Slow,
             Self::AddressDown => FailureKind::AddressDown,
+            Self::HttpVersion => FailureKind::HttpVersion,
         }
     }
 
@@ -66,6 +69,7 @@ impl Spell {
         match kind {
             FailureKind::Slow => rules.alert_on_slow.then_some(Self::Slow),
             FailureKind::AddressDown => Some(Self::AddressDown),
+            FailureKind::HttpVersion => Some(Self::HttpVersion),
             _ => None,
         }
     }
@@ -73,7 +77,7 @@ impl Spell {
     const fn is_told(self, rules: &Rules) -> bool {
         match self {
             Self::Slow => rules.alert_on_slow,
-            Self::AddressDown => rules.alert_on_address_down,
+            Self::AddressDown | Self::HttpVersion => rules.alert_on_address_down,
         }
     }
 }
@@ -164,12 +168,12 @@ impl Slow {
         }
     }
 
-    /// Whether a bad address is to be looked at again before the next slot.
+    /// Whether a bad address or version is to be looked at again before the next slot.
     pub const fn wants_confirmation(self, rules: &Rules) -> bool {
         match self {
             Self::Counting {
                 count,
-                spell: Spell::AddressDown,
+                spell: Spell::AddressDown | Spell::HttpVersion,
                 ..
             } => count < rules.failures_before_down,
             Self::No | Self::Counting { .. } | Self::Told { .. } => false,

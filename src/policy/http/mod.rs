@@ -1,5 +1,6 @@
 //! How HTTP is spoken: redirects, cookies, proxies, dates.
 
+pub mod alt_svc;
 pub mod cookies;
 pub(super) mod date;
 pub mod private_address;

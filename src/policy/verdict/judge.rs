@@ -14,7 +14,7 @@ use super::reservation::{Limits, ends_first, reservation};
 use super::said::{Found, SHOWN_CHARS, failure_of};
 use super::small_pattern::{SEARCHED_BYTES_MAX, is_small_pattern};
 use crate::domain::check::{
-    Chain, Check, Failure, FailureKind, Micros, Redirect, Timings, Verdict,
+    Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings, Verdict,
 };
 use crate::domain::duration_text::Human;
 use crate::domain::evidence::{Keep, RawEvidence};
@@ -29,7 +29,7 @@ use crate::domain::target::Target;
 /// Texts may be searched for, and JSON be read, in so much there: at worst half a millisecond.
 const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// Judges one probe. Of several failures the first in this order counts: transport, redirect, status,
+/// Judges one probe. Of several failures the first in this order counts: transport, redirect, HTTP version, status,
 /// final URL, header, body, JSON, slow, certificate expiring.
 pub fn judge(expectation: &Expectation, target: &Target, probe: Probe) -> Check {
     judge_or_fail(expectation, target, probe).0
@@ -340,6 +340,11 @@ fn unmet(
 ) -> (Option<Found>, Option<Content>) {
     #[cfg(test)]
     assert!(answer.header(tests::PANIC_FIELD).is_none(), "on purpose");
+    if let Some(wanted) = target.http.asked()
+        && answer.http_version != wanted
+    {
+        return (Some(other_version(wanted, answer)), None);
+    }
     if !expectation.status.contains(answer.hop.status) {
         let detail = status_detail(expectation, redirects, answer);
         return (Some((FailureKind::Status, detail)), None);
@@ -363,6 +368,17 @@ fn unmet(
     let max = usize::try_from(target.max_body).unwrap_or(usize::MAX);
     let content = Content::of(answer, max);
     (assertion::unmet_body(expectation, &content), Some(content))
+}
+
+/// The final answer came by another version of HTTP than the one that is asked for.
+fn other_version(wanted: HttpVersion, answer: &Answer) -> Found {
+    let came = answer.http_version;
+    let why = match answer.hop.url.starts_with("http:") {
+        true => "an http:// URL is never asked by it",
+        false => "the server does not agree to it",
+    };
+    let detail = format!("the answer came by {came}, not by {wanted}: {why}");
+    (FailureKind::HttpVersion, detail)
 }
 
 fn status_detail(expectation: &Expectation, redirects: &[Hop], answer: &Answer) -> String {

@@ -60,6 +60,7 @@ fn probe(end: End) -> Probe {
         end,
         certificate: None,
         root: None,
+        agreed: None,
         remarks: Vec::new(),
     }
 }

@@ -16,3 +16,4 @@ mod said;
 pub mod small_pattern;
 pub mod socket;
 pub mod usual;
+pub mod versions;

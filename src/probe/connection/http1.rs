@@ -1,4 +1,4 @@
-//! One request and its answer over a connection of its own, by hyper.
+//! One request and its answer over HTTP/1.1, by hyper.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -10,40 +10,19 @@ use hyper::client::conn::http1::{Builder, Connection};
 use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 
+use super::answer_error::{AnswerError, SendError};
 use super::limits::FIELDS_MAX;
-use super::paced::give_way;
 use super::stream::{Guarded, Link};
-
-/// After so many pieces of a body it is the others' turn: a piece may be one byte, and each costs some microseconds.
-const TURN_PIECES: u32 = 64;
-
-/// An answer whose header is complete, and the connection that its body comes from.
-pub(in crate::probe) struct Reply {
-    /// Its header.
-    pub(in crate::probe) head: Parts,
-    body: Incoming,
-    connection: Wire,
-    turn_pieces: u32,
-}
-
-/// A request that got no header of an answer.
-#[derive(Debug)]
-pub(in crate::probe) enum SendError {
-    /// Such a request cannot be written; why.
-    Request(String),
-    /// See there.
-    Http(hyper::Error),
-}
 
 /// Sends a request and awaits its answer's header. `request` is asked for a second time where the header turns out to
 /// need more room than hyper keeps on its stack: nothing is sent twice, only read again.
 ///
 /// # Errors
 /// What broke.
-pub(in crate::probe) async fn send(
+pub(super) async fn send(
     link: Link,
     request: impl Fn() -> Result<Request<Full<Bytes>>, String>,
-) -> Result<Reply, SendError> {
+) -> Result<(Parts, Source), SendError> {
     let first = request().map_err(SendError::Request)?;
     match answer(Guarded::new(link), first, None).await {
         Ok(reply) => Ok(reply),
@@ -52,9 +31,9 @@ pub(in crate::probe) async fn send(
             // Seldom needed, and large.
             Box::pin(answer(io.rewound(read), again, Some(FIELDS_MAX)))
                 .await
-                .map_err(|(error, _)| SendError::Http(error))
+                .map_err(|(error, _)| AnswerError::One(error).into())
         }
-        Err((error, _)) => Err(SendError::Http(error)),
+        Err((error, _)) => Err(AnswerError::One(error).into()),
     }
 }
 
@@ -67,7 +46,7 @@ async fn answer(
     io: Guarded,
     request: Request<Full<Bytes>>,
     fields: Option<usize>,
-) -> Result<Reply, (hyper::Error, Option<Remains>)> {
+) -> Result<(Parts, Source), (hyper::Error, Option<Remains>)> {
     let mut builder = Builder::new();
     builder
         .title_case_headers(true)
@@ -99,59 +78,43 @@ async fn answer(
     match answered {
         Ok(answer) => {
             let (head, body) = answer.into_parts();
-            Ok(Reply {
-                head,
-                body,
-                connection,
-                turn_pieces: 0,
-            })
+            Ok((head, Source { body, connection }))
         }
         Err(error) => Err((error, connection.remains())),
     }
 }
 
-impl Reply {
+/// Where the body comes from.
+pub(super) struct Source {
+    body: Incoming,
+    connection: Wire,
+}
+
+impl Source {
     /// The length of the body, where the header tells it.
-    pub(in crate::probe) fn content_length(&self) -> Option<u64> {
+    pub(super) fn length(&self) -> Option<u64> {
         self.body.size_hint().exact()
     }
 
     /// The next piece of the body; none at its end.
-    ///
-    /// # Errors
-    /// What broke.
-    pub(in crate::probe) async fn chunk(&mut self) -> Result<Option<Bytes>, hyper::Error> {
-        std::future::poll_fn(|context| self.poll_chunk(context)).await
-    }
-
-    fn poll_chunk(
+    pub(super) fn poll_data(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, hyper::Error>> {
-        if self.turn_pieces >= TURN_PIECES {
-            self.turn_pieces = 0;
-            give_way(context);
-            return Poll::Pending;
-        }
+    ) -> Poll<Result<Option<Bytes>, AnswerError>> {
         loop {
             let frame = match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     let _ = self.connection.poll(context);
-                    let polled = Pin::new(&mut self.body).poll_frame(context);
-                    if polled.is_pending() {
-                        self.turn_pieces = 0;
-                    }
-                    ready!(polled)
+                    ready!(Pin::new(&mut self.body).poll_frame(context))
                 }
             };
             match frame {
                 None => return Poll::Ready(Ok(None)),
-                Some(Err(error)) => return Poll::Ready(Err(error)),
+                Some(Err(error)) => return Poll::Ready(Err(AnswerError::One(error))),
                 // Trailers are nobody's concern.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        self.turn_pieces += 1;
                         return Poll::Ready(Ok(Some(data)));
                     }
                 }

@@ -25,6 +25,19 @@ pub(in crate::probe) const fn wire_bytes_max(max_body: u64) -> u64 {
         .saturating_add(WIRE_BYTES_BESIDE + 2 * HEADER_BYTES_MAX as u64)
 }
 
+/// What may come over QUIC of an answer beyond what was asked for: nothing stands between, so more than this is held.
+#[cfg(feature = "http3")]
+pub(super) const QUIC_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// All bytes that may come over QUIC, where an answer has a body of at most `max_body`. Less than over TCP: a frame of a
+/// header is held until it is whole, however long it is.
+#[cfg(feature = "http3")]
+pub(in crate::probe) const fn quic_bytes_max(max_body: u64) -> u64 {
+    max_body
+        .saturating_mul(2)
+        .saturating_add(WIRE_BYTES_BESIDE + 2 * HEADER_BYTES_MAX as u64)
+}
+
 /// A limit that an answer passes, in words for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::probe) enum Excess {

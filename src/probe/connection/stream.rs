@@ -288,6 +288,14 @@ impl AsyncWrite for Link {
 }
 
 impl Link {
+    /// The protocol that both sides agreed on in the TLS handshake.
+    pub(in crate::probe) fn agreed(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(link) => link.get_ref().1.alpn_protocol(),
+        }
+    }
+
     /// Says goodbye as far as that goes at once: TLS has a message for it.
     pub(in crate::probe) fn close(&mut self) {
         if let Self::Tls(link) = self {

@@ -93,15 +93,36 @@ impl Attempts {
 /// What the first address said: it is the one a browser would meet.
 pub(in crate::probe) async fn connect(
     attempts: &mut Attempts,
-    mut later: Option<Later<'_>>,
+    later: Option<Later<'_>>,
     port: u16,
     deadline: Instant,
 ) -> io::Result<(TcpStream, SocketAddr)> {
+    connect_by(attempts, later, port, deadline, open).await
+}
+
+/// The same by another protocol than TCP.
+///
+/// # Errors
+/// See [`connect`].
+pub(in crate::probe) async fn connect_by<T, E, F>(
+    attempts: &mut Attempts,
+    mut later: Option<Later<'_>>,
+    port: u16,
+    deadline: Instant,
+    open: impl Fn(SocketAddr) -> F,
+) -> Result<T, E>
+where
+    E: From<io::Error>,
+    F: Future<Output = Result<T, E>>,
+{
     let mut first_error = None;
     loop {
         if !attempts.go_on() {
             let Some(more) = later.take() else {
-                return Err(first_error.unwrap_or_else(|| io::ErrorKind::TimedOut.into()));
+                return Err(first_error.unwrap_or_else(|| {
+                    let none = io::Error::from(io::ErrorKind::TimedOut);
+                    none.into()
+                }));
             };
             attempts.add(more.await);
             continue;
@@ -109,7 +130,9 @@ pub(in crate::probe) async fn connect(
         let to = |address: &IpAddr| SocketAddr::new(*address, port);
         let end = attempts.end(deadline, later.is_some());
         let (connected, more) = match attempts.tried_now() {
-            [first, second] => tried(pin!(race(to(first), to(second))), end, &mut later).await,
+            [first, second] => {
+                tried(pin!(race(&open, to(first), to(second))), end, &mut later).await
+            }
             [one, ..] => tried(pin!(open(to(one))), end, &mut later).await,
             [] => (None, Vec::new()),
         };
@@ -164,7 +187,14 @@ async fn open(to: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
 }
 
 /// The second one begins when the first has failed or has had its head start.
-async fn race(first: SocketAddr, second: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
+async fn race<T, E, F>(
+    open: &impl Fn(SocketAddr) -> F,
+    first: SocketAddr,
+    second: SocketAddr,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
     let mut one = pin!(open(first));
     tokio::select! {
         biased;

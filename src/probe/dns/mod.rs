@@ -8,6 +8,8 @@ mod ask;
 mod etc_hosts;
 mod family;
 mod fault;
+#[cfg(feature = "http3")]
+mod https_record;
 mod lookup;
 mod message;
 mod question;

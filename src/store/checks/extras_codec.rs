@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::domain::check::{
-    AddressCheck, Certificate, CheckState, Extras, Failure, FailureKind, Micros, Packets,
+    AddressCheck, Certificate, CheckState, Extras, Failure, FailureKind, HttpVersion, Micros,
+    Packets, VersionCheck,
 };
 use crate::domain::timestamp::Timestamp;
 use crate::domain::varint;
@@ -18,6 +19,9 @@ const ANSWERS: u8 = 2;
 /// The certificates, each once, then the addresses, each with the number of its certificate.
 const ADDRESSES: u8 = 3;
 
+/// A count, then the versions.
+const VERSIONS: u8 = 4;
+
 /// More of what was wrong at one address is not kept.
 const DETAIL_BYTES_MAX: usize = 200;
 
@@ -28,6 +32,7 @@ pub(in crate::store) fn encode(extras: Option<&Extras>) -> Vec<u8> {
         packets,
         answers,
         addresses,
+        versions,
     }) = extras
     else {
         return out;
@@ -48,6 +53,23 @@ pub(in crate::store) fn encode(extras: Option<&Extras>) -> Vec<u8> {
     if let Some(addresses) = addresses {
         out.push(ADDRESSES);
         put_addresses(&mut out, addresses);
+    }
+    if let Some(versions) = versions {
+        out.push(VERSIONS);
+        varint::put(&mut out, versions.len() as u64);
+        for one in versions {
+            out.push(match one.version {
+                HttpVersion::Http10 => 10,
+                HttpVersion::Http11 => 11,
+                HttpVersion::Http2 => 20,
+                HttpVersion::Http3 => 30,
+            });
+            put_outcome(&mut out, one.state, one.status, one.failure.as_ref());
+            varint::put(
+                &mut out,
+                one.total.map_or(0, |time| u64::from(time.get()) + 1),
+            );
+        }
     }
     out
 }
@@ -86,22 +108,31 @@ fn put_addresses(out: &mut Vec<u8>, addresses: &[AddressCheck]) {
             }
         }
         out.extend(one.addr.port().to_le_bytes());
-        out.push(one.state as u8);
-        varint::put(out, one.status.map_or(0, |status| u64::from(status) + 1));
-        match &one.failure {
-            None => put_text(out, ""),
-            Some(failure) => {
-                put_text(out, failure.kind.as_str());
-                let detail = &failure.detail;
-                put_text(out, &detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)]);
-            }
-        }
+        put_outcome(out, one.state, one.status, one.failure.as_ref());
         varint::put(out, one.total.map_or(0, |time| u64::from(time.get()) + 1));
         let number = one.certificate.as_ref().and_then(|own| {
             let place = certificates.iter().position(|other| *other == own)?;
             Some(place as u64 + 1)
         });
         varint::put(out, number.unwrap_or(0));
+    }
+}
+
+fn put_outcome(
+    out: &mut Vec<u8>,
+    state: CheckState,
+    status: Option<u16>,
+    failure: Option<&Failure>,
+) {
+    out.push(state as u8);
+    varint::put(out, status.map_or(0, |status| u64::from(status) + 1));
+    match failure {
+        None => put_text(out, ""),
+        Some(failure) => {
+            put_text(out, failure.kind.as_str());
+            let detail = &failure.detail;
+            put_text(out, &detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)]);
+        }
     }
 }
 
@@ -143,6 +174,10 @@ fn read(mut bytes: &[u8]) -> Option<Extras> {
                 extras.answers = Some(answers.collect::<Option<_>>()?);
             }
             ADDRESSES => extras.addresses = Some(addresses(&mut bytes)?),
+            VERSIONS => {
+                let versions = (0..count(&mut bytes)?).map(|_| version(&mut bytes));
+                extras.versions = Some(versions.collect::<Option<_>>()?);
+            }
             _ => return None,
         }
     }
@@ -188,6 +223,42 @@ fn address(bytes: &mut &[u8], certificates: &[Arc<Certificate>]) -> Option<Addre
         _ => return None,
     };
     let port = u16::from_le_bytes(take(bytes, 2)?.try_into().ok()?);
+    let (state, status, failure) = outcome(bytes)?;
+    let total = time(bytes)?;
+    let certificate = match usize::try_from(varint::take(bytes)?).ok()? {
+        0 => None,
+        number => Some(Arc::clone(certificates.get(number - 1)?)),
+    };
+    Some(AddressCheck {
+        addr: SocketAddr::new(ip, port),
+        state,
+        status,
+        failure,
+        total,
+        certificate,
+    })
+}
+
+fn version(bytes: &mut &[u8]) -> Option<VersionCheck> {
+    let version = match take(bytes, 1)? {
+        [10] => HttpVersion::Http10,
+        [11] => HttpVersion::Http11,
+        [20] => HttpVersion::Http2,
+        [30] => HttpVersion::Http3,
+        _ => return None,
+    };
+    let (state, status, failure) = outcome(bytes)?;
+    Some(VersionCheck {
+        version,
+        state,
+        status,
+        failure,
+        total: time(bytes)?,
+    })
+}
+
+/// The reverse of [`put_outcome`].
+fn outcome(bytes: &mut &[u8]) -> Option<(CheckState, Option<u16>, Option<Failure>)> {
     let state = usize::from(*take(bytes, 1)?.first()?);
     let status = match varint::take(bytes)? {
         0 => None,
@@ -200,19 +271,7 @@ fn address(bytes: &mut &[u8], certificates: &[Arc<Certificate>]) -> Option<Addre
             detail: text(bytes)?.into(),
         }),
     };
-    let total = time(bytes)?;
-    let certificate = match usize::try_from(varint::take(bytes)?).ok()? {
-        0 => None,
-        number => Some(Arc::clone(certificates.get(number - 1)?)),
-    };
-    Some(AddressCheck {
-        addr: SocketAddr::new(ip, port),
-        state: *CheckState::ALL.get(state)?,
-        status,
-        failure,
-        total,
-        certificate,
-    })
+    Some((*CheckState::ALL.get(state)?, status, failure))
 }
 
 fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
@@ -264,6 +323,32 @@ mod tests {
         [good.clone(), bad, good].into()
     }
 
+    fn all_versions() -> Box<[VersionCheck]> {
+        let good = |version| VersionCheck {
+            version,
+            state: CheckState::Up,
+            status: Some(200),
+            failure: None,
+            total: Some(Micros::new(7)),
+        };
+        let bad = VersionCheck {
+            state: CheckState::Down,
+            status: None,
+            failure: Some(Failure {
+                kind: FailureKind::ConnectTimeout,
+                detail: "no answer".into(),
+            }),
+            ..good(HttpVersion::Http3)
+        };
+        [
+            good(HttpVersion::Http10),
+            good(HttpVersion::Http11),
+            good(HttpVersion::Http2),
+            bad,
+        ]
+        .into()
+    }
+
     #[test]
     fn what_is_encoded_comes_back() {
         let packets = Packets {
@@ -293,6 +378,7 @@ mod tests {
             },
             Extras {
                 addresses: Some(all_addresses()),
+                versions: Some(all_versions()),
                 ..Extras::default()
             },
             Extras {

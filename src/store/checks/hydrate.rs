@@ -122,6 +122,8 @@ impl Resolver {
             http_version: match context.http_version {
                 10 => Some(HttpVersion::Http10),
                 11 => Some(HttpVersion::Http11),
+                20 => Some(HttpVersion::Http2),
+                30 => Some(HttpVersion::Http3),
                 _ => None,
             },
             body_bytes: row.body_bytes,

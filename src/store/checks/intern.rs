@@ -144,6 +144,8 @@ impl Interner {
             http_version: check.http_version.map_or(0, |version| match version {
                 crate::domain::check::HttpVersion::Http10 => 10,
                 crate::domain::check::HttpVersion::Http11 => 11,
+                crate::domain::check::HttpVersion::Http2 => 20,
+                crate::domain::check::HttpVersion::Http3 => 30,
             }),
             status: check.status.unwrap_or(0),
             failure: match check.verdict.failure() {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::domain::check::HttpVersion;
 use crate::domain::monitor::Monitor;
 use crate::domain::redaction;
 use crate::domain::safe_text;
@@ -13,8 +14,12 @@ use super::words::{shell_text, shell_word};
 /// A longer body is not written into the command.
 const BODY_BYTES_MAX: usize = 1000;
 
-/// The words of the command, quoted for a shell.
-pub(super) fn words(monitor: &Monitor, http: &HttpSubject) -> Vec<String> {
+/// The words of the command, quoted for a shell. `version` is what it must speak; `None`: what the monitor asks for.
+pub(super) fn words(
+    monitor: &Monitor,
+    http: &HttpSubject,
+    version: Option<HttpVersion>,
+) -> Vec<String> {
     let target = &http.target;
     let masked = |text: &str| redaction::shown(&target.masks.apply(text)).into_owned();
     let mut words: Vec<String> = vec!["curl".into()];
@@ -90,6 +95,12 @@ pub(super) fn words(monitor: &Monitor, http: &HttpSubject) -> Vec<String> {
         IpVersion::Any => {}
         IpVersion::V4 => add(&["-4"]),
         IpVersion::V6 => add(&["-6"]),
+    }
+    match version.or_else(|| target.http.asked()) {
+        None => {}
+        Some(HttpVersion::Http10 | HttpVersion::Http11) => add(&["--http1.1"]),
+        Some(HttpVersion::Http2) => add(&["--http2"]),
+        Some(HttpVersion::Http3) => add(&["--http3-only"]),
     }
     if !target.verify_tls {
         add(&["-k"]);

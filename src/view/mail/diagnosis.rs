@@ -1,6 +1,6 @@
 //! The parts that explain a check: what was expected and came, the redirect chain, the times, the certificate.
 
-use crate::domain::check::{Chain, Check, FailureKind};
+use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros};
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::failure_help;
 use crate::domain::incident::Cause;
@@ -391,28 +391,56 @@ pub(super) fn addresses(doc: &mut Doc, check: &Check, ctx: &Context) {
         .unwrap_or_default()
         .iter()
         .map(|one| {
-            let mut said = format!("{} {}", one.addr.ip(), one.state);
-            if let Some(status) = one.status {
-                said.push_str(&format!(" {status}"));
-            }
-            match &one.failure {
-                Some(failure) if one.status.is_none() => {
-                    said.push_str(&format!(" {}", words::failure(failure, ctx)));
-                }
-                Some(failure) if failure.kind != FailureKind::Status => {
-                    said.push_str(&format!(" {}", failure.kind));
-                }
-                Some(_) | None => {}
-            }
-            if let Some(total) = one.total {
-                said.push_str(&format!(" after {}", words::ms(total)));
-            }
-            said
+            let said = format!("{} {}", one.addr.ip(), one.state);
+            outcome(said, one.status, one.failure.as_ref(), one.total, ctx)
         })
         .collect();
     if !words.is_empty() {
         doc.prose("Addresses", words.join("; "));
     }
+}
+
+/// Each version of HTTP that was checked by itself.
+pub(super) fn versions(doc: &mut Doc, check: &Check, ctx: &Context) {
+    let extras = check.extras.as_deref();
+    let all = extras.and_then(|extras| extras.versions.as_deref());
+    let words: Vec<String> = all
+        .unwrap_or_default()
+        .iter()
+        .map(|one| {
+            let said = format!("{} {}", one.version, one.state);
+            outcome(said, one.status, one.failure.as_ref(), one.total, ctx)
+        })
+        .collect();
+    if !words.is_empty() {
+        doc.prose("Versions", words.join("; "));
+    }
+}
+
+/// What came of one of several checks: `said` is which one, and its state.
+fn outcome(
+    mut said: String,
+    status: Option<u16>,
+    failure: Option<&Failure>,
+    total: Option<Micros>,
+    ctx: &Context,
+) -> String {
+    if let Some(status) = status {
+        said.push_str(&format!(" {status}"));
+    }
+    match failure {
+        Some(failure) if status.is_none() => {
+            said.push_str(&format!(" {}", words::failure(failure, ctx)));
+        }
+        Some(failure) if failure.kind != FailureKind::Status => {
+            said.push_str(&format!(" {}", failure.kind));
+        }
+        Some(_) | None => {}
+    }
+    if let Some(total) = total {
+        said.push_str(&format!(" after {}", words::ms(total)));
+    }
+    said
 }
 
 /// The last good check and each failed one since, newest first.

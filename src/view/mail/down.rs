@@ -102,6 +102,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     changed_cause(&mut doc, facts.cause, facts.check);
     diagnosis::way(&mut doc, facts.check, facts.last_good, ctx);
     diagnosis::addresses(&mut doc, facts.check, ctx);
+    diagnosis::versions(&mut doc, facts.check, ctx);
     diagnosis::excerpt(&mut doc, facts.check, ctx);
     diagnosis::changed(&mut doc, ctx);
     diagnosis::checks(&mut doc, facts.check, facts.last_good, ctx);
@@ -189,7 +190,7 @@ pub(super) fn still_down(
     doc
 }
 
-/// Slow or failing now and then.
+/// Slow, failing now and then, or bad in a part.
 pub(super) fn degraded(
     about: &About,
     check: &Check,
@@ -205,20 +206,52 @@ pub(super) fn degraded(
         ctx,
     );
     let since = words::moment(since, ctx);
+    doc.lead
+        .push(degraded_lead(about, check, &since, count, reason, ctx));
+    footer::delay(&mut doc, ctx);
+    diagnosis::expectation(&mut doc, check, ctx);
+    diagnosis::way(&mut doc, check, None, ctx);
+    diagnosis::addresses(&mut doc, check, ctx);
+    diagnosis::versions(&mut doc, check, ctx);
+    diagnosis::times(&mut doc, check, ctx);
+    diagnosis::checks(&mut doc, check, None, ctx);
+    footer::month(&mut doc, ctx);
+    footer::note(&mut doc, ctx);
+    footer::try_version(&mut doc, check, ctx);
+    footer::more(&mut doc, about, "1d");
+    doc.footer = footer::footer(ctx, "");
+    doc
+}
+
+/// What is degraded, in a sentence.
+fn degraded_lead(
+    about: &About,
+    check: &Check,
+    since: &str,
+    count: u32,
+    reason: FailureKind,
+    ctx: &Context,
+) -> String {
+    let bad = check
+        .verdict
+        .failure()
+        .map_or_else(String::new, |failure| words::shown(&failure.detail, ctx));
     let name = &about.name;
-    doc.lead.push(if reason == FailureKind::Intermittent {
+    if reason == FailureKind::Intermittent {
         format!(
             "{name} is DEGRADED since {since}: {count} of its last 20 checks failed, never enough in a \
              row to call it down. 20 good ones in a row end this."
         )
     } else if reason == FailureKind::AddressDown {
-        let bad = check
-            .verdict
-            .failure()
-            .map_or_else(String::new, |failure| words::shown(&failure.detail, ctx));
         format!(
             "{name} is DEGRADED since {since}: some of its addresses are bad, in the last {}. {bad}. Who is sent to a \
              good one sees nothing of it.",
+            words::count(count.into(), "check", "checks"),
+        )
+    } else if reason == FailureKind::HttpVersion {
+        format!(
+            "{name} is DEGRADED since {since}: a version of HTTP that the site offers fails, in the last {}. {bad}. \
+             Browsers may fall back to another one, after a while.",
             words::count(count.into(), "check", "checks"),
         )
     } else {
@@ -236,19 +269,7 @@ pub(super) fn degraded(
             words::count(count.into(), "check", "checks"),
             words::ms(check.timings.total),
         )
-    });
-    footer::delay(&mut doc, ctx);
-    diagnosis::expectation(&mut doc, check, ctx);
-    diagnosis::way(&mut doc, check, None, ctx);
-    diagnosis::addresses(&mut doc, check, ctx);
-    diagnosis::times(&mut doc, check, ctx);
-    diagnosis::checks(&mut doc, check, None, ctx);
-    footer::month(&mut doc, ctx);
-    footer::note(&mut doc, ctx);
-    footer::try_it(&mut doc, ctx);
-    footer::more(&mut doc, about, "1d");
-    doc.footer = footer::footer(ctx, "");
-    doc
+    }
 }
 
 /// A certificate that ends soon.

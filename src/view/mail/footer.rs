@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::check::{Check, CheckState};
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorName;
 use crate::domain::notification::About;
@@ -103,7 +104,20 @@ pub(super) fn note(doc: &mut Doc, ctx: &Context) {
 /// How to do the check by hand.
 pub(super) fn try_it(doc: &mut Doc, ctx: &Context) {
     if let Some(monitor) = ctx.monitor {
-        doc.part("Try it", Body::Command(reproduce::words(monitor)));
+        doc.part("Try it", Body::Command(reproduce::words(monitor, None)));
+    }
+}
+
+/// The same by the version of HTTP that fails, where it is one of several.
+pub(super) fn try_version(doc: &mut Doc, check: &Check, ctx: &Context) {
+    let extras = check.extras.as_deref();
+    let mut versions = extras
+        .iter()
+        .flat_map(|extras| extras.versions.iter().flatten());
+    let failing = versions.find(|one| one.state == CheckState::Down);
+    if let Some(monitor) = ctx.monitor {
+        let words = reproduce::words(monitor, failing.map(|one| one.version));
+        doc.part("Try it", Body::Command(words));
     }
 }
 

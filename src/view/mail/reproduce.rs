@@ -4,6 +4,7 @@ use std::path::Path;
 
 use url::Host;
 
+use crate::domain::check::HttpVersion;
 use crate::domain::monitor::Monitor;
 use crate::domain::redaction::Masks;
 use crate::domain::subject::{
@@ -17,10 +18,10 @@ use super::words::shell_word;
 /// Longer bytes are not written into the command.
 const SENT_BYTES_MAX: usize = 1000;
 
-/// The words of the command, quoted for a shell.
-pub(super) fn words(monitor: &Monitor) -> Vec<String> {
+/// The words of the command, quoted for a shell; by a version of HTTP where one is named.
+pub(super) fn words(monitor: &Monitor, version: Option<HttpVersion>) -> Vec<String> {
     match &monitor.subject {
-        Subject::Http(http) => curl::words(monitor, http),
+        Subject::Http(http) => curl::words(monitor, http, version),
         Subject::Tcp(tcp) => nc(tcp),
         Subject::Tls(tls) => s_client(tls),
         Subject::Icmp(icmp) => ping(icmp),

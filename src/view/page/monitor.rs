@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::bars::Form;
 use super::rows::{
-    CertificateRow, ChainChangeRow, CheckRow, Frame, HopRow, IncidentRow, MonitorPage, PhaseRow,
-    State, Times,
+    CertificateRow, ChainChangeRow, CheckRow, Frame, HopRow, IncidentRow, MonitorPage, PartRow,
+    PhaseRow, State, Times,
 };
 use super::{bars, chart, frame, notices, overview, words};
 use crate::domain::check::Micros;
@@ -47,6 +47,8 @@ pub fn monitor(data: &MonitorPage) -> Markup {
         }
         (phases(&data.phases))
         (way(&data.frame, &data.chain, &data.chain_changes))
+        (parts("addresses", "Addresses", "Address", &data.addresses))
+        (parts("versions", "Versions of HTTP", "Version", &data.versions))
         @if let Some(seen) = &data.certificate { (certificate(&data.frame, seen)) }
         (incidents(&data.frame, &data.incidents))
         (checks(&data.frame, &data.checks))
@@ -208,6 +210,28 @@ fn way(frame: &Frame, chain: &[HopRow], changes: &[ChainChangeRow]) -> Markup {
                         ol.way { @for row in &change.hops { li { (hop(row, "ends at")) } } }
                     } } }
                 }
+            }
+        }
+    }
+}
+
+/// What the last check saw of each of several.
+fn parts(id: &str, heading: &str, what: &str, rows: &[PartRow]) -> Markup {
+    html! {
+        @if !rows.is_empty() {
+            section aria-labelledby=(id) {
+                h2 id=(id) { (heading) }
+                div.scroll tabindex="0" role="region" aria-label={ "Table: " (heading) } { table.checks {
+                    thead { tr { th scope="col" { (what) } th scope="col" { "Verdict" } th.num scope="col" { "Status" }
+                        th.num scope="col" { "Took" } th scope="col" { "What was wrong" } } }
+                    tbody { @for row in rows { tr {
+                        th scope="row" { (row.name) }
+                        td { (frame::pill(State::from(row.state))) }
+                        td.num { @match row.status { Some(status) => (status), None => "–" } }
+                        td.num { (maybe(row.total)) }
+                        td { (row.detail) }
+                    } } }
+                } }
             }
         }
     }

@@ -387,6 +387,21 @@ pub struct CertificateRow {
     pub not_after: Timestamp,
 }
 
+/// One address, or one version of HTTP, of the last check that looked at each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRow {
+    /// The address with its port, or the version.
+    pub name: String,
+    /// What was seen of it.
+    pub state: CheckState,
+    /// Its status.
+    pub status: Option<u16>,
+    /// How long its check took.
+    pub total: Option<Micros>,
+    /// What was wrong; empty when nothing was.
+    pub detail: String,
+}
+
 /// One line of the list of last checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckRow {
@@ -425,6 +440,10 @@ pub struct MonitorPage {
     pub chain: Vec<HopRow>,
     /// How the way changed, the newest first.
     pub chain_changes: Vec<ChainChangeRow>,
+    /// Each address of the name, where they are checked by themselves; none for readers without the token.
+    pub addresses: Vec<PartRow>,
+    /// Each version of HTTP, where they are checked by themselves.
+    pub versions: Vec<PartRow>,
     /// The certificate, where one was seen.
     pub certificate: Option<CertificateRow>,
     /// Outages, the newest first.

@@ -72,3 +72,34 @@ async fn a_bad_address_is_mailed_once() {
     assert_eq!(status["state"], "degraded", "{status}");
     assert_eq!(status["incident"], Value::Null, "{status}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_address_is_an_outage_where_that_is_wished() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let _site = Port::listening(listener, vec![Step::Until(b"\r\n\r\n"), answer], None);
+    let dns = NameServer::scripted(|asked| match asked.six {
+        true => Says::Addresses(Vec::new()),
+        false => Says::Addresses(vec![
+            Ipv4Addr::LOCALHOST.into(),
+            Ipv4Addr::new(127, 0, 0, 2).into(),
+        ]),
+    })
+    .await;
+    let server = dns.address;
+    let house = House::new(&format!(
+        "[dns]\nservers = [\"{server}\"]\n\n[[monitor]]\nname = \"shop\"\n\
+         url = \"http://site.test:{port}/\"\naddresses = \"each\"\non_address_down = \"down\"\n"
+    ));
+    let _daemon = house.start().await;
+    house
+        .until("the mail", || !house.subjects().is_empty())
+        .await;
+    assert_eq!(house.subjects(), ["[DOWN address_down] shop"]);
+    let mail = &house.mails()[0];
+    assert!(mail.text.contains("127.0.0.2"), "{}", mail.text);
+    let incident = &json(&house, &["incidents", "shop", "--json"])[0];
+    assert_eq!(incident["cause"]["kind"], "address_down", "{incident}");
+    assert_eq!(incident["closed_at"], Value::Null, "{incident}");
+}

@@ -174,6 +174,7 @@ fn web_site_of(monitor: &Monitor) -> HttpSubject {
         let (_, subject) = default_subject(
             "https://a.example/",
             sitewatch::domain::connect_to::Direct::default(),
+            sitewatch::domain::http_choice::HttpChoice::One,
         )
         .expect("a URL");
         subject.http().expect("an HTTP subject").clone()

@@ -10,6 +10,7 @@ use sitewatch::domain::check::{
     Micros, Redirect, Timings, Verdict,
 };
 use sitewatch::domain::expectation::{Expectation, StatusSet};
+use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::incident::{Cause, IncidentKey};
 use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules, Schedule};
 use sitewatch::domain::notification::{About, MailKind, News, Notice, Parcel, Stopped};
@@ -62,19 +63,20 @@ impl Around {
             ..Context::bare(self.now, TimeZone::get("Europe/Berlin").unwrap(), "mon1")
         }
     }
+}
 
-    fn nobody(now: Timestamp) -> Self {
-        Self {
-            monitor: None,
-            now,
-            history: History::default(),
-            also_down: Vec::new(),
-            confirming: 0,
-            delay: None,
-            acks: Vec::new(),
-            report: Vec::new(),
-            reports: Vec::new(),
-        }
+/// Nothing around it, and no monitor.
+pub fn nobody(now: Timestamp) -> Around {
+    Around {
+        monitor: None,
+        now,
+        history: History::default(),
+        also_down: Vec::new(),
+        confirming: 0,
+        delay: None,
+        acks: Vec::new(),
+        report: Vec::new(),
+        reports: Vec::new(),
     }
 }
 
@@ -108,6 +110,7 @@ pub fn shop() -> Monitor {
                     files: None,
                     verify_tls: true,
                     proxy: Proxy::None,
+                    http: HttpChoice::One,
                     masks: Masks::new(["hunter22".to_owned(), "s3cr3t-value".to_owned()]),
                 },
             ),
@@ -251,7 +254,7 @@ fn around(now: i64) -> Around {
                 since: at(4),
             },
         ],
-        ..Around::nobody(at(now))
+        ..nobody(at(now))
     }
 }
 
@@ -498,7 +501,6 @@ fn report_rows() -> Vec<ReportRow> {
     ]
 }
 
-/// Every mail with a name for its file.
 /// A good check, though one of three addresses is refused.
 fn one_address_is_bad() -> Check {
     let mut check = check(22, 200, 200);
@@ -535,6 +537,7 @@ fn one_address_is_bad() -> Check {
     check
 }
 
+/// Every mail with a name for its file.
 pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     let mut slow = check(22, 200, 2310);
     slow.verdict = Verdict::Degraded(Failure {
@@ -549,7 +552,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         remote_addr: None,
     });
     let week = at(7 * 86_400);
-    let mut calm = Around::nobody(week);
+    let mut calm = nobody(week);
     calm.report = report_rows()
         .into_iter()
         .filter(|row| row.name.as_str() == "blog")
@@ -559,7 +562,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         row.coverage_percent = 100.0;
         row.unwatched = Duration::ZERO;
     }
-    let mut busy = Around::nobody(week);
+    let mut busy = nobody(week);
     busy.report = report_rows();
     let mut late = around(7800);
     late.delay = Some(Delay {
@@ -583,7 +586,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     reminded.acks.push(acked(incident()));
     let mut spreading = around(32);
     spreading.confirming = 2;
-    let mut storm = Around::nobody(at(910));
+    let mut storm = nobody(at(910));
     storm.acks.push(acked(IncidentKey {
         monitor: MonitorId(8),
         opened_at: at(1),
@@ -598,7 +601,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     }
     let mut old = around(1812);
     old.history.next_reminder = None;
-    let mut morning = Around::nobody(at(50_400));
+    let mut morning = nobody(at(50_400));
     morning.delay = Some(Delay {
         by: Duration::from_secs(50_370),
         why: "it waited for the opening hours of its recipient".into(),
@@ -770,20 +773,16 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         ),
         ("digest", digest(), storm),
         ("digest_at_opening", opening(), morning),
-        (
-            "blind_and_stopped",
-            interrupted(false),
-            Around::nobody(at(1262)),
-        ),
+        ("blind_and_stopped", interrupted(false), nobody(at(1262))),
         (
             "blind_before_and_after",
             interrupted(true),
-            Around::nobody(at(1262)),
+            nobody(at(1262)),
         ),
-        ("blind", about_us(blind, 1260), Around::nobody(at(1262))),
-        ("trouble", about_us(trouble, 60), Around::nobody(at(62))),
+        ("blind", about_us(blind, 1260), nobody(at(1262))),
+        ("trouble", about_us(trouble, 60), nobody(at(62))),
         ("report", about_us(report.clone(), 7 * 86_400), busy),
         ("report_calm", about_us(report, 7 * 86_400), calm),
-        ("test", about_us(News::Test, 0), Around::nobody(at(1))),
+        ("test", about_us(News::Test, 0), nobody(at(1))),
     ]
 }

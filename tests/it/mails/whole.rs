@@ -3,7 +3,7 @@
 use sitewatch::view::mail::render::render;
 use unicode_width::UnicodeWidthStr;
 
-use super::samples;
+use super::{kinds, samples};
 use crate::support::golden::Golden;
 
 /// Only one word that is too long for a line, or one that is quoted for a shell, makes it longer than 78 columns.
@@ -15,7 +15,7 @@ pub(super) fn is_broken_at_blanks(line: &str) -> bool {
 #[test]
 fn every_mail_is_as_it_was() {
     let mut golden = Golden::folder("mails");
-    for (name, parcel, context) in samples::all() {
+    for (name, parcel, context) in samples::all().into_iter().chain(kinds::all()) {
         let mail = render(&parcel, &context.context());
         let mut text = format!("Subject: {}\n", mail.subject);
         for (field, value) in &mail.headers {

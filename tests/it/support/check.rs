@@ -7,6 +7,7 @@ use std::time::Duration;
 use sitewatch::clock;
 use sitewatch::domain::check::Check;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
+use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::target::{
     Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
@@ -40,6 +41,7 @@ pub fn target(url: &str) -> Target {
             files: None,
             verify_tls: true,
             proxy: Proxy::None,
+            http: HttpChoice::One,
             masks: Masks::default(),
         },
     )

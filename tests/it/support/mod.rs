@@ -5,6 +5,9 @@ pub mod check;
 pub mod dns;
 pub mod forge;
 pub mod golden;
+pub mod h2_site;
+#[cfg(feature = "http3")]
+pub mod h3_site;
 pub mod pki;
 pub mod port;
 pub mod raw;

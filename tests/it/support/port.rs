@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use sitewatch::clock;
 use sitewatch::config::{self, Environment};
-use sitewatch::daemon::checks::addresses::look;
+use sitewatch::daemon::checks::addresses::{Eyes, look};
 use sitewatch::daemon::checks::judging::Judges;
 use sitewatch::domain::check::Check;
 use sitewatch::domain::evidence::Keep;
@@ -193,6 +193,11 @@ pub async fn check_at(
 ) -> Check {
     let judges = Judges::default();
     let room = monitor.rules.interval;
-    let judged = look(prober, &judges, &monitor.subject, at, room, Keep::Nothing).await;
+    let eyes = Eyes {
+        prober,
+        judges: &judges,
+        canaries: None,
+    };
+    let judged = look(eyes, &monitor.subject, at, room, Keep::Nothing).await;
     judged.expect("no panic").check
 }

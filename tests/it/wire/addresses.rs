@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use crate::support::check::{asking, summary};
 use crate::support::dns::{NameServer, Says};
 use crate::support::pki::Pair;
-use crate::support::port::{Port, Step, check_of, monitor_in, say};
+use crate::support::port::{Port, Step, check_of, monitor, monitor_in, say};
 
 /// What one of the servers does; none: nobody listens there.
 type Server = Option<(Vec<Step>, Option<ServerConfig>)>;
@@ -271,4 +271,65 @@ async fn a_name_without_addresses_is_told_as_ever() {
         summary(&found)
     );
     assert!(addresses(&found).is_empty());
+}
+
+#[tokio::test]
+async fn with_connect_to_its_addresses_are_meant() {
+    let sockets = sockets(2).await;
+    let port = sockets[0].local_addr().expect("a bound socket").port();
+    let mut sites = Vec::new();
+    for (socket, status) in sockets.into_iter().zip([200, 503]) {
+        let (script, tls) = http(status).expect("a server");
+        sites.push(Port::listening(socket, script, tls));
+    }
+    let dns = NameServer::scripted(|asked| match asked.six {
+        true => Says::Addresses(Vec::new()),
+        false => Says::Addresses(vec![ip(1), ip(2)]),
+    })
+    .await;
+    for (place, at) in [
+        ("origin.test".to_owned(), port),
+        (format!("origin.test:{port}"), 80),
+    ] {
+        let keys = format!(
+            "url = \"http://site.test:{at}/\"\naddresses = \"each\"\nconnect_to = \"{place}\"\n{SOON}"
+        );
+        let found = check_of(&asking(&[&dns]), &monitor(&keys)).await;
+        assert_eq!(states(&found), "up down:status", "{}", summary(&found));
+        let ports: Vec<u16> = addresses(&found)
+            .iter()
+            .map(|one| one.addr.port())
+            .collect();
+        assert_eq!(ports, [port, port]);
+    }
+    let asked = dns.names();
+    assert!(
+        asked.iter().all(|name| name.starts_with("origin.")),
+        "{asked:?}"
+    );
+    let heard = String::from_utf8_lossy(&sites[1].heard()).to_lowercase();
+    assert!(heard.contains("host: site.test"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_family_that_this_host_cannot_route_is_not_judged() {
+    let site = Port::new(vec![
+        Step::Until(b"\r\n\r\n"),
+        say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    ])
+    .await;
+    // An address of one link, without saying of which: there is no way to it from anywhere.
+    let nowhere: IpAddr = "fe80::1".parse().expect("an address");
+    let dns = NameServer::scripted(move |asked| match asked.six {
+        true => Says::Addresses(vec![nowhere]),
+        false => Says::Addresses(vec![ip(1)]),
+    })
+    .await;
+    let keys = format!(
+        "url = \"http://site.test:{}/\"\naddresses = \"each\"\n{SOON}",
+        site.address.port()
+    );
+    let found = check_of(&asking(&[&dns]), &monitor(&keys)).await;
+    assert_eq!(summary(&found), "up 200");
+    assert!(!states(&found).contains("down"), "{}", states(&found));
 }

@@ -21,8 +21,12 @@ const TXT: u16 = 16;
 
 /// The subject of a URL; it waits for 1.2 s.
 fn subject(url: &str, answers: &[&str], rule: AnswersMatch) -> Subject {
-    let (_, subject) = default_subject(url, sitewatch::domain::connect_to::Direct::default())
-        .expect("a URL that can be checked");
+    let (_, subject) = default_subject(
+        url,
+        sitewatch::domain::connect_to::Direct::default(),
+        sitewatch::domain::http_choice::HttpChoice::One,
+    )
+    .expect("a URL that can be checked");
     let Subject::Dns(dns) = subject else {
         panic!("{url} is no question")
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 use sitewatch::domain::check::{Check, FailureKind};
 use sitewatch::domain::expectation::{JsonAssertion, JsonTest, TextMatch};
+use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::json::{Document, JsonPath};
 use sitewatch::domain::slow_limit::SlowLimit;
 use sitewatch::domain::target::ClientCertificate;
@@ -194,15 +195,18 @@ async fn provoke(kind: FailureKind) -> Option<Check> {
             });
             check_with(&nameless(), target, &expectation()).await
         }
+        K::HttpVersion => {
+            let site = Site::plain(|_| answer(200, "", "")).await;
+            let mut target = target(&site.url("/"));
+            target.http = HttpChoice::Two;
+            check_with(&nameless(), target, &expectation()).await
+        }
         // Said of many checks, never of one.
         K::Intermittent => return None,
         // Other kinds of checks end in these.
-        K::AddressDown
-        | K::HttpVersion
-        | K::Regional
-        | K::PacketLoss
-        | K::PingTimeout
-        | K::DnsAnswer => return None,
+        K::AddressDown | K::Regional | K::PacketLoss | K::PingTimeout | K::DnsAnswer => {
+            return None;
+        }
     })
 }
 

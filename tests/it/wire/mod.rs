@@ -8,6 +8,9 @@ mod content;
 mod curl;
 mod failures;
 mod http;
+mod http2;
+#[cfg(feature = "http3")]
+mod http3;
 mod local;
 mod lookups;
 mod names;

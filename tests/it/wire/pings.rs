@@ -15,8 +15,12 @@ use crate::support::check::{asking, nameless, summary, verdict};
 use crate::support::dns::{NameServer, Says};
 
 async fn check_with(prober: &Prober, url: &str, version: IpVersion) -> Check {
-    let (_, subject) = default_subject(url, sitewatch::domain::connect_to::Direct::default())
-        .expect("a URL that can be checked");
+    let (_, subject) = default_subject(
+        url,
+        sitewatch::domain::connect_to::Direct::default(),
+        sitewatch::domain::http_choice::HttpChoice::One,
+    )
+    .expect("a URL that can be checked");
     let Subject::Icmp(icmp) = subject else {
         panic!("{url} is no ping")
     };

@@ -71,7 +71,7 @@ impl Desk {
         self.recorder = Some(recorder);
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         at(self.real + self.lead)
     }
 
@@ -79,7 +79,7 @@ impl Desk {
         self.recorder.as_mut().unwrap()
     }
 
-    fn take(&mut self, entries: Vec<Entry>, passed: i64) {
+    pub(super) fn take(&mut self, entries: Vec<Entry>, passed: i64) {
         let now = self.now();
         self.recorder().lived(seconds(passed.unsigned_abs()));
         self.recorder().take(entries, now);

@@ -10,6 +10,7 @@ use sitewatch::config::Config;
 use sitewatch::config::model::DaemonSettings;
 use sitewatch::domain::address::Address;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
+use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
 use sitewatch::domain::recipient::Recipient;
 use sitewatch::domain::redaction::Masks;
@@ -89,6 +90,7 @@ fn target(name: &str) -> Target {
             files: None,
             verify_tls: true,
             proxy: Proxy::None,
+            http: HttpChoice::One,
             masks: Masks::default(),
         },
     )

@@ -5,6 +5,7 @@
     reason = "a world that cannot go on is a failed test"
 )]
 
+mod addresses;
 mod clock;
 mod config;
 mod posting;
