@@ -457,6 +457,7 @@ fn contents() {
             end: End::Answered(answer),
             certificate: None,
             root: None,
+            agreed: None,
             remarks: Vec::new(),
         };
         holds(&judge(&wanted, &target, probe), 65_536);

@@ -4,6 +4,6 @@
 
 mod commands;
 mod hostile;
-pub mod kinds;
-mod samples;
+mod kinds;
+pub mod samples;
 mod whole;

@@ -28,11 +28,15 @@ pub(in crate::probe) struct Reply {
 }
 
 /// Where the body comes from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer comes by HTTP/1.1, and a box would cost each check an allocation"
+)]
 enum Source {
     One(http1::Source),
     Two(Box<http2::Source>),
-    #[cfg(feature = "http3")]
     /// Behind a lock that nobody else takes: parts of it may be shared by no threads.
+    #[cfg(feature = "http3")]
     Three(Box<Mutex<http3::Source>>),
 }
 

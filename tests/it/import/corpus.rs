@@ -162,6 +162,7 @@ pub(super) fn answered(
         }),
         certificate: None,
         root: None,
+        agreed: None,
         remarks: Vec::new(),
     };
     let http = web_site_of(monitor);
@@ -207,6 +208,7 @@ fn thresholds(config: &Config, monitor: &Monitor) -> (usize, usize, u128) {
         },
         certificate: None,
         root: None,
+        agreed: None,
         remarks: Vec::new(),
     };
     let http = web_site_of(monitor);

@@ -132,7 +132,7 @@ fn tls() -> (Parcel, Around) {
 fn icmp() -> (Parcel, Around) {
     let url = "icmp://router.example.net";
     let keys = format!("url = \"{url}\"\npackets = 5\n");
-    let of = |seconds, received: u8, total| {
+    let of = |seconds, received: u8, total: u32| {
         let timings = Timings {
             dns: ms(2),
             total: Micros::new(total * 1000),

@@ -87,10 +87,13 @@ pub fn headers(ends: bool, fields: &[u8]) -> Vec<u8> {
     frame(1, flags, 1, &[&[0x88], fields].concat())
 }
 
+/// What came: each request and its body.
+type Received = Arc<Mutex<Vec<(Request<()>, Vec<u8>)>>>;
+
 /// A running site on loopback; it ends when it is dropped.
 pub struct H2Site {
     pub address: SocketAddr,
-    received: Arc<Mutex<Vec<(Request<()>, Vec<u8>)>>>,
+    received: Received,
     accepting: JoinHandle<()>,
 }
 

@@ -1,7 +1,7 @@
 //! HTTP/3: what is asked, what is made of every way in which it breaks, and what a server can make us hold.
 
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use sitewatch::domain::check::{Check, HttpVersion};
@@ -214,13 +214,13 @@ async fn headers_and_floods_are_bounded() {
     assert_eq!(verdict(&check), "down protocol", "{}", summary(&check));
     // A header without end: what is held of it is bounded.
     let endless = [vec![1], 0xc000_0000_7fff_ffff_u64.to_be_bytes().to_vec()].concat();
-    let begun = Instant::now();
+    let begun = sitewatch::clock::tick();
     let check = look(Three::Flood(endless, vec![b'x'; 64 * 1024])).await;
     assert_eq!(
         summary(&check),
         "down protocol: the server sends far more bytes than its answer has"
     );
-    assert!(begun.elapsed() < Duration::from_secs(6));
+    assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
 /// A site with HTTP/1.1 and HTTP/2 that says that HTTP/3 is at this port.
