@@ -45,7 +45,7 @@ pub struct Script {
     /// Out of ten mails so many are refused for now, and so many are taken without an answer.
     pub refused: u64,
     pub unanswered: u64,
-    /// Until then the services of channels refuse, hang, hang up and answer by turns; later they take everything.
+    /// Until then the services of channels refuse, hang, hang up and answer by turns; later all take everything.
     pub turns_until: Option<Timestamp>,
 }
 
@@ -398,8 +398,11 @@ impl World {
         let now = self.now;
         self.write_undisturbed(move |db| attempts::begin(db, row, now));
         let dice = seed / 7 % 10;
+        let is_well = self.script.turns_until.is_some_and(|until| now >= until);
         let outcome = if mail.to.channel().is_some() {
             self.turn(mail.to.key())
+        } else if is_well {
+            Outcome::Accepted("250 taken".into())
         } else if dice < self.script.refused {
             Outcome::Temporary {
                 holds: delivery_holds(seed),
