@@ -5,9 +5,9 @@
 //!
 //! 0. [`domain`]: vocabulary, plain values.
 //! 1. [`policy`]: decisions as pure functions.
-//! 2. [`config`] (text to values) and [`view`] (values to text).
+//! 2. [`config`] (text to values), [`view`] (values to text) and [`wire`] (values to bytes and back).
 //! 3. the edges: [`clock`], `blocking` (work on other threads), [`tls`], [`own_files`], [`probe`], [`store`], [`mail`],
-//!    [`service`], [`control`].
+//!    [`link`], [`service`], [`control`].
 //! 4. [`daemon`]: wiring, the only place that spawns.
 //! 5. [`cli`]: one file a command.
 
@@ -22,6 +22,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod domain;
+pub mod link;
 pub mod mail;
 pub mod own_files;
 pub mod policy;
@@ -30,3 +31,4 @@ pub mod service;
 pub mod store;
 pub mod tls;
 pub mod view;
+pub mod wire;

@@ -72,6 +72,14 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     open(path, OFlags::CREATE | OFlags::EXCL)
 }
 
+/// Takes from an open file of ours what others than its owner may do with it.
+///
+/// # Errors
+/// What the system answers.
+pub fn for_owner_alone(file: &File) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(0o600))
+}
+
 /// Opens a file for writing and reading, and makes it if it is not there. One that was there keeps its mode.
 ///
 /// # Errors

@@ -57,10 +57,10 @@ fn layer(room: &str) -> Option<u8> {
     Some(match room {
         "domain" => 0,
         "policy" => 1,
-        "config" | "view" => 2,
+        "config" | "view" | "wire" => 2,
         // The lowest of the edges: the others measure, encrypt and make their files by them.
         "clock" | "blocking" | "tls" | "own_files" => 3,
-        "probe" | "store" | "mail" | "channel" | "service" | "control" => 4,
+        "probe" | "store" | "mail" | "channel" | "link" | "service" | "control" => 4,
         "daemon" => 5,
         "cli" => 6,
         _ => return None,

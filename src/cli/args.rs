@@ -110,6 +110,8 @@ pub enum Command {
     Config(super::config::Args),
     /// Test a channel
     Channel(super::channel::Args),
+    /// Make the credentials of several locations
+    Cluster(super::cluster::Args),
     /// Test mail delivery, list unsent mails, send them now
     Email(super::email::Args),
     /// Make the running daemon reload its configuration
@@ -162,6 +164,7 @@ impl Command {
             Self::Replay(_) => "replay",
             Self::Config(args) => args.command.name(),
             Self::Channel(_) => "channel",
+            Self::Cluster(_) => "cluster",
             Self::Email(_) => "email",
             Self::Reload(_) => "reload",
             Self::Recheck(_) => "recheck",
@@ -209,6 +212,7 @@ impl Command {
             | Self::Events(_) => true,
             Self::Config(args) => args.command.speaks_json(),
             Self::Run(_)
+            | Self::Cluster(_)
             | Self::Import(_)
             | Self::Backup(_)
             | Self::Demo(_)

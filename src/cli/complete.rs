@@ -105,6 +105,24 @@ pub fn incidents() -> ArgValueCompleter {
     })
 }
 
+/// The locations from which anything was seen.
+pub fn locations() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Some((place, _)) = place() else {
+            return Vec::new();
+        };
+        let series = Reader::open(&place.database).and_then(|reader| reader.series(None));
+        let mut names: Vec<String> = series
+            .unwrap_or_default()
+            .iter()
+            .map(|series| series.location.to_string())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
 /// The states of a check.
 pub fn states() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {

@@ -71,6 +71,7 @@ fn dispatch(context: &mut Context, command: &Command) -> Result<Outcome, CliErro
         Command::Replay(args) => super::replay::run(context, args),
         Command::Config(args) => super::config::run(context, args),
         Command::Channel(args) => super::channel::run(context, args),
+        Command::Cluster(args) => super::cluster::run(context, args),
         Command::Email(args) => super::email::run(context, args),
         Command::Reload(args) => super::control::reload(context, args),
         Command::Recheck(args) => super::control::recheck(context, args),

@@ -22,6 +22,7 @@ pub fn incident(listed: ListedIncident) -> IncidentRow {
         notes: listed.notes,
         escalated_at: listed.escalated_at,
         mails: mails.collect(),
+        locations: listed.locations,
     }
 }
 
@@ -80,6 +81,7 @@ pub fn report(row: &StoredReport) -> ReportRow {
         p50,
         p95,
         p99,
+        location: None,
     }
 }
 
@@ -110,5 +112,6 @@ pub fn status(
         latency_24h: latency,
         tags: Vec::new(),
         note: String::new(),
+        locations: Vec::new(),
     }
 }

@@ -8,9 +8,11 @@ use super::error::{CliError, Outcome};
 use super::{complete, output, resolve};
 use crate::domain::check::{Check, CheckState};
 use crate::domain::expectation::StatusSet;
+use crate::domain::location::LocationName;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::time_range;
-use crate::store::checks::history::{Dated, HistoryQuery};
+use crate::store::checks::history::{Dated, HistoryQuery, Whence};
+use crate::store::facts::locations::Series;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::view::csv;
 use crate::view::history::HistoryTable;
@@ -47,6 +49,9 @@ pub struct Args {
     /// Only checks with these HTTP statuses: 404, 5xx, 500-503
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     pub status: Vec<String>,
+    /// Only checks from these locations (repeatable)
+    #[arg(long, value_name = "LOCATION", add = complete::locations())]
+    pub location: Vec<String>,
     /// Only where the state, the status or the redirect chain changed
     #[arg(long)]
     pub changes: bool,
@@ -66,12 +71,18 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let reader = place.reader()?;
     let known = reader.monitors()?;
     query.monitors = place.select(&known, &args.names)?;
+    let series = reader.series(None)?;
+    query.whose = whence(&series, &args.location)?;
+    let with_locations = series
+        .iter()
+        .any(|series| query.monitors.is_empty() || query.monitors.contains(&series.monitor));
     let nothing_recorded = !args.names.is_empty() && query.monitors.is_empty();
-    let mut sink = Sink::new(context, args, clock, query.monitors.len() != 1)?;
+    let columns = (query.monitors.len() != 1, with_locations);
+    let mut sink = Sink::new(context, args, clock, columns)?;
     let mut failed = None;
     if !nothing_recorded {
-        reader.history(&query, &mut |monitor, check, dated| match sink
-            .take(context, monitor, check, dated)
+        reader.history_of_locations(&query, &mut |monitor, location, check, dated| match sink
+            .take(context, monitor, location, check, dated)
         {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -101,9 +112,10 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
 
 enum Sink {
     Json,
-    /// With or without a column for marks.
+    /// With or without a column for marks, and one for locations.
     Csv {
         marks: bool,
+        locations: bool,
     },
     Table(Box<HistoryTable>),
 }
@@ -113,17 +125,21 @@ impl Sink {
         context: &mut Context,
         args: &Args,
         clock: Clock,
-        with_names: bool,
+        (with_names, with_locations): (bool, bool),
     ) -> Result<Self, CliError> {
         if context.options.json {
             return Ok(Self::Json);
         }
         if args.csv {
             let clock = if args.all { ",clock" } else { "" };
-            writeln!(context.out, "{}{clock}", csv::CHECK_HEADER)?;
-            return Ok(Self::Csv { marks: args.all });
+            let location = if with_locations { ",location" } else { "" };
+            writeln!(context.out, "{}{clock}{location}", csv::CHECK_HEADER)?;
+            return Ok(Self::Csv {
+                marks: args.all,
+                locations: with_locations,
+            });
         }
-        let table = HistoryTable::new(context.out.screen(), clock, with_names);
+        let table = HistoryTable::new(context.out.screen(), clock, with_names, with_locations);
         Ok(Self::Table(Box::new(table)))
     }
 
@@ -131,6 +147,7 @@ impl Sink {
         &mut self,
         context: &mut Context,
         monitor: &StoredMonitor,
+        location: Option<&LocationName>,
         check: Check,
         dated: Dated,
     ) -> Result<(), CliError> {
@@ -144,13 +161,16 @@ impl Sink {
                         json::check_by_wrong_clock(name, url, &check, Audience::Owner)
                     }
                 };
-                json::line(&object, out)?;
+                json::line(&object.from_location(location), out)?;
             }
-            Self::Csv { marks: false } => csv::check(name, url, &check, out)?,
-            Self::Csv { marks: true } => {
-                csv::marked_check(name, url, &check, dated == Dated::Wrongly, out)?;
+            Self::Csv { marks, locations } => {
+                let marks = marks.then_some(dated == Dated::Wrongly);
+                let location = locations.then_some(location);
+                csv::check(name, url, &check, (marks, location), out)?;
             }
-            Self::Table(table) => table.push(name, url, check, dated == Dated::Wrongly, out)?,
+            Self::Table(table) => {
+                table.push(name, url, location, check, dated == Dated::Wrongly, out)?;
+            }
         }
         Ok(())
     }
@@ -186,6 +206,7 @@ fn query(args: &Args, clock: &Clock, json: bool) -> Result<HistoryQuery, CliErro
             .collect::<Result<_, _>>()?,
         changes: args.changes,
         by_wrong_clock: args.all,
+        whose: Whence::Each,
         limit: match args.limit {
             Some(0) => None,
             Some(limit) => Some(limit),
@@ -193,6 +214,32 @@ fn query(args: &Args, clock: &Clock, json: bool) -> Result<HistoryQuery, CliErro
             None => Some(ROWS_DEFAULT),
         },
     })
+}
+
+/// Which locations are wanted: those that are named, if any is.
+fn whence(series: &[Series], named: &[String]) -> Result<Whence, CliError> {
+    if named.is_empty() {
+        return Ok(Whence::Each);
+    }
+    let mut known: Vec<&str> = series.iter().map(|one| one.location.as_str()).collect();
+    known.sort_unstable();
+    known.dedup();
+    let mut wanted = Vec::new();
+    for name in named {
+        let found = series.iter().find(|one| one.location.as_str() == name);
+        let Some(found) = found else {
+            let there = match known.is_empty() {
+                true => "no monitor has locations".to_owned(),
+                false => format!("there are {}", known.join(", ")),
+            };
+            return Err(CliError::Usage(format!(
+                "--location: nothing was seen from `{}`; {there}",
+                output::quoted(name)
+            )));
+        };
+        wanted.push(found.location.clone());
+    }
+    Ok(Whence::Some(wanted))
 }
 
 /// The moments of `--since` and `--until`.

@@ -13,6 +13,7 @@ pub mod amend;
 pub mod backup;
 pub mod channel;
 pub mod check;
+pub mod cluster;
 pub mod complete;
 pub mod completions;
 pub mod config;

@@ -68,6 +68,13 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         database: new.daemon.database.clone(),
         control_socket: Some(new.daemon.control_socket.clone()),
     });
+    if new.places().is_some() {
+        return Err(CliError::Usage(
+            "this version cannot replay monitors that several locations check: remove [cluster] from the configuration \
+             that is tried"
+                .to_owned(),
+        ));
+    }
     let clock = Clock {
         zone: new.daemon.timezone.clone(),
         now: clock::now(),

@@ -109,6 +109,15 @@ pub fn brief_telling(
     if let Some(warning) = &brief.warning {
         context.out.warning(warning);
     }
+    if let Some(config) = &brief.config
+        && config.is_probe()
+        && database.is_none()
+    {
+        return Err(CliError::Usage(format!(
+            "{} is the configuration of a probe, which keeps no history: run this on its hub",
+            config.file.display()
+        )));
+    }
     let mut place = Place {
         file: Some(brief.file),
         database: database.unwrap_or(brief.database),

@@ -236,6 +236,7 @@ impl Stored {
                 false => reader.status(&ids, now)?,
             };
             let mut latency = latency(reader, &found, now)?;
+            let mut locations = reader.location_statuses(&ids, now)?;
             let mut rows = Vec::with_capacity(found.len());
             for one in found {
                 let newest = one.newest.as_ref().map(|check| match is_whole {
@@ -245,7 +246,10 @@ impl Stored {
                 let newest = newest.transpose()?;
                 let bars = latency.remove(&one.monitor.id).unwrap_or_default();
                 let interval = Some(one.monitor.interval);
-                rows.push((from_store::status(one, newest, bars), interval));
+                let id = one.monitor.id;
+                let mut row = from_store::status(one, newest, bars);
+                row.locations = locations.remove(&id).unwrap_or_default();
+                rows.push((row, interval));
             }
             Ok((known, rows))
         })?;
@@ -424,6 +428,7 @@ fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
         latency_24h: Vec::new(),
         tags: monitor.tags_shown(),
         note: monitor.note.to_string(),
+        locations: Vec::new(),
     })
 }
 

@@ -16,6 +16,8 @@ pub enum Kind {
     Bool,
     /// A whole number within bounds, both included.
     Count(i64, i64),
+    /// One of these words, or a whole number from 1 on.
+    CountOr(&'static [&'static str]),
     /// A duration string.
     Span,
     /// A duration string, or this word.
@@ -973,6 +975,24 @@ const MONITOR_KEYS: &[Key] = &[
         "\"alert\": mailed when the chain's URLs or codes differ from those of the last success.",
     )
     .of(HTTP),
+    key(
+        "locations",
+        Kind::Texts,
+        Unset("[cluster].locations"),
+        "The locations that check it; with [cluster] only.",
+    ),
+    key(
+        "down_when",
+        Kind::CountOr(&["majority", "all", "any"]),
+        Value("\"majority\""),
+        "At how many locations it must fail: \"majority\", \"all\", \"any\" or a number; with [cluster] only.",
+    ),
+    key(
+        "on_regional",
+        Kind::Choice(&["record", "alert"]),
+        Value("\"record\""),
+        "\"alert\": mailed when it fails at fewer locations; with [cluster] only.",
+    ),
 ];
 
 /// The words that `starttls` takes.
@@ -1177,6 +1197,93 @@ pub const CHANNEL: Section = Section {
             Kind::Headers,
             Value("{}"),
             "alertmanager: labels beside alertname, monitor, instance and severity.",
+        ),
+    ],
+};
+
+/// `[cluster]`
+pub const CLUSTER: Section = Section {
+    name: "cluster",
+    form: Form::Table,
+    doc: "Several locations: a hub that decides and tells, and probes that check. Off unless it stands here.",
+    keys: &[
+        key(
+            "role",
+            Kind::Choice(&["hub", "probe"]),
+            Value("\"hub\""),
+            "What this process is. A probe's file has only [cluster], [connectivity], [daemon] and [dns].",
+        ),
+        key(
+            "url",
+            Kind::Text,
+            Required,
+            "The NATS server: tls://HOST:PORT, or nats://HOST:PORT on this machine.",
+        ),
+        key(
+            "credentials_file",
+            Kind::Path,
+            Unset("-"),
+            "A .creds file (JWT and seed), as nsc writes it. Excludes nkey_file.",
+        ),
+        key(
+            "nkey_file",
+            Kind::Path,
+            Unset("-"),
+            "The seed of an nkey, as `sitewatch cluster credentials` writes it.",
+        ),
+        key(
+            "ca_file",
+            Kind::Path,
+            Unset("-"),
+            "An extra trust anchor for the NATS server, PEM.",
+        ),
+        key(
+            "locations",
+            Kind::Texts,
+            Unset("-"),
+            "Hub: the locations that check each monitor. Names of a-z, 0-9 and -, at most 32 characters.",
+        ),
+        key(
+            "location",
+            Kind::Text,
+            Unset("a hub does not check"),
+            "Probe: its location. Hub: it checks too, under this name.",
+        ),
+        key(
+            "standby",
+            Kind::Bool,
+            Value("false"),
+            "Hub: reserved; true is refused by this version.",
+        ),
+        key(
+            "silent_after",
+            Kind::Span,
+            Value("\"2m\""),
+            "Hub: a location that is silent for this long is told once.",
+        ),
+        key(
+            "stream_size",
+            Kind::Size,
+            Value("\"2GiB\""),
+            "Hub: how much the NATS server keeps that the hub has not taken.",
+        ),
+        key(
+            "stream_age",
+            Kind::Span,
+            Value("\"7d\""),
+            "Hub: how long it keeps that.",
+        ),
+        key(
+            "spool_size",
+            Kind::Size,
+            Value("\"1GiB\""),
+            "Probe: how much it keeps that the hub has not taken; then the oldest good checks are given up and counted.",
+        ),
+        key(
+            "share",
+            Kind::Text,
+            Unset("one probe checks everything"),
+            "Probe: reserved; refused by this version.",
         ),
     ],
 };
@@ -1415,7 +1522,7 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Every section, in the order of documentation.
-pub const SECTIONS: [&Section; 17] = [
+pub const SECTIONS: [&Section; 18] = [
     &EMAIL,
     &MONITOR,
     &SOURCE,
@@ -1428,6 +1535,7 @@ pub const SECTIONS: [&Section; 17] = [
     &CONNECTIVITY,
     &REPORT,
     &HEARTBEAT,
+    &CLUSTER,
     &CHANNEL,
     &ESCALATION,
     &HOURS,

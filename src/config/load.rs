@@ -18,6 +18,7 @@ use super::keys;
 use super::model::{Config, DaemonSettings};
 use super::read::channel;
 use super::read::channel_names;
+use super::read::cluster;
 use super::read::email;
 use super::read::include::{self, Found, Included};
 use super::read::maintenance;
@@ -35,6 +36,7 @@ use super::source_lists::settings;
 use super::syntax::other_formats;
 use super::syntax::parse::{forget_consequences, parse, parsed};
 use super::syntax::split_large::pieces;
+use crate::domain::cluster::ClusterRole;
 use crate::domain::monitor::MonitorName;
 use crate::domain::redaction::Masks;
 use crate::domain::settings::{
@@ -306,8 +308,12 @@ impl Loader<'_> {
         let empty = DeTable::new();
         let reading = &mut self.reading;
         presence::refuse_unknown_sections(reading, root);
+        let is_probe = cluster::is_probe(reading, root);
         let table = section(reading, root, &keys::DAEMON, "[daemon]", &empty);
-        let daemon = sections::daemon(reading, &table, &self.file);
+        let mut daemon = sections::daemon(reading, &table, &self.file);
+        if is_probe {
+            cluster::name_spool(&table, daemon.as_mut());
+        }
         if let Some(daemon) = &daemon {
             told(&daemon.database);
         }
@@ -343,6 +349,16 @@ impl Loader<'_> {
         let report = sections::report(reading, &table, &told);
         let table = section(reading, root, &keys::HEARTBEAT, "[heartbeat]", &empty);
         let heartbeat = sections::heartbeat(reading, &table);
+        let cluster = match root.contains_key(keys::CLUSTER.name) {
+            true => {
+                let table = section(reading, root, &keys::CLUSTER, "[cluster]", &empty);
+                cluster::cluster(reading, &table, &canaries)
+            }
+            false => None,
+        };
+        if let Some(ClusterRole::Hub(hub)) = cluster.as_ref().map(|cluster| &cluster.role) {
+            reading.places = Some(hub.places.clone());
+        }
         let mut secrets = std::mem::take(&mut self.reading.came_by_name);
         self.read_entries(root, &told, &alerts, &zone);
         secrets.append(&mut self.window_secrets);
@@ -376,10 +392,17 @@ impl Loader<'_> {
             self.reading.fault(fault);
         }
         let names = self.named.into_iter().map(|named| named.name).collect();
+        let has_places = self.reading.places.is_some();
+        let mut portable = Vec::new();
         let mut monitors: Vec<_> = self
             .monitors
             .into_iter()
-            .map(|draft| draft.monitor)
+            .map(|draft| {
+                if has_places {
+                    portable.push(draft.portable);
+                }
+                draft.monitor
+            })
             .collect();
         // Collecting takes over the room of the drafts, eight times of what is kept as long as the daemon runs.
         monitors.shrink_to_fit();
@@ -414,7 +437,9 @@ impl Loader<'_> {
         warnings::of_unverified_by_default(&mut self.reading);
         warnings::of_hurry(&mut self.reading);
         let has_way = email.is_some() || !channels.is_empty();
-        warnings::of_silence(&mut self.reading, has_way, &monitors, &lists);
+        if !is_probe {
+            warnings::of_silence(&mut self.reading, has_way, &monitors, &lists);
+        }
         warnings::of_forgotten_usual(&mut self.reading, &history, &monitors);
         let hours = self.hours.into_iter().filter_map(|draft| draft.hours);
         let hours = Hours::new(hours.collect(), zone);
@@ -440,6 +465,8 @@ impl Loader<'_> {
             canaries,
             report,
             heartbeat,
+            cluster: cluster.map(Arc::new),
+            portable,
             monitors,
             maintenance: self
                 .windows
@@ -575,6 +602,7 @@ impl Loader<'_> {
             }
         }
         for (own, header) in monitor::entries(&mut self.reading, root, index, &keys::SOURCE) {
+            cluster::refuse_source(&mut self.reading, header);
             let draft = settings::source(&mut self.reading, own, header, template);
             // Nobody knows the names of a list that is wrong.
             self.nameless += usize::from(draft.is_none());

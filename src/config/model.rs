@@ -9,6 +9,8 @@ use jiff::tz::TimeZone;
 use super::read::include::Included;
 use super::source_lists::compose::Listed;
 use crate::domain::channel::{Channel, ChannelName};
+use crate::domain::cluster::{ClusterRole, ClusterSettings};
+use crate::domain::location::Places;
 use crate::domain::monitor::Monitor;
 use crate::domain::notification::MailKind;
 use crate::domain::objective::Objective;
@@ -55,6 +57,10 @@ pub struct Config {
     pub report: Option<ReportSettings>,
     /// `[heartbeat]`, where it has a URL.
     pub heartbeat: Option<HeartbeatSettings>,
+    /// `[cluster]`; none: one process does everything.
+    pub cluster: Option<Arc<ClusterSettings>>,
+    /// Of a hub: what a probe reads to check each monitor, in the order of `monitors`; else empty.
+    pub portable: Vec<Box<str>>,
     /// `[[monitor]]`, in the order of the file and its includes; names are unique.
     pub monitors: Vec<Arc<Monitor>>,
     /// `[[source]]`, in the order of the file and its includes. Their monitors stand behind the others; a configuration
@@ -73,6 +79,20 @@ pub struct Config {
 }
 
 impl Config {
+    /// The locations of a hub; none without `[cluster]` and for a probe.
+    pub fn places(&self) -> Option<&Places> {
+        match &self.cluster.as_ref()?.role {
+            ClusterRole::Hub(hub) => Some(&hub.places),
+            ClusterRole::Probe(_) => None,
+        }
+    }
+
+    /// Whether it is that of a probe.
+    pub fn is_probe(&self) -> bool {
+        let role = self.cluster.as_ref().map(|cluster| &cluster.role);
+        matches!(role, Some(ClusterRole::Probe(_)))
+    }
+
     /// The channel of a name.
     pub fn channel(&self, name: &ChannelName) -> Option<&Arc<Channel>> {
         self.channels.iter().find(|channel| channel.name == *name)

@@ -6,7 +6,7 @@ use super::keys::{self, Absent, Form, Key, Kind, Section};
 use crate::domain::subject::Kinds;
 
 /// Keys of one section that exclude each other.
-const EXCLUSIVE: [(&str, &str, &str); 14] = [
+const EXCLUSIVE: [(&str, &str, &str); 15] = [
     ("email", "host", "directory"),
     ("email", "password", "password_file"),
     ("monitor", "interval", "schedule"),
@@ -17,6 +17,7 @@ const EXCLUSIVE: [(&str, &str, &str); 14] = [
     ("source", "interval", "schedule"),
     ("source", "body", "body_file"),
     ("source", "basic_auth", "bearer_token_file"),
+    ("cluster", "credentials_file", "nkey_file"),
     ("channel", "url", "url_file"),
     ("channel", "token", "token_file"),
     ("maintenance", "start", "schedule"),
@@ -190,6 +191,10 @@ fn examples(key: &Key) -> Vec<Value> {
         Kind::Log => vec![json!("info"), json!("warn,sitewatch::mail=debug")],
         Kind::Path => vec![json!("file.pem")],
         Kind::Choice(words) => words.iter().map(|word| json!(word)).collect(),
+        Kind::CountOr(words) => {
+            let words = words.iter().map(|word| json!(word));
+            words.chain([json!(2)]).collect()
+        }
         Kind::Secret => vec![json!("${NAME}")],
         Kind::Secrets => vec![json!(["${NAME}"])],
         Kind::Text
@@ -261,6 +266,11 @@ fn of_kind(kind: Kind) -> Value {
         Kind::Choice(words) => {
             json!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": r"\$\{" }] })
         }
+        Kind::CountOr(words) => json!({ "anyOf": [
+            { "enum": words },
+            { "type": "string", "pattern": r"\$\{" },
+            { "type": "integer", "minimum": 1 },
+        ] }),
         Kind::Method => pattern("^[A-Z0-9!#$%&'*+.^_`|~-]+$"),
         Kind::Regexes => list(text()),
         Kind::Headers | Kind::HeaderMatches => {

@@ -53,7 +53,10 @@ pub fn show(
     for section in keys::SECTIONS {
         let is_entry = section.form == keys::Form::List || section.name == keys::DEFAULTS.name;
         let own = table_of(main, section.name);
-        if is_entry || (own.is_none() && section.name == keys::EMAIL.name) {
+        // What is off without its section would be on with it.
+        let is_off =
+            own.is_none() && [keys::EMAIL.name, keys::CLUSTER.name].contains(&section.name);
+        if is_entry || is_off {
             continue;
         }
         let page = Page {
@@ -201,7 +204,7 @@ impl Page<'_> {
 }
 
 /// The key that excludes this one.
-fn rival(key: &str) -> Option<&'static str> {
+pub(super) fn rival(key: &str) -> Option<&'static str> {
     Some(match key {
         "interval" => "schedule",
         "schedule" => "interval",
@@ -214,6 +217,8 @@ fn rival(key: &str) -> Option<&'static str> {
         "token_file" => "token",
         "basic_auth" => "bearer_token_file",
         "bearer_token_file" => "basic_auth",
+        "credentials_file" => "nkey_file",
+        "nkey_file" => "credentials_file",
         _ => return None,
     })
 }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::checks::canaries::Aviary;
 use super::checks::local::{Live, Tools};
+use super::cluster::hub;
 use super::control::held_windows::HeldWindows;
 use super::health::counters::Health;
 use super::health::live_status::Board;
@@ -68,6 +69,8 @@ pub struct Running {
     pub agenda: watch::Sender<Agenda>,
     /// The heartbeat's.
     pub heartbeat: watch::Sender<HeartbeatOrders>,
+    /// The link to other locations, where there are any.
+    pub cluster: Option<hub::Handle>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
     /// What is known of the lists of `[[source]]`.
@@ -147,6 +150,8 @@ pub struct Parts {
     pub agenda: watch::Sender<Agenda>,
     /// See [`Running::heartbeat`].
     pub heartbeat: watch::Sender<HeartbeatOrders>,
+    /// See [`Running::cluster`].
+    pub cluster: Option<hub::Handle>,
 }
 
 impl Running {
@@ -165,6 +170,7 @@ impl Running {
             shown,
             agenda,
             heartbeat,
+            cluster,
         } = parts;
         Self {
             file,
@@ -179,6 +185,7 @@ impl Running {
             shown,
             agenda,
             heartbeat,
+            cluster,
             reloading: tokio::sync::Mutex::new(()),
             lists: Shelf::default(),
             held_windows: HeldWindows::default(),
@@ -248,6 +255,9 @@ impl Running {
             slots: room.slots,
         });
         self.agenda.send_replace(agenda(config, enrolled));
+        if let Some(cluster) = &self.cluster {
+            cluster.watch(&self.force(), enrolled);
+        }
         self.heartbeat.send_replace(
             config
                 .heartbeat
@@ -274,12 +284,25 @@ fn enabled<'a>(
     config
         .monitors
         .iter()
-        .filter(|monitor| monitor.enabled)
+        .filter(|monitor| monitor.enabled && is_checked_here(config, monitor))
         .filter_map(move |monitor| Some((monitor, *ids.get(&monitor.name)?)))
 }
 
 fn planned(config: &Config, enrolled: &Enrolled, board: &Board) -> Vec<Planned> {
-    planned_of(&config.monitors, enrolled, board)
+    let here = config.monitors.iter();
+    let here = here.filter(|monitor| is_checked_here(config, monitor));
+    planned_of(here, enrolled, board)
+}
+
+/// Whether this process checks a monitor itself: a hub only what its own location checks.
+fn is_checked_here(config: &Config, monitor: &Monitor) -> bool {
+    let Some(places) = config.places() else {
+        return true;
+    };
+    let quorum = monitor.rules.quorum.as_ref();
+    quorum
+        .zip(places.here.as_ref())
+        .is_some_and(|(quorum, here)| quorum.has(here))
 }
 
 /// The enabled ones of some monitors, as the scheduler needs them.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::active::{self, Force, Parts, Running};
 use super::checks::local::Live;
+use super::cluster::{hub, probe};
 use super::control::held_windows::COMES_BACK_WITHIN;
 use super::control::reload;
 use super::control::requests::Desk;
@@ -29,7 +30,7 @@ use super::recorder::engine::Recorder;
 use super::recorder::evidence::Keeper;
 use super::recorder::evidence_shelf::Shelf;
 use super::recorder::message::{Enrolled, Entry, Outcome, Turn};
-use super::recorder::queue::queue;
+use super::recorder::queue::{Door, queue};
 use super::recorder::thread::{self, Ended};
 pub use super::run_error::RunError;
 use super::schedule::cron_jobs;
@@ -41,6 +42,7 @@ use super::web::server::WebServer;
 use crate::blocking;
 use crate::clock;
 use crate::config::{Config, Environment};
+use crate::domain::cluster::ClusterRole;
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::probe::Prober;
@@ -96,6 +98,12 @@ pub enum Ending {
 pub fn run(start: &Start) -> Result<Ending, RunError> {
     if let Some(allowed) = fd_limit::too_few() {
         return Err(RunError::Descriptors(allowed));
+    }
+    let cluster = start.config.cluster.as_deref();
+    if let Some((cluster, ClusterRole::Probe(own))) =
+        cluster.map(|cluster| (cluster, &cluster.role))
+    {
+        return probe::run(start, cluster, own);
     }
     let mut set_aside = Vec::new();
     loop {
@@ -209,6 +217,7 @@ struct Household {
     control: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
     web: Option<WebServer>,
+    link: Option<hub::Link>,
 }
 
 async fn live(
@@ -320,7 +329,12 @@ fn assemble(
         door.clone(),
         Arc::clone(&health),
     )?;
+    let (cluster, link) = match open_link(config, &door)? {
+        Some((handle, link)) => (Some(handle), Some(link)),
+        None => (None, None),
+    };
     let parts = Parts {
+        cluster: cluster.clone(),
         file: start.file.clone(),
         environment: start.environment.clone(),
         database: start.database.clone(),
@@ -336,7 +350,7 @@ fn assemble(
     };
     let force = Force::new(Arc::clone(config), &enrolled, now);
     let running = Arc::new(Running::new(parts, force));
-    let tell = move |outcome| pass_on(outcome, &scheduler, &notifier);
+    let tell = move |outcome| pass_on(outcome, &scheduler, &notifier, cluster.as_ref());
     let recorder = thread::spawn(recorder, entries, door, Arc::clone(&health), tell)?;
     let scheduling = Scheduler::new(live, Arc::clone(&health), commands);
     running.spread(config, &enrolled, &prober);
@@ -359,8 +373,23 @@ fn assemble(
             notifying,
         ],
         web,
+        link,
         running,
     })
+}
+
+/// The link to the probes of a hub.
+fn open_link(config: &Config, door: &Door) -> Result<Option<(hub::Handle, hub::Link)>, RunError> {
+    let Some(cluster) = &config.cluster else {
+        return Ok(None);
+    };
+    match &cluster.role {
+        ClusterRole::Hub(own) => {
+            let started = hub::start(Arc::clone(cluster), own.clone(), door.clone())?;
+            Ok(Some(started))
+        }
+        ClusterRole::Probe(_) => Ok(None),
+    }
 }
 
 async fn keep_calendar(agenda: watch::Receiver<cron_jobs::Agenda>, duties: Duties) {
@@ -370,7 +399,23 @@ async fn keep_calendar(agenda: watch::Receiver<cron_jobs::Agenda>, duties: Dutie
 }
 
 /// The recorder's wishes, from its thread.
-fn pass_on(outcome: Outcome, scheduler: &Handle, notifier: &run::Handle) {
+fn pass_on(
+    outcome: Outcome,
+    scheduler: &Handle,
+    notifier: &run::Handle,
+    cluster: Option<&hub::Handle>,
+) {
+    if let Some(cluster) = cluster {
+        for ask in outcome.asks {
+            // One that is lost costs at most an interval.
+            let _ = cluster.ask(ask);
+        }
+        for turn in &outcome.turns {
+            if let Turn::SetPaused { monitor, paused } = turn {
+                cluster.set_paused(*monitor, *paused);
+            }
+        }
+    }
     for turn in outcome.turns {
         match turn {
             Turn::CheckAt { monitor, at } => scheduler.check_at(monitor, at),
@@ -444,6 +489,7 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
         control,
         others,
         web,
+        link,
     } = household;
     service::stopping("stopping: waiting for running checks");
     tracing::info!("stopping: waiting for running checks");
@@ -460,6 +506,7 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
         other.abort();
     }
     drop(web);
+    drop(link);
     running.door.push(Entry::Stop);
     match ended(recorder, clock::tick() + LAST_WRITE).await {
         Some(Ended::Stopped(_)) => Ok(Ending::Orderly),
@@ -499,6 +546,7 @@ async fn after_damage(household: Household) -> Result<Ending, RunError> {
         other.abort();
     }
     drop(household.web);
+    drop(household.link);
     match ended(household.recorder, clock::tick() + LAST_WRITE).await {
         Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
         Some(Ended::Stopped(_)) | None => Err(RunError::Broken("recorder")),

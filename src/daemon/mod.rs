@@ -2,6 +2,7 @@
 
 pub mod active;
 pub mod checks;
+pub mod cluster;
 pub mod control;
 pub mod demo;
 pub mod health;

@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::location::Quorum;
 use super::recipient::Recipient;
 use super::redaction::Masks;
 use super::subject::{HttpSubject, Locator, Subject};
 use super::timestamp::Timestamp;
+
+/// For so long a check may be under way from its location to the hub.
+const WAY_MAX: Duration = Duration::from_secs(5);
 
 /// The unique name of a monitor: 1 to 200 characters, no control characters, no white space at the ends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -203,6 +207,8 @@ pub struct Rules {
     pub alert_on_redirect_change: bool,
     /// The recipients; empty means that nobody gets any.
     pub to: Vec<Recipient>,
+    /// From where it is checked; `None` without `[cluster]`: from here.
+    pub quorum: Option<Arc<Quorum>>,
 }
 
 impl Rules {
@@ -210,5 +216,11 @@ impl Rules {
     /// more than two intervals and a timeout.
     pub fn is_gap(&self, earlier: Timestamp, later: Timestamp) -> bool {
         later.since(earlier) > self.interval * 2 + self.timeout
+    }
+
+    /// For so long after it arrived the word of a location counts.
+    pub fn fresh_for(&self) -> Duration {
+        let two = self.interval.saturating_mul(2);
+        two.saturating_add(self.timeout).saturating_add(WAY_MAX)
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Chain, Check};
 use super::incident::{Cause, IncidentKey};
+use super::location::LocationStatus;
 use super::monitor::{MonitorId, MonitorName};
 use super::recipient::Recipient;
 use super::timestamp::Timestamp;
@@ -52,6 +53,9 @@ pub enum News {
         last_good: Option<Box<Check>>,
         /// Why the mail was held back until now (`maintenance`, `mute`, `parent`, `flapping`), if it was.
         held: Option<String>,
+        /// What each of its locations says; empty without locations.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        locations: Vec<LocationStatus>,
     },
     /// Still down, a reminder.
     StillDown {

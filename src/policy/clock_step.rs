@@ -207,6 +207,9 @@ impl Kept {
             Slow::No => {}
             Slow::Counting { since, .. } | Slow::Told { since, .. } => past(since),
         }
+        if let Some(seats) = &mut self.seats {
+            seats.move_times(|at| step.past(at));
+        }
     }
 }
 

@@ -106,7 +106,7 @@ struct Slot {
 
 impl Slot {
     fn as_parent(&self) -> Parent {
-        Parent::of(&self.memory.kept.status, self.memory.recent.known_at)
+        Parent::of(&self.memory.kept, self.memory.recent.known_at)
     }
 }
 
@@ -353,7 +353,9 @@ impl<'a> Replay<'a> {
                 | Effect::DropWaiting(_)
                 | Effect::StopEscalation(_)
                 | Effect::Window { .. }
+                | Effect::Record(_)
                 | Effect::CheckParents
+                | Effect::AskOthers { .. }
                 | Effect::CheckAgain { .. } => None,
             });
             let said: Vec<MailKind> = said.collect();
@@ -362,7 +364,9 @@ impl<'a> Replay<'a> {
                 traced.push(Traced {
                     at: now,
                     check: match event {
-                        Event::Checked(check) => Some(Arc::clone(check)),
+                        Event::Checked(check) | Event::Heard { check, .. } => {
+                            Some(Arc::clone(check))
+                        }
                         Event::Tick
                         | Event::Order(_)
                         | Event::ParentRecovered
@@ -400,7 +404,9 @@ impl<'a> Replay<'a> {
                 | Effect::DropWaiting(_)
                 | Effect::StopEscalation(_)
                 | Effect::Window { .. }
+                | Effect::Record(_)
                 | Effect::CheckParents
+                | Effect::AskOthers { .. }
                 | Effect::CheckAgain { .. } => {}
             }
         }

@@ -7,5 +7,6 @@ pub mod facts;
 pub mod file;
 pub mod outbox;
 pub mod reader;
+pub mod spool;
 pub mod transaction;
 pub mod writer;

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use super::objective::{self, ObjectiveRow};
 use super::rows::{IncidentRow, QueueRow, ReportRow, StatusRow};
 use crate::domain::check::{Check, Micros};
+use crate::domain::location::LocationName;
 use crate::domain::redaction;
 use crate::domain::timestamp::Timestamp;
 
@@ -83,24 +84,23 @@ pub fn queued_mail(row: &QueueRow, out: &mut impl Write) -> fmt::Result {
     record.end()
 }
 
-/// Writes one check of a list that has one more column: whether it was recorded while the clock was ahead.
-pub fn marked_check(
+/// Writes one check. `redirects` holds `CODE URL` of each, separated by ` | `. A list may have one more column, whether
+/// it was recorded while the clock was ahead, and one more, the location that it was made from, empty if it has none.
+pub fn check(
     monitor: &str,
     url: &str,
     check: &Check,
-    clock_is_wrong: bool,
+    (clock_is_wrong, location): (Option<bool>, Option<Option<&LocationName>>),
     out: &mut impl Write,
 ) -> fmt::Result {
     let mut record = Record::of(out);
     fill(&mut record, monitor, url, check)?;
-    record.text(if clock_is_wrong { "wrong" } else { "" })?;
-    record.end()
-}
-
-/// Writes one check. `redirects` holds `CODE URL` of each, separated by ` | `.
-pub fn check(monitor: &str, url: &str, check: &Check, out: &mut impl Write) -> fmt::Result {
-    let mut record = Record::of(out);
-    fill(&mut record, monitor, url, check)?;
+    if let Some(wrong) = clock_is_wrong {
+        record.text(if wrong { "wrong" } else { "" })?;
+    }
+    if let Some(location) = location {
+        record.text(location.map_or("", LocationName::as_str))?;
+    }
     record.end()
 }
 
@@ -199,11 +199,14 @@ pub fn report(row: &ReportRow, out: &mut impl Write) -> fmt::Result {
     for _ in 0..OF_OBJECTIVES {
         record.text("")?;
     }
+    if let Some(location) = &row.location {
+        record.text(location.as_ref().map_or("", LocationName::as_str))?;
+    }
     record.end()
 }
 
-/// Writes how one objective stands, in the columns of [`REPORT_HEADER`].
-pub fn objective(row: &ObjectiveRow, out: &mut impl Write) -> fmt::Result {
+/// Writes how one objective stands, in the columns of [`REPORT_HEADER`], and an empty one if the list has locations.
+pub fn objective(row: &ObjectiveRow, with_locations: bool, out: &mut impl Write) -> fmt::Result {
     let mut record = Record::of(out);
     // Monitor, URL, begin and end.
     for _ in 0..4 {
@@ -221,6 +224,9 @@ pub fn objective(row: &ObjectiveRow, out: &mut impl Write) -> fmt::Result {
     record.shown(Some(objective::seconds(row.left_ms)))?;
     for rate in row.burns {
         record.shown(rate.map(objective::thousandths))?;
+    }
+    if with_locations {
+        record.text("")?;
     }
     record.end()
 }
@@ -309,7 +315,14 @@ mod tests {
             extras: None,
         };
         let mut line = String::new();
-        check("a, b", "http://shop/", &check_value, &mut line).unwrap();
+        check(
+            "a, b",
+            "http://shop/",
+            &check_value,
+            (None, None),
+            &mut line,
+        )
+        .unwrap();
         assert_eq!(
             line,
             "\"a, b\",http://shop/,2026-11-22T20:00:00.123Z,down,503,status,\"503, \"\"busy\"\"\",\

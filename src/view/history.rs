@@ -9,6 +9,7 @@ use super::table::{Cell, Column, Fit, Layout};
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock};
 use crate::domain::check::{Check, CheckState, Micros};
+use crate::domain::location::LocationName;
 use crate::domain::redaction;
 
 /// Column widths are found on this many rows; later rows follow them.
@@ -20,24 +21,35 @@ const BAR_COLUMNS: usize = 8;
 /// Beyond this many monitors the strips at the end would be a table of their own.
 const STRIPS_MAX: usize = 8;
 
+/// One check of the table.
+struct Row {
+    monitor: String,
+    url: String,
+    location: Option<LocationName>,
+    check: Check,
+    clock_is_wrong: bool,
+}
+
 /// Collects rows until the layout is known, then writes them one by one.
 pub struct HistoryTable {
     screen: Screen,
     clock: Clock,
     with_names: bool,
-    sample: Vec<(String, String, Check, bool)>,
+    with_locations: bool,
+    sample: Vec<Row>,
     layout: Option<(Layout, Micros)>,
     strips: Strips,
     rows: u64,
 }
 
 impl HistoryTable {
-    /// A table; with the monitors' names where more than one is shown.
-    pub fn new(screen: Screen, clock: Clock, with_names: bool) -> Self {
+    /// A table; with the monitors' names where more than one is shown, and with locations where any has them.
+    pub fn new(screen: Screen, clock: Clock, with_names: bool, with_locations: bool) -> Self {
         Self {
             screen,
             clock,
             with_names,
+            with_locations,
             sample: Vec::new(),
             layout: None,
             strips: Strips::default(),
@@ -55,20 +67,30 @@ impl HistoryTable {
         &mut self,
         monitor: &str,
         url: &str,
+        location: Option<&LocationName>,
         check: Check,
         clock_is_wrong: bool,
         out: &mut impl Write,
     ) -> fmt::Result {
         self.rows += 1;
-        self.strips.push(monitor, &check);
-        if let Some((layout, longest)) = &self.layout {
-            return layout.row(
-                &self.cells(monitor, url, &check, clock_is_wrong, *longest),
-                out,
-            );
+        match location {
+            None => self.strips.push(monitor, &check),
+            Some(location) if self.with_names => {
+                self.strips.push(&format!("{monitor} {location}"), &check);
+            }
+            Some(location) => self.strips.push(location.as_str(), &check),
         }
-        self.sample
-            .push((monitor.to_owned(), url.to_owned(), check, clock_is_wrong));
+        let row = Row {
+            monitor: monitor.to_owned(),
+            url: url.to_owned(),
+            location: location.cloned(),
+            check,
+            clock_is_wrong,
+        };
+        if let Some((layout, longest)) = &self.layout {
+            return layout.row(&self.cells(&row, *longest), out);
+        }
+        self.sample.push(row);
         if self.sample.len() >= SAMPLE_ROWS {
             self.settle(out)?;
         }
@@ -93,17 +115,9 @@ impl HistoryTable {
 
     fn settle(&mut self, out: &mut impl Write) -> fmt::Result {
         let sample = std::mem::take(&mut self.sample);
-        let longest = sample
-            .iter()
-            .map(|(.., check, _)| check.timings.total)
-            .max();
+        let longest = sample.iter().map(|row| row.check.timings.total).max();
         let longest = longest.unwrap_or_default();
-        let rows: Vec<Vec<Cell>> = sample
-            .iter()
-            .map(|(monitor, url, check, clock_is_wrong)| {
-                self.cells(monitor, url, check, *clock_is_wrong, longest)
-            })
-            .collect();
+        let rows: Vec<Vec<Cell>> = sample.iter().map(|row| self.cells(row, longest)).collect();
         let layout = Layout::of(&self.columns(), &rows, self.screen);
         layout.heading(out)?;
         rows.iter().try_for_each(|row| layout.row(row, out))?;
@@ -116,6 +130,9 @@ impl HistoryTable {
         if self.with_names {
             columns.push(Column::left("NAME").fit(Fit::Name));
         }
+        if self.with_locations {
+            columns.push(Column::left("LOCATION"));
+        }
         columns.extend([
             Column::left("STATE"),
             Column::right("CODE"),
@@ -126,19 +143,17 @@ impl HistoryTable {
         columns
     }
 
-    fn cells(
-        &self,
-        monitor: &str,
-        url: &str,
-        check: &Check,
-        clock_is_wrong: bool,
-        longest: Micros,
-    ) -> Vec<Cell> {
+    fn cells(&self, row: &Row, longest: Micros) -> Vec<Cell> {
+        let (url, check) = (&row.url, &row.check);
         let state = check.verdict.state();
         let total = check.timings.total;
         let mut cells = vec![Cell::from(self.clock.column(check.at, self.screen))];
         if self.with_names {
-            cells.push(monitor.into());
+            cells.push(row.monitor.as_str().into());
+        }
+        if self.with_locations {
+            let location = row.location.as_ref();
+            cells.push(location.map_or("", LocationName::as_str).into());
         }
         let share = f64::from(total.get()) / f64::from(longest.get().max(1));
         let bar = if self.screen.unicode {
@@ -154,7 +169,7 @@ impl HistoryTable {
                 .into(),
             time_text::ms(total).into(),
             Cell::toned(bar, Tone::Accent),
-            marked(what(url, check, self.screen), clock_is_wrong).into(),
+            marked(what(url, check, self.screen), row.clock_is_wrong).into(),
         ]);
         cells
     }
@@ -328,13 +343,14 @@ mod tests {
             zone: TimeZone::UTC,
             now: AT,
         };
-        let mut table = HistoryTable::new(screen, clock, false);
+        let mut table = HistoryTable::new(screen, clock, false, false);
         let mut out = String::new();
         for (ago, status, ms) in [(0, 503, 1043), (60, 200, 180), (120, 200, 90)] {
             table
                 .push(
                     "shop",
                     "http://shop/",
+                    None,
                     check(ago, status, ms),
                     false,
                     &mut out,

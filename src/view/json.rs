@@ -9,11 +9,14 @@ use serde::{Serialize, Serializer};
 use super::address_object::{AddressObject, VersionObject};
 use super::audience::shown_location;
 pub use super::audience::{Audience, failure_detail, public_url, shown_url};
+use super::location_object::{self, LocationObject};
 use super::order_objects::{AmendmentObject, ByObject, NoteObject, OrderObject};
-use super::rows::{IncidentRow, MailRow, QueueRow, ReportRow, StatusRow};
+pub use super::report_object::{ReportObject, report};
+use super::rows::{IncidentRow, MailRow, QueueRow, StatusRow};
 use crate::domain::amendment;
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Packets, Timings};
 use crate::domain::incident::Cause;
+use crate::domain::location::LocationName;
 use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
 
@@ -39,6 +42,7 @@ pub fn check<'a>(
     let extras = check.extras.as_deref();
     CheckObject {
         monitor,
+        location: None,
         url: shown_url(url, url, audience),
         at: Utc(check.at),
         clock: clock(false),
@@ -137,6 +141,7 @@ pub fn status(row: &StatusRow, audience: Audience) -> StatusObject<'_> {
         next_check_at: row.next_check_at.map(Utc),
         uptime_percent_24h: row.uptime_percent_24h,
         uptime_percent_30d: row.uptime_percent_30d,
+        locations: location_object::objects(&row.locations, audience),
         enabled: row.enabled,
         tags: &row.tags,
         note: match audience {
@@ -211,41 +216,7 @@ pub fn incident(row: &IncidentRow, now: Timestamp, audience: Audience) -> Incide
             Audience::Owner => Some(row.mails.iter().map(MailObject::of).collect()),
             Audience::Public { .. } => None,
         },
-    }
-}
-
-/// A monitor over a period, as `report --json` prints it.
-pub fn report(row: &ReportRow, audience: Audience) -> ReportObject<'_> {
-    ReportObject {
-        monitor: &row.monitor,
-        url: shown_url(&row.url, &row.url, audience),
-        from: Utc(row.from),
-        to: Utc(row.to),
-        uptime_percent: row.uptime_percent,
-        coverage_percent: row.coverage_percent,
-        outages: row.outages,
-        up_s: Seconds(row.up_ms),
-        downtime_s: Seconds(row.down_ms),
-        longest_outage_s: row.longest_outage_ms.map(Seconds),
-        mttr_s: row.mttr_ms.map(Seconds),
-        degraded_s: Seconds(row.degraded_ms),
-        maintenance_s: Seconds(row.maintenance_ms),
-        unknown_s: Seconds(row.unknown_ms),
-        amendments: row.amendments,
-        raw: row.raw.as_ref().map(|raw| RawObject {
-            uptime_percent: raw.uptime_percent,
-            outages: raw.outages,
-            up_s: Seconds(raw.up_ms),
-            downtime_s: Seconds(raw.down_ms),
-            maintenance_s: Seconds(raw.maintenance_ms),
-            mttr_s: raw.mttr_ms.map(Seconds),
-        }),
-        checks: row.checks,
-        latency_ms: LatencyObject {
-            p50: row.p50.map(Ms),
-            p95: row.p95.map(Ms),
-            p99: row.p99.map(Ms),
-        },
+        locations: location_object::objects(&row.locations, audience),
     }
 }
 
@@ -275,6 +246,9 @@ pub fn queued_mail(row: &QueueRow) -> QueueObject<'_> {
 #[derive(Debug, Serialize)]
 pub struct CheckObject<'a> {
     monitor: &'a str,
+    /// Of a monitor with locations only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'a str>,
     url: Option<Cow<'a, str>>,
     at: Utc,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -305,6 +279,17 @@ pub struct CheckObject<'a> {
     /// With `http = "offered"` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     versions: Option<Vec<VersionObject<'a>>>,
+}
+
+impl<'a> CheckObject<'a> {
+    /// The same, made from a location if there is one.
+    #[must_use]
+    pub fn from_location(self, location: Option<&'a LocationName>) -> Self {
+        Self {
+            location: location.map(LocationName::as_str),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -402,6 +387,9 @@ pub struct StatusObject<'a> {
     next_check_at: Option<Utc>,
     uptime_percent_24h: Option<f64>,
     uptime_percent_30d: Option<f64>,
+    /// Of a monitor with locations only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locations: Option<Vec<LocationObject<'a>>>,
     enabled: bool,
     tags: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -434,6 +422,9 @@ pub struct IncidentObject<'a> {
     notes: Vec<NoteObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mails: Option<Vec<MailObject<'a>>>,
+    /// Of a monitor with locations only: what each said when it was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locations: Option<Vec<LocationObject<'a>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -475,46 +466,6 @@ impl<'a> MailObject<'a> {
             sent_at: mail.sent_at.map(Utc),
         }
     }
-}
-
-/// The object of a monitor over a period.
-#[derive(Debug, Serialize)]
-pub struct ReportObject<'a> {
-    monitor: &'a str,
-    url: Option<Cow<'a, str>>,
-    from: Utc,
-    to: Utc,
-    uptime_percent: Option<f64>,
-    coverage_percent: Option<f64>,
-    outages: u64,
-    up_s: Seconds,
-    downtime_s: Seconds,
-    longest_outage_s: Option<Seconds>,
-    mttr_s: Option<Seconds>,
-    degraded_s: Seconds,
-    maintenance_s: Seconds,
-    unknown_s: Seconds,
-    amendments: u64,
-    raw: Option<RawObject>,
-    checks: u64,
-    latency_ms: LatencyObject,
-}
-
-#[derive(Debug, Serialize)]
-struct RawObject {
-    uptime_percent: Option<f64>,
-    outages: u64,
-    up_s: Seconds,
-    downtime_s: Seconds,
-    maintenance_s: Seconds,
-    mttr_s: Option<Seconds>,
-}
-
-#[derive(Debug, Serialize)]
-struct LatencyObject {
-    p50: Option<Ms>,
-    p95: Option<Ms>,
-    p99: Option<Ms>,
 }
 
 /// The object of a mail that has not left.

@@ -179,6 +179,7 @@ fn an_incident_carries_its_mails_for_the_owner_only() {
             queued_at: AT,
             sent_at: None,
         }],
+        locations: Vec::new(),
     };
     let now = AT.plus(std::time::Duration::from_millis(61_500));
     assert_eq!(
@@ -246,6 +247,7 @@ fn a_status_names_its_flags() {
         latency_24h: Vec::new(),
         tags: vec!["prod".into()],
         note: "on call: Kim".into(),
+        locations: Vec::new(),
     };
     assert_eq!(
         print(&status(&row, Audience::Owner)),

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use crate::domain::check::Check;
+use crate::domain::check::{Check, CheckState};
+use crate::domain::location::LocationStatus;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::{Flags, ShownState};
 
@@ -22,6 +23,8 @@ pub struct MonitorMetrics<'a> {
     pub check: Option<&'a Check>,
     /// Uptime over 24 hours and 30 days, from 0 to 1.
     pub uptime: [Option<f64>; 2],
+    /// What each of its locations says; empty without locations.
+    pub locations: &'a [LocationStatus],
 }
 
 impl MonitorMetrics<'_> {
@@ -136,6 +139,9 @@ pub fn metrics(
 ) -> fmt::Result {
     states(out, monitors)?;
     latest(out, monitors)?;
+    if monitors.iter().any(|row| !row.locations.is_empty()) {
+        locations(out, monitors)?;
+    }
     for metric in daemon {
         daemon_metric(out, metric)?;
     }
@@ -243,6 +249,64 @@ fn latest(out: &mut impl Write, rows: &[MonitorMetrics<'_>]) -> fmt::Result {
     })
 }
 
+/// What each location of each monitor says.
+fn locations(out: &mut impl Write, rows: &[MonitorMetrics<'_>]) -> fmt::Result {
+    let is_up = |one: &LocationStatus| match one.state {
+        CheckState::Up | CheckState::Degraded => Some(1.0),
+        CheckState::Down => Some(0.0),
+        CheckState::Unknown => None,
+    };
+    location_gauge(
+        out,
+        rows,
+        (
+            "sitewatch_location_up",
+            "1 for up and degraded as seen from a location, 0 for down; absent while its word does not count.",
+        ),
+        is_up,
+    )?;
+    location_gauge(
+        out,
+        rows,
+        (
+            "sitewatch_location_check_duration_seconds",
+            "How long the newest check of a location took.",
+        ),
+        |one| Some(one.total?.as_ms() / 1000.0),
+    )?;
+    location_gauge(
+        out,
+        rows,
+        (
+            "sitewatch_location_last_check_timestamp_seconds",
+            "When the newest check of a location began, in seconds since 1970.",
+        ),
+        |one| one.last_check_at.map(seconds),
+    )
+}
+
+fn location_gauge(
+    out: &mut impl Write,
+    rows: &[MonitorMetrics<'_>],
+    (name, help): (&str, &str),
+    value: impl Fn(&LocationStatus) -> Option<f64>,
+) -> fmt::Result {
+    head(out, name, "gauge", help)?;
+    for row in rows.iter().filter(|row| !row.flags.paused) {
+        let monitor = Label(row.name);
+        for one in row.locations {
+            if let Some(value) = value(one) {
+                let location = &one.location;
+                writeln!(
+                    out,
+                    "{name}{{monitor=\"{monitor}\",location=\"{location}\"}} {value}"
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn daemon_metric(out: &mut impl Write, metric: &DaemonMetric) -> fmt::Result {
     let name = metric.name;
     match &metric.value {
@@ -320,6 +384,7 @@ mod tests {
             flags: Flags::default(),
             check,
             uptime: [Some(0.9998), None],
+            locations: &[],
         }
     }
 

@@ -10,6 +10,7 @@ use super::table::{self, Cell, Column, Fit};
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock, grouped};
 use crate::domain::duration_text::Human;
+use crate::domain::location::LocationName;
 use crate::domain::timestamp::Timestamp;
 
 /// Writes the table.
@@ -19,7 +20,8 @@ pub fn write(
     screen: Screen,
     out: &mut impl Write,
 ) -> fmt::Result {
-    let columns = [
+    let with_locations = rows.iter().any(|row| row.location.is_some());
+    let mut columns = vec![
         Column::left("NAME").fit(Fit::Name),
         Column::right("UPTIME"),
         Column::right("COVERED").fit(Fit::Drop(3)),
@@ -32,7 +34,17 @@ pub fn write(
         Column::right("P99").fit(Fit::Drop(6)),
         Column::right("CHECKS").fit(Fit::Drop(7)),
     ];
-    let cells = rows.iter().map(of);
+    if with_locations {
+        columns.insert(1, Column::left("LOCATION"));
+    }
+    let cells = rows.iter().map(|row| {
+        let mut cells = of(row);
+        if with_locations {
+            let location = row.location.iter().flatten().next();
+            cells.insert(1, location.map_or("-", LocationName::as_str).into());
+        }
+        cells
+    });
     table::write(&columns, cells, screen, out)?;
     if let (Some(from), Some(to)) = (
         rows.iter().filter(observed).map(|row| row.from).min(),
@@ -264,6 +276,7 @@ mod tests {
             p50: Some(Micros::new(180_000)),
             p95: Some(Micros::new(300_000)),
             p99: None,
+            location: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::domain::amendment::{Amendment, IncidentNote};
 use crate::domain::check::{Check, FailureKind, Micros};
 use crate::domain::incident::{Incident, IncidentKey};
+use crate::domain::location::{LocationName, LocationStatus};
 use crate::domain::notification::MailKind;
 use crate::domain::order::{By, KeptOrder};
 use crate::domain::timestamp::Timestamp;
@@ -45,6 +46,8 @@ pub struct StatusRow {
     pub tags: Vec<String>,
     /// The runbook link, the owner.
     pub note: String,
+    /// What each of its locations says; empty without locations.
+    pub locations: Vec<LocationStatus>,
 }
 
 /// One outage and what was mailed about it.
@@ -66,6 +69,8 @@ pub struct IncidentRow {
     pub escalated_at: Option<Timestamp>,
     /// Its mails, oldest first.
     pub mails: Vec<MailRow>,
+    /// What each location said when it was opened; empty without locations.
+    pub locations: Vec<LocationStatus>,
 }
 
 /// One mail of an incident, to one recipient.
@@ -128,6 +133,8 @@ pub struct ReportRow {
     pub p95: Option<Micros>,
     /// The 99th.
     pub p99: Option<Micros>,
+    /// With `--by-location` the location; `None` there for what they agree on.
+    pub location: Option<Option<LocationName>>,
 }
 
 /// What a period was before incidents were amended.

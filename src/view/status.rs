@@ -8,6 +8,7 @@ use super::table::{self, Cell, Column, Fit};
 use super::terminal::{Screen, Tone};
 use super::time_text::{self, Clock, grouped};
 use crate::domain::check::{Check, CheckState, FailureKind};
+use crate::domain::location::LocationStatus;
 use crate::domain::order::{By, OrderWord};
 use crate::policy::alert::state::ShownState;
 
@@ -21,7 +22,8 @@ pub fn write(
     screen: Screen,
     out: &mut impl Write,
 ) -> fmt::Result {
-    let columns = [
+    let with_locations = rows.iter().any(|row| !row.locations.is_empty());
+    let mut columns = vec![
         Column::left("NAME").fit(Fit::Name),
         Column::left("STATE").fit(Fit::Cut(14)),
         Column::right("SINCE"),
@@ -31,7 +33,16 @@ pub fn write(
         Column::right("24 h").fit(Fit::Drop(1)),
         Column::right("30 d").fit(Fit::Drop(3)),
     ];
-    let cells = rows.iter().map(|row| of(row, clock, screen));
+    if with_locations {
+        columns.insert(2, Column::left("FROM").fit(Fit::Cut(5)));
+    }
+    let cells = rows.iter().map(|row| {
+        let mut cells = of(row, clock, screen);
+        if with_locations {
+            cells.insert(2, from(row).into());
+        }
+        cells
+    });
     table::write(&columns, cells, screen, out)
 }
 
@@ -65,6 +76,31 @@ fn of(row: &StatusRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     cells.push(percent(row.uptime_percent_24h));
     cells.push(percent(row.uptime_percent_30d));
     cells
+}
+
+/// How many of how many locations say what is shown, and which if not all do: `3/3`, `2/4 fra nyc`.
+fn from(row: &StatusRow) -> String {
+    if row.locations.is_empty() {
+        return "-".to_owned();
+    }
+    let fails = |one: &&LocationStatus| one.state == CheckState::Down;
+    let failing = row.locations.iter().filter(fails).count();
+    let shows_failing = row.state == ShownState::Down || failing > 0;
+    let says_so = |one: &&LocationStatus| match shows_failing {
+        true => one.state == CheckState::Down,
+        false => matches!(one.state, CheckState::Up | CheckState::Degraded),
+    };
+    let saying: Vec<&str> = row
+        .locations
+        .iter()
+        .filter(says_so)
+        .map(|one| one.location.as_str())
+        .collect();
+    let count = format!("{}/{}", saying.len(), row.locations.len());
+    match saying.len() == row.locations.len() || saying.is_empty() {
+        true => count,
+        false => format!("{count} {}", saying.join(" ")),
+    }
 }
 
 fn percent(value: Option<f64>) -> Cell {
@@ -243,6 +279,7 @@ mod tests {
             latency_24h: vec![Some(Micros::new(1)), None, Some(Micros::new(2))],
             tags: Vec::new(),
             note: String::new(),
+            locations: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod channels;
 mod cli;
+mod cluster_config;
 mod config;
 mod daemon;
 mod fuzz;

@@ -101,6 +101,7 @@ fn row(text: &str, state: State) -> MonitorRow {
             .map(|hour| (hour != 9).then_some(Micros::new(100_000 + hour * 9_000)))
             .collect(),
         last_incident: Some(incident(text, state == State::Down)),
+        locations: Vec::new(),
     }
 }
 

@@ -105,6 +105,9 @@ fn entry(before: &str, key: &Key, out: &mut impl Write) -> fmt::Result {
         )?,
         Absent::Required => writeln!(out, "Required.")?,
     }
+    if let Kind::CountOr(words) = key.kind {
+        writeln!(out, "One of: {}, or a number.", escaped(&words.join(", ")))?;
+    }
     if let Kind::Choice(words) = key.kind {
         writeln!(out, "One of: {}.", escaped(&words.join(", ")))?;
     }

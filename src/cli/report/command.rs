@@ -54,6 +54,9 @@ pub struct Args {
     /// Leave out how incidents were amended: the figures as the checks say
     #[arg(long, conflicts_with = "email")]
     pub raw: bool,
+    /// Add a row for each location of the monitors that have any
+    #[arg(long, conflicts_with_all = ["html", "email", "explain"])]
+    pub by_location: bool,
     /// List the incidents and gaps behind the lost uptime
     #[arg(long, conflicts_with_all = ["csv", "html", "email"])]
     pub explain: bool,
@@ -85,8 +88,8 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     if args.explain {
         return explain(context, &reader, &stored, period, args.raw, &clock);
     }
+    let rows = rows(&reader, &stored, period, args.by_location)?;
     let objectives = objectives(&reader, &place, args, period.to.min(clock.now))?;
-    let rows: Vec<ReportRow> = stored.iter().map(from_store::report).collect();
     let screen = context.out.screen();
     let out = &mut context.out;
     if context.options.json {
@@ -97,12 +100,13 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             json::line(&objective::object(row), out)?;
         }
     } else if args.csv {
-        writeln!(out, "{}", csv::REPORT_HEADER)?;
+        let location = if args.by_location { ",location" } else { "" };
+        writeln!(out, "{}{location}", csv::REPORT_HEADER)?;
         for row in &rows {
             csv::report(row, out)?;
         }
         for row in &objectives {
-            csv::objective(row, out)?;
+            csv::objective(row, args.by_location, out)?;
         }
     } else if args.html {
         let named = &args.period;
@@ -125,6 +129,31 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         }
     }
     Ok(Outcome::Fine)
+}
+
+/// The rows of the table, with those of each location if they are wanted.
+fn rows(
+    reader: &Reader,
+    stored: &[StoredReport],
+    period: Period,
+    by_location: bool,
+) -> Result<Vec<ReportRow>, CliError> {
+    let mut rows = Vec::with_capacity(stored.len());
+    for one in stored {
+        let mut row = from_store::report(one);
+        row.location = by_location.then_some(None);
+        rows.push(row);
+        if !by_location {
+            continue;
+        }
+        let (from, to) = (period.from, period.to);
+        for (location, seen) in reader.report_by_location(&one.monitor, from, to)? {
+            let mut row = from_store::report(&seen);
+            row.location = Some(Some(location));
+            rows.push(row);
+        }
+    }
+    Ok(rows)
 }
 
 /// The objectives that are about any of the named monitors, or all.

@@ -238,6 +238,7 @@ fn plain_rules(monitor: &StoredMonitor) -> Rules {
         alert_on_redirect_change: false,
         alert_on_address_down: false,
         to: Vec::new(),
+        quorum: None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::duration_text::Written;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::http_choice::HttpChoice;
+use crate::domain::location::DownWhen;
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
 use crate::domain::recipient::Recipient;
 use crate::domain::redaction;
@@ -223,6 +224,14 @@ pub(super) fn of_expectation(expectation: &Expectation) -> Vec<Fact> {
 
 pub(super) fn of_rules(rules: &Rules) -> Vec<Fact> {
     let record = |alert| if alert { "alert" } else { "record" };
+    let quorum = rules.quorum.as_deref();
+    let places = quorum.map_or_else(String::new, |quorum| joined(quorum.locations.iter()));
+    let down_when = quorum.map_or_else(String::new, |quorum| match quorum.down_when {
+        DownWhen::Majority => "majority".to_owned(),
+        DownWhen::All => "all".to_owned(),
+        DownWhen::Any => "any".to_owned(),
+        DownWhen::Count(count) => count.to_string(),
+    });
     vec![
         fact("timeout", Written(rules.timeout)),
         fact("failures_before_down", rules.failures_before_down),
@@ -232,6 +241,12 @@ pub(super) fn of_rules(rules: &Rules) -> Vec<Fact> {
         fact("on_address_down", record(rules.alert_on_address_down)),
         fact("on_redirect_change", record(rules.alert_on_redirect_change)),
         fact("to", joined(&rules.to)),
+        fact("locations", places),
+        fact("down_when", down_when),
+        fact(
+            "on_regional",
+            record(quorum.is_some_and(|quorum| quorum.alert_on_regional)),
+        ),
     ]
 }
 
@@ -300,6 +315,25 @@ pub(in crate::config) fn settings(config: &Config) -> Vec<Fact> {
         fact(
             "[history] evidence_limit",
             config.history.evidence.bytes_max,
+        ),
+        fact(
+            "[cluster] url",
+            config.cluster.as_ref().map_or_else(String::new, |cluster| {
+                format!("{}:{}", cluster.server.host, cluster.server.port)
+            }),
+        ),
+        fact(
+            "[cluster] locations",
+            config
+                .places()
+                .map_or_else(String::new, |places| joined(places.locations.iter())),
+        ),
+        fact(
+            "[cluster] location",
+            config
+                .places()
+                .and_then(|places| places.here.as_ref())
+                .map_or_else(String::new, ToString::to_string),
         ),
         fact("[dns] servers", joined(&config.dns.servers)),
         fact("[dns] timeout", Written(config.dns.timeout)),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::quorum;
 use super::reader::Reading;
 use super::scalars;
 use super::table::{Placed, Table};
@@ -16,7 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::schedule::cron::Cron;
 
 /// The keys that are read here.
-pub(in crate::config) const KEYS: [&str; 10] = [
+pub(in crate::config) const KEYS: [&str; 13] = [
     "interval",
     "schedule",
     "timeout",
@@ -27,6 +28,9 @@ pub(in crate::config) const KEYS: [&str; 10] = [
     "on_address_down",
     "on_redirect_change",
     "to",
+    quorum::KEYS[0],
+    quorum::KEYS[1],
+    quorum::KEYS[2],
 ];
 
 /// The shortest grid.
@@ -219,5 +223,6 @@ pub(in crate::config) fn rules(
         alert_on_address_down,
         alert_on_redirect_change,
         to,
+        quorum: quorum::quorum(reading, table),
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod alert_rules;
 pub(super) mod channel;
 pub(super) mod channel_names;
+pub(super) mod cluster;
 pub(super) mod email;
 pub(super) mod env_vars;
 pub(super) mod expectation;
@@ -13,7 +14,9 @@ pub(super) mod maintenance;
 pub(super) mod monitor;
 pub(super) mod objective;
 pub(super) mod patterns;
+pub(super) mod portable;
 pub(super) mod presence;
+mod quorum;
 pub(super) mod reader;
 pub(super) mod referenced_files;
 pub(super) mod references;

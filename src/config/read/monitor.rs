@@ -13,6 +13,7 @@ use super::alert_rules;
 use super::env_vars;
 use super::expectation;
 use super::kinds::{self, KindKeys};
+use super::portable;
 use super::reader::Reading;
 use super::scalars;
 use super::table::{Placed, Table, place};
@@ -62,6 +63,8 @@ pub(in crate::config) struct Named {
 pub(in crate::config) struct Draft {
     /// The monitor itself.
     pub monitor: Arc<Monitor>,
+    /// What a probe reads to check it; empty where there are none.
+    pub portable: Box<str>,
     /// Its parents, with their places.
     pub depends_on: Vec<Placed<MonitorName>>,
     /// Its old name, with its place.
@@ -306,9 +309,16 @@ pub(in crate::config) fn monitor(
     }
     let locator = url.map(|url| url.it);
     let whole = whole(reading, &table, locator, named.as_ref(), labels, template);
+    let portable = match reading.places.is_some() {
+        true => named
+            .as_ref()
+            .and_then(|named| portable::text(reading, &table, named.name.as_str())),
+        false => None,
+    };
     let draft = match whole.filter(|_| reading.faults.len() == faults_before) {
         Some(monitor) => Ok(Draft {
             monitor: Arc::new(monitor),
+            portable: portable.unwrap_or_default(),
             depends_on,
             renamed_from,
         }),

@@ -96,7 +96,7 @@ pub(in crate::config) fn refuse_unknown_sections(reading: &mut Reading<'_>, root
             (Some(section), _) => format!("`{name}` belongs in {}", section.header()),
             (None, Some(meant)) => format!("did you mean {}?", header(meant)),
             (None, None) => match is_section {
-                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [[channel]], [[escalation]], [[hours]], [[source]], [[maintenance]], [[objective]]".to_owned(),
+                true => "the sections are [email], [[monitor]], [defaults], [daemon], [history], [dns], [web], [alerts], [connectivity], [report], [heartbeat], [cluster], [[channel]], [[escalation]], [[hours]], [[source]], [[maintenance]], [[objective]]".to_owned(),
                 false => "a key stands below the header of its section".to_owned(),
             },
         };

@@ -23,6 +23,7 @@ use crate::config::keys::{self, Key};
 use crate::config::syntax::odd_characters;
 use crate::domain::address::Address;
 use crate::domain::channel::ChannelName;
+use crate::domain::location::Places;
 use crate::domain::recipient::Recipient;
 
 /// Longer keys are not suggested nor shown whole.
@@ -57,6 +58,8 @@ pub(crate) struct Reading<'e> {
     pub named_addresses: Vec<(Place, Address)>,
     /// Files that were read for their content, since many monitors may share one.
     pub(super) contents: HashMap<PathBuf, Result<Arc<[u8]>, String>>,
+    /// The locations of a hub, known before monitors are read.
+    pub places: Option<Places>,
     /// Patterns that were compiled, since many monitors may share one.
     pub(crate) patterns: Patterns,
 }
@@ -76,6 +79,7 @@ impl<'e> Reading<'e> {
             named_channels: Vec::new(),
             named_addresses: Vec::new(),
             contents: HashMap::new(),
+            places: None,
             patterns: Patterns::default(),
         }
     }

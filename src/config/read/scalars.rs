@@ -108,6 +108,21 @@ pub(in crate::config) fn store_size(text: &str) -> Result<u64, Wrong> {
     }
 }
 
+/// How much may wait somewhere.
+pub(in crate::config) fn buffer_size(text: &str) -> Result<u64, Wrong> {
+    match bytes(text)? {
+        Some(bytes) if bytes < STORED_BYTES_MIN => Err(Wrong::new(
+            format!("{text} is too little to keep anything in"),
+            "write at least \"1MiB\"",
+        )),
+        Some(bytes) if bytes <= STORED_BYTES_MAX => Ok(bytes),
+        _ => Err(Wrong::new(
+            format!("{text} is more than anybody should keep waiting"),
+            "write at most \"1024GiB\"",
+        )),
+    }
+}
+
 /// A size in bytes; `None` if it is too large to be counted.
 fn bytes(text: &str) -> Result<Option<u64>, Wrong> {
     let wrong = || {

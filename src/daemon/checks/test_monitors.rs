@@ -43,6 +43,7 @@ pub(in crate::daemon) fn monitor(name: &str, interval: Duration) -> Monitor {
             alert_on_address_down: true,
             alert_on_redirect_change: false,
             to: Vec::new(),
+            quorum: None,
         }),
         labels: Arc::default(),
     }

@@ -1,5 +1,7 @@
 //! Checks monitors at once, and says what came of it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -12,8 +14,10 @@ use crate::daemon::recorder::message::Entry;
 use crate::daemon::schedule::scheduler::Command;
 use crate::domain::check::Check;
 use crate::domain::duration_text::Human;
+use crate::domain::location::{Ask, Quorum};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::order::{By, OrderWord};
+use crate::domain::timestamp::Timestamp;
 
 /// Each of these many rechecks is waited for and told; more are only begun.
 const RECHECKS_TOLD: usize = 200;
@@ -38,7 +42,29 @@ pub(super) async fn recheck(running: &Running, which: &Which, by: By) -> Answer 
     let tell_each = chosen.len() <= RECHECKS_TOLD;
     let now = clock::now();
     let mut asked = Vec::new();
+    let (mut done, mut not_done) = (Vec::new(), Vec::new());
+    let force = running.force();
+    let quorums: HashMap<&MonitorName, &Arc<Quorum>> = match &running.cluster {
+        None => HashMap::new(),
+        Some(_) => {
+            let monitors = force.config.monitors.iter();
+            monitors
+                .filter_map(|known| Some((&known.name, known.rules.quorum.as_ref()?)))
+                .collect()
+        }
+    };
     for (id, name) in chosen {
+        match ask_locations(running, quorums.get(&name).copied(), id, &name, now) {
+            Away::All(line) => {
+                done.push(line);
+                continue;
+            }
+            Away::Lost(line) => {
+                not_done.push(line);
+                continue;
+            }
+            Away::Some | Away::None => {}
+        }
         let (outcome, answer) = oneshot::channel();
         running.scheduler.send(Command::CheckNow {
             monitor: id,
@@ -48,11 +74,11 @@ pub(super) async fn recheck(running: &Running, which: &Which, by: By) -> Answer 
         asked.push((name, answer));
     }
     if !tell_each {
-        let lines = vec![format!("{} are checked now", plural(asked.len()))];
+        let count = asked.len() + done.len();
+        let lines = vec![format!("{} are checked now", plural(count))];
         return Answer::Done { lines };
     }
     let until = clock::tick() + RECHECKED_WITHIN;
-    let (mut done, mut not_done) = (Vec::new(), Vec::new());
     for (name, answer) in asked {
         match tokio::time::timeout_at(until, answer).await {
             Ok(Ok(check)) => done.push(format!("{name}: {}", verdict(&check))),
@@ -75,6 +101,57 @@ pub(super) async fn recheck(running: &Running, which: &Which, by: By) -> Answer 
             done.append(&mut not_done);
             Answer::Done { lines: done }
         }
+    }
+}
+
+/// Who of other locations was asked for a check.
+enum Away {
+    /// Nobody: it is checked here alone.
+    None,
+    /// It is checked here as well.
+    Some,
+    /// It is not checked here; the line says who was asked.
+    All(String),
+    /// It is not checked here, and too much was asked at once.
+    Lost(String),
+}
+
+/// Asks the other locations of a monitor. What they find is recorded when it arrives.
+fn ask_locations(
+    running: &Running,
+    quorum: Option<&Arc<Quorum>>,
+    id: MonitorId,
+    name: &MonitorName,
+    now: Timestamp,
+) -> Away {
+    let (Some(cluster), Some(quorum)) = (&running.cluster, quorum) else {
+        return Away::None;
+    };
+    let here = running
+        .force()
+        .config
+        .places()
+        .and_then(|places| places.here.clone());
+    let mut is_asked = true;
+    let mut names = Vec::new();
+    for location in quorum.locations.iter() {
+        if here.as_ref() == Some(location) {
+            continue;
+        }
+        names.push(location.as_str());
+        is_asked &= cluster.ask(Ask {
+            location: location.clone(),
+            monitor: id,
+            unless_since: now,
+        });
+    }
+    let is_here = names.len() < quorum.locations.len();
+    match (is_here, is_asked) {
+        (true, _) => Away::Some,
+        (false, true) => Away::All(format!("{name}: {} were asked", names.join(", "))),
+        (false, false) => Away::Lost(format!(
+            "{name}: not checked, too many checks were asked for at once"
+        )),
     }
 }
 

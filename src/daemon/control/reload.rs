@@ -111,6 +111,11 @@ async fn swap(
             ));
         }
     };
+    if !has_same_link(&old, &new) {
+        return Err(failed(
+            "[cluster] has another server, credentials, role or location of its own, which needs a restart".to_owned(),
+        ));
+    }
     if let Some(database) = &running.database {
         new.daemon.database.clone_from(database);
     }
@@ -146,6 +151,18 @@ async fn swap(
         lines.push(format!("warning: {warning}"));
     }
     Ok(lines)
+}
+
+/// Whether the link to other locations can stay as it is. Their names may change.
+fn has_same_link(old: &Config, new: &Config) -> bool {
+    let here = |config: &Config| config.places().map(|places| places.here.clone());
+    let server = |config: &Config| {
+        config
+            .cluster
+            .as_ref()
+            .map(|cluster| cluster.server.clone())
+    };
+    server(old) == server(new) && here(old) == here(new)
 }
 
 async fn enroll(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::check::Check;
+use crate::domain::location::LocationStatus;
 use crate::domain::monitor::{Monitor, MonitorId};
 use crate::policy::alert::monitor::{Hold, Shown};
 use crate::policy::alert::ordered_windows::OrderedWindows;
@@ -25,6 +26,8 @@ pub struct Live {
     pub last_good: Option<Arc<Check>>,
     /// What was said when its open incident was acknowledged.
     pub ack_note: Option<Arc<str>>,
+    /// What each of its locations says; `None` without locations.
+    pub locations: Option<Arc<Vec<LocationStatus>>>,
 }
 
 /// All monitors, by number. Cheap to clone and to share between threads.

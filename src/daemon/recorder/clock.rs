@@ -173,6 +173,7 @@ impl Recorder {
             let from = step.past(blind.from);
             self.keep_blind(Some(Blind { from, ..blind }), now);
         }
+        self.probes.clock_was_set(&step);
         for slot in &mut self.slots {
             slot.memory.clock_was_set(&step);
             slot.last_at = step.past(slot.last_at);
@@ -202,7 +203,10 @@ impl Recorder {
         }
         let _ = self.step(place, Event::Tick, now);
         let slot = &self.slots[place];
-        if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
+        if monitor::wants_confirmation(&slot.memory)
+            && !slot.memory.kept.paused
+            && slot.monitor.rules.quorum.is_none()
+        {
             let (monitor, retry) = (slot.id, slot.monitor.rules.retry_interval);
             let ended = slot.newest_ended().unwrap_or(now).min(now);
             let at = ended.plus(retry).max(now);

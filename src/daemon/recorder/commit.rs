@@ -1,5 +1,7 @@
 //! How the recorder writes: everything that is staged in one transaction, and what when that fails.
 
+use std::sync::Arc;
+
 use super::engine::{Failure, Recorder};
 use super::message::NotRecorded;
 use super::roster::Slot;
@@ -130,7 +132,7 @@ impl Recorder {
 
     /// Puts what changed on the board.
     fn show(&mut self) {
-        let slots = &mut self.slots;
+        let (slots, now) = (&mut self.slots, self.clock.seen);
         for place in &self.touched {
             if let Some(slot) = slots.get(*place) {
                 self.board.order_windows(slot.id, &slot.memory.kept.windows);
@@ -139,7 +141,7 @@ impl Recorder {
         let lives = self.touched.drain(..).filter_map(|place| {
             let slot = slots.get_mut(place)?;
             slot.touched = false;
-            Some(live(slot))
+            Some(live(slot, now))
         });
         self.board.put(lives);
     }
@@ -155,7 +157,7 @@ fn dropped_if_refused(what: &str, written: Result<(), StoreError>) -> Result<(),
     }
 }
 
-fn live(slot: &Slot) -> Live {
+fn live(slot: &Slot, now: Timestamp) -> Live {
     let recent = &slot.memory.recent;
     Live {
         id: slot.id,
@@ -169,5 +171,9 @@ fn live(slot: &Slot) -> Live {
             .status
             .outage()
             .and_then(|outage| outage.ack_note.clone()),
+        locations: slot.memory.kept.seats.as_ref().map(|seats| {
+            let statuses = seats.statuses(&slot.monitor.rules, now);
+            Arc::new(statuses)
+        }),
     }
 }

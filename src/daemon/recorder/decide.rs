@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::engine::Recorder;
 use super::evidence;
 use super::message::{Entry, NotRecorded, Refused, Reply, Turn};
+use super::shared_check::shared;
 use super::staged::{Deed, StagedCheck};
 use crate::daemon::logging::targets;
-use crate::domain::check::{Chain, Check};
+use crate::domain::check::Check;
 use crate::domain::incident::Cause;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{News, Notice};
@@ -20,11 +21,12 @@ use crate::policy::alert::monitor::{
 };
 use crate::policy::alert::state::{Kept, Memory, ShownState, Status};
 use crate::store::facts::events::StateChange;
-use crate::store::transaction::SpanKind;
+use crate::store::transaction::{Batch, SpanKind};
 
 impl Recorder {
     /// Lets time pass: edges of windows, reminders, ends of mutes.
     pub(in crate::daemon) fn tick(&mut self, now: Timestamp) {
+        self.look_at_locations(now);
         for number in self.windows.advance(now) {
             self.window_changed(number, now);
         }
@@ -64,6 +66,8 @@ impl Recorder {
     pub(super) fn stage(&mut self, entry: Entry, now: Timestamp) {
         match entry {
             Entry::Checked { monitor, check } => self.checked(monitor, check, now),
+            Entry::Frame { frame, reply } => self.frame(*frame, reply, now),
+            Entry::Presence(presence) => self.presence(&presence, now),
             Entry::Missed {
                 monitor,
                 from,
@@ -129,18 +133,13 @@ impl Recorder {
             Some(step) => step.begun(original.at, now),
             None => original.at,
         };
+        if slot.monitor.rules.quorum.is_some() {
+            return self.checked_here(monitor, original, began, now);
+        }
         let at = slot.moment(began);
         let newest = slot.memory.recent.newest.as_ref();
-        let mut check = Check::clone(&original);
+        let mut check = shared(&original, newest, slot.monitor.subject.url_text());
         check.at = at;
-        let url = slot.monitor.subject.url_text();
-        let before = newest.map(|newest| &newest.chain);
-        check.chain = kept_once(&original.chain, before, |chain| chain_ending_at(url, chain));
-        check.certificate = original.certificate.as_ref().map(|certificate| {
-            let before = newest.and_then(|newest| newest.certificate.as_ref());
-            let same = before.filter(|before| *before == certificate);
-            Arc::clone(same.unwrap_or(certificate))
-        });
         let limit = slot.monitor.subject.degraded_after();
         self.judge_by_usual(monitor, limit, &mut check);
         let slot = &self.slots[place];
@@ -238,10 +237,9 @@ impl Recorder {
             }
             Order::CommandEnded { .. } => {
                 // The sooner it is known to be good, the sooner the window ends.
-                self.turns.push(Turn::CheckNow {
-                    monitor,
-                    unless_since: now,
-                });
+                if let Some(place) = self.places.get(&monitor).copied() {
+                    self.check_now(place, now, None, now);
+                }
                 return;
             }
             Order::Mute { .. }
@@ -352,7 +350,7 @@ impl Recorder {
             alerts: &self.config.alerts,
             maintenance: slot.windows().iter().any(open),
             parents: &parents,
-            offline: self.blind.is_some(),
+            offline: self.blind.is_some() && slot.monitor.rules.quorum.is_none(),
             steps: slot.steps(),
         };
         let rules = Arc::clone(&slot.monitor.rules);
@@ -411,7 +409,18 @@ impl Recorder {
     fn follow(&mut self, place: usize, effect: Effect, event: Event<'_>, now: Timestamp) {
         let slot = &self.slots[place];
         match effect {
-            Effect::Open(_) | Effect::Progress(_) | Effect::Close { .. } => {
+            Effect::Open(incident) => {
+                let monitor = Arc::clone(&slot.monitor);
+                let (key, seats) = (incident.key, slot.memory.kept.seats.as_ref());
+                let said = seats.map(|seats| seats.statuses(&monitor.rules, now));
+                self.follow_incident(Effect::Open(incident), monitor.name.as_str(), now);
+                if let Some(said) = said {
+                    let write =
+                        move |batch: &mut Batch<'_>| batch.put_incident_locations(key, &said);
+                    self.staged.deed(Deed::Write(Box::new(write)), now);
+                }
+            }
+            Effect::Progress(_) | Effect::Close { .. } => {
                 let monitor = Arc::clone(&slot.monitor);
                 self.follow_incident(effect, monitor.name.as_str(), now);
             }
@@ -445,23 +454,36 @@ impl Recorder {
                 let deed = Deed::DropWaiting { incident, why, at };
                 self.staged.deed(deed, now);
             }
+            Effect::Record(check) => {
+                let (monitor, interval) = (slot.id, slot.monitor.rules.interval);
+                let staged = StagedCheck {
+                    monitor,
+                    check,
+                    interval,
+                };
+                self.staged.check(staged, now);
+            }
             Effect::StopEscalation(incident) => {
                 let deed = Deed::StopEscalation { incident, at: now };
                 self.staged.deed(deed, now);
             }
             Effect::CheckParents => {
                 let unless_since = slot.last_at;
-                for parent in slot.parents() {
-                    let monitor = self.slots[*parent].id;
-                    self.turns.push(Turn::CheckNow {
-                        monitor,
-                        unless_since,
-                    });
+                for parent in slot.parents().to_vec() {
+                    self.check_now(parent, unless_since, None, now);
                 }
             }
+            Effect::AskOthers { unless_since } => {
+                if let Event::Heard { location, .. } = event {
+                    self.check_now(place, unless_since, Some(location), now);
+                }
+            }
+            Effect::CheckAgain { .. } if !self.is_checked_here(place, event) => {}
             Effect::CheckAgain { after } => {
                 let ended = match event {
-                    Event::Checked(check) => check.at.plus(check.timings.total.as_duration()),
+                    Event::Checked(check) | Event::Heard { check, .. } => {
+                        check.at.plus(check.timings.total.as_duration())
+                    }
                     // As after a restart: what it knows now is as old as its newest check.
                     Event::Tick
                     | Event::Order(_)
@@ -498,8 +520,10 @@ impl Recorder {
             // It is gone: nobody is told, nothing is checked.
             Effect::Say { .. }
             | Effect::Raise(_)
+            | Effect::Record(_)
             | Effect::StopEscalation(_)
             | Effect::CheckParents
+            | Effect::AskOthers { .. }
             | Effect::CheckAgain { .. } => {}
         }
     }
@@ -531,7 +555,9 @@ impl Recorder {
             | Effect::DropWaiting(_)
             | Effect::StopEscalation(_)
             | Effect::Window { .. }
+            | Effect::Record(_)
             | Effect::CheckParents
+            | Effect::AskOthers { .. }
             | Effect::CheckAgain { .. } => return,
         };
         self.staged.deed(Deed::Incident(incident), now);
@@ -581,52 +607,5 @@ fn counts_differ(before: &Kept, after: &Kept) -> bool {
         // Its count of failed checks is for the record only.
         (Status::Down(before), Status::Down(after)) => before.announcement != after.announcement,
         (before, after) => before != after,
-    }
-}
-
-/// What most checks share with the one before is kept once. What is new is copied: made by the thread of the checks, it
-/// would lie among their buffers for as long as it is remembered, and keep that memory from being used again. For the
-/// same reason the originals ([`Recorder::copied`]) outlive the copies of one batch: an allocator gives a thread first
-/// what that thread freed last, so each copy would lie where the original before it did.
-fn kept_once<T: PartialEq>(
-    new: &Arc<T>,
-    before: Option<&Arc<T>>,
-    copy: impl FnOnce(&T) -> T,
-) -> Arc<T> {
-    match before {
-        Some(before) if before == new => Arc::clone(before),
-        Some(_) | None => Arc::new(copy(new)),
-    }
-}
-
-/// A copy of a chain. Most end where they begin: the text of that is there already.
-fn chain_ending_at(url: &Arc<str>, chain: &Chain) -> Chain {
-    let final_url = match chain.final_url == *url {
-        true => Arc::clone(url),
-        false => Arc::from(&*chain.final_url),
-    };
-    Chain {
-        final_url,
-        ..chain.clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_new_is_copied_and_what_is_known_is_shared() {
-        let (before, same) = (Arc::new("a".to_owned()), Arc::new("a".to_owned()));
-        assert!(Arc::ptr_eq(
-            &kept_once(&same, Some(&before), String::clone),
-            &before
-        ));
-        let new = Arc::new("b".to_owned());
-        for before in [Some(&before), None] {
-            let kept = kept_once(&new, before, String::clone);
-            assert_eq!(kept, new);
-            assert!(!Arc::ptr_eq(&kept, &new));
-        }
     }
 }

@@ -14,6 +14,7 @@ use super::enroll::origin;
 use super::evidence::Keeper;
 use super::files::Files;
 use super::message::{Enrolled, Entry, Outcome, Turn, Upkeep, UpkeepWork};
+use super::probes::Probes;
 use super::roster::Slot;
 use super::staged::{Deed, Origin, Staged};
 use crate::config::Config;
@@ -73,6 +74,7 @@ pub struct Recorder {
     pub(super) commit_took: Option<Duration>,
     pub(in crate::daemon) alarm: Alarm,
     pub(in crate::daemon) files: Files,
+    pub(super) probes: Probes,
     /// Which objectives burn their error budget too fast.
     pub(super) burning: Burning,
     /// Of monitors whose limit is a multiple of the usual: what is usual in the hour of this number, counted from 1970.
@@ -114,6 +116,7 @@ impl Recorder {
             usuals: HashMap::new(),
             burning: objectives::burning(store.outbox())?,
             evidence: None,
+            probes: Probes::default(),
             origin: origin(&store, &config),
             store,
             config: Arc::clone(&config),
@@ -267,6 +270,7 @@ impl Recorder {
         Outcome {
             letters: std::mem::take(&mut self.alarm.letters),
             turns: std::mem::take(&mut self.turns),
+            asks: self.take_asks(),
             mails,
             committed: self.staged.is_empty(),
         }

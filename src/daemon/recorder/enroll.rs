@@ -83,6 +83,10 @@ impl Recorder {
             self.slots.push(slot);
         }
         self.config = Arc::clone(&config);
+        self.enroll_locations(now)?;
+        for place in 0..self.slots.len() {
+            self.restore_seats(place, &mut pasts);
+        }
         self.evidence_changed();
         self.origin = origin(&self.store, &config);
         self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
@@ -209,7 +213,10 @@ impl Recorder {
         let _ = self.step(place, Event::Reconfigured { url_changed }, now);
         self.raise_again(place, now);
         let slot = &self.slots[place];
-        if monitor::wants_confirmation(&slot.memory) && !slot.memory.kept.paused {
+        if monitor::wants_confirmation(&slot.memory)
+            && !slot.memory.kept.paused
+            && slot.monitor.rules.quorum.is_none()
+        {
             let ended = slot.newest_ended();
             let at = ended
                 .unwrap_or(now)
@@ -220,12 +227,8 @@ impl Recorder {
         // Its parents were made due when it began to fail, which may not have reached the scheduler.
         if let Status::Suspect { first_bad, .. } = &slot.memory.kept.status {
             let unless_since = *first_bad;
-            for parent in slot.parents() {
-                let monitor = self.slots[*parent].id;
-                self.turns.push(Turn::CheckNow {
-                    monitor,
-                    unless_since,
-                });
+            for parent in slot.parents().to_vec() {
+                self.check_now(parent, unless_since, None, now);
             }
         }
     }
@@ -294,5 +297,6 @@ const fn no_rules() -> Rules {
         alert_on_address_down: false,
         alert_on_redirect_change: false,
         to: Vec::new(),
+        quorum: None,
     }
 }

@@ -7,6 +7,7 @@ use super::burns::BurnSeen;
 use crate::config::Config;
 use crate::config::source_lists::compose::ListChange;
 use crate::domain::check::{Check, Verdict};
+use crate::domain::location::{Ask, Frame, Presence, Receipt};
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::notification::{Letter, Notice};
 use crate::domain::order::GivenOrder;
@@ -27,6 +28,15 @@ pub enum Entry {
         /// What it found.
         check: Box<Check>,
     },
+    /// What a probe of another location sent.
+    Frame {
+        /// What.
+        frame: Box<Frame>,
+        /// Told once it is committed.
+        reply: Reply<Receipt>,
+    },
+    /// A probe's sign of life.
+    Presence(Box<Presence>),
     /// Slots that passed without a check.
     Missed {
         /// Whose.
@@ -100,8 +110,9 @@ impl Entry {
                 Verdict::Down(_) | Verdict::Unknown(_) => true,
             },
             // Past the limit every check brings one: they gather as checks do.
-            Self::Missed { .. } => false,
-            Self::WentBlind(_)
+            Self::Missed { .. } | Self::Presence(_) => false,
+            Self::Frame { .. }
+            | Self::WentBlind(_)
             | Self::SeesAgain(_)
             | Self::Order { .. }
             | Self::Reconfigure { .. }
@@ -147,6 +158,8 @@ impl fmt::Debug for Entry {
             Self::Checked { monitor, check } => {
                 write!(f, "Checked({}, {})", monitor.0, check.verdict.state())
             }
+            Self::Frame { frame, .. } => write!(f, "Frame({}, {})", frame.location, frame.seq),
+            Self::Presence(presence) => write!(f, "Presence({})", presence.location),
             Self::Missed { monitor, count, .. } => write!(f, "Missed({}, {count})", monitor.0),
             Self::WentBlind(from) => write!(f, "WentBlind({from:?})"),
             Self::SeesAgain(over) => write!(f, "SeesAgain({:?})", over.to),
@@ -222,6 +235,8 @@ pub struct Outcome {
     pub letters: Vec<Letter>,
     /// For the scheduler, in order.
     pub turns: Vec<Turn>,
+    /// For other locations.
+    pub asks: Vec<Ask>,
     /// Whether mails were queued, dropped or written about: the notifier looks again.
     pub mails: bool,
     /// Whether everything taken in so far is committed.

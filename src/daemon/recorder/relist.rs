@@ -91,6 +91,7 @@ impl Recorder {
             begun.push((place, moved));
         }
         self.rewire();
+        self.enroll_locations(now)?;
         self.end_windows(open_before, now);
         for slot in &gone {
             self.retire(slot.id, slot.monitor.name.as_str(), &slot.memory, now);

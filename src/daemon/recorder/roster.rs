@@ -85,7 +85,7 @@ impl Slot {
             last_at: newest.map_or(Timestamp::MIN, |check| check.at),
             clock_at: None,
             monitor,
-            was_failing: Parent::of(&memory.kept.status, None).failing,
+            was_failing: Parent::of(&memory.kept, None).failing,
             good_day: 0,
             dirty: false,
             touched: true,
@@ -134,7 +134,7 @@ impl Slot {
     }
 
     pub(super) fn as_parent(&self) -> Parent {
-        Parent::of(&self.memory.kept.status, self.memory.recent.known_at)
+        Parent::of(&self.memory.kept, self.memory.recent.known_at)
     }
 
     pub(super) fn is_failing(&self) -> bool {

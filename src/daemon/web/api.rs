@@ -13,7 +13,7 @@ use super::visible::{View, next_check_at, state_of};
 use crate::daemon::health::live_status::Live;
 use crate::domain::monitor::MonitorId;
 use crate::policy::alert::monitor::ShownState;
-use crate::store::checks::history::HistoryQuery;
+use crate::store::checks::history::{HistoryQuery, Whence};
 use crate::store::error::StoreError;
 use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::view::json::{self, Audience};
@@ -125,6 +125,7 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
         latency_24h: Vec::new(),
         tags: live.monitor.tags_shown(),
         note: live.monitor.note.to_string(),
+        locations: live.locations.as_deref().cloned().unwrap_or_default(),
     }
 }
 
@@ -138,14 +139,18 @@ pub(super) fn checks(view: &View<'_>, past: &mut Past, name: &str, query: &str) 
         Err(what) => return Ok(wrong(&what)),
     };
     let mut found = Vec::new();
-    past.reader()?.history(&wanted, &mut |_, check, _| {
-        found.push(check);
+    let reader = past.reader()?;
+    reader.history_of_locations(&wanted, &mut |_, location, check, _| {
+        found.push((location.cloned(), check));
         ControlFlow::Continue(())
     })?;
     let url = live.monitor.url_shown();
     let objects: Vec<_> = found
         .iter()
-        .map(|check| json::check(live.monitor.name.as_str(), &url, check, view.audience))
+        .map(|(location, check)| {
+            json::check(live.monitor.name.as_str(), &url, check, view.audience)
+                .from_location(location.as_ref())
+        })
         .collect();
     Ok(array(&objects))
 }
@@ -155,6 +160,7 @@ fn history_query(view: &View<'_>, id: MonitorId, query: &str) -> Result<HistoryQ
     let query = Query::parse(query, &known)?;
     let zone = &view.config.daemon.timezone;
     Ok(HistoryQuery {
+        whose: Whence::Each,
         by_wrong_clock: false,
         monitors: vec![id],
         since: query.moment("since", zone, view.now)?,
@@ -264,5 +270,6 @@ fn record(listed: ListedIncident) -> IncidentRow {
                 sent_at: mail.sent_at,
             })
             .collect(),
+        locations: listed.locations,
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn metrics(view: &View<'_>, past: &mut Past, health: &Health) -> Made
                 check: live.newest.as_deref(),
                 uptime: [known.percent_24h, known.percent_30d]
                     .map(|percent| percent.map(|percent| percent / 100.0)),
+                locations: live.locations.as_deref().map_or(&[], Vec::as_slice),
             }
         })
         .collect();

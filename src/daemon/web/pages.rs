@@ -178,7 +178,15 @@ pub(super) fn row(view: &View<'_>, past: &Past, live: &Live) -> MonitorRow {
         hours: known.hours.clone(),
         spark: known.spark.clone(),
         last_incident,
+        locations: locations(live),
     }
+}
+
+/// How a monitor stands at each of its locations.
+fn locations(live: &Live) -> Vec<(String, State)> {
+    let all = live.locations.iter().flat_map(|all| all.iter());
+    all.map(|one| (one.location.to_string(), State::from(one.state)))
+        .collect()
 }
 
 /// An outage as this reader may see it.

@@ -170,6 +170,7 @@ impl Machine<'_> {
         let (now, needed) = (self.now, self.rules.failures_before_down);
         let down_after = self.around.alerts.flapping.down_after;
         let recent = &self.memory.recent;
+        let seats = self.memory.kept.seats.as_deref();
         let Status::Down(outage) = &mut self.memory.kept.status else {
             return;
         };
@@ -197,6 +198,7 @@ impl Machine<'_> {
                         .as_deref()
                         .map(|good| Box::new(good.clone())),
                     held: held.map(|hold| hold.as_str().to_owned()),
+                    locations: seats.map_or_else(Vec::new, |seats| seats.statuses(self.rules, now)),
                 };
                 let side = if flaps {
                     *held = Some(Hold::Flapping);
@@ -250,6 +252,19 @@ impl Machine<'_> {
                 spell,
             };
             self.say_degraded(&check, since, u32::from(count), spell.kind());
+        }
+        if self
+            .rules
+            .quorum
+            .as_ref()
+            .is_some_and(|quorum| quorum.alert_on_regional)
+            && let Some(seats) = &mut self.memory.kept.seats
+            && let Some(regional) = &mut seats.regional
+            && !regional.told
+        {
+            regional.told = true;
+            let (since, count) = (regional.since, seats.down());
+            self.say_degraded(&check, since, count, FailureKind::Regional);
         }
         let failed = self.memory.recent.window.failed();
         if let Some(intermittent) = &mut self.memory.kept.intermittent

@@ -42,7 +42,7 @@ impl Machine<'_> {
         }
     }
 
-    fn look_at_certificate(&mut self, check: &Arc<Check>) {
+    pub(super) fn look_at_certificate(&mut self, check: &Arc<Check>) {
         let Some(seen) = &check.certificate else {
             return;
         };

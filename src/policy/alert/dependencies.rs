@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::Status;
+use super::state::{Kept, Status};
 use crate::domain::timestamp::Timestamp;
 
 /// A parent that was made due and has not answered after this is no longer waited for.
@@ -20,9 +20,11 @@ pub struct Parent {
 
 impl Parent {
     /// The parent as its memory shows it.
-    pub const fn of(status: &Status, known_at: Option<Timestamp>) -> Self {
-        let failing = match status {
-            Status::Pending | Status::Up { .. } => false,
+    pub fn of(kept: &Kept, known_at: Option<Timestamp>) -> Self {
+        let failing = match kept.status {
+            Status::Pending | Status::Up { .. } => {
+                kept.seats.as_ref().is_some_and(|seats| seats.any_failing())
+            }
             Status::Suspect { .. } | Status::Down(_) | Status::Recovering { .. } => true,
         };
         Self { failing, known_at }

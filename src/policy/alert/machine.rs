@@ -7,6 +7,7 @@ use super::flapping::Flap;
 use super::intermittent::Window;
 use super::monitor::{Effect, Ending, Order, Refusal, Surroundings};
 use super::ordered_windows::{Ends, OrderedWindow};
+use super::seats::Seat;
 use super::slow::Slow;
 use super::state::{Ack, Announcement, Memory, Outage, Status};
 use crate::domain::check::{Check, Verdict};
@@ -90,7 +91,11 @@ impl<'a> Machine<'a> {
     }
 
     /// Ends windows before their time.
-    fn close_windows(&mut self, at: Timestamp, is_over: impl Fn(&OrderedWindow) -> bool) -> bool {
+    pub(super) fn close_windows(
+        &mut self,
+        at: Timestamp,
+        is_over: impl Fn(&OrderedWindow) -> bool,
+    ) -> bool {
         let over = self.memory.kept.windows.close(is_over);
         let any = !over.is_empty();
         self.effects
@@ -112,6 +117,12 @@ impl<'a> Machine<'a> {
             }
             Status::Down(outage) | Status::Recovering { outage, .. } => Status::Down(outage),
         };
+        self.forget_beside(known_at);
+    }
+
+    /// Forgets what is being counted beside up and down.
+    pub(super) fn forget_beside(&mut self, known_at: Option<Timestamp>) {
+        let kept = &mut self.memory.kept;
         if matches!(kept.slow, Slow::Counting { .. }) {
             kept.slow = Slow::No;
         }
@@ -164,15 +175,26 @@ impl<'a> Machine<'a> {
             };
             return;
         }
+        self.open(first_bad, up_since, cause, u32::from(count));
+    }
+
+    /// Opens an incident.
+    pub(super) fn open(
+        &mut self,
+        opened_at: Timestamp,
+        up_since: Option<Timestamp>,
+        cause: Cause,
+        checks_failed: u32,
+    ) {
         let outage = Outage {
             key: IncidentKey {
                 monitor: self.around.monitor,
-                opened_at: first_bad,
+                opened_at,
             },
             began_at: None,
             up_since,
             cause,
-            checks_failed: u32::from(count),
+            checks_failed,
             maintenance: self.in_maintenance(),
             acked_at: None,
             ack_note: None,
@@ -191,7 +213,7 @@ impl<'a> Machine<'a> {
         self.note_change();
     }
 
-    fn still_down(&mut self, mut outage: Box<Outage>) {
+    pub(super) fn still_down(&mut self, mut outage: Box<Outage>) {
         outage.checks_failed = outage.checks_failed.saturating_add(1);
         if let Announcement::Waiting {
             recount: Some(count),
@@ -233,17 +255,22 @@ impl<'a> Machine<'a> {
             };
             return;
         }
-        self.memory.kept.status = Status::Up { since: first_good };
+        self.close(&outage, first_good);
+    }
+
+    /// Closes an incident: it is good again since then.
+    pub(super) fn close(&mut self, outage: &Outage, closed_at: Timestamp) {
+        self.memory.kept.status = Status::Up { since: closed_at };
         self.count_anew(self.memory.recent.known_at);
         self.effects.push(Effect::Close {
             incident: Incident {
-                closed_at: Some(first_good),
+                closed_at: Some(closed_at),
                 ..outage.incident()
             },
             ending: Ending::Recovered,
         });
         self.note_change();
-        self.tell_end(&outage, first_good);
+        self.tell_end(outage, closed_at);
     }
 
     /// Counts a change between up and down, unless planned work made it.
@@ -256,11 +283,15 @@ impl<'a> Machine<'a> {
 
     /// Once down, and while all is well, the grid decides; a Retry-After stretches its next wait too,
     /// which is the timetable's business.
-    fn ask_for_the_next(&mut self, check: &Check) {
+    pub(super) fn ask_for_the_next(&mut self, check: &Check) {
         let looks_again = self.memory.kept.slow.wants_confirmation(self.rules);
-        if !looks_again && !super::monitor::wants_confirmation(&self.memory) {
-            return;
+        if looks_again || super::monitor::wants_confirmation(&self.memory) {
+            self.ask_again_after(check);
         }
+    }
+
+    /// Asks for one more check beside the grid.
+    pub(super) fn ask_again_after(&mut self, check: &Check) {
         let asked = match (check.status, check.retry_after_s) {
             (Some(429), Some(seconds)) => Duration::from_secs(u64::from(seconds)),
             (Some(_) | None, _) => Duration::ZERO,
@@ -349,6 +380,9 @@ impl<'a> Machine<'a> {
         }
         self.progressed = false;
         let kept = &mut self.memory.kept;
+        if let Some(seats) = &mut kept.seats {
+            seats.forget();
+        }
         kept.flap = Flap::default();
         kept.intermittent = None;
         kept.slow = Slow::No;
@@ -357,6 +391,11 @@ impl<'a> Machine<'a> {
 
     /// What was counted while a parent was failing proves nothing of the child.
     pub(super) fn parent_recovered(&mut self) {
+        if self.memory.kept.status.outage().is_none()
+            && let Some(seats) = &mut self.memory.kept.seats
+        {
+            seats.list.iter_mut().for_each(Seat::forget_counts);
+        }
         match &mut self.memory.kept.status {
             Status::Pending | Status::Up { .. } => {}
             Status::Suspect { .. } => self.forget_counts(self.memory.recent.known_at),

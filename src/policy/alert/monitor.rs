@@ -10,6 +10,7 @@ use super::machine::Machine;
 use super::ordered_windows::{OrderedWindow, WINDOWS_MAX};
 use crate::domain::check::Check;
 use crate::domain::incident::{Incident, IncidentKey};
+use crate::domain::location::LocationName;
 use crate::domain::monitor::{MonitorId, Rules};
 use crate::domain::notification::News;
 use crate::domain::recipient::Recipient;
@@ -25,6 +26,15 @@ pub use super::state::{
 pub enum Event<'a> {
     /// A check ended. Its `at` is later than that of any check before.
     Checked(&'a Arc<Check>),
+    /// A check of one of its locations arrived; only for monitors with locations.
+    Heard {
+        /// From where.
+        location: &'a LocationName,
+        /// What it found. Its `at` is later than that of any check of the location before.
+        check: &'a Arc<Check>,
+        /// Whether it is too old to say anything of the present.
+        is_late: bool,
+    },
     /// Time passed: a moment of [`wake_at`], the edge of a window, a parent that changed.
     Tick,
     /// Somebody wants something.
@@ -163,8 +173,15 @@ pub enum Effect {
         /// Its end.
         to: Timestamp,
     },
+    /// Store a check of the monitor as a whole: what its locations agree on.
+    Record(Arc<Check>),
     /// Make the parents due at once.
     CheckParents,
+    /// Make it due at once at every other location.
+    AskOthers {
+        /// When the failed check began.
+        unless_since: Timestamp,
+    },
     /// Check again this long after the end of the check, beside the grid.
     CheckAgain {
         /// The wait.
@@ -224,7 +241,12 @@ pub fn step(
     let mut machine = Machine::new(rules, around, before, now);
     match event {
         Event::Checked(check) => machine.checked(check),
-        Event::Tick => {}
+        Event::Heard {
+            location,
+            check,
+            is_late,
+        } => machine.heard(location, check, is_late),
+        Event::Tick => machine.agree_in_time(),
         Event::Order(order) => {
             if let Err(refusal) = machine.order(order) {
                 return Step {
@@ -235,7 +257,10 @@ pub fn step(
             }
         }
         Event::ParentRecovered => machine.parent_recovered(),
-        Event::Reconfigured { url_changed } => machine.reconfigured(url_changed),
+        Event::Reconfigured { url_changed } => {
+            machine.reconfigured(url_changed);
+            machine.agree_in_time();
+        }
         Event::Removed => machine.gone(),
     }
     machine.settle()
@@ -250,7 +275,9 @@ pub fn wake_at(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let kept = &memory.kept;
-    let mut moments = [None; 7];
+    let mut moments = [None; 8];
+    let seats = kept.seats.as_ref();
+    moments[7] = seats.and_then(|seats| seats.next_silence(rules, now));
     moments[5] = kept.windows.next_end();
     moments[0] = kept.muted_until;
     if let Status::Down(outage) = &kept.status {
@@ -277,7 +304,6 @@ pub fn wake_at(
             }
         }
     }
-    let _ = rules;
     moments.into_iter().flatten().filter(|at| *at > now).min()
 }
 
@@ -286,6 +312,17 @@ pub fn wants_confirmation(memory: &Memory) -> bool {
     match &memory.kept.status {
         Status::Pending | Status::Up { .. } => false,
         Status::Suspect { .. } | Status::Recovering { .. } => true,
+        Status::Down(_) => is_recounting(&memory.kept.status),
+    }
+}
+
+/// Whether failures are counted again, after what it depends on is good again.
+pub(super) fn is_recounting(status: &Status) -> bool {
+    match status {
+        Status::Pending
+        | Status::Up { .. }
+        | Status::Suspect { .. }
+        | Status::Recovering { .. } => false,
         Status::Down(outage) => matches!(
             outage.announcement,
             Announcement::Waiting {

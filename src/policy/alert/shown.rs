@@ -9,7 +9,8 @@ impl Machine<'_> {
     pub(in crate::policy) fn show(&mut self) {
         let kept = &self.memory.kept;
         let newest = self.memory.recent.newest.as_deref();
-        let blind = newest.is_some_and(|check| matches!(check.verdict, Verdict::Unknown(_)));
+        let blind = newest.is_some_and(|check| matches!(check.verdict, Verdict::Unknown(_)))
+            || self.is_unheard();
         let degraded = newest.and_then(|check| match &check.verdict {
             Verdict::Degraded(failure) => Some(failure.kind),
             Verdict::Up | Verdict::Down(_) | Verdict::Unknown(_) => None,
@@ -55,6 +56,12 @@ impl Machine<'_> {
             reason,
         };
         self.memory.kept.shown = shown;
+    }
+
+    /// Whether it has locations and none of them is heard any more.
+    fn is_unheard(&self) -> bool {
+        let seats = self.memory.kept.seats.as_ref();
+        seats.is_some_and(|seats| seats.is_unheard(self.rules, self.now))
     }
 
     fn flags(&self) -> Flags {

@@ -10,6 +10,7 @@ use super::flapping::Flap;
 use super::intermittent::{Intermittent, Window};
 use super::ordered_windows::OrderedWindows;
 use super::redirect_drift::Drift;
+use super::seats::Seats;
 use super::slow::Slow;
 use crate::domain::check::{Check, FailureKind, Verdict};
 use crate::domain::incident::{Cause, Incident, IncidentKey};
@@ -103,6 +104,9 @@ pub struct Kept {
     pub certificates: Vec<CertificateTold>,
     /// The known redirect chains, kept only where changes are mailed.
     pub drift: Option<Box<Drift>>,
+    /// What each location said; `None` without locations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seats: Option<Box<Seats>>,
 }
 
 /// The part of a [`Memory`] that the newest stored checks tell as well.

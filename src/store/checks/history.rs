@@ -7,10 +7,12 @@ use super::hour_block::Row;
 use super::hydrate::state_of;
 use super::journal::{HOUR, Whose, hour_before, ledger_hour, unsettled};
 use crate::domain::check::{Check, CheckState};
+use crate::domain::location::LocationName;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::store::error::Result;
 use crate::store::facts::clock_step;
+use crate::store::facts::locations::{FIRST_SERIES, Series};
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::reader::Reader;
 
@@ -34,6 +36,20 @@ pub struct HistoryQuery {
     pub limit: Option<u64>,
     /// Also those that were recorded while the clock was ahead.
     pub by_wrong_clock: bool,
+    /// Whether those of each location are wanted, or what the locations agree on.
+    pub whose: Whence,
+}
+
+/// Which checks of a monitor with locations are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Whence {
+    /// What its locations agree on.
+    #[default]
+    Agreed,
+    /// What each location saw.
+    Each,
+    /// What these locations saw.
+    Some(Vec<LocationName>),
 }
 
 /// Whether the clock that dated a check was right.
@@ -69,16 +85,35 @@ impl Reader {
         query: &HistoryQuery,
         each: &mut dyn FnMut(&StoredMonitor, Check, Dated) -> ControlFlow<()>,
     ) -> Result<()> {
-        let whose = Whose::of(&query.monitors);
+        self.history_of_locations(query, &mut |monitor, _, check, dated| {
+            each(monitor, check, dated)
+        })
+    }
+
+    /// The same, with the location of each check that has one.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn history_of_locations(
+        &self,
+        query: &HistoryQuery,
+        each: &mut EachCheck<'_>,
+    ) -> Result<()> {
         let known: HashMap<i64, StoredMonitor> = self
             .monitors()?
             .into_iter()
             .map(|monitor| (monitor.id.0, monitor))
             .collect();
+        let lines = match query.whose {
+            Whence::Agreed => Lines::default(),
+            Whence::Each | Whence::Some(_) => Lines::of(self.series(None)?, query),
+        };
+        let whose = lines.whose(&query.monitors);
         let mut walk = Walk {
             reader: self,
             query,
             known: &known,
+            lines: &lines,
             each,
             left: query.limit.unwrap_or(u64::MAX),
             waiting: BTreeMap::new(),
@@ -118,6 +153,9 @@ impl Reader {
             ledger_hour(self.connection(), &whose, hour, |monitor, block| {
                 rows.extend(block.into_iter().map(|row| (monitor, row)));
             })?;
+            if query.whose != Whence::Agreed {
+                rows.retain(|(monitor, row)| lines.wants(*monitor, row.at));
+            }
             rows.sort_by_key(|(monitor, row)| (std::cmp::Reverse(row.at), *monitor));
             // A check that was settled between the reading of the journal and of the ledger is in both.
             rows.dedup_by_key(|(monitor, row)| (*monitor, row.at));
@@ -147,12 +185,71 @@ impl Reader {
     }
 }
 
+/// What is called with every check: its monitor, its location, itself, and whether its clock was right.
+pub type EachCheck<'e> =
+    dyn FnMut(&StoredMonitor, Option<&LocationName>, Check, Dated) -> ControlFlow<()> + 'e;
+
+/// The series of the monitors that are wanted, by number.
+#[derive(Default)]
+struct Lines {
+    by_number: HashMap<i64, Series>,
+    /// Whether checks without a location are wanted as well.
+    with_others: bool,
+}
+
+impl Lines {
+    fn of(all: Vec<Series>, query: &HistoryQuery) -> Self {
+        let is_wanted =
+            |series: &Series| query.monitors.is_empty() || query.monitors.contains(&series.monitor);
+        let is_from = |series: &Series| match &query.whose {
+            Whence::Agreed | Whence::Each => true,
+            Whence::Some(locations) => locations.contains(&series.location),
+        };
+        let lines = all.into_iter();
+        Self {
+            by_number: lines
+                .filter(|series| is_wanted(series) && is_from(series))
+                .map(|series| (series.id.0, series))
+                .collect(),
+            with_others: query.whose == Whence::Each,
+        }
+    }
+
+    fn whose(&self, monitors: &[MonitorId]) -> Whose {
+        if monitors.is_empty() || self.by_number.is_empty() {
+            return Whose::of(monitors);
+        }
+        let own = monitors.iter().copied();
+        let all: Vec<MonitorId> = own
+            .chain(self.by_number.keys().map(|id| MonitorId(*id)))
+            .collect();
+        Whose::of(&all)
+    }
+
+    /// Whether a check with this number is wanted. What locations agreed on is not, beside what they saw.
+    fn wants(&self, number: i64, at: i64) -> bool {
+        if self.by_number.contains_key(&number) {
+            return true;
+        }
+        if number >= FIRST_SERIES || !self.with_others {
+            return false;
+        }
+        let covers = |series: &&Series| {
+            series.monitor.0 == number
+                && series.from.as_ms() <= at
+                && series.to.is_none_or(|to| at < to.as_ms())
+        };
+        !self.by_number.values().any(|series| covers(&series))
+    }
+}
+
 /// Reads backwards in time.
 struct Walk<'a> {
     reader: &'a Reader,
     query: &'a HistoryQuery,
     known: &'a HashMap<i64, StoredMonitor>,
-    each: &'a mut dyn FnMut(&StoredMonitor, Check, Dated) -> ControlFlow<()>,
+    lines: &'a Lines,
+    each: &'a mut EachCheck<'a>,
     left: u64,
     /// With `changes`: checks that wait for the check before them, which decides whether they are a change.
     waiting: BTreeMap<u64, (i64, Row, bool)>,
@@ -231,12 +328,15 @@ impl Walk<'_> {
     }
 
     fn say(&mut self, monitor: i64, row: &Row, dated: Dated) -> Result<ControlFlow<()>> {
-        let Some(whose) = self.known.get(&monitor) else {
+        let line = self.lines.by_number.get(&monitor);
+        let own = line.map_or(monitor, |line| line.monitor.0);
+        let Some(whose) = self.known.get(&own) else {
             return Ok(ControlFlow::Continue(()));
         };
+        let location = line.map(|line| &line.location);
         let check = self.reader.resolver.check(self.reader.connection(), row)?;
         self.left -= 1;
-        let told = (self.each)(whose, check, dated);
+        let told = (self.each)(whose, location, check, dated);
         Ok(if self.left == 0 {
             ControlFlow::Break(())
         } else {

@@ -7,13 +7,15 @@ use rusqlite::{Connection, OptionalExtension};
 use super::hour_block::{Row, unpack};
 use super::journal::{DAY, HOUR, Whose, unsettled};
 use crate::domain::incident::IncidentKey;
-use crate::domain::monitor::MonitorId;
+use crate::domain::monitor::{MonitorId, Rules};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::confirm;
 use crate::policy::availability::timeline::{Timeline, Word};
 use crate::policy::availability::uptime::{Account, Overlays, Piece, account, pieces};
 use crate::store::compaction::rollup::{self, Tally, word};
 use crate::store::compaction::settle::last_word_before;
 use crate::store::error::Result;
+use crate::store::facts::locations::Series;
 use crate::store::facts::{amendments, meta};
 use crate::store::reader::Reader;
 
@@ -115,6 +117,40 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// How the time from `from` to `to` passed for a monitor as one of its locations saw it: an outage is what the
+    /// location confirmed by these rules.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn course_of_location(
+        &self,
+        series: &Series,
+        rules: &Rules,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Course> {
+        self.together(|reader| {
+            let connection = reader.connection();
+            let id = series.id.0;
+            let fresh = unsettled(connection, &Whose::One(id), i64::MIN)?;
+            let fresh = fresh.into_iter().map(|(_, row)| row).collect();
+            let mut found = course(connection, id, from.as_ms(), to.as_ms(), fresh)?;
+            let own = frame(connection, series.monitor.0, from.as_ms(), to.as_ms())?;
+            found.overlays = own.overlays;
+            found.overlays.amended.clear();
+            let checks = reader.checks(series.id, from, to)?;
+            let outages = confirm::outages(rules, &checks).into_iter();
+            let ms = |(from, to): (Timestamp, Option<Timestamp>)| {
+                (from.as_ms(), to.map(Timestamp::as_ms))
+            };
+            found.overlays.incidents = outages.map(ms).collect();
+            found.keys = (found.overlays.incidents.iter().map(|(from, _)| *from)).collect();
+            Ok(found)
+        })
+    }
+}
+
 /// The same of one monitor without what is not settled: for the summary.
 pub(in crate::store) fn settled(
     connection: &Connection,
@@ -192,7 +228,9 @@ fn course(
 
 fn frame(connection: &Connection, monitor: i64, from: i64, to: i64) -> Result<Course> {
     let first: Option<i64> = connection
-        .prepare_cached("SELECT first_at FROM monitors WHERE id = ?1")?
+        .prepare_cached(
+            "SELECT first_at FROM monitors WHERE id = ?1 UNION ALL SELECT from_at FROM series WHERE id = ?1",
+        )?
         .query_row([monitor], |row| row.get(0))
         .optional()?
         .flatten();

@@ -138,7 +138,8 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let monitors: Vec<i64> = transaction
-            .prepare_cached("SELECT id FROM monitors WHERE id > ?1 ORDER BY id LIMIT ?2")?
+            .prepare_cached("SELECT id FROM monitors WHERE id > ?1 UNION ALL SELECT id FROM series WHERE id > ?1
+                 ORDER BY id LIMIT ?2",)?
             .query_map((after, MONITORS_A_STEP as i64), |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         for monitor in &monitors {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 
-use super::{amendments, orders};
+use super::{amendments, locations, orders};
 use crate::domain::amendment::{self, Amendment, IncidentNote};
 use crate::domain::check::{Failure, FailureKind};
 use crate::domain::incident::{Beginnings, Cause, Incident, IncidentKey};
+use crate::domain::location::LocationStatus;
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::order::{By, OrderWord};
 use crate::domain::timestamp::Timestamp;
@@ -55,6 +56,8 @@ pub struct ListedIncident {
     pub escalated_at: Option<Timestamp>,
     /// Its mails, one for each recipient, oldest first.
     pub mails: Vec<Told>,
+    /// What each location said when it was opened; empty without locations.
+    pub locations: Vec<LocationStatus>,
 }
 
 impl ListedIncident {
@@ -217,6 +220,7 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
         Ok(connection.query_row(&sql, [], |row| row.get(0))?)
     };
     let (has_amendments, has_notes) = (has_any("amendments")?, has_any("incident_notes")?);
+    let has_locations = has_any("incident_locations")?;
     let mut rows = statement.query((
         query.open,
         query.since.map(Timestamp::as_ms),
@@ -252,6 +256,10 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
                 false => Vec::new(),
             },
             mails: queries::mails_of(connection, incident.key)?,
+            locations: match has_locations {
+                true => locations::of_incident(connection, incident.key)?,
+                false => Vec::new(),
+            },
             incident,
             name,
             url: row.get(13)?,

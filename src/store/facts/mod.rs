@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod incidents;
 mod kept_rollups;
 pub mod last_report;
+pub mod locations;
 pub(super) mod meta;
 pub mod monitors;
 pub mod objectives;

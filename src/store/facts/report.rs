@@ -3,6 +3,7 @@
 use super::incidents::{IncidentQuery, ListedIncident};
 use super::monitors::StoredMonitor;
 use crate::domain::check::Micros;
+use crate::domain::location::LocationName;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::availability::uptime::{Account, Class, Piece};
@@ -74,6 +75,34 @@ impl Reader {
                     Some(row(monitor, course))
                 });
             Ok(rows.collect())
+        })
+    }
+
+    /// The same for each location of a monitor that has any, by name.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn report_by_location(
+        &self,
+        monitor: &StoredMonitor,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<(LocationName, ReportRow)>> {
+        self.together(|reader| {
+            let mut series = reader.series(Some(monitor.id))?;
+            series.retain(|one| one.from < to && one.to.is_none_or(|end| end > from));
+            series.sort_by(|a, b| a.location.cmp(&b.location));
+            let stored = reader.rules(monitor.id, to, to)?;
+            let Some((_, rules)) = stored.last() else {
+                return Ok(Vec::new());
+            };
+            let rules = rules.rules();
+            let mut rows = Vec::with_capacity(series.len());
+            for one in series {
+                let course = reader.course_of_location(&one, &rules, from, to)?;
+                rows.push((one.location, row(monitor.clone(), course)));
+            }
+            Ok(rows)
         })
     }
 

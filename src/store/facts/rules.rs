@@ -45,6 +45,9 @@ pub struct StoredRules {
     flapping_down_after: u64,
     flapping_end_after: u64,
     certificate_expiry: Vec<u64>,
+    /// From where it is checked; empty without locations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<String>,
     /// The steps of escalation that cover it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     escalation: Vec<StoredStep>,
@@ -105,6 +108,9 @@ impl StoredRules {
             flapping_down_after: ms(alerts.flapping.down_after),
             flapping_end_after: ms(alerts.flapping.end_after),
             certificate_expiry: alerts.certificate_expiry.iter().copied().map(ms).collect(),
+            locations: rules.quorum.as_ref().map_or_else(Vec::new, |quorum| {
+                quorum.locations.iter().map(ToString::to_string).collect()
+            }),
             escalation: steps
                 .iter()
                 .map(|step| StoredStep {
@@ -127,6 +133,7 @@ impl StoredRules {
             alert_on_redirect_change: self.alert_on_redirect_change,
             alert_on_address_down: self.alert_on_address_down,
             to: restored(&self.to),
+            quorum: None,
         }
     }
 

@@ -70,6 +70,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0014_alerts",
         include_str!("../../../migrations/0014_alerts.sql"),
     ),
+    (
+        "0017_locations",
+        include_str!("../../../migrations/0017_locations.sql"),
+    ),
 ];
 
 /// The format this program writes.

@@ -302,6 +302,7 @@ mod tests {
                         checks_failed: 3,
                         last_good: None,
                         held: None,
+                        locations: Vec::new(),
                     },
                     "still" => News::StillDown {
                         incident,

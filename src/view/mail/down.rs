@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::domain::check::{Chain, Check, FailureKind, Verdict};
 use crate::domain::duration_text::Written;
 use crate::domain::incident::{Cause, IncidentKey};
+use crate::domain::location::LocationStatus;
 use crate::domain::notification::About;
 use crate::domain::probe::ROOT;
 use crate::domain::settings::Flapping;
@@ -17,6 +18,7 @@ use crate::policy::verdict::addresses::who_serves;
 use super::context::Context;
 use super::diagnosis;
 use super::footer;
+use super::locations;
 use super::outline::{Body, Doc, Table, Tone};
 use super::words;
 
@@ -36,6 +38,7 @@ pub(super) struct Down<'a> {
     pub(super) checks_failed: u32,
     pub(super) last_good: Option<&'a Check>,
     pub(super) held: Option<&'a str>,
+    pub(super) locations: &'a [LocationStatus],
     /// The step of an escalation.
     pub(super) escalated_after: Option<Duration>,
 }
@@ -82,6 +85,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
         words::count(facts.checks_failed.into(), "check", "checks"),
         spread(opened_at, facts.check.at)
     ));
+    doc.lead.extend(locations::sentence(facts.locations));
     doc.lead.push(story);
     if let Some(after) = facts.escalated_after {
         doc.lead.push(format!(
@@ -97,6 +101,7 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
     doc.lead.extend(facts.held.map(held));
     footer::delay(&mut doc, ctx);
 
+    locations::each(&mut doc, facts.locations, ctx);
     // Facts first, what they mean after them.
     diagnosis::expectation(&mut doc, facts.check, ctx);
     changed_cause(&mut doc, facts.cause, facts.check);
@@ -242,6 +247,12 @@ fn degraded_lead(
             "{name} is DEGRADED since {since}: {count} of its last 20 checks failed, never enough in a \
              row to call it down. 20 good ones in a row end this."
         )
+    } else if reason == FailureKind::Regional {
+        let where_from = check
+            .verdict
+            .failure()
+            .map_or_else(String::new, |failure| words::shown(&failure.detail, ctx));
+        format!("{name} is DEGRADED since {since}: it {where_from}.")
     } else if reason == FailureKind::AddressDown {
         format!(
             "{name} is DEGRADED since {since}: some of its addresses are bad, in the last {}. {bad}. Who is sent to a \

@@ -9,6 +9,7 @@ mod digest_rows;
 mod down;
 mod footer;
 mod html;
+mod locations;
 mod named;
 mod outline;
 mod recovery;

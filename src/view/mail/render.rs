@@ -113,6 +113,7 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             checks_failed,
             last_good,
             held,
+            locations,
         } => down::down(
             about,
             &down::Down {
@@ -123,6 +124,7 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
                 checks_failed: *checks_failed,
                 last_good: last_good.as_deref(),
                 held: held.as_deref(),
+                locations,
                 escalated_after: None,
             },
             ctx,
@@ -145,6 +147,7 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
                 checks_failed: *checks_failed,
                 last_good: last_good.as_deref(),
                 held: None,
+                locations: &[],
                 escalated_after: Some(*after),
             },
             ctx,

@@ -35,6 +35,7 @@ pub fn monitor(data: &MonitorPage) -> Markup {
             p.quiet { (data.how)
                 @if let Some(next) = data.next_check_at { " Next check " (words::moment(&data.frame, next)) "." } }
             @if !data.note.is_empty() { p.note { strong { "Note: " } (data.note) } }
+            @if !row.locations.is_empty() { p { "Seen from: " (words::locations(&row.locations)) } }
             @if !row.tags.is_empty() {
                 p { "Tags: " @for tag in &row.tags { a.flag href={ "/?tag=" (words::segment(tag)) } { (tag) } " " } }
             }

@@ -238,6 +238,7 @@ fn monitor(row: &MonitorRow, columns: Columns) -> Markup {
                         @for (index, flag) in flags.enumerate() {
                             @if index > 0 || !row.cause.is_empty() { ", " } (flag) } }
                 }
+                @if !row.locations.is_empty() { small.why { (words::locations(&row.locations)) } }
             } @else if !row.cause.is_empty() { small.why { (row.cause) } }
         }
     }

@@ -292,6 +292,8 @@ pub struct MonitorRow {
     pub spark: Vec<Option<Micros>>,
     /// The newest outage, open or closed.
     pub last_incident: Option<IncidentRow>,
+    /// How it stands at each of its locations; empty without locations.
+    pub locations: Vec<(String, State)>,
 }
 
 /// Everything on `/`.
@@ -483,6 +485,7 @@ pub(in crate::view) mod tests {
             hours: Vec::new(),
             spark: Vec::new(),
             last_incident: None,
+            locations: Vec::new(),
         }
     }
 

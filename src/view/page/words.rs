@@ -216,6 +216,18 @@ pub fn overall(monitors: &[MonitorRow]) -> (Look, String) {
     (look, text)
 }
 
+/// `▲ fra ▼ nyc ? sgp`: each location with the sign of what it says, and the word for readers that hear it.
+pub(super) fn locations(all: &[(String, State)]) -> Markup {
+    html! {
+        @for (index, (location, state)) in all.iter().enumerate() {
+            @if index > 0 { " " }
+            span title={ (location) ": " (state.as_str()) } {
+                span aria-label=(state.as_str()) role="img" { (state.sign()) } " " (location)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -141,6 +141,7 @@ fn parcel(numbers: &mut Numbers) -> Parcel {
         checks_failed: 3,
         last_good: Some(Box::new(good.clone())),
         held: None,
+        locations: Vec::new(),
     };
     let up = News::Up {
         incident: samples::incident(),

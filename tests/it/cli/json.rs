@@ -39,6 +39,7 @@ fn queue_mails(place: &Place) {
                 checks_failed: 3,
                 last_good: None,
                 held: None,
+                locations: Vec::new(),
             },
             decided_at: now,
         },

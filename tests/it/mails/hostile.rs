@@ -87,6 +87,7 @@ fn parcels(words: &[String]) -> Vec<Parcel> {
         checks_failed: 3,
         last_good: Some(Box::new(good.clone())),
         held: Some(words[7].clone()),
+        locations: Vec::new(),
     };
     let up = News::Up {
         incident: samples::incident(),

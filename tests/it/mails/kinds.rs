@@ -67,6 +67,7 @@ fn down(good: Check, bad: Check) -> News {
         checks_failed: 3,
         last_good: Some(Box::new(good)),
         held: None,
+        locations: Vec::new(),
     }
 }
 

@@ -136,6 +136,7 @@ pub fn shop() -> Monitor {
             alert_on_address_down: true,
             alert_on_redirect_change: true,
             to: vec![Address::parse("ops@example.com").unwrap().into()],
+            quorum: None,
         }),
         labels: Arc::new(Labels {
             note: "Runbook: https://wiki.example.com/shop - on call: Kim".into(),
@@ -293,6 +294,7 @@ pub fn down() -> News {
         checks_failed: 3,
         last_good: Some(Box::new(check(-60, 200, 178))),
         held: None,
+        locations: Vec::new(),
     }
 }
 
@@ -331,6 +333,7 @@ fn refused() -> News {
         checks_failed: 3,
         last_good: Some(Box::new(check(-60, 200, 178))),
         held: Some("maintenance".into()),
+        locations: Vec::new(),
     }
 }
 

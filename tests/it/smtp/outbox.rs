@@ -157,6 +157,7 @@ pub fn letter(post: &Post, monitor: i64, up: bool, to: &[&str]) -> Letter {
             checks_failed: 3,
             last_good: None,
             held: None,
+            locations: Vec::new(),
         }
     };
     Letter {

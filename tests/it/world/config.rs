@@ -63,6 +63,7 @@ pub fn monitor(name: &str) -> Monitor {
             alert_on_address_down: true,
             alert_on_redirect_change: false,
             to: vec![recipient("ops@example.com"), recipient("boss@example.com")],
+            quorum: None,
         }),
         labels: Arc::default(),
     }
@@ -144,6 +145,8 @@ pub fn config(monitors: Vec<Monitor>) -> Config {
         masks: sitewatch::domain::redaction::Masks::default(),
         report: None,
         heartbeat: None,
+        cluster: None,
+        portable: Vec::new(),
         monitors: monitors.into_iter().map(Arc::new).collect(),
         maintenance: Vec::new(),
         objectives: Vec::new(),

@@ -8,6 +8,7 @@
 mod addresses;
 mod clock;
 mod config;
+mod places;
 mod posting;
 mod recording;
 mod runs;

@@ -61,6 +61,23 @@ const SETTINGS: &[&str] = &[
     "confirm=1 reminder=7m escalate=10m/boss escalate=30m/boss,cto",
 ];
 
+/// What a monitor of one location shows is left out: it tells also that nothing was heard for long.
+const ALONE: &[&str] = EVENTS.split_last().unwrap().1;
+
+proptest! {
+    #![proptest_config(crate::cases::cases(10_000))]
+
+    #[test]
+    fn one_location_is_the_machine_without_locations(
+        settings in prop::sample::select(SETTINGS),
+        events in prop::collection::vec(prop::sample::select(ALONE), 1..60),
+    ) {
+        let events = events.join(" ");
+        let (plain, alone) = (format!("{settings}; {events}"), format!("alone {settings}; {events}"));
+        prop_assert_eq!(super::scene::run(&plain, false), super::scene::run(&alone, false));
+    }
+}
+
 /// So many histories, of a few events each: what is held is named by `why`, as the scene asserts.
 #[test]
 fn why_names_the_hold_in_a_hundred_thousand_histories() {

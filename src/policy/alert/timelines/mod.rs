@@ -2,6 +2,7 @@
 
 mod anything;
 mod documented;
+mod places;
 mod scene;
 mod states;
 mod told;

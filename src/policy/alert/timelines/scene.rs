@@ -27,6 +27,7 @@ use crate::domain::check::{
 };
 use crate::domain::duration_text::{self, Human};
 use crate::domain::incident::IncidentKey;
+use crate::domain::location::{DownWhen, LocationName, Quorum};
 use crate::domain::monitor::{MonitorId, MonitorName, Rules};
 use crate::domain::notification::News;
 use crate::domain::recipient::Recipient;
@@ -79,6 +80,7 @@ impl Scene {
                 alert_on_address_down: true,
                 alert_on_redirect_change: false,
                 to: vec![Recipient::restored("ops@example.com").unwrap()],
+                quorum: None,
             },
             alerts: AlertSettings {
                 group_wait: span("10s"),
@@ -114,6 +116,13 @@ impl Scene {
                 "interval" => scene.rules.interval = span(value),
                 "retry" => scene.rules.retry_interval = span(value),
                 "reminder" => scene.alerts.reminder = Some(span(value)),
+                "alone" => {
+                    scene.rules.quorum = Some(Arc::new(Quorum {
+                        locations: [LocationName::parse("fra").unwrap()].into(),
+                        down_when: DownWhen::Majority,
+                        alert_on_regional: true,
+                    }));
+                }
                 "level" => scene.shows_level = true,
                 "no-recovery" => scene.alerts.recovery = false,
                 "nobody" => scene.rules.to.clear(),
@@ -218,7 +227,15 @@ impl Scene {
         let good = self.checks.iter().rev();
         let good = good.clone().find(|c| c.verdict.is_good() && c.at < before);
         let (good, bad) = (good.map(Arc::clone), bad.map(Arc::clone));
+        let before = self.memory.kept.seats.take();
         self.memory = Memory::restored(kept, &newest, good, bad);
+        if let (Some(seats), Some(quorum)) = (&mut self.memory.kept.seats, &self.rules.quorum) {
+            seats.fit(quorum);
+            seats.restore(&quorum.locations[0], &newest);
+            // What was heard is the same, whatever was restored from the newest checks.
+            let before = before.unwrap();
+            assert_eq!(seats.list[0].heard.known_at, before.list[0].heard.known_at);
+        }
     }
 
     fn follow(&mut self, effect: Effect) {
@@ -272,6 +289,8 @@ impl Scene {
             },
             Effect::Window { from, to } => format!("window {} to {}", clock(from), clock(to)),
             Effect::DropWaiting(_) => "waiting mails dropped".to_owned(),
+            // What is recorded of it is what the check said.
+            Effect::Record(_) | Effect::AskOthers { .. } => return,
             Effect::StopEscalation(_) => "waiting escalations dropped".to_owned(),
             Effect::CheckParents if self.parents.is_empty() => return,
             Effect::CheckParents => "parents due".to_owned(),
@@ -454,7 +473,14 @@ impl Scene {
         };
         change(&mut check);
         let check = Arc::new(check);
-        self.happen(Event::Checked(&check));
+        match self.rules.quorum.clone() {
+            None => self.happen(Event::Checked(&check)),
+            Some(quorum) => self.happen(Event::Heard {
+                location: &quorum.locations[0],
+                check: &check,
+                is_late: false,
+            }),
+        }
         self.checks.push(check);
         let interval = self.rules.interval;
         while self.next_at <= self.now {

@@ -1,0 +1,176 @@
+//! Whether locations are heard, and whether their clocks are right: told once, and once when it is over.
+
+use std::time::Duration;
+
+use super::engine::Recorder;
+use crate::domain::duration_text::Human;
+use crate::domain::location::{LocationName, Presence};
+use crate::domain::notification::{News, Notice};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::agree::sentence;
+use crate::store::facts::locations::StoredProbe;
+
+/// So many signs of life of a probe are compared to know its clock.
+const OFFSETS_MAX: usize = 20;
+
+/// A location that is heard again is told after this, together with others.
+const BACK_WAIT: Duration = Duration::from_secs(10);
+
+impl Recorder {
+    /// A sign of life of a probe.
+    pub(super) fn presence(&mut self, presence: &Presence, now: Timestamp) {
+        let location = &presence.location;
+        self.hear_location(location, presence.received_at);
+        let Some(probe) = self.probes.known.get_mut(location) else {
+            return;
+        };
+        let offset = presence.received_at.as_ms() - presence.sent_at.as_ms();
+        probe.offsets.push_back(offset);
+        if probe.offsets.len() > OFFSETS_MAX {
+            probe.offsets.pop_front();
+        }
+        let offset_ms = probe.offset_ms();
+        let is_off = offset_ms != 0;
+        if std::mem::replace(&mut probe.clock_told, is_off) == is_off {
+            return;
+        }
+        let what = format!("clock {location}");
+        let news = match is_off {
+            true => {
+                let by = Human(Duration::from_millis(offset_ms.unsigned_abs()));
+                let way = if offset_ms < 0 { "ahead" } else { "behind" };
+                News::Trouble {
+                    what,
+                    detail: format!(
+                        "The clock of location {location} is {way} by {by}. Times of its checks are corrected; set \
+                         its clock (NTP), since certificates are judged there by it."
+                    ),
+                }
+            }
+            false => News::Back {
+                what,
+                after: Duration::ZERO,
+                detail: format!("The clock of location {location} is right again."),
+            },
+        };
+        self.say_of_us(news, now);
+    }
+
+    pub(super) fn hear_location(&mut self, location: &LocationName, at: Timestamp) {
+        if let Some(probe) = self.probes.known.get_mut(location) {
+            probe.heard_at = probe.heard_at.max(at);
+            if probe.silent_from.is_some() {
+                probe.back_at.get_or_insert(at);
+            }
+        }
+    }
+
+    /// Tells which locations fell silent, and which are heard again.
+    pub(super) fn look_at_locations(&mut self, now: Timestamp) {
+        if self.probes.known.is_empty() {
+            return;
+        }
+        let Some(silent_after) = self.places_of_hub().map(|places| places.silent_after) else {
+            return;
+        };
+        let mut silent = Vec::new();
+        let mut back = Vec::new();
+        for (location, probe) in &mut self.probes.known {
+            match probe.silent_from {
+                None if now.since(probe.heard_at) > silent_after => {
+                    probe.silent_from = Some(probe.heard_at);
+                    probe.back_at = None;
+                    silent.push((location.clone(), probe.heard_at));
+                }
+                Some(from) => {
+                    if let Some(at) = probe.back_at.filter(|at| now.since(*at) >= BACK_WAIT) {
+                        probe.silent_from = None;
+                        probe.back_at = None;
+                        back.push((location.clone(), at.since(from)));
+                    }
+                }
+                None => {}
+            }
+        }
+        self.tell_of_silent(&silent, now);
+        self.tell_of_back(&back, now);
+        for location in silent
+            .iter()
+            .map(|(one, _)| one)
+            .chain(back.iter().map(|(one, _)| one))
+        {
+            let Some(probe) = self.probes.known.get(location) else {
+                continue;
+            };
+            let stored = StoredProbe {
+                spool: probe.spool.unwrap_or(0),
+                done_seq: probe.done_seq,
+                heard_at: probe.heard_at,
+                silent_from: probe.silent_from,
+            };
+            self.keep_probe(&location.clone(), stored, now);
+        }
+    }
+
+    fn tell_of_silent(&mut self, silent: &[(LocationName, Timestamp)], now: Timestamp) {
+        let Some((_, since)) = silent.iter().min_by_key(|(_, since)| *since) else {
+            return;
+        };
+        let since = self.moment(*since);
+        let names = sentence(silent.iter().map(|(location, _)| location));
+        let detail = format!(
+            "Nothing was heard from {names} since {since}. Its monitors are judged by the locations that are left; \
+             what it sees meanwhile is kept there and comes later, as history. Look whether sitewatch runs there, \
+             and whether it and this hub reach the NATS server."
+        );
+        let what = named(silent);
+        self.say_of_us(News::Trouble { what, detail }, now);
+    }
+
+    fn tell_of_back(&mut self, back: &[(LocationName, Duration)], now: Timestamp) {
+        let Some((_, after)) = back.iter().max_by_key(|(_, after)| *after) else {
+            return;
+        };
+        let after = *after;
+        let names = sentence(back.iter().map(|(location, _)| location));
+        let detail = format!(
+            "{names} is heard again. What it saw meanwhile comes in as history and raises no alarm."
+        );
+        let news = News::Back {
+            what: names,
+            after,
+            detail,
+        };
+        self.say_of_us(news, now);
+    }
+
+    pub(super) fn tell_of_twin(&mut self, location: &LocationName, now: Timestamp) {
+        let detail = format!(
+            "Two probes call themselves {location}: what comes from the older spool is dropped. Give one of them \
+             another name, or remove the spool of the one that is not wanted."
+        );
+        let what = format!("location {location}");
+        self.say_of_us(News::Trouble { what, detail }, now);
+    }
+
+    fn say_of_us(&mut self, news: News, now: Timestamp) {
+        if let News::Trouble { what, detail } = &news {
+            tracing::warn!("{what}: {detail}");
+        }
+        let notice = Notice {
+            about: None,
+            news,
+            decided_at: now,
+        };
+        self.say(notice, None, now);
+    }
+}
+
+/// `location nyc`, `locations nyc and sgp`
+fn named<T>(of: &[(LocationName, T)]) -> String {
+    let names = sentence(of.iter().map(|(location, _)| location));
+    match of.len() {
+        1 => format!("location {names}"),
+        _ => format!("locations {names}"),
+    }
+}

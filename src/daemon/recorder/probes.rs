@@ -1,0 +1,458 @@
+//! What the recorder takes in from other locations: the frames of probes.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::asks::ASKS_A_SECOND;
+use super::engine::Recorder;
+use super::message::{NotRecorded, Reply};
+use super::shared_check::shared;
+use super::staged::{Deed, StagedCheck};
+use crate::domain::check::Check;
+use crate::domain::location::{Ask, Frame, LocationName, Observation, Places, Receipt};
+use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::monitor::Event;
+use crate::policy::clock_step::ClockStep;
+use crate::store::error::StoreError;
+use crate::store::facts::locations::{FIRST_SERIES, Series, StoredProbe};
+
+/// A clock that is off by less is taken as right.
+const OFFSET_MIN_MS: i64 = 2_000;
+
+/// So many spools that a location had before are remembered.
+const SPOOLS_MAX: usize = 8;
+
+/// Of the locations of a hub.
+#[derive(Debug, Default)]
+pub(in crate::daemon) struct Probes {
+    /// Those that check any monitor.
+    pub(super) known: BTreeMap<LocationName, Probe>,
+    /// Where the checks of a monitor and location are stored.
+    series: HashMap<(MonitorId, LocationName), Line>,
+    /// The number of the next series.
+    next_series: i64,
+    /// What the probes that wait for an answer are to be asked.
+    pub(super) asks: Vec<Ask>,
+    /// When a location was asked last about a monitor.
+    pub(super) asked: HashMap<(MonitorId, LocationName), Timestamp>,
+}
+
+/// One location.
+#[derive(Debug)]
+pub(super) struct Probe {
+    /// How many monitors it checks.
+    pub(super) monitors: usize,
+    pub(super) spool: Option<u64>,
+    pub(super) done_seq: u64,
+    /// Spools that it had before: they are another probe's, or a file that was put back.
+    pub(super) former: VecDeque<u64>,
+    /// Hub's clock less probe's, of the newest signs of life.
+    pub(super) offsets: VecDeque<i64>,
+    /// When it was heard last; at first, since when it is waited for.
+    pub(super) heard_at: Timestamp,
+    /// When it was heard before it was told as silent, while it is.
+    pub(super) silent_from: Option<Timestamp>,
+    /// When it was heard again after it was told as silent.
+    pub(super) back_at: Option<Timestamp>,
+    /// Whether it was told that its clock is off.
+    pub(super) clock_told: bool,
+    /// Whether it was told that two probes have its name.
+    pub(super) twin_told: bool,
+    /// What may be asked now, and when that was counted.
+    pub(super) tokens: (f64, Timestamp),
+    /// When monitors began to fail there.
+    pub(super) began: VecDeque<Timestamp>,
+}
+
+impl Probe {
+    fn new(stored: Option<&StoredProbe>, now: Timestamp) -> Self {
+        Self {
+            monitors: 0,
+            spool: stored.map(|stored| stored.spool),
+            done_seq: stored.map_or(0, |stored| stored.done_seq),
+            former: VecDeque::new(),
+            offsets: VecDeque::new(),
+            // While the hub did not run it could hear nobody.
+            heard_at: now,
+            silent_from: stored.and_then(|stored| stored.silent_from),
+            back_at: None,
+            clock_told: false,
+            twin_told: false,
+            tokens: (ASKS_A_SECOND, now),
+            began: VecDeque::new(),
+        }
+    }
+
+    /// What to add to a time of the probe's clock.
+    pub(super) fn offset_ms(&self) -> i64 {
+        let smallest = self.offsets.iter().copied().min().unwrap_or(0);
+        match smallest.abs() < OFFSET_MIN_MS {
+            true => 0,
+            false => smallest,
+        }
+    }
+}
+
+/// Where the checks of one monitor and location go.
+#[derive(Debug)]
+struct Line {
+    id: MonitorId,
+    from: Timestamp,
+    /// The newest check by the probe's clock: what is not later came already.
+    newest: Timestamp,
+    /// The newest check as it is recorded.
+    last_at: Timestamp,
+    /// Whether the configuration has it.
+    is_used: bool,
+}
+
+impl Probes {
+    /// The hub's clock was set: what was heard goes on in the new time, and probes' clocks are compared again.
+    pub(super) fn clock_was_set(&mut self, step: &ClockStep) {
+        for line in self.series.values_mut() {
+            line.last_at = step.past(line.last_at);
+        }
+        for probe in self.known.values_mut() {
+            probe.offsets.clear();
+            probe.heard_at = step.past(probe.heard_at);
+            probe.silent_from = probe.silent_from.map(|at| step.past(at));
+            probe.back_at = probe.back_at.map(|at| step.past(at));
+            probe.began.clear();
+            probe.tokens.1 = step.to;
+        }
+        self.asked.clear();
+    }
+}
+
+/// Adds milliseconds that may be negative.
+fn shifted(at: Timestamp, by_ms: i64) -> Timestamp {
+    Timestamp::from_ms(at.as_ms().saturating_add(by_ms))
+}
+
+impl Recorder {
+    /// The locations of this hub, if it has any.
+    pub(super) fn places_of_hub(&self) -> Option<&Places> {
+        self.config.places()
+    }
+
+    /// Takes up what is stored of locations, and what a new configuration makes of them.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub(super) fn enroll_locations(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let any = self
+            .slots
+            .iter()
+            .any(|slot| slot.monitor.rules.quorum.is_some());
+        if !any && self.probes.known.is_empty() && self.probes.next_series != 0 {
+            return Ok(());
+        }
+        if self.probes.next_series == 0 {
+            self.load_series()?;
+        }
+        let stored = match self.probes.known.is_empty() {
+            true => self.store.probes()?,
+            false => HashMap::new(),
+        };
+        let mut before = std::mem::take(&mut self.probes.known);
+        let here = self.places_of_hub().and_then(|places| places.here.clone());
+        let mut lines: Vec<(MonitorId, LocationName)> = Vec::new();
+        for slot in &self.slots {
+            let Some(quorum) = &slot.monitor.rules.quorum else {
+                continue;
+            };
+            for location in quorum.locations.iter() {
+                lines.push((slot.id, location.clone()));
+                if here.as_ref() == Some(location) {
+                    continue;
+                }
+                let known = &mut self.probes.known;
+                if !known.contains_key(location) {
+                    let mut probe = before
+                        .remove(location)
+                        .unwrap_or_else(|| Probe::new(stored.get(location), now));
+                    probe.monitors = 0;
+                    known.insert(location.clone(), probe);
+                }
+                if let Some(probe) = known.get_mut(location) {
+                    probe.monitors += 1;
+                }
+            }
+        }
+        let places = &self.places;
+        self.probes
+            .asked
+            .retain(|(monitor, _), _| places.contains_key(monitor));
+        self.use_series(&lines, now);
+        Ok(())
+    }
+
+    fn load_series(&mut self) -> Result<(), StoreError> {
+        let stored = self.store.series()?;
+        let last = stored.iter().map(|series| series.id.0).max();
+        self.probes.next_series = last.map_or(FIRST_SERIES, |last| last + 1);
+        let lines = stored.into_iter().map(|series| {
+            let line = Line {
+                id: series.id,
+                from: series.from,
+                newest: Timestamp::MIN,
+                last_at: Timestamp::MIN,
+                is_used: series.to.is_none(),
+            };
+            ((series.monitor, series.location), line)
+        });
+        self.probes.series = lines.collect();
+        Ok(())
+    }
+
+    /// Begins the series that the configuration wants and ends the others.
+    fn use_series(&mut self, wanted: &[(MonitorId, LocationName)], now: Timestamp) {
+        let mut changed: Vec<Series> = Vec::new();
+        let series = |key: &(MonitorId, LocationName), line: &Line, to| Series {
+            id: line.id,
+            monitor: key.0,
+            location: key.1.clone(),
+            from: line.from,
+            to,
+        };
+        let used: std::collections::HashSet<&(MonitorId, LocationName)> = wanted.iter().collect();
+        for (key, line) in &mut self.probes.series {
+            if line.is_used && !used.contains(key) {
+                line.is_used = false;
+                changed.push(series(key, line, Some(now)));
+            }
+        }
+        for key in wanted {
+            let next = &mut self.probes.next_series;
+            let line = self.probes.series.entry(key.clone()).or_insert_with(|| {
+                let id = MonitorId(*next);
+                *next += 1;
+                Line {
+                    id,
+                    from: now,
+                    newest: Timestamp::MIN,
+                    last_at: Timestamp::MIN,
+                    is_used: false,
+                }
+            });
+            if !line.is_used {
+                line.is_used = true;
+                changed.push(series(key, line, None));
+            }
+        }
+        if changed.is_empty() {
+            return;
+        }
+        let write = move |batch: &mut crate::store::transaction::Batch<'_>| {
+            changed
+                .iter()
+                .try_for_each(|series| batch.put_series(series))
+        };
+        self.staged.deed(Deed::Write(Box::new(write)), now);
+    }
+
+    /// Gives the locations of a monitor back what they saw before the start.
+    pub(super) fn restore_seats(
+        &mut self,
+        place: usize,
+        pasts: &mut HashMap<MonitorId, crate::store::checks::latest::Past>,
+    ) {
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
+        let Some(quorum) = slot.monitor.rules.quorum.clone() else {
+            return;
+        };
+        let seats = slot.memory.kept.seats.get_or_insert_default();
+        seats.fit(&quorum);
+        for location in quorum.locations.iter() {
+            let line = self.probes.series.get_mut(&(slot.id, location.clone()));
+            let Some(line) = line else { continue };
+            let Some(past) = pasts.remove(&line.id) else {
+                continue;
+            };
+            let newest: Vec<Arc<Check>> = past.newest.into_iter().map(Arc::new).collect();
+            if let Some(check) = newest.first() {
+                line.last_at = line.last_at.max(check.at);
+            }
+            seats.restore(location, &newest);
+        }
+    }
+
+    /// Takes in a frame. The answer comes after the commit that holds it.
+    pub(super) fn frame(&mut self, frame: Frame, reply: Reply<Receipt>, now: Timestamp) {
+        let (location, spool) = (frame.location.clone(), frame.spool);
+        let receipt = |done_seq| Receipt {
+            location: location.clone(),
+            spool,
+            done_seq,
+        };
+        self.hear_location(&location, frame.received_at);
+        let Some(probe) = self.probes.known.get_mut(&location) else {
+            tracing::warn!("a frame of {location}, which no monitor has as a location, is dropped");
+            return reply.tell(Ok(receipt(frame.seq)));
+        };
+        if probe.spool != Some(spool) {
+            if probe.former.contains(&spool) {
+                let told = std::mem::replace(&mut probe.twin_told, true);
+                if !told {
+                    self.tell_of_twin(&location, now);
+                }
+                return reply.tell(Ok(receipt(frame.seq)));
+            }
+            if let Some(former) = probe.spool.replace(spool) {
+                probe.former.push_back(former);
+                if probe.former.len() > SPOOLS_MAX {
+                    probe.former.pop_front();
+                }
+            }
+            probe.done_seq = 0;
+        }
+        if frame.seq > probe.done_seq && frame.after <= probe.done_seq {
+            probe.done_seq = frame.seq;
+            let offset_ms = probe.offset_ms();
+            let stored = StoredProbe {
+                spool,
+                done_seq: frame.seq,
+                heard_at: probe.heard_at,
+                silent_from: probe.silent_from,
+            };
+            self.keep_probe(&location, stored, now);
+            for observation in frame.observations {
+                self.observe(&location, observation, (offset_ms, frame.received_at), now);
+            }
+        }
+        let Some(done_seq) = self.probes.known.get(&location).map(|probe| probe.done_seq) else {
+            return;
+        };
+        let receipt = receipt(done_seq);
+        if self.staged.is_empty() {
+            return reply.tell(Ok(receipt));
+        }
+        self.staged.urgent = true;
+        self.staged
+            .replies
+            .push(Box::new(move |written: Result<(), NotRecorded>| {
+                reply.tell(written.map(|()| receipt));
+            }));
+    }
+
+    pub(super) fn keep_probe(
+        &mut self,
+        location: &LocationName,
+        stored: StoredProbe,
+        now: Timestamp,
+    ) {
+        let location = location.clone();
+        let write = move |batch: &mut crate::store::transaction::Batch<'_>| {
+            batch.put_probe(&location, &stored)
+        };
+        self.staged.deed(Deed::Write(Box::new(write)), now);
+    }
+
+    fn observe(
+        &mut self,
+        location: &LocationName,
+        observation: Observation,
+        (offset_ms, received_at): (i64, Timestamp),
+        now: Timestamp,
+    ) {
+        match observation {
+            Observation::Missed {
+                monitor,
+                from,
+                count,
+            } => {
+                let line = self.probes.series.get(&(monitor, location.clone()));
+                if let Some(line) = line.filter(|line| line.is_used) {
+                    let deed = Deed::Missed {
+                        monitor: line.id,
+                        from: shifted(from, offset_ms).min(received_at),
+                        count,
+                    };
+                    self.staged.deed(deed, now);
+                }
+            }
+            Observation::Checked { monitor, check } => {
+                let began = check.at;
+                let line = self.probes.series.get_mut(&(monitor, location.clone()));
+                let Some(line) = line.filter(|line| began > line.newest) else {
+                    return;
+                };
+                line.newest = began;
+                let took = check.timings.total.as_duration();
+                let latest = received_at.minus(took);
+                let at = shifted(began, offset_ms).min(latest);
+                self.heard_from(monitor, location, at, check, received_at, now);
+            }
+        }
+    }
+
+    /// Takes in a check of one location that began then by the hub's clock.
+    pub(super) fn heard_from(
+        &mut self,
+        monitor: MonitorId,
+        location: &LocationName,
+        at: Timestamp,
+        original: Box<Check>,
+        received_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<(usize, Arc<Check>)> {
+        // Its monitor, or the location of it, left while it was on its way.
+        let place = self.places.get(&monitor).copied()?;
+        let slot = self.slots.get_mut(place)?;
+        let rules = Arc::clone(&slot.monitor.rules);
+        let line = self.probes.series.get_mut(&(monitor, location.clone()))?;
+        if !line.is_used {
+            return None;
+        }
+        line.last_at = at.max(line.last_at.plus(Duration::from_millis(1)));
+        let at = line.last_at;
+        let seats = slot.memory.kept.seats.as_ref();
+        let seat = seats.and_then(|seats| seats.list.get(seats.place(location)?));
+        let newest = seat.and_then(|seat| seat.newest());
+        let mut check = shared(&original, newest, slot.monitor.subject.url_text());
+        check.at = at;
+        slot.last_at = slot.last_at.max(at);
+        let (id, limit) = (line.id, slot.monitor.subject.degraded_after());
+        // What is usual is that of the location.
+        self.judge_by_usual(id, limit, &mut check);
+        self.copied.push(original);
+        let check = Arc::new(check);
+        let staged = StagedCheck {
+            monitor: id,
+            check: Arc::clone(&check),
+            interval: rules.interval,
+        };
+        self.staged.check(staged, now);
+        let ended = at.plus(check.timings.total.as_duration());
+        let is_late = rules.is_gap(ended, received_at);
+        let event = Event::Heard {
+            location,
+            check: &check,
+            is_late,
+        };
+        let _ = self.step(place, event, now);
+        Some((place, check))
+    }
+
+    /// A check of the hub itself, which is one of the locations.
+    pub(super) fn checked_here(
+        &mut self,
+        monitor: MonitorId,
+        original: Box<Check>,
+        began: Timestamp,
+        now: Timestamp,
+    ) {
+        let Some(here) = self.places_of_hub().and_then(|places| places.here.clone()) else {
+            return;
+        };
+        let by_clock = original.at;
+        let heard = self.heard_from(monitor, &here, began, original, now, now);
+        if let Some((place, check)) = heard {
+            self.look_at_answer(place, &check, by_clock);
+        }
+    }
+}

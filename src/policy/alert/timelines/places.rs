@@ -1,0 +1,401 @@
+//! Several locations, told as timelines: who saw what when, and all that follows from it.
+//!
+//! The first word of a line names the locations, then `confirm=3`, `recover=2`, `all`, `any`, `2`, `alert`. After `;`
+//! come the checks: `60fra=D` is a check of fra that arrives at second 60; `U` up, `D` down, `S` slow, `X` unknown,
+//! `L` down and late. `shown` writes down what is shown then, `+300` lets that many seconds pass.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Timings, Verdict};
+use crate::domain::location::{DownWhen, LocationName, Quorum};
+use crate::domain::monitor::{MonitorId, Rules};
+use crate::domain::notification::News;
+use crate::domain::settings::{AlertSettings, Flapping};
+use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::monitor::{Effect, Event, Memory, Surroundings, step, wake_at};
+
+const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
+
+struct Scene {
+    rules: Rules,
+    alerts: AlertSettings,
+    memory: Memory,
+    now: Timestamp,
+    lines: Vec<String>,
+    asked: usize,
+}
+
+fn seconds(at: Timestamp) -> String {
+    format!("{}", at.since(START).as_millis() as f64 / 1000.0)
+}
+
+impl Scene {
+    fn new(settings: &str) -> Self {
+        let mut words = settings.split_whitespace();
+        let names = words.next().unwrap().split(',');
+        let mut quorum = Quorum {
+            locations: names
+                .map(|name| LocationName::parse(name).unwrap())
+                .collect(),
+            down_when: DownWhen::Majority,
+            alert_on_regional: false,
+        };
+        let mut rules = Rules {
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            failures_before_down: 3,
+            successes_before_up: 2,
+            retry_interval: Duration::from_secs(10),
+            alert_on_slow: true,
+            alert_on_address_down: true,
+            alert_on_redirect_change: false,
+            to: Vec::new(),
+            quorum: None,
+        };
+        for word in words {
+            match word.split_once('=') {
+                Some(("confirm", count)) => rules.failures_before_down = count.parse().unwrap(),
+                Some(("recover", count)) => rules.successes_before_up = count.parse().unwrap(),
+                _ => match word {
+                    "all" => quorum.down_when = DownWhen::All,
+                    "any" => quorum.down_when = DownWhen::Any,
+                    "alert" => quorum.alert_on_regional = true,
+                    count => quorum.down_when = DownWhen::Count(count.parse().unwrap()),
+                },
+            }
+        }
+        rules.quorum = Some(Arc::new(quorum));
+        Self {
+            rules,
+            alerts: AlertSettings {
+                group_wait: Duration::from_secs(10),
+                group_limit: 3,
+                group_interval: Duration::from_secs(60),
+                reminder: None,
+                recovery: true,
+                flapping: Flapping::default(),
+                certificate_expiry: Vec::new(),
+            },
+            memory: Memory::default(),
+            now: START,
+            lines: Vec::new(),
+            asked: 0,
+        }
+    }
+
+    fn around(&self) -> Surroundings<'_> {
+        Surroundings {
+            monitor: MonitorId(7),
+            alerts: &self.alerts,
+            maintenance: false,
+            parents: &[],
+            offline: false,
+            steps: &[],
+        }
+    }
+
+    fn happen(&mut self, event: Event<'_>) {
+        let json = serde_json::to_string(&self.memory.kept).unwrap();
+        let kept: crate::policy::alert::state::Kept = serde_json::from_str(&json).unwrap();
+        assert_eq!(self.memory.kept, kept, "the kept part survives its JSON");
+        let step = step(&self.rules, &self.around(), &self.memory, event, self.now);
+        self.memory = step.after;
+        for effect in step.effects {
+            self.follow(effect);
+        }
+    }
+
+    fn follow(&mut self, effect: Effect) {
+        let at = seconds(self.now);
+        let line = match effect {
+            Effect::Open(incident) => format!("opened {}", seconds(incident.key.opened_at)),
+            Effect::Close { incident, .. } => {
+                format!("closed {}", seconds(incident.closed_at.unwrap()))
+            }
+            Effect::Say { news, .. } => match *news {
+                News::Down { locations, .. } => {
+                    let said = locations
+                        .iter()
+                        .map(|one| match one.seen.as_str() {
+                            "fresh" => format!("{} {}", one.location, one.state),
+                            seen => format!("{} {seen}", one.location),
+                        })
+                        .collect::<Vec<_>>();
+                    format!("mail DOWN: {}", said.join(", "))
+                }
+                News::Up { .. } => "mail UP".to_owned(),
+                News::Degraded { check, reason, .. } => {
+                    let detail = &check.verdict.failure().unwrap().detail;
+                    format!("mail DEGRADED {reason}: {detail}")
+                }
+                other => panic!("{other:?}"),
+            },
+            Effect::AskOthers { .. } => {
+                self.asked += 1;
+                return;
+            }
+            Effect::Record(_)
+            | Effect::Raise(_)
+            | Effect::Progress(_)
+            | Effect::CheckParents
+            | Effect::CheckAgain { .. } => return,
+            Effect::DropWaiting(_) | Effect::StopEscalation(_) | Effect::Window { .. } => {
+                panic!("nobody ordered anything")
+            }
+        };
+        self.lines.push(format!("{at} {line}"));
+    }
+
+    fn pass(&mut self, until: Timestamp) {
+        while let Some(at) =
+            wake_at(&self.rules, &self.around(), &self.memory, self.now).filter(|at| *at <= until)
+        {
+            assert!(at > self.now, "time goes on");
+            self.now = at;
+            self.happen(Event::Tick);
+        }
+        self.now = until;
+    }
+
+    fn token(&mut self, token: &str) {
+        if token == "shown" {
+            let shown = self.memory.kept.shown;
+            let reason = shown.reason.map(|reason| format!(" ({reason})"));
+            let (at, reason) = (seconds(self.now), reason.unwrap_or_default());
+            return self.lines.push(format!("{at} {}{reason}", shown.state));
+        }
+        if let Some(time) = token.strip_prefix('+') {
+            return self.pass(self.now.plus(Duration::from_secs(time.parse().unwrap())));
+        }
+        let (left, letter) = token.split_once('=').unwrap();
+        let digits = left.find(|c: char| !c.is_ascii_digit()).unwrap();
+        let (second, name) = left.split_at(digits);
+        let at = START.plus(Duration::from_secs(second.parse().unwrap()));
+        let is_late = letter == "L";
+        if !is_late {
+            self.pass(at);
+        }
+        let check = Arc::new(check(at, letter));
+        self.happen(Event::Heard {
+            location: &LocationName::parse(name).unwrap(),
+            check: &check,
+            is_late,
+        });
+    }
+}
+
+fn check(at: Timestamp, letter: &str) -> Check {
+    let failure = |kind, detail: &str| Failure {
+        kind,
+        detail: detail.into(),
+    };
+    Check {
+        at,
+        verdict: match letter {
+            "U" => Verdict::Up,
+            "S" => Verdict::Degraded(failure(FailureKind::Slow, "slow")),
+            "D" | "L" => Verdict::Down(failure(FailureKind::Status, "503")),
+            "X" => Verdict::Unknown(failure(FailureKind::Local, "offline")),
+            other => panic!("no check: {other}"),
+        },
+        status: None,
+        chain: Arc::new(Chain::default()),
+        redirect_times: Box::default(),
+        timings: Timings {
+            total: Micros::new(1),
+            ..Timings::default()
+        },
+        http_version: None,
+        body_bytes: 0,
+        retry_after_s: None,
+        certificate: None,
+        excerpt: None,
+        remarks: Box::default(),
+        extras: None,
+    }
+}
+
+fn run(timeline: &str) -> Scene {
+    let (settings, events) = timeline.split_once(';').unwrap();
+    let mut scene = Scene::new(settings);
+    for token in events.split_whitespace() {
+        scene.token(token);
+    }
+    scene
+}
+
+#[track_caller]
+fn check_line(timeline: &str, expected: &str) {
+    let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+    let expected = expected.join("\n").trim().to_owned();
+    assert_eq!(run(timeline).lines.join("\n"), expected, "{timeline}");
+}
+
+const GOOD: &str = "fra,nyc,sgp; 0fra=U 3nyc=U 6sgp=U 60fra=U 63nyc=U 66sgp=U ";
+
+#[test]
+fn t1_a_real_outage_is_one_incident_from_the_second_location_on() {
+    check_line(
+        &format!(
+            "{GOOD} 120fra=D 121nyc=D 122sgp=D 130fra=D 131nyc=D 132sgp=D 140fra=D 141nyc=D 142sgp=D \
+             180fra=U 183nyc=U 186sgp=D 190fra=U 193nyc=U shown"
+        ),
+        "141 opened 121
+         141 mail DOWN: fra down, nyc down, sgp up
+         193 closed 183
+         193 mail UP
+         193 degraded (regional)",
+    );
+}
+
+#[test]
+fn t2_what_fails_on_the_way_from_one_location_is_regional() {
+    let events =
+        "120fra=D 121nyc=U 122sgp=U 130fra=D 140fra=D shown 180fra=D 183nyc=U 186sgp=U shown";
+    check_line(
+        &format!("{GOOD} {events}"),
+        "140 degraded (regional)
+         186 degraded (regional)",
+    );
+    let alert = GOOD.replacen(';', " alert;", 1);
+    check_line(
+        &format!("{alert} {events} 240fra=U 243nyc=U 246sgp=U 250fra=U shown"),
+        "140 mail DEGRADED regional: fails from fra only (1 of 3; 2 are needed)
+         140 degraded (regional)
+         186 degraded (regional)
+         250 up",
+    );
+}
+
+#[test]
+fn t3_a_blip_is_nothing() {
+    check_line(
+        &format!("{GOOD} 120fra=D 121nyc=D 122sgp=D 130fra=D 131nyc=U 132sgp=U 140fra=U shown"),
+        "140 up",
+    );
+}
+
+#[test]
+fn t4_a_location_that_is_offline_has_no_vote() {
+    check_line(
+        &format!("{GOOD} 120fra=X 123nyc=U 126sgp=U 180fra=X 183nyc=U shown"),
+        "183 up",
+    );
+}
+
+#[test]
+fn t5_a_location_that_dies_in_an_outage_ends_nothing() {
+    let outage = "120nyc=D 121fra=D 122sgp=U 130nyc=D 131fra=D 140nyc=D 141fra=D";
+    check_line(
+        &format!(
+            "{GOOD} {outage} 180sgp=U 181fra=D 240sgp=U 241fra=D 300sgp=U 301fra=D shown \
+             360sgp=U 361fra=U shown 370fra=U shown"
+        ),
+        "141 opened 121
+         141 mail DOWN: fra down, nyc down, sgp up
+         301 down (status)
+         361 down (status)
+         370 closed 361
+         370 mail UP
+         370 up",
+    );
+}
+
+#[test]
+fn t6_and_t7_silence_is_unknown_and_what_comes_late_raises_no_alarm() {
+    check_line(
+        &format!(
+            "{GOOD} +300 shown 120fra=L 180fra=L 240fra=L 123nyc=L 183nyc=L 243nyc=L shown \
+             400fra=U 401nyc=U shown"
+        ),
+        "366 unknown (local)
+         366 unknown (local)
+         401 up",
+    );
+    // Those who come back while it still fails confirm with what they saw meanwhile.
+    check_line(
+        &format!(
+            "{GOOD} +300 120fra=L 180fra=L 240fra=L 123nyc=L 183nyc=L 243nyc=L 400fra=D 403nyc=D"
+        ),
+        "400 opened 120
+         400 mail DOWN: fra down, nyc silent, sgp silent",
+    );
+}
+
+#[test]
+fn t9_a_third_location_that_is_only_slow_does_not_hold_it_up() {
+    check_line(
+        &format!("{GOOD} 120fra=D 121nyc=D 122sgp=S 130fra=D 131nyc=D 140fra=D 141nyc=D"),
+        "141 opened 121
+         141 mail DOWN: fra down, nyc down, sgp degraded",
+    );
+}
+
+#[test]
+fn t10_a_route_that_flaps_is_regional_and_never_flapping() {
+    let spell = |from: u64| {
+        format!(
+            "{}fra=D {}fra=D {}fra=D {}nyc=U {}sgp=U {}fra=U {}fra=U {}nyc=U {}sgp=U ",
+            from,
+            from + 10,
+            from + 20,
+            from + 21,
+            from + 22,
+            from + 60,
+            from + 70,
+            from + 71,
+            from + 72
+        )
+    };
+    let spells: String = (0..12)
+        .map(|spell_of| spell(120 + spell_of * 120))
+        .collect();
+    let scene = run(&format!("{GOOD} {spells}"));
+    assert_eq!(scene.lines, Vec::<String>::new());
+    assert!(!scene.memory.kept.flap.is_on());
+}
+
+#[test]
+fn the_first_failure_of_each_asks_the_others() {
+    let asked = |events: &str| run(&format!("{GOOD} {events}")).asked;
+    assert_eq!(asked("120fra=D 130fra=D 140fra=D 150fra=D"), 1);
+    assert_eq!(asked("120fra=D 121nyc=D 130fra=U 180fra=D"), 3);
+    assert_eq!(asked("120fra=X 130fra=U"), 0);
+    // Nobody is there to be asked.
+    assert_eq!(run("fra; 0fra=U 60fra=D").asked, 0);
+}
+
+#[test]
+fn one_location_that_is_left_may_open_and_says_so() {
+    check_line(
+        &format!("{GOOD} 120fra=U 180fra=U 240fra=D 250fra=D 260fra=D"),
+        "260 opened 240
+         260 mail DOWN: fra down, nyc silent, sgp silent",
+    );
+    // That the second one falls silent lowers the bar as well.
+    check_line(
+        &format!(
+            "{GOOD} 120fra=D 121nyc=U 122sgp=U 130fra=D 140fra=D 180fra=D 240fra=D 300fra=D +60"
+        ),
+        "257.001 opened 120
+         257.001 mail DOWN: fra down, nyc silent, sgp silent",
+    );
+}
+
+#[test]
+fn the_order_of_locations_does_not_matter() {
+    let events = "120fra=D 121nyc=D 122sgp=D 130fra=D 131nyc=D 132sgp=U 140fra=D 141nyc=D 142sgp=U \
+                  180fra=U 183nyc=D 190fra=U 240nyc=U 250nyc=U 251sgp=U";
+    let [one, other] = ["fra,nyc,sgp", "sgp,nyc,fra"].map(|names| {
+        let line = GOOD.replacen("fra,nyc,sgp", names, 1);
+        run(&format!("{line} {events}"))
+            .lines
+            .iter()
+            .filter(|line| !line.contains("mail DOWN"))
+            .cloned()
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(one, other);
+    assert_eq!(one.len(), 3, "{one:?}");
+}

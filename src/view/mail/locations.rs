@@ -1,0 +1,89 @@
+//! What a mail says of the locations of a monitor: from how many of how many it fails, which, and which not.
+
+use crate::domain::check::CheckState;
+use crate::domain::location::{LocationStatus, Seen};
+
+use super::context::Context;
+use super::outline::{Body, Cell, Doc, Table};
+use super::words;
+
+/// `It fails from 3 of 4 locations: fra, nyc, sgp. It works from lon.`; `None` without locations.
+pub(super) fn sentence(all: &[LocationStatus]) -> Option<String> {
+    if all.is_empty() {
+        return None;
+    }
+    let names = |wanted: &dyn Fn(&LocationStatus) -> bool| -> Vec<&str> {
+        let wanted = all.iter().filter(|one| wanted(one));
+        wanted.map(|one| one.location.as_str()).collect()
+    };
+    let failing = names(&|one| one.state == CheckState::Down);
+    let good = names(&|one| matches!(one.state, CheckState::Up | CheckState::Degraded));
+    let silent = names(&|one| one.seen == Seen::Silent);
+    let offline = names(&|one| one.seen == Seen::Offline);
+    let locations = if all.len() == 1 {
+        "location"
+    } else {
+        "locations"
+    };
+    let mut text = format!(
+        "It fails from {} of {} {locations}: {}.",
+        failing.len(),
+        all.len(),
+        failing.join(", ")
+    );
+    if !good.is_empty() {
+        text.push_str(&format!(" It works from {}.", good.join(", ")));
+    }
+    let seen = all.len() - silent.len() - offline.len();
+    if seen < all.len() {
+        text.push_str(&format!(" Seen from {seen} of {} {locations}", all.len()));
+        if !silent.is_empty() {
+            text.push_str(&format!("; silent: {}", silent.join(", ")));
+        }
+        if !offline.is_empty() {
+            text.push_str(&format!("; offline: {}", offline.join(", ")));
+        }
+        text.push('.');
+    }
+    Some(text)
+}
+
+/// One line for each location: verdict, status or kind, address, total time.
+pub(super) fn each(doc: &mut Doc, all: &[LocationStatus], ctx: &Context) {
+    if all.is_empty() {
+        return;
+    }
+    let rows = all.iter().map(|one| row(one, ctx)).collect();
+    let table = Table {
+        head: Vec::new(),
+        right: vec![4],
+        breaks: 2,
+        rows,
+    };
+    doc.part("From", Body::Table(table));
+}
+
+fn row(one: &LocationStatus, ctx: &Context) -> Vec<Cell> {
+    let state = match one.seen {
+        Seen::Fresh => one.state.as_str(),
+        Seen::Silent | Seen::Offline => one.seen.as_str(),
+    };
+    let what = match (&one.failure, one.status) {
+        (_, Some(status)) => status.to_string(),
+        (Some(failure), None) => failure.kind.to_string(),
+        (None, None) => String::new(),
+    };
+    let last = one.last_check_at.map(|at| words::clock_time(at, ctx));
+    let address = one.address.map(|address| match address.port() {
+        0 => address.ip().to_string(),
+        _ => address.to_string(),
+    });
+    vec![
+        Cell::from(one.location.as_str()),
+        state.into(),
+        what.into(),
+        address.unwrap_or_default().into(),
+        one.total.map_or_else(String::new, words::ms).into(),
+        last.unwrap_or_else(|| "never".to_owned()).into(),
+    ]
+}
