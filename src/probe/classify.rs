@@ -291,7 +291,7 @@ fn of_answer(error: &AnswerError) -> Fault {
         AnswerError::Two(error) => http_faults::of_http2_answer(error),
         AnswerError::Io(error) => of_link(&dig(error)).unwrap_or_else(closed_early),
         AnswerError::Excess(excess) => (FailureKind::Protocol, excess.to_string()),
-        AnswerError::Closed => closed_early(),
+        AnswerError::Closed | AnswerError::Length => closed_early(),
         #[cfg(feature = "http3")]
         AnswerError::Three(error) => http_faults::of_http3_answer(error),
     }
@@ -431,6 +431,10 @@ pub(super) fn of_body(error: &AnswerError, length_told: bool) -> BodyFault {
         AnswerError::Excess(excess) => {
             BodyFault::Fault((FailureKind::Protocol, excess.to_string()))
         }
+        AnswerError::Length => BodyFault::Fault((
+            FailureKind::BodyTruncated,
+            "the body ended, and is not as long as was announced".to_owned(),
+        )),
         AnswerError::Closed => BodyFault::Fault((
             FailureKind::BodyTruncated,
             "the connection was closed before the end of the body".to_owned(),

@@ -26,6 +26,8 @@ pub(in crate::probe) enum AnswerError {
     Excess(Excess),
     /// The connection was closed in order before the end.
     Closed,
+    /// The body has ended, and its length is not the announced one.
+    Length,
     /// HTTP/3 broke.
     #[cfg(feature = "http3")]
     Three(Three),

@@ -232,13 +232,13 @@ impl Source {
             {
                 Ok(None)
             }
-            Some(Err(error)) if self.is_short(&error) => Err(AnswerError::Closed),
+            Some(Err(error)) if self.is_of_another_length(&error) => Err(AnswerError::Length),
             Some(Err(error)) => Err(self.wire.broke.told(error)),
         })
     }
 
-    /// Whether the stream ended in order before all that was announced had come.
-    fn is_short(&self, error: &h2::Error) -> bool {
+    /// Whether the library refuses the length of the body. It says the same of other faults, but hardly of these there.
+    fn is_of_another_length(&self, error: &h2::Error) -> bool {
         error.is_library()
             && error.reason() == Some(Reason::PROTOCOL_ERROR)
             && self.length.is_some_and(|length| self.came < length)

@@ -240,10 +240,7 @@ impl Source {
     /// The library does not compare what came with what was announced.
     fn end(&self) -> Result<Option<Bytes>, AnswerError> {
         match self.length {
-            Some(length) if self.came < length => Err(AnswerError::Closed),
-            Some(length) if self.came > length => Err(AnswerError::Three(Three::Invalid(Some(
-                "H3_MESSAGE_ERROR".to_owned(),
-            )))),
+            Some(length) if self.came != length => Err(AnswerError::Length),
             Some(_) | None => Ok(None),
         }
     }

@@ -191,7 +191,7 @@ async fn what_breaks_after_it_was_agreed_keeps_its_kind() {
         (
             vec![headers(false, &length("2")), data(1, b"abc")],
             Then::Hang,
-            "down protocol 200",
+            "down body_truncated 200",
         ),
         (
             vec![headers(false, &length("3")), data(1, b"abc"), reset(0)],
@@ -386,7 +386,7 @@ async fn offered_versions_are_checked_by_themselves() {
             busy,
             Two::answer(503, "x"),
             "",
-            "down status 503: 503 Service Unavailable: expected 2xx",
+            "down status 503: 503 Service Unavailable: expected 200-299",
             "HTTP/1.1 down status 503, HTTP/2 down status 503",
         ),
     ] {

@@ -130,7 +130,7 @@ async fn what_breaks_after_it_was_agreed_keeps_its_kind() {
     let begun = || headers(&[]);
     for (three, want) in [
         (Three::Hang(Vec::new()), "down timeout_response"),
-        (Three::Frames(Vec::new()), "down protocol"),
+        (Three::Frames(Vec::new()), "down closed_early"),
         (Three::Reset(Vec::new(), 0x102), "down protocol"),
         (Three::Reset(Vec::new(), 0x110), "down http_version"),
         (Three::Close(Vec::new(), 0x100), "down closed_early"),
@@ -143,7 +143,7 @@ async fn what_breaks_after_it_was_agreed_keeps_its_kind() {
         (Three::Frames(frame(1, &[0xff; 20])), "down protocol"),
         (Three::Frames(frame(1, &[0, 0])), "down protocol"),
         (Three::Frames(short), "down body_truncated 200"),
-        (Three::Frames(long), "down protocol 200"),
+        (Three::Frames(long), "down body_truncated 200"),
         (Three::Hang(begun()), "down timeout_body 200"),
         (Three::Reset(begun(), 0x102), "down body_truncated 200"),
         (Three::Close(begun(), 0x100), "down body_truncated 200"),
