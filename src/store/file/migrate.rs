@@ -71,8 +71,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../../migrations/0014_alerts.sql"),
     ),
     (
-        "0017_locations",
-        include_str!("../../../migrations/0017_locations.sql"),
+        "0015_locations",
+        include_str!("../../../migrations/0015_locations.sql"),
     ),
 ];
 
