@@ -234,7 +234,7 @@ fn beside(
         })
         .collect();
     let sendings = if new.has_way_out() {
-        rehearse(&new.alerts, &new.hours, &decided, now)
+        rehearse(|to| new.alerts_for(to), &new.hours, &decided, now)
     } else {
         Vec::new()
     };

@@ -131,6 +131,15 @@ impl Config {
         }
     }
 
+    /// The rules of `[alerts]` as they are for one recipient.
+    pub fn alerts_for(&self, to: &Recipient) -> AlertSettings {
+        let channel = to.channel().and_then(|name| self.channel(name));
+        match channel {
+            Some(channel) => channel.alerts(&self.alerts),
+            None => self.alerts.clone(),
+        }
+    }
+
     /// Where readers of messages find the status page: `[web] public_url`.
     pub fn page_url(&self) -> Option<String> {
         self.web.as_ref()?.public_url.clone()

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::event::Events;
+use super::event::{Event, Events};
 use super::format::Format;
 use super::name::ChannelName;
 use super::service::Service;
 use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
+use crate::domain::settings::AlertSettings;
 use crate::domain::target::Proxy;
 
 /// One channel.
@@ -42,5 +43,16 @@ impl Channel {
     /// How its messages are written.
     pub const fn format(&self) -> Format {
         self.service.format()
+    }
+
+    /// The rules of `[alerts]` as they are for it.
+    pub fn alerts(&self, of_all: &AlertSettings) -> AlertSettings {
+        let mut settings = of_all.clone();
+        // Whoever takes no recoveries is told of an outage that is over in one message, or not at all.
+        settings.recovery &= self.events.has(Event::Up);
+        if self.format().takes_incidents_only() {
+            settings.group_limit = u32::MAX;
+        }
+        settings
     }
 }

@@ -42,19 +42,13 @@ pub struct Sending {
 }
 
 /// Every mail that would have left until `end`, each once, however many recipients got it. What was decided comes in
-/// the order of time.
+/// the order of time. `settings` are those for one recipient.
 pub fn rehearse(
-    settings: &AlertSettings,
+    settings: impl Fn(&Recipient) -> AlertSettings,
     hours: &Hours,
     decided: &[Decided],
     end: Timestamp,
 ) -> Vec<Sending> {
-    let world = World {
-        settings,
-        hours,
-        decided,
-        end,
-    };
     let mut lanes: BTreeMap<&str, (&Recipient, Vec<usize>)> = BTreeMap::new();
     for (place, one) in decided.iter().enumerate() {
         for to in &one.to {
@@ -64,7 +58,15 @@ pub fn rehearse(
     }
     let mut sendings: Vec<Sending> = lanes
         .into_values()
-        .flat_map(|(to, places)| world.one_recipient(to, &places))
+        .flat_map(|(to, places)| {
+            let world = World {
+                settings: &settings(to),
+                hours,
+                decided,
+                end,
+            };
+            world.one_recipient(to, &places)
+        })
         .collect();
     sendings.sort();
     sendings.dedup();
@@ -112,6 +114,11 @@ impl World<'_> {
             for deed in &plan.deeds {
                 let (kind, rows) = match deed {
                     Deed::Send(row) => (decided[place_of(*row)].kind, vec![*row]),
+                    // A service that opens and closes incidents of its own is told both.
+                    Deed::Merge { down, .. } if self.settings.group_limit == u32::MAX => {
+                        again = true;
+                        (decided[place_of(*down)].kind, vec![*down])
+                    }
                     Deed::Merge { down, up } => (MailKind::WasDown, vec![*down, *up]),
                     Deed::Digest(rows, next) => {
                         lane.collecting = Some(Collecting::clone(next));
@@ -242,14 +249,19 @@ mod tests {
                 }
             })
             .collect();
-        let shown: Vec<String> = rehearse(&settings, &Hours::default(), &decided, at(100_000))
-            .iter()
-            .map(|sending| {
-                let tells: Vec<String> = sending.tells.iter().map(usize::to_string).collect();
-                let second = (sending.at.as_ms() - START) / 1000;
-                format!("{second} {} {}", sending.kind.as_str(), tells.join("+"))
-            })
-            .collect();
+        let shown: Vec<String> = rehearse(
+            |_| settings.clone(),
+            &Hours::default(),
+            &decided,
+            at(100_000),
+        )
+        .iter()
+        .map(|sending| {
+            let tells: Vec<String> = sending.tells.iter().map(usize::to_string).collect();
+            let second = (sending.at.as_ms() - START) / 1000;
+            format!("{second} {} {}", sending.kind.as_str(), tells.join("+"))
+        })
+        .collect();
         assert_eq!(shown.join(", "), want, "{words}");
     }
 
@@ -366,7 +378,7 @@ mod tests {
             certificate_expiry: Vec::new(),
         };
         let end = Timestamp::from_ms(1_792_713_600_000).plus(Duration::from_secs(40 * 86_400));
-        let sendings = rehearse(&settings, &hours, &decided, end);
+        let sendings = rehearse(|_| settings.clone(), &hours, &decided, end);
         let mut told: Vec<usize> = Vec::new();
         for sending in &sendings {
             assert_eq!(
@@ -432,7 +444,12 @@ mod tests {
                 to: vec![Recipient::restored("boss@x.org").unwrap()],
             })
             .collect();
-        let sendings = rehearse(&settings, &Hours::default(), &decided, at(100_000));
+        let sendings = rehearse(
+            |_| settings.clone(),
+            &Hours::default(),
+            &decided,
+            at(100_000),
+        );
         let shown: Vec<(MailKind, usize, i64)> = sendings
             .iter()
             .map(|it| (it.kind, it.tells.len(), (it.at.as_ms() - START) / 1000))
@@ -478,7 +495,7 @@ mod tests {
         // In the middle of it another site fails in its own way.
         all.push(decided(90, MailKind::Down, 900, Some(500)));
         all.sort_by_key(|one| one.at);
-        let sendings = rehearse(&settings, &Hours::default(), &all, at(100_000));
+        let sendings = rehearse(|_| settings.clone(), &Hours::default(), &all, at(100_000));
         let mut told: Vec<usize> = sendings.iter().flat_map(|one| one.tells.clone()).collect();
         told.sort_unstable();
         assert_eq!(told, (0..all.len()).collect::<Vec<_>>(), "each once");
@@ -488,5 +505,41 @@ mod tests {
             .collect();
         assert_eq!(seconds, [60, 100, 120, 270, 330]);
         assert_eq!(sendings[1].kind, MailKind::Down, "the other site, in 10 s");
+    }
+
+    #[test]
+    fn a_pager_gets_no_digest_and_both_ends_of_an_outage() {
+        let settings = AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: u32::MAX,
+            group_interval: Duration::from_secs(60),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping::default(),
+            certificate_expiry: Vec::new(),
+        };
+        let mut decided: Vec<Decided> = (1..=6)
+            .flat_map(|monitor| {
+                let monitor = MonitorId(monitor);
+                let one = |kind, second| Decided {
+                    at: at(second),
+                    kind,
+                    monitor,
+                    incident: Some(IncidentKey {
+                        monitor,
+                        opened_at: at(0),
+                    }),
+                    cause: None,
+                    to: vec![Recipient::restored("pager").unwrap()],
+                };
+                [one(MailKind::Down, 0), one(MailKind::Up, 5)]
+            })
+            .collect();
+        decided.sort_by_key(|one| one.at);
+        let hours = Hours::default();
+        let sendings = rehearse(|_| settings.clone(), &hours, &decided, at(100_000));
+        let kinds = |kind| sendings.iter().filter(|one| one.kind == kind).count();
+        assert_eq!(sendings.len(), 12);
+        assert_eq!((kinds(MailKind::Down), kinds(MailKind::Up)), (6, 6));
     }
 }

@@ -74,7 +74,7 @@ fn leaves(events: &str) -> String {
         })
         .collect();
     let end = START.plus(Duration::from_secs(86_400));
-    let lines: Vec<String> = rehearse(&settings, &hours, &decided, end)
+    let lines: Vec<String> = rehearse(|_| settings.clone(), &hours, &decided, end)
         .iter()
         .map(|sending| {
             let kind = sending.kind.as_str().to_ascii_uppercase();
