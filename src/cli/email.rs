@@ -211,7 +211,12 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
             safe_text::line(&pause.why, 500)
         ));
     }
-    let paused = channels::pauses(reader.outbox()).map_err(StoreError::from)?;
+    let mut paused = channels::pauses(reader.outbox()).map_err(StoreError::from)?;
+    // One whose time is over matters where something waits for it.
+    paused.retain(|(name, pause)| {
+        let waits = |queued: &Queued| !queued.failed && queued.mail.to.key() == name;
+        pause.rests(clock.now) || queued.iter().any(waits)
+    });
     for (name, pause) in &paused {
         context.out.note(&format!(
             "NOTHING LEAVES BY THE CHANNEL {name} since {}: {}; a running daemon tries again every 15 minutes, at a \

@@ -4,33 +4,37 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use super::compose::{Posting, Writer};
-use super::conversation::{CameTo, Delivery, Office, noted};
+use super::conversation::{CameTo, Delivery, Office, noted, written};
 use super::dispatcher::{Desk, Task};
 use crate::blocking;
 use crate::channel::{Sender, Sent};
 use crate::config::Config;
 use crate::daemon::health::counters::ChannelTrouble;
-use crate::daemon::recorder::message::Entry;
+use crate::daemon::recorder::message::{Entry, WriteWork};
 use crate::daemon::recorder::queue::Door;
-use crate::domain::channel::{Channel, ChannelName, Event};
-use crate::domain::notification::{News, Notice};
+use crate::domain::channel::{Channel, ChannelName, Events};
+use crate::domain::notification::{MailKind, News, Notice};
 use crate::domain::recipient::Recipient;
-use crate::domain::settings::AlertSettings;
 use crate::domain::status_code;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::plan::Silenced;
 use crate::policy::outbox::queued::{Holds, Lane, RowId, Waiting};
+use crate::policy::outbox::rest::Rest;
 use crate::policy::outbox::retry::{Outcome, PAUSE};
 use crate::policy::outbox::transport_pause::Pause;
 use crate::store::outbox::channels;
 use crate::tls;
 use crate::view::channel::{Answer, Reply, Request, read_answer};
+
+/// At a reload the recorder knows a new channel a moment before this part does. A message that is younger waits for it.
+const KNOWN_AFTER: Duration = Duration::from_secs(10);
 
 /// All channels of the configuration in force.
 pub(super) struct Channels {
@@ -46,6 +50,8 @@ struct ChannelWay {
     channel: Arc<Channel>,
     sender: Arc<Sender>,
     desk: Desk,
+    /// Whether something waited for it at the last look.
+    has_waiting: bool,
     /// Whether it was told that its template fails.
     is_fault_told: Arc<AtomicBool>,
 }
@@ -83,8 +89,16 @@ impl Channels {
     }
 
     /// Another configuration is in force: what was paused is tried again.
-    pub(super) fn reconfigure(&mut self, config: &Config, now: Timestamp) {
+    ///
+    /// Answers which channels were reached in another way before: what their services asked for counts no more.
+    pub(super) fn reconfigure(&mut self, config: &Config, now: Timestamp) -> Vec<ChannelName> {
         let mut before = std::mem::take(&mut self.ways);
+        let is_other = |channel: &&Arc<Channel>| {
+            let way = before.get(&channel.name);
+            way.is_some_and(|way| way.channel != **channel)
+        };
+        let others = config.channels.iter().filter(is_other);
+        let others = others.map(|channel| channel.name.clone()).collect();
         let mut broken = std::mem::take(&mut self.broken);
         let told: Vec<(ChannelName, Timestamp)> = broken
             .iter()
@@ -104,6 +118,7 @@ impl Channels {
                 broken.pause.since = since;
             }
         }
+        others
     }
 
     fn set(&mut self, config: &Config, now: Timestamp, mut desk: impl FnMut(&ChannelName) -> Desk) {
@@ -118,6 +133,7 @@ impl Channels {
                         channel: Arc::clone(channel),
                         sender: Arc::new(sender),
                         desk: desk(&channel.name),
+                        has_waiting: false,
                         is_fault_told: Arc::default(),
                     };
                     self.ways.insert(channel.name.clone(), way);
@@ -143,9 +159,6 @@ impl Channels {
 
     /// Has it written which channels there are.
     pub(super) fn note(config: &Config, door: &Door) {
-        if config.channels.is_empty() {
-            return;
-        }
         let channels = config.channels.iter();
         let known: Vec<(String, &'static str)> = channels
             .map(|channel| (channel.name.to_string(), channel.format().as_str()))
@@ -163,6 +176,7 @@ impl Channels {
         silenced: &Silenced,
         now: Timestamp,
     ) -> Option<Timestamp> {
+        let mut wake_at: Option<Timestamp> = None;
         for lane in lanes {
             let is_gone = |name: &ChannelName| match shared.config.channel(name) {
                 // One that cannot be set up keeps what waits for it.
@@ -170,7 +184,8 @@ impl Channels {
                 None => true,
             };
             if lane.to.channel().is_some_and(is_gone) {
-                drop_lane(shared, lane, now);
+                let later = drop_lane(shared, lane, now);
+                wake_at = [wake_at, later].into_iter().flatten().min();
             }
         }
         if self.broken.values().any(|one| !one.pause.rests(now)) {
@@ -181,11 +196,13 @@ impl Channels {
                 tell_pause(shared.config, shared.door, name, &broken.pause.why, now);
             }
         }
-        let mut wake_at = self.broken.values().map(|one| one.pause.until).min();
+        let broken = self.broken.values().map(|one| one.pause.until);
+        wake_at = wake_at.into_iter().chain(broken).min();
         for (name, way) in &mut self.ways {
             let own = lanes.iter().find(|lane| lane.to.channel() == Some(name));
-            let settings = settings_of(&shared.config.alerts, &way.channel);
+            let settings = way.channel.alerts(&shared.config.alerts);
             let lanes = own.map_or(&[][..], std::slice::from_ref);
+            way.has_waiting = own.is_some();
             let hours = &shared.config.hours;
             let (tasks, wake) = way.desk.next((&settings, hours), lanes, silenced, now);
             wake_at = [wake_at, wake.filter(|_| own.is_some())]
@@ -238,12 +255,16 @@ impl Channels {
         self.ways.get_mut(name).map(|way| &mut way.desk)
     }
 
-    /// What keeps each channel.
-    pub(super) fn troubles(&self) -> Vec<ChannelTrouble> {
-        let troubles = self.ways.iter().map(|(name, way)| ChannelTrouble {
-            name: name.to_string(),
-            pause: way.desk.pause().cloned(),
-            rest: way.desk.rest().cloned(),
+    /// What keeps each channel. A pause whose time is over keeps one for which something waits: that is tried now.
+    pub(super) fn troubles(&self, now: Timestamp) -> Vec<ChannelTrouble> {
+        let troubles = self.ways.iter().map(|(name, way)| {
+            let pauses = |pause: &&Pause| way.has_waiting || pause.rests(now);
+            let rests = |rest: &&Rest| way.has_waiting || rest.rests(now);
+            ChannelTrouble {
+                name: name.to_string(),
+                pause: way.desk.pause().filter(pauses).cloned(),
+                rest: way.desk.rest().filter(rests).cloned(),
+            }
         });
         let broken = self.broken.iter().map(|(name, broken)| ChannelTrouble {
             name: name.to_string(),
@@ -290,25 +311,22 @@ impl ChannelWay {
     }
 }
 
-/// What was decided for a channel that is no longer configured has nowhere to go.
-fn drop_lane(shared: &Shared<'_>, lane: &Lane, now: Timestamp) {
+/// What was decided for a channel that is no longer configured has nowhere to go. Answers when to look again at what
+/// is too young to tell.
+fn drop_lane(shared: &Shared<'_>, lane: &Lane, now: Timestamp) -> Option<Timestamp> {
+    let newest = lane.waiting.iter().map(|row| row.queued_at).max()?;
+    let known_at = newest.plus(KNOWN_AFTER);
+    // One that lies ahead was written before the clock was set back.
+    if newest <= now && known_at > now {
+        return Some(known_at);
+    }
     let (to, count) = (lane.to.key().to_owned(), lane.waiting.len());
     tracing::warn!("{count} messages to the channel {to} are dropped: it is no longer configured");
     shared.door.push(Entry::Write(Box::new(move |batch| {
         channels::drop_waiting(batch.outbox(), &to, now)?;
         Ok(())
     })));
-}
-
-/// The rules of `[alerts]` as they are for one channel.
-pub(super) fn settings_of(alerts: &AlertSettings, channel: &Channel) -> AlertSettings {
-    let mut settings = alerts.clone();
-    // Whoever takes no recoveries is told of an outage that is over in one message, or not at all.
-    settings.recovery &= channel.events.has(Event::Up);
-    if channel.format().takes_incidents_only() {
-        settings.group_limit = u32::MAX;
-    }
-    settings
+    None
 }
 
 /// News that a channel is paused, for the others.
@@ -388,20 +406,17 @@ impl ChannelPosting {
             self.tell(None, CameTo::Gone);
             return;
         }
-        let (monitor, came_to) = match self.write().await {
-            Ok(Posting::Ready { monitor, request }) => {
-                self.tell_fault(&request);
-                let noted = noted(&self.door, self.row.id, self.office.clock);
-                let sent = self.sender.send(&request, noted).await;
-                let outcome = outcome(&self.channel, sent, self.office.clock.now());
-                (monitor, CameTo::Outcome(outcome))
-            }
-            Ok(Posting::Void) => (None, CameTo::Void),
-            Ok(Posting::Gone) => (None, CameTo::Gone),
-            Err(why) => {
-                let error = format!("the message could not be written: {why}");
-                let holds = Holds::Mail;
-                (None, CameTo::Outcome(Outcome::Temporary { holds, error }))
+        let (monitor, came_to) = match misfit(&self.channel, self.row.kind) {
+            None => self.deliver().await,
+            Some(Misfit::Drop) => (None, CameTo::Void),
+            Some(Misfit::Dissolve) => {
+                let row = self.row.id;
+                let dissolve: WriteWork =
+                    Box::new(move |batch| Ok(channels::dissolve(batch.outbox(), row, now)?));
+                match written(&self.door, dissolve).await {
+                    Ok(()) => (None, CameTo::Gone),
+                    Err(why) => (None, not_written(&why)),
+                }
             }
         };
         self.tell(monitor, came_to);
@@ -414,6 +429,21 @@ impl ChannelPosting {
             monitor,
             came_to,
         });
+    }
+
+    async fn deliver(&self) -> (Option<String>, CameTo) {
+        match self.write().await {
+            Ok(Posting::Ready { monitor, request }) => {
+                self.tell_fault(&request);
+                let noted = noted(&self.door, self.row.id, self.office.clock);
+                let sent = self.sender.send(&request, noted).await;
+                let outcome = outcome(&self.channel, sent, self.office.clock.now());
+                (monitor, CameTo::Outcome(outcome))
+            }
+            Ok(Posting::Void) => (None, CameTo::Void),
+            Ok(Posting::Gone) => (None, CameTo::Gone),
+            Err(why) => (None, not_written(&why)),
+        }
     }
 
     /// Says once that the template cannot be rendered.
@@ -464,6 +494,34 @@ impl ChannelPosting {
             Err(_) => Err("a fault of sitewatch".to_owned()),
         }
     }
+}
+
+/// A row that does not fit its channel: it was queued before the channel was a pager.
+pub(super) enum Misfit {
+    /// It carries others, which leave by themselves.
+    Dissolve,
+    /// A pager is not told of such things.
+    Drop,
+}
+
+/// Why a message of this kind cannot leave by a channel, if so.
+pub(super) fn misfit(channel: &Channel, kind: MailKind) -> Option<Misfit> {
+    let format = channel.format();
+    if !format.takes_incidents_only() {
+        return None;
+    }
+    match kind {
+        MailKind::Digest | MailKind::WasDown => Some(Misfit::Dissolve),
+        MailKind::Flapping => Some(Misfit::Drop),
+        other => (!Events::default_of(format).takes(other)).then_some(Misfit::Drop),
+    }
+}
+
+fn not_written(why: &str) -> CameTo {
+    CameTo::Outcome(Outcome::Temporary {
+        holds: Holds::Mail,
+        error: format!("the message could not be written: {why}"),
+    })
 }
 
 /// Sends a request beside the outbox and says what came of it.

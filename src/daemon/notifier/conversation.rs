@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::health::counters::Health;
 use crate::daemon::health::live_status::Board;
-use crate::daemon::recorder::message::{Entry, Reply};
+use crate::daemon::recorder::message::{Entry, Reply, WriteWork};
 use crate::daemon::recorder::queue::Door;
 use crate::domain::notification::MailKind;
 use crate::domain::recipient::Recipient;
@@ -195,9 +195,15 @@ fn not_written(why: &str) -> CameTo {
 /// Writes down that the message of a row goes now, and waits until that is safe.
 pub(super) async fn noted(door: &Door, row: RowId, clock: Clock) -> Result<(), String> {
     let now = clock.now();
+    let begin: WriteWork = Box::new(move |batch| Ok(attempts::begin(batch.outbox(), row, now)?));
+    written(door, begin).await
+}
+
+/// Has something written, and waits until that is safe.
+pub(super) async fn written(door: &Door, work: WriteWork) -> Result<(), String> {
     let (tell, told) = oneshot::channel();
     door.push(Entry::WriteAndTell(
-        Box::new(move |batch| Ok(attempts::begin(batch.outbox(), row, now)?)),
+        work,
         Reply::with(move |written| {
             let _ = tell.send(written);
         }),

@@ -1,6 +1,6 @@
 //! `email retry` without a daemon: this process takes the database and sends what waits, once.
 
-use super::channels::{outcome, settings_of};
+use super::channels::{Misfit, misfit, outcome};
 use super::compose::{Letter, Posting, Writer};
 use super::dispatcher::{Desk, Task};
 use super::levels::once::post_once;
@@ -20,9 +20,10 @@ use crate::policy::alert::monitor::Hold;
 use crate::policy::outbox::plan::Silenced;
 use crate::policy::outbox::queued::{Lane, Waiting};
 use crate::policy::outbox::retry::{Outcome, Settled};
+use crate::policy::outbox::transport_pause::Pause;
 use crate::store::error::StoreError;
 use crate::store::outbox::queries::Retried;
-use crate::store::outbox::{attempts, queries};
+use crate::store::outbox::{attempts, channels, queries};
 use crate::store::reader::Reader;
 use crate::store::writer::Store;
 use crate::tls;
@@ -143,6 +144,7 @@ fn ways<'a>(
             settings: alerts.clone(),
         });
     }
+    let mut pauses = channels::pauses(store.outbox())?;
     let mut basis = None;
     for channel in &config.channels {
         if channel.format().is_level() {
@@ -152,8 +154,8 @@ fn ways<'a>(
         match Sender::new(channel, basis) {
             Ok(sender) => ways.push(Way {
                 out: Out::Channel(channel, Box::new(sender)),
-                desk: Desk::new(None),
-                settings: settings_of(&alerts, channel),
+                desk: Desk::new(take_pause(&mut pauses, channel)),
+                settings: channel.alerts(&alerts),
             }),
             Err(error) => tracing::error!("channel {}: {error}", channel.name),
         }
@@ -162,6 +164,14 @@ fn ways<'a>(
         way.desk.wake_up(now);
     }
     Ok(ways)
+}
+
+/// The pause that a process left behind.
+fn take_pause(pauses: &mut Vec<(String, Pause)>, channel: &Channel) -> Option<Pause> {
+    let at = pauses
+        .iter()
+        .position(|(of, _)| of == channel.name.as_str())?;
+    Some(pauses.swap_remove(at).1)
 }
 
 /// Does for one way what is due. Answers whether there was anything.
@@ -224,6 +234,19 @@ async fn deliver(
         now: clock::now(),
     };
     let id = row.id;
+    if let Out::Channel(channel, _) = &way.out
+        && let Some(misfit) = misfit(channel, row.kind)
+    {
+        let now = clock::now();
+        let work: WriteWork = match misfit {
+            Misfit::Drop => way.desk.dropped(to.key(), row, now),
+            Misfit::Dissolve => {
+                way.desk.gone(to.key());
+                Box::new(move |batch| Ok(channels::dissolve(batch.outbox(), id, now)?))
+            }
+        };
+        return write(store, work);
+    }
     let begin = |store: &mut Store| {
         let begin: WriteWork =
             Box::new(move |batch| Ok(attempts::begin(batch.outbox(), id, clock::now())?));

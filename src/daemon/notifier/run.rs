@@ -30,7 +30,7 @@ use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
 use crate::mail::smtp::{Line, SmtpSetupError};
-use crate::policy::outbox::plan::Silenced;
+use crate::policy::outbox::plan::{Silenced, waits_since};
 use crate::policy::outbox::queued::{Lane, RowId, Waiting};
 use crate::policy::outbox::retry::Outcome;
 use crate::policy::outbox::transport_pause::Pause;
@@ -286,15 +286,14 @@ impl Notifier {
             office.read(&config, |reader| {
                 let outbox = reader.outbox();
                 let unshown = alerts::oldest_unshown(outbox)?;
-                let mut health = queries::health(outbox)?;
-                let oldest = [health.oldest_queued_at, unshown];
-                health.oldest_queued_at = oldest.into_iter().flatten().min();
-                Ok((queries::lanes(outbox)?, health, alerts::raised(outbox)?))
+                let health = queries::health(outbox)?;
+                let raised = alerts::raised(outbox)?;
+                Ok((queries::lanes(outbox)?, health, raised, unshown))
             })
         })
         .await;
         let now = self.office.clock.now();
-        let (lanes, health, raised) = match read {
+        let (lanes, health, raised, unshown) = match read {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the outbox cannot be read");
@@ -304,6 +303,10 @@ impl Notifier {
         };
         self.levels.know(raised, &self.config, &self.door, now);
         let silenced = self.office.board.silenced();
+        let ages = lanes
+            .iter()
+            .filter_map(|lane| waits_since(&self.config.alerts, lane, now));
+        let waits_since = ages.chain(unshown).min();
         let (by_mail, by_channels): (Vec<Lane>, Vec<Lane>) = lanes
             .into_iter()
             .partition(|lane| lane.to.channel().is_none());
@@ -320,7 +323,7 @@ impl Notifier {
             let mail = self.look_at_mail(&by_mail, &silenced, now);
             wake_at = [wake_at, mail].into_iter().flatten().min();
         }
-        self.tell_health(&health, now);
+        self.tell_health(&health, waits_since, now);
         wake_at
     }
 
@@ -347,16 +350,21 @@ impl Notifier {
         wake_at
     }
 
-    fn tell_health(&self, outbox: &queries::Health, now: Timestamp) {
+    fn tell_health(
+        &self,
+        outbox: &queries::Health,
+        waits_since: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         self.health.mails_waiting.store(outbox.waiting, Relaxed);
         self.health.mails_for_hours.store(outbox.for_hours, Relaxed);
         self.health
-            .note_mail(outbox.oldest_queued_at, outbox.newest_failed_at, now);
+            .note_mail(waits_since, outbox.newest_failed_at, now);
         self.health
             .set_mail_refusals(outbox.newest_failed.clone(), outbox.resting.clone());
         self.health.set_mail_pause(self.desk.pause());
         self.health.set_mail_rest(self.desk.rest());
-        let mut channels = self.channels.troubles();
+        let mut channels = self.channels.troubles(now);
         let paused = channels.iter().filter(|one| one.pause.is_some()).count();
         let (levels, shut) = self.levels.count();
         let mail_leaves = self.mailer.is_some() && self.desk.pause().is_none();
@@ -506,10 +514,13 @@ impl Notifier {
         self.config = config;
         let now = self.office.clock.now();
         self.desk.wake_up(now);
-        self.channels.reconfigure(&self.config, now);
+        let others = self.channels.reconfigure(&self.config, now);
         self.levels.reconfigure(&self.config, now);
         Channels::note(&self.config, &self.door);
         self.door.push(Entry::Write(Box::new(move |batch| {
+            for name in &others {
+                attempts::end_rest_of(batch.outbox(), name.as_str(), now)?;
+            }
             Ok(attempts::end_rests(batch.outbox(), now)?)
         })));
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{Deed, Silenced};
 use super::queued::{RowId, Waiting};
+use crate::domain::incident::IncidentKey;
 use crate::domain::notification::MailKind;
 use crate::policy::alert::state::Hold;
 
@@ -18,10 +19,19 @@ pub(super) fn apart<'a>(
     let mut free = Vec::with_capacity(rows.len());
     let mut begin: BTreeMap<Hold, Vec<RowId>> = BTreeMap::new();
     let mut end = Vec::new();
+    // Looked up, since a window may cover very many.
+    let over: BTreeSet<IncidentKey> = match silenced.is_empty() {
+        true => BTreeSet::new(),
+        false => rows
+            .iter()
+            .filter(|row| row.kind == MailKind::Up)
+            .filter_map(|row| row.incident)
+            .collect(),
+    };
     for row in rows.iter().filter(|row| !but.contains(&row.id)) {
         let why = match is_closed {
             true => Some(Hold::Hours),
-            false => hold(row, rows, silenced),
+            false => hold(row, &over, silenced),
         };
         match why {
             None => {
@@ -45,7 +55,7 @@ pub(super) fn apart<'a>(
 }
 
 /// Why a row waits for a mute or a window, if it does.
-fn hold(row: &Waiting, all: &[Waiting], silenced: &Silenced) -> Option<Hold> {
+fn hold(row: &Waiting, over: &BTreeSet<IncidentKey>, silenced: &Silenced) -> Option<Hold> {
     match row.kind {
         MailKind::Down
         | MailKind::StillDown
@@ -55,10 +65,9 @@ fn hold(row: &Waiting, all: &[Waiting], silenced: &Silenced) -> Option<Hold> {
         | MailKind::RedirectChanged => {
             let why = silenced.get(&row.monitor?)?;
             // The recovery of an outage leaves at once, and not before what began it.
-            let is_over = row.incident.is_some()
-                && all
-                    .iter()
-                    .any(|up| up.kind == MailKind::Up && up.incident == row.incident);
+            let is_over = row
+                .incident
+                .is_some_and(|incident| over.contains(&incident));
             (!is_over).then_some(*why)
         }
         MailKind::Digest => {

@@ -1,6 +1,6 @@
 //! What leaves for one recipient now: single mails in order, merged ones, or a digest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::collecting::Collecting;
@@ -8,6 +8,7 @@ use super::hold;
 use super::hours::Hours;
 use super::queued::{Holds, Lane, RowId, Tries, Waiting};
 use super::retry::{BACKOFF_MAX, LATER_MAX, PAUSE};
+use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
 use crate::domain::settings::AlertSettings;
@@ -404,6 +405,32 @@ pub fn waits(
     waits
 }
 
+/// Since when the oldest message of a lane waits that may leave. What a mute or a window holds does not; what collects
+/// after a digest does from the end of the interval on.
+pub fn waits_since(settings: &AlertSettings, lane: &Lane, now: Timestamp) -> Option<Timestamp> {
+    let since = |row: &Waiting| {
+        let own = row.waits_since();
+        let Some(collecting) = &lane.collecting else {
+            return Some(own);
+        };
+        let is_told = row.attempts() == 0
+            && row
+                .monitor
+                .is_some_and(|monitor| collecting.members.contains(&monitor));
+        if collecting.takes(row) {
+            let until = collecting.until(settings);
+            (until <= now).then_some(own.max(until))
+        } else if is_told {
+            // It collected, and leaves by itself since this interval began.
+            Some(own.max(collecting.since))
+        } else {
+            Some(own)
+        }
+    };
+    let rows = lane.waiting.iter().filter(|row| !row.is_held());
+    rows.filter_map(since).min()
+}
+
 /// When a group may leave: after its wait.
 fn group_ready_at(settings: &AlertSettings, group: &[Unit], now: Timestamp) -> Option<Timestamp> {
     let oldest = group.iter().map(|unit| unit.first.queued_at).min()?;
@@ -471,15 +498,18 @@ fn later(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
 /// Reminders and escalations that something else of the same outage makes pointless; and, where recoveries are not
 /// mailed, each UP whose DOWN has left already. While its hours keep a recipient from being told there are no reminders.
 fn superseded(settings: &AlertSettings, rows: &[Waiting], is_closed: bool) -> BTreeSet<RowId> {
-    let is_told_already = |row: &Waiting| {
-        let begins = |other: &Waiting| other.incident == row.incident && other.begins();
-        !settings.recovery && !rows.iter().any(begins)
-    };
+    // Looked up, since a storm may be of very many.
+    let mut outages: BTreeMap<Option<IncidentKey>, Vec<&Waiting>> = BTreeMap::new();
+    for row in rows {
+        outages.entry(row.incident).or_default().push(row);
+    }
     let pointless = |row: &Waiting| {
+        let rows = outages.get(&row.incident).map_or(&[][..], Vec::as_slice);
+        let is_told_already = || !settings.recovery && !rows.iter().any(|other| other.begins());
         let is_pointless = row.kind == MailKind::StillDown
             && (is_closed && row.follows || is_outdated(row, rows))
             || row.kind == MailKind::Escalated && is_passed(row, rows)
-            || row.kind == MailKind::Up && is_told_already(row);
+            || row.kind == MailKind::Up && is_told_already();
         is_pointless && !row.may_have_arrived()
     };
     rows.iter()
@@ -489,7 +519,7 @@ fn superseded(settings: &AlertSettings, rows: &[Waiting], is_closed: bool) -> BT
 }
 
 /// Whether something that waits beside a reminder says all that it would.
-fn is_outdated(reminder: &Waiting, rows: &[Waiting]) -> bool {
+fn is_outdated(reminder: &Waiting, rows: &[&Waiting]) -> bool {
     rows.iter().any(|other| {
         other.incident == reminder.incident
             && match other.kind {
@@ -515,7 +545,7 @@ fn is_outdated(reminder: &Waiting, rows: &[Waiting]) -> bool {
 
 /// Whether something that waits beside an escalation says all that it would: a later step, or the end of an outage of
 /// which its recipient was told before, or is told by another message of the two.
-fn is_passed(escalation: &Waiting, rows: &[Waiting]) -> bool {
+fn is_passed(escalation: &Waiting, rows: &[&Waiting]) -> bool {
     let of_outage = || {
         rows.iter()
             .filter(|row| row.incident == escalation.incident)
@@ -534,21 +564,24 @@ fn is_passed(escalation: &Waiting, rows: &[Waiting]) -> bool {
 /// Pairs each UP with what waits of the begin of its outage; what may have arrived is left alone.
 fn units<'a>(rows: &[&'a Waiting]) -> Vec<Unit<'a>> {
     let mut units: Vec<Unit> = Vec::with_capacity(rows.len());
+    // The units that begin an outage and have no UP yet, the oldest first.
+    let mut begun: BTreeMap<Option<IncidentKey>, VecDeque<usize>> = BTreeMap::new();
     for row in rows {
-        let partner = units.iter_mut().find(|unit| {
-            row.kind == MailKind::Up
-                && unit.first.begins()
-                && unit.first.incident == row.incident
-                && unit.up.is_none()
-                && !row.may_have_arrived()
-        });
-        match partner {
-            Some(unit) => unit.up = Some(row),
-            None => units.push(Unit {
-                first: row,
-                up: None,
-            }),
+        let partner = (row.kind == MailKind::Up && !row.may_have_arrived())
+            .then(|| begun.get_mut(&row.incident)?.pop_front())
+            .flatten();
+        if let Some(place) = partner {
+            units[place].up = Some(row);
+            continue;
         }
+        if row.begins() {
+            let places = begun.entry(row.incident).or_default();
+            places.push_back(units.len());
+        }
+        units.push(Unit {
+            first: row,
+            up: None,
+        });
     }
     units
 }
@@ -565,7 +598,6 @@ mod tests {
 
     use super::super::queued::Held;
     use super::*;
-    use crate::domain::incident::IncidentKey;
     use crate::domain::recipient::Recipient;
     use crate::domain::settings::{Flapping, OpeningHours};
     use crate::domain::week::OpenTime;
@@ -731,6 +763,69 @@ mod tests {
         let rests = lane("1:down/a@0#450 2:down/b@20");
         assert_eq!(said(&rests, 40), "1 ForRecipient 450, 2 ForRecipient 450");
         assert_eq!(said(&rests, 450), "");
+    }
+
+    #[test]
+    fn what_collects_waits_from_the_end_of_the_interval_on() {
+        let since = |lane: &Lane, now: i64| {
+            let since = waits_since(&settings(), lane, at(now));
+            since.map(|since| (since.as_ms() - START) / 1000)
+        };
+        let mut two = lane("1:down/a@20 2:trouble/b@40");
+        assert_eq!(since(&two, 60), Some(20));
+        two.collecting = collecting("a");
+        assert_eq!(since(&two, 60), Some(40));
+        two.waiting.pop();
+        assert_eq!(since(&two, 309), None);
+        assert_eq!(since(&two, 400), Some(310));
+        // The next interval began with it, and it is on its way.
+        let next = two.collecting.as_mut().unwrap();
+        (next.since, next.after) = (at(315), 1);
+        assert_eq!(since(&two, 400), Some(315));
+        // What the server put off is not what the digest holds.
+        two.waiting[0] = lane("1:down/a@20!900").waiting.remove(0);
+        assert_eq!(since(&two, 400), Some(20));
+        assert_eq!(since(&lane(""), 0), None);
+    }
+
+    #[test]
+    fn a_storm_of_very_many_is_planned_in_a_moment() {
+        // Each with its reminder and its end: what looks through all rows for each of them takes minutes.
+        let mut many = Vec::new();
+        for monitor in 0..40_000 {
+            for kind in ["down", "still_down", "up"] {
+                let mut row = lane(&format!("1:{kind}/a@0")).waiting.remove(0);
+                row.id = RowId(i64::try_from(many.len()).unwrap() + 1);
+                row.monitor = Some(MonitorId(monitor));
+                row.incident = Some(IncidentKey {
+                    monitor: MonitorId(monitor),
+                    opened_at: at(-60),
+                });
+                many.push(row);
+            }
+        }
+        let storm = Lane {
+            waiting: many,
+            ..lane("")
+        };
+        let silenced = (0..40_000).map(|monitor| (MonitorId(monitor), Hold::Mute));
+        let begun = std::time::Instant::now();
+        let open = plan(&settings(), &storm, at(10));
+        let muted = super::plan(
+            &settings(),
+            &storm,
+            &silenced.collect(),
+            &Hours::default(),
+            at(10),
+        );
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        for plan in [open, muted] {
+            let digests = plan.deeds.iter().filter_map(|deed| match deed {
+                Deed::Digest(rows, _) => Some(rows.len()),
+                _ => None,
+            });
+            assert_eq!(digests.collect::<Vec<_>>(), [80_000]);
+        }
     }
 
     #[test]

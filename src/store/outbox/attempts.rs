@@ -118,6 +118,20 @@ pub fn end_rests(db: &Connection, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// A recipient is reached in another way than before: what its service asked for, or how often it failed, says nothing
+/// of the new way.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn end_rest_of(db: &Connection, mailbox: &str, now: Timestamp) -> Result<()> {
+    db.execute(
+        "UPDATE outbox SET next_attempt_at = ?2
+         WHERE mailbox = ?1 AND state = 'waiting' AND carrier_id IS NULL AND next_attempt_at > ?2",
+        params![mailbox, now.as_ms()],
+    )?;
+    Ok(())
+}
+
 /// Marks rows as held by a mute or a window.
 ///
 /// # Errors

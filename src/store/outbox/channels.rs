@@ -4,11 +4,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::queued::RowId;
 use crate::policy::outbox::transport_pause::Pause;
 
 type Result<T> = rusqlite::Result<T>;
 
-/// Writes the channels of a configuration, each with its format. Those of earlier ones stay: their messages are listed.
+/// Writes the channels of a configuration, each with its format. Those of earlier ones stay, since their messages are
+/// listed, and pause no more.
 ///
 /// # Errors
 /// If SQLite fails.
@@ -19,6 +21,11 @@ pub fn put(db: &Connection, channels: &[(String, &'static str)]) -> Result<()> {
     )?;
     for (name, format) in channels {
         insert.execute(params![name, format])?;
+    }
+    for (paused, _) in pauses(db)? {
+        if !channels.iter().any(|(name, _)| *name == paused) {
+            put_pause(db, &paused, None)?;
+        }
     }
     Ok(())
 }
@@ -78,4 +85,21 @@ pub fn drop_waiting(db: &Connection, to: &str, now: Timestamp) -> Result<usize> 
          WHERE mailbox = ?1 AND state = 'waiting'",
     )?
     .execute(params![to, now.as_ms()])
+}
+
+/// Takes apart a message that carries others: they leave by themselves.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn dissolve(db: &Connection, carrier: RowId, now: Timestamp) -> Result<()> {
+    db.prepare_cached(
+        "UPDATE outbox SET carrier_id = NULL WHERE carrier_id = ?1 AND state = 'waiting'",
+    )?
+    .execute([carrier.0])?;
+    db.prepare_cached(
+        "UPDATE outbox SET state = 'dropped', done_at = ?2, last_error = 'its channel takes single messages only'
+         WHERE id = ?1 AND state = 'waiting'",
+    )?
+    .execute(params![carrier.0, now.as_ms()])?;
+    Ok(())
 }

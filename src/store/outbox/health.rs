@@ -26,8 +26,6 @@ pub struct Health {
     pub waiting: u64,
     /// Those of them that wait for the opening hours of their recipients.
     pub for_hours: u64,
-    /// When the oldest of them was queued, or when what held it ended: a mute, a window, opening hours. Held mails do not count.
-    pub oldest_queued_at: Option<Timestamp>,
     /// Mails that were given up and are kept.
     pub failed: u64,
     /// When the newest of them was given up.
@@ -51,8 +49,6 @@ pub fn health(db: &Connection) -> Result<Health> {
     let mut health = db
         .prepare_cached(&format!(
             "SELECT count(*) FILTER (WHERE state = 'waiting'),
-                    min(coalesce(released_at, queued_at))
-                        FILTER (WHERE state = 'waiting' AND (held IS NULL OR released_at IS NOT NULL)),
                     count(*) FILTER (WHERE state = 'failed'),
                     max(done_at) FILTER (WHERE state = 'failed'),
                     count(*) FILTER (WHERE state = 'waiting' AND held = 'hours' AND released_at IS NULL)
@@ -61,10 +57,9 @@ pub fn health(db: &Connection) -> Result<Health> {
         .query_row([], |row| {
             Ok(Health {
                 waiting: count(row, 0)?,
-                oldest_queued_at: moment(row, 1)?,
-                failed: count(row, 2)?,
-                newest_failed_at: moment(row, 3)?,
-                for_hours: count(row, 4)?,
+                failed: count(row, 1)?,
+                newest_failed_at: moment(row, 2)?,
+                for_hours: count(row, 3)?,
                 ..Health::default()
             })
         })?;

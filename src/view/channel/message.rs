@@ -1,5 +1,7 @@
 //! What a channel is told: the object of format `json`, on which all other formats stand.
 
+use std::collections::HashMap;
+
 use serde::{Serialize, Serializer};
 
 use crate::domain::check::Check;
@@ -170,15 +172,14 @@ impl Row<'_> {
 /// One row a monitor, in the order of the first news of each.
 fn rows<'a>(parcel: &'a Parcel, beginnings: &Beginnings) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'a>> = Vec::new();
+    // A storm may tell of very many.
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for notice in &parcel.notices {
         let Some(about) = &notice.about else { continue };
         let facts = facts(notice);
-        let at = rows
-            .iter()
-            .position(|row| row.monitor == about.name.as_str());
-        let row = match at {
-            Some(at) => &mut rows[at],
-            None => rows.push_mut(Row {
+        let place = *places.entry(about.name.as_str()).or_insert(rows.len());
+        if place == rows.len() {
+            rows.push(Row {
                 monitor: about.name.as_str(),
                 url: &about.url,
                 state: None,
@@ -187,8 +188,9 @@ fn rows<'a>(parcel: &'a Parcel, beginnings: &Beginnings) -> Vec<Row<'a>> {
                 closed_at: None,
                 cause: None,
                 changes: 0,
-            }),
-        };
+            });
+        }
+        let row = &mut rows[place];
         row.state = facts.state.or(row.state);
         if let Some(incident) = facts.incident {
             row.incident = Some(incident.to_string());

@@ -489,3 +489,200 @@ async fn kills_lose_nothing_and_double_nothing_but_what_may_have_arrived() {
         assert!(times.count() <= 9, "{:?}", one.summary());
     }
 }
+
+/// A house that also does what stands in `[alerts]`.
+fn alerts(house: &House, keys: &str) {
+    let file = house.path().join("monitors.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        file,
+        config.replace("[alerts]\n", &format!("[alerts]\n{keys}\n")),
+    )
+    .unwrap();
+}
+
+#[tokio::test]
+async fn news_about_the_database_is_for_channels_that_take_trouble() {
+    let site = Site::start(200);
+    let (hook, other) = (Hook::start(&[]), Hook::start(&[]));
+    let house = house(&hook, "events = [\"down\", \"up\"]", &site);
+    let config = std::fs::read_to_string(house.path().join("monitors.toml")).unwrap();
+    let config = config + &other.config("").replace("\"hook\"", "\"other\"");
+    std::fs::write(house.path().join("monitors.toml"), config).unwrap();
+    alerts(&house, "to = [\"ops@example.com\", \"hook\", \"other\"]");
+    let _daemon = house.start().await;
+    house
+        .until("a check is recorded", || {
+            !house.ask(&["history", "--json"]).stdout.is_empty()
+        })
+        .await;
+    for end in ["", "-wal", "-shm", ".lock"] {
+        std::fs::remove_file(house.path().join(format!("sitewatch.db{end}"))).unwrap();
+    }
+    house
+        .until("TROUBLE by mail and by the other channel", || {
+            !house.mails().is_empty() && !other.came().is_empty()
+        })
+        .await;
+    assert!(
+        other.summaries()[0].starts_with("TROUBLE database "),
+        "{:?}",
+        other.summaries()
+    );
+    site.answers(503);
+    house.until("DOWN", || !hook.came().is_empty()).await;
+    assert_eq!(hook.summaries(), ["DOWN 503 shop"]);
+}
+
+#[tokio::test]
+async fn a_pager_is_told_of_each_outage_and_its_end_while_a_monitor_flaps() {
+    let (site, hook) = (Site::start(200), Hook::start(&[]));
+    let house = house(&hook, "token = \"r0uting-key\"", &site);
+    let file = house.path().join("monitors.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let config = config.replace("format = \"json\"", "format = \"pagerduty\"");
+    std::fs::write(file, config).unwrap();
+    alerts(&house, "flapping = { changes = 2, within = \"1h\" }");
+    let _daemon = house.start().await;
+    for round in 1..=2 {
+        site.answers(503);
+        house
+            .until("it is triggered", || hook.came().len() == 2 * round - 1)
+            .await;
+        site.answers(200);
+        house
+            .until("it is resolved", || hook.came().len() == 2 * round)
+            .await;
+    }
+    let came = hook.came();
+    let word = |came: &Came, key: &str| came.body[key].as_str().unwrap().to_owned();
+    let actions: Vec<String> = came.iter().map(|one| word(one, "event_action")).collect();
+    assert_eq!(actions, ["trigger", "resolve", "trigger", "resolve"]);
+    let keys: Vec<String> = came.iter().map(|one| word(one, "dedup_key")).collect();
+    assert!(keys[0] == keys[1] && keys[2] == keys[3] && keys[1] != keys[2]);
+    let has = |word: &str| {
+        let subjects = house.subjects();
+        subjects.iter().filter(|one| one.starts_with(word)).count()
+    };
+    house
+        .until("the mail about it", || has("[FLAPPING, ") == 1)
+        .await;
+    assert_eq!((has("[DOWN"), has("[UP")), (1, 0), "{:?}", house.subjects());
+}
+
+/// What `email queue` says beside its rows.
+fn queue_notes(house: &House) -> String {
+    text(&house.ask(&["email", "queue"]).stderr)
+}
+
+async fn paused(house: &House) {
+    house
+        .until("it pauses", || {
+            queue_notes(house).contains("NOTHING LEAVES")
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_pause_ends_where_a_command_delivers_without_a_daemon() {
+    let site = Site::start(503);
+    let hook = Hook::start(&[Act::Answer(410, "")]);
+    let house = house(&hook, "", &site);
+    let daemon = house.start().await;
+    paused(&house).await;
+    drop(daemon);
+    let retried = house.ask(&["email", "retry"]);
+    assert_eq!(retried.status.code(), Some(0), "{retried:?}");
+    assert_eq!(hook.came().len(), 2);
+    assert!(!queue_notes(&house).contains("NOTHING LEAVES"));
+    let _daemon = house.start().await;
+    let status = text(&house.ask(&["status"]).stdout);
+    assert!(!status.contains("NOTHING LEAVES"), "{status}");
+}
+
+#[tokio::test]
+async fn a_channel_that_is_taken_out_or_has_nothing_to_tell_pauses_no_more() {
+    let site = Site::start(503);
+    let hook = Hook::start(&[Act::Answer(410, "")]);
+    let house = house(&hook, "", &site);
+    let _daemon = house.start().await;
+    paused(&house).await;
+    let status = || text(&house.ask(&["status"]).stdout);
+    assert!(status().contains("NOTHING LEAVES"), "{}", status());
+    // Nothing waits for it any more: the monitor is gone.
+    house.configure("1s", &hook.config(""));
+    assert!(house.ask(&["reload"]).status.success());
+    house
+        .until("status says no more of it", || {
+            !status().contains("NOTHING LEAVES")
+        })
+        .await;
+    house.configure("1s", "");
+    assert!(house.ask(&["reload"]).status.success());
+    house
+        .until("nor does the queue", || {
+            !queue_notes(&house).contains("NOTHING LEAVES")
+        })
+        .await;
+    assert_eq!(hook.came().len(), 1);
+}
+
+#[tokio::test]
+async fn a_service_that_asked_for_patience_is_left_by_another_address() {
+    let site = Site::start(503);
+    let busy = Hook::start(&[Act::Answer(429, "Retry-After: 86400\r\n")]);
+    let house = house(&busy, "", &site);
+    let _daemon = house.start().await;
+    house
+        .until("it is put off", || {
+            text(&house.ask(&["email", "queue", "--json"]).stdout).contains("429")
+        })
+        .await;
+    let own = Hook::start(&[]);
+    let file = house.path().join("monitors.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let (before, after) = (format!(":{}/in/", busy.port), format!(":{}/in/", own.port));
+    std::fs::write(file, config.replace(&before, &after)).unwrap();
+    assert!(house.ask(&["reload"]).status.success());
+    house.until("DOWN", || own.came().len() == 1).await;
+    assert_eq!(own.summaries(), ["DOWN 503 shop"]);
+    assert_eq!(busy.came().len(), 1);
+}
+
+#[tokio::test]
+async fn what_waited_for_a_chat_becomes_single_incidents_where_a_pager_takes_its_place() {
+    let site = Site::start(503);
+    let hook = Hook::start(&[Act::Answer(410, "")]);
+    let house = House::new("");
+    let to = |name| {
+        format!(
+            "{}\nto = [\"hook\"]\n\n",
+            monitor(name, site.port).trim_end()
+        )
+    };
+    let sites = to("shop") + &to("blog");
+    house.configure("3s", &(sites + &hook.config("")));
+    alerts(&house, "group_limit = 1");
+    let _daemon = house.start().await;
+    paused(&house).await;
+    assert_eq!(hook.came()[0].body["kind"], "digest");
+    let file = house.path().join("monitors.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let pager = config.replace(
+        "format = \"json\"",
+        "format = \"pagerduty\"\ntoken = \"r0uting-key\"",
+    );
+    std::fs::write(file, pager).unwrap();
+    assert!(house.ask(&["reload"]).status.success());
+    house
+        .until("both incidents", || hook.came().len() == 3)
+        .await;
+    let came = hook.came();
+    let keys: Vec<&Value> = came[1..].iter().map(|one| &one.body["dedup_key"]).collect();
+    let output = text(&house.ask(&["incidents", "--json"]).stdout);
+    for line in output.lines() {
+        let incident: Value = serde_json::from_str(line).unwrap();
+        assert!(keys.contains(&&incident["id"]), "{keys:?} {incident}");
+    }
+    assert_eq!(output.lines().count(), 2);
+}

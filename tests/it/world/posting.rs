@@ -12,6 +12,7 @@ use sitewatch::daemon::recorder::message::{Entry, Reply};
 use sitewatch::daemon::recorder::queue::{Door, queue};
 use sitewatch::domain::channel::{Channel, ChannelName, Format, Service};
 use sitewatch::domain::monitor::MonitorId;
+use sitewatch::domain::notification::{Letter, News, Notice};
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::settings::MailTransport;
 use sitewatch::domain::timestamp::Timestamp;
@@ -662,4 +663,27 @@ async fn who_would_have_got_a_reminder_only_is_told_the_whole_outage_in_one() {
         came,
         ["night@example.com [WAS DOWN ", "ops@example.com [UP after "]
     );
+}
+
+/// At a reload the recorder knows a new channel before the notifier does.
+#[tokio::test(start_paused = true)]
+async fn a_message_to_a_channel_that_is_not_known_yet_is_not_dropped_at_once() {
+    let mut post = Post::new(1);
+    let letter = Letter {
+        message_id: "first@example.com".to_owned(),
+        notice: Notice {
+            about: None,
+            news: News::Test,
+            decided_at: post.clock.now(),
+        },
+        to: vec![recipient("oncall")],
+    };
+    let now = post.clock.now();
+    post.door.push(Entry::Write(Box::new(move |batch| {
+        batch.enqueue(&letter, now)
+    })));
+    post.run(8).await;
+    assert_eq!(post.states(), ["test waiting"]);
+    post.run(4).await;
+    assert_eq!(post.states(), ["test dropped"]);
 }
