@@ -19,7 +19,7 @@ use crate::config::keys;
 use crate::domain::channel::{
     Channel, ChannelName, Event, Events, Format, Given, Service, SigningKey,
 };
-use crate::domain::redaction::Masks;
+use crate::domain::redaction::{Masks, is_sensitive};
 use crate::domain::secret::Secret;
 use crate::policy::http::private_address::is_private;
 use crate::policy::template::{self, Printing};
@@ -83,6 +83,7 @@ pub(in crate::config) fn channel(
     let given = given(reading, &table, &mut secrets);
     let headers = target::headers(reading, &table, &mut secrets);
     let fields = fields(reading, &table);
+    note_fields(&fields, &mut secrets);
     let timeout = timeout(reading, &table);
     let proxy = target::proxy(reading, &table, &mut secrets);
     let ca_pem = reading.certificates(&table, "ca_file");
@@ -90,6 +91,7 @@ pub(in crate::config) fn channel(
     check_template(reading, &table, &given, &headers);
     if let Some(format) = format {
         check_needs(reading, &table, format, &given);
+        check_place(reading, &table, format, &given);
     }
     let events = format.and_then(|format| events(reading, &table, format));
     secrets.append(&mut reading.came_by_name);
@@ -382,6 +384,21 @@ fn fields(reading: &mut Reading<'_>, table: &Table<'_>) -> Map<String, Value> {
     }
 }
 
+/// Texts in `fields` under a name like `api_key` are secrets, at every depth: [`DEPTH_MAX`] bounds that.
+fn note_fields(fields: &Map<String, Value>, secrets: &mut Vec<String>) {
+    for (name, value) in fields {
+        match value {
+            Value::String(text) if is_sensitive(name) => secrets.push(text.clone()),
+            Value::Object(inner) => note_fields(inner, secrets),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => {}
+        }
+    }
+}
+
 /// A TOML value as JSON.
 fn json(reading: &mut Reading<'_>, found: super::table::Found<'_>, depth: usize) -> Option<Value> {
     let file = found.place.file;
@@ -475,6 +492,34 @@ fn events(reading: &mut Reading<'_>, table: &Table<'_>, format: Format) -> Optio
             reading.fault(Fault::new(found.place, error.to_string(), label));
             None
         }
+    }
+}
+
+/// Says what the service would refuse every time: an address without a topic, a room's alias in place of its ID.
+fn check_place(reading: &mut Reading<'_>, table: &Table<'_>, format: Format, given: &Given) {
+    let has_topic = |url: &Secret| {
+        Url::parse(url.reveal()).is_ok_and(|url| !url.path().trim_matches('/').is_empty())
+    };
+    if format == Format::Ntfy
+        && given.url.as_ref().is_some_and(|url| !has_topic(url))
+        && let Some(found) = table.get("url").or_else(|| table.get("url_file"))
+    {
+        reading.fault(Fault::new(
+            found.place,
+            "the URL of an ntfy channel has no topic",
+            "write the topic behind the server, like https://ntfy.sh/my-topic",
+        ));
+    }
+    let is_id = |chat: &str| chat.starts_with('!');
+    if format == Format::Matrix
+        && given.chat.as_deref().is_some_and(|chat| !is_id(chat))
+        && let Some(found) = table.get("chat")
+    {
+        reading.fault(Fault::new(
+            found.place,
+            "`chat` of a matrix channel is the room's ID, which begins with !",
+            "it stands in the room's settings, like !abc:example.org; an alias (#..) is not taken",
+        ));
     }
 }
 

@@ -340,15 +340,20 @@ impl Writer<'_> {
         if by <= usual {
             return None;
         }
+        let (what, server, place) = match &outgoing.to {
+            Recipient::Mail(_) => ("mail", "mail server", "mails to this address"),
+            Recipient::Channel(_) => ("message", "service", "messages to this channel"),
+        };
         if let Some(Held { why, .. }) = outgoing.row.held {
             let why = words_of_hold(why.as_str());
             return Some(Delay {
+                what,
                 by,
                 why: why.to_owned(),
             });
         }
         let why = match (failed_here, &outgoing.last_error, trouble) {
-            (Some(Holds::Mail), Some(error), _) => format!("the mail server put it off ({error})"),
+            (Some(Holds::Mail), Some(error), _) => format!("the {server} put it off ({error})"),
             (
                 Some(Holds::Recipient | Holds::Refused | Holds::Asked | Holds::Transport),
                 Some(error),
@@ -356,11 +361,16 @@ impl Writer<'_> {
             ) => {
                 format!("it could not be delivered before ({error})")
             }
-            (_, _, Some((_, error))) => format!("mail could not be delivered before ({error})"),
+            (_, _, Some((_, error))) => match &outgoing.to {
+                Recipient::Mail(_) => format!("mail could not be delivered before ({error})"),
+                Recipient::Channel(_) => {
+                    format!("the channel could not be reached before ({error})")
+                }
+            },
             _ if self.started_at > decided_at => "sitewatch was not running".to_owned(),
-            _ => "mails to this address were being collected after a digest".to_owned(),
+            _ => format!("{place} were being collected after a digest"),
         };
-        Some(Delay { by, why })
+        Some(Delay { what, by, why })
     }
 }
 

@@ -350,16 +350,10 @@ impl Notifier {
         wake_at
     }
 
-    fn tell_health(
-        &self,
-        outbox: &queries::Health,
-        waits_since: Option<Timestamp>,
-        now: Timestamp,
-    ) {
+    fn tell_health(&self, outbox: &queries::Health, waits: Option<Timestamp>, now: Timestamp) {
         self.health.mails_waiting.store(outbox.waiting, Relaxed);
         self.health.mails_for_hours.store(outbox.for_hours, Relaxed);
-        self.health
-            .note_mail(waits_since, outbox.newest_failed_at, now);
+        self.health.note_mail(waits, outbox.newest_failed_at, now);
         self.health
             .set_mail_refusals(outbox.newest_failed.clone(), outbox.resting.clone());
         self.health.set_mail_pause(self.desk.pause());

@@ -123,6 +123,7 @@ impl Urgent {
             Recipient::Mail(address) => address,
             Recipient::Channel(name) => {
                 let Some((channel, sender)) = way.channels.way(&name) else {
+                    queue(way.door, &item);
                     return;
                 };
                 let id = message_id::of_channel(&item.letter.message_id, name.as_str());
@@ -136,6 +137,7 @@ impl Urgent {
             }
         };
         let Some(mailer) = way.mailer.cloned() else {
+            queue(way.door, &item);
             return;
         };
         let everybody = item.letter.to.iter().filter_map(Recipient::address);
@@ -174,22 +176,26 @@ impl Urgent {
         now: Timestamp,
     ) {
         let to = item.to.key();
+        let what = match &item.to {
+            Recipient::Mail(_) => "mail",
+            Recipient::Channel(_) => "message",
+        };
         match outcome {
             Outcome::Accepted(answer) => {
                 way.health.mails_sent.fetch_add(1, Relaxed);
                 tracing::info!(target: MAIL_SENT, monitor = "", to,
-                    "mail trouble sent past the queue: {answer}");
+                    "{what} trouble sent past the queue: {answer}");
                 note(way.door, &item, None, now);
             }
             // It may have arrived, and it is told again within the hour where it lasts.
             Outcome::Unknown(error) => {
                 tracing::warn!(target: MAIL_FAILED, monitor = "", to,
-                    "mail trouble may have arrived: {error}");
+                    "{what} trouble may have arrived: {error}");
                 note(way.door, &item, None, now);
             }
             Outcome::Permanent(error) => {
                 tracing::error!(target: MAIL_FAILED, monitor = "", to,
-                    "mail trouble given up: {error}");
+                    "{what} trouble given up: {error}");
                 note(way.door, &item, Some(error), now);
             }
             Outcome::Temporary { error, .. }
@@ -201,7 +207,7 @@ impl Urgent {
                 item.tries += 1;
                 item.next_at = now.plus(wait);
                 tracing::warn!(target: MAIL_FAILED, monitor = "", to,
-                    "mail trouble has to wait: {error}");
+                    "{what} trouble has to wait: {error}");
                 self.items.push(item);
             }
         }

@@ -9,6 +9,7 @@ use crate::domain::redaction::{self, Masks};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::{safe_text, status_code};
 use crate::policy::http::retry_after;
+use crate::policy::outbox::retry::BACKOFF_MAX;
 
 /// So much of an answer's body is read at most; no service's yes or no is longer.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -78,8 +79,13 @@ pub(super) fn judge(reply: &Reply, said: Said, masks: &Masks, now: Timestamp) ->
         let seconds = retry_after::parse(value, now)?;
         Some(Duration::from_secs(seconds.into()))
     };
+    // Only a limit on us is worth a day: a service that is ill is asked as often as a mail server would be.
+    let longest = match reply.status {
+        500..=599 => BACKOFF_MAX,
+        _ => WAIT_MAX,
+    };
     let later = |words| Answer::Later {
-        after: said.wait.or_else(by_header).map(|wait| wait.min(WAIT_MAX)),
+        after: said.wait.or_else(by_header).map(|wait| wait.min(longest)),
         words,
     };
     match (reply.status, said.verdict) {
@@ -172,6 +178,26 @@ mod tests {
         for status in [400, 405, 413, 422] {
             assert!(
                 matches!(judged(status, Said::default()), Answer::Refused(_)),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_service_that_is_ill_does_not_silence_us_for_a_day() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, "86400".parse().unwrap());
+        for (status, seconds) in [(429, 86_400), (503, 1800), (500, 1800)] {
+            let reply = Reply {
+                status,
+                headers: &headers,
+                body: b"",
+            };
+            let now = Timestamp::from_ms(0);
+            let answer = judge(&reply, Said::default(), &Masks::default(), now);
+            let wait = Some(Duration::from_secs(seconds));
+            assert!(
+                matches!(answer, Answer::Later { after, .. } if after == wait),
                 "{status}"
             );
         }

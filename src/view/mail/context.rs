@@ -106,6 +106,8 @@ pub struct Current {
 /// Why a mail is late.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delay {
+    /// `mail` or `message`.
+    pub what: &'static str,
     /// By how long.
     pub by: Duration,
     /// One sentence without its full stop.

@@ -154,7 +154,8 @@ fn command(words: &str, about: &About, options: &str) -> Vec<String> {
 pub(super) fn delay(doc: &mut Doc, ctx: &Context) {
     if let Some(delay) = &ctx.delay {
         doc.lead.push(format!(
-            "This mail left {} after it was decided: {}.",
+            "This {} left {} after it was decided: {}.",
+            delay.what,
             words::span(delay.by),
             delay.why
         ));

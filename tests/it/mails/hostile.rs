@@ -163,6 +163,7 @@ fn check_mail(parcel: &Parcel, words: &[String]) -> Result<(), TestCaseError> {
     let around = &samples::all()[0].2;
     let mut context = around.context();
     context.delay = Some(Delay {
+        what: "mail",
         by: Duration::from_secs(600),
         why: words[7].clone(),
     });

@@ -569,6 +569,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     busy.report = report_rows();
     let mut late = around(7800);
     late.delay = Some(Delay {
+        what: "mail",
         by: Duration::from_secs(7770),
         why: "it could not be delivered before (smtp.example.com: connection refused)".into(),
     });
