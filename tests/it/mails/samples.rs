@@ -607,6 +607,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     old.history.next_reminder = None;
     let mut morning = nobody(at(50_400));
     morning.delay = Some(Delay {
+        what: "mail",
         by: Duration::from_secs(50_370),
         why: "it waited for the opening hours of its recipient".into(),
     });
