@@ -12,6 +12,7 @@ pub mod keys;
 mod load;
 pub mod model;
 mod read;
+mod read_source;
 pub mod schema;
 pub mod show;
 pub mod source_lists;

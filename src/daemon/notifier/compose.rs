@@ -259,6 +259,8 @@ impl Writer<'_> {
     fn acks(&self, outgoing: &Outgoing) -> Result<Vec<Acked>> {
         let notices = outgoing.parcel.notices.iter();
         let mut keys: Vec<IncidentKey> = notices.filter_map(|n| n.news.incident()).collect();
+        // A digest may tell the begin and the end of an outage with others between them.
+        keys.sort_unstable();
         keys.dedup();
         let mut acks = Vec::new();
         for incident in keys {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::changes::{counts_differ, state_change};
 use super::engine::Recorder;
 use super::evidence;
 use super::message::{Entry, NotRecorded, Refused, Reply, Turn};
@@ -10,7 +11,6 @@ use super::shared_check::shared;
 use super::staged::{Deed, StagedCheck};
 use crate::daemon::logging::targets;
 use crate::domain::check::Check;
-use crate::domain::incident::Cause;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{News, Notice};
 use crate::domain::order::GivenOrder;
@@ -19,8 +19,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::{
     self, Effect, Ending, Event, Order, Recipients, Refusal, Surroundings,
 };
-use crate::policy::alert::state::{Kept, Memory, ShownState, Status};
-use crate::store::facts::events::StateChange;
+use crate::policy::alert::state::{Memory, ShownState, Status};
 use crate::store::transaction::{Batch, SpanKind};
 
 impl Recorder {
@@ -575,37 +574,5 @@ impl Recorder {
             check.excerpt = None;
         }
         news
-    }
-}
-
-/// What is told of a change of the shown state.
-fn state_change(monitor: MonitorId, from: ShownState, after: &Memory) -> StateChange {
-    let kept = &after.kept;
-    let newest = after.recent.newest.as_deref();
-    let failed = newest.and_then(|check| {
-        let failure = check.verdict.failure()?.clone();
-        let status = check.status;
-        Some(Cause { failure, status })
-    });
-    let cause = match kept.shown.state {
-        ShownState::Pending | ShownState::Up => None,
-        ShownState::Down => kept.status.outage().map(|outage| outage.cause.clone()),
-        ShownState::Degraded | ShownState::Unknown => failed,
-    };
-    StateChange {
-        monitor,
-        from,
-        to: kept.shown.state,
-        incident: kept.shown.incident,
-        cause,
-    }
-}
-
-/// Whether a count that must survive a crash went on.
-fn counts_differ(before: &Kept, after: &Kept) -> bool {
-    match (&before.status, &after.status) {
-        // Its count of failed checks is for the record only.
-        (Status::Down(before), Status::Down(after)) => before.announcement != after.announcement,
-        (before, after) => before != after,
     }
 }

@@ -2,6 +2,7 @@
 
 mod asks;
 pub mod burns;
+mod changes;
 pub(super) mod clock;
 pub(super) mod commit;
 pub(super) mod database_alarm;
