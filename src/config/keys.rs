@@ -984,13 +984,13 @@ const MONITOR_KEYS: &[Key] = &[
     key(
         "down_when",
         Kind::CountOr(&["majority", "all", "any"]),
-        Value("\"majority\""),
+        Unset("majority, with [cluster]"),
         "At how many locations it must fail: \"majority\", \"all\", \"any\" or a number; with [cluster] only.",
     ),
     key(
         "on_regional",
         Kind::Choice(&["record", "alert"]),
-        Value("\"record\""),
+        Unset("record, with [cluster]"),
         "\"alert\": mailed when it fails at fewer locations; with [cluster] only.",
     ),
 ];

@@ -26,6 +26,9 @@ fn loaded(text: &str) -> Result<config::Config, String> {
     let directory = tempfile::tempdir().expect("a file of a temporary folder");
     let seed = nkey::seed_text(&[9; 32]);
     std::fs::write(directory.path().join("hub.nk"), seed).expect("a file of a temporary folder");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(directory.path().join("hub.nk"), private)
+        .expect("a file of a temporary folder");
     std::fs::write(directory.path().join("token"), "word\n").expect("a file of a temporary folder");
     std::fs::write(directory.path().join("monitors.toml"), text)
         .expect("a file of a temporary folder");
@@ -196,8 +199,8 @@ fn a_monitor_is_the_same_at_a_probe() {
         headers = { Accept = \"text/html\", X-Key = \"${TOKEN}\" }\ntags = [\"prod\"]\nnote = \"a note\"\n\
         [[monitor]]\nname = \"cron\"\nurl = \"https://b.example/\"\nschedule = \"0 */5 8-18 * * Mon-Fri\"\n\
         json = [{ path = \"$.status\", equals = \"ok\" }, { path = \"$.n\", less_than = 1.5 }]\nexpect_status = [200, \"3xx\"]\n\
-        [[monitor]]\nname = \"mail ${HOME}\"\nurl = \"tls://mail.example.com:993\"\nbody_contains = []\nstarttls = \"imap\"\n\
-        [[monitor]]\nurl = \"dns://192.0.2.53/example.com?type=MX\"\nbody_contains = []\nanswers = [\"10 mail.example.com\"]\n";
+        [[monitor]]\nname = \"mail ${HOME}\"\nurl = \"tls://mail.example.com:993\"\nstarttls = \"imap\"\n\
+        [[monitor]]\nurl = \"dns://192.0.2.53/example.com?type=MX\"\nanswers = [\"10 mail.example.com\"]\n";
     let text = format!("{HUB}{monitors}");
     let config = match loaded(&text) {
         Ok(config) => config,

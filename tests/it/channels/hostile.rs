@@ -419,8 +419,8 @@ fn rounds(seed: u64, rounds: usize) {
     }
 }
 
-/// So many messages a thread; with `SITEWATCH_HOSTILE=25000`, as `.ci/run` has it for an optimised build, 100 000 of
-/// them in every format.
+/// So many messages a thread; with `SITEWATCH_HOSTILE=25000`, which wants an optimised build, 100 000 of them in every
+/// format.
 #[expect(clippy::disallowed_methods, reason = "the length of this test alone")]
 fn rounds_a_thread() -> usize {
     let asked = std::env::var("SITEWATCH_HOSTILE");
