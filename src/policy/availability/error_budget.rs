@@ -147,10 +147,9 @@ impl Seen {
         self.is_over(&self.short, target)
     }
 
+    /// Time that nobody observed counts as good here: a short outage right after a start is no burn.
     fn is_over(&self, spent: &Spent, target: Target) -> bool {
-        spent
-            .burn(target)
-            .is_some_and(|times| times > self.rule.over)
+        spent.down_ms as f64 > spent.whole_ms as f64 * target.budget() * self.rule.over
     }
 
     /// Whether the budget burns too fast by this rule.
@@ -406,7 +405,7 @@ mod tests {
             pieces.push(piece(begin, begin + 592, Class::Up));
             pieces.push(piece(begin + 592, begin + 600, Class::Down(0)));
         }
-        check(&pieces, 6 * H, "600 13.3 over 21600s");
+        check(&pieces, 6 * H, "10200 13.3 over 21600s");
     }
 
     #[test]
@@ -424,6 +423,15 @@ mod tests {
             piece(8 * H, 9 * H, Class::Up),
         ];
         check(&maintenance, 9 * H, "");
+    }
+
+    #[test]
+    fn a_short_outage_right_after_a_start_is_no_burn() {
+        let pieces = [
+            piece(0, 10, Class::Down(0)),
+            piece(10, 2 * H, Class::Up),
+        ];
+        check(&pieces, 2 * H, "");
     }
 
     #[test]
