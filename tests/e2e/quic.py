@@ -28,10 +28,13 @@ class Server(QuicConnectionProtocol):
             return
         for what in self.http.handle_event(event):
             if isinstance(what, HeadersReceived):
-                path = dict(what.headers)[b":path"]
-                status = b"503" if path == b"/503" else b"200"
-                self.http.send_headers(what.stream_id, [(b":status", status), (b"content-length", b"3")])
-                self.http.send_data(what.stream_id, b"ok\n", end_stream=True)
+                asked = dict(what.headers)
+                status = b"503" if asked[b":path"] == b"/503" else b"200"
+                is_head = asked[b":method"] == b"HEAD"
+                head = [(b":status", status), (b"content-length", b"3")]
+                self.http.send_headers(what.stream_id, head, end_stream=is_head)
+                if not is_head:
+                    self.http.send_data(what.stream_id, b"ok\n", end_stream=True)
                 self.transmit()
 
 

@@ -31,6 +31,7 @@ pub(super) struct Source {
     line: Line,
     /// As the header tells it.
     length: Option<u64>,
+    has_body: bool,
     came: u64,
     empty: u32,
 }
@@ -100,14 +101,16 @@ pub(super) async fn send(
     };
     let (head, ()) = head.into_parts();
     bounded(&head.headers)?;
-    let length = match is_head {
-        true => Some(0),
-        false => announced(&head.headers),
-    };
+    // RFC 9110 section 6.4.1: these have none, whatever their header says and the server sends.
+    let has_body = !is_head && !matches!(head.status.as_u16(), 204 | 304);
     let source = Source {
         body: answering,
         line,
-        length: length.filter(|_| !matches!(head.status.as_u16(), 204 | 304)),
+        length: match has_body {
+            true => announced(&head.headers),
+            false => Some(0),
+        },
+        has_body,
         came: 0,
         empty: 0,
     };
@@ -201,6 +204,9 @@ impl Source {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, AnswerError>> {
+        if !self.has_body {
+            return Poll::Ready(Ok(None));
+        }
         loop {
             let polled = self.poll_piece(context);
             let piece = match polled {

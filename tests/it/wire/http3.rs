@@ -93,6 +93,11 @@ async fn bodies_go_and_come() {
         ("up 200".to_owned(), 900_000)
     );
     assert!(site.heard()[0].len() > 300_000);
+    let check = at(site.port(), &root, |target| target.method = Method::Head).await;
+    assert_eq!(
+        (summary(&check), check.body_bytes),
+        ("up 200".to_owned(), 0)
+    );
     let check = at(site.port(), &root, |target| target.max_body = 1000).await;
     assert_eq!(
         (summary(&check), check.body_bytes),
