@@ -1,5 +1,5 @@
-//! What a probe saw and its hub has not committed: a SQLite file of its own. When it is full, the oldest good checks are
-//! given up first, and counted.
+//! What a probe saw and its hub has not committed: a SQLite file of its own. When it is full, the oldest good checks
+//! are given up first, and counted.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -101,7 +101,7 @@ to = ["ops@example.com"]
 [alerts]
 group_wait = "500ms"
 group_interval = "2s"
-flapping = {{ changes = 100000, within = "1h" }}
+flapping = {{ changes = 1000, within = "10m" }}
 [[channel]]
 name = "hook"
 format = "json"

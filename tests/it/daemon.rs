@@ -605,12 +605,10 @@ async fn systemd_hears_ready_reloading_watchdog_and_stopping() {
     let mut daemon = Daemon(child);
     let mut all = Vec::new();
     house
-        .until("two watchdog pings", || {
+        .until("two watchdog pings and the first check", || {
             all.extend(heard(&socket));
-            all.iter()
-                .filter(|told| told.contains("WATCHDOG=1"))
-                .count()
-                >= 2
+            let pings = all.iter().filter(|told| told.contains("WATCHDOG=1"));
+            pings.count() >= 2 && all.iter().any(|told| told.contains("STATUS=1 site: 1 up"))
         })
         .await;
     let ready = all.iter().find(|told| told.contains("READY=1")).unwrap();

@@ -308,11 +308,12 @@ pub(in crate::config) fn monitor(
         Arc::make_mut(&mut labels).renamed_from = Some(renamed_from.it.clone());
     }
     let locator = url.map(|url| url.it);
+    let kind = locator.as_ref().map(Locator::kind);
     let whole = whole(reading, &table, locator, named.as_ref(), labels, template);
     let portable = match reading.places.is_some() {
         true => named
             .as_ref()
-            .and_then(|named| portable::text(reading, &table, named.name.as_str())),
+            .and_then(|named| portable::text(reading, &table, named.name.as_str(), kind)),
         false => None,
     };
     let draft = match whole.filter(|_| reading.faults.len() == faults_before) {

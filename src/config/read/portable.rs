@@ -18,6 +18,7 @@ use crate::config::environment::Environment;
 use crate::config::keys;
 use crate::config::show::{quoted, rival};
 use crate::domain::monitor::Monitor;
+use crate::domain::subject::SubjectKind;
 
 /// A table without defaults: they are in each text already.
 static NOTHING: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
@@ -41,12 +42,21 @@ const OF_HUB: [&str; 11] = [
 const TEXT_BYTES_MAX: usize = 128 * 1024;
 
 /// A monitor as text; `None` where something in it must not be sent, which is reported.
-pub(super) fn text(reading: &mut Reading<'_>, table: &Table<'_>, name: &str) -> Option<Box<str>> {
+pub(super) fn text(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    name: &str,
+    kind: Option<SubjectKind>,
+) -> Option<Box<str>> {
     let faults_before = reading.faults.len();
     let mut out = String::with_capacity(256);
     let _ = writeln!(out, "name = {}", plain(name));
     for key in table.keys {
         if key.name == "name" || OF_HUB.contains(&key.name) {
+            continue;
+        }
+        // A key of [defaults] is for the kinds that have it.
+        if kind.is_some_and(|kind| !key.kinds.has(kind)) {
             continue;
         }
         let Some(found) = table.get(key.name) else {

@@ -1,5 +1,5 @@
-//! The probe's end of the link: sends what is in the spool, forgets what the hub has committed, fetches lists, passes on
-//! what the hub asks.
+//! The probe's end of the link: sends what is in the spool, forgets what the hub has committed, fetches lists, passes
+//! on what the hub asks.
 
 use std::future::pending;
 use std::sync::Arc;

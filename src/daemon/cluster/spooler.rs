@@ -1,5 +1,5 @@
-//! The probe's end of the door: what checks found goes into the spool, and a check that has to be confirmed is repeated.
-//! It stands where the recorder stands in a daemon.
+//! The probe's end of the door: what checks found goes into the spool, and a check that has to be confirmed is
+//! repeated. It stands where the recorder stands in a daemon.
 
 use std::collections::HashMap;
 use std::io;

@@ -75,8 +75,8 @@ impl Urgent {
         }
     }
 
-    /// Puts on its way what is due; hands to the outbox what was tried, or waits for the hours of its recipient, and can
-    /// be queued there by now.
+    /// Puts on its way what is due; hands to the outbox what was tried, or waits for the hours of its recipient, and
+    /// can be queued there by now.
     pub(in crate::daemon) fn step(&mut self, way: &Way<'_>, now: Timestamp) {
         let takes_writes = !way.health.write_failing.load(Relaxed);
         let mut waiting = Vec::new();

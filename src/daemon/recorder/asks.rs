@@ -12,8 +12,8 @@ use crate::policy::alert::monitor::Event;
 /// A location is asked so often a second at most, and as often at once.
 pub(super) const ASKS_A_SECOND: f64 = 50.0;
 
-/// If more than this share of a location's monitors began to fail within [`BURST_WAIT`], the others are not asked: it is
-/// that location, or everything, which the checks that are due anyway will tell.
+/// If more than this share of a location's monitors began to fail within [`BURST_WAIT`], the others are not asked: it
+/// is that location, or everything, which the checks that are due anyway will tell.
 const BURST_SHARE: f64 = 0.2;
 
 /// With fewer than so many the share says nothing.

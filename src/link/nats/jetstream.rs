@@ -198,8 +198,8 @@ pub(super) async fn newest(
     }
 }
 
-/// A question for messages that the server may still answer: what comes must not be lost, since it would only come again
-/// after a while.
+/// A question for messages that the server may still answer: what comes must not be lost, since it would only come
+/// again after a while.
 pub(super) struct Pull {
     answers: Answers,
     left: usize,

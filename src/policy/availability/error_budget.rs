@@ -251,8 +251,8 @@ impl Sums {
     }
 }
 
-/// The burns that would have been told from `from` to `to` with a look every `step`; `pieces` are those of all monitors,
-/// from the longest window before `from` on.
+/// The burns that would have been told from `from` to `to` with a look every `step`; `pieces` are those of all
+/// monitors, from the longest window before `from` on.
 pub fn burns(
     pieces: &[Piece],
     monitors: usize,
@@ -427,10 +427,7 @@ mod tests {
 
     #[test]
     fn a_short_outage_right_after_a_start_is_no_burn() {
-        let pieces = [
-            piece(0, 10, Class::Down(0)),
-            piece(10, 2 * H, Class::Up),
-        ];
+        let pieces = [piece(0, 10, Class::Down(0)), piece(10, 2 * H, Class::Up)];
         check(&pieces, 2 * H, "");
     }
 

@@ -496,7 +496,8 @@ fn later(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// Reminders and escalations that something else of the same outage makes pointless; and, where recoveries are not
-/// mailed, each UP whose DOWN has left already. While its hours keep a recipient from being told there are no reminders.
+/// mailed, each UP whose DOWN has left already. While its hours keep a recipient from being told there are no
+/// reminders.
 fn superseded(settings: &AlertSettings, rows: &[Waiting], is_closed: bool) -> BTreeSet<RowId> {
     // Looked up, since a storm may be of very many.
     let mut outages: BTreeMap<Option<IncidentKey>, Vec<&Waiting>> = BTreeMap::new();

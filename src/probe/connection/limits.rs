@@ -29,8 +29,8 @@ pub(in crate::probe) const fn wire_bytes_max(max_body: u64) -> u64 {
 #[cfg(feature = "http3")]
 pub(super) const QUIC_WINDOW_BYTES: u32 = 256 * 1024;
 
-/// All bytes that may come over QUIC, where an answer has a body of at most `max_body`. Less than over TCP: a frame of a
-/// header is held until it is whole, however long it is.
+/// All bytes that may come over QUIC, where an answer has a body of at most `max_body`. Less than over TCP: a frame of
+/// a header is held until it is whole, however long it is.
 #[cfg(feature = "http3")]
 pub(in crate::probe) const fn quic_bytes_max(max_body: u64) -> u64 {
     max_body

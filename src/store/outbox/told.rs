@@ -12,7 +12,8 @@ use crate::policy::outbox::queued::RowId;
 
 type Result<T> = rusqlite::Result<T>;
 
-/// The recipients of a DOWN, a reminder, an escalation or a FLAPPING of an incident, those included that did not get it.
+/// The recipients of a DOWN, a reminder, an escalation or a FLAPPING of an incident, those included that did not get
+/// it.
 ///
 /// # Errors
 /// If SQLite fails.

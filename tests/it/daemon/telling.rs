@@ -117,7 +117,11 @@ async fn more_people_hear_of_an_outage_and_others_in_the_morning() {
         .into_iter()
         .find(|subject| subject.starts_with("[WAS DOWN "));
     assert!(last.is_some(), "{:?}", house.subjects());
-    assert_eq!(lines(&house, &["email", "queue", "--json"]).len(), 0);
+    house
+        .until("an empty queue", || {
+            lines(&house, &["email", "queue", "--json"]).is_empty()
+        })
+        .await;
     assert_eq!(hook.came().len(), 2);
 }
 

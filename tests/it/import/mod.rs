@@ -39,7 +39,11 @@ fn loaded(imported: &Imported) -> Config {
     let mut variables: std::collections::HashMap<String, String> = imported
         .variables
         .iter()
-        .map(|name| (name.clone(), "example.com".to_owned()))
+        .map(|name| match name.ends_with("_CHAT") {
+            // As the room of Matrix is written.
+            true => (name.clone(), "!room:example.com".to_owned()),
+            false => (name.clone(), "example.com".to_owned()),
+        })
         .collect();
     variables.insert("HOME".to_owned(), "/home/kim".to_owned());
     let environment = Environment {
