@@ -199,7 +199,7 @@ fn a_monitor_is_the_same_at_a_probe() {
         headers = { Accept = \"text/html\", X-Key = \"${TOKEN}\" }\ntags = [\"prod\"]\nnote = \"a note\"\n\
         [[monitor]]\nname = \"cron\"\nurl = \"https://b.example/\"\nschedule = \"0 */5 8-18 * * Mon-Fri\"\n\
         json = [{ path = \"$.status\", equals = \"ok\" }, { path = \"$.n\", less_than = 1.5 }]\nexpect_status = [200, \"3xx\"]\n\
-        [[monitor]]\nname = \"mail ${HOME}\"\nurl = \"tls://mail.example.com:993\"\nstarttls = \"imap\"\n\
+        [[monitor]]\nname = \"mail\"\nurl = \"tls://mail.example.com:993\"\nstarttls = \"imap\"\n\
         [[monitor]]\nurl = \"dns://192.0.2.53/example.com?type=MX\"\nanswers = [\"10 mail.example.com\"]\n";
     let text = format!("{HUB}{monitors}");
     let config = match loaded(&text) {
