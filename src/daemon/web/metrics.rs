@@ -211,7 +211,7 @@ fn writing(health: &Health) -> Vec<DaemonMetric> {
             health.mails_waiting.load(Relaxed),
         ),
         gauge(
-            "sitewatch_mails_waiting_for_hours",
+            "sitewatch_mails_held_until_opening",
             "Mails that wait for the opening hours of their recipients.",
             health.mails_for_hours.load(Relaxed),
         ),
