@@ -19,7 +19,7 @@ pub(super) fn shared(original: &Check, newest: Option<&Arc<Check>>, url: &Arc<st
 
 /// What most checks share with the one before is kept once. What is new is copied: made by the thread of the checks, it
 /// would lie among their buffers for as long as it is remembered, and keep that memory from being used again. For the
-/// same reason the originals ([`Recorder::copied`]) outlive the copies of one batch: an allocator gives a thread first
+/// same reason the originals (`Recorder::copied`) outlive the copies of one batch: an allocator gives a thread first
 /// what that thread freed last, so each copy would lie where the original before it did.
 fn kept_once<T: PartialEq>(
     new: &Arc<T>,
