@@ -167,7 +167,7 @@ pub enum Canaries {
 pub struct ReportSettings {
     /// When it is sent.
     pub schedule: CronText,
-    /// To whom.
+    /// The recipient.
     pub to: Vec<Recipient>,
 }
 

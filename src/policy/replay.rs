@@ -27,7 +27,7 @@ pub struct Said {
     pub news: News,
     /// The side of the recipients, where it is for one only.
     pub side: Option<Side>,
-    /// To whom.
+    /// The recipient.
     pub to: Recipients,
 }
 

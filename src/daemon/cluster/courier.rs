@@ -243,7 +243,7 @@ impl Courier {
             };
             match heard {
                 Heard::CheckNow(check) => {
-                    // Whoever asks too much is not heard: at most one interval is lost.
+                    // One that asks too much is not heard: at most one interval is lost.
                     let _ = self.news.try_send(News::CheckNow(check));
                 }
                 Heard::Told(Told::Done(done)) => self.committed(&done),
@@ -301,7 +301,7 @@ impl Courier {
             return Ok(());
         }
         let version = head.version;
-        // Whoever takes it is busy with one list at a time.
+        // The one that takes it is busy with one list at a time.
         let _ = self.news.send(News::List { version, bytes }).await;
         Ok(())
     }

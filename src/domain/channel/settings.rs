@@ -48,7 +48,7 @@ impl Channel {
     /// The rules of `[alerts]` as they are for it.
     pub fn alerts(&self, of_all: &AlertSettings) -> AlertSettings {
         let mut settings = of_all.clone();
-        // Whoever takes no recoveries is told of an outage that is over in one message, or not at all.
+        // A recipient without recoveries is told of an outage that is over in one message, or not at all.
         settings.recovery &= self.events.has(Event::Up);
         if self.format().takes_incidents_only() {
             settings.group_limit = u32::MAX;

@@ -27,7 +27,7 @@ use crate::wire::notes::NOTE_BYTES_MAX;
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// The server is asked so often whether it is there, and is gone when it is silent until the next question but one.
 const PING_EVERY: Duration = Duration::from_secs(15);
-/// Messages that wait to be written; then whoever has more waits.
+/// Messages that wait to be written; then the one that has more waits.
 const WAITING_MAX: usize = 64;
 /// Messages for one subscription that nobody took yet; what is more is dropped, as NATS itself would.
 const UNREAD_MAX: usize = 1024;
@@ -443,7 +443,7 @@ fn gone() -> LinkError {
 }
 
 impl Driver {
-    /// Reads and writes until the connection breaks, and says why. Whoever waits for something is told then.
+    /// Reads and writes until the connection breaks, and says why. One that waits for something is told then.
     pub async fn run(self) -> LinkError {
         let Self {
             shared,

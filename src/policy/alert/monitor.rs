@@ -159,7 +159,7 @@ pub enum Effect {
     Say {
         /// What to say.
         news: Box<News>,
-        /// To whom.
+        /// The recipient.
         to: Recipients,
     },
     /// Drop and log the mails of an incident that have not left.

@@ -26,7 +26,7 @@ pub struct Decided {
     pub incident: Option<IncidentKey>,
     /// Of a DOWN, a reminder or an escalation: the cause of the outage.
     pub cause: Option<CauseKey>,
-    /// To whom.
+    /// The recipient.
     pub to: Vec<Recipient>,
 }
 
