@@ -266,7 +266,7 @@ impl Batch<'_> {
         Ok(escalations::note(self.outbox(), incident, now)?)
     }
 
-    /// Drops what of an incident's escalation has not left; answers to whom it was.
+    /// Drops the messages of an incident's escalation that have not left; answers who was to get them.
     ///
     /// # Errors
     /// If SQLite fails.

@@ -20,7 +20,7 @@ const EXTRAS_BYTES_MAX: usize = 64 * 1024;
 /// The first bytes of an answer, for a mail.
 const EXCERPT_BYTES_MAX: usize = 8 * 1024;
 
-/// What of a check is there, one bit each; the lowest two are its state.
+/// Which parts of a check are there, one bit each; the lowest two are its state.
 mod has {
     pub(super) const STATUS: u64 = 1 << 2;
     pub(super) const REDIRECTS: u64 = 1 << 3;

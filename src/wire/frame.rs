@@ -137,7 +137,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<Observation>, WireError> {
 
 const _: () = assert!(READ_MAX * MISSED_BYTES_MIN < RAW_BYTES_MAX);
 
-/// What of a frame stands in clear.
+/// The part of a frame that is not compressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// Where it was made.

@@ -205,7 +205,7 @@ fn url_of_file(
     }
 }
 
-/// A URL is a secret as a whole, and so is what of it tells its webhook from others.
+/// A URL is a secret as a whole, and so is the part that tells its webhook from others.
 fn note_url(reading: &mut Reading<'_>, at: Place, url: &Url, secrets: &mut Vec<String>) {
     secrets.push(url.as_str().to_owned());
     secrets.extend(url.password().map(str::to_owned));

@@ -28,8 +28,8 @@ pub fn note(db: &Connection, incident: IncidentKey, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// Drops what of an incident's escalation has not left: somebody took note of it. What is on its way, or may have
-/// arrived, stays. Answers to whom it was.
+/// Drops the messages of an incident's escalation that have not left: somebody took note of it. What is on its way, or
+/// may have arrived, stays. Answers who was to get them.
 ///
 /// # Errors
 /// If SQLite fails.
