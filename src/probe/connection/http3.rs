@@ -157,6 +157,17 @@ impl Line {
             StreamError::StreamError { code, .. } => {
                 AnswerError::Three(Three::Invalid(Some(code.to_string())))
             }
+            // What came is not in order. A stream that ends without a header is: its server closed early.
+            StreamError::ConnectionError {
+                0:
+                    ConnectionError::Local {
+                        error: LocalError::Application { code, reason, .. },
+                        ..
+                    },
+                ..
+            } if !reason.starts_with("Stream finished") => {
+                AnswerError::Three(Three::Invalid(Some(code.to_string())))
+            }
             _ => match &self.fault {
                 Some(code) => AnswerError::Three(Three::Invalid(Some(code.clone()))),
                 None => closed(&self.quic),
