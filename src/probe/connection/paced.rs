@@ -2,7 +2,9 @@
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 use hyper::body::{Buf, Bytes};
@@ -30,6 +32,52 @@ pub(super) fn give_way(context: &mut Context<'_>) {
     let _ = pin!(tokio::task::yield_now()).poll(context);
 }
 
+/// The others' turn, which lasts until the runtime has woken this task. A reader that holds a piece already takes a
+/// `Pending` for no more than the end of what is there, and reads again within the same turn of its task.
+#[derive(Debug)]
+struct Rest {
+    is_over: AtomicBool,
+    waker: Mutex<Waker>,
+}
+
+impl Rest {
+    fn begin(context: &Context<'_>) -> Arc<Self> {
+        let rest = Arc::new(Self {
+            is_over: AtomicBool::new(false),
+            waker: Mutex::new(context.waker().clone()),
+        });
+        let waker = Waker::from(Arc::clone(&rest));
+        give_way(&mut Context::from_waker(&waker));
+        rest
+    }
+
+    /// Pending until it is over; wakes the newest of its waiters.
+    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        if self.is_over.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        waker.clone_from(context.waker());
+        // It may have ended before the waker was there.
+        if self.is_over.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl Wake for Rest {
+    fn wake(self: Arc<Self>) {
+        self.is_over.store(true, Ordering::Release);
+        let newest = self
+            .waker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        newest.wake();
+    }
+}
+
 /// A connection that pauses after [`TURN_BYTES`] or [`TURN`], and counts all bytes that come.
 #[derive(Debug)]
 pub(in crate::probe) struct Paced {
@@ -40,6 +88,8 @@ pub(in crate::probe) struct Paced {
     turn_bytes: usize,
     /// When the first of these were read.
     turn_begun: Option<Instant>,
+    /// The last pause, until something is read after it.
+    rest: Option<Arc<Rest>>,
     left: u64,
 }
 
@@ -51,6 +101,7 @@ impl Paced {
             before: Bytes::new(),
             turn_bytes: 0,
             turn_begun: None,
+            rest: None,
             left: most,
         }
     }
@@ -78,13 +129,17 @@ impl AsyncRead for Paced {
             self.before.advance(taken);
             return Poll::Ready(Ok(()));
         }
+        if let Some(rest) = &self.rest {
+            ready!(rest.poll(context));
+            self.rest = None;
+        }
         let is_over = match self.turn_begun {
             Some(begun) => self.turn_bytes >= TURN_BYTES || clock::tick() - begun >= TURN,
             None => false,
         };
         if is_over {
             self.end_turn();
-            give_way(context);
+            self.rest = Some(Rest::begin(context));
             return Poll::Pending;
         }
         // hyper's buffer grows to 400 KiB, and a socket may hold as much.
@@ -136,5 +191,54 @@ impl AsyncWrite for Paced {
     /// The end of the connection, a moment later, says the same.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A reader that takes no notice of `Pending` gets at most a turn's bytes before the runtime has had its own turn.
+    #[tokio::test]
+    async fn a_turn_ends_for_a_reader_that_asks_again_at_once() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let sender = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(&vec![7; 512 * 1024]);
+        });
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let mut paced = Paced::new(tcp, u64::MAX);
+        let (mut all, mut most) = (0, 0);
+        while all < 512 * 1024 {
+            let came = std::future::poll_fn(|context| {
+                let (mut came, mut refused) = (0, 0);
+                while refused < 20 {
+                    let mut space = [0; 4096];
+                    let mut buffer = ReadBuf::new(&mut space);
+                    match Pin::new(&mut paced).poll_read(context, &mut buffer) {
+                        Poll::Ready(Ok(())) if buffer.filled().is_empty() => break,
+                        Poll::Ready(read) => {
+                            read.unwrap();
+                            came += buffer.filled().len();
+                        }
+                        Poll::Pending => refused += 1,
+                    }
+                }
+                match came {
+                    0 => Poll::Pending,
+                    came => Poll::Ready(came),
+                }
+            })
+            .await;
+            all += came;
+            most = most.max(came);
+            tokio::task::yield_now().await;
+        }
+        sender.join().unwrap();
+        assert!(most <= TURN_BYTES, "{most} bytes in a turn");
     }
 }
