@@ -159,6 +159,12 @@ async fn wait_for_room(body: &mut Body, announced: Option<u64>, max: u64, room: 
     };
     body.place = place;
     body.granted = usize::try_from(granted).unwrap_or(usize::MAX);
+    if body.place.is_some() {
+        // All of it at once: pages that nothing is written to cost nothing, and growing step by step would copy tens of
+        // megabytes on the thread of the checks. Where there is not so much, it is the step by step.
+        let more = body.granted.saturating_sub(body.bytes.len());
+        let _ = body.bytes.try_reserve_exact(more);
+    }
     body.waited += begun.elapsed();
     body.place.is_some()
 }

@@ -492,11 +492,11 @@ async fn read(
             match parser.next() {
                 Ok(None) => break,
                 Ok(Some(Op::Message(message))) => shared.deliver(message),
-                Ok(Some(Op::Ping)) => {
-                    if out.send(b"PONG\r\n".to_vec()).await.is_err() {
-                        return gone();
-                    }
-                }
+                // Where many messages wait, they show that we are there.
+                Ok(Some(Op::Ping)) => match out.try_send(b"PONG\r\n".to_vec()) {
+                    Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => {}
+                    Err(mpsc::error::TrySendError::Closed(_)) => return gone(),
+                },
                 Ok(Some(Op::Pong | Op::Info(_))) => {}
                 Ok(Some(Op::Error(words))) => {
                     // A subject that is not allowed is no reason to end: its request gets no answer.
@@ -527,23 +527,34 @@ async fn write(
         }
         for message in messages.drain(..) {
             joined.extend_from_slice(&message);
-            if joined.len() >= TURN_BYTES {
-                if let Err(error) = writer.write_all(&joined).await {
-                    return LinkError::Broken(error.to_string());
-                }
-                joined.clear();
+            if joined.len() >= TURN_BYTES
+                && let Err(why) = put(&mut writer, &mut joined).await
+            {
+                return why;
             }
         }
-        let written = async {
-            writer.write_all(&joined).await?;
-            writer.flush().await
-        };
-        match timeout(PING_EVERY * 2, written).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return LinkError::Broken(error.to_string()),
-            Err(_) => return LinkError::Broken("the server takes nothing".to_owned()),
+        if let Err(why) = put(&mut writer, &mut joined).await {
+            return why;
         }
-        joined.clear();
         joined.shrink_to(TURN_BYTES * 2);
+    }
+}
+
+/// Writes what was joined and empties it. A server that takes nothing is given up, even one that goes on talking.
+async fn put(
+    writer: &mut WriteHalf<Box<dyn Stream>>,
+    joined: &mut Vec<u8>,
+) -> Result<(), LinkError> {
+    let written = async {
+        writer.write_all(joined).await?;
+        writer.flush().await
+    };
+    match timeout(PING_EVERY * 2, written).await {
+        Ok(Ok(())) => {
+            joined.clear();
+            Ok(())
+        }
+        Ok(Err(error)) => Err(LinkError::Broken(error.to_string())),
+        Err(_) => Err(LinkError::Broken("the server takes nothing".to_owned())),
     }
 }
