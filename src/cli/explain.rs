@@ -6,6 +6,7 @@ use super::context::Context;
 use super::error::{CliError, Outcome};
 use super::{complete, output};
 use crate::domain::check::FailureKind;
+use crate::domain::nearest::nearest;
 use crate::domain::status_code;
 use crate::view::explain::{self, Subject};
 
@@ -58,12 +59,8 @@ fn subjects_of(text: &str) -> Result<Vec<Subject>, CliError> {
             "{text} is not an HTTP status: a code has three digits, from 100 to 599 (some servers send up to 999)"
         )));
     }
-    let near = FailureKind::ALL
-        .iter()
-        .map(|kind| (strsim::jaro_winkler(kind.as_str(), &text), kind))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, kind)| format!("; did you mean `{kind}`?"));
+    let near = nearest(&text, FailureKind::ALL.iter().map(|kind| kind.as_str()));
+    let near = near.map(|kind| format!("; did you mean `{kind}`?"));
     Err(CliError::Usage(format!(
         "`{text}` is not a status (503), class (4xx), failure kind (tls_expired) or part of a status's name{}",
         near.unwrap_or_default()

@@ -12,14 +12,12 @@ use crate::config::{self, Config};
 use crate::control::{self, Answer, Request};
 use crate::daemon::source_lists::kept;
 use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::nearest::nearest;
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::facts::source_lists::KeptList;
 use crate::store::reader::Reader;
 use crate::view::time_text::Clock;
-
-/// Names that are at least so similar are suggested.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// At most this many unknown names are listed.
 const UNKNOWN_MAX: usize = 10;
@@ -313,13 +311,7 @@ fn taken_away(error: &StoreError, used: &Used) -> Option<String> {
 /// The error for unknown names, each with the nearest known one.
 pub fn unknown_monitors(names: &[&str], known: &[&str]) -> String {
     let near = |name: &str| {
-        let lower = name.to_lowercase();
-        known
-            .iter()
-            .map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &lower), known))
-            .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, known)| format!("did you mean `{known}`?"))
+        nearest(name, known.iter().copied()).map(|known| format!("did you mean `{known}`?"))
     };
     if let [name] = names {
         let near = near(name).map_or_else(String::new, |near| format!("; {near}"));

@@ -11,7 +11,6 @@ use super::error::{CliError, Outcome};
 use super::resolve::{self, Place};
 use super::{complete, from_store, status_watch};
 use crate::clock;
-use crate::config::Config;
 use crate::control::{self, Answer, ControlError, DaemonStatus, Request};
 use crate::domain::check::Micros;
 use crate::domain::duration_text::Human;
@@ -19,7 +18,7 @@ use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Schedule};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::{Flags, ShownState};
 use crate::policy::schedule::cron::Cron;
-use crate::policy::schedule::interval_grid::Grid;
+use crate::policy::schedule::next_check::next_check_at;
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::facts::status::StatusRow as StoredStatus;
@@ -391,7 +390,8 @@ fn completed(
             row.note = monitor.note.to_string();
             row.enabled = monitor.enabled;
             if daemon_runs && monitor.enabled && !row.flags.paused {
-                row.next_check_at = next_check(monitor, config, now);
+                row.next_check_at =
+                    config.and_then(|config| next_check_at(monitor, &config.daemon.timezone, now));
             }
         }
         outdate(row, *interval, monitor, place, now, daemon_runs);
@@ -467,20 +467,6 @@ fn cron_missed(text: &str, place: &Place, newest: Timestamp, now: Timestamp) -> 
     let last = before(now);
     let one_before = last.and_then(|last| before(last.minus(Duration::from_millis(1))));
     one_before.is_some_and(|moment| newest < moment)
-}
-
-pub(super) fn next_check(
-    monitor: &Monitor,
-    config: Option<&Config>,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    match &monitor.schedule {
-        Schedule::Every(interval) => Some(Grid::new(&monitor.name, *interval).next_after(now)),
-        Schedule::Cron(text) => {
-            let zone = &config?.daemon.timezone;
-            Cron::parse(&text.0).ok()?.next_after(zone, now)
-        }
-    }
 }
 
 /// The median of each of the last 24 hours, oldest first.

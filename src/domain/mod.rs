@@ -22,6 +22,7 @@ pub mod json;
 pub mod location;
 pub mod monitor;
 pub mod name_server;
+pub mod nearest;
 pub mod nkey;
 pub mod notification;
 pub mod objective;

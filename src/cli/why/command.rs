@@ -8,7 +8,7 @@ use super::past::Found;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::resolve::{self, Place};
-use crate::cli::{from_store, output, status};
+use crate::cli::{from_store, output};
 use crate::config::Config;
 use crate::control::{self, Request};
 use crate::domain::duration_text::Human;
@@ -23,6 +23,7 @@ use crate::policy::outbox::held_by::{HeldBy, held_by};
 use crate::policy::outbox::hours::Hours;
 use crate::policy::outbox::plan;
 use crate::policy::outbox::queued::Waiting;
+use crate::policy::schedule::next_check::next_check_at;
 use crate::policy::schedule::time_range;
 use crate::policy::why::{self, Around, Held};
 use crate::store::error::StoreError;
@@ -408,7 +409,7 @@ fn next_check(place: &Place, name: &MonitorName, now: Timestamp) -> Option<Times
     let monitor = configured(config, name).filter(|monitor| monitor.enabled)?;
     let socket = place.control_socket.as_deref()?;
     control::ask_within(socket, &Request::Status, control::STATUS_WAIT).ok()?;
-    status::next_check(monitor, Some(config), now)
+    next_check_at(monitor, &config.daemon.timezone, now)
 }
 
 pub(super) fn configured<'a>(config: &'a Config, name: &MonitorName) -> Option<&'a Monitor> {

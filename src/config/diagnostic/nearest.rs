@@ -1,5 +1,7 @@
 //! "Did you mean": the nearest of the words that are known.
 
+use crate::domain::nearest::{self, fold};
+
 /// Words that other tools use for what has another name here.
 const FOREIGN: [(&str, &str); 40] = [
     ("status", "expect_status"),
@@ -50,40 +52,13 @@ pub(in crate::config) fn nearest<'a>(
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let folded = fold(word);
-    let foreign = FOREIGN
-        .iter()
-        .find(|(foreign, _)| *foreign == folded)
-        .map(|(_, ours)| *ours);
-    let mut best: Option<(f64, &str)> = None;
-    for candidate in known {
-        if foreign == Some(candidate) {
-            return Some(candidate);
-        }
-        let theirs = fold(candidate);
-        let longest = folded.chars().count().max(theirs.chars().count());
-        let edits = strsim::damerau_levenshtein(&folded, &theirs);
-        let close = edits <= 1.max(longest / 3) && edits < longest;
-        // A word that was cut short or drawn out: `follow_redirect`, `intervals_seconds`.
-        let part = folded.len() >= 4
-            && theirs.len() >= 4
-            && (theirs.starts_with(&folded) || folded.starts_with(&theirs));
-        if !close && !part {
-            continue;
-        }
-        let score = strsim::jaro_winkler(&folded, &theirs);
-        if best.is_none_or(|(top, _)| score > top) {
-            best = Some((score, candidate));
-        }
+    let foreign = FOREIGN.iter().find(|(foreign, _)| *foreign == folded);
+    let known: Vec<&str> = known.into_iter().collect();
+    let ours = foreign.and_then(|(_, ours)| known.iter().find(|known| *known == ours));
+    match ours {
+        Some(ours) => Some(ours),
+        None => nearest::nearest(word, known),
     }
-    best.map(|(_, candidate)| candidate)
-}
-
-fn fold(word: &str) -> String {
-    word.chars()
-        .take(200)
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == '-' { '_' } else { c })
-        .collect()
 }
 
 #[cfg(test)]

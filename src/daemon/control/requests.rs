@@ -21,6 +21,7 @@ use crate::daemon::logging;
 use crate::daemon::recorder::message::{Entry, Refused, Reply};
 use crate::domain::duration_text::Written;
 use crate::domain::monitor::{MonitorId, MonitorName};
+use crate::domain::nearest::nearest;
 use crate::domain::order::{By, GivenOrder, OrderArgs, OrderWord};
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
@@ -42,9 +43,6 @@ const SUGGESTED_MAX: usize = 3;
 
 /// No monitor has a longer name.
 const NAME_CHARS_MAX: usize = 200;
-
-/// Within this edit distance a name was probably meant.
-const NEAR: usize = 3;
 
 /// The daemon's side of the control socket.
 pub struct Desk(pub Arc<Running>);
@@ -395,18 +393,8 @@ fn tagged(force: &Force, tags: &[String]) -> Result<Vec<(MonitorId, MonitorName)
 
 fn unknown<'a>(name: &MonitorName, known: impl Iterator<Item = &'a MonitorName>) -> String {
     let name = safe_text::line(name.as_str(), NAME_CHARS_MAX);
-    let lower = name.to_lowercase();
-    // Of a short name less may be wrong: `a` is not what `zz` was to be.
-    let near = NEAR.min(lower.chars().count() / 2);
-    let nearest = known
-        .map(|other| {
-            let distance = strsim::damerau_levenshtein(&lower, &other.as_str().to_lowercase());
-            (distance, other)
-        })
-        .filter(|(distance, _)| *distance <= near)
-        .min();
-    match nearest {
-        Some((_, other)) => format!("no monitor `{name}`; did you mean `{other}`?"),
+    match nearest(&name, known.map(MonitorName::as_str)) {
+        Some(other) => format!("no monitor `{name}`; did you mean `{other}`?"),
         None => format!("no monitor `{name}`"),
     }
 }

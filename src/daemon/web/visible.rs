@@ -8,11 +8,10 @@ use super::handler::{Sources, may_see};
 use crate::config::Config;
 use crate::daemon::health::live_status::Live;
 use crate::domain::check::{Failure, FailureKind};
-use crate::domain::monitor::{Monitor, MonitorId, Schedule};
+use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::visitor_words;
-use crate::policy::schedule::cron::Cron;
-use crate::policy::schedule::interval_grid::Grid;
+use crate::policy::schedule::next_check;
 use crate::view::json::{self, Audience};
 use crate::view::page::brand::{self, Brand};
 use crate::view::page::rows::{Frame, State};
@@ -132,14 +131,5 @@ pub(super) fn next_check_at(live: &Live, config: &Config, now: Timestamp) -> Opt
     if live.shown.flags.paused {
         return None;
     }
-    next_turn(&live.monitor, config, now)
-}
-
-fn next_turn(monitor: &Monitor, config: &Config, now: Timestamp) -> Option<Timestamp> {
-    match &monitor.schedule {
-        Schedule::Every(interval) => Some(Grid::new(&monitor.name, *interval).next_after(now)),
-        Schedule::Cron(text) => Cron::parse(&text.0)
-            .ok()?
-            .next_after(&config.daemon.timezone, now),
-    }
+    next_check::next_check_at(&live.monitor, &config.daemon.timezone, now)
 }

@@ -2,5 +2,6 @@
 
 pub mod cron;
 pub mod interval_grid;
+pub mod next_check;
 pub mod source_lists;
 pub mod time_range;
