@@ -5,6 +5,7 @@
 mod account;
 mod crash;
 mod evidence;
+mod first_edition;
 mod history;
 mod keeping;
 mod kinds;
