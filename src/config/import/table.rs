@@ -210,23 +210,38 @@ impl Heads {
     }
 }
 
-fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) {
+/// What a line is about, with its name and URL; `None`, and said, if there is nothing to check.
+fn begun(
+    page: &mut Page,
+    heads: &Heads,
+    record: &csv::StringRecord,
+    line: usize,
+) -> Option<(Entry, SubjectKind, RecordType)> {
     let get = |names: &[&str]| heads.get(record, names);
-    let Some(written) = get(URL) else {
-        if record.iter().any(|value| !value.is_empty()) {
-            page.lose_line(line, "the URL is missing");
-        }
-        return;
-    };
     let name = get(NAME).map(literal);
     let kind = get(TYPE).unwrap_or("http").to_lowercase();
-    let Some(checked) = kind_of(written, &kind) else {
-        let what = format!("not checked ({kind}; there are no monitors of that kind)");
-        let called = name.as_deref().unwrap_or(written);
-        page.lose(Weight::Unchecked, what, &format!("{called} ({written})"));
-        return;
+    let Some(written) = get(URL) else {
+        match &name {
+            // A heartbeat has no URL.
+            Some(name) if kind_of("", &kind).is_none() => {
+                page.lose(Weight::Unchecked, of_no_kind(&kind), name);
+            }
+            _ if record.iter().any(|value| !value.is_empty()) => {
+                page.lose_line(line, "the URL is missing");
+            }
+            _ => {}
+        }
+        return None;
     };
-    let is_site = checked == SubjectKind::Http;
+    let Some(checked) = kind_of(written, &kind) else {
+        let called = name.as_deref().unwrap_or(written);
+        page.lose(
+            Weight::Unchecked,
+            of_no_kind(&kind),
+            &format!("{called} ({written})"),
+        );
+        return None;
+    };
     let has_scheme = SubjectKind::of_url(written).is_some() && written.contains("://");
     let host = written.split_once("://").map_or(written, |(_, rest)| rest);
     let host = host.trim_end_matches('/');
@@ -237,7 +252,7 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
             let what = name_servers::cannot_ask(unknown);
             let called = name.as_deref().unwrap_or(written);
             page.lose(Weight::Unchecked, what, &format!("{called} ({written})"));
-            return;
+            return None;
         }
         Some((_, None)) => RecordType::A,
     };
@@ -250,9 +265,18 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
         SubjectKind::Tcp | SubjectKind::Tls => of_port(checked, host, get(PORT)),
     };
     let mut entry = Entry::new(name.as_deref(), &url);
-    if is_site && !written.contains("://") {
+    if checked == SubjectKind::Http && !written.contains("://") {
         entry.comment("https:// is a guess");
     }
+    Some((entry, checked, record_type))
+}
+
+fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) {
+    let get = |names: &[&str]| heads.get(record, names);
+    let Some((mut entry, checked, record_type)) = begun(page, heads, record, line) else {
+        return;
+    };
+    let is_site = checked == SubjectKind::Http;
     let mut span = |names: &[&str]| {
         let written = get(names)?;
         let span = written
@@ -308,6 +332,10 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     page.push(entry);
 }
 
+fn of_no_kind(kind: &str) -> String {
+    format!("not checked ({kind}; there are no monitors of that kind)")
+}
+
 /// What is checked, by the scheme and by words and numbers; `None` if it is something else.
 fn kind_of(written: &str, kind: &str) -> Option<SubjectKind> {
     let of_url = SubjectKind::of_url(written).filter(|_| written.contains("://"));
@@ -318,6 +346,7 @@ fn kind_of(written: &str, kind: &str) -> Option<SubjectKind> {
         Ok(3) => SubjectKind::Icmp,
         Ok(4) => SubjectKind::Tcp,
         Ok(_) => return None,
+        Err(_) if is(&["udp"]) => return None,
         Err(_) if is(&["port", "tcp"]) => SubjectKind::Tcp,
         Err(_) if is(&["ping", "icmp"]) => SubjectKind::Icmp,
         Err(_) if is(&["dns"]) => SubjectKind::Dns,
