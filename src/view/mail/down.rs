@@ -268,15 +268,20 @@ fn degraded_lead(
     } else {
         let limit = ctx.monitor.map(|monitor| monitor.subject.degraded_after());
         let said = check.verdict.failure().map(|failure| &failure.detail);
-        let limit = match (limit, said) {
+        let (limit, usual) = match (limit, said) {
             (Some(SlowLimit::After(limit)), _) => {
-                format!(", and {} is the limit", words::span(limit))
+                (format!("longer than {}", words::span(limit)), String::new())
             }
-            (Some(SlowLimit::Usual(_)), Some(said)) => format!(" ({})", words::shown(said, ctx)),
-            (Some(SlowLimit::Usual(_) | SlowLimit::Never) | None, _) => String::new(),
+            (Some(SlowLimit::Usual(_)), Some(said)) => (
+                "too long".to_owned(),
+                format!(" ({})", words::shown(said, ctx)),
+            ),
+            (Some(SlowLimit::Usual(_) | SlowLimit::Never) | None, _) => {
+                ("too long".to_owned(), String::new())
+            }
         };
         format!(
-            "{name} is DEGRADED since {since}: slow. The last {} took too long, the newest {}{limit}.",
+            "{name} is DEGRADED since {since}: slow. The last {} took {limit}, the latest {}{usual}.",
             words::count(count.into(), "check", "checks"),
             words::ms(check.timings.total),
         )

@@ -25,7 +25,7 @@ Redirects           http://shop.example.com/   301
 Body begins     ```@everyone <!channel>```
 
 -- 
-sitewatch 0.1.0 on mon1
+sitewatch VERSION on mon1
 ";
 
 /// What is shown of each format.

@@ -38,9 +38,13 @@ impl Golden {
         }
     }
 
-    /// Compares one text with its file, or rewrites the file.
+    /// Compares one text with its file, or rewrites the file. The kept text has `VERSION` for this program's version.
     pub fn file(&mut self, name: &str, now: &str) {
         self.files.push(name.to_owned());
+        let version = env!("CARGO_PKG_VERSION");
+        let now = now
+            .replace(&format!("sitewatch {version} on"), "sitewatch VERSION on")
+            .replace(&format!("sitewatch/{version} "), "sitewatch/VERSION ");
         let before = fs::read_to_string(self.kept.join(name)).unwrap_or_default();
         if before == now {
             return;
