@@ -86,6 +86,9 @@ impl ConfigCommand {
 /// At most this many monitors are named; the others are counted.
 const NAMES_SHOWN_MAX: usize = 5;
 
+/// Columns before what a line of `config check` says.
+const LABEL: usize = 10;
+
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     match &args.command {
@@ -128,7 +131,11 @@ fn check(context: &mut Context) -> Result<Outcome, CliError> {
     // The first one names the file, by which it was called.
     context.out.write_str(lines.next().unwrap_or_default())?;
     let rest: String = lines.collect();
-    context.out.write_str(&config.masks.apply(&rest))?;
+    let screen = context.out.screen();
+    for line in config.masks.apply(&rest).lines() {
+        let (label, text) = line.split_at_checked(LABEL).unwrap_or((line, ""));
+        writeln!(context.out, "{label}{}", screen.hanging(text, LABEL))?;
+    }
     for list in &config.lists {
         if let Err(why) = lists::look(&list.source) {
             context.out.warning(&config.masks.apply(&why));

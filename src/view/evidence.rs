@@ -201,13 +201,13 @@ pub fn write(
     screen: Screen,
     out: &mut impl Write,
 ) -> fmt::Result {
-    writeln!(
-        out,
+    let heading = format!(
         "{} failed at {}, incident {}",
         shown.monitor,
         clock.civil(shown.check.at),
         shown.incident
-    )?;
+    );
+    writeln!(out, "{}", screen.broken(&heading))?;
     if let Some(failure) = shown.check.verdict.failure() {
         let why = safe_text::line(&failure.detail, 1000);
         let why = format!("{}: {}", failure.kind, redaction::shown(&why));

@@ -173,25 +173,29 @@ pub fn explain(
     }
     let human = |ms: u64| Human(Duration::from_millis(ms)).to_string();
     let period = row.to.since(row.from);
-    writeln!(
-        out,
+    let figures = format!(
         "{}: {} up, {} covered, {} to {} ({})",
-        screen.paint(Tone::Strong, &row.monitor),
+        row.monitor,
         uptime(row),
         time_text::percent(row.coverage_percent),
         clock.civil(row.from),
         clock.civil(row.to),
         Human(period)
-    )?;
-    writeln!(
-        out,
-        "  up {}, degraded {}, down {}, maintenance {}, unknown {}",
+    );
+    let figures = screen.broken(&figures);
+    match figures.strip_prefix(&*row.monitor) {
+        Some(rest) => writeln!(out, "{}{rest}", screen.paint(Tone::Strong, &row.monitor))?,
+        None => writeln!(out, "{figures}")?,
+    }
+    let times = format!(
+        "up {}, degraded {}, down {}, maintenance {}, unknown {}",
         human(row.up_ms),
         human(row.degraded_ms),
         human(row.down_ms),
         human(row.maintenance_ms),
         human(row.unknown_ms)
-    )?;
+    );
+    writeln!(out, "  {}", screen.hanging(&times, 2))?;
     let listed: Vec<Vec<Cell>> = losses
         .iter()
         .filter(|loss| loss.class != LossClass::Degraded)
@@ -224,7 +228,7 @@ fn of_loss(loss: &Loss, clock: &Clock) -> Vec<Cell> {
         Human(loss.to.since(loss.from)).to_string().into(),
         Cell::toned(loss.class.state(), tone),
         match &loss.incident {
-            Some((id, cause)) => format!("{cause} (incident {id})").into(),
+            Some((id, cause)) => format!("incident {id}: {cause}").into(),
             None => loss.class.reason().into(),
         },
     ]
@@ -341,7 +345,7 @@ shop  99.02 %  99.50 %        1  14m 5s  180 ms  300 ms
             "shop: 99.02 % up, 99.50 % covered, 2026-11-21 20:00:00 to 2026-11-22 20:00:00 (1d)
   up 23h 36m, degraded 2m 3s, down 14m 5s, maintenance 0s, unknown 7m 12s
   FROM                 LASTED  COUNTS AS  BECAUSE OF
-  2026-11-22 19:00:00  14m 5s  down       503: expected 200-299 (incident 3-17)
+  2026-11-22 19:00:00  14m 5s  down       incident 3-17: 503: expected 200-299
   2026-11-22 19:50:00  7m 12s  unknown    no check spoke: the daemon stopped, or this machine slept
 "
         );

@@ -113,7 +113,7 @@ fn percent(value: Option<f64>) -> Cell {
     }
 }
 
-/// `DOWN 503`, `degraded: slow`, `up, maintenance`.
+/// `DOWN 503`, `degraded: slow`, `up, maintenance`, `up, failing` (its newest check failed, and is being confirmed).
 pub fn state_words(row: &StatusRow) -> String {
     if !row.enabled {
         return DISABLED.to_owned();
@@ -132,6 +132,9 @@ pub fn state_words(row: &StatusRow) -> String {
         }
         (ShownState::Degraded, Some(reason)) => format!("degraded: {reason}"),
         _ if is_only_paused(row) => "paused".to_owned(),
+        (state @ (ShownState::Up | ShownState::Pending), _) if is_failing(row) => {
+            format!("{}, failing", state.as_str())
+        }
         (state, _) => state.as_str().to_owned(),
     };
     for flag in row.flags.words() {
@@ -173,17 +176,24 @@ fn is_recovering(row: &StatusRow) -> bool {
     matches!(newest, Some(CheckState::Up | CheckState::Degraded))
 }
 
+/// Whether the newest check failed, which more checks must confirm.
+fn is_failing(row: &StatusRow) -> bool {
+    let newest = row.last_check.as_ref().map(|check| check.verdict.state());
+    newest == Some(CheckState::Down)
+}
+
 /// The status of a check that failed by its status.
 fn status_of_failure(check: &Check) -> Option<u16> {
     let failure = check.verdict.failure()?;
     (failure.kind == FailureKind::Status).then_some(check.status)?
 }
 
-const fn tone(row: &StatusRow) -> Tone {
+fn tone(row: &StatusRow) -> Tone {
     if !row.enabled {
         return Tone::Faint;
     }
     match row.state {
+        ShownState::Up | ShownState::Pending if is_failing(row) => Tone::Warning,
         ShownState::Up => Tone::Good,
         ShownState::Degraded | ShownState::Unknown => Tone::Warning,
         ShownState::Down => Tone::Bad,
@@ -204,6 +214,7 @@ pub fn broken_first(rows: &mut [&StatusRow]) {
         ShownState::Down => 0,
         ShownState::Degraded => 1,
         ShownState::Unknown => 2,
+        ShownState::Up | ShownState::Pending if is_failing(row) => 2,
         ShownState::Pending => 3,
         ShownState::Up => 4,
     });
@@ -249,12 +260,13 @@ pub fn states(rows: &[&StatusRow]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::domain::check::Micros;
+    use crate::domain::check::{Chain, Failure, Micros, Timings, Verdict};
     use crate::domain::timestamp::Timestamp;
     use crate::policy::alert::state::Flags;
 
@@ -307,6 +319,43 @@ mod tests {
         write(&rows.each_ref(), &clock, screen, &mut out).unwrap();
         writeln!(out, "{}", summary(&rows.each_ref())).unwrap();
         assert_eq!(out, want);
+    }
+
+    fn failed() -> Check {
+        Check {
+            at: NOW,
+            verdict: Verdict::Down(Failure {
+                kind: FailureKind::ConnectRefused,
+                detail: "connection refused".into(),
+            }),
+            status: None,
+            chain: Arc::new(Chain::default()),
+            redirect_times: Box::default(),
+            timings: Timings::default(),
+            http_version: None,
+            body_bytes: 0,
+            retry_after_s: None,
+            certificate: None,
+            excerpt: None,
+            remarks: Box::default(),
+            extras: None,
+        }
+    }
+
+    #[test]
+    fn a_failure_that_is_being_confirmed_is_shown_before_what_is_well() {
+        let mut failing = row("b", ShownState::Up, 60, None);
+        failing.last_check = Some(failed());
+        assert_eq!(state_words(&failing), "up, failing");
+        let mut new = failing.clone();
+        new.state = ShownState::Pending;
+        assert_eq!(state_words(&new), "pending, failing");
+        let well = row("a", ShownState::Up, 60, None);
+        let mut rows = [&well, &failing];
+        broken_first(&mut rows);
+        assert_eq!(rows.map(|row| row.monitor.as_str()), ["b", "a"]);
+        new.flags.paused = true;
+        assert_eq!(state_words(&new), "paused");
     }
 
     #[test]

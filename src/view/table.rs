@@ -1,7 +1,8 @@
 //! Columns of text: aligned, and cut to fit a terminal; in a file or a pipe as wide as they need.
 //!
 //! Where a terminal is too narrow, long texts give way first, then columns of little importance are left out, then
-//! texts become short, and last names are cut, on the side that leaves them different from each other.
+//! texts become short. Then names are cut, on the side that leaves them different from each other, and as long as they
+//! stay different; what is missing then is taken from texts once more, and from names last of all.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -18,6 +19,12 @@ const COLUMN_MIN: usize = 4;
 
 /// A text of this width still says something: columns are left out before texts become shorter.
 const TEXT_COMFORTABLE: usize = 24;
+
+/// Shorter texts are kept only as long as names differ.
+const TEXT_MIN: usize = 8;
+
+/// As many names are compared, to bound the time.
+const NAMES_COMPARED_MAX: usize = 1_000;
 
 /// Names are not cut below this width.
 const NAME_MIN: usize = 8;
@@ -141,8 +148,9 @@ impl Layout {
             screen,
         };
         if let Some(room) = screen.columns {
-            layout.shrink(usize::from(room), &widths);
-            layout.names = layout.least_loss(&rows);
+            let names = layout.names_of(&rows);
+            layout.shrink(usize::from(room), &widths, &names);
+            layout.names = layout.least_loss(&names);
         }
         layout
     }
@@ -197,7 +205,7 @@ impl Layout {
         shown.sum::<usize>() + GAP * count.saturating_sub(1)
     }
 
-    fn shrink(&mut self, room: usize, natural: &[usize]) {
+    fn shrink(&mut self, room: usize, natural: &[usize], names: &HashSet<&str>) {
         self.narrow(room, |fit| match fit {
             Fit::Cut(least) => Some(least.max(TEXT_COMFORTABLE)),
             Fit::Keep | Fit::Name | Fit::Drop(_) => None,
@@ -205,6 +213,17 @@ impl Layout {
         while self.whole() > room && self.drop_one() {}
         self.narrow(room, |fit| match fit {
             Fit::Cut(least) => Some(least.max(COLUMN_MIN)),
+            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
+        });
+        if self.whole() > room {
+            let telling = telling_width(names);
+            self.narrow(room, |fit| match fit {
+                Fit::Name => Some(telling),
+                Fit::Keep | Fit::Cut(_) | Fit::Drop(_) => None,
+            });
+        }
+        self.narrow(room, |fit| match fit {
+            Fit::Cut(least) => Some(least.min(TEXT_MIN)),
             Fit::Keep | Fit::Name | Fit::Drop(_) => None,
         });
         self.narrow(room, |fit| match fit {
@@ -260,40 +279,66 @@ impl Layout {
         }
     }
 
-    /// The way to shorten names that leaves most of them different.
-    fn least_loss(&self, rows: &[&Vec<Cell>]) -> Loss {
-        let place = self
-            .columns
+    /// The column of names.
+    fn place_of_names(&self) -> Option<usize> {
+        self.columns
             .iter()
-            .position(|column| column.fit == Fit::Name);
-        let Some((place, Some(width))) =
-            place.map(|place| (place, self.widths.get(place).copied().flatten()))
-        else {
-            return Loss::End;
-        };
-        let names: HashSet<&str> = rows
-            .iter()
-            .filter_map(|row| Some(row.get(place)?.text.as_str()))
-            .collect();
-        let different = |loss| {
-            let short: HashSet<String> = names
-                .iter()
-                .map(|name| shorten(name, width, loss))
-                .collect();
-            short.len()
-        };
-        if names.iter().all(|name| name.width() <= width) {
-            return Loss::End;
-        }
-        let mut best = (Loss::End, different(Loss::End));
-        for loss in [Loss::Start, Loss::Middle] {
-            let count = different(loss);
-            if count > best.1 {
-                best = (loss, count);
-            }
-        }
-        best.0
+            .position(|column| column.fit == Fit::Name)
     }
+
+    fn names_of<'a>(&self, rows: &[&'a Vec<Cell>]) -> HashSet<&'a str> {
+        let Some(place) = self.place_of_names() else {
+            return HashSet::new();
+        };
+        rows.iter()
+            .filter_map(|row| Some(row.get(place)?.text.as_str()))
+            .collect()
+    }
+
+    /// The way to shorten names that leaves most of them different.
+    fn least_loss(&self, names: &HashSet<&str>) -> Loss {
+        let width = self
+            .place_of_names()
+            .and_then(|place| self.widths.get(place).copied().flatten());
+        match width {
+            Some(width) if names.iter().any(|name| name.width() > width) => {
+                most_different(names, width).0
+            }
+            _ => Loss::End,
+        }
+    }
+}
+
+/// The way to shorten names to this width that leaves most of them different, and how many differ then.
+fn most_different(names: &HashSet<&str>, width: usize) -> (Loss, usize) {
+    let different = |loss| {
+        let compared = names.iter().take(NAMES_COMPARED_MAX);
+        let short: HashSet<String> = compared.map(|name| shorten(name, width, loss)).collect();
+        short.len()
+    };
+    let mut best = (Loss::End, different(Loss::End));
+    for loss in [Loss::Start, Loss::Middle] {
+        let count = different(loss);
+        if count > best.1 {
+            best = (loss, count);
+        }
+    }
+    best
+}
+
+/// The least width at which all names differ still.
+fn telling_width(names: &HashSet<&str>) -> usize {
+    let compared = names.len().min(NAMES_COMPARED_MAX);
+    let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let (mut too_few, mut enough) = (NAME_MIN.saturating_sub(1), widest.max(NAME_MIN));
+    while enough - too_few > 1 {
+        let width = too_few.midpoint(enough);
+        match most_different(names, width).1 == compared {
+            true => enough = width,
+            false => too_few = width,
+        }
+    }
+    enough
 }
 
 /// Writes headings and rows of a table that is complete.
@@ -456,6 +501,39 @@ mod tests {
         assert_eq!(line(48), "api-001.example.com  connection refused by the…");
         assert_eq!(line(32), "api-001.example.com  connection…");
         assert_eq!(line(24), "api-001.examp…  connect…");
+    }
+
+    #[test]
+    fn texts_give_way_before_what_tells_names_apart() {
+        let columns = [
+            Column::left("NAME").fit(Fit::Name),
+            Column::left("CAUSE").fit(Fit::Cut(16)),
+        ];
+        let rows = ["1", "10", "11", "2"].map(|customer| {
+            let name = format!("api-000.customer-{customer}.example.com");
+            vec![Cell::from(name), "503 Service Unavailable".into()]
+        });
+        let shown = |room| {
+            let mut out = String::new();
+            write(&columns, rows.clone(), Screen::terminal(room), &mut out).unwrap();
+            out
+        };
+        assert_eq!(
+            shown(48),
+            "NAME                             CAUSE\n\
+             api-000.customer-1.example.com   503 Service Un…\n\
+             api-000.customer-10.example.com  503 Service Un…\n\
+             api-000.customer-11.example.com  503 Service Un…\n\
+             api-000.customer-2.example.com   503 Service Un…\n"
+        );
+        assert_eq!(
+            shown(32),
+            "NAME                  CAUSE\n\
+             api-000.customer-1.…  503 Servi…\n\
+             api-000.customer-10…  503 Servi…\n\
+             api-000.customer-11…  503 Servi…\n\
+             api-000.customer-2.…  503 Servi…\n"
+        );
     }
 
     #[test]

@@ -44,6 +44,14 @@ impl Screen {
         }
     }
 
+    /// The same for a line that begins `indent` columns from the left, as its other lines then do.
+    pub fn hanging<'a>(&self, line: &'a str, indent: usize) -> Cow<'a, str> {
+        match self.columns {
+            Some(columns) => Cow::Owned(wrap::hanging("", line, indent, usize::from(columns))),
+            None => Cow::Borrowed(line),
+        }
+    }
+
     /// The text in this tone, if the screen has colours.
     pub fn paint<'a>(&self, tone: Tone, text: &'a str) -> Cow<'a, str> {
         if self.colour && !text.is_empty() {
