@@ -175,6 +175,13 @@ fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
             store.path().display()
         );
     }
+    if let Some(copy) = store.copy_before_migration() {
+        tracing::info!(
+            "{} has new tables now; a copy with the old ones is {}",
+            store.path().display(),
+            copy.display()
+        );
+    }
     if let Some(link) = store.link() {
         tracing::warn!(
             "{} is a symbolic link; write database = \"{}\" in [daemon] instead",

@@ -280,3 +280,27 @@ async fn files_are_for_owner_and_group_whatever_the_umask() {
         drop(daemon);
     }
 }
+
+#[tokio::test]
+async fn a_database_of_an_earlier_version_is_copied_and_the_log_says_where() {
+    let site = Site::start(200);
+    let house = House::new("");
+    let connection = rusqlite::Connection::open(house.path().join("sitewatch.db")).unwrap();
+    let earlier = include_str!("../../e2e/earlier.sql");
+    connection.execute_batch(earlier).unwrap();
+    drop(connection);
+    house.configure("30s", &monitor("front", site.port));
+    let mut daemon = house.start().await;
+    with_history(&house).await;
+    let log = fs::read_to_string(house.path().join("log")).unwrap();
+    let said = "sitewatch.db has new tables now; a copy with the old ones is ";
+    let (_, rest) = log.split_once(said).unwrap();
+    let copy = rest.lines().next().unwrap();
+    let copy = rusqlite::Connection::open(copy.trim()).unwrap();
+    let version: i64 = copy
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 1);
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
+}
