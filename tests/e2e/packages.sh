@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The packages: the tar unpacked and run, the rpm installed into a folder, the image's root file system started as its
 # user without a shell, asked for /healthz and stopped. The .deb is tried by systemd.sh. Needs root on Debian.
-#   SITEWATCH=target/release/sitewatch tests/e2e/packages.sh     packages this binary (static or not)
+#   SITEWATCH=target/release/sitewatch tests/e2e/packages.sh     packages this binary, as CI does: not static, so that the
+#                                                                image is started with this machine's libraries in it
 #   tests/e2e/packages.sh                                        builds a static one first, by the quick profile
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -47,7 +48,7 @@ say "rpm: ${rpm##*/}, installs, verifies, is removed"
 image=$(same_twice packaging/image)
 mkdir "$work/layout" "$work/root"
 tar -C "$work/layout" -xf "$image"
-python3 - "$work/layout" "$work/root" "${SITEWATCH:-}" <<'PY'
+python3 - "$work/layout" "$work/root" <<'PY'
 import hashlib, json, pathlib, sys, tarfile
 layout, root = (pathlib.Path(one) for one in sys.argv[1:3])
 def blob(entry):
@@ -61,28 +62,32 @@ for layer in manifest["layers"]:
     blob(layer)
     with tarfile.open(layout / "blobs" / layer["digest"].replace(":", "/")) as tar:
         tar.extractall(root, filter="tar") if hasattr(tarfile, "tar_filter") else tar.extractall(root)
+(root.parent / "environment").write_text("".join(line + "\n" for line in config["Env"]))
+(root.parent / "command").write_text("".join(word + "\n" for word in config["Entrypoint"] + config["Cmd"]))
 assert not [one for one in ("bin/sh", "usr/bin/sh", "usr/bin/env") if (root / one).exists()]
 PY
-if file "$SITEWATCH_BINARY" 2>/dev/null | grep -q 'statically linked\|static-pie'; then
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  printf '[web]\nlisten = "127.0.0.1:%s"\n' "$port" >"$work/root/etc/sitewatch/monitors.toml"
-  env -i SITEWATCH_CONFIG=/etc/sitewatch/monitors.toml STATE_DIRECTORY=/var/lib/sitewatch RUNTIME_DIRECTORY=/run/sitewatch \
-    "$(command -v chroot)" --userspec=65532:65532 "$work/root" /usr/bin/sitewatch run 2>"$work/log" &
-  daemon=$!
-  for _ in $(seq 100); do
-    curl -fsS "http://127.0.0.1:$port/healthz" >"$work/health" 2>/dev/null && break
-    sleep 0.2
-  done
-  [ -s "$work/health" ] || { cat "$work/log"; exit 1; }
-  chroot --userspec=65532:65532 "$work/root" /usr/bin/sitewatch check "http://127.0.0.1:$port/healthz" >/dev/null
-  began=$SECONDS
-  kill -TERM "$daemon"
-  wait "$daemon"
-  daemon=
-  [ $((SECONDS - began)) -le 12 ]
-  say "image: ${image##*/}, the same twice, starts as 65532, is healthy, stops"
-else
-  say "image: ${image##*/}, the same twice; not started, since the binary is not static"
+with=
+if ! file -L "$SITEWATCH_BINARY" | grep -q 'statically linked\|static-pie'; then
+  with=", with this machine's libraries"
+  ldd "$SITEWATCH_BINARY" | grep -o '/[^ ]*' | while read -r library; do install -D "$library" "$work/root$library"; done
 fi
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+printf '[web]\nlisten = "127.0.0.1:%s"\n' "$port" >"$work/root/etc/sitewatch/monitors.toml"
+mapfile -t environment <"$work/environment"
+mapfile -t command <"$work/command"
+env -i "${environment[@]}" "$(command -v chroot)" --userspec=65532:65532 "$work/root" "${command[@]}" 2>"$work/log" &
+daemon=$!
+for _ in $(seq 100); do
+  curl -fsS "http://127.0.0.1:$port/healthz" >"$work/health" 2>/dev/null && break
+  sleep 0.2
+done
+[ -s "$work/health" ] || { cat "$work/log"; exit 1; }
+chroot --userspec=65532:65532 "$work/root" /usr/bin/sitewatch check "http://127.0.0.1:$port/healthz" >/dev/null
+began=$SECONDS
+kill -TERM "$daemon"
+wait "$daemon"
+daemon=
+[ $((SECONDS - began)) -le 12 ]
+say "image: ${image##*/}, the same twice, starts as 65532$with, is healthy, stops within its grace time"
 python3 packaging/sbom.py | python3 -c 'import json, sys; bom = json.load(sys.stdin); assert len(bom["components"]) > 100'
 say "list of contents: CycloneDX"

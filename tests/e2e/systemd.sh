@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Boots a Debian with systemd as its first process and lives with the package in it: the README's lines as they stand
-# there, idle, watch, mail, reload, hang, crash, stop, rights, remove, purge, upgrade from an earlier format.
+# there, idle, watch, mail, reload, hang, crash, stop, rights, remove, purge, upgrade from an earlier format; then the
+# lines of docs/installing.md: backup by a timer, downgrade, moving the database.
 # Needs root, debootstrap and systemd-container, and both packages: $1 is what the README installs, $2 the same with a
 # lower version. The base system is built once and kept in $SITEWATCH_ROOTFS; the machine is a copy that goes at the end.
 set -euo pipefail
@@ -273,15 +274,74 @@ inside sh -c 'cp /srv/monitors.toml /etc/sitewatch/monitors.toml
   rm -f /var/lib/sitewatch/*
   sqlite3 /var/lib/sitewatch/sitewatch.db </srv/earlier.sql >/dev/null
   chown sitewatch:sitewatch /var/lib/sitewatch/sitewatch.db && chmod 640 /var/lib/sitewatch/sitewatch.db'
+mapfile -t lines < <(grep -o '`sudo sitewatch [^`]*`' docs/installing.md | tr -d '`')
+expect "the upgrade has two lines" [ ${#lines[@]} = 2 ]
+expect "${lines[0]}" typed "${lines[0]}" >/dev/null
 inside apt-get install -y -qq "/home/ops/$named" >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
 expect "the package was upgraded" grep -q 'Unpacking sitewatch .* over' "$work/apt"
 inside systemctl start sitewatch
 eventually 30 "the upgraded service" status_says "1 up"
 expect "a copy in the first format was made" \
   inside sh -c '[ "$(sqlite3 /var/lib/sitewatch/sitewatch.db.before-* "PRAGMA user_version")" = 1 ]'
+expect "the journal names it" \
+  inside sh -c 'journalctl -u sitewatch -o cat | grep -q "a copy with the old ones is /var/lib/sitewatch/sitewatch.db.before-"'
 expect "the checks of the first format are in the history" \
   inside sh -c 'sitewatch history front --since 2026-11-22 --until 2026-11-24 --limit 1000 --json | grep -q "\"status\":503"'
+expect "${lines[1]}" typed "${lines[1]}" >/dev/null
 expect "and its incident" inside sh -c 'sitewatch incidents --since 2026-11-22 --json | grep -q "\"cause\":{\"kind\":\"status\""'
+
+# What docs/installing.md says below a heading: the lines of its shell, or its files.
+block() { # block HEADING LANGUAGE NUMBER
+  sed -n "/^## $1\$/,/^## /p" docs/installing.md |
+    awk -v begin="^\`\`\`$2" -v wanted="$3" '/^```/ { if (in_it) in_it = 0; else if ($0 ~ begin) in_it = ++count; next } in_it == wanted'
+}
+quietly() { "$@" >"$work/typed" 2>&1 || { cat "$work/typed" >&2; return 1; }; }
+as_typed() { # the lines of standard input, one after the other; questions are answered by yes
+  local line
+  while IFS= read -r line <&3; do expect "$line" quietly typed "$line" <<<Y; done 3<&0
+}
+
+block "Backup by a timer" ini 1 >"$machine/etc/systemd/system/sitewatch-backup.service"
+block "Backup by a timer" ini 2 >"$machine/etc/systemd/system/sitewatch-backup.timer"
+inside systemctl daemon-reload
+typed "sudo systemctl enable --now sitewatch-backup.timer" >/dev/null 2>&1
+expect "the timer of the backup has a next time" \
+  inside sh -c 'systemctl list-timers sitewatch-backup.timer --no-legend | grep -q "03:[12]"'
+inside install -o sitewatch -m 640 -D /dev/null /var/lib/sitewatch-backup/old.db
+inside touch -d '16 days ago' /var/lib/sitewatch-backup/old.db
+expect "a backup" inside systemctl start sitewatch-backup.service
+expect "it is a database with the history, for the service only; what is older than 14 days is gone" inside sh -c '
+  set -e; cd /var/lib/sitewatch-backup; [ "$(ls | wc -l)" = 1 ]; [ "$(stat -c %U:%a *.db)" = sitewatch:640 ]
+  [ "$(sqlite3 *.db "PRAGMA integrity_check")" = ok ]
+  sitewatch --database "$PWD"/*.db history front --since 2026-11-22 --until 2026-11-24 --limit 1000 --json | grep -q "\"status\":503"'
+
+# A downgrade. Both packages have the same tables, so a later version's mark stands for what one has changed.
+inside systemctl stop sitewatch
+inside sqlite3 /var/lib/sitewatch/sitewatch.db 'PRAGMA user_version = 99' >/dev/null
+inside systemctl start --no-block sitewatch
+refusal() { inside journalctl -u sitewatch -o cat | grep -q 'it was written by a newer sitewatch (format 99, this one knows'; }
+eventually 30 "the refusal of a newer database" refusal
+ok "a newer database is refused"
+cp "$earlier" "$machine/home/ops/sitewatch_OLD_amd64.deb"
+copy=$(inside sh -c 'cd /var/lib/sitewatch; ls sitewatch.db.before-*')
+block Downgrade sh 1 | sed "s/sitewatch.db.before-N/$copy/" | as_typed
+eventually 30 "the older version" status_says "1 up"
+expect "it has what the copy had" \
+  inside sh -c 'sitewatch history front --since 2026-11-22 --until 2026-11-24 --limit 1000 --json | grep -q "\"status\":503"'
+expect "the newer one is kept" inside sh -c '[ -f /var/lib/sitewatch/newer/sitewatch.db ]'
+
+# To another machine, which is this one after a purge.
+before=$(inside sitewatch history front --limit 100000 --json | wc -l)
+block "Moving the database to another machine" sh 1 | sed 's/ *# .*//' >"$work/move"
+head -2 "$work/move" | as_typed
+inside cp /tmp/sitewatch.db /etc/sitewatch/monitors.toml /home/ops/
+expect "scp takes both files" grep -qx 'scp root@old:/tmp/sitewatch.db root@old:/etc/sitewatch/monitors.toml .' "$work/move"
+inside apt-get purge -y -qq sitewatch >/dev/null 2>&1
+inside apt-get install -y -qq "/home/ops/$named" >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+tail -n +4 "$work/move" | as_typed
+eventually 30 "the moved service" status_says "1 up"
+after=$(inside sitewatch history front --limit 100000 --json | wc -l)
+expect "the history is on the new machine ($before rows)" [ "$after" -ge "$before" ]
 inside apt-get purge -y -qq sitewatch >/dev/null 2>&1
 
 echo "systemd: $passed passed, 0 failed"
