@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo bench --bench pages                     # answers live for a second: each is asked for 1.1 s after the last one
-//! cargo bench --bench pages -- serve 200 [DAYS] # serves the page of 200 monitors to a browser, until standard input ends
+//! cargo bench --bench pages -- serve 200 [DAYS] # serves the page of 200 monitors to a browser, until standard input ends:
+//!                                               # outages, slow ones, maintenance; 0 days are the first 40 minutes
 //! ```
 #![expect(
     clippy::print_stdout,
@@ -43,12 +44,12 @@ fn main() {
     {
         let monitors = monitors.parse().expect("a number of monitors");
         let days = days.first().map_or(90, |days| days.parse().expect("days"));
-        let stand = Stand::new(monitors, days);
+        let stand = Stand::new(monitors, &Past::Lively { days });
         println!("http://{}/", stand.server.address());
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         return;
     }
-    let few = Stand::new(1_000, 90);
+    let few = Stand::new(1_000, &Past::Even { days: 90 });
     few.measure("/", "page of 1 000 monitors, 90 days each");
     few.measure(
         "/monitor/api-000.customer-7.example.com",
@@ -56,9 +57,50 @@ fn main() {
     );
     few.measure("/api/v1/monitors", "status objects of 1 000 monitors");
     drop(few);
-    let many = Stand::new(10_000, 1);
+    let many = Stand::new(10_000, &Past::Even { days: 1 });
     many.measure("/metrics", "metrics of 10 000 monitors");
     many.measure("/", "first page of 10 000 monitors");
+}
+
+/// What was seen before.
+enum Past {
+    /// Four checks a day, one of 97 failed: what is measured.
+    Even { days: u64 },
+    /// What people want to see on the page.
+    Lively { days: u64 },
+}
+
+impl Past {
+    /// How long ago there were checks, in seconds, the oldest first.
+    fn times(&self) -> Vec<u64> {
+        match *self {
+            Self::Even { days } => (0..days * 4).rev().map(|slot| slot * 21_600 + 60).collect(),
+            Self::Lively { days: 0 } => (0..20).rev().map(|slot| slot * 120 + 20).collect(),
+            Self::Lively { days } => {
+                let coarse = (4..days * 4).rev().map(|slot| slot * 21_600 + 60);
+                let fine = (0..96).rev().map(|slot| slot * 900 + 60);
+                coarse.chain(fine).collect()
+            }
+        }
+    }
+
+    /// What monitor `index` answered `ago` seconds ago, in check `number`.
+    fn check(&self, index: usize, number: usize, ago: u64, at: Timestamp) -> Check {
+        let number = number as u64;
+        let day = ago / 86_400;
+        let (down, ms) = match self {
+            Self::Even { .. } => ((index as u64 + number).is_multiple_of(97), 77),
+            Self::Lively { days } => {
+                let wave = (number + index as u64 * 5) % 24;
+                let usual = 30 + (index as u64 * 37) % 160 + wave.abs_diff(12) * 4;
+                let is_down_now = index % 40 == 6 && ago < if *days == 0 { 1_000 } else { 5_400 };
+                let was_down = index % 9 == 2 && (day == 20 + index as u64 % 50 || day == 3);
+                let is_slow = index % 40 == 9 && ago < 2_000;
+                (is_down_now || was_down, if is_slow { 2_700 } else { usual })
+            }
+        };
+        check(at, down, ms)
+    }
 }
 
 struct Stand {
@@ -68,9 +110,9 @@ struct Stand {
 }
 
 impl Stand {
-    fn new(monitors: usize, days: u64) -> Self {
+    fn new(monitors: usize, past: &Past) -> Self {
         let directory = TempDir::new().expect("a directory");
-        let config = Arc::new(config(&directory, monitors));
+        let config = Arc::new(config(&directory, monitors, past));
         let now = clock::now();
         let store = Store::open(&config.daemon.database, now).expect("a new database");
         let database_id = store.database_id().to_owned();
@@ -79,11 +121,11 @@ impl Stand {
         let board = recorder.board();
         let all = board.all();
         let began = Instant::now();
-        for slot in (0..days * 4).rev() {
-            let at = now.minus(Duration::from_secs(slot * 21_600 + 60));
+        for (number, ago) in past.times().into_iter().enumerate() {
+            let at = now.minus(Duration::from_secs(ago));
             let entries = all.iter().enumerate().map(|(index, live)| Entry::Checked {
                 monitor: live.id,
-                check: Box::new(check(at, (index as u64 + slot).is_multiple_of(97))),
+                check: Box::new(past.check(index, number, ago, at)),
             });
             let _ = recorder.work(entries.collect::<Vec<_>>(), at);
         }
@@ -148,7 +190,7 @@ impl Stand {
     }
 }
 
-fn config(directory: &TempDir, monitors: usize) -> Config {
+fn config(directory: &TempDir, monitors: usize, past: &Past) -> Config {
     let mut text =
         "[daemon]\ndatabase = \"pages.db\"\n[web]\nlisten = \"127.0.0.1:0\"\n".to_owned();
     for index in 0..monitors {
@@ -160,6 +202,17 @@ fn config(directory: &TempDir, monitors: usize) -> Config {
             index % 20
         ));
     }
+    if matches!(past, Past::Lively { .. }) {
+        let now = clock::now();
+        let (begin, end) = (
+            now.minus(Duration::from_secs(1_500)),
+            now.plus(Duration::from_secs(5_400)),
+        );
+        text.push_str(&format!(
+            "[[maintenance]]\nnote = \"New disks for the database\"\nmonitors = [\"api-000.customer-1.example.com\"]\n\
+             start = {begin}\nend = {end}\n"
+        ));
+    }
     let file = directory.path().join("monitors.toml");
     std::fs::write(&file, text).expect("written");
     let environment = Environment {
@@ -169,13 +222,18 @@ fn config(directory: &TempDir, monitors: usize) -> Config {
     load(&file, &environment).expect("the file is valid")
 }
 
-fn check(at: Timestamp, down: bool) -> Check {
+fn check(at: Timestamp, down: bool, total_ms: u64) -> Check {
     Check {
         at,
         verdict: if down {
             Verdict::Down(Failure {
                 kind: FailureKind::Status,
                 detail: "503 Service Unavailable".into(),
+            })
+        } else if total_ms > 2_000 {
+            Verdict::Degraded(Failure {
+                kind: FailureKind::Slow,
+                detail: "2.7 s, over 2 s".into(),
             })
         } else {
             Verdict::Up
@@ -193,7 +251,7 @@ fn check(at: Timestamp, down: bool) -> Check {
             tls: Some(Micros::new(22_100)),
             ttfb: Some(Micros::new(40_000)),
             body: Some(Micros::new(3_200)),
-            total: Micros::new(77_003),
+            total: Micros::new(total_ms * 1_000 + 3),
         },
         http_version: Some(HttpVersion::Http11),
         body_bytes: 1256,
