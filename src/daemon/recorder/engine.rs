@@ -174,7 +174,7 @@ impl Recorder {
                          repeated with the same Message-ID"
                     ),
                     Settled::Failed { error } => tracing::error!(
-                        target: targets::MAIL_FAILED, to = to.key(), "mail {kind} given up: {error}"
+                        target: targets::MAIL_FAILED, to = to.key(), "mail {kind} dropped: {error}"
                     ),
                     Settled::Sent => {}
                 }

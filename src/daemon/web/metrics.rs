@@ -182,7 +182,7 @@ fn writing(health: &Health) -> Vec<DaemonMetric> {
         ),
         counter(
             "sitewatch_results_given_up_total",
-            "Results that were given up because the database took no writes.",
+            "Results that were dropped because the database took no writes.",
             health.given_up.load(Relaxed),
         ),
         moment(
