@@ -76,12 +76,15 @@ fn by_webpki(
         E::CertExpired { not_after, .. } => {
             let end = moment(not_after);
             let whose = whose(sent, |cert| certificate::not_after(cert) == end);
-            return (TlsExpired, format!("{whose} ended on {}", when(end)));
+            return (TlsExpired, format!("{whose} expired on {}", when(end)));
         }
         E::CertNotValidYet { not_before, .. } => {
             let begin = moment(not_before);
             let whose = whose(sent, |cert| certificate::not_before(cert) == begin);
-            return (TlsNotYetValid, format!("{whose} begins on {}", when(begin)));
+            return (
+                TlsNotYetValid,
+                format!("{whose} is valid from {} on", when(begin)),
+            );
         }
         E::CertNotValidForName(_) | E::MalformedDnsIdentifier | E::UnsupportedNameType => {
             let shown = safe_text::middle(bare(host), 100);
@@ -168,7 +171,7 @@ fn moment(at: &UnixTime) -> Timestamp {
 
 /// To the second, as dates of certificates are.
 fn when(at: Timestamp) -> String {
-    at.to_string().replace(".000Z", "Z")
+    at.to_string().replace(".000Z", " UTC").replace('T', " ")
 }
 
 /// Which of the certificates a date belongs to, as the subject of a sentence.

@@ -125,7 +125,7 @@ fn tls() -> (Parcel, Around) {
     let bad = failed(
         of(22, -1),
         FailureKind::TlsExpired,
-        "the certificate CN=mail.example.com ended on 2026-07-21 12:02:11 UTC",
+        "the certificate CN=mail.example.com expired on 2026-07-21 12:02:11 UTC",
     );
     about("mail", &keys, down(of(-60, -1), bad))
 }

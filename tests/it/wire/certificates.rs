@@ -239,7 +239,7 @@ fn version_1() {
             trusted,
             &[&expired],
             "a.test",
-            "tls_expired: the certificate ended on 2026-01-01T00:00:00Z",
+            "tls_expired: the certificate expired on 2026-01-01 00:00:00 UTC",
         );
     }
     let early = v1(Plan::bare("a.test").dates(early.0, early.1)).forge(&key, None);
@@ -247,7 +247,7 @@ fn version_1() {
         &[],
         &[&early],
         "a.test",
-        "tls_not_yet_valid: the certificate begins on 2030-01-01T00:00:00Z",
+        "tls_not_yet_valid: the certificate is valid from 2030-01-01 00:00:00 UTC on",
     );
     // A root of version 1 over a server's certificate of version 3; one that is not trusted.
     let root = v1(Plan::bare("Root")).forge(&Key::p256(1), None);
@@ -352,7 +352,7 @@ fn what_other_clients_read() {
         (
             "unknown, critical, ended",
             server().with(unknown, true, &[5, 0]).dates(PAST.0, PAST.1),
-            "tls_expired: the certificate ended on 2026-01-01T00:00:00Z",
+            "tls_expired: the certificate expired on 2026-01-01 00:00:00 UTC",
         ),
         (
             "dates inverted",

@@ -68,7 +68,7 @@ async fn every_certificate_fault_is_named_and_shown() {
             "expired",
             below(&root, -90, -2).server(&[]),
             "tls_expired",
-            "ended on",
+            "expired on",
         ),
         (
             "expired intermediate",
