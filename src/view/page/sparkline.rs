@@ -1,4 +1,4 @@
-//! A day's latency as one small line.
+//! A day's latency as small columns.
 
 use std::fmt::Write as _;
 
@@ -16,23 +16,18 @@ pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
     let (Some(least), Some(most)) = (known().min(), known().max()) else {
         return html! { small { "no latency yet" } };
     };
-    let step = WIDTH / hours.len().saturating_sub(1).max(1);
-    let mut path = String::new();
-    let mut drawing = false;
-    for (index, hour) in hours.iter().enumerate() {
-        let Some(time) = hour else {
-            drawing = false;
-            continue;
-        };
-        let y = HEIGHT - u64::from(time.get()) * (HEIGHT - 2) / u64::from(most.get().max(1)) - 1;
-        let x = index * step;
-        if drawing {
-            let _ = write!(path, "L{x} {y}");
-        } else {
-            // A lone hour shows as a dot, since caps are round.
-            let _ = write!(path, "M{x} {y}h0");
+    let step = WIDTH / hours.len().max(1);
+    let mut path = format!("M{} {HEIGHT}", step / 2);
+    let (mut ahead, mut below) = (0, 0);
+    for hour in hours {
+        if let Some(time) = hour {
+            // The least is a column as well.
+            let most = u64::from(most.get().max(1));
+            let tall = 2 + u64::from(time.get()) * (HEIGHT - 2) / most;
+            let _ = write!(path, "m{ahead} {below}v-{tall}");
+            (ahead, below) = (0, tall);
         }
-        drawing = true;
+        ahead += step;
     }
     let mut sorted: Vec<Micros> = known().collect();
     sorted.sort_unstable();
@@ -43,7 +38,7 @@ pub fn sparkline(hours: &[Option<Micros>]) -> Markup {
         words::millis(most)
     );
     html! {
-        svg role="img" aria-label=(label) viewBox={ "-2 0 " (WIDTH + 4) " " (HEIGHT) }
+        svg role="img" aria-label=(label) viewBox={ "0 0 " (WIDTH) " " (HEIGHT) }
             preserveAspectRatio="none" { path d=(path) {} }
         span { (words::millis(middle)) small { "max " (words::millis(most)) } }
     }
@@ -54,10 +49,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_break_where_nothing_was_measured() {
+    fn nothing_stands_where_nothing_was_measured() {
         let hours = [Some(Micros::new(100_000)), None, Some(Micros::new(200_000))];
         let drawn = sparkline(&hours).into_string();
-        assert!(drawn.contains("d=\"M0 12h0M120 1h0\""), "{drawn}");
+        assert!(drawn.contains("d=\"M20 24m0 0v-13m80 13v-24\""), "{drawn}");
         assert!(
             sparkline(&[None; 24])
                 .into_string()
