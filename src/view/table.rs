@@ -1,8 +1,8 @@
 //! Columns of text: aligned, and cut to fit a terminal; in a file or a pipe as wide as they need.
 //!
 //! Where a terminal is too narrow, long texts give way first, then columns of little importance are left out, then
-//! texts become short. Then names are cut, on the side that leaves them different from each other, and as long as they
-//! stay different; what is missing then is taken from texts once more, and from names last of all.
+//! texts become short, and shorter still. Only then names are cut, on the side that leaves them different from each
+//! other, and as long as they stay different; what is missing then is taken from texts, and from names last of all.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -20,7 +20,7 @@ const COLUMN_MIN: usize = 4;
 /// A text of this width still says something: columns are left out before texts become shorter.
 const TEXT_COMFORTABLE: usize = 24;
 
-/// Shorter texts are kept only as long as names differ.
+/// Texts are not cut below this width while names can be cut and still differ.
 const TEXT_MIN: usize = 8;
 
 /// As many names are compared, to bound the time.
@@ -215,6 +215,10 @@ impl Layout {
             Fit::Cut(least) => Some(least.max(COLUMN_MIN)),
             Fit::Keep | Fit::Name | Fit::Drop(_) => None,
         });
+        self.narrow(room, |fit| match fit {
+            Fit::Cut(least) => Some(least.min(TEXT_MIN)),
+            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
+        });
         if self.whole() > room {
             let telling = telling_width(names);
             self.narrow(room, |fit| match fit {
@@ -223,7 +227,7 @@ impl Layout {
             });
         }
         self.narrow(room, |fit| match fit {
-            Fit::Cut(least) => Some(least.min(TEXT_MIN)),
+            Fit::Cut(_) => Some(COLUMN_MIN),
             Fit::Keep | Fit::Name | Fit::Drop(_) => None,
         });
         self.narrow(room, |fit| match fit {
@@ -528,11 +532,11 @@ mod tests {
         );
         assert_eq!(
             shown(32),
-            "NAME                  CAUSE\n\
-             api-000.customer-1.…  503 Servi…\n\
-             api-000.customer-10…  503 Servi…\n\
-             api-000.customer-11…  503 Servi…\n\
-             api-000.customer-2.…  503 Servi…\n"
+            "NAME                    CAUSE\n\
+             api-000.customer-1.ex…  503 Ser…\n\
+             api-000.customer-10.e…  503 Ser…\n\
+             api-000.customer-11.e…  503 Ser…\n\
+             api-000.customer-2.ex…  503 Ser…\n"
         );
     }
 
