@@ -251,7 +251,7 @@ fn check(at: Timestamp, down: bool, total_ms: u64) -> Check {
             tls: Some(Micros::new(22_100)),
             ttfb: Some(Micros::new(40_000)),
             body: Some(Micros::new(3_200)),
-            total: Micros::new(total_ms * 1_000 + 3),
+            total: Micros::new(u32::try_from(total_ms * 1_000 + 3).expect("a short time")),
         },
         http_version: Some(HttpVersion::Http11),
         body_bytes: 1256,
