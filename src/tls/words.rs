@@ -171,7 +171,7 @@ fn moment(at: &UnixTime) -> Timestamp {
 
 /// To the second, as dates of certificates are.
 fn when(at: Timestamp) -> String {
-    at.to_string().replace(".000Z", " UTC").replace('T', " ")
+    at.to_string().replace('T', " ").replace(".000Z", " UTC")
 }
 
 /// Which of the certificates a date belongs to, as the subject of a sentence.

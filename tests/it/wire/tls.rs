@@ -80,7 +80,7 @@ async fn every_certificate_fault_is_named_and_shown() {
             "not yet",
             below(&root, 2, 90).server(&[]),
             "tls_not_yet_valid",
-            "begins on",
+            "is valid from",
         ),
         (
             "wrong host",
