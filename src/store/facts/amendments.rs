@@ -288,3 +288,14 @@ pub(in crate::store) fn forget_orphans(connection: &Connection) -> Result<usize>
     }
     Ok(deleted)
 }
+
+/// Dates what was said ahead of a clock that was set back: it was said before now.
+pub(in crate::store) fn clock_was_set_back(connection: &Connection, now: i64) -> Result<()> {
+    connection.execute("UPDATE amendments SET at = ?1 WHERE at > ?1", [now])?;
+    connection.execute(
+        "UPDATE amendments SET undone_at = ?1 WHERE undone_at > ?1",
+        [now],
+    )?;
+    connection.execute("UPDATE incident_notes SET at = ?1 WHERE at > ?1", [now])?;
+    Ok(())
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::{evidence, meta, orders};
+use super::{amendments, evidence, meta, orders, rules};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::clock_step::{ClockStep, STEP_MIN};
 use crate::store::checks::hour_block::{Row, pack, unpack};
@@ -88,6 +88,8 @@ pub(in crate::store) fn set(connection: &Connection, step: &ClockStep) -> Result
     if step.is_back() && step.is_believed() {
         put_aside(connection, step.to.as_ms())?;
         orders::clock_was_set_back(connection, step.to.as_ms())?;
+        rules::clock_was_set_back(connection, step.to.as_ms())?;
+        amendments::clock_was_set_back(connection, step.to.as_ms())?;
         evidence::clock_was_set_back(connection, step.to.as_ms())?;
     }
     move_spans(connection, step)?;

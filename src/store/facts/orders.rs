@@ -16,6 +16,12 @@ pub const ORDERS_MAX: u32 = 500;
 /// Stands for all monitors in `ordered`.
 const ALL: i64 = 0;
 
+/// Whether a row of `ordered` is about monitor `?1`: one for all is about those that were in the configuration then.
+const IS_ABOUT: &str = "(ordered.monitor_id = ?1 OR ordered.monitor_id = 0
+     AND NOT EXISTS (SELECT 1 FROM monitors WHERE id = ?1 AND added_at > events.at)
+     AND NOT EXISTS (SELECT 1 FROM spans WHERE spans.monitor_id = ?1 AND kind = 'removed'
+                       AND from_at <= events.at AND (to_at IS NULL OR to_at > events.at)))";
+
 /// In the order in which [`kept`] reads them.
 const COLUMNS: &str = "events.at, events.word, events.uid, events.user, events.more";
 
@@ -112,7 +118,7 @@ impl Reader {
         }
         let mut statement = self.connection().prepare_cached(&format!(
             "SELECT {COLUMNS} FROM ordered JOIN events USING (cursor)
-             WHERE ordered.monitor_id IN ({ALL}, ?1) AND ordered.word = ?2
+             WHERE ordered.monitor_id IN ({ALL}, ?1) AND {IS_ABOUT} AND ordered.word = ?2
              ORDER BY cursor DESC LIMIT {ORDERS_MAX}"
         ))?;
         let word = OrderWord::Maintenance.as_str();
@@ -153,7 +159,7 @@ impl Reader {
     ) -> Result<Vec<KeptOrder>> {
         let mut statement = self.connection().prepare_cached(&format!(
             "SELECT {COLUMNS} FROM ordered JOIN events USING (cursor)
-             WHERE ordered.monitor_id IN ({ALL}, ?1) AND events.at >= ?2 AND events.at <= ?3
+             WHERE ordered.monitor_id IN ({ALL}, ?1) AND {IS_ABOUT} AND events.at >= ?2 AND events.at <= ?3
              ORDER BY cursor DESC LIMIT {ORDERS_MAX}"
         ))?;
         let rows = statement.query_map((monitor.0, from.as_ms(), to.as_ms()), kept)?;
@@ -175,7 +181,7 @@ pub(in crate::store) fn newest(
     let found = connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM ordered JOIN events USING (cursor)
-             WHERE ordered.monitor_id IN ({ALL}, ?1) AND ordered.word = ?2 AND events.at <= ?3
+             WHERE ordered.monitor_id IN ({ALL}, ?1) AND {IS_ABOUT} AND ordered.word = ?2 AND events.at <= ?3
              ORDER BY cursor DESC LIMIT 1"
         ))?
         .query_row((monitor.0, word.as_str(), until.as_ms()), kept)

@@ -17,8 +17,10 @@ use crate::store::error::Result;
 use crate::store::reader::Reader;
 use crate::store::transaction::Batch;
 
-/// The rules of one monitor as they are stored. Lengths of time are in milliseconds.
+/// The rules of one monitor as they are stored. Lengths of time are in milliseconds. What a text of another version
+/// does not have is as the configuration's default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StoredRules {
     interval: u64,
     timeout: u64,
@@ -46,15 +48,47 @@ pub struct StoredRules {
     flapping_end_after: u64,
     certificate_expiry: Vec<u64>,
     /// From where it is checked; empty without locations.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<String>,
     /// The steps of escalation that cover it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     escalation: Vec<StoredStep>,
 }
 
+impl Default for StoredRules {
+    fn default() -> Self {
+        let flapping = Flapping::default();
+        Self {
+            interval: 60_000,
+            timeout: 10_000,
+            failures_before_down: 3,
+            successes_before_up: 2,
+            retry_interval: 10_000,
+            alert_on_slow: false,
+            alert_on_redirect_change: false,
+            alert_on_address_down: true,
+            to: Vec::new(),
+            can_tell: true,
+            depends_on: Vec::new(),
+            group_wait: 10_000,
+            group_limit: 3,
+            group_interval: 60_000,
+            reminder: None,
+            recovery: true,
+            flapping_changes: flapping.changes.get(),
+            flapping_within: ms(flapping.within),
+            flapping_down_after: ms(flapping.down_after),
+            flapping_end_after: ms(flapping.end_after),
+            certificate_expiry: Vec::new(),
+            locations: Vec::new(),
+            escalation: Vec::new(),
+        }
+    }
+}
+
 /// One step of escalation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct StoredStep {
     after: u64,
     /// As [`StoredRules::to`].
@@ -198,12 +232,25 @@ fn text_id(connection: &Connection, text: &str) -> Result<i64> {
 /// row of their own up to a time.
 const MOST: i64 = 0;
 
+/// A text and from when on it holds.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    text: i64,
+    from_at: i64,
+}
+
 /// By monitor the text that was stored last.
-fn all_newest(connection: &Connection) -> Result<HashMap<i64, i64>> {
+fn all_newest(connection: &Connection) -> Result<HashMap<i64, Held>> {
     // The table is in this order: a later text of a monitor takes the place of the one before.
-    let mut select =
-        connection.prepare("SELECT monitor_id, text_id FROM rules ORDER BY monitor_id, from_at")?;
-    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut select = connection
+        .prepare("SELECT monitor_id, text_id, from_at FROM rules ORDER BY monitor_id, from_at")?;
+    let rows = select.query_map([], |row| {
+        let held = Held {
+            text: row.get(1)?,
+            from_at: row.get(2)?,
+        };
+        Ok((row.get(0)?, held))
+    })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -245,34 +292,61 @@ impl Batch<'_> {
         let mut put = connection.prepare_cached(
             "INSERT OR REPLACE INTO rules (monitor_id, from_at, text_id) VALUES (?1, ?2, ?3)",
         )?;
+        // A clock that was set back a little must not make the rules of before the newest again.
+        let from_at = |before: Option<Held>| {
+            before.map_or(now.as_ms(), |before| before.from_at.max(now.as_ms()))
+        };
         if are_all {
             let known = all_newest(connection)?;
-            let mut most = known.get(&MOST).copied();
-            if let Some(common) = most_common(&numbered).filter(|common| Some(*common) != most) {
-                put.execute((MOST, now.as_ms(), common))?;
-                most = Some(common);
+            let most = known.get(&MOST).copied();
+            let common = most_common(&numbered);
+            if let Some(common) = common.filter(|text| Some(*text) != most.map(|most| most.text)) {
+                put.execute((MOST, from_at(most), common))?;
             }
+            let most = common.or(most.map(|most| most.text));
             for (monitor, id) in numbered {
-                let before = known.get(&monitor.0).copied().or(most);
-                if before != Some(id) {
-                    put.execute((monitor.0, now.as_ms(), id))?;
+                let own = known.get(&monitor.0).copied();
+                if own.map(|own| own.text).or(most) != Some(id) {
+                    put.execute((monitor.0, from_at(own), id))?;
                 }
             }
             return Ok(());
         }
         let mut newest = connection.prepare_cached(
-            "SELECT text_id FROM rules WHERE monitor_id = ?1 ORDER BY from_at DESC LIMIT 1",
+            "SELECT text_id, from_at FROM rules WHERE monitor_id = ?1 ORDER BY from_at DESC LIMIT 1",
         )?;
-        let mut newest = |monitor: i64| newest.query_row([monitor], |row| row.get(0)).optional();
-        let most: Option<i64> = newest(MOST)?;
+        let mut newest = |monitor: i64| {
+            let row = newest.query_row([monitor], |row| {
+                Ok(Held {
+                    text: row.get(0)?,
+                    from_at: row.get(1)?,
+                })
+            });
+            row.optional()
+        };
+        let most = newest(MOST)?;
         for (monitor, id) in numbered {
-            let before = newest(monitor.0)?.or(most);
-            if before != Some(id) {
-                put.execute((monitor.0, now.as_ms(), id))?;
+            let own = newest(monitor.0)?;
+            if own.or(most).map(|before| before.text) != Some(id) {
+                put.execute((monitor.0, from_at(own), id))?;
             }
         }
         Ok(())
     }
+}
+
+/// Dates what was noted ahead of a clock that was set back: of each monitor the newest of it holds from now on.
+pub(in crate::store) fn clock_was_set_back(connection: &Connection, now: i64) -> Result<()> {
+    connection.execute(
+        "DELETE FROM rules WHERE from_at > ?1 AND from_at <
+           (SELECT max(from_at) FROM rules AS newest WHERE newest.monitor_id = rules.monitor_id)",
+        [now],
+    )?;
+    connection.execute(
+        "UPDATE OR REPLACE rules SET from_at = ?1 WHERE from_at > ?1",
+        [now],
+    )?;
+    Ok(())
 }
 
 impl Reader {
@@ -315,7 +389,10 @@ fn rules_of(
     let mut found = Vec::new();
     for row in rows {
         let (at, text) = row?;
-        found.push((at, serde_json::from_str(&text)?));
+        // A text that another version wrote in a way that is not understood counts as none.
+        if let Ok(rules) = serde_json::from_str(&text) {
+            found.push((at, rules));
+        }
     }
     Ok(found)
 }
@@ -342,4 +419,84 @@ pub(in crate::store) fn forget(
         )?
         .execute([rows_max])?;
     Ok(rules + texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::writer::Store;
+
+    const TEXT: &str = r#"{"interval":60000,"timeout":10000,"failures_before_down":2,"successes_before_up":2,
+        "retry_interval":10000,"alert_on_slow":false,"alert_on_redirect_change":false,"alert_on_address_down":true,
+        "to":["ops@example.com"],"can_tell":true,"depends_on":["router"],"group_wait":10000,"group_limit":3,
+        "group_interval":60000,"reminder":null,"recovery":true,"flapping_changes":8,"flapping_within":3600000,
+        "flapping_down_after":600000,"flapping_end_after":1800000,"certificate_expiry":[86400000]}"#;
+
+    fn text(failures: u16) -> Arc<str> {
+        let rules = StoredRules {
+            failures_before_down: failures,
+            ..StoredRules::default()
+        };
+        rules.text().unwrap().into()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_ms(1_795_377_600_000 + second * 1000)
+    }
+
+    #[test]
+    fn texts_of_other_versions_are_read() {
+        let read = |text: &str| serde_json::from_str::<StoredRules>(text).unwrap();
+        let before = read(TEXT);
+        assert_eq!(
+            (before.failures_before_down, before.escalation.len()),
+            (2, 0)
+        );
+        assert_eq!(before.depends_on, ["router"]);
+        // One without a key that came later, and one with a key that is not known yet.
+        assert_eq!(read("{}"), StoredRules::default());
+        assert_eq!(
+            read("{\"to\":[\"a@b.org\"],\"later\":{\"x\":1}}").to,
+            ["a@b.org"]
+        );
+    }
+
+    fn failures(store: &tempfile::TempDir, second: i64) -> Vec<u16> {
+        let reader = Reader::open(&store.path().join("a.db")).unwrap();
+        let found = reader.rules(MonitorId(1), at(second), at(second)).unwrap();
+        found
+            .iter()
+            .map(|(_, rules)| rules.failures_before_down)
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_rules_stay_the_newest_when_the_clock_is_set_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&directory.path().join("a.db"), at(0)).unwrap();
+        let put = |store: &mut Store, count: u16, second: i64| {
+            let mut batch = store.batch().unwrap();
+            let texts = [(MonitorId(1), text(count))];
+            batch.put_rules(&texts, false, at(second)).unwrap();
+            batch.commit().unwrap();
+        };
+        put(&mut store, 1, 0);
+        put(&mut store, 2, 5000);
+        put(&mut store, 3, 6000);
+        // By less than what anchors the record: they hold from where the newest ones did.
+        put(&mut store, 4, 5990);
+        assert_eq!(failures(&directory, 6000), [4]);
+        assert_eq!(failures(&directory, 5999), [2]);
+        // By more: what is dated ahead holds from now on.
+        clock_was_set_back(store.connection(), at(100).as_ms()).unwrap();
+        assert_eq!(failures(&directory, 99), [1]);
+        assert_eq!(failures(&directory, 100), [4]);
+        put(&mut store, 5, 200);
+        assert_eq!(failures(&directory, 200), [5]);
+        // Also where rules of that very moment are there already.
+        put(&mut store, 6, 9000);
+        clock_was_set_back(store.connection(), at(200).as_ms()).unwrap();
+        assert_eq!(failures(&directory, 200), [6]);
+        assert_eq!(failures(&directory, 199), [4]);
+    }
 }
