@@ -6,7 +6,7 @@ use std::future::Future;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
-use super::resolve;
+use super::resolve::{self, Place};
 use crate::clock;
 use crate::config::Config;
 use crate::control::{self, Answer, ControlError, Request};
@@ -17,10 +17,9 @@ use crate::domain::safe_text;
 use crate::domain::settings::EmailSettings;
 use crate::domain::timestamp::Timestamp;
 use crate::mail::mailer::Mailer;
-use crate::policy::outbox::held_by::held_by;
+use crate::policy::outbox::held_by::{Way, held_by};
 use crate::policy::outbox::plan::{self, Waits};
-use crate::policy::outbox::queued::Tries;
-use crate::policy::outbox::transport_pause::Pause;
+use crate::policy::outbox::queued::{RowId, Tries};
 use crate::store::error::StoreError;
 use crate::store::outbox::queries::{self, Queued};
 use crate::store::outbox::{attempts, channels};
@@ -227,24 +226,22 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     }
     let notices = queued.iter().flat_map(|queued| &queued.mail.parcel.notices);
     let beginnings = reader.beginnings(notices.filter_map(|notice| notice.news.incident()))?;
-    let mut waits = BTreeMap::new();
-    if let Some(config) = &place.config {
-        for lane in queries::lanes(reader.outbox()).map_err(StoreError::from)? {
-            waits.extend(plan::waits(&config.alerts, &lane, &config.hours, clock.now));
-        }
-    }
+    let (waits, rests) = waits_and_rests(&place, &reader, &queued, clock.now)?;
     let rows: Vec<QueueRow> = queued
         .iter()
         .map(|queued| {
             let waits = waits.get(&queued.mail.row.id).copied();
-            let pause = match queued.mail.to.channel() {
+            let channel = queued.mail.to.channel();
+            let pause = match channel {
                 None => pause.as_ref(),
                 Some(name) => paused
                     .iter()
                     .find(|(paused, _)| paused == name.as_str())
                     .map(|(_, pause)| pause),
             };
-            row(queued, waits, &host, pause, &beginnings, clock.now)
+            let rest = rests.get(&channel.map(ToString::to_string)).copied();
+            let way = Way { pause, rest };
+            row(queued, waits, &host, way, &beginnings, clock.now)
         })
         .collect();
     if context.options.json {
@@ -298,12 +295,45 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     Ok(Outcome::Fine)
 }
 
+/// Until when ways rest, by the name of the channel; `None` is the mail server.
+type Rests = BTreeMap<Option<String>, Timestamp>;
+
+/// What rows wait for, and until when.
+type RowWaits = BTreeMap<RowId, (Waits, Timestamp)>;
+
+/// What the rows of the queue wait for, and the ways that rest.
+fn waits_and_rests(
+    place: &Place,
+    reader: &Reader,
+    queued: &[Queued],
+    now: Timestamp,
+) -> Result<(RowWaits, Rests), StoreError> {
+    let mut waits = RowWaits::new();
+    if let Some(config) = &place.config {
+        for lane in queries::lanes(reader.outbox())? {
+            let alerts = config.alerts_for(&lane.to);
+            waits.extend(plan::waits(&alerts, &lane, &config.hours, now));
+        }
+    }
+    let mut rests = Rests::new();
+    for queued in queued {
+        let channel = queued.mail.to.channel().map(ToString::to_string);
+        if rests.contains_key(&channel) {
+            continue;
+        }
+        if let Some(until) = attempts::rests_until(reader.outbox(), channel.as_deref(), now)? {
+            rests.insert(channel, until);
+        }
+    }
+    Ok((waits, rests))
+}
+
 /// One mail of the queue, as it is listed.
 pub fn row(
     queued: &Queued,
     waits: Option<(Waits, Timestamp)>,
     host: &str,
-    pause: Option<&Pause>,
+    way: Way<'_>,
     beginnings: &Beginnings,
     now: Timestamp,
 ) -> QueueRow {
@@ -317,10 +347,11 @@ pub fn row(
         Tries::None => mail.row.waits_since(),
         Tries::Failed { next_at, .. } => next_at,
     };
-    let paused = pause.filter(|pause| pause.rests(now));
-    let due_at = due_at.max(paused.map_or(Timestamp::MIN, |pause| pause.until));
+    let paused = way.pause.filter(|pause| pause.rests(now));
+    let rests = paused.map(|pause| pause.until).max(way.rest);
+    let due_at = due_at.max(rests.unwrap_or(Timestamp::MIN));
     let due_at = due_at.max(waits.map_or(Timestamp::MIN, |(_, until)| until));
-    let held = held_by(&mail.row, &mail.to, waits, paused, now);
+    let held = held_by(&mail.row, &mail.to, waits, way, now);
     let held = held.filter(|held| !queued.failed && !held.is_on_its_way);
     let is_closed = matches!(waits, Some((Waits::ForHours, _)));
     let is_silenced = mail.row.is_held() && !is_closed;

@@ -200,14 +200,14 @@ impl<'a> Replay<'a> {
         windows.find_map(|number| self.windows.open(*number))
     }
 
-    /// Whether a monitor is failing that this one depends on: its name.
-    pub fn failing_parent(&self, place: usize) -> Option<&MonitorName> {
-        let mut parents = self.slots[place].parents.iter();
-        let failing = parents.find(|parent| {
-            let slot = &self.slots[**parent];
-            !slot.memory.kept.paused && slot.as_parent().failing
-        })?;
-        Some(&self.slots[*failing].player.name)
+    /// What a monitor depends on: names, and what it needs to know of them.
+    pub fn parents(&self, place: usize) -> Vec<(MonitorName, Parent)> {
+        let parents = self.slots[place].parents.iter();
+        let parents = parents.map(|parent| &self.slots[*parent]);
+        let parents = parents.filter(|slot| !slot.memory.kept.paused);
+        parents
+            .map(|slot| (slot.player.name.clone(), slot.as_parent()))
+            .collect()
     }
 
     /// Gives a monitor other rules and steps of escalation: they judge from the next check on.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::alert::dependencies::{self, Parent};
 use super::alert::maintenance::Open;
 use super::alert::state::{Ack, Announcement, Hold, Kept, Status};
 use super::replay::Traced;
@@ -54,8 +55,8 @@ pub struct Around<'a> {
     pub window: Option<Open>,
     /// What it depends on, where that fails.
     pub failing_parent: Option<&'a MonitorName>,
-    /// Whether it depends on anything.
-    pub has_parents: bool,
+    /// All that it depends on.
+    pub parents: &'a [Parent],
     /// Whether we are offline ourselves.
     pub offline: bool,
     /// Down for so long while flapping is told.
@@ -189,16 +190,14 @@ pub fn holds(kept: &Kept, around: &Around<'_>) -> Vec<Held> {
     }
     let is_waiting =
         outage.is_none_or(|outage| matches!(outage.announcement, Announcement::Waiting { .. }));
-    let waits_for_parent = outage.is_some_and(|outage| {
-        matches!(
-            outage.announcement,
-            Announcement::Waiting {
-                held: Some(Hold::Parent),
-                ..
-            }
-        )
-    });
-    if is_waiting && (around.failing_parent.is_some() || (around.has_parents && waits_for_parent)) {
+    let first_bad = match &kept.status {
+        Status::Pending | Status::Up { .. } => None,
+        Status::Suspect { first_bad, .. } => Some(*first_bad),
+        Status::Down(outage) | Status::Recovering { outage, .. } => Some(outage.opened_at()),
+    };
+    let waits_for_parent =
+        first_bad.is_some_and(|at| dependencies::hold(around.parents, at, around.at));
+    if is_waiting && (around.failing_parent.is_some() || waits_for_parent) {
         holds.push(Held {
             who: around.failing_parent.map(ToString::to_string),
             ..Held::by("parent", None)
@@ -208,9 +207,9 @@ pub fn holds(kept: &Kept, around: &Around<'_>) -> Vec<Held> {
         holds.push(Held::by("offline", None));
     }
     if let Some(outage) = outage {
-        if is_waiting && kept.flap.is_on() {
-            let until = outage.opened_at().plus(around.down_after);
-            holds.push(Held::by("flapping", Some(until)));
+        let told_at = outage.opened_at().plus(around.down_after);
+        if is_waiting && kept.flap.is_on() && around.at < told_at {
+            holds.push(Held::by("flapping", Some(told_at)));
         }
         match outage.ack {
             Ack::None => {}

@@ -4,33 +4,32 @@
 
 use std::time::Duration;
 
+use super::outbox::Outbox;
 use super::past::Found;
+use super::sentence::Telling;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::resolve::{self, Place};
 use crate::cli::{from_store, output};
 use crate::config::Config;
-use crate::control::{self, Request};
-use crate::domain::duration_text::Human;
+use crate::control::{self, ControlError, Request};
 use crate::domain::incident::Incident;
-use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
+use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::notification::MailKind;
 use crate::domain::order::{KeptOrder, OrderWord};
-use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::state::{Ack, Announcement, Kept, Status};
 use crate::policy::alert::{escalation, reminder};
-use crate::policy::outbox::held_by::{HeldBy, held_by};
-use crate::policy::outbox::hours::Hours;
-use crate::policy::outbox::plan;
-use crate::policy::outbox::queued::Waiting;
 use crate::policy::schedule::next_check::next_check_at;
 use crate::policy::schedule::time_range;
 use crate::policy::why::{self, Around, Held};
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::facts::rules::StoredRules;
-use crate::store::outbox::{attempts, channels, queries};
+use crate::store::outbox::queries;
 use crate::store::reader::Reader;
+use crate::view::rows::MailRow;
 use crate::view::time_text::Clock;
 use crate::view::why::{HoldRow, StepRow, Why};
 use crate::view::{json, why as view};
@@ -44,6 +43,9 @@ const STEPS_MAX: usize = 60;
 
 /// The messages about an incident are shown for this long after its end.
 const TOLD_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// Said behind the sentence while no daemon runs.
+const NO_DAEMON: &str = " No daemon runs here: nothing is checked, and no message leaves.";
 
 /// Arguments of `sitewatch why`.
 #[derive(Debug, clap::Args)]
@@ -105,8 +107,17 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             place.looked_in()
         )));
     };
-    if args.at.is_none() && !why.is_paused {
-        why.next_check_at = next_check(&place, &monitor.name, clock.now);
+    if args.at.is_none() {
+        match is_served(&place) {
+            Some(true) if !why.is_paused => {
+                why.next_check_at = next_check(&place, &monitor.name, clock.now);
+            }
+            Some(true) | None => {}
+            Some(false) => {
+                why.next_message_at = None;
+                why.reason.push_str(NO_DAEMON);
+            }
+        }
     }
     let screen = context.out.screen();
     match context.options.json {
@@ -166,44 +177,21 @@ impl Asked<'_> {
                 .closed_at
                 .is_none_or(|end| self.at.since(end) <= TOLD_FOR)
         });
-        let told = told_of.map_or(Ok(Vec::new()), |incident| self.told(reader, incident))?;
-        let around = Around {
-            at: self.at,
-            window: found.around.window,
-            failing_parent: found.around.failing_parent.as_ref(),
-            has_parents: found.around.has_parents,
-            offline: found.around.offline,
-            down_after: rules.alerts().flapping.down_after,
+        let (told, first_after) = match told_of {
+            Some(incident) => self.told(reader, incident)?,
+            None => (Vec::new(), None),
         };
-        let mut holds: Vec<HoldRow> = Vec::new();
-        for held in why::holds(&found.kept, &around) {
-            let mut row = row_of(held, &rules);
-            let word = match row.by {
-                "mute" => Some(OrderWord::Mute),
-                "ack" => Some(OrderWord::Ack),
-                _ => None,
-            };
-            if let Some(word) = word {
-                let order = reader.newest_order(monitor.id, word, self.at)?;
-                row.who = order.map(|kept| kept.order.by.to_string());
-            }
-            holds.push(row);
-        }
-        let may_tell = rules.can_tell && !rules.to.is_empty();
-        if !may_tell && !matches!(found.kept.status, Status::Pending | Status::Up { .. }) {
-            holds.push(HoldRow {
-                by: "nobody",
-                until: None,
-                who: None,
-                to: Vec::new(),
-            });
-        }
+        let mut holds = self.undecided(reader, monitor, &found, &rules)?;
         let waiting = match self.is_now {
             true => self.waiting(reader, monitor.id, &rules.alerts())?,
-            false => Vec::new(),
+            false => Outbox::default(),
         };
-        let next_message_at = waiting.iter().filter_map(|hold| hold.until).min();
-        holds.extend(waiting);
+        let until = waiting.holds.iter().filter_map(|hold| hold.until).min();
+        let next_message_at = match waiting.due_since {
+            Some(_) => Some(self.at),
+            None => until,
+        };
+        holds.extend(waiting.holds);
         let next_message_at =
             next_message_at.or_else(|| next_reminder(&found.kept, &holds, &rules));
         let shown = found.kept.shown;
@@ -220,7 +208,16 @@ impl Asked<'_> {
             state: shown.state,
             since: Some(shown.since).filter(|since| *since > Timestamp::from_ms(0)),
             incident: open.map(|incident| incident.key.to_string()),
-            reason: self.reason(monitor, &found, &holds, &told),
+            reason: self.reason(
+                monitor,
+                &found,
+                &Telling {
+                    holds: &holds,
+                    told: &told,
+                    due_since: waiting.due_since,
+                    first_after,
+                },
+            ),
             steps,
             holds,
             told,
@@ -231,56 +228,91 @@ impl Asked<'_> {
         }))
     }
 
-    /// What keeps the messages about a monitor that are decided and have not left, by the mechanism of `email queue`.
-    fn waiting(
+    /// What holds messages that are not decided yet.
+    fn undecided(
         &self,
         reader: &Reader,
-        monitor: MonitorId,
-        then: &AlertSettings,
+        monitor: &StoredMonitor,
+        found: &Found,
+        rules: &StoredRules,
     ) -> Result<Vec<HoldRow>, StoreError> {
-        let settings = self.config.map_or(then, |config| &config.alerts);
-        let hours = self
-            .config
-            .map_or_else(Hours::default, |config| config.hours.clone());
-        let of_mail = attempts::pause(reader.outbox())?;
-        let of_channels = channels::pauses(reader.outbox())?;
-        let mut rows: Vec<HoldRow> = Vec::new();
-        for lane in queries::lanes_about(reader.outbox(), monitor)? {
-            let pause = match lane.to.channel() {
-                None => of_mail.as_ref(),
-                Some(name) => {
-                    let mut pauses = of_channels.iter();
-                    pauses.find_map(|(paused, pause)| (*paused == name.as_str()).then_some(pause))
-                }
+        let mut parents = found.around.parents.iter();
+        let failing = parents.find(|(_, parent)| parent.failing);
+        let parents = found.around.parents.iter().map(|(_, parent)| *parent);
+        let parents: Vec<Parent> = parents.collect();
+        let around = Around {
+            at: self.at,
+            window: found.around.window,
+            failing_parent: failing.map(|(name, _)| name),
+            parents: &parents,
+            offline: found.around.offline,
+            down_after: rules.alerts().flapping.down_after,
+        };
+        let mut holds: Vec<HoldRow> = Vec::new();
+        for held in why::holds(&found.kept, &around) {
+            let mut row = row_of(held, rules);
+            let word = match row.by {
+                "mute" => Some(OrderWord::Mute),
+                "ack" => Some(OrderWord::Ack),
+                "window" if !found.kept.windows.is_empty() => Some(OrderWord::Maintenance),
+                _ => None,
             };
-            let waits = plan::waits(settings, &lane, &hours, self.at);
-            let about =
-                |row: &&Waiting| row.monitor == Some(monitor) || row.members.contains(&monitor);
-            for row in lane.waiting.iter().filter(about) {
-                let waits = waits.get(&row.id).copied();
-                let Some(held) = held_by(row, &lane.to, waits, pause, self.at) else {
-                    continue;
-                };
-                add(&mut rows, held, lane.to.key());
+            if let Some(word) = word {
+                let order = reader.newest_order(monitor.id, word, self.at)?;
+                let order = order.filter(|kept| !kept.order.args.end);
+                row.who = order.map(|kept| kept.order.by.to_string());
             }
+            holds.push(row);
         }
-        Ok(rows)
+        let may_tell = rules.can_tell && self.anybody_takes_downs(rules);
+        if !may_tell && !matches!(found.kept.status, Status::Pending | Status::Up { .. }) {
+            holds.push(HoldRow {
+                by: "nobody",
+                until: None,
+                who: None,
+                to: match rules.can_tell {
+                    true => rules.to.clone(),
+                    false => Vec::new(),
+                },
+            });
+        }
+        Ok(holds)
     }
 
+    /// Whether any recipient is told of outages: a channel may not take them.
+    fn anybody_takes_downs(&self, rules: &StoredRules) -> bool {
+        let known = rules.rules().to;
+        let Some(config) = self.config.filter(|_| self.is_now) else {
+            return !rules.to.is_empty();
+        };
+        // One whose name is masked is somebody.
+        known.len() < rules.to.len()
+            || known.iter().any(|to| {
+                let channel = to.channel().and_then(|name| config.channel(name));
+                let is_shown = channel.is_some_and(|channel| channel.format().is_level());
+                is_shown || config.takes(to, MailKind::Down)
+            })
+    }
+
+    /// The messages about an incident that were decided by then, and when the first of those left that left after it.
     fn told(
         &self,
         reader: &Reader,
         incident: &Incident,
-    ) -> Result<Vec<crate::view::rows::MailRow>, StoreError> {
-        let mails = queries::mails_of(reader.outbox(), incident.key)?;
-        let mails = mails.into_iter().filter(|mail| mail.queued_at <= self.at);
-        Ok(mails
-            .map(|mail| {
-                let mut row = from_store::mail(mail);
-                row.sent_at = row.sent_at.filter(|sent_at| *sent_at <= self.at);
-                row
-            })
-            .collect())
+    ) -> Result<(Vec<MailRow>, Option<Timestamp>), StoreError> {
+        let mut first_after: Option<Timestamp> = None;
+        let mut told = Vec::new();
+        for mail in queries::mails_of(reader.outbox(), incident.key)? {
+            if mail.queued_at > self.at {
+                continue;
+            }
+            let mut row = from_store::mail(mail);
+            if let Some(at) = row.sent_at.take_if(|sent_at| *sent_at > self.at) {
+                first_after = Some(first_after.map_or(at, |first| first.min(at)));
+            }
+            told.push(row);
+        }
+        Ok((told, first_after))
     }
 
     fn order_row(&self, kept: &KeptOrder) -> StepRow {
@@ -306,100 +338,15 @@ impl Asked<'_> {
             check: None,
         }
     }
+}
 
-    /// One sentence.
-    fn reason(
-        &self,
-        monitor: &StoredMonitor,
-        found: &Found,
-        holds: &[HoldRow],
-        told: &[crate::view::rows::MailRow],
-    ) -> String {
-        let (name, kept) = (&monitor.name, &found.kept);
-        let since = |at: Timestamp| self.clock.civil(at);
-        if kept.paused {
-            return format!("{name} is paused: it is not checked, so there is nothing to tell.");
-        }
-        match &kept.status {
-            Status::Pending => format!("{name} is pending: no check has said anything of it yet."),
-            Status::Up { since: at } => {
-                let reason = match (kept.shown.reason, &found.reservation) {
-                    (None, _) => String::new(),
-                    (Some(reason), None) => format!(" ({reason})"),
-                    (Some(reason), Some(said)) => format!(" ({reason}: {said})"),
-                };
-                let state = kept.shown.state;
-                let since = since(*at);
-                match holds.iter().find(|hold| hold.by != "ack") {
-                    None => format!(
-                        "{name} is {state}{reason} since {since}: there is no outage to tell of."
-                    ),
-                    Some(hold) => format!(
-                        "{name} is {state}{reason} since {since}; a message about it waits: held by {}{}.",
-                        hold.by,
-                        self.until(hold)
-                    ),
-                }
-            }
-            Status::Suspect {
-                first_bad,
-                count,
-                cause,
-                ..
-            } => format!(
-                "{name} is still {}: since {} {count} of its checks failed in a row ({}), which are not \
-                 enough to call it down.",
-                kept.shown.state,
-                since(*first_bad),
-                cause.failure.detail
-            ),
-            Status::Down(outage) | Status::Recovering { outage, .. } => {
-                let recovering = match &kept.status {
-                    Status::Recovering { .. } => ", and a recovery is being confirmed",
-                    Status::Pending
-                    | Status::Up { .. }
-                    | Status::Suspect { .. }
-                    | Status::Down(_) => "",
-                };
-                format!(
-                    "{name} is down since {} ({}){recovering}; {}.",
-                    since(outage.opened_at()),
-                    outage.cause.failure.detail,
-                    self.telling(holds, told)
-                )
-            }
-        }
-    }
-
-    /// ` until 14:02:11 (for 30s)`; nothing where that is not known.
-    fn until(&self, hold: &HoldRow) -> String {
-        hold.until.map_or_else(String::new, |until| {
-            let left = Human(until.since(self.at));
-            format!(" until {} (for {left})", self.clock.civil(until))
-        })
-    }
-
-    /// What was told of an outage.
-    fn telling(&self, holds: &[HoldRow], told: &[crate::view::rows::MailRow]) -> String {
-        let sent = told.iter().filter(|mail| mail.sent_at.is_some()).count();
-        if let Some(first) = told.iter().find_map(|mail| mail.sent_at) {
-            let count = if sent == 1 {
-                "1 message".to_owned()
-            } else {
-                format!("{sent} messages")
-            };
-            return format!("{count} left, the first at {}", self.clock.civil(first));
-        }
-        match holds.iter().find(|hold| hold.by != "ack") {
-            Some(hold) if hold.by == "nobody" => "nobody is told: it has no recipients".to_owned(),
-            Some(hold) => {
-                format!("no message has left yet: held by {}{}", hold.by, self.until(hold))
-            }
-            None if told.is_empty() => "no message has left yet".to_owned(),
-            None => {
-                "no message has left, and none waits: `sitewatch email queue` says which were refused".to_owned()
-            }
-        }
+/// Whether a daemon runs here; `None` where that cannot be found out.
+fn is_served(place: &Place) -> Option<bool> {
+    let socket = place.control_socket.as_deref()?;
+    match control::ask_within(socket, &Request::Status, control::STATUS_WAIT) {
+        Ok(_) => Some(true),
+        Err(ControlError::NoDaemon { .. }) => Some(false),
+        Err(_) => None,
     }
 }
 
@@ -407,8 +354,6 @@ impl Asked<'_> {
 fn next_check(place: &Place, name: &MonitorName, now: Timestamp) -> Option<Timestamp> {
     let config = place.config.as_ref()?;
     let monitor = configured(config, name).filter(|monitor| monitor.enabled)?;
-    let socket = place.control_socket.as_deref()?;
-    control::ask_within(socket, &Request::Status, control::STATUS_WAIT).ok()?;
     next_check_at(monitor, &config.daemon.timezone, now)
 }
 
@@ -425,25 +370,6 @@ fn row_of(held: Held, rules: &StoredRules) -> HoldRow {
         until: held.until,
         who: held.who,
         to: rules.to.clone(),
-    }
-}
-
-/// Adds what keeps a message to a recipient; what keeps those to others likewise is one row.
-fn add(rows: &mut Vec<HoldRow>, held: HeldBy, to: &str) {
-    let same = rows
-        .iter_mut()
-        .find(|row| row.by == held.by && row.until == held.until);
-    let row = match same {
-        Some(row) => row,
-        None => rows.push_mut(HoldRow {
-            by: held.by,
-            until: held.until,
-            who: None,
-            to: Vec::new(),
-        }),
-    };
-    if !row.to.iter().any(|known| known == to) {
-        row.to.push(to.to_owned());
     }
 }
 

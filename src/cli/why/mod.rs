@@ -1,4 +1,6 @@
 //! `sitewatch why`.
 
 pub mod command;
+mod outbox;
 mod past;
+mod sentence;

@@ -11,6 +11,7 @@ use crate::domain::monitor::{MonitorName, Rules};
 use crate::domain::order::{GivenOrder, KeptOrder, OrderWord};
 use crate::domain::settings::{AlertSettings, Covers, Escalation, Maintenance, MaintenanceTime};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::Order;
 use crate::policy::alert::state::Kept;
@@ -45,8 +46,7 @@ pub(super) struct Found {
 
 pub(super) struct AroundThen {
     pub(super) window: Option<Open>,
-    pub(super) failing_parent: Option<MonitorName>,
-    pub(super) has_parents: bool,
+    pub(super) parents: Vec<(MonitorName, Parent)>,
     pub(super) offline: bool,
 }
 
@@ -155,6 +155,10 @@ impl Asked<'_> {
             (None, None) => retraced.status.outage().is_none() && memory.recent.newest.is_some(),
         };
         let offline = self.is_now && offline_state::get(reader.outbox())?.is_some();
+        let mut parents = world.parents(0);
+        if self.is_now {
+            as_they_are(reader, &played[1..], &mut parents)?;
+        }
         let newest = memory.recent.newest.as_ref();
         let failure = newest.and_then(|check| match &check.verdict {
             Verdict::Degraded(failure) => Some(failure.detail.to_string()),
@@ -166,8 +170,7 @@ impl Asked<'_> {
             traced: world.take_traced(),
             around: AroundThen {
                 window: world.window(0),
-                failing_parent: world.failing_parent(0).cloned(),
-                has_parents: played.len() > 1,
+                parents,
                 offline,
             },
             agrees,
@@ -224,6 +227,27 @@ impl Asked<'_> {
         found.truncate(usize::try_from(CHECKS_MAX).unwrap_or(usize::MAX));
         Ok(found)
     }
+}
+
+/// Puts in place of what was gone through what the daemon remembers: whether each of these fails now.
+fn as_they_are(
+    reader: &Reader,
+    played: &[Played],
+    parents: &mut Vec<(MonitorName, Parent)>,
+) -> Result<(), StoreError> {
+    for one in played {
+        let Some(kept) = reader.kept(one.player.id)? else {
+            continue;
+        };
+        let name = &one.player.name;
+        let known = parents.iter_mut().find(|(parent, _)| parent == name);
+        match (known, kept.paused || kept.gone_at.is_some()) {
+            (_, true) => parents.retain(|(parent, _)| parent != name),
+            (Some((_, parent)), false) => *parent = Parent::of(&kept, parent.known_at),
+            (None, false) => parents.push((name.clone(), Parent::of(&kept, None))),
+        }
+    }
+    Ok(())
 }
 
 /// Rules of a monitor of which none are known: of what is depended on only its failing counts.

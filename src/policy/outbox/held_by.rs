@@ -18,13 +18,21 @@ pub struct HeldBy {
     pub is_on_its_way: bool,
 }
 
-/// What keeps a row; `None` if it leaves now. `waits` is what [`super::plan::waits`] says of it, `pause` the pause of
-/// the way on which it leaves.
+/// The way on which a row leaves: the mail server, or the service of a channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Way<'a> {
+    /// Its pause, over or not.
+    pub pause: Option<&'a Pause>,
+    /// Until when nothing is tried after a trouble that passes by itself, if it rests.
+    pub rest: Option<Timestamp>,
+}
+
+/// What keeps a row; `None` if it leaves now. `waits` is what [`super::plan::waits`] says of it.
 pub fn held_by(
     row: &Waiting,
     to: &Recipient,
     waits: Option<(Waits, Timestamp)>,
-    pause: Option<&Pause>,
+    by_way: Way<'_>,
     now: Timestamp,
 ) -> Option<HeldBy> {
     let way = |of_mail| match to.channel() {
@@ -51,12 +59,14 @@ pub fn held_by(
             is_on_its_way: false,
         });
     }
-    if let Some(pause) = pause.filter(|pause| pause.rests(now)) {
-        let until = waits.map_or(pause.until, |(_, until)| until.max(pause.until));
+    let paused = by_way.pause.filter(|pause| pause.rests(now));
+    if let Some(until) = paused.map(|pause| pause.until).max(by_way.rest) {
+        // What was tried itself is to be tried again; the others wait for that.
+        let is_on_its_way = paused.is_none() && row.attempts() > 0;
         return Some(HeldBy {
             by: way("transport"),
-            until: Some(until),
-            is_on_its_way: false,
+            until: Some(waits.map_or(until, |(_, its)| its.max(until))),
+            is_on_its_way,
         });
     }
     let rests = row.rests_until().filter(|until| *until > now);
@@ -255,7 +265,8 @@ mod tests {
             let waits = waits(&settings, &lane, &Hours::default(), now);
             let is_dropped = |row: &&Waiting| plan.deeds.contains(&Deed::Supersede(row.id));
             for row in lane.waiting.iter().filter(|row| !is_dropped(row)) {
-                let found = held_by(row, &lane.to, waits.get(&row.id).copied(), None, now);
+                let waits = waits.get(&row.id).copied();
+                let found = held_by(row, &lane.to, waits, Way::default(), now);
                 words.extend(found.map(|held| held.by));
                 // What collected alone leaves with the next plan, which is asked for at once.
                 let leaves = gone.contains(&row.id) || (collects && found.is_none());
@@ -285,9 +296,51 @@ mod tests {
         };
         for (to, want) in [("ops@example.com", "transport"), ("chat", "channel")] {
             let to = Recipient::restored(to).unwrap();
-            let held = held_by(&row, &to, None, Some(&pause), at(100)).unwrap();
+            let way = Way {
+                pause: Some(&pause),
+                rest: None,
+            };
+            let held = held_by(&row, &to, None, way, at(100)).unwrap();
             assert_eq!((held.by, held.until), (want, Some(at(500))));
-            assert_eq!(held_by(&row, &to, None, Some(&pause), at(500)), None);
+            assert_eq!(held_by(&row, &to, None, way, at(500)), None);
+        }
+    }
+
+    /// The server was not to be had: all mails wait for the next try of the one that met it.
+    #[test]
+    fn a_rest_keeps_what_was_tried_and_all_others() {
+        let mut dice = Dice(7);
+        let fresh = Waiting {
+            tries: Tries::None,
+            ..row(&mut dice, 1)
+        };
+        let tried = Waiting {
+            tries: Tries::Failed {
+                count: 3,
+                unknown: 0,
+                first_at: at(0),
+                last_at: at(60),
+                next_at: at(130),
+                holds: Holds::Transport,
+            },
+            ..fresh.clone()
+        };
+        let way = Way {
+            pause: None,
+            rest: Some(at(130)),
+        };
+        for (row, is_on_its_way) in [(&tried, true), (&fresh, false)] {
+            for (to, by) in [("ops@example.com", "transport"), ("chat", "channel")] {
+                let to = Recipient::restored(to).unwrap();
+                let found = held_by(row, &to, None, way, at(100));
+                let until = Some(at(130));
+                let want = HeldBy {
+                    by,
+                    until,
+                    is_on_its_way,
+                };
+                assert_eq!(found, Some(want));
+            }
         }
     }
 }

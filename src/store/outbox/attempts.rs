@@ -1,6 +1,6 @@
 //! What is stored about mails while they wait: tries under way, holds, the pause of the transport.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::queries::settle;
 use super::rows::{WAITING, recipient, waiting};
@@ -19,6 +19,28 @@ type Result<T> = rusqlite::Result<T>;
 
 /// The key of the transport's pause in `meta`.
 const PAUSE_KEY: &str = "mail_pause";
+
+/// Until when a way rests after a trouble that passes by itself, as the newest try on it says: the mail server's, or
+/// that of a channel. `None` if it does not rest.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn rests_until(
+    db: &Connection,
+    channel: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let until = db
+        .prepare_cached(
+            "SELECT next_attempt_at FROM outbox
+             WHERE state = 'waiting' AND carrier_id IS NULL AND holds = 'transport' AND attempts > 0
+                   AND CASE WHEN ?1 IS NULL THEN instr(mailbox, '@') > 0 ELSE mailbox = ?1 END
+             ORDER BY last_attempt_at DESC, next_attempt_at DESC LIMIT 1",
+        )?
+        .query_row([channel], |row| row.get(0))
+        .optional()?;
+    Ok(until.map(Timestamp::from_ms).filter(|until| *until > now))
+}
 
 /// Notes that the message of a row goes to the server now. Until its outcome is written nobody knows whether it
 /// arrived.

@@ -31,11 +31,17 @@ async fn it_says_what_was_told_and_what_holds_the_rest() {
         "{}to = []\n\n",
         monitor("silent", site.port).trim_end().to_owned() + "\n"
     );
-    let house = House::new(&(monitor("shop", site.port) + &monitor("quiet", site.port) + &silent));
+    let reports = format!(
+        "{}to = [\"chat\"]\n\n[[channel]]\nname = \"chat\"\nformat = \"json\"\nurl = \"http://127.0.0.1:9/\"\n\
+         events = [\"report\"]\n\n",
+        monitor("reports", site.port).trim_end().to_owned() + "\n"
+    );
+    let all = monitor("shop", site.port) + &monitor("quiet", site.port) + &silent + &reports;
+    let house = House::new(&all);
     let daemon = house.start().await;
     house
         .until("all were good", || {
-            ["shop", "quiet", "silent"]
+            ["shop", "quiet", "silent", "reports"]
                 .iter()
                 .all(|name| why(&house, name)["state"] == "up")
         })
@@ -58,7 +64,7 @@ async fn it_says_what_was_told_and_what_holds_the_rest() {
     house.until("the mail", || !house.mails().is_empty()).await;
     house
         .until("all are down", || {
-            ["shop", "quiet", "silent"]
+            ["shop", "quiet", "silent", "reports"]
                 .iter()
                 .all(|name| why(&house, name)["state"] == "down")
         })
@@ -82,6 +88,13 @@ async fn it_says_what_was_told_and_what_holds_the_rest() {
     assert!(events(&quiet).contains(&"order".to_owned()), "{quiet}");
     assert_eq!(quiet["told"].as_array().map(Vec::len), Some(0));
     assert_eq!(held_by(&why(&house, "silent")), ["nobody"]);
+    let reports = why(&house, "reports");
+    assert_eq!(held_by(&reports), ["nobody"]);
+    let reason = reports["reason"].as_str().unwrap();
+    assert!(
+        reason.ends_with("; nobody is told: chat takes no DOWN."),
+        "{reason}"
+    );
     assert!(house.ask(&["ack", "shop"]).status.success());
     assert_eq!(held_by(&why(&house, "shop")), ["ack"]);
     for order in [
@@ -101,6 +114,11 @@ async fn it_says_what_was_told_and_what_holds_the_rest() {
     );
     let told = text(&house.ask(&["why", "shop"]).stdout);
     assert!(told.starts_with("shop is down since "), "{told}");
+    let one_line = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        one_line.contains("No daemon runs here: nothing is checked"),
+        "{told}"
+    );
     assert!(told.contains("failed, 3 in a row: down: 503"), "{told}");
     for order in [
         "maintenance by ",
@@ -123,4 +141,36 @@ async fn it_says_what_was_told_and_what_holds_the_rest() {
         "{then}"
     );
     assert_eq!(house.ask(&["why", "shap"]).status.code(), Some(2));
+}
+
+/// The mail server is not to be had: each try rests the transport for a while, which no pause says.
+#[tokio::test]
+async fn a_mail_server_that_is_not_there_holds_the_message() {
+    let site = Site::start(503);
+    let house = House::new("");
+    let nobody_listens = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let text_of = format!(
+        "[daemon]\ndatabase = \"sitewatch.db\"\ncontrol_socket = \"control.sock\"\n\n\
+         [email]\nhost = \"127.0.0.1\"\nport = {nobody_listens}\ntls = \"none\"\n\
+         from = \"alerts@example.com\"\nto = [\"ops@example.com\"]\n\n[alerts]\ngroup_wait = \"1s\"\n\n\
+         [defaults]\ninterval = \"2s\"\ntimeout = \"2s\"\nretry_interval = \"200ms\"\n\n{}",
+        monitor("shop", site.port)
+    );
+    std::fs::write(house.path().join("monitors.toml"), text_of).unwrap();
+    let _daemon = house.start().await;
+    house
+        .until("the message was tried", || {
+            let shop = why(&house, "shop");
+            let reason = shop["reason"].as_str().unwrap();
+            assert!(!reason.contains("none waits"), "{shop}");
+            let is_held = held_by(&shop) == ["transport"];
+            is_held && shop["holds"][0]["until"] == shop["next_message_at"]
+        })
+        .await;
+    let queue = text(&house.ask(&["email", "queue", "--json"]).stdout);
+    let queued: Value = serde_json::from_str(&queue).unwrap();
+    assert!(queued["attempts"].as_u64() >= Some(1), "{queued}");
 }

@@ -36,11 +36,12 @@ use crate::domain::recipient::Recipient;
 use crate::domain::settings::{AlertSettings, Covers, Escalation, Flapping};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
+use crate::policy::alert::flapping::Flap;
 use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::{
     Effect, Ending, Event, Memory, Order, Recipients, Side, Step, Surroundings, step, wake_at,
 };
-use crate::policy::alert::ordered_windows::{Ends, OrderedWindow};
+use crate::policy::alert::ordered_windows::{Ends, OrderedWindow, OrderedWindows};
 use crate::policy::alert::state::{Announcement, Hold, Status};
 use crate::policy::why;
 
@@ -199,7 +200,7 @@ impl Scene {
                 to: self.now,
             }),
             failing_parent: (self.parents.iter().any(|parent| parent.failing)).then_some(&parent),
-            has_parents: !self.parents.is_empty(),
+            parents: &self.parents,
             offline: self.offline,
             down_after: self.alerts.flapping.down_after,
         };
@@ -216,6 +217,57 @@ impl Scene {
             is_named,
             "{held:?}, recount {recount:?}: {named:?}, {kept:?}"
         );
+        if !is_counting {
+            let named: Vec<&str> = named.iter().map(|hold| hold.by).collect();
+            self.what_is_named_is_what_holds(&named);
+        }
+    }
+
+    /// With all holds lifted that `why` names the DOWN is decided at once, and with all but any one of them it is not.
+    fn what_is_named_is_what_holds(&self, named: &[&str]) {
+        // It holds reminders and escalation only.
+        let named: Vec<&str> = named.iter().copied().filter(|by| *by != "ack").collect();
+        assert!(self.tells_without(&named), "more holds than {named:?}");
+        for kept in &named {
+            let lifted: Vec<&str> = named.iter().copied().filter(|by| by != kept).collect();
+            assert!(
+                !self.tells_without(&lifted),
+                "{kept} holds nothing: {named:?}"
+            );
+        }
+    }
+
+    /// Whether the DOWN would be decided now if these did not hold it.
+    fn tells_without(&self, lifted: &[&str]) -> bool {
+        let is_lifted = |by: &str| lifted.contains(&by);
+        let mut memory = self.memory.clone();
+        if is_lifted("mute") {
+            memory.kept.muted_until = None;
+        }
+        if is_lifted("window") {
+            memory.kept.windows = OrderedWindows::default();
+        }
+        if is_lifted("flapping") {
+            memory.kept.flap = Flap::default();
+        }
+        let around = Surroundings {
+            monitor: MonitorId(7),
+            alerts: &self.alerts,
+            maintenance: self.maintenance && !is_lifted("window"),
+            parents: if is_lifted("parent") {
+                &[]
+            } else {
+                &self.parents
+            },
+            offline: self.offline && !is_lifted("offline"),
+            steps: &self.steps,
+        };
+        let step = step(&self.rules, &around, &memory, Event::Tick, self.now);
+        step.effects.iter().any(|effect| {
+            let is_for_people = |to: &Recipients| !matches!(to, Recipients::Of(Side::Incidents, _));
+            matches!(effect, Effect::Say { news, to }
+                if matches!(**news, News::Down { .. }) && is_for_people(to))
+        })
     }
 
     fn restart(&mut self) {
