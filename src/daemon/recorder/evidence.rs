@@ -204,8 +204,7 @@ impl Recorder {
             }
         };
         if is_good {
-            // Days are counted from 1970 and fit for as long as anybody cares.
-            let day = u16::try_from(check.at.as_ms().div_euclid(DAY_MS)).unwrap_or(u16::MAX);
+            let day = good_day(slot.id, check.at);
             if slot.good_day == day {
                 return;
             }
@@ -268,6 +267,15 @@ impl Recorder {
     }
 }
 
+/// The day of a monitor to which a good answer belongs. Each monitor's begins at a time of its own: those of thousands
+/// are not packed all at once.
+fn good_day(monitor: MonitorId, at: Timestamp) -> u16 {
+    // Steps of the golden ratio lie far apart, however many they are.
+    let step = monitor.0.wrapping_mul(53_398_771).rem_euclid(DAY_MS);
+    // Days are counted from 1970 and fit for as long as anybody cares.
+    u16::try_from((at.as_ms() + step).div_euclid(DAY_MS)).unwrap_or(u16::MAX)
+}
+
 /// The first failed check of a suspicion.
 pub(super) fn suspected(status: &Status) -> Option<Timestamp> {
     match status {
@@ -282,5 +290,29 @@ fn first_failed(status: &Status) -> Option<Timestamp> {
         Status::Suspect { first_bad, .. } => Some(*first_bad),
         Status::Down(outage) | Status::Recovering { outage, .. } => Some(outage.key.opened_at),
         Status::Pending | Status::Up { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_days_of_monitors_begin_at_all_times() {
+        let midnight = Timestamp::from_ms(1_795_392_000_000);
+        let mut of_hours = [0; 24];
+        for number in 1..=1_000 {
+            let monitor = MonitorId(number);
+            let first = good_day(monitor, midnight);
+            assert_eq!(
+                good_day(monitor, midnight.plus(Duration::from_secs(86_400))),
+                first + 1
+            );
+            let hour = |hour: u64| midnight.plus(Duration::from_secs(hour * 3600));
+            let begins = (0..24).find(|it| good_day(monitor, hour(it + 1)) > first);
+            of_hours[usize::try_from(begins.unwrap()).unwrap()] += 1;
+        }
+        let (least, most) = (of_hours.iter().min(), of_hours.iter().max());
+        assert!(least >= Some(&35) && most <= Some(&50), "{of_hours:?}");
     }
 }
