@@ -56,6 +56,14 @@ pub struct Amendment {
     pub undone: Option<(Timestamp, By)>,
 }
 
+impl Amendment {
+    /// When it was ordered, or taken back.
+    pub fn changed_at(&self) -> Timestamp {
+        let undone_at = self.undone.as_ref().map(|(at, _)| *at);
+        undone_at.map_or(self.at, |at| at.max(self.at))
+    }
+}
+
 /// A line in the history of an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncidentNote {

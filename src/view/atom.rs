@@ -27,7 +27,8 @@ fn updated(incident: &IncidentRow) -> Timestamp {
     let noted = incident.acked_at.unwrap_or(incident.opened_at);
     let told = incident.notes.iter().map(|(at, _)| *at).max();
     let changed = incident.closed_at.unwrap_or(noted).max(incident.opened_at);
-    changed.max(told.unwrap_or(changed))
+    let later = told.max(incident.amended_at);
+    changed.max(later.unwrap_or(changed))
 }
 
 /// `urn:sitewatch:ORIGIN:incident:ID`, percent-encoded as RFC 8141 wants it.
@@ -110,6 +111,7 @@ mod tests {
             ack_note: String::new(),
             escalated_at: None,
             amended: "",
+            amended_at: None,
             is_outage: true,
             notes: Vec::new(),
         }
@@ -138,6 +140,15 @@ mod tests {
         ] {
             assert!(text.contains(piece), "{piece} in {text}");
         }
+    }
+
+    #[test]
+    fn an_amendment_and_its_end_are_news() {
+        let mut amended = incident("shop", "");
+        amended.amended_at = Some(Timestamp::from_ms(1_795_461_240_000));
+        let text = written(&[amended]);
+        let updated = "<updated>2026-11-23T19:14:00.000Z</updated>";
+        assert_eq!(text.matches(updated).count(), 2, "{text}");
     }
 
     proptest! {

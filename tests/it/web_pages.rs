@@ -39,6 +39,7 @@ fn frame(text: &str) -> Frame {
 fn incident(text: &str, open: bool) -> IncidentRow {
     IncidentRow {
         amended: "",
+        amended_at: None,
         is_outage: false,
         notes: Vec::new(),
         id: "1-1795374000000".to_owned(),

@@ -12,7 +12,7 @@ use super::visible::{View, cause_word, frame, state_of};
 use crate::config::Config;
 use crate::daemon::health::live_status::Live;
 use crate::daemon::health::self_check;
-use crate::domain::amendment::CountsAs;
+use crate::domain::amendment::{Amendment, CountsAs};
 use crate::domain::check::FailureKind;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
@@ -220,6 +220,7 @@ pub(super) fn incident_row(view: &View<'_>, listed: &ListedIncident) -> Incident
             Some(CountsAs::FalseAlarm) => "false alarm",
             Some(CountsAs::Real) => "counts as an outage",
         },
+        amended_at: listed.amendments.iter().map(Amendment::changed_at).max(),
         is_outage: listed.is_outage(),
         notes: listed
             .notes

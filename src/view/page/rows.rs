@@ -244,6 +244,8 @@ pub struct IncidentRow {
     pub escalated_at: Option<Timestamp>,
     /// How somebody ordered that it counts, in words; empty where nobody did.
     pub amended: &'static str,
+    /// When that was ordered, or taken back, last.
+    pub amended_at: Option<Timestamp>,
     /// Whether it is an outage: not if it was planned, or amended otherwise.
     pub is_outage: bool,
     /// What was noted of it, oldest first; for readers without the token what is public.
