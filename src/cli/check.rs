@@ -1,6 +1,7 @@
 //! `sitewatch check`: checks now, without the daemon, and writes nothing.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +22,13 @@ use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::evidence::Keep;
 use crate::domain::http_choice::HttpChoice;
 use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::slow_limit::{Factor, SlowLimit, Usual};
 use crate::domain::subject::{Kinds, Locator, Subject, SubjectKind};
 use crate::domain::target::DnsSettings;
 use crate::policy::verdict::judge::as_seen;
+use crate::policy::verdict::usual;
 use crate::probe::Prober;
+use crate::store::reader::Reader;
 use crate::view::check::{self as view, CheckView};
 use crate::view::json::{self, Audience};
 use crate::view::nagios;
@@ -71,10 +75,14 @@ struct Site {
     name: String,
     url: String,
     subject: Subject,
+    /// What is usual for it at this hour of the week, where that is its limit and it is recorded.
+    usual: Option<(Factor, Usual)>,
 }
 
 struct Plan {
     sites: Vec<Site>,
+    /// The database of the configuration, if there is one.
+    database: Option<PathBuf>,
     dns: DnsSettings,
     concurrent: usize,
     zone: TimeZone,
@@ -82,7 +90,7 @@ struct Plan {
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
-    let plan = plan(context, args)?;
+    let mut plan = plan(context, args)?;
     let concurrent = room(&plan);
     let prober = Prober::new(&plan.dns).map_err(CliError::machine)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -93,6 +101,7 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         zone: plan.zone.clone(),
         now: clock::now(),
     };
+    look_up_usuals(context, &mut plan);
     let begun = clock::tick();
     let mut report = Report::new(args, &plan, clock, context.out.screen());
     let judges = Arc::new(Judges::default());
@@ -119,7 +128,12 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             match running.join_next().await {
                 None => return Ok(()),
                 Some(Ok((index, Ok(judged)))) => {
-                    report.take(context, &plan.sites[index], as_seen(judged.check))?;
+                    let site = &plan.sites[index];
+                    let mut check = as_seen(judged.check);
+                    if let Some((factor, usual)) = site.usual {
+                        usual::judge(&mut check, factor, usual);
+                    }
+                    report.take(context, site, check)?;
                 }
                 Some(Ok((_, Err(broken)))) => {
                     return Err(CliError::Machine(format!("a check broke off: {broken}")));
@@ -131,6 +145,47 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         }
     })?;
     report.end(context, begun.elapsed())
+}
+
+/// Finds out what is usual for monitors with such a limit, and says of which that is not known.
+fn look_up_usuals(context: &mut Context, plan: &mut Plan) {
+    let factor = |site: &Site| match site.subject.degraded_after() {
+        SlowLimit::Usual(factor) => Some(factor),
+        SlowLimit::Never | SlowLimit::After(_) => None,
+    };
+    if !plan.sites.iter().any(|site| factor(site).is_some()) {
+        return;
+    }
+    let now = clock::now();
+    let database = plan.database.as_deref();
+    let reader = database.and_then(|database| Reader::open(database).ok());
+    let known = reader.as_ref().and_then(|reader| reader.monitors().ok());
+    let known = known.unwrap_or_default();
+    let mut unknown: Vec<&str> = Vec::new();
+    for site in &mut plan.sites {
+        let Some(factor) = factor(site) else { continue };
+        let mut monitors = known.iter();
+        let stored = monitors.find(|stored| stored.name.as_str() == site.name);
+        let usual = stored.zip(reader.as_ref()).and_then(|(stored, reader)| {
+            let usual = reader.usual_total(stored.id, now);
+            usual.ok().flatten()
+        });
+        site.usual = usual.map(|usual| (factor, usual));
+        if usual.is_none() {
+            unknown.push(&site.name);
+        }
+    }
+    if let Some(first) = unknown.first() {
+        let others = match unknown.len() {
+            1 => String::new(),
+            many => format!(" and {} others", many - 1),
+        };
+        context.out.note(&format!(
+            "what is usual for {}{others} at this hour of the week is not known yet (it takes two weeks of checks): \
+             no time counts as slow",
+            output::quoted(first)
+        ));
+    }
 }
 
 /// How many checks there are at once: more than the system has descriptors for would be failures of ours.
@@ -300,6 +355,7 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
         let sites = args.sites.iter().map(|url| of_url(url, args));
         return Ok(Plan {
             sites: sites.collect::<Result<_, _>>()?,
+            database: None,
             dns: DnsSettings::default(),
             concurrent: CONCURRENT_MAX,
             zone: TimeZone::system(),
@@ -316,6 +372,7 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
     };
     Ok(Plan {
         sites,
+        database: Some(config.daemon.database.clone()),
         dns: config.dns.clone(),
         concurrent: usize::try_from(config.daemon.max_concurrent_checks)
             .unwrap_or(CONCURRENT_MAX)
@@ -399,6 +456,7 @@ fn of_monitor(monitor: &Monitor) -> Site {
         name: monitor.name.as_str().to_owned(),
         url: monitor.url_shown(),
         subject: monitor.subject.clone(),
+        usual: None,
     }
 }
 
@@ -438,5 +496,6 @@ fn of_url(text: &str, args: &Args) -> Result<Site, CliError> {
         name: MonitorName::default_of(&locator).as_str().to_owned(),
         url: subject.url_shown(),
         subject,
+        usual: None,
     })
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rusqlite::Connection;
+
 use super::hour_block::Row;
 use super::journal::{DAY, HOUR, Whose, checks_between, settled, unsettled};
 use super::observed_period::counts;
@@ -45,23 +47,39 @@ impl Store {
     /// # Errors
     /// If SQLite fails.
     pub fn usual_total(&self, monitor: MonitorId, now: Timestamp) -> Result<Option<Usual>> {
-        let this_hour = now.as_ms().div_euclid(HOUR);
-        let mut latency = Histogram::default();
-        let mut weeks = 0;
-        for back in 1..=i64::from(USUAL_WEEKS) {
-            let hour = this_hour - back * WEEK_HOURS;
-            let rollup = rollup::hour(self.connection(), monitor.0, hour)?;
-            if let Some(rollup) = rollup.filter(|rollup| rollup.tally.latency.total() > 0) {
-                latency.merge(&rollup.tally.latency);
-                weeks += 1;
-            }
-        }
-        let total = latency.percentile(50).filter(|_| weeks >= USUAL_WEEKS_MIN);
-        Ok(total.map(|total| Usual { total, weeks }))
+        usual_total(self.connection(), monitor, now)
     }
 }
 
+fn usual_total(
+    connection: &Connection,
+    monitor: MonitorId,
+    now: Timestamp,
+) -> Result<Option<Usual>> {
+    let this_hour = now.as_ms().div_euclid(HOUR);
+    let mut latency = Histogram::default();
+    let mut weeks = 0;
+    for back in 1..=i64::from(USUAL_WEEKS) {
+        let hour = this_hour - back * WEEK_HOURS;
+        let rollup = rollup::hour(connection, monitor.0, hour)?;
+        if let Some(rollup) = rollup.filter(|rollup| rollup.tally.latency.total() > 0) {
+            latency.merge(&rollup.tally.latency);
+            weeks += 1;
+        }
+    }
+    let total = latency.percentile(50).filter(|_| weeks >= USUAL_WEEKS_MIN);
+    Ok(total.map(|total| Usual { total, weeks }))
+}
+
 impl Reader {
+    /// As [`Store::usual_total`].
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn usual_total(&self, monitor: MonitorId, now: Timestamp) -> Result<Option<Usual>> {
+        usual_total(self.connection(), monitor, now)
+    }
+
     /// The medians of each phase over the good checks of the day before `now`; `None` if there was none.
     ///
     /// # Errors

@@ -14,4 +14,5 @@ mod recording;
 mod runs;
 mod scene;
 mod telling;
+mod usual;
 mod windows;
