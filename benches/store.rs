@@ -15,18 +15,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+use sitewatch::cli::why::command::Asked;
 use sitewatch::clock::tick;
 use sitewatch::domain::check::{
     Certificate, Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings,
     Verdict,
 };
+use sitewatch::domain::incident::{Cause, Incident, IncidentKey};
 use sitewatch::domain::monitor::{MonitorId, MonitorName};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::compaction::settle::Step;
 use sitewatch::store::facts::monitors::MonitorFacts;
+use sitewatch::store::facts::rules::StoredRules;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
+use sitewatch::view::time_text::Clock;
 
 const START: i64 = 1_787_529_600_000;
 const MINUTE: i64 = 60_000;
@@ -393,6 +398,65 @@ fn questions(bench: &Bench, path: &Path) {
     });
 }
 
+/// `why` of a monitor that is up, and of one with an open incident, without a daemon.
+fn reasons(bench: &mut Bench, path: &Path) {
+    let now = Timestamp::from_ms(bench.now());
+    let begun = Timestamp::from_ms(START);
+    let text: Arc<str> = StoredRules::default().text().unwrap().into();
+    let rules = bench.ids.iter().map(|id| (*id, Arc::clone(&text)));
+    let rules: Vec<(MonitorId, Arc<str>)> = rules.collect();
+    let (up, down) = (
+        bench.ids[bench.ids.len() / 2],
+        bench.ids[bench.ids.len() / 3],
+    );
+    let opened_at = Timestamp::from_ms(bench.now() - 3 * DAY);
+    let mut batch = bench.store.batch().unwrap();
+    batch.put_rules(&rules, true, begun).unwrap();
+    let cause = Cause {
+        failure: Failure {
+            kind: FailureKind::Status,
+            detail: "503".into(),
+        },
+        status: Some(503),
+    };
+    let incident = Incident {
+        key: IncidentKey {
+            monitor: down,
+            opened_at,
+        },
+        began_at: None,
+        clock_is_wrong: false,
+        closed_at: None,
+        cause,
+        checks_failed: 3,
+        maintenance: false,
+        acked_at: None,
+        ack_note: None,
+    };
+    batch.put_incident(&incident).unwrap();
+    batch.commit().unwrap();
+    let clock = Clock {
+        zone: TimeZone::UTC,
+        now,
+    };
+    let question = Asked {
+        config: None,
+        clock: &clock,
+        at: now,
+        is_now: true,
+    };
+    for (name, id) in [
+        ("why of a monitor that is up", up),
+        ("why of one that is down for three days", down),
+    ] {
+        asked(path, name, |reader| {
+            let stored = reader.monitors().unwrap();
+            let stored = stored.into_iter().find(|stored| stored.id == id).unwrap();
+            assert!(question.why(reader, &stored).unwrap().is_some());
+        });
+    }
+}
+
 fn main() {
     let size = arguments();
     let temporary = tempfile::tempdir().unwrap();
@@ -406,6 +470,7 @@ fn main() {
     saturated(&mut bench, &path, size.rows);
     paced(&mut bench);
     questions(&bench, &path);
+    reasons(&mut bench, &path);
     let pages = |pragma: &str| -> f64 {
         let sql = format!("PRAGMA {pragma}");
         bench

@@ -2,6 +2,7 @@
 //!
 //! The script of `sitewatch completions` calls this program with [`VARIABLE`] set, and the line so far behind `--`.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -93,6 +94,20 @@ pub fn script(shell: &str) -> Result<String, CliError> {
 /// The names of the monitors, of the configuration that the line names or that is found.
 pub fn monitors() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| monitors_like(&current.to_string_lossy()))
+}
+
+/// The tags of the monitors.
+pub fn tags() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let Some((place, quotes)) = place() else {
+            return Vec::new();
+        };
+        let monitors = place.config.iter().flat_map(|config| &config.monitors);
+        let tags: BTreeSet<&String> = monitors.flat_map(|monitor| monitor.tags.iter()).collect();
+        let tags = tags.into_iter().take(NAMES_MAX);
+        tags.map(|tag| CompletionCandidate::new(if quotes { quoted(tag) } else { tag.clone() }))
+            .collect()
+    })
 }
 
 /// The ids of the newest incidents, and the names of the monitors, whose newest incident is meant.

@@ -27,7 +27,7 @@ pub struct Selection {
     #[arg(value_name = "NAME", add = super::complete::monitors())]
     pub names: Vec<String>,
     /// Those with this tag; several times for those with any of them
-    #[arg(long = "tag", value_name = "TAG", conflicts_with = "names")]
+    #[arg(long = "tag", value_name = "TAG", conflicts_with = "names", add = super::complete::tags())]
     pub tags: Vec<String>,
     /// All monitors
     #[arg(long, conflicts_with_all = ["names", "tags"])]

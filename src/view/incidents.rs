@@ -44,15 +44,6 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     if incident.maintenance {
         asides.push("maintenance".to_owned());
     }
-    if let Some(amended) = amendment::in_force(&row.amendments) {
-        let note = amended.note.as_ref().map(|note| format!(": {note}"));
-        asides.push(format!(
-            "AMENDED {} by {}{}",
-            amended.counts_as.as_str(),
-            amended.by,
-            note.unwrap_or_default()
-        ));
-    }
     if incident.acked_at.is_some() || incident.ack_note.is_some() {
         let by = row.acked_by.as_ref();
         let by = by.map_or_else(String::new, |by| format!(" by {by}"));
@@ -70,6 +61,16 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
             .map(|note| format!("{}: {}", note.by, note.text)),
     );
     let mut cause = incident.cause.failure.detail.to_string();
+    if let Some(amended) = amendment::in_force(&row.amendments) {
+        let note = amended.note.as_ref().map(|note| format!(" ({note})"));
+        // Before the cause, which a narrow terminal cuts.
+        cause = format!(
+            "AMENDED {} by {}{}: {cause}",
+            amended.counts_as.as_str(),
+            amended.by,
+            note.unwrap_or_default()
+        );
+    }
     if !asides.is_empty() {
         cause.push_str(&format!(" ({})", asides.join(", ")));
     }
