@@ -52,6 +52,8 @@ impl Channel {
         settings.recovery &= self.events.has(Event::Up);
         if self.format().takes_incidents_only() {
             settings.group_limit = u32::MAX;
+            // What a DOWN opened there, nothing but an UP closes.
+            settings.recovery = self.events.has(Event::Up);
         }
         settings
     }

@@ -320,13 +320,20 @@ impl Machine<'_> {
         };
         if self.memory.kept.flap.is_on() {
             self.memory.kept.flap.owe(owed);
-        } else {
-            let to = self.who_was_told(vec![outage.key], outage.key);
+            return;
+        }
+        let to = self.who_was_told(vec![outage.key], outage.key);
+        if self.around.alerts.recovery {
             self.say_up(&owed, closed_at, to, None);
+        } else {
+            let to = Recipients::Of(Side::Messages, Box::new(to));
+            self.say_up(&owed, closed_at, to, None);
+            self.say_end_to_services(outage, closed_at);
         }
     }
 
-    /// While it flaps, services that hold incidents are told of each end at once.
+    /// Services that hold incidents are told of each end: at once while it flaps, and with `recovery = false` as well,
+    /// since nothing else would close there what its DOWN opened.
     fn say_end_to_services(&mut self, outage: &Outage, closed_at: Timestamp) {
         let owed = Owed {
             key: outage.key,
@@ -334,8 +341,8 @@ impl Machine<'_> {
             checks_failed: outage.checks_failed,
             silent: false,
         };
-        let to = self.who_was_told(vec![outage.key], outage.key);
-        let to = Recipients::Of(Side::Incidents, Box::new(to));
+        let told = Recipients::Told(vec![outage.key]);
+        let to = Recipients::Of(Side::Incidents, Box::new(told));
         self.say_up(&owed, closed_at, to, None);
     }
 

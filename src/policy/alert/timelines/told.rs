@@ -119,6 +119,16 @@ fn recoveries_can_be_switched_off() {
          01:00 closed 01:00, 1 failed
          01:00 mail UP after 1m, untold only",
     );
+    // Services that hold incidents get it all the same: nothing else closes what its DOWN opened.
+    check(
+        "confirm=1 recover=1 no-recovery level; D U",
+        "00:00 opened 00:00
+         00:00 raised
+         00:00 mail DOWN 503, 1 failed
+         01:00 closed 01:00, 1 failed
+         01:00 mail UP after 1m, untold only
+         01:00 mail UP after 1m, to services",
+    );
 }
 
 #[test]
