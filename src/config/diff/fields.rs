@@ -253,8 +253,7 @@ pub(super) fn of_rules(rules: &Rules) -> Vec<Fact> {
 /// Each channel with its secrets as digests would have them: compared and never shown.
 fn channels_compared(config: &Config) -> Vec<String> {
     let compared = |channel: &Channel| {
-        let secrets = channel.service.urls().iter().chain(channel.service.token());
-        let secrets: Vec<&str> = secrets.map(|secret| secret.reveal()).collect();
+        let secrets = channel.service.revealed();
         let headers = channel.headers.iter();
         let headers: Vec<_> = headers
             .map(|(name, value)| (name, value.reveal()))

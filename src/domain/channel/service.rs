@@ -259,6 +259,29 @@ impl Service {
         }
     }
 
+    /// Everything secret of it, revealed, to compare two of them: `Debug` shows none of it.
+    pub fn revealed(&self) -> Vec<&[u8]> {
+        let urls = self.urls().iter().chain(self.token());
+        let mut parts: Vec<&[u8]> = urls.map(|secret| secret.reveal().as_bytes()).collect();
+        match self {
+            Self::Json { key, .. } => parts.extend(key.as_ref().map(SigningKey::reveal)),
+            Self::Pushover { chat, .. } => parts.push(chat.reveal().as_bytes()),
+            Self::Slack { .. }
+            | Self::Discord { .. }
+            | Self::Teams { .. }
+            | Self::Telegram { .. }
+            | Self::Ntfy { .. }
+            | Self::Gotify { .. }
+            | Self::Pagerduty { .. }
+            | Self::Opsgenie { .. }
+            | Self::Matrix { .. }
+            | Self::Apprise { .. }
+            | Self::Template { .. }
+            | Self::Alertmanager { .. } => {}
+        }
+        parts
+    }
+
     /// The token, if there is one.
     pub const fn token(&self) -> Option<&Secret> {
         match self {
@@ -324,6 +347,38 @@ mod tests {
             Given::default().faults(Format::Matrix).0,
             ["url", "token", "chat"]
         );
+    }
+
+    /// Each part of [`everything`] that a format takes makes another service of it, so that a reload says so.
+    #[test]
+    fn two_that_differ_in_a_secret_are_revealed_as_two() {
+        let others = [
+            Given {
+                url: Some(Secret::new("https://b.example/")),
+                urls: vec![Secret::new("https://b.example/")],
+                ..everything()
+            },
+            Given {
+                token: Some(Secret::new("other")),
+                ..everything()
+            },
+            Given {
+                chat: Some("other".to_owned()),
+                ..everything()
+            },
+            Given {
+                key: Some(SigningKey::parse(b"other").unwrap()),
+                ..everything()
+            },
+        ];
+        let shown = |service: &Service| format!("{service:?} {:?}", service.revealed());
+        for format in Format::ALL {
+            let one = Service::new(format, everything()).unwrap();
+            for other in &others {
+                let other = Service::new(format, other.clone()).unwrap();
+                assert_eq!(one == other, shown(&one) == shown(&other), "{format}");
+            }
+        }
     }
 
     #[test]
