@@ -16,17 +16,18 @@ use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notification::MailKind;
 use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::monitor::Recipients;
+use crate::policy::alert::monitor::{Order, Recipients};
 use crate::policy::availability::error_budget::{self, LOOKS_BACK};
 use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::simulate::{Decided, rehearse};
-use crate::policy::replay::{Replay, Said};
+use crate::policy::replay::{Dropped, Replay, Said, order_of};
 use crate::policy::schedule::time_range;
 use crate::store::checks::history::HistoryQuery;
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::outbox::queries::{self, ToldOf};
 use crate::store::reader::Reader;
+use crate::store::transaction::SpanKind;
 use crate::view::replay::{self as view, Leaving, Mails, ReplayRow};
 use crate::view::time_text::Clock;
 
@@ -48,8 +49,9 @@ const BURNS_EVERY: Duration = Duration::from_secs(30);
     failures_before_down, successes_before_up, flapping, reminders, escalation,\n\
     hours, maintenance, depends_on, and those of digests: group_wait, group_limit,\n\
     group_interval. AFTER counts from the first failed check until the mail\n\
-    leaves, if the mail server accepts everything at once. Mutes,\n\
-    acknowledgements, pauses and times offline are left out.\n\
+    leaves, if the mail server accepts everything at once. Acknowledgements,\n\
+    mutes and pauses count as they were ordered; windows by order and times\n\
+    offline are left out.\n\
     Burns of an [[objective]] stand under its name, by the recorded outages."
 )]
 pub struct Args {
@@ -85,8 +87,8 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let reader = Reader::open(&new.daemon.database)?;
     let known = reader.monitors()?;
     let played = played(&new, &known);
-    let said = play(&reader, &new, &played, since, clock.now)?;
-    let (mut rows, mut mails) = beside(&reader, &new, &played, &said, since, clock.now)?;
+    let past = play(&reader, &new, &played, since, clock.now)?;
+    let (mut rows, mut mails) = beside(&reader, &new, &played, &past, (since, clock.now))?;
     burns(
         &reader,
         &new,
@@ -140,13 +142,27 @@ fn played<'a>(new: &'a Config, known: &[StoredMonitor]) -> Vec<(MonitorId, &'a M
         .collect()
 }
 
+/// What the rules would have made of a time.
+#[derive(Debug, Default)]
+struct Past {
+    said: Vec<Said>,
+    dropped: Vec<Dropped>,
+}
+
+impl Past {
+    fn take(&mut self, world: &mut Replay<'_>) {
+        self.said.extend(world.take_said());
+        self.dropped.extend(world.take_dropped());
+    }
+}
+
 fn play(
     reader: &Reader,
     new: &Config,
     played: &[(MonitorId, &Monitor)],
     since: Timestamp,
     now: Timestamp,
-) -> Result<Vec<Said>, CliError> {
+) -> Result<Past, CliError> {
     let mut world = Replay::new(
         played.iter().copied(),
         &new.alerts,
@@ -160,7 +176,8 @@ fn play(
         .enumerate()
         .map(|(place, (id, _))| (*id, place))
         .collect();
-    let mut said = Vec::new();
+    let mut orders = orders(reader, played, since, now)?.into_iter().peekable();
+    let mut past = Past::default();
     let mut from = since;
     while from < now && !played.is_empty() {
         let to = from.plus(CHUNK).min(now);
@@ -178,14 +195,42 @@ fn play(
             ControlFlow::Continue(())
         })?;
         for (place, check) in checks.into_iter().rev() {
+            let known_at = check.at.plus(check.timings.total.as_duration());
+            while let Some((at, place, order)) = orders.next_if(|(at, ..)| *at <= known_at) {
+                world.order(place, &order, at);
+            }
             world.check(place, check);
         }
-        said.extend(world.take_said());
+        past.take(&mut world);
         from = to;
     }
+    for (at, place, order) in orders {
+        world.order(place, &order, at);
+    }
     world.pass(now);
-    said.extend(world.take_said());
-    Ok(said)
+    past.take(&mut world);
+    Ok(past)
+}
+
+/// What people ordered, in the order of time, each with the place of its monitor.
+fn orders(
+    reader: &Reader,
+    played: &[(MonitorId, &Monitor)],
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<(Timestamp, usize, Order)>, StoreError> {
+    let mut orders = Vec::new();
+    for (place, (id, _)) in played.iter().enumerate() {
+        let spans = reader.spans(*id, since, now)?.into_iter();
+        for span in spans.filter(|span| span.kind == SpanKind::Paused) {
+            orders.push((span.from.max(since), place, Order::Pause));
+            orders.extend(span.to.map(|at| (at, place, Order::Resume)));
+        }
+        let kept = reader.orders_between(*id, since, now)?.into_iter();
+        orders.extend(kept.filter_map(|kept| Some((kept.at, place, order_of(&kept.order)?))));
+    }
+    orders.sort_by_key(|(at, ..)| *at);
+    Ok(orders)
 }
 
 /// Each alert that would be sent with the one that was, and those that only were; and how many mails that makes.
@@ -193,48 +238,13 @@ fn beside(
     reader: &Reader,
     new: &Config,
     played: &[(MonitorId, &Monitor)],
-    said: &[Said],
-    since: Timestamp,
-    now: Timestamp,
+    Past { said, dropped }: &Past,
+    (since, now): (Timestamp, Timestamp),
 ) -> Result<(Vec<ReplayRow>, Mails), CliError> {
     let (mut was, was_mails) = was(reader, played, since)?;
-    // Who was told of an incident by a step of escalation, and gets its UP.
-    let mut escalated: HashMap<IncidentKey, Vec<Recipient>> = HashMap::new();
-    let decided: Vec<Decided> = said
-        .iter()
-        .map(|said| {
-            let incident = said.news.incident();
-            let mut to = match &said.to {
-                Recipients::Escalation { to, .. } => to.clone(),
-                Recipients::Configured
-                | Recipients::Told(_)
-                | Recipients::Untold(_)
-                | Recipients::Of(..) => played[said.place].1.rules.to.clone(),
-            };
-            if let Some(incident) = incident {
-                match said.news.kind() {
-                    MailKind::Escalated => {
-                        escalated.entry(incident).or_default().extend(to.clone());
-                    }
-                    MailKind::Up => to.extend(escalated.remove(&incident).unwrap_or_default()),
-                    _ => {}
-                }
-            }
-            let mut known = HashSet::new();
-            to.retain(|to| said.side.is_none_or(|side| new.side(to) == side));
-            to.retain(|to| new.takes(to, said.news.kind()) && known.insert(to.key().to_owned()));
-            Decided {
-                at: said.at,
-                kind: said.news.kind(),
-                monitor: played[said.place].0,
-                incident,
-                cause: CauseKey::of_news(&said.news),
-                to,
-            }
-        })
-        .collect();
+    let decided = decided(new, played, said);
     let sendings = if new.has_way_out() {
-        rehearse(|to| new.alerts_for(to), &new.hours, &decided, now)
+        rehearse(|to| new.alerts_for(to), &new.hours, &decided, dropped, now)
     } else {
         Vec::new()
     };
@@ -267,6 +277,52 @@ fn beside(
         was: was_mails,
     };
     Ok((rows, mails))
+}
+
+/// What was said as the outbox would have it, each with its recipients.
+fn decided(new: &Config, played: &[(MonitorId, &Monitor)], said: &[Said]) -> Vec<Decided> {
+    // Who was told of an incident by a step of escalation, and gets its UP.
+    let mut escalated: HashMap<IncidentKey, Vec<Recipient>> = HashMap::new();
+    said.iter()
+        .map(|said| {
+            let incident = said.news.incident();
+            let mut again = match &said.to {
+                Recipients::Escalation { again, .. } => again.clone(),
+                _ => Vec::new(),
+            };
+            let mut to = match &said.to {
+                Recipients::Escalation { to, .. } => to.clone(),
+                Recipients::Configured
+                | Recipients::Told(_)
+                | Recipients::Untold(_)
+                | Recipients::Of(..) => played[said.place].1.rules.to.clone(),
+            };
+            if let Some(incident) = incident {
+                match said.news.kind() {
+                    MailKind::Escalated => {
+                        escalated.entry(incident).or_default().extend(to.clone());
+                    }
+                    MailKind::Up => {
+                        to.extend(escalated.get(&incident).cloned().unwrap_or_default())
+                    }
+                    _ => {}
+                }
+            }
+            let mut known = HashSet::new();
+            to.retain(|to| said.side.is_none_or(|side| new.side(to) == side));
+            to.retain(|to| new.takes(to, said.news.kind()) && known.insert(to.key().to_owned()));
+            again.retain(|to| new.takes(to, said.news.kind()));
+            Decided {
+                at: said.at,
+                kind: said.news.kind(),
+                monitor: played[said.place].0,
+                incident,
+                cause: CauseKey::of_news(&said.news),
+                to,
+                again,
+            }
+        })
+        .collect()
 }
 
 /// Adds the burns of error budgets, as recorded incidents make them: verdicts and outages stay what they are.

@@ -11,8 +11,10 @@ use super::alert::maintenance::{Open, Windows};
 use super::alert::monitor::{self, Effect, Event, Order, Recipients, Side, Surroundings};
 use super::alert::state::{Memory, Status};
 use crate::domain::check::Check;
+use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
 use crate::domain::notification::{MailKind, News};
+use crate::domain::order::{GivenOrder, OrderWord};
 use crate::domain::settings::{AlertSettings, Escalation, Maintenance};
 use crate::domain::timestamp::Timestamp;
 
@@ -81,6 +83,37 @@ pub struct Traced {
     pub successes_before_up: u16,
 }
 
+/// What waited and was dropped since it was pointless then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    /// When.
+    pub at: Timestamp,
+    /// Of which monitor.
+    pub monitor: MonitorId,
+    /// Only the escalations of this outage; `None`: everything.
+    pub incident: Option<IncidentKey>,
+}
+
+/// An order as the machine takes it; `None` for those that decide nothing, for pauses, which are recorded as spans, and
+/// for windows.
+pub fn order_of(given: &GivenOrder) -> Option<Order> {
+    match given.word {
+        OrderWord::Mute => given.args.until.map(|until| Order::Mute { until }),
+        OrderWord::Unmute => Some(Order::Unmute),
+        OrderWord::Ack => Some(Order::Ack {
+            until: given.args.until,
+            note: given.args.note.as_deref().map(Arc::from),
+        }),
+        OrderWord::Pause
+        | OrderWord::Resume
+        | OrderWord::Recheck
+        | OrderWord::Reload
+        | OrderWord::Maintenance
+        | OrderWord::Amend
+        | OrderWord::Note => None,
+    }
+}
+
 /// All monitors of a configuration with what is remembered of them.
 #[derive(Debug)]
 pub struct Replay<'a> {
@@ -89,6 +122,7 @@ pub struct Replay<'a> {
     slots: Vec<Slot>,
     wakes: BTreeSet<(Timestamp, usize)>,
     said: Vec<Said>,
+    dropped: Vec<Dropped>,
     /// The place that is watched, and its steps.
     watched: Option<(usize, Vec<Traced>)>,
 }
@@ -171,6 +205,7 @@ impl<'a> Replay<'a> {
             slots,
             wakes: BTreeSet::new(),
             said: Vec::new(),
+            dropped: Vec::new(),
             watched: None,
         }
     }
@@ -274,6 +309,11 @@ impl<'a> Replay<'a> {
     /// What was said since it was last asked.
     pub fn take_said(&mut self) -> Vec<Said> {
         std::mem::take(&mut self.said)
+    }
+
+    /// What was dropped since it was last asked.
+    pub fn take_dropped(&mut self) -> Vec<Dropped> {
+        std::mem::take(&mut self.dropped)
     }
 
     fn step(&mut self, place: usize, event: Event<'_>, now: Timestamp) {
@@ -396,13 +436,21 @@ impl<'a> Replay<'a> {
                     },
                     to,
                 }),
+                Effect::DropWaiting(_) => self.dropped.push(Dropped {
+                    at: now,
+                    monitor: self.slots[place].player.id,
+                    incident: None,
+                }),
+                Effect::StopEscalation(incident) => self.dropped.push(Dropped {
+                    at: now,
+                    monitor: self.slots[place].player.id,
+                    incident: Some(incident),
+                }),
                 // History is what it is: nothing is stored, and no check can be asked for.
                 Effect::Open(_)
                 | Effect::Progress(_)
                 | Effect::Close { .. }
                 | Effect::Raise(_)
-                | Effect::DropWaiting(_)
-                | Effect::StopEscalation(_)
                 | Effect::Window { .. }
                 | Effect::Record(_)
                 | Effect::CheckParents

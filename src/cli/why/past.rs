@@ -8,14 +8,14 @@ use super::command::{Asked, BEFORE, configured};
 use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::Incident;
 use crate::domain::monitor::{MonitorName, Rules};
-use crate::domain::order::{GivenOrder, KeptOrder, OrderWord};
+use crate::domain::order::KeptOrder;
 use crate::domain::settings::{AlertSettings, Covers, Escalation, Maintenance, MaintenanceTime};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::Order;
 use crate::policy::alert::state::Kept;
-use crate::policy::replay::{Player, Replay, Traced};
+use crate::policy::replay::{Player, Replay, Traced, order_of};
 use crate::policy::why;
 use crate::store::checks::history::HistoryQuery;
 use crate::store::error::StoreError;
@@ -315,25 +315,6 @@ impl Deed {
     }
 }
 
-/// An order as the machine takes it; `None` for those that decide nothing, and pauses.
-fn of_kept(given: &GivenOrder) -> Option<Order> {
-    match given.word {
-        OrderWord::Mute => given.args.until.map(|until| Order::Mute { until }),
-        OrderWord::Unmute => Some(Order::Unmute),
-        OrderWord::Ack => Some(Order::Ack {
-            until: given.args.until,
-            note: given.args.note.as_deref().map(Arc::from),
-        }),
-        OrderWord::Pause
-        | OrderWord::Resume
-        | OrderWord::Recheck
-        | OrderWord::Reload
-        | OrderWord::Maintenance
-        | OrderWord::Amend
-        | OrderWord::Note => None,
-    }
-}
-
 /// Everything that happened, in order; what is asked about is `now`, or an earlier time.
 fn deeds(
     played: &[Played],
@@ -360,7 +341,7 @@ fn deeds(
             }));
         }
         deeds.extend(one.orders.iter().filter_map(|kept| {
-            let order = of_kept(&kept.order)?;
+            let order = order_of(&kept.order)?;
             Some(Deed {
                 at: kept.at.max(start),
                 place,

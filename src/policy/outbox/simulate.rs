@@ -12,6 +12,7 @@ use crate::domain::notification::MailKind;
 use crate::domain::recipient::Recipient;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::replay::Dropped;
 
 /// One thing that was decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +27,10 @@ pub struct Decided {
     pub incident: Option<IncidentKey>,
     /// Of a DOWN, a reminder or an escalation: the cause of the outage.
     pub cause: Option<CauseKey>,
-    /// The recipient.
+    /// The recipients.
     pub to: Vec<Recipient>,
+    /// Of an escalation: those whose message of an earlier step is to come again, if it was dropped before it left.
+    pub again: Vec<Recipient>,
 }
 
 /// One mail that would have left.
@@ -42,16 +45,18 @@ pub struct Sending {
 }
 
 /// Every mail that would have left until `end`, each once, however many recipients got it. What was decided comes in
-/// the order of time. `settings` are those for one recipient.
+/// the order of time, and so does what was dropped. `settings` are those for one recipient.
 pub fn rehearse(
     settings: impl Fn(&Recipient) -> AlertSettings,
     hours: &Hours,
     decided: &[Decided],
+    dropped: &[Dropped],
     end: Timestamp,
 ) -> Vec<Sending> {
     let mut lanes: BTreeMap<&str, (&Recipient, Vec<usize>)> = BTreeMap::new();
     for (place, one) in decided.iter().enumerate() {
-        for to in &one.to {
+        let others = one.again.iter().filter(|to| !one.to.contains(to));
+        for to in one.to.iter().chain(others) {
             let lane = lanes.entry(to.key()).or_insert((to, Vec::new()));
             lane.1.push(place);
         }
@@ -63,6 +68,7 @@ pub fn rehearse(
                 settings: &settings(to),
                 hours,
                 decided,
+                dropped,
                 end,
             };
             world.one_recipient(to, &places)
@@ -78,6 +84,7 @@ struct World<'a> {
     settings: &'a AlertSettings,
     hours: &'a Hours,
     decided: &'a [Decided],
+    dropped: &'a [Dropped],
     end: Timestamp,
 }
 
@@ -91,6 +98,8 @@ impl World<'_> {
             collecting: None,
         };
         let mut told: BTreeSet<IncidentKey> = BTreeSet::new();
+        let mut dropped = self.dropped.iter().peekable();
+        let mut stopped: BTreeSet<IncidentKey> = BTreeSet::new();
         let mut sendings = Vec::new();
         let mut wake_at: Option<Timestamp> = None;
         loop {
@@ -101,8 +110,28 @@ impl World<'_> {
             if now > self.end {
                 break;
             }
+            while let Some(one) = dropped.next_if(|one| one.at <= now) {
+                let is_it = |row: &mut Waiting| is_dropped(one, row);
+                stopped.extend(
+                    lane.waiting
+                        .extract_if(.., is_it)
+                        .filter_map(|row| row.incident),
+                );
+            }
             while let Some(place) = coming.next_if(|place| decided[*place].at <= now) {
-                lane.waiting.push(row(place, &decided[place]));
+                let one = &decided[place];
+                let is_stopped = one.incident.is_some_and(|it| stopped.contains(&it));
+                let knows = |it: &IncidentKey| {
+                    told.contains(it) || lane.waiting.iter().any(|row| row.incident == Some(*it))
+                };
+                let is_meant = match one.kind {
+                    // Nobody hears of the end whose only message was dropped.
+                    MailKind::Up if is_stopped => one.incident.as_ref().is_some_and(knows),
+                    _ => one.to.contains(to) || is_stopped,
+                };
+                if is_meant {
+                    lane.waiting.push(row(place, one));
+                }
             }
             for row in &mut lane.waiting {
                 row.follows = row
@@ -166,6 +195,14 @@ impl World<'_> {
         }
         sendings
     }
+}
+
+fn is_dropped(dropped: &Dropped, row: &Waiting) -> bool {
+    let is_of = match dropped.incident {
+        None => row.monitor == Some(dropped.monitor),
+        Some(incident) => row.kind == MailKind::Escalated && row.incident == Some(incident),
+    };
+    is_of && row.queued_at <= dropped.at
 }
 
 fn rows_of<'a>(lane: &'a mut Lane, rows: &'a [RowId]) -> impl Iterator<Item = &'a mut Waiting> {
@@ -246,6 +283,7 @@ mod tests {
                         status: status.parse().ok(),
                     }),
                     to,
+                    again: Vec::new(),
                 }
             })
             .collect();
@@ -253,6 +291,7 @@ mod tests {
             |_| settings.clone(),
             &Hours::default(),
             &decided,
+            &[],
             at(100_000),
         )
         .iter()
@@ -356,6 +395,7 @@ mod tests {
                     incident: Some(IncidentKey { monitor, opened_at }),
                     cause: None,
                     to: to(),
+                    again: Vec::new(),
                 });
             };
             one(0, MailKind::Down);
@@ -378,7 +418,7 @@ mod tests {
             certificate_expiry: Vec::new(),
         };
         let end = Timestamp::from_ms(1_792_713_600_000).plus(Duration::from_secs(40 * 86_400));
-        let sendings = rehearse(|_| settings.clone(), &hours, &decided, end);
+        let sendings = rehearse(|_| settings.clone(), &hours, &decided, &[], end);
         let mut told: Vec<usize> = Vec::new();
         for sending in &sendings {
             assert_eq!(
@@ -442,12 +482,14 @@ mod tests {
                     status: None,
                 }),
                 to: vec![Recipient::restored("boss@x.org").unwrap()],
+                again: Vec::new(),
             })
             .collect();
         let sendings = rehearse(
             |_| settings.clone(),
             &Hours::default(),
             &decided,
+            &[],
             at(100_000),
         );
         let shown: Vec<(MailKind, usize, i64)> = sendings
@@ -482,6 +524,7 @@ mod tests {
                 status,
             }),
             to: vec![Recipient::restored("ops@x.org").unwrap()],
+            again: Vec::new(),
         };
         let mut all: Vec<Decided> = (0..500)
             .flat_map(|site| {
@@ -495,7 +538,13 @@ mod tests {
         // In the middle of it another site fails in its own way.
         all.push(decided(90, MailKind::Down, 900, Some(500)));
         all.sort_by_key(|one| one.at);
-        let sendings = rehearse(|_| settings.clone(), &Hours::default(), &all, at(100_000));
+        let sendings = rehearse(
+            |_| settings.clone(),
+            &Hours::default(),
+            &all,
+            &[],
+            at(100_000),
+        );
         let mut told: Vec<usize> = sendings.iter().flat_map(|one| one.tells.clone()).collect();
         told.sort_unstable();
         assert_eq!(told, (0..all.len()).collect::<Vec<_>>(), "each once");
@@ -505,6 +554,169 @@ mod tests {
             .collect();
         assert_eq!(seconds, [60, 100, 120, 270, 330]);
         assert_eq!(sendings[1].kind, MailKind::Down, "the other site, in 10 s");
+        // An outage that lasts is three messages in five minutes, the other site's among them.
+        all.retain(|one| one.kind == MailKind::Down);
+        let lasting = rehearse(|_| settings.clone(), &Hours::default(), &all, &[], at(360));
+        assert_eq!(lasting.len(), 3);
+    }
+
+    /// An acknowledgement drops the step that waits, and a later one brings it to those who missed it; who was told
+    /// of nothing hears of no end.
+    #[test]
+    fn what_an_acknowledgement_dropped_does_not_leave() {
+        let settings = AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: 3,
+            group_interval: Duration::from_secs(60),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping::default(),
+            certificate_expiry: Vec::new(),
+        };
+        let (ops, boss, cto) = ("ops@x.org", "boss@x.org", "cto@x.org");
+        let list = |of: &[&str]| -> Vec<Recipient> {
+            of.iter()
+                .map(|to| Recipient::restored(to).unwrap())
+                .collect()
+        };
+        let monitor = MonitorId(1);
+        let incident = IncidentKey {
+            monitor,
+            opened_at: at(0),
+        };
+        let one = |second, kind, to: &[&str], again: &[&str]| Decided {
+            at: at(second),
+            kind,
+            monitor,
+            incident: Some(incident),
+            cause: None,
+            to: list(to),
+            again: list(again),
+        };
+        let ack = Dropped {
+            at: at(605),
+            monitor,
+            incident: Some(incident),
+        };
+        let play = |second_step: bool, dropped: &[Dropped]| -> Vec<(i64, MailKind)> {
+            let mut all = vec![
+                one(0, MailKind::Down, &[ops], &[]),
+                one(600, MailKind::Escalated, &[boss], &[]),
+                one(1800, MailKind::Escalated, &[cto], &[boss]),
+                one(3600, MailKind::Up, &[ops, boss, cto], &[]),
+            ];
+            if !second_step {
+                all.remove(2);
+            }
+            let hours = Hours::default();
+            let sendings = rehearse(|_| settings.clone(), &hours, &all, dropped, at(100_000));
+            let second = |one: &Sending| (one.at.as_ms() - START) / 1000;
+            sendings.iter().map(|one| (second(one), one.kind)).collect()
+        };
+        let (down, step, up) = (MailKind::Down, MailKind::Escalated, MailKind::Up);
+        assert_eq!(
+            play(true, &[]),
+            [(10, down), (610, step), (1810, step), (3610, up)]
+        );
+        assert_eq!(play(true, &[ack]), [(10, down), (1810, step), (3610, up)]);
+        assert_eq!(play(false, &[ack]), [(10, down), (3610, up)]);
+        let removed = Dropped {
+            at: at(5),
+            monitor,
+            incident: None,
+        };
+        assert_eq!(play(false, &[removed]), [(610, step), (3610, up)]);
+    }
+
+    /// `open` in Berlin; what is decided at a local time leaves at another.
+    #[track_caller]
+    fn opens(open: &str, decided: &str, want: &str) {
+        let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+        let moment = |text: &str| {
+            let civil: jiff::civil::DateTime = text.parse().unwrap();
+            let zoned = civil.to_zoned(zone.clone()).unwrap();
+            Timestamp::from_ms(zoned.timestamp().as_millisecond())
+        };
+        let entry = OpeningHours {
+            to: vec![Recipient::restored("ops@x.org").unwrap()],
+            open: vec![OpenTime::parse(open).unwrap()],
+        };
+        let hours = Hours::new(vec![entry], zone.clone());
+        let settings = AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: 3,
+            group_interval: Duration::from_secs(60),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping::default(),
+            certificate_expiry: Vec::new(),
+        };
+        let at = moment(decided);
+        let down = Decided {
+            at,
+            kind: MailKind::Down,
+            monitor: MonitorId(1),
+            incident: Some(IncidentKey {
+                monitor: MonitorId(1),
+                opened_at: at,
+            }),
+            cause: None,
+            to: vec![Recipient::restored("ops@x.org").unwrap()],
+            again: Vec::new(),
+        };
+        let end = at.plus(Duration::from_secs(14 * 86_400));
+        let sendings = rehearse(|_| settings.clone(), &hours, &[down], &[], end);
+        let left: Vec<String> = sendings
+            .iter()
+            .map(|one| one.at.in_zone(&zone).strftime("%F %T %Z").to_string())
+            .collect();
+        assert_eq!(left, [want], "{open}, decided {decided}");
+    }
+
+    /// The clock on the wall decides, also on the two days of the year when it is set.
+    #[test]
+    fn hours_hold_over_both_changes_of_the_clock() {
+        // Set forward on 2026-03-29 from 02:00 to 03:00, set back on 2026-10-25 from 03:00 to 02:00.
+        opens(
+            "Mon-Fri 08:00-18:00",
+            "2026-03-27T18:00:00",
+            "2026-03-30 08:00:00 CEST",
+        );
+        opens(
+            "08:00-18:00",
+            "2026-03-28T20:00:00",
+            "2026-03-29 08:00:00 CEST",
+        );
+        opens(
+            "02:30-06:00",
+            "2026-03-28T20:00:00",
+            "2026-03-29 03:00:00 CEST",
+        );
+        opens(
+            "22:00-06:00",
+            "2026-03-29T01:59:30",
+            "2026-03-29 01:59:40 CET",
+        );
+        opens(
+            "08:00-18:00",
+            "2026-10-24T20:00:00",
+            "2026-10-25 08:00:00 CET",
+        );
+        opens(
+            "Mon-Fri 08:00-18:00",
+            "2026-10-23T17:59:55",
+            "2026-10-26 08:00:00 CET",
+        );
+        opens(
+            "02:30-06:00",
+            "2026-10-24T20:00:00",
+            "2026-10-25 02:30:00 CEST",
+        );
+        opens(
+            "22:00-02:30",
+            "2026-10-25T03:00:00",
+            "2026-10-25 22:00:00 CET",
+        );
     }
 
     #[test]
@@ -531,13 +743,14 @@ mod tests {
                     }),
                     cause: None,
                     to: vec![Recipient::restored("pager").unwrap()],
+                    again: Vec::new(),
                 };
                 [one(MailKind::Down, 0), one(MailKind::Up, 5)]
             })
             .collect();
         decided.sort_by_key(|one| one.at);
         let hours = Hours::default();
-        let sendings = rehearse(|_| settings.clone(), &hours, &decided, at(100_000));
+        let sendings = rehearse(|_| settings.clone(), &hours, &decided, &[], at(100_000));
         let kinds = |kind| sendings.iter().filter(|one| one.kind == kind).count();
         assert_eq!(sendings.len(), 12);
         assert_eq!((kinds(MailKind::Down), kinds(MailKind::Up)), (6, 6));

@@ -7,7 +7,7 @@ use super::channels::Hook;
 use super::{House, Site, monitor, text};
 
 /// Three days from now, for an hour: closed for the whole of a test.
-fn another_day() -> String {
+pub(super) fn another_day() -> String {
     let today = clock::now().in_zone(&jiff::tz::TimeZone::UTC).weekday();
     let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     let then = (usize::try_from(today.to_monday_zero_offset()).unwrap() + 3) % 7;
@@ -150,4 +150,12 @@ async fn an_acknowledged_outage_is_not_escalated() {
     let incident = lines(&house, &["incidents", "--json"]).remove(0);
     assert_eq!(incident["escalated_at"], Value::Null, "{incident}");
     assert_eq!(incident["mails"].as_array().unwrap().len(), 2, "{incident}");
+    // The past, once more: the acknowledgement holds there as well.
+    let replayed = lines(&house, &["replay", "--since", "1h", "--json"]);
+    let would = |kind: &str| {
+        let rows = replayed.iter().filter(|row| row["kind"] == kind);
+        rows.filter(|row| row["would_be_sent_at"].is_string())
+            .count()
+    };
+    assert_eq!((would("down"), would("escalated")), (1, 0), "{replayed:?}");
 }

@@ -70,11 +70,12 @@ fn leaves(events: &str) -> String {
                     status: event.get(3).map_or(Some(503), |word| word.parse().ok()),
                 }),
                 to: ops(),
+                again: Vec::new(),
             }
         })
         .collect();
     let end = START.plus(Duration::from_secs(86_400));
-    let lines: Vec<String> = rehearse(|_| settings.clone(), &hours, &decided, end)
+    let lines: Vec<String> = rehearse(|_| settings.clone(), &hours, &decided, &[], end)
         .iter()
         .map(|sending| {
             let kind = sending.kind.as_str().to_ascii_uppercase();
