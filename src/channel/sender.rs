@@ -14,7 +14,9 @@ use super::fault::{self, NoAddress};
 use crate::clock;
 use crate::domain::channel::Channel;
 use crate::domain::duration_text::Human;
+use crate::domain::secret::Secret;
 use crate::domain::target::Proxy;
+use crate::domain::timestamp::Timestamp;
 use crate::tls;
 use crate::view::channel::{ANSWER_BYTES_MAX, Request};
 
@@ -68,21 +70,29 @@ impl Sender {
     }
 
     /// Sends a request and reads the answer, without following redirects. `noted` is awaited before anything is
-    /// connected: where it fails, nothing is sent.
+    /// connected and answers the time of the attempt: where it fails, nothing is sent.
     pub async fn send(
         &self,
         request: &Request,
-        noted: impl Future<Output = Result<(), String>>,
+        noted: impl Future<Output = Result<Timestamp, String>>,
     ) -> Sent {
         let prepared = match self.prepare(request) {
             Ok(prepared) => prepared,
             Err(why) => return Sent::Not(why),
         };
-        if let Err(error) = noted.await {
-            return Sent::Not(format!(
-                "not sent, since that could not be written down: {error}"
-            ));
-        }
+        let fields = match noted.await {
+            Ok(now) => request.stamped(now),
+            Err(error) => {
+                return Sent::Not(format!(
+                    "not sent, since that could not be written down: {error}"
+                ));
+            }
+        };
+        let fields = fields.iter().map(|(name, value)| (*name, value));
+        let prepared = match header_map(fields) {
+            Ok(fields) => prepared.headers(fields),
+            Err(why) => return Sent::Not(why),
+        };
         let deadline = clock::tick() + self.timeout;
         let answer = match timeout_at(deadline, prepared.send()).await {
             Ok(Ok(answer)) => answer,
@@ -163,22 +173,30 @@ impl Sender {
             .map_err(|error| fault::words(&error, self.timeout))?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| "the channel's method is none".to_owned())?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &request.headers {
-            let field = HeaderName::from_bytes(name.as_bytes())
-                .ok()
-                .zip(HeaderValue::from_str(value.reveal()).ok());
-            let Some((name, mut value)) = field else {
-                return Err(format!("the header field `{name}` cannot be sent"));
-            };
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
+        let fields = request.headers.iter();
+        let headers = header_map(fields.map(|(name, value)| (name.as_str(), value)))?;
         Ok(client
             .request(method, url)
             .headers(headers)
             .body(request.body.clone()))
     }
+}
+
+fn header_map<'a>(
+    fields: impl Iterator<Item = (&'a str, &'a Secret)>,
+) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let field = HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .zip(HeaderValue::from_str(value.reveal()).ok());
+        let Some((name, mut value)) = field else {
+            return Err(format!("the header field `{name}` cannot be sent"));
+        };
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 fn proxies(proxy: &Proxy) -> Result<Vec<reqwest::Proxy>, String> {

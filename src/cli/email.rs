@@ -204,7 +204,7 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     let pause = attempts::pause(reader.outbox()).map_err(StoreError::from)?;
     if let Some(pause) = &pause {
         context.out.note(&format!(
-            "NO MAIL LEAVES since {}: {}; a running daemon tries again every 15 minutes, at a reload and by \
+            "MAIL IS STUCK since {}: {}; a running daemon tries again every 15 minutes, at a reload and by \
              `sitewatch email retry`",
             clock.short(pause.since),
             safe_text::line(&pause.why, 500)
@@ -218,7 +218,7 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     });
     for (name, pause) in &paused {
         context.out.note(&format!(
-            "NOTHING LEAVES BY THE CHANNEL {name} since {}: {}; a running daemon tries again every 15 minutes, at a \
+            "THE CHANNEL {name} IS STUCK since {}: {}; a running daemon tries again every 15 minutes, at a \
              reload and by `sitewatch email retry`",
             clock.short(pause.since),
             safe_text::line(&pause.why, 500)

@@ -103,7 +103,7 @@ pub fn troubles(health: &Health) -> Vec<String> {
 pub fn pause(health: &Health, now: Timestamp) -> Option<String> {
     let pause = health.mail_pause()?;
     Some(format!(
-        "NO MAIL LEAVES for {}: {}; tried again {}, at a reload and by `sitewatch email retry`",
+        "MAIL IS STUCK for {}: {}; tried again {}, at a reload and by `sitewatch email retry`",
         Human(now.since(pause.since)),
         pause.why,
         if pause.rests(now) {
@@ -138,7 +138,7 @@ pub fn rests(health: &Health, now: Timestamp) -> Vec<String> {
         let name = &channel.name;
         if let Some(pause) = &channel.pause {
             sentences.push(format!(
-                "NOTHING LEAVES BY THE CHANNEL {name} for {}: {}; tried again {}, at a reload and by \
+                "THE CHANNEL {name} IS STUCK for {}: {}; tried again {}, at a reload and by \
                  `sitewatch email retry`",
                 Human(now.since(pause.since)),
                 pause.why,

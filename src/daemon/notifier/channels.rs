@@ -20,10 +20,12 @@ use crate::daemon::health::counters::ChannelTrouble;
 use crate::daemon::recorder::message::{Entry, WriteWork};
 use crate::daemon::recorder::queue::Door;
 use crate::domain::channel::{Channel, ChannelName, Events};
+use crate::domain::duration_text::Human;
 use crate::domain::notification::{MailKind, News, Notice};
 use crate::domain::recipient::Recipient;
 use crate::domain::status_code;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::out_of_reach::Said;
 use crate::policy::outbox::plan::Silenced;
 use crate::policy::outbox::queued::{Holds, Lane, RowId, Waiting};
 use crate::policy::outbox::rest::Rest;
@@ -193,7 +195,8 @@ impl Channels {
         }
         for (name, broken) in &mut self.broken {
             if !std::mem::replace(&mut broken.is_told, true) {
-                tell_pause(shared.config, shared.door, name, &broken.pause.why, now);
+                let said = Said::Paused(broken.pause.why.clone());
+                tell_out_of_reach(shared.config, shared.door, name, &said, now);
             }
         }
         let broken = self.broken.values().map(|one| one.pause.until);
@@ -205,10 +208,13 @@ impl Channels {
             way.has_waiting = own.is_some();
             let hours = &shared.config.hours;
             let (tasks, wake) = way.desk.next((&settings, hours), lanes, silenced, now);
-            wake_at = [wake_at, wake.filter(|_| own.is_some())]
-                .into_iter()
-                .flatten()
-                .min();
+            if own.is_some() {
+                if let Some(said) = way.desk.reach().news(now) {
+                    tell_out_of_reach(shared.config, shared.door, name, &said, now);
+                }
+                let told_at = way.desk.reach().due_at();
+                wake_at = [wake_at, wake, told_at].into_iter().flatten().min();
+            }
             for task in tasks {
                 match task {
                     Task::Write(work) => shared.door.push(Entry::Write(work)),
@@ -329,36 +335,47 @@ fn drop_lane(shared: &Shared<'_>, lane: &Lane, now: Timestamp) -> Option<Timesta
     None
 }
 
-/// News that a channel is paused, for the others.
-pub(super) fn tell_pause(
+/// News that a channel is paused, or that nothing gets through to it, for the others.
+pub(super) fn tell_out_of_reach(
     config: &Config,
     door: &Door,
     name: &ChannelName,
-    why: &str,
+    said: &Said,
     now: Timestamp,
 ) {
-    let detail = format!(
-        "Nothing leaves by the channel {name} until this is fixed: {why}. What it would have told waits. It is tried \
-         again in 15 minutes, at a reload and by `sitewatch email retry`; `sitewatch channel test {name}` shows what \
-         the service answers."
-    );
+    let detail = match said {
+        Said::Paused(why) => format!(
+            "Nothing leaves by the channel {name} until this is fixed: {why}. It is tried again in 15 minutes, at a \
+             reload and by `sitewatch email retry`; `sitewatch channel test {name}` shows what the service answers."
+        ),
+        Said::Silent { since, why } => format!(
+            "Nothing has got through to the channel {name} for {}: {why}. `sitewatch email queue` shows what waits \
+             and what was given up, `sitewatch channel test {name}` what the service answers.",
+            Human(now.since(*since))
+        ),
+    };
     tell_others(config, door, name, detail, now);
 }
 
 /// News that an instance of Alertmanager takes nothing, for the others.
-pub(super) fn tell_level_pause(
+pub(super) fn tell_level_out_of_reach(
     config: &Config,
     door: &Door,
-    name: &ChannelName,
-    place: &str,
-    why: &str,
+    (name, place): (&ChannelName, &str),
+    said: &Said,
     now: Timestamp,
 ) {
-    let detail = format!(
-        "The channel {name} cannot show anything at {place} until this is mended: {why}. Incidents that are open then \
-         are shown. It is tried again in 15 minutes, at a reload and by `sitewatch email retry`; `sitewatch channel \
-         test {name}` shows what it answers."
-    );
+    let detail = match said {
+        Said::Paused(why) => format!(
+            "The channel {name} cannot show anything at {place} until this is fixed: {why}. It is tried again in \
+             15 minutes, at a reload and by `sitewatch email retry`; `sitewatch channel test {name}` shows the answer."
+        ),
+        Said::Silent { since, why } => format!(
+            "The channel {name} could not show anything at {place} for {}: {why}. It is tried again each minute; \
+             incidents that are open when it is back are shown.",
+            Human(now.since(*since))
+        ),
+    };
     tell_others(config, door, name, detail, now);
 }
 
@@ -435,7 +452,11 @@ impl ChannelPosting {
         match self.write().await {
             Ok(Posting::Ready { monitor, request }) => {
                 self.tell_fault(&request);
-                let noted = noted(&self.door, self.row.id, self.office.clock);
+                let clock = self.office.clock;
+                let noted = async {
+                    noted(&self.door, self.row.id, clock).await?;
+                    Ok(clock.now())
+                };
                 let sent = self.sender.send(&request, noted).await;
                 let outcome = outcome(&self.channel, sent, self.office.clock.now());
                 (monitor, CameTo::Outcome(outcome))
@@ -529,9 +550,9 @@ pub(super) async fn send_now(
     channel: &Channel,
     sender: &Sender,
     request: &Request,
-    now: impl FnOnce() -> Timestamp,
+    now: impl Fn() -> Timestamp,
 ) -> Outcome {
-    let sent = sender.send(request, std::future::ready(Ok(()))).await;
+    let sent = sender.send(request, async { Ok(now()) }).await;
     outcome(channel, sent, now())
 }
 

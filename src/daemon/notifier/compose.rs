@@ -116,7 +116,7 @@ impl Writer<'_> {
         let written = self.written(row, |outgoing, context| {
             let message = Message::new(&outgoing.parcel, context, &outgoing.message_id);
             let monitor = message.monitor.map(str::to_owned);
-            (monitor, request(channel, &message, self.now))
+            (monitor, request(channel, &message))
         })?;
         Ok(match written {
             Written::Ready(_, (monitor, request)) => Posting::Ready { monitor, request },

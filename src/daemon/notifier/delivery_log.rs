@@ -34,7 +34,7 @@ pub(super) fn log(
         }
         (Settled::Later { error, .. }, Outcome::Pause(_)) => {
             tracing::error!(target: MAIL_FAILED, monitor, to,
-                "NO MAIL LEAVES until this is fixed: {error}; tried again in 15 minutes, \
+                "MAIL IS STUCK until this is fixed: {error}; tried again in 15 minutes, \
                  at a reload and by `sitewatch email retry`");
         }
         (Settled::Later { error, .. }, Outcome::Rest(_)) => {
@@ -70,7 +70,7 @@ fn log_channel(
         }
         (Settled::Later { error, .. }, Outcome::Pause(_)) => {
             tracing::error!(target: MAIL_FAILED, monitor, to,
-                "NOTHING LEAVES BY THE CHANNEL {to} until this is fixed: {error}; tried again in 15 minutes, \
+                "THE CHANNEL {to} IS STUCK until this is fixed: {error}; tried again in 15 minutes, \
                  at a reload and by `sitewatch email retry`");
         }
         (Settled::Later { at, error, .. }, _) => {

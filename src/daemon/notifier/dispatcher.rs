@@ -12,6 +12,7 @@ use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Hold;
 use crate::policy::outbox::hours::Hours;
+use crate::policy::outbox::out_of_reach::OutOfReach;
 use crate::policy::outbox::plan::{Deed, Silenced, plan};
 use crate::policy::outbox::queued::{Holds, Lane, RowId, Waiting};
 use crate::policy::outbox::rest::Rest;
@@ -72,12 +73,15 @@ pub struct Desk {
     unwritten: HashMap<String, HashSet<Look>>,
     /// The newest trouble with the way out.
     trouble: Option<(Timestamp, String)>,
+    /// Whether the others are to hear of it.
+    reach: OutOfReach,
 }
 
 impl Desk {
     /// The desk of a new process, with the pause that another one left behind.
     pub fn new(pause: Option<Pause>) -> Self {
         Self {
+            reach: OutOfReach::at_start(pause.as_ref()),
             pause: pause.map(Pause::at_start),
             ..Self::default()
         }
@@ -246,6 +250,7 @@ impl Desk {
                 self.trouble = Some((now, error.clone()));
             }
         }
+        self.reach.note(outcome, now);
         let pause = Pause::after(self.pause.as_ref(), outcome, now);
         let pause_changed = pause != self.pause;
         self.pause.clone_from(&pause);
@@ -318,6 +323,11 @@ impl Desk {
     /// Why nothing is tried for a moment.
     pub const fn rest(&self) -> Option<&Rest> {
         self.rest.as_ref()
+    }
+
+    /// Whether the others are to hear that nothing gets through.
+    pub const fn reach(&mut self) -> &mut OutOfReach {
+        &mut self.reach
     }
 
     /// How many mails are on their way.

@@ -267,7 +267,7 @@ async fn deliver(
         },
         Out::Channel(channel, sender) => match writer.post(id, channel)? {
             Posting::Ready { request, .. } => {
-                let noted = async { begin(store) };
+                let noted = async { begin(store).map(|()| clock::now()) };
                 let sent = sender.send(&request, noted).await;
                 let kind = row.kind.as_str().to_owned();
                 (Some(outcome(channel, sent, clock::now())), kind)

@@ -32,7 +32,6 @@ use crate::mail::mailer::Mailer;
 use crate::mail::smtp::{Line, SmtpSetupError};
 use crate::policy::outbox::plan::{Silenced, waits_since};
 use crate::policy::outbox::queued::{Lane, RowId, Waiting};
-use crate::policy::outbox::retry::Outcome;
 use crate::policy::outbox::transport_pause::Pause;
 use crate::policy::verdict::own_network;
 use crate::store::outbox::{alerts, attempts, channels as stored_channels, queries};
@@ -479,13 +478,12 @@ impl Notifier {
                 self.door.push(Entry::Write(work));
             }
             CameTo::Outcome(outcome) => {
-                let was_paused = desk.pause().is_some();
                 let (settled, work) = desk.delivered(mailbox, &row, &outcome, now);
                 self.door.push(Entry::Write(work));
-                if let (Outcome::Pause(why), Recipient::Channel(name), false) =
-                    (&outcome, &to, was_paused)
+                if let Recipient::Channel(name) = &to
+                    && let Some(said) = desk.reach().news(now)
                 {
-                    channels::tell_pause(&self.config, &self.door, name, why, now);
+                    channels::tell_out_of_reach(&self.config, &self.door, name, &said, now);
                 }
                 delivery_log::log(
                     &self.health,

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::channels::{outcome, send_now};
+use super::channels::send_now;
 use super::flush_once::said;
 use super::levels::posting::place;
 use crate::channel::Sender;
@@ -14,6 +14,7 @@ use crate::domain::notification::{MailKind, News, Notice, Parcel};
 use crate::domain::redaction::STARS;
 use crate::domain::safe_text;
 use crate::domain::secret::Secret;
+use crate::domain::timestamp::Timestamp;
 use crate::policy::outbox::message_id;
 use crate::policy::outbox::retry::Outcome;
 use crate::tls;
@@ -23,8 +24,10 @@ use crate::view::mail::context::Context;
 /// So much of a request's body is shown.
 const BODY_CHARS_MAX: usize = 4000;
 
-/// Header fields whose value is a secret whatever it is.
-const SECRET_FIELDS: [&str; 3] = ["authorization", "cookie", "x-gotify-key"];
+/// Header fields of ours whose value is a secret.
+const SECRET_FIELDS: [&str; 2] = ["authorization", "x-gotify-key"];
+/// The one header field of a user's whose value is none.
+const PLAIN_FIELD: &str = "content-type";
 
 /// Sends a test message and tells what was sent where, secrets masked, and what was answered.
 pub async fn test_channel(config: &Config, name: &str, host: &str) -> Answer {
@@ -60,10 +63,10 @@ pub async fn test_channel(config: &Config, name: &str, host: &str) -> Answer {
     let id = message_id::make(host, &["test", name, &moment], "");
     let id = message_id::of_channel(&id, name);
     let message = Message::new(&parcel, &context, &id);
-    let request = request(channel, &message, now);
-    let sent = sender.send(&request, std::future::ready(Ok(()))).await;
-    let outcome = outcome(channel, sent, clock::now());
-    let mut lines = shown(channel, &request);
+    let request = request(channel, &message);
+    let at = clock::now();
+    let outcome = send_now(channel, &sender, &request, || at).await;
+    let mut lines = shown(channel, &request, at);
     lines.push(format!("{name}: {}", said(&outcome)));
     if matches!(outcome, Outcome::Accepted(_)) {
         Answer::Done { lines }
@@ -87,7 +90,7 @@ async fn test_level(
         let alert = alertmanager::test_alert(channel, host, page_url.as_deref(), clock::now());
         let request = alertmanager::post(channel, url, &[alert]);
         let outcome = send_now(channel, sender, &request, clock::now).await;
-        lines.extend(shown(channel, &request));
+        lines.extend(shown(channel, &request, clock::now()));
         lines.push(format!(
             "{} at {}: {}",
             channel.name,
@@ -118,7 +121,7 @@ fn unknown(config: &Config, name: &str) -> Answer {
 }
 
 /// The request without its secrets.
-fn shown(channel: &Channel, request: &Request) -> Vec<String> {
+fn shown(channel: &Channel, request: &Request, at: Timestamp) -> Vec<String> {
     let masks = &channel.masks;
     let place = Url::parse(request.url.reveal()).ok().map_or_else(
         || STARS.to_owned(),
@@ -136,8 +139,16 @@ fn shown(channel: &Channel, request: &Request) -> Vec<String> {
         channel.format(),
         request.method
     )];
-    for (name, value) in &request.headers {
-        let value = match SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str()) {
+    let stamped = request.stamped(at);
+    let stamped = stamped.iter().map(|(name, value)| (*name, value));
+    let fields = request.headers.iter();
+    let fields = fields.map(|(name, value)| (name.as_str(), value));
+    for (name, value) in fields.chain(stamped) {
+        let known = name.to_ascii_lowercase();
+        let is_users = |(users, _): &(String, Secret)| users.eq_ignore_ascii_case(name);
+        let is_secret = SECRET_FIELDS.contains(&known.as_str())
+            || known != PLAIN_FIELD && channel.headers.iter().any(is_users);
+        let value = match is_secret {
             true => STARS.to_owned(),
             false => masks.apply(value.reveal()).into_owned(),
         };

@@ -128,7 +128,7 @@ impl Urgent {
                 };
                 let id = message_id::of_channel(&item.letter.message_id, name.as_str());
                 let message = Message::new(&parcel, &context, &id);
-                let request = request(&channel, &message, now);
+                let request = request(&channel, &message);
                 self.deliveries.spawn(async move {
                     let outcome = send_now(&channel, &sender, &request, clock::now).await;
                     (item, outcome)

@@ -5,6 +5,7 @@ pub mod held_by;
 mod hold;
 pub mod hours;
 pub mod message_id;
+pub mod out_of_reach;
 pub mod plan;
 pub mod queued;
 pub mod refusal;

@@ -5,20 +5,21 @@ use super::reply::{self, Answer, Reply};
 use super::request::Request;
 use super::{
     alertmanager, apprise, discord, gotify, json, matrix, ntfy, opsgenie, pagerduty, pushover,
-    slack, teams, telegram, template,
+    signature, slack, teams, telegram, template,
 };
 use crate::domain::channel::{Channel, Format, Service};
+use crate::domain::target::Proxy;
 use crate::domain::timestamp::Timestamp;
 
-/// Turns a message into the request of its channel; `now` is the moment of this attempt, which a signature holds.
+/// Turns a message into the request of its channel.
 ///
-/// Two attempts of one message differ in the time of the signature only. For Alertmanager, which takes no messages, it
-/// is a post of no alerts to the first instance: see [`alertmanager`].
-pub fn request(channel: &Channel, message: &Message, now: Timestamp) -> Request {
+/// Two attempts of one message differ in what [`Request::stamped`] adds only. For Alertmanager, which takes no
+/// messages, it is a post of no alerts to the first instance: see [`alertmanager`].
+pub fn request(channel: &Channel, message: &Message) -> Request {
     let fields = &channel.fields;
     let mut request = match &channel.service {
         Service::Json { url, token, key } => {
-            json::request(url, key.as_ref(), fields, message, now).bearer(token.as_ref())
+            json::request(url, key.as_ref(), fields, message).bearer(token.as_ref())
         }
         Service::Slack { url } => slack::request(url, fields, message),
         Service::Discord { url } => discord::request(url, fields, message),
@@ -50,6 +51,13 @@ pub fn request(channel: &Channel, message: &Message, now: Timestamp) -> Request 
     }
     for (name, value) in &channel.headers {
         request.set(name, value.reveal());
+        let is_of_stamp = |own: &str| name.eq_ignore_ascii_case(own);
+        if [signature::TIMESTAMP, signature::SIGNATURE]
+            .into_iter()
+            .any(is_of_stamp)
+        {
+            request.stamp = None;
+        }
     }
     request
 }
@@ -57,6 +65,12 @@ pub fn request(channel: &Channel, message: &Message, now: Timestamp) -> Request 
 /// Says what a service's answer means for the delivery; `now` is when it came.
 pub fn read_answer(channel: &Channel, reply: &Reply, now: Timestamp) -> Answer {
     let body = reply.body;
+    let has_proxy = !matches!(channel.proxy, Proxy::None | Proxy::Direct(_));
+    if reply.status == 407 && has_proxy {
+        // It is the proxy that speaks: the service has seen nothing of the message.
+        let words = "answers 407 Proxy Authentication Required: the proxy wants a login";
+        return Answer::Pause(words.to_owned());
+    }
     let said = match channel.format() {
         Format::Slack => slack::said(body),
         Format::Discord => discord::said(body),

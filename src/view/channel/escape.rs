@@ -57,6 +57,53 @@ pub(super) fn markdown(text: &str) -> String {
     out
 }
 
+/// For the `text` of services that are like Slack (Mattermost, Rocket.Chat): they read Markdown, mentions, channels
+/// (`~town`), hashtags and addresses in it, and Slack's own links before that.
+pub(super) fn like_slack(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // A backslash alone does not hide these from a server that looks for names.
+            '@' | '#' | '~' => {
+                out.push('\\');
+                out.push(c);
+                out.push(JOINER);
+            }
+            '\\' | '*' | '_' | '`' | '|' | '[' | ']' | '(' | ')' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            ':' if chars
+                .peek()
+                .is_some_and(|next| *next == '/' || next.is_alphabetic()) =>
+            {
+                out.push('\\');
+                out.push(c);
+            }
+            '-' | '+' | '=' if out.is_empty() => {
+                out.push('\\');
+                out.push(c);
+            }
+            // `www.` begins an address as well.
+            '.' if out.to_ascii_lowercase().ends_with("www") => {
+                out.push(JOINER);
+                out.push(c);
+            }
+            // `4. ` begins a list.
+            '.' if !out.is_empty() && out.bytes().all(|byte| byte.is_ascii_digit()) => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
 /// The content of a block of code between two lines of backticks.
 pub(super) fn code_block(text: &str) -> String {
     text.replace('`', "'")
@@ -106,6 +153,31 @@ mod tests {
             r"\- \*a\* \[b\]\(http\://c.d\) \@x 14:02 \:x:"
         );
         assert_eq!(code_block("a```b`"), "a'''b'");
+    }
+
+    #[test]
+    fn what_services_like_slack_read_is_escaped() {
+        for (text, want) in [
+            ("DOWN 503 shop.example.com", "DOWN 503 shop.example.com"),
+            ("at 14:02:11, 200-299", "at 14:02:11, 200-299"),
+            (
+                "@all #tag ~town",
+                "\\@\u{2060}all \\#\u{2060}tag \\~\u{2060}town",
+            ),
+            (
+                "<!channel> & <http://a|b>",
+                r"&lt;\!channel&gt; &amp; &lt;http\://a\|b&gt;",
+            ),
+            (
+                "[x](http://a) WWW.a",
+                "\\[x\\]\\(http\\://a\\) WWW\u{2060}.a",
+            ),
+            ("*b* _i_ `c` :smile:", r"\*b\* \_i\_ \`c\` \:smile:"),
+            ("- list", r"\- list"),
+            ("12. list", r"12\. list"),
+        ] {
+            assert_eq!(like_slack(text), want);
+        }
     }
 
     #[test]

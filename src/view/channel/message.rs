@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
 
+use super::story;
 use crate::domain::check::Check;
-use crate::domain::incident::{Beginnings, Cause, IncidentKey};
+use crate::domain::incident::{Cause, IncidentKey};
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
@@ -13,6 +14,14 @@ use crate::view::json::{self, Audience, CheckObject};
 use crate::view::mail::context::Context;
 use crate::view::mail::render;
 use crate::view::page;
+
+/// Receivers have limits of a request: Express refuses one of more than 100 KiB, and a message that is refused is lost.
+/// Rows, text and check together stay below that.
+const ROWS_BYTES_MAX: usize = 32 * 1024;
+/// Of the text, within its JSON string.
+const TEXT_BYTES_MAX: usize = 32 * 1024;
+/// Of the check: a site may answer with fifty redirects to addresses of many thousand characters.
+const CHECK_BYTES_MAX: usize = 24 * 1024;
 
 /// One message. Serialized it is the object of format `json`; what does not apply is null.
 #[derive(Debug, Serialize)]
@@ -41,10 +50,13 @@ pub struct Message<'a> {
     pub summary: String,
     /// The text part of a mail.
     pub text: String,
-    /// The newest check, as `check --json` prints it.
+    /// The newest check, as `check --json` prints it; none that is larger than a receiver might take.
     pub check: Option<CheckObject<'a>>,
-    /// One row a monitor: of a digest all, else the one that the message is about.
+    /// One row a monitor: of a digest as many as a receiver takes, those that are down first where not all do; else the
+    /// one that the message is about.
     pub monitors: Vec<Row<'a>>,
+    /// How many more the digest is about.
+    pub monitors_more: usize,
     /// The monitor's page, or the overview, where the configuration has `public_url`.
     pub link: Option<String>,
     /// The host that sitewatch runs on.
@@ -72,7 +84,7 @@ pub struct Row<'a> {
     pub monitor: &'a str,
     /// Its URL, shown form.
     pub url: &'a str,
-    /// Its state by the newest of the news.
+    /// Its state when the message leaves, or by the newest of the news where that is not known.
     pub state: Option<&'static str>,
     /// The id of the incident.
     pub incident: Option<String>,
@@ -101,7 +113,8 @@ impl<'a> Message<'a> {
     /// The message that `parcel` is at the moment `ctx.now`, under the id that its rows keep.
     pub fn new(parcel: &'a Parcel, ctx: &'a Context<'a>, id: &'a str) -> Self {
         let rendered = render::render(parcel, ctx);
-        let rows = rows(parcel, &ctx.beginnings);
+        let mut rows = rows(parcel, ctx);
+        let monitors_more = shorten(&mut rows);
         let newest = parcel.notices.last();
         let single = match parcel.kind {
             MailKind::Digest => None,
@@ -125,15 +138,11 @@ impl<'a> Message<'a> {
             closed_at: row.and_then(|row| row.closed_at),
             cause: row.and_then(|row| row.cause.clone()),
             summary: summary(&rendered.subject, single.is_some()),
-            text: rendered.text,
+            text: story::cut(&rendered.text, TEXT_BYTES_MAX, story::json_byte),
             check: single.zip(facts).and_then(|((_, about), facts)| {
                 let check = facts.check?;
-                Some(json::check(
-                    about.name.as_str(),
-                    &about.url,
-                    check,
-                    Audience::Owner,
-                ))
+                let object = json::check(about.name.as_str(), &about.url, check, Audience::Owner);
+                (length(&object) <= CHECK_BYTES_MAX).then_some(object)
             }),
             link: ctx.page_url.as_deref().map(|base| {
                 let base = base.trim_end_matches('/');
@@ -145,6 +154,7 @@ impl<'a> Message<'a> {
                 }
             }),
             monitors: rows,
+            monitors_more,
             host: &ctx.host,
             decided_at: newest.map_or(ctx.now, |notice| notice.decided_at),
         }
@@ -169,8 +179,37 @@ impl Row<'_> {
     }
 }
 
+/// How many bytes an object takes as JSON.
+fn length(object: &impl Serialize) -> usize {
+    serde_json::to_vec(object).map_or(usize::MAX, |json| json.len())
+}
+
+/// Leaves as many rows as a receiver takes, and says how many it left out. One is always left.
+fn shorten(rows: &mut Vec<Row<'_>>) -> usize {
+    let lengths = |rows: &[Row]| {
+        let mut used = 0;
+        let mut fits = |row: &Row| {
+            used += length(row) + 1;
+            used <= ROWS_BYTES_MAX
+        };
+        rows.iter().take_while(|row| fits(row)).count()
+    };
+    if lengths(rows) == rows.len() {
+        return 0;
+    }
+    rows.sort_by_key(|row| match row.state {
+        Some("down") => 0,
+        Some("degraded" | "unknown") => 1,
+        _ => 2,
+    });
+    let kept = lengths(rows).max(1);
+    let more = rows.len() - kept;
+    rows.truncate(kept);
+    more
+}
+
 /// One row a monitor, in the order of the first news of each.
-fn rows<'a>(parcel: &'a Parcel, beginnings: &Beginnings) -> Vec<Row<'a>> {
+fn rows<'a>(parcel: &'a Parcel, ctx: &Context) -> Vec<Row<'a>> {
     let mut rows: Vec<Row<'a>> = Vec::new();
     // A storm may tell of very many.
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -194,11 +233,22 @@ fn rows<'a>(parcel: &'a Parcel, beginnings: &Beginnings) -> Vec<Row<'a>> {
         row.state = facts.state.or(row.state);
         if let Some(incident) = facts.incident {
             row.incident = Some(incident.to_string());
-            row.opened_at = Some(beginnings.of(incident));
+            row.opened_at = Some(ctx.beginnings.of(incident));
             row.closed_at = facts.closed_at;
         }
         row.cause = facts.cause.or_else(|| row.cause.take());
         row.changes += 1;
+        let current = ctx.currents.get(&about.monitor);
+        if let Some(current) = current.filter(|it| it.is_known && parcel.kind == MailKind::Digest) {
+            match (current.is_down, row.state) {
+                (true, _) => row.state = Some("down"),
+                (false, Some("down") | None) => row.state = Some("up"),
+                (false, Some(_)) => {}
+            }
+            if !current.is_down && row.incident.is_some() {
+                row.closed_at.get_or_insert(current.since);
+            }
+        }
     }
     rows
 }

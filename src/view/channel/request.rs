@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::signature::Stamp;
 use crate::domain::secret::Secret;
 
 /// A request that is ready to be sent, without following redirects.
@@ -20,6 +21,8 @@ pub struct Request {
     pub headers: Vec<(String, Secret)>,
     /// The body; the header field `Content-Type` says what it is.
     pub body: String,
+    /// What the header fields of each attempt are made of: [`Request::stamped`].
+    pub(super) stamp: Option<Stamp>,
     /// Why the user's template could not be rendered, one line: the body holds summary and text then.
     pub template_fault: Option<String>,
 }
@@ -39,6 +42,7 @@ impl Request {
                 Secret::new("application/json; charset=utf-8"),
             )],
             body: overlaid(object, fields),
+            stamp: None,
             template_fault: None,
         }
     }

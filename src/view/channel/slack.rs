@@ -17,8 +17,65 @@ use crate::domain::secret::Secret;
 const TITLE_CHARS_MAX: usize = 150;
 /// Of `text`, which is shown where blocks are not: in notifications, and by services that are like Slack.
 const TEXT_CHARS_MAX: usize = 4000;
+/// Of the paragraph within `text`, so that room is left for the lines.
+const LEAD_CHARS_MAX: usize = 1500;
+/// With less room than this no lines are shown.
+const CODE_CHARS_MIN: usize = 100;
 /// Of a piece of rich text; Slack's own limit for the text of a block.
 const PIECE_CHARS_MAX: usize = 3000;
+
+/// Whether it is Slack itself, which shows `text` in notifications only and as it is. Services that are like Slack
+/// show it instead of blocks, and read Markdown in it whatever `mrkdwn` says.
+fn is_slack(url: &Secret) -> bool {
+    let url = url::Url::parse(url.reveal()).ok();
+    let host = url.as_ref().and_then(|url| url.host_str());
+    let is_of = |domain: &str, host: &str| {
+        let before = host.strip_suffix(domain);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    host.is_some_and(|host| is_of("slack.com", host) || is_of("slack-gov.com", host))
+}
+
+/// What is shown where blocks are not.
+fn text(story: &Story, link: Option<&str>, is_slack: bool) -> String {
+    if is_slack {
+        let text = format!("{}\n{}", story.title, story.lead);
+        let text = escape::slack(&escape::no_mention(&text));
+        return story::cut(&text, TEXT_CHARS_MAX, story::utf16);
+    }
+    let units = |text: &str| text.encode_utf16().count();
+    let title = cut_escaped(story.title, TITLE_CHARS_MAX * 4);
+    let lead = cut_escaped(&story.lead, LEAD_CHARS_MAX);
+    let mut text = format!("{title}\n{lead}");
+    let link = link.map_or_else(String::new, |link| format!("\n{link}"));
+    let fences = "\n```\n\n```".len();
+    let used = units(&text) + units(&link) + fences;
+    let room = TEXT_CHARS_MAX.saturating_sub(used);
+    if !story.rest.is_empty() && room >= CODE_CHARS_MIN {
+        let rest = escape::no_mention(&escape::code_block(story.rest));
+        let rest = story::cut(&escape::slack(&rest), room, story::utf16);
+        text.push_str(&format!("\n```\n{rest}\n```"));
+    }
+    if units(&text) + units(&link) <= TEXT_CHARS_MAX {
+        text.push_str(&link);
+    }
+    text
+}
+
+/// The beginning of an escaped text; an escape that was cut in two is left out.
+fn cut_escaped(text: &str, max: usize) -> String {
+    let whole = escape::like_slack(text);
+    let mut cut = story::cut(&whole, max, story::utf16);
+    if cut == whole {
+        return cut;
+    }
+    let head = cut.trim_end_matches('…');
+    let slashes = head.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    if slashes % 2 == 1 {
+        cut = format!("{}…", &head[..head.len() - 1]);
+    }
+    cut
+}
 
 /// Rich text holds text as text: nothing in it is read as markup.
 pub(super) fn request(url: &Secret, fields: &Map<String, Value>, message: &Message) -> Request {
@@ -51,12 +108,8 @@ pub(super) fn request(url: &Secret, fields: &Map<String, Value>, message: &Messa
         TITLE_CHARS_MAX,
         story::utf16,
     );
-    let text = escape::slack(&escape::no_mention(&format!(
-        "{}\n{}",
-        story.title, story.lead
-    )));
     let object = json!({
-        "text": story::cut(&text, TEXT_CHARS_MAX, story::utf16),
+        "text": text(&story, message.link.as_deref(), is_slack(url)),
         "mrkdwn": false,
         "parse": "none",
         "link_names": false,
@@ -87,6 +140,19 @@ pub(super) fn said(body: &[u8]) -> Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slack_is_known_by_its_name() {
+        for (url, want) in [
+            ("https://hooks.slack.com/services/T/B/X", true),
+            ("https://hooks.slack-gov.com/services/T/B/X", true),
+            ("https://mattermost.example.com/hooks/x", false),
+            ("https://hooks.notslack.com/x", false),
+            ("https://slack.com.example.org/x", false),
+        ] {
+            assert_eq!(is_slack(&Secret::new(url)), want, "{url}");
+        }
+    }
 
     #[test]
     fn ok_is_yes_and_a_word_of_error_is_no() {

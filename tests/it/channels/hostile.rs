@@ -5,12 +5,13 @@ use std::sync::{Arc, LazyLock};
 use jiff::tz::TimeZone;
 use regex::Regex;
 use serde_json::Value;
-use sitewatch::domain::channel::{Channel, Format};
+use sitewatch::domain::channel::{Channel, Format, Service};
 use sitewatch::domain::check::{Chain, Check, Failure, FailureKind, Redirect, Verdict};
 use sitewatch::domain::incident::Cause;
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::notification::{MailKind, News, Notice, Parcel};
 use sitewatch::domain::safe_text;
+use sitewatch::domain::secret::Secret;
 use sitewatch::view::channel::{Message, alertmanager, request};
 use sitewatch::view::mail::context::Context;
 
@@ -25,6 +26,8 @@ static FOUND: LazyLock<Regex> =
 static MENTION: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"@\w").unwrap());
 static ESCAPED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\[[:punct:]]").unwrap());
 static MARKUP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[*_~|<>@#\[\]()\\]|://").unwrap());
+static AS_IN_MATTERMOST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)[@#~]\w|\w://|\bwww\.").unwrap());
 static TAG: LazyLock<Regex> = LazyLock::new(|| Regex::new("<[^>]*>").unwrap());
 
 /// What would be a mention, markup or a link in one service or the other.
@@ -226,6 +229,18 @@ fn nothing_to_find(html: &str) {
     assert!(!FOUND.is_match(&text), "{text}");
 }
 
+/// What services like Slack show: our own marks are a block of code and the link at the end.
+fn is_harmless_where_markdown_is_read(text: &str, link: &str) {
+    let text = text.strip_suffix(link).unwrap_or(text);
+    let mut parts = text.split("```");
+    let plain = parts.next().unwrap();
+    let code = parts.count();
+    assert!(code == 0 || code == 2, "{text}");
+    assert!(!AS_IN_MATTERMOST.is_match(plain), "{plain}");
+    let plain = ESCAPED.replace_all(plain, "");
+    assert!(!MARKUP.is_match(&plain), "{plain}");
+}
+
 fn is_harmless(format: Format, body: &Value, link: &str) {
     let mut found = Vec::new();
     strings(body, "", &mut found);
@@ -387,11 +402,18 @@ fn is_harmless_alert(numbers: &mut Numbers, level: &Channel) {
 
 fn rounds(seed: u64, rounds: usize) {
     let mut numbers = Numbers(seed);
-    let formats: Vec<_> = Format::ALL
+    let mut formats: Vec<_> = Format::ALL
         .into_iter()
         .filter(|format| !format.is_level())
         .map(channel::of)
         .collect();
+    let like_slack = "https://mattermost.example.com/hooks/xx";
+    formats.push(Channel {
+        service: Service::Slack {
+            url: Secret::new(like_slack),
+        },
+        ..channel::of(Format::Slack)
+    });
     let context = Context {
         page_url: Some("https://status.example.com/".to_owned()),
         ..Context::bare(samples::at(860), TimeZone::UTC, "mon1")
@@ -404,12 +426,18 @@ fn rounds(seed: u64, rounds: usize) {
         let link = message.link.clone().unwrap();
         for channel in &formats {
             let format = channel.format();
-            let composed = request(channel, &message, samples::at(900));
+            let composed = request(channel, &message);
             assert_eq!(composed.template_fault, None, "{format}");
             let body: Value = serde_json::from_str(&composed.body)
                 .unwrap_or_else(|error| panic!("{format}: {error}: {}", composed.body));
             assert!(body.is_object());
             is_harmless(format, &body, &link);
+            if composed.url.reveal() == like_slack {
+                is_harmless_where_markdown_is_read(body["text"].as_str().unwrap(), &link);
+            }
+            if format == Format::Json {
+                assert!(composed.body.len() < 100_000, "{}", composed.body.len());
+            }
             url::Url::parse(composed.url.reveal()).unwrap();
             for (name, value) in &composed.headers {
                 assert!(reqwest::header::HeaderName::from_bytes(name.as_bytes()).is_ok());

@@ -1,10 +1,16 @@
 //! Each format compared as a whole with the file of its name.
 
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use sitewatch::domain::channel::Format;
+use sitewatch::domain::monitor::{MonitorId, MonitorName};
+use sitewatch::domain::notification::{MailKind, News, Notice, Parcel};
 use sitewatch::domain::secret::Secret;
+use sitewatch::domain::target::Proxy;
 use sitewatch::policy::template;
-use sitewatch::view::channel::{Message, Request, alertmanager, request};
+use sitewatch::view::channel::{
+    Answer, Message, Reply, Request, alertmanager, read_answer, request,
+};
 
 use super::channel;
 use crate::mails::samples;
@@ -38,7 +44,9 @@ fn names(format: Format) -> &'static [&'static str] {
 }
 
 fn shown(request: &Request) -> Value {
-    let headers = request.headers.iter();
+    let stamped = request.stamped(samples::at(60)).into_iter();
+    let stamped = stamped.map(|(name, value)| (name.to_owned(), value));
+    let headers = request.headers.iter().cloned().chain(stamped);
     let headers: Vec<String> = headers
         .map(|(name, value)| format!("{name}: {}", value.reveal()))
         .collect();
@@ -64,7 +72,7 @@ fn every_format_is_as_it_was() {
             let id = format!("msg_{name}");
             let mut message = Message::new(&parcel, &context, &id);
             message.text = TEXT.to_owned();
-            let composed = request(&channel, &message, samples::at(60));
+            let composed = request(&channel, &message);
             assert_eq!(composed.template_fault, None);
             all.push(shown(&composed));
         }
@@ -145,7 +153,7 @@ fn fields_and_headers_are_laid_over() {
             ("content-type".to_owned(), Secret::new("application/json")),
             ("X-Own".to_owned(), Secret::new("own")),
         ];
-        let composed = request(&channel, &message, samples::at(60));
+        let composed = request(&channel, &message);
         let body: Value = serde_json::from_str(&composed.body).unwrap();
         assert_eq!(body["priority"], 5, "{format}");
         assert_eq!(body["title"], json!({"a": 1}), "{format}");
@@ -182,7 +190,7 @@ fn a_template_that_fails_sends_summary_and_text() {
             *own = text.to_owned();
         }
         channel.headers = headers;
-        request(&channel, &message, samples::at(60))
+        request(&channel, &message)
     };
     let plain = || vec![("Content-Type".to_owned(), Secret::new("text/plain"))];
     let composed = with("{{ summary", Vec::new());
@@ -204,4 +212,65 @@ fn a_template_that_fails_sends_summary_and_text() {
     let composed = with("{{ summary }}: {{ monitor }}", plain());
     assert_eq!(composed.template_fault, None);
     assert_eq!(composed.body, "DOWN 503 shop: shop");
+}
+
+/// A storm of thousands is a body that any receiver takes; those that are down stand first, and the rest is counted.
+#[test]
+fn a_storm_is_no_larger_than_a_receiver_takes() {
+    let all = samples::all();
+    let (_, parcel, around) = all.iter().find(|(name, _, _)| *name == "digest").unwrap();
+    let context = around.context();
+    let is_down = |notice: &&Notice| matches!(notice.news, News::Down { .. });
+    let is_up = |notice: &&Notice| matches!(notice.news, News::Up { .. });
+    let down = parcel.notices.iter().find(is_down).unwrap();
+    let up = parcel.notices.iter().find(is_up).unwrap();
+    let sites = 5000;
+    let notices = (0..sites).map(|number| {
+        let mut notice = if number % 2 == 0 {
+            up.clone()
+        } else {
+            down.clone()
+        };
+        let about = notice.about.as_mut().unwrap();
+        about.monitor = MonitorId(1000 + number);
+        about.name = MonitorName::parse(&format!("shop-{number}.example.com")).unwrap();
+        notice
+    });
+    let storm = Parcel {
+        kind: MailKind::Digest,
+        notices: notices.collect(),
+    };
+    let message = Message::new(&storm, &context, "id");
+    let rows = message.monitors.len();
+    assert!(rows > 50, "{rows}");
+    assert_eq!(rows + message.monitors_more, 5000);
+    assert!(message.monitors.iter().all(|row| row.state == Some("down")));
+    for format in [Format::Json, Format::Template] {
+        let composed = request(&channel::of(format), &message);
+        assert_eq!(composed.template_fault, None);
+        assert!(
+            composed.body.len() < 100_000,
+            "{format} {}",
+            composed.body.len()
+        );
+    }
+    let few = Message::new(parcel, &context, "id");
+    assert_eq!(few.monitors_more, 0);
+}
+
+/// A 407 is final from a service, as every other 4xx; the user's own proxy has a login that somebody can mend.
+#[test]
+fn a_proxy_that_wants_a_login_pauses() {
+    let headers = HeaderMap::new();
+    let reply = Reply {
+        status: 407,
+        headers: &headers,
+        body: b"",
+    };
+    let mut channel = channel::of(Format::Json);
+    let answer = read_answer(&channel, &reply, samples::at(0));
+    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+    channel.proxy = Proxy::Through("http://proxy.example.com:3128/".parse().unwrap());
+    let answer = read_answer(&channel, &reply, samples::at(0));
+    assert!(matches!(answer, Answer::Pause(_)), "{answer:?}");
 }

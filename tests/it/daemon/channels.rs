@@ -252,10 +252,7 @@ async fn a_channel_that_is_gone_pauses_and_the_others_hear_of_it_once() {
         "{subjects:?}"
     );
     let status = text(&house.ask(&["status"]).stdout);
-    assert!(
-        status.contains("NOTHING LEAVES BY THE CHANNEL hook"),
-        "{status}"
-    );
+    assert!(status.contains("THE CHANNEL hook IS STUCK"), "{status}");
     let queue = text(&house.ask(&["email", "queue", "--json"]).stdout);
     let queued: Value = serde_json::from_str(queue.lines().next().unwrap()).unwrap();
     assert_eq!(queued["held"]["by"], "channel", "{queue}");
@@ -275,7 +272,7 @@ async fn a_channel_that_is_gone_pauses_and_the_others_hear_of_it_once() {
         })
         .await;
     assert_eq!(house.mails().len(), 2, "{:?}", house.subjects());
-    assert!(!text(&house.ask(&["status"]).stdout).contains("NOTHING LEAVES"));
+    assert!(!text(&house.ask(&["status"]).stdout).contains("IS STUCK"));
 }
 
 #[tokio::test]
@@ -316,7 +313,7 @@ async fn a_mail_server_that_refuses_the_login_does_not_delay_a_channel() {
     house.until("DOWN", || hook.came().len() == 1).await;
     house
         .until("mail pauses", || {
-            text(&house.ask(&["status"]).stdout).contains("NO MAIL LEAVES")
+            text(&house.ask(&["status"]).stdout).contains("MAIL IS STUCK")
         })
         .await;
     let queued = text(&house.ask(&["email", "queue", "--json"]).stdout);
@@ -362,14 +359,16 @@ async fn a_test_shows_what_goes_where_and_no_secret() {
     let hook = Hook::start(&[Act::Answer(410, "")]);
     let house = house(
         &hook,
-        "token = \"t0ken-value\"\nheaders = { X-Team = \"web\" }",
+        "token = \"t0ken-value\"\nheaders = { X-Key = \"k3y-of-ours\" }",
         &site,
     );
     let said = |arguments: &[&str]| {
         let output = house.ask(arguments);
         let all = text(&output.stdout) + &text(&output.stderr);
         assert!(
-            !all.contains("s3cretpath") && !all.contains("t0ken-value"),
+            ["s3cretpath", "t0ken-value", "k3y-of-ours"]
+                .iter()
+                .all(|secret| !all.contains(secret)),
             "{all}"
         );
         (output.status.code().unwrap(), all)
@@ -386,17 +385,19 @@ async fn a_test_shows_what_goes_where_and_no_secret() {
         "{second}"
     );
     assert!(second.contains("204 No Content"), "{second}");
+    assert!(second.contains("X-Key: ***"), "{second}");
     let (code, unknown) = said(&["channel", "test", "hok"]);
     assert_eq!(code, 2);
     assert!(unknown.contains("there is no channel `hok`"), "{unknown}");
     assert_eq!(hook.came()[1].field("authorization"), "Bearer t0ken-value");
+    assert_eq!(hook.came()[1].field("x-key"), "k3y-of-ours");
     assert!(hook.summaries()[1].starts_with("TEST sitewatch on "));
     // Neither the log nor the database has them.
     for entry in std::fs::read_dir(house.path()).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() && !path.ends_with("monitors.toml") {
             let bytes = std::fs::read(&path).unwrap();
-            for secret in ["s3cretpath", "t0ken-value"] {
+            for secret in ["s3cretpath", "t0ken-value", "k3y-of-ours"] {
                 let found = bytes
                     .windows(secret.len())
                     .any(|part| part == secret.as_bytes());
@@ -570,6 +571,63 @@ async fn a_pager_is_told_of_each_outage_and_its_end_while_a_monitor_flaps() {
     assert_eq!((has("[DOWN"), has("[UP")), (1, 0), "{:?}", house.subjects());
 }
 
+/// Mail is spared recoveries; an incident that a pager holds has to end there.
+#[tokio::test]
+async fn a_pager_is_told_of_the_end_also_where_no_recovery_is_mailed() {
+    let (site, hook) = (Site::start(503), Hook::start(&[]));
+    let house = house(&hook, "token = \"r0uting-key\"", &site);
+    let file = house.path().join("monitors.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let config = config.replace("format = \"json\"", "format = \"pagerduty\"");
+    std::fs::write(file, config).unwrap();
+    alerts(&house, "recovery = false");
+    let _daemon = house.start().await;
+    house
+        .until("it is told", || {
+            hook.came().len() == 1 && house.mails().len() == 1
+        })
+        .await;
+    site.answers(200);
+    house
+        .until("it is resolved", || hook.came().len() == 2)
+        .await;
+    let came = hook.came();
+    assert_eq!(came[1].body["event_action"], "resolve");
+    assert_eq!(came[1].body["dedup_key"], came[0].body["dedup_key"]);
+    house
+        .until("nothing waits", || {
+            house.ask(&["email", "queue", "--json"]).stdout.is_empty()
+        })
+        .await;
+    assert_eq!(house.subjects(), ["[DOWN 503] shop"]);
+}
+
+#[tokio::test]
+async fn a_channel_that_is_gone_and_ill_by_turns_is_told_of_once() {
+    let site = Site::start(503);
+    let turns = [410, 500, 410, 503, 410].map(|status| Act::Answer(status, ""));
+    let hook = Hook::start(&turns);
+    let house = house(&hook, "", &site);
+    let _daemon = house.start().await;
+    house
+        .until("DOWN and TROUBLE by mail", || house.mails().len() == 2)
+        .await;
+    for tries in 2..=6 {
+        house
+            .until("the next try", || {
+                house.ask(&["email", "retry"]);
+                hook.came().len() >= tries
+            })
+            .await;
+    }
+    house
+        .until("nothing waits", || {
+            house.ask(&["email", "queue", "--json"]).stdout.is_empty()
+        })
+        .await;
+    assert_eq!(house.mails().len(), 2, "{:?}", house.subjects());
+}
+
 /// What `email queue` says beside its rows.
 fn queue_notes(house: &House) -> String {
     text(&house.ask(&["email", "queue"]).stderr)
@@ -577,9 +635,7 @@ fn queue_notes(house: &House) -> String {
 
 async fn paused(house: &House) {
     house
-        .until("it pauses", || {
-            queue_notes(house).contains("NOTHING LEAVES")
-        })
+        .until("it pauses", || queue_notes(house).contains("IS STUCK"))
         .await;
 }
 
@@ -594,10 +650,10 @@ async fn a_pause_ends_where_a_command_delivers_without_a_daemon() {
     let retried = house.ask(&["email", "retry"]);
     assert_eq!(retried.status.code(), Some(0), "{retried:?}");
     assert_eq!(hook.came().len(), 2);
-    assert!(!queue_notes(&house).contains("NOTHING LEAVES"));
+    assert!(!queue_notes(&house).contains("IS STUCK"));
     let _daemon = house.start().await;
     let status = text(&house.ask(&["status"]).stdout);
-    assert!(!status.contains("NOTHING LEAVES"), "{status}");
+    assert!(!status.contains("IS STUCK"), "{status}");
 }
 
 #[tokio::test]
@@ -608,20 +664,20 @@ async fn a_channel_that_is_taken_out_or_has_nothing_to_tell_pauses_no_more() {
     let _daemon = house.start().await;
     paused(&house).await;
     let status = || text(&house.ask(&["status"]).stdout);
-    assert!(status().contains("NOTHING LEAVES"), "{}", status());
+    assert!(status().contains("IS STUCK"), "{}", status());
     // Nothing waits for it any more: the monitor is gone.
     house.configure("1s", &hook.config(""));
     assert!(house.ask(&["reload"]).status.success());
     house
         .until("status says no more of it", || {
-            !status().contains("NOTHING LEAVES")
+            !status().contains("IS STUCK")
         })
         .await;
     house.configure("1s", "");
     assert!(house.ask(&["reload"]).status.success());
     house
         .until("nor does the queue", || {
-            !queue_notes(&house).contains("NOTHING LEAVES")
+            !queue_notes(&house).contains("IS STUCK")
         })
         .await;
     assert_eq!(hook.came().len(), 1);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::channels::{Act, Came, Hook};
+use super::telling::another_day;
 use super::{House, Site, monitor, text};
 
 fn house(hooks: [&Hook; 2], site: &Site) -> House {
@@ -128,10 +129,7 @@ async fn an_instance_that_is_gone_pauses_and_the_other_goes_on() {
         .await;
     assert_eq!(first.came().len(), 1);
     let status = text(&house.ask(&["status"]).stdout);
-    let place = format!(
-        "NOTHING LEAVES BY THE CHANNEL am at 127.0.0.1:{}",
-        second.port
-    );
+    let place = format!("THE CHANNEL am at 127.0.0.1:{} IS STUCK", second.port);
     assert!(status.contains(&place), "{status}");
     assert!(!status.contains(&first.port.to_string()), "{status}");
     house.ask(&["email", "retry"]);
@@ -171,4 +169,50 @@ async fn what_holds_a_down_holds_an_alert_and_a_test_asks_every_instance() {
             first.came().len() == 2 && second.came().len() == 2
         })
         .await;
+}
+
+fn add(house: &House, text: &str) {
+    let path = house.path().join("monitors.toml");
+    let before = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, before + text).unwrap();
+}
+
+/// Hours are of recipients who read; Alertmanager has its own, and is shown an incident while mail waits for morning.
+#[tokio::test]
+async fn hours_of_others_do_not_hold_an_alert_and_those_of_a_level_are_an_error() {
+    let site = Site::start(503);
+    let (first, second) = (Hook::start(&[]), Hook::start(&[]));
+    let house = house([&first, &second], &site);
+    let hours = |to: &str| {
+        format!(
+            "\n[[hours]]\nto = [\"{to}\"]\nopen = [\"{}\"]\n",
+            another_day()
+        )
+    };
+    add(&house, &hours("ops@example.com"));
+    let _daemon = house.start().await;
+    house
+        .until("both are shown it", || {
+            first.came().len() == 1 && second.came().len() == 1
+        })
+        .await;
+    house
+        .until("the mail waits for its hours", || {
+            let queue = text(&house.ask(&["email", "queue", "--json"]).stdout);
+            queue.contains("\"by\":\"hours\"")
+        })
+        .await;
+    site.answers(200);
+    house
+        .until("the end is shown", || {
+            let has_ended = |hook: &Hook| alerts(hook).len() > 1;
+            has_ended(&first) && has_ended(&second)
+        })
+        .await;
+    assert!(house.mails().is_empty(), "{:?}", house.subjects());
+    add(&house, &hours("am"));
+    let checked = house.ask(&["config", "check"]);
+    assert_eq!(checked.status.code(), Some(2));
+    let said = text(&checked.stderr) + &text(&checked.stdout);
+    assert!(said.contains("`am`") && said.contains("hours"), "{said}");
 }

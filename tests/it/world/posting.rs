@@ -360,7 +360,7 @@ async fn a_channel_that_cannot_be_set_up_keeps_what_waits_for_it() {
     assert_eq!(states, ["down sent", "down waiting", "trouble sent"]);
     let sentences = sitewatch::daemon::health::self_check::rests(&post.health, post.clock.now());
     assert!(
-        sentences[0].contains("NOTHING LEAVES BY THE CHANNEL hook"),
+        sentences[0].contains("THE CHANNEL hook IS STUCK"),
         "{sentences:?}"
     );
     // Each try that fails again is none that anybody is told of.
@@ -409,6 +409,10 @@ async fn a_channel_that_hangs_does_not_delay_mail() {
     assert_eq!(late.len(), 100, "{:?}", post.came());
     assert!(late[98] < seconds(1), "the 99th percentile: {:?}", late[98]);
     assert!(post.states().contains(&"down waiting".to_owned()));
+    // After a quarter of an hour without any delivery the others hear of it, once.
+    let came = post.came();
+    let of_hook = |subject: &&String| subject.starts_with("[TROUBLE channel hook]");
+    assert_eq!(came.iter().filter(of_hook).count(), 1, "{came:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ use crate::daemon::recorder::queue::Door;
 use crate::domain::channel::{ChannelName, Service};
 use crate::domain::incident::IncidentKey;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::out_of_reach::OutOfReach;
 use crate::store::outbox::alerts::{self, Raised};
 use crate::tls;
 use crate::view::channel::alertmanager::Facts;
@@ -95,6 +96,7 @@ impl Levels {
                     failures: 0,
                     pause: None,
                     rest: None,
+                    reach: OutOfReach::default(),
                 };
                 self.instances.push(match old {
                     Some(old) => Instance {
@@ -103,6 +105,7 @@ impl Levels {
                         ended: old.ended,
                         is_posting: old.is_posting,
                         pause: old.pause.map(|pause| pause.ended(now)),
+                        reach: old.reach,
                         ..new
                     },
                     None => new,
@@ -241,14 +244,13 @@ impl Levels {
             instance.failed(AGAIN_AFTER);
             return;
         };
-        let was_paused = instance.pause.is_some();
         instance.take(&posted, now);
         let name = instance.channel.name.clone();
-        if let (Some(pause), false) = (&instance.pause, was_paused)
+        if let Some(said) = instance.reach.news(now)
             && !others_paused.contains(&name)
         {
             let place = instance.place();
-            channels::tell_level_pause(config, door, &name, &place, &pause.why, now);
+            channels::tell_level_out_of_reach(config, door, (&name, &place), &said, now);
         }
         let incidents = posted.taken.iter().map(|(incident, _)| *incident);
         let refused = posted.refused.iter().map(|(incident, _)| *incident);

@@ -13,6 +13,7 @@ use crate::domain::channel::Channel;
 use crate::domain::incident::IncidentKey;
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::outbox::out_of_reach::OutOfReach;
 use crate::policy::outbox::rest::Rest;
 use crate::policy::outbox::retry::Outcome;
 use crate::policy::outbox::transport_pause::Pause;
@@ -44,6 +45,8 @@ pub(super) struct Instance {
     pub(super) failures: u32,
     pub(super) pause: Option<Pause>,
     pub(super) rest: Option<Rest>,
+    /// Whether the others are to hear of it.
+    pub(super) reach: OutOfReach,
 }
 
 impl Instance {
@@ -109,8 +112,10 @@ impl Instance {
         }
         let Some(trouble) = &posted.trouble else {
             (self.pause, self.rest, self.again_at, self.failures) = (None, None, None, 0);
+            self.reach.note(&Outcome::Accepted(String::new()), now);
             return;
         };
+        self.reach.note(trouble, now);
         self.pause = Pause::after(self.pause.as_ref(), trouble, now);
         let doublings = self.failures.min(10);
         let mut wait = (AGAIN_AFTER * 2_u32.pow(doublings)).min(POST_EVERY);
