@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::check::Micros;
+
 /// Why a text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpanError {
@@ -23,6 +25,27 @@ pub enum SpanError {
     /// More than a century.
     #[error("the duration is longer than 100 years")]
     TooLong,
+}
+
+/// Digits in groups of three: `1 043`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 043 ms`, rounded; `<1 ms` for what would be none.
+pub fn whole_ms(time: Micros) -> String {
+    match (u64::from(time.get()) + 500) / 1000 {
+        0 => "<1 ms".to_owned(),
+        some => format!("{} ms", grouped(some)),
+    }
 }
 
 /// A century: longer is a slip of the pen, and sums of two still fit everywhere.

@@ -295,7 +295,7 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
         K::DnsAnswer => (
             "answers not as expected",
             Site,
-            "The name server answered, and its records are not those that answers of the monitor says.",
+            "The name server answered, but its records are not those that `answers` of the monitor asks for.",
             "the zone: a changed or missing record; which server answers; answers of the monitor",
         ),
         K::Local => (

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::terminal::Screen;
 use crate::domain::check::Micros;
 use crate::domain::duration_text::Human;
+pub use crate::domain::duration_text::grouped;
 use crate::domain::timestamp::Timestamp;
 
 /// From so many columns on times are written whole.
@@ -107,19 +108,6 @@ pub fn ms_number(time: Micros) -> String {
         return text.strip_suffix(".0").map_or(text.clone(), str::to_owned);
     }
     grouped((u64::from(time.get()) + 500) / 1000)
-}
-
-/// Digits in groups of three: `1 043`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `99.94 %`, cut to two decimals, never rounded up; a dash if nothing was observed.

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_first_of_several_counts() {
         let slow = judged(3, 3, 50, 2001, None);
-        assert!(slow.starts_with("degraded slow: 2001 ms"), "{slow}");
+        assert!(slow.starts_with("degraded slow: 2 001 ms"), "{slow}");
         let lost = judged(3, 1, 50, 2001, None);
         assert!(lost.starts_with("degraded packet_loss"), "{lost}");
         let fault = |kind| Some((kind, "why".to_owned()));

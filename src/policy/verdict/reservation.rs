@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::said::Found;
 use crate::domain::check::{Certificate, FailureKind, Timings};
-use crate::domain::duration_text::{Exact, Human};
+use crate::domain::duration_text::{Exact, Human, whole_ms};
 use crate::domain::probe::{ROOT, RootEnd};
 use crate::domain::timestamp::Timestamp;
 
@@ -66,9 +66,17 @@ pub(super) fn slow(timings: &Timings, limit: &str) -> String {
         .into_iter()
         .filter_map(|(name, took)| Some((took?, name)))
         .max();
-    let mut detail = format!("{:.0} ms, more than {limit}", timings.total.as_ms());
+    let mut detail = format!("{}, more than {limit}", whole_ms(timings.total));
     if let Some((took, name)) = slowest {
-        detail.push_str(&format!("; {:.0} ms of it in {name}", took.as_ms()));
+        let phase = match name {
+            "ttfb" => "for the first byte",
+            "dns" => "in DNS",
+            "connect" => "to connect",
+            "tls" => "in TLS",
+            "body" => "for the body",
+            other => other,
+        };
+        detail.push_str(&format!("; {} of it {phase}", whole_ms(took)));
     }
     detail
 }
@@ -97,7 +105,7 @@ pub(super) fn reservation(
         let end = certificate.not_after;
         let detail = match root {
             None => format!(
-                "the certificate {} ends in {}, on {end}",
+                "the certificate {} expires in {}, on {end}",
                 certificate.subject,
                 Human(left)
             ),
@@ -107,7 +115,7 @@ pub(super) fn reservation(
                 Human(now.since(end))
             ),
             Some(root) => format!(
-                "{ROOT}{root}, which alone makes the certificate trusted here, ends in {}, on {end}",
+                "{ROOT}{root}, which alone makes the certificate trusted here, expires in {}, on {end}",
                 Human(left)
             ),
         };

@@ -3,6 +3,7 @@
 
 use super::reservation;
 use crate::domain::check::{Check, Failure, FailureKind, Verdict};
+use crate::domain::duration_text::whole_ms;
 use crate::domain::slow_limit::{Factor, Usual};
 
 /// Makes a check `degraded` that took longer than so many times what is usual.
@@ -17,8 +18,8 @@ pub fn judge(check: &mut Check, factor: Factor, usual: Usual) {
         return;
     }
     let limit = format!(
-        "{factor} the usual {:.0} ms (median at this hour of the week, {} weeks)",
-        usual.total.as_ms(),
+        "{factor} the usual {} (median at this hour of the week, {} weeks)",
+        whole_ms(usual.total),
         usual.weeks
     );
     check.verdict = Verdict::Degraded(Failure {
@@ -72,7 +73,7 @@ mod tests {
     fn slower_than_usual_is_degraded() {
         assert_eq!(judged(Verdict::Up, 600), "up");
         let slow = "degraded slow: 601 ms, more than 3x the usual 200 ms (median at this hour of the week, 4 weeks); \
-                    541 ms of it in ttfb";
+                    541 ms of it for the first byte";
         assert_eq!(judged(Verdict::Up, 601), slow);
         let expiring = || Verdict::Degraded(because(FailureKind::CertificateExpiring));
         assert_eq!(judged(expiring(), 601), slow);

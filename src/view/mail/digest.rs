@@ -103,7 +103,7 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
     );
     doc.footer = footer::footer(
         ctx,
-        "further news of these sites and of this cause comes collected",
+        "more news of these sites and this cause is collected and sent together",
     );
     doc
 }
@@ -145,7 +145,7 @@ fn aside(doc: &mut Doc, notice: &Notice, ctx: &Context) {
         } => doc.prose(
             "Blind",
             format!(
-                "For {}, from {} to {}: sitewatch reached neither the sites nor what it tells its own line by. {} not \
+                "For {}, from {} to {}: sitewatch reached neither the sites nor its canaries. {} not \
                  verified meanwhile.",
                 words::span(to.since(*from)),
                 words::moment(*from, ctx),

@@ -255,8 +255,8 @@ fn degraded_lead(
         format!("{name} is DEGRADED since {since}: it {where_from}.")
     } else if reason == FailureKind::AddressDown {
         format!(
-            "{name} is DEGRADED since {since}: some of its addresses are bad, in the last {}. {bad}. Who is sent to a \
-             good one sees nothing of it.",
+            "{name} is DEGRADED since {since}: some of its addresses are bad, in the last {}. {bad}. Visitors who \
+             reach a good one notice nothing.",
             words::count(count.into(), "check", "checks"),
         )
     } else if reason == FailureKind::HttpVersion {
@@ -365,7 +365,14 @@ pub(super) fn certificate(about: &About, check: &Check, step: Duration, ctx: &Co
 
 /// Up and down too often.
 pub(super) fn flapping(about: &About, check: &Check, rule: Flapping, ctx: &Context) -> Doc {
-    let mut doc = about_one(Tone::Warn, "\u{25c6} FLAPPING".to_owned(), about, ctx);
+    let current = ctx.currents.get(&about.monitor);
+    let is_down = match current.filter(|current| current.is_known) {
+        Some(current) => current.is_down,
+        None => !check.verdict.is_good(),
+    };
+    let now = if is_down { "down" } else { "up" };
+    let badge = format!("\u{25c6} FLAPPING, {now} now");
+    let mut doc = about_one(Tone::Warn, badge, about, ctx);
     doc.lead.push(format!(
         "{} is FLAPPING: {} changes between up and down within {}. Single changes are not mailed while this lasts. \
          If it stays down for {}, a DOWN mail comes; after {} up, one UP mail ends this. \
@@ -396,8 +403,8 @@ pub(super) fn flapping(about: &About, check: &Check, rule: Flapping, ctx: &Conte
     }
     doc.prose(
         "Typical causes",
-        "a limit being hit (memory, connections, workers), a crash loop, one unhealthy backend \
-         behind a load balancer, a timeout close to the usual time",
+        "A limit being hit (memory, connections, workers), a crash loop, one unhealthy backend \
+         behind a load balancer, a timeout close to the usual time.",
     );
     footer::month(&mut doc, ctx);
     footer::note(&mut doc, ctx);

@@ -135,7 +135,14 @@ fn part(out: &mut String, part: &Part, weight: Weight) {
         Body::Table(rows) => table(out, rows),
         Body::Wide(rows) => cards(out, rows),
         Body::Command(words) => {
-            let words: Vec<String> = words.iter().map(|word| escape(word)).collect();
+            // A word of a command is not to be torn at its hyphens.
+            let words: Vec<String> = words
+                .iter()
+                .map(|word| {
+                    let word = escape(word);
+                    format!("<span style=\"display:inline-block;max-width:100%\">{word}</span>")
+                })
+                .collect();
             let _ = writeln!(
                 out,
                 "<p style=\"{TEXT};{MONO};word-break:break-word\">{}</p>",
@@ -163,8 +170,20 @@ fn part(out: &mut String, part: &Part, weight: Weight) {
 fn table(out: &mut String, table: &Table) {
     let _ = writeln!(
         out,
-        "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:collapse;{MONO}\">"
+        "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" style=\"border-collapse:collapse;{MONO};font-size:13px\">"
     );
+    if !table.head.is_empty() {
+        out.push_str("<tr>");
+        for (column, name) in table.head.iter().enumerate() {
+            let _ = write!(
+                out,
+                "<td class=\"muted\" style=\"{};color:#57606a\">{}</td>",
+                cell_style(column, table),
+                escape(name)
+            );
+        }
+        out.push_str("</tr>\n");
+    }
     for row in &table.rows {
         out.push_str("<tr>");
         for (column, Cell { text, tone }) in row.iter().enumerate() {
@@ -178,7 +197,10 @@ fn table(out: &mut String, table: &Table) {
                 out,
                 "<td{class} style=\"{}{colour}\">{}</td>",
                 cell_style(column, table),
-                escape(text)
+                match column == table.breaks {
+                    true => breakable(text),
+                    false => escape(text),
+                }
             );
         }
         out.push_str("</tr>\n");
@@ -255,8 +277,9 @@ const fn tone_style(tone: Tone) -> (&'static str, &'static str) {
 fn escape(raw: &str) -> String {
     let clean = safe_text::line(raw, CHARS_MAX);
     let mut out = String::with_capacity(clean.len() + 16);
-    for c in clean.chars() {
+    for (at, c) in clean.char_indices() {
         match c {
+            ' ' if is_within_a_number(&clean, at) => out.push_str("&nbsp;"),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -266,6 +289,27 @@ fn escape(raw: &str) -> String {
         }
     }
     out
+}
+
+/// Whether no line is to end at this blank.
+fn is_within_a_number(text: &str, at: usize) -> bool {
+    // Only this many letters count, so that a long line costs no more for each of its blanks.
+    let before = &text.as_bytes()[at.saturating_sub(8)..at];
+    if !before.last().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
+    let start = before.iter().rposition(|byte| *byte == b' ');
+    let start = at - before.len() + start.map_or(0, |start| start + 1);
+    let before = text.get(start..at).unwrap_or("0");
+    let after = &text[at + 1..];
+    let after = after.find(' ').map_or(after, |end| &after[..end]);
+    outline::is_one_word(before, after)
+}
+
+/// The same, with places where an address is better broken than anywhere.
+fn breakable(raw: &str) -> String {
+    // No entity has either sign.
+    escape(raw).replace('/', "/<wbr>").replace('?', "?<wbr>")
 }
 
 /// A link, where the text is a web address: only what the configuration wrote is ever linked.

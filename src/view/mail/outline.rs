@@ -69,6 +69,16 @@ pub(super) enum Body {
     Note(String),
 }
 
+/// Whether two words are one to the eye, so that no line ends between them: `1 043`, `43 ms`, `99.94 %`.
+pub(super) fn is_one_word(before: &str, after: &str) -> bool {
+    let unit = after.trim_end_matches([',', '.', ';', ':', ')']);
+    let is_number = before.ends_with(|c: char| c.is_ascii_digit());
+    let last = before.trim_start_matches(['(', '<']);
+    let is_group = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && matches!(unit, "ms" | "%")
+        || is_group(last) && (1..=3).contains(&last.len()) && unit.len() == 3 && is_group(unit)
+}
+
 /// A longer note is cut: nobody reads on.
 const NOTE_CHARS_MAX: usize = 4000;
 

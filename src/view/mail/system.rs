@@ -34,8 +34,8 @@ pub(super) fn blind(
     let lasted = words::span(to.since(from));
     let mut doc = about_us(Tone::Warn, format!("\u{25c6} BLIND {lasted}"), ctx);
     doc.lead.push(format!(
-        "sitewatch on {} was BLIND for {lasted}, from {} to {}: it reached neither the sites nor what it \
-         tells its own line by. What happened to the sites in that time is unknown: no alert was made \
+        "sitewatch on {} was BLIND for {lasted}, from {} to {}: it reached neither the sites nor its \
+         canaries. What happened to the sites in that time is unknown: no alert was made \
          of it, and it counts in no uptime.",
         ctx.host,
         words::moment(from, ctx),

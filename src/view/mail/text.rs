@@ -128,7 +128,19 @@ fn wrap(paragraph: &str, columns: usize) -> Vec<String> {
     let clean = safe_text::line(paragraph, CHARS_MAX);
     let mut lines = Vec::new();
     let mut line = String::new();
+    let mut words: Vec<String> = Vec::new();
+    let mut before = "";
     for word in clean.split(' ') {
+        match words.last_mut() {
+            Some(last) if outline::is_one_word(before, word) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+        before = word;
+    }
+    for word in &words {
         if !line.is_empty() && line.width() + 1 + word.width() > columns {
             lines.push(std::mem::take(&mut line));
         }

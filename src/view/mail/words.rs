@@ -48,29 +48,13 @@ pub(super) fn span(duration: Duration) -> String {
 }
 
 /// `1 043`: thousands apart.
-pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}
-
+pub(super) use crate::domain::duration_text::grouped as number;
 /// `1 043 ms`, rounded; `<1 ms` for what would be none.
-pub(super) fn ms(time: Micros) -> String {
-    format!("{} ms", whole_ms(time))
-}
+pub(super) use crate::domain::duration_text::whole_ms as ms;
 
 /// The same without the unit.
 pub(super) fn whole_ms(time: Micros) -> String {
-    match (u64::from(time.get()) + 500) / 1000 {
-        0 => "<1".to_owned(),
-        some => number(some),
-    }
+    ms(time).trim_end_matches(" ms").to_owned()
 }
 
 /// From one moment to another as a reader subtracts the two clock times of a mail: in whole seconds, where it is at

@@ -139,7 +139,7 @@ fn parcels(words: &[String]) -> Vec<Parcel> {
 }
 
 /// The tags that our own layout is made of. Attributes hold no quote of their own.
-const TAG: &str = "^<(!DOCTYPE html|/?(html|head|body|div|p|span|h1|h2|table|tr|td|th|blockquote|hr|title|style|a|meta|strong|br)\
+const TAG: &str = "^<(!DOCTYPE html|/?(html|head|body|div|p|span|h1|h2|table|tr|td|th|blockquote|hr|title|style|a|meta|strong|br|wbr)\
                    ( (lang|charset|name|content|class|style|role|cellpadding|cellspacing|scope|href)=\"[^\"<>]*\")*)>$";
 
 const USUAL_FIELDS: [&str; 14] = [

@@ -13,7 +13,7 @@ use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::incident::{Cause, IncidentKey};
 use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules, Schedule};
-use sitewatch::domain::notification::{About, MailKind, News, Notice, Parcel, Stopped};
+use sitewatch::domain::notification::{About, BurnWindow, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::secret::Secret;
 use sitewatch::domain::slow_limit::SlowLimit;
@@ -23,6 +23,7 @@ use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::view::mail::context::{
     Acked, Context, Delay, History, Month, OtherDown, ReportRow, Reported,
 };
+use sitewatch::view::objective::ObjectiveRow;
 use url::Url;
 
 /// 2026-07-22 14:02:11 in Berlin.
@@ -47,6 +48,7 @@ pub struct Around {
     pub acks: Vec<Acked>,
     pub report: Vec<ReportRow>,
     pub reports: Vec<Reported>,
+    pub objectives: Vec<ObjectiveRow>,
 }
 
 impl Around {
@@ -60,6 +62,7 @@ impl Around {
             acks: self.acks.clone(),
             report: self.report.clone(),
             reports: self.reports.clone(),
+            objectives: self.objectives.clone(),
             ..Context::bare(self.now, TimeZone::get("Europe/Berlin").unwrap(), "mon1")
         }
     }
@@ -77,6 +80,7 @@ pub fn nobody(now: Timestamp) -> Around {
         acks: Vec::new(),
         report: Vec::new(),
         reports: Vec::new(),
+        objectives: Vec::new(),
     }
 }
 
@@ -284,6 +288,36 @@ fn about_us(news: News, decided: i64) -> Parcel {
     parcel
 }
 
+fn burn() -> News {
+    let window = |length_s: u64, times: f64| BurnWindow {
+        length: Duration::from_secs(length_s),
+        times,
+        coverage_percent: 99.8,
+    };
+    News::Burn {
+        objective: "Shop".to_owned(),
+        target_percent: 99.9,
+        period: "30d".to_owned(),
+        long: window(3600, 16.7),
+        short: window(300, 200.0),
+        worst: vec![name("shop"), name("checkout")],
+    }
+}
+
+fn shop_objective() -> ObjectiveRow {
+    ObjectiveRow {
+        name: "Shop".to_owned(),
+        period: "30d".to_owned(),
+        target_percent: 99.9,
+        monitors: 2,
+        uptime_percent: Some(99.921),
+        coverage_percent: Some(98.4),
+        budget_ms: 2_592_000,
+        left_ms: 543_000,
+        burns: [Some(16.7), Some(3.1), Some(0.9)],
+    }
+}
+
 pub fn down() -> News {
     let last = check(22, 503, 1001);
     News::Down {
@@ -412,6 +446,7 @@ fn opening() -> Parcel {
             },
             21_260,
         ),
+        (burn(), 30_000),
         (
             News::Report {
                 from: at(-7 * 86_400),
@@ -545,7 +580,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     let mut slow = check(22, 200, 2310);
     slow.verdict = Verdict::Degraded(Failure {
         kind: FailureKind::Slow,
-        detail: "2352 ms, more than 2s; 2310 ms of it in ttfb".into(),
+        detail: "2 352 ms, more than 2s; 2 310 ms of it for the first byte".into(),
     });
     let one_is_bad = one_address_is_bad();
     let mut moved = check(22, 200, 200);
@@ -786,6 +821,14 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         ),
         ("blind", about_us(blind, 1260), nobody(at(1262))),
         ("trouble", about_us(trouble, 60), nobody(at(62))),
+        (
+            "burn",
+            about_us(burn(), 60),
+            Around {
+                objectives: vec![shop_objective()],
+                ..nobody(at(70))
+            },
+        ),
         ("report", about_us(report.clone(), 7 * 86_400), busy),
         ("report_calm", about_us(report, 7 * 86_400), calm),
         ("test", about_us(News::Test, 0), nobody(at(1))),

@@ -44,7 +44,8 @@ impl Golden {
         let version = env!("CARGO_PKG_VERSION");
         let now = now
             .replace(&format!("sitewatch {version} on"), "sitewatch VERSION on")
-            .replace(&format!("sitewatch/{version} "), "sitewatch/VERSION ");
+            .replace(&format!("sitewatch/{version} "), "sitewatch/VERSION ")
+            .replace(&format!("sitewatch/{version}<"), "sitewatch/VERSION<");
         let before = fs::read_to_string(self.kept.join(name)).unwrap_or_default();
         if before == now {
             return;

@@ -327,7 +327,7 @@ async fn a_certificate_that_ends_soon_is_degraded() {
     let check = check_at(&asking(&[&dns]), &monitor, later).await;
     assert!(
         summary(&check)
-            .starts_with("degraded certificate_expiring: the certificate CN=site.test ends in"),
+            .starts_with("degraded certificate_expiring: the certificate CN=site.test expires in"),
         "{}",
         summary(&check)
     );

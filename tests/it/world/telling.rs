@@ -8,7 +8,8 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use sitewatch::config::Config;
 use sitewatch::daemon::recorder::message::Entry;
-use sitewatch::domain::notification::{MailKind, News, Notice};
+use sitewatch::domain::monitor::MonitorName;
+use sitewatch::domain::notification::{BurnWindow, MailKind, News, Notice};
 use sitewatch::domain::settings::{Covers, Escalation, OpeningHours};
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::domain::week::OpenTime;
@@ -277,6 +278,71 @@ async fn a_storm_escalates_as_one_digest() {
     assert!(
         came[1].starts_with("boss@example.com [8 ESCALATED: "),
         "{came:?}"
+    );
+    assert!(post.states().iter().all(|state| state.ends_with(" sent")));
+}
+
+/// An outage that has nothing to do with a storm does not wait for what the storm's digest collects.
+#[tokio::test(start_paused = true)]
+async fn another_outage_in_the_middle_of_a_storm_is_told_at_once() {
+    let mut post = Post::of(ops_only(60));
+    post.fail(1..=20);
+    near(&post.run(20).await, &[10]);
+    // The storm goes on, and one site fails in its own way.
+    post.fail(21..=50);
+    near(&post.run(10).await, &[]);
+    for _ in 0..3 {
+        post.check(60, Weather::Down(500));
+    }
+    // It is confirmed at 30.
+    near(&post.run(60).await, &[40, 70]);
+    let came = post.came();
+    assert_eq!(came[1], "[DOWN 500] site-60");
+    assert!(came[2].starts_with("[30 DOWN: "), "{came:?}");
+    assert_eq!(came.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_burns_outside_of_the_hours_is_told_with_all_else_at_their_begin() {
+    let mut config = ops_only(2);
+    config.hours = hours(&[("ops@example.com", &["Sun 20:05-21:00".to_owned()])]);
+    let mut post = Post::of(config);
+    let window = |length_s: u64| BurnWindow {
+        length: seconds(length_s),
+        times: 16.7,
+        coverage_percent: 100.0,
+    };
+    let burn = || Entry::Say {
+        notice: Box::new(Notice {
+            about: None,
+            news: News::Burn {
+                objective: "Shop".to_owned(),
+                target_percent: 99.9,
+                period: "30d".to_owned(),
+                long: window(3600),
+                short: window(300),
+                worst: vec![MonitorName::parse("site-1").unwrap()],
+            },
+            decided_at: post.clock.now(),
+        }),
+        to: None,
+    };
+    post.fail(1..=1);
+    post.door.push(burn());
+    near(&post.run(280).await, &[]);
+    near(&post.run(60).await, &[300]);
+    let came = post.came();
+    assert_eq!(came.len(), 1, "{came:?}");
+    assert!(
+        came[0].starts_with("[1 DOWN: site-1; 1 BURN: Shop]"),
+        "{came:?}"
+    );
+    let (_, mail) = &post.memory.delivered()[0];
+    let words: Vec<&str> = mail.rendered.text.split_whitespace().collect();
+    let text = words.join(" ");
+    assert!(
+        text.contains("its error budget was burning too fast"),
+        "{text}"
     );
     assert!(post.states().iter().all(|state| state.ends_with(" sent")));
 }
