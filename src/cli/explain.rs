@@ -26,7 +26,11 @@ pub struct Args {
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     let mut subjects = Vec::new();
     for code in &args.codes {
-        subjects.extend(subjects_of(code)?);
+        let found = subjects_of(code)?;
+        if Subject::parse(code).is_none() {
+            context.out.note(&by_words(code, &found));
+        }
+        subjects.extend(found);
     }
     let screen = context.out.screen();
     for (index, subject) in subjects.into_iter().enumerate() {
@@ -40,6 +44,21 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         explain::text(subject, screen, &mut context.out)?;
     }
     Ok(Outcome::Fine)
+}
+
+/// Says that a text was taken for a part of names.
+fn by_words(text: &str, found: &[Subject]) -> String {
+    let code = |subject: &Subject| match subject {
+        Subject::Code(code) => Some(code.to_string()),
+        Subject::Class(_) | Subject::Failure(_) => None,
+    };
+    let codes: Vec<String> = found.iter().filter_map(code).collect();
+    let codes = match codes.as_slice() {
+        [] | [_] => codes.concat(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    };
+    let text = output::quoted(text);
+    format!("`{text}` is neither a code nor a failure kind; it is a part of the name of {codes}:")
 }
 
 fn subjects_of(text: &str) -> Result<Vec<Subject>, CliError> {

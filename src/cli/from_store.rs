@@ -104,6 +104,7 @@ pub fn status(
         flags: shown.map_or_else(Flags::default, |shown| shown.flags),
         incident: shown.and_then(|shown| shown.incident),
         ack_note: row.ack_note,
+        cause_status: row.cause_status,
         orders: Some(row.orders),
         last_check,
         next_check_at: None,

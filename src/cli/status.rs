@@ -420,6 +420,7 @@ fn never_seen(monitor: &Arc<Monitor>, args: &Args) -> Option<StatusRow> {
         flags: Flags::default(),
         incident: None,
         ack_note: None,
+        cause_status: None,
         orders: Some(Vec::new()),
         last_check: None,
         next_check_at: None,

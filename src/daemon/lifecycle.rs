@@ -470,7 +470,13 @@ fn announce(config: &Config) {
         .warnings
         .iter()
         .any(|warning| warning.contains("[email]"));
-    if !config.has_way_out() && !said {
+    if config.has_way_out() {
+        let told: Vec<String> = config.told.iter().map(ToString::to_string).collect();
+        tracing::info!(
+            "alerts go to {} where a monitor names nobody else",
+            told.join(", ")
+        );
+    } else if !said {
         tracing::warn!(
             "there is no [email] and no [[channel]]: checks are recorded and nobody is told"
         );

@@ -229,6 +229,7 @@ fn a_status_names_its_flags() {
         },
         incident: None,
         ack_note: None,
+        cause_status: None,
         orders: Some(vec![KeptOrder {
             at: AT,
             order: GivenOrder {

@@ -30,6 +30,8 @@ pub struct StatusRow {
     pub incident: Option<IncidentKey>,
     /// The note of its acknowledgement.
     pub ack_note: Option<String>,
+    /// The status that the open incident began with, where that was its cause and is known.
+    pub cause_status: Option<u16>,
     /// Who paused, muted and acknowledged it; `None` where the database was not asked.
     pub orders: Option<Vec<KeptOrder>>,
     /// The newest check.

@@ -120,9 +120,10 @@ pub fn state_words(row: &StatusRow) -> String {
     }
     let last_status = row.last_check.as_ref().and_then(status_of_failure);
     let mut words = match (row.state, row.reason) {
-        (ShownState::Down, reason) if is_recovering(row) => match reason {
-            None | Some(FailureKind::Status) => "DOWN, recovering".to_owned(),
-            Some(kind) => format!("DOWN {kind}, recovering"),
+        (ShownState::Down, reason) if is_recovering(row) => match (row.cause_status, reason) {
+            (Some(status), _) => format!("DOWN {status}, recovering"),
+            (None, None | Some(FailureKind::Status)) => "DOWN, recovering".to_owned(),
+            (None, Some(kind)) => format!("DOWN {kind}, recovering"),
         },
         (ShownState::Down, reason) => {
             let cause = last_status
@@ -283,6 +284,7 @@ mod tests {
             flags: Flags::default(),
             incident: None,
             ack_note: None,
+            cause_status: None,
             orders: None,
             last_check: None,
             next_check_at: None,
@@ -356,6 +358,30 @@ mod tests {
         assert_eq!(rows.map(|row| row.monitor.as_str()), ["b", "a"]);
         new.flags.paused = true;
         assert_eq!(state_words(&new), "paused");
+    }
+
+    #[test]
+    fn what_failed_stays_in_sight_while_a_recovery_is_confirmed() {
+        let good = || Check {
+            verdict: Verdict::Up,
+            status: Some(200),
+            ..failed()
+        };
+        let words = |reason, cause_status| {
+            state_words(&StatusRow {
+                last_check: Some(good()),
+                cause_status,
+                ..row("a", ShownState::Down, 60, Some(reason))
+            })
+        };
+        assert_eq!(
+            words(FailureKind::Status, Some(502)),
+            "DOWN 502, recovering"
+        );
+        assert_eq!(
+            words(FailureKind::ConnectRefused, None),
+            "DOWN connect_refused, recovering"
+        );
     }
 
     #[test]

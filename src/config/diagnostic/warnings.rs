@@ -9,7 +9,7 @@ use super::source_map::in_order;
 use crate::config::read::reader::Reading;
 use crate::config::source_lists::compose::Listed;
 use crate::domain::duration_text::Written;
-use crate::domain::monitor::Monitor;
+use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::recipient::Recipient;
 use crate::domain::settings::Retention;
 use crate::domain::slow_limit::SlowLimit;
@@ -201,18 +201,24 @@ pub(in crate::config) fn of_watched_mail_server(
 ) {
     // Hosts of URLs are in small letters; a look at the text spares reading every URL.
     let host_text = host.to_ascii_lowercase();
-    let watched = monitors.iter().find(|monitor| {
+    let watched = monitors.iter().filter(|monitor| {
         let has_it = |host: Host<String>| host.to_string().trim_matches(['[', ']']) == host_text;
         let subject = &monitor.subject;
         subject.url_text().contains(&host_text) && subject.host().is_some_and(has_it)
     });
-    if let Some(monitor) = watched {
-        let message = format!(
-            "`{}` watches {host}, which is also the mail server: while it is down, no mail about it can leave",
-            monitor.name
-        );
-        reading.warnings.push((None, message));
-    }
+    let watched: Vec<&MonitorName> = watched.map(|monitor| &monitor.name).collect();
+    let message = match watched.as_slice() {
+        [] => return,
+        [name] => format!(
+            "`{name}` watches {host}, which is also the mail server: while it is down, no mail about it can leave"
+        ),
+        [name, others @ ..] => format!(
+            "`{name}` and {} more watch {host}, which is also the mail server: while it is down, no mail about them \
+             can leave",
+            others.len()
+        ),
+    };
+    reading.warnings.push((None, message));
 }
 
 /// The warnings as sentences, each with its place, in the order of the files.

@@ -379,6 +379,11 @@ impl Recorder {
             self.staged.since.get_or_insert(now);
         }
         let suspected = evidence::suspected(&slot.memory.kept.status);
+        log_confirming(
+            slot.monitor.name.as_str(),
+            &slot.memory.kept.status,
+            &step.after.kept.status,
+        );
         slot.memory = step.after;
         if !std::mem::replace(&mut slot.touched, true) {
             self.touched.push(place);
@@ -574,5 +579,19 @@ impl Recorder {
             check.excerpt = None;
         }
         news
+    }
+}
+
+/// Says that a failure or a recovery is being confirmed.
+fn log_confirming(name: &str, before: &Status, after: &Status) {
+    match (before, after) {
+        (Status::Pending | Status::Up { .. }, Status::Suspect { cause, .. }) => {
+            let why = &cause.failure.detail;
+            tracing::info!(target: targets::STATE, monitor = name, state = "up", "{name} fails, which is being confirmed: {why}");
+        }
+        (Status::Down(_), Status::Recovering { .. }) => {
+            tracing::info!(target: targets::STATE, monitor = name, state = "down", "{name} answers well, which is being confirmed");
+        }
+        _ => {}
     }
 }

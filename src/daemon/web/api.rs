@@ -117,6 +117,7 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
         flags: live.shown.flags,
         incident: live.shown.incident,
         ack_note: live.ack_note.as_deref().map(str::to_owned),
+        cause_status: None,
         orders: None,
         last_check: live.newest.as_deref().cloned(),
         next_check_at: next_check_at(live, view.config, view.now),

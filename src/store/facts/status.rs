@@ -38,6 +38,8 @@ pub struct StatusRow {
     pub month: Option<f64>,
     /// What was said when its open incident was acknowledged.
     pub ack_note: Option<String>,
+    /// The status of the answer that its open incident began with, where that was its cause.
+    pub cause_status: Option<u16>,
     /// Who paused, muted and acknowledged it, as far as that is so.
     pub orders: Vec<KeptOrder>,
 }
@@ -91,7 +93,7 @@ impl Reader {
                 false => unsettled,
             };
             reader.add_shares(&mut rows, &exact, now)?;
-            reader.add_ack_notes(&mut rows)?;
+            reader.add_incidents(&mut rows)?;
             for row in &mut rows.rows {
                 let flags = row.shown.map_or_else(Flags::default, |shown| shown.flags);
                 row.orders = reader.orders_in_force(row.monitor.id, flags, now)?;
@@ -114,14 +116,15 @@ impl Reader {
         Ok(())
     }
 
-    fn add_ack_notes(&self, rows: &mut Rows) -> Result<()> {
+    fn add_incidents(&self, rows: &mut Rows) -> Result<()> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT monitor_id, ack_note FROM incidents WHERE closed_at IS NULL AND ack_note IS NOT NULL",
+            "SELECT monitor_id, ack_note, iif(kind = 'status', status, NULL) FROM incidents WHERE closed_at IS NULL",
         )?;
-        let mut notes = statement.query([])?;
-        while let Some(note) = notes.next()? {
-            if let Some(row) = rows.of_monitor(note.get(0)?) {
-                row.ack_note = note.get(1)?;
+        let mut incidents = statement.query([])?;
+        while let Some(incident) = incidents.next()? {
+            if let Some(row) = rows.of_monitor(incident.get(0)?) {
+                row.ack_note = incident.get(1)?;
+                row.cause_status = incident.get(2)?;
             }
         }
         Ok(())
@@ -266,6 +269,7 @@ impl Rows {
                 day: None,
                 month: None,
                 ack_note: None,
+                cause_status: None,
                 orders: Vec::new(),
             })
             .collect();
