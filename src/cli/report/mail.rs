@@ -37,12 +37,20 @@ pub fn send(
         Some(_) | None => &email.to,
     };
     // What this command sends is mail.
+    let channels: Vec<&str> = to
+        .iter()
+        .filter_map(|to| Some(to.channel()?.as_str()))
+        .collect();
     let to: Vec<Address> = to.iter().filter_map(Recipient::address).cloned().collect();
     if to.is_empty() {
         let file = config.file.display();
-        return Err(CliError::Usage(format!(
-            "{file}: neither [report].to nor [email].to names anybody"
-        )));
+        return Err(CliError::Usage(match channels.as_slice() {
+            [] => format!("{file}: neither [report].to nor [email].to names anybody"),
+            names => format!(
+                "{file}: the report goes to {} only, and this command sends mail: nobody is mailed",
+                channel_names(names)
+            ),
+        }));
     }
     let host = run::host();
     let report = report_rows::rows(reader, &config, period.from, period.to, clock.now)?;
@@ -96,5 +104,20 @@ pub fn send(
     context
         .out
         .note(&format!("sent by this command, {}", mailer.describe()));
+    if !channels.is_empty() {
+        context.out.note(&format!(
+            "not sent to {}: this command sends mail, the daemon sends its reports there too",
+            channel_names(&channels)
+        ));
+    }
     Ok(outcome)
+}
+
+/// `the channel oncall`, `the channels oncall, hook`
+fn channel_names(names: &[&str]) -> String {
+    let word = match names {
+        [_] => "channel",
+        _ => "channels",
+    };
+    format!("the {word} {}", names.join(", "))
 }
