@@ -269,14 +269,15 @@ expect "purge takes both" inside sh -c '[ ! -e /etc/sitewatch/monitors.toml ] &&
 cp "$earlier" "$machine/srv/earlier.deb"
 cp tests/e2e/earlier.sql "$machine/srv/earlier.sql"
 inside apt-get install -y -qq /srv/earlier.deb >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
+mapfile -t lines < <(grep -o '`sudo sitewatch [^`]*`' docs/installing.md | tr -d '`')
+expect "the upgrade has two lines" [ ${#lines[@]} = 2 ]
+# While the database is its own: the one that follows stands for one of an older program.
+expect "${lines[0]}" typed "${lines[0]}" >/dev/null
 inside systemctl stop sitewatch
 inside sh -c 'cp /srv/monitors.toml /etc/sitewatch/monitors.toml
   rm -f /var/lib/sitewatch/*
   sqlite3 /var/lib/sitewatch/sitewatch.db </srv/earlier.sql >/dev/null
   chown sitewatch:sitewatch /var/lib/sitewatch/sitewatch.db && chmod 640 /var/lib/sitewatch/sitewatch.db'
-mapfile -t lines < <(grep -o '`sudo sitewatch [^`]*`' docs/installing.md | tr -d '`')
-expect "the upgrade has two lines" [ ${#lines[@]} = 2 ]
-expect "${lines[0]}" typed "${lines[0]}" >/dev/null
 inside apt-get install -y -qq "/home/ops/$named" >"$work/apt" 2>&1 || { cat "$work/apt" >&2; exit 1; }
 expect "the package was upgraded" grep -q 'Unpacking sitewatch .* over' "$work/apt"
 inside systemctl start sitewatch
