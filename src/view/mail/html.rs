@@ -150,11 +150,12 @@ fn part(out: &mut String, part: &Part, weight: Weight) {
             );
         }
         Body::Lines(lines) => {
+            // A line break in the source would be another one, since blanks are kept.
             let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
             let _ = writeln!(
                 out,
                 "<div style=\"margin:0 0 6px;white-space:pre-wrap;overflow-wrap:anywhere;{MONO}\">{}</div>",
-                lines.join("<br>\n")
+                lines.join("<br>")
             );
         }
         Body::Quote(quote) => {
@@ -332,4 +333,24 @@ fn with_links(note: &str) -> String {
         })
         .collect();
     lines.join("<br>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stand_one_below_the_other() {
+        let body = Body::Lines(vec!["-one".to_owned(), "+<two>".to_owned()]);
+        let mut out = String::new();
+        part(
+            &mut out,
+            &Part {
+                label: "What changed",
+                body,
+            },
+            Weight::Detail,
+        );
+        assert!(out.contains(">-one<br>+&lt;two&gt;</div>"), "{out}");
+    }
 }
