@@ -417,7 +417,10 @@ mod tests {
         for (text, want) in [
             ("nameserver 10.0.0.1\n", own),
             ("nameserver 10.0.0.1\nsearch .\n", vec![]),
-            ("nameserver 10.0.0.1\ndomain b.test\n", vec!["b.test".to_owned()]),
+            (
+                "nameserver 10.0.0.1\ndomain b.test\n",
+                vec!["b.test".to_owned()],
+            ),
         ] {
             std::fs::write(&file, text).unwrap();
             assert_eq!(view(&file).search, want, "{text}");

@@ -291,9 +291,7 @@ async fn a_journal_that_goes_away_costs_its_lines_once_each() {
         .await;
     scene
         .house
-        .until("many checks", || {
-            scene.asked() > begun + HOUR / 2
-        })
+        .until("many checks", || scene.asked() > begun + HOUR / 2)
         .await;
     // A check has a line or two: no line is about lines that were lost.
     let (lost, checks) = (scene.lost(), u64::from(scene.asked()));

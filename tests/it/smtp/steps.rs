@@ -403,13 +403,7 @@ async fn a_mail_server_is_judged_as_a_site_and_told_with_the_key_to_change() {
             "accepted",
             "",
         ),
-        (
-            "its own authority",
-            &own,
-            None,
-            "accepted",
-            "",
-        ),
+        ("its own authority", &own, None, "accepted", ""),
         (
             "below a root",
             &below(&["localhost"], -1, 90),

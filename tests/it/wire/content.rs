@@ -140,8 +140,16 @@ async fn a_redirect_that_was_expected_is_said_to_have_been_followed() {
     for (path, expected, want) in [
         ("/", "301", format!("200 OK: expected 301{}", said(301))),
         ("/", "3xx", format!("200 OK: expected 300-399{}", said(301))),
-        ("/twice", "301", format!("200 OK: expected 301{}", said(301))),
-        ("/gone", "300-308", format!("404 Not Found: expected 300-308{}", said(308))),
+        (
+            "/twice",
+            "301",
+            format!("200 OK: expected 301{}", said(301)),
+        ),
+        (
+            "/gone",
+            "300-308",
+            format!("404 Not Found: expected 300-308{}", said(308)),
+        ),
         // None of the hops was the expected answer.
         ("/", "302", "200 OK: expected 302".to_owned()),
         ("/gone", "2xx", "404 Not Found: expected 200-299".to_owned()),
@@ -151,7 +159,11 @@ async fn a_redirect_that_was_expected_is_said_to_have_been_followed() {
         expectation.status = StatusSet::parse([expected]).expect("a status");
         let check = check_with(&nameless(), target(&site.url(path)), &expectation).await;
         let status = check.status.unwrap_or_default();
-        assert_eq!(summary(&check), format!("down status {status}: {want}"), "{path}");
+        assert_eq!(
+            summary(&check),
+            format!("down status {status}: {want}"),
+            "{path}"
+        );
     }
     for (path, expected, want) in [("/", "301", "up 301"), ("/gone", "3xx", "up 308")] {
         let mut final_one = target(&site.url(path));
