@@ -287,17 +287,21 @@ mod tests {
                 reply_to: None,
             };
             let bytes = bytes(&sender, &mail, &address("ops@x.org"), false).unwrap();
-            let head = String::from_utf8(bytes.clone()).unwrap();
-            let (head, _) = head.split_once("\r\n\r\n").unwrap();
+            let whole = String::from_utf8(bytes).unwrap();
+            let (head, _) = whole.split_once("\r\n\r\n").unwrap();
             assert!(head.is_ascii() && head.split("\r\n").all(|line| line.len() <= 78));
-            let parser = mail_parser::MessageParser::default().default_header_text();
-            let parsed = parser.parse(&bytes).unwrap();
-            for (field, want) in [
-                ("Subject", mail.rendered.subject.as_str()),
-                ("X-Sitewatch-Monitor", name),
+            // The parser decodes the fields that it knows.
+            let other = head
+                .replace("Subject: ", "X-Other: ")
+                .replace("X-Sitewatch-Monitor: ", "Subject: ");
+            for (head, want) in [
+                (head, mail.rendered.subject.as_str()),
+                (other.as_str(), name),
             ] {
-                let shown = parsed.header(field).unwrap().as_text();
-                assert_eq!(shown, Some(want), "{head}");
+                let text = format!("{head}\r\n\r\n");
+                let parser = mail_parser::MessageParser::default();
+                let parsed = parser.parse(text.as_bytes()).unwrap();
+                assert_eq!(parsed.subject(), Some(want), "{head}");
             }
         }
     }
