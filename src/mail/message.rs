@@ -66,9 +66,7 @@ pub fn bytes(
     // Field by field: lettre's builder reads addresses back by rules that know no quotes.
     let mut fields = Headers::new();
     fields.set(header::From::from(Mailboxes::from(own(&sender.from)?)));
-    fields.set(header::Subject::from(
-        safe_text::line(&mail.rendered.subject, 400).into_owned(),
-    ));
+    field(&mut fields, "Subject", &mail.rendered.subject);
     fields.set(header::Date::from(
         SystemTime::UNIX_EPOCH + Duration::from_secs(date),
     ));
@@ -161,9 +159,43 @@ fn own_fields(fields: &mut Headers, mail: &Mail) -> String {
 }
 
 fn field(fields: &mut Headers, name: &'static str, value: &str) {
-    let name = HeaderName::new_from_ascii_str(name);
+    let header = HeaderName::new_from_ascii_str(name);
     let value = safe_text::line(value, 400).into_owned();
-    fields.insert_raw(HeaderValue::new(name, value));
+    fields.insert_raw(match value.contains("=?") {
+        true => {
+            let encoded = encoded_words(&value);
+            HeaderValue::dangerous_new_pre_encoded(header, value, encoded)
+        }
+        false => HeaderValue::new(header, value),
+    });
+}
+
+/// A text as encoded words (RFC 2047), each on a line of its own. A name may look like an encoded word itself: mail
+/// programs would show what it stands for, which nobody has looked at.
+fn encoded_words(text: &str) -> String {
+    // A line begins with the name of a field or a blank, and the frame of a word takes 12.
+    const LETTERS_MAX: usize = 40;
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    for c in text.chars() {
+        let mut bytes = [0; 4];
+        let one = match c {
+            ' ' => "_".to_owned(),
+            c if c.is_ascii_alphanumeric() => c.to_string(),
+            c => c
+                .encode_utf8(&mut bytes)
+                .bytes()
+                .map(|byte| format!("={byte:02X}"))
+                .collect(),
+        };
+        if word.len() + one.len() > LETTERS_MAX {
+            words.push(std::mem::take(&mut word));
+        }
+        word.push_str(&one);
+    }
+    words.push(word);
+    let framed = words.iter().map(|word| format!("=?utf-8?q?{word}?="));
+    framed.collect::<Vec<_>>().join("\r\n ")
 }
 
 #[cfg(test)]
@@ -233,6 +265,45 @@ mod tests {
         );
         let sender = copy("m\u{fc}ller@x.org", "ops@x.org", &to, "ops@x.org");
         assert!(sender.contains("m\u{fc}ller@x.org"), "{sender}");
+    }
+
+    #[test]
+    fn a_name_that_looks_like_an_encoded_word_is_shown_as_it_stands() {
+        for name in [
+            "=?UTF-8?B?aGFjaw==?=",
+            "=?utf-8?q?=E2=80=AEfdp=2Eexe?= and more",
+            "B\u{fc}ro =?x?q?a?=",
+            "a=?b",
+            "=?",
+            "\u{1f415}\u{1f415}\u{1f415}\u{1f415}\u{1f415}\u{1f415} =?UTF-8?B?aGFjaw==?= \u{1f415}\u{1f415}",
+            "an ordinary name",
+            "B\u{fc}ro",
+        ] {
+            let mut mail = mail(vec![address("ops@x.org")]);
+            mail.rendered.subject = format!("[DOWN 503] {name}");
+            mail.rendered.headers = vec![("X-Sitewatch-Monitor", name.to_owned())];
+            let sender = Sender {
+                from: address("alerts@x.org"),
+                reply_to: None,
+            };
+            let bytes = bytes(&sender, &mail, &address("ops@x.org"), false).unwrap();
+            let whole = String::from_utf8(bytes).unwrap();
+            let (head, _) = whole.split_once("\r\n\r\n").unwrap();
+            assert!(head.is_ascii() && head.split("\r\n").all(|line| line.len() <= 78));
+            // The parser decodes the fields that it knows.
+            let other = head
+                .replace("Subject: ", "X-Other: ")
+                .replace("X-Sitewatch-Monitor: ", "Subject: ");
+            for (head, want) in [
+                (head, mail.rendered.subject.as_str()),
+                (other.as_str(), name),
+            ] {
+                let text = format!("{head}\r\n\r\n");
+                let parser = mail_parser::MessageParser::default();
+                let parsed = parser.parse(text.as_bytes()).unwrap();
+                assert_eq!(parsed.subject(), Some(want), "{head}");
+            }
+        }
     }
 
     #[test]

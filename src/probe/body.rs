@@ -93,6 +93,13 @@ pub(super) async fn read(
     let full = body.length >= wanted.max;
     let fault = match read {
         Some(Ok(Filled::End | Filled::NeedsRoom)) => None,
+        Some(Ok(Filled::NoMemory)) => Some((
+            FailureKind::BodyTooLarge,
+            format!(
+                "this machine has no memory for more than the first {} bytes of the body",
+                body.bytes.len()
+            ),
+        )),
         _ if full => {
             body.cut = true;
             None
@@ -138,6 +145,8 @@ enum Filled {
     End,
     /// The body is longer than what each may have without asking.
     NeedsRoom,
+    /// The system gives no more memory.
+    NoMemory,
 }
 
 /// Asks for room for all that may come; where nothing says how much that is, for an ordinary body first, since hardly
@@ -179,6 +188,9 @@ async fn fill(body: &mut Body, answer: &mut Reply, wanted: Wanted) -> Result<Fil
         } else {
             taken.min(wanted.kept.saturating_sub(body.bytes.len()))
         };
+        if body.bytes.try_reserve(kept).is_err() {
+            return Ok(Filled::NoMemory);
+        }
         body.bytes.extend_from_slice(&piece[..kept]);
         body.length += taken as u64;
         if taken < piece.len() {

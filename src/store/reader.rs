@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
+    /// The link that led there. A daemon that opened the file before somebody moved it has its lock beside this.
+    link: Option<PathBuf>,
     pub(super) resolver: Resolver,
 }
 
@@ -35,8 +37,9 @@ impl Reader {
             true => path.canonicalize().unwrap_or_else(|_| path.to_owned()),
             false => path.to_owned(),
         };
+        let link = (real != path).then(|| path.to_owned());
         let path = &real;
-        match Self::attempt(path, false) {
+        let attempt = match Self::attempt(path, false) {
             // After a clean stop without its log a directory that may not be written cannot be read otherwise.
             // With a log this would miss what is in it.
             Err(StoreError::ReadOnly | StoreError::Io(_)) if !has_log(path) => {
@@ -48,7 +51,8 @@ impl Reader {
                 })
             }
             outcome => outcome,
-        }
+        };
+        attempt.map(|reader| Self { link, ..reader })
     }
 
     fn attempt(path: &Path, immutable: bool) -> Result<Self> {
@@ -87,6 +91,7 @@ impl Reader {
         Ok(Self {
             connection,
             path: path.to_owned(),
+            link: None,
             resolver: Resolver::default(),
         })
     }
@@ -99,7 +104,8 @@ impl Reader {
     /// The process of the daemon that runs on this database, as text (`?` where its number cannot be read);
     /// `None` if no daemon runs.
     pub fn daemon(&self) -> Option<String> {
-        lock::holder(&self.path)
+        let link = self.link.as_deref();
+        lock::holder(&self.path).or_else(|| lock::holder(link?))
     }
 
     /// Does several queries on one state of the database: what is written meanwhile is not seen by any of them.

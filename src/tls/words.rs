@@ -97,6 +97,17 @@ fn by_webpki(
         E::RequiredEkuNotFoundContext(missing) => {
             return (TlsUntrusted, other_purpose(&missing.present));
         }
+        // It was compared with the key of a trusted one that has its issuer's name: no signature of that key.
+        E::UnsupportedSignatureAlgorithmContext(_) if is_self_issued(sent) => {
+            return (TlsUntrusted, not_by_its_issuer(sent));
+        }
+        E::UnsupportedSignatureAlgorithmForPublicKeyContext(context)
+            if is_self_issued(sent)
+                || family(&context.signature_algorithm_id)
+                    != family(&context.public_key_algorithm_id) =>
+        {
+            return (TlsUntrusted, not_by_its_issuer(sent));
+        }
         E::UnsupportedSignatureAlgorithmContext(context) => {
             return (
                 TlsHandshake,
@@ -283,14 +294,23 @@ fn bad_signature(sent: &[CertificateDer<'_>]) -> String {
             );
         }
     }
-    let leaf = sent.first().and_then(|der| parse(der));
-    if leaf
-        .as_ref()
+    not_by_its_issuer(sent)
+}
+
+/// Whether the server's certificate names itself as its issuer.
+fn is_self_issued(sent: &[CertificateDer<'_>]) -> bool {
+    sent.first()
+        .and_then(|der| parse(der))
         .is_some_and(|leaf| leaf.subject() == leaf.issuer())
-    {
+}
+
+/// The trusted one that has the issuer's name has not signed it.
+fn not_by_its_issuer(sent: &[CertificateDer<'_>]) -> String {
+    if is_self_issued(sent) {
         return "the certificate is self-signed (one that is trusted has the same name and another key)"
             .to_owned();
     }
+    let leaf = sent.first().and_then(|der| parse(der));
     let issuer = leaf.map_or_else(|| "its issuer".to_owned(), |leaf| name(leaf.issuer()));
     format!(
         "the certificate is not trusted: a signature is not by the authority that it names (the trusted {issuer} has \
@@ -330,6 +350,21 @@ fn other_purpose(present: &[Vec<usize>]) -> String {
          key usage)",
         purposes.join(", ")
     )
+}
+
+/// Which kind of key an algorithm of a signature or of a key belongs to: its object identifier, without what tells the
+/// members of one kind apart.
+fn family(algorithm: &[u8]) -> String {
+    let number = number(algorithm);
+    // RSA in all its forms (PKCS 1), and elliptic curves (ANSI X9.62).
+    let arcs = ["1.2.840.113549.1.1", "1.2.840.10045"];
+    match arcs
+        .iter()
+        .find(|arc| number.starts_with(&format!("{arc}.")))
+    {
+        Some(arc) => (*arc).to_owned(),
+        None => number,
+    }
 }
 
 /// The object identifier that an algorithm begins with.

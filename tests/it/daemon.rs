@@ -12,6 +12,7 @@ mod line;
 mod lists;
 mod log;
 mod maintenance;
+mod memory;
 mod orders;
 mod secrets;
 mod silence;

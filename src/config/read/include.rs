@@ -206,7 +206,8 @@ impl Looking {
             return Ok(());
         };
         for name in self.names(below)? {
-            if pattern.matches_path_with(Path::new(&name), AS_A_SHELL) {
+            // A byte of another charset is one character of a name.
+            if pattern.matches_with(&name.to_string_lossy(), AS_A_SHELL) {
                 found.push(below.join(name));
             }
         }
@@ -270,6 +271,8 @@ impl Looking {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     fn found(directory: &Path, pattern: &str) -> String {
@@ -343,6 +346,13 @@ mod tests {
             ("d/**", ""),
         ] {
             assert_eq!(found(top, pattern), want, "{pattern}");
+        }
+        // A name in Latin-1, which is no UTF-8, is a name as well.
+        fs::create_dir(top.join("latin")).unwrap();
+        let name = std::ffi::OsStr::from_bytes(b"latin/caf\xe9.toml");
+        fs::write(top.join(name), "").unwrap();
+        for pattern in ["latin/*.toml", "latin/caf?.toml", "**/caf*", "latin/[!.]*"] {
+            assert_eq!(found(top, pattern), "latin/caf\u{fffd}.toml", "{pattern}");
         }
         assert!(found(top, "d/[").starts_with("{} is not a valid path with wildcards: "));
         assert!(found(top, "a**").starts_with("{} is not a valid path with wildcards: "));

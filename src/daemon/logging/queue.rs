@@ -127,6 +127,8 @@ impl Shared {
 
     fn write_on(&self, outlet: &Outlet) {
         let mut batch = Batch::default();
+        // A reader that takes nothing is not told that it lost something: that would be the next line to be lost.
+        let mut is_refused = false;
         loop {
             let mut state = self.lock();
             state.is_writing = false;
@@ -136,21 +138,28 @@ impl Shared {
                 .wait_while(state, |state| state.waiting.ends.is_empty())
                 .unwrap_or_else(PoisonError::into_inner);
             mem::swap(&mut batch, &mut state.waiting);
-            // They are missing behind this batch, and the queue is empty: the word about them stands at their place.
-            let lost = mem::take(&mut state.lost);
             state.is_writing = true;
             drop(state);
-            match lost {
-                0 => {}
-                1 => tracing::warn!(target: targets::TROUBLE, "1 line of the log was lost"),
-                lost => {
-                    tracing::warn!(target: targets::TROUBLE, "{lost} lines of the log were lost");
-                }
+            if !is_refused {
+                // They are missing behind this batch, and the queue is empty: the word about them stands at their place.
+                self.say_lost();
             }
             let not_taken = write(outlet, &batch);
             batch.clear();
             LOST.fetch_add(not_taken, Relaxed);
             self.lock().lost += not_taken;
+            if mem::replace(&mut is_refused, not_taken > 0) && !is_refused {
+                self.say_lost();
+            }
+        }
+    }
+
+    fn say_lost(&self) {
+        let lost = mem::take(&mut self.lock().lost);
+        match lost {
+            0 => {}
+            1 => tracing::warn!(target: targets::TROUBLE, "1 line of the log was lost"),
+            lost => tracing::warn!(target: targets::TROUBLE, "{lost} lines of the log were lost"),
         }
     }
 }

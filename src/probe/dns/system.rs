@@ -295,7 +295,10 @@ impl View {
         Self {
             hosts: Arc::default(),
             servers,
-            search: read.search.unwrap_or_else(own_domain),
+            search: read.search.unwrap_or_else(|| {
+                let system = rustix::system::uname();
+                domain_of(&system.nodename().to_string_lossy())
+            }),
             ndots: read.ndots.unwrap_or(1),
             rounds: read.attempts.unwrap_or(ROUNDS),
             pace: read.timeout.unwrap_or(PACE),
@@ -326,10 +329,8 @@ fn unread(error: &io::Error) -> ResolvConf {
 }
 
 /// The search list of a file that has none: the domain part of this host's name.
-fn own_domain() -> Vec<String> {
-    let system = rustix::system::uname();
-    let name = system.nodename().to_string_lossy();
-    let domain = name.split_once('.').map(|(_, domain)| domain);
+fn domain_of(host: &str) -> Vec<String> {
+    let domain = host.split_once('.').map(|(_, domain)| domain);
     domain.and_then(resolv_conf::domain).into_iter().collect()
 }
 
@@ -395,6 +396,35 @@ mod tests {
         assert_eq!(servers(&view(&pipe)), "127.0.0.1:53");
         // It never ends.
         assert_eq!(servers(&view(Path::new("/dev/zero"))), "127.0.0.1:53");
+    }
+
+    #[test]
+    fn without_a_search_list_it_is_the_domain_of_this_host() {
+        for (host, want) in [
+            ("web-1.corp.test", vec!["corp.test"]),
+            ("web-1.a.corp.test.", vec!["a.corp.test"]),
+            ("web_1.corp.test", vec!["corp.test"]),
+            ("web-1", vec![]),
+            ("web-1.", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(domain_of(host), want, "{host}");
+        }
+        let host = rustix::system::uname();
+        let own = domain_of(&host.nodename().to_string_lossy());
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("resolv.conf");
+        for (text, want) in [
+            ("nameserver 10.0.0.1\n", own),
+            ("nameserver 10.0.0.1\nsearch .\n", vec![]),
+            (
+                "nameserver 10.0.0.1\ndomain b.test\n",
+                vec!["b.test".to_owned()],
+            ),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(view(&file).search, want, "{text}");
+        }
     }
 
     #[test]

@@ -151,6 +151,34 @@ async fn a_database_that_is_replaced_is_left_and_the_daemon_writes_beside_it() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_moved_and_linked_hides_no_daemon_that_runs() {
+    let site = Site::start(200);
+    let house = House::new(&monitor("shop", site.port));
+    let mut daemon = house.start().await;
+    with_history(&house).await;
+    let home = house.path().join("sitewatch.db");
+    let moved = house.path().join("larger-disk.db");
+    for end in ["-wal", "-shm", ""] {
+        let [from, to] = [&home, &moved].map(|path| path.with_extension(format!("db{end}")));
+        let _ = fs::rename(from, to);
+    }
+    symlink("larger-disk.db", &home).unwrap();
+    house
+        .until("the mail", || !troubles(&house).is_empty())
+        .await;
+    let status = text(&house.ask(&["status"]).stdout);
+    assert!(status.contains("the database was replaced"), "{status}");
+    assert!(!status.contains("no daemon runs"), "{status}");
+    // Another one would tell everything twice.
+    let second = house.ask(&["run"]);
+    assert_eq!(second.status.code(), Some(1));
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
+    let status = text(&house.ask(&["status"]).stdout);
+    assert!(status.contains("no daemon runs"), "{status}");
+}
+
+#[tokio::test]
 async fn without_its_lock_a_second_daemon_is_kept_away_all_the_same() {
     let site = Site::start(200);
     let house = House::new(&monitor("shop", site.port));

@@ -258,3 +258,49 @@ async fn an_hour_with_a_journal_that_hangs_costs_lines_and_nothing_else() {
     scene.is_complete(asked, lost, &messages);
     scene.ends(&mut daemon).await;
 }
+
+#[tokio::test]
+async fn a_journal_that_goes_away_costs_its_lines_once_each() {
+    let scene = Scene::new().await;
+    let path = scene.house.path().join("journal");
+    let bind = || {
+        let journal = UnixDatagram::bind(&path).unwrap();
+        journal.set_read_timeout(Some(PATIENCE)).unwrap();
+        journal
+    };
+    let journal = bind();
+    let (_stream, stderr) = UnixStream::pair().unwrap();
+    let Some(mut daemon) = under_journal(&scene.house, &path, stderr.into()) else {
+        return;
+    };
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut event = [0; 65536];
+        let mut said = String::new();
+        while !said.contains("started") {
+            let length = journal.recv(&mut event).expect("it says that it starts");
+            said = message(&event[..length]);
+        }
+    });
+    reading.await.unwrap();
+    // Now nobody listens there any more.
+    std::fs::remove_file(&path).unwrap();
+    let begun = scene.asked();
+    scene
+        .house
+        .until("lines are lost", || scene.lost() > 0)
+        .await;
+    scene
+        .house
+        .until("many checks", || scene.asked() > begun + HOUR / 2)
+        .await;
+    // A check has a line or two: no line is about lines that were lost.
+    let (lost, checks) = (scene.lost(), u64::from(scene.asked()));
+    assert!(lost > 0 && lost <= 2 * checks + 200, "{lost} {checks}");
+    let journal = bind();
+    let reading = tokio::task::spawn_blocking(move || (read_journal(&journal), journal));
+    let (messages, _journal) = reading.await.unwrap();
+    let last = messages.last().unwrap().trim_end_matches(LOST);
+    assert!(last_number(last) >= lost, "{last} {lost}");
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
+}

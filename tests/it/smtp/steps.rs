@@ -387,3 +387,94 @@ async fn what_arrives_is_what_was_sent() {
         "From here\r\n.\r\nto there"
     );
 }
+
+/// The sentences are those of sites, with the key of `[email]` that helps, and nothing of a library's own words.
+#[tokio::test]
+async fn a_mail_server_is_judged_as_a_site_and_told_with_the_key_to_change() {
+    let root = Pair::authority("Test Root", None, -10, 3650);
+    let own = Pair::as_openssl_makes_it(&["localhost"]);
+    let stranger = Pair::authority("Stranger", None, -10, 3650);
+    let below = |names: &[&str], from, to| Pair::leaf(names, Some(&root), from, to);
+    for (case, pair, trusted, want, says) in [
+        (
+            "its own anchor",
+            &Pair::leaf(&["localhost"], None, -1, 90),
+            None,
+            "accepted",
+            "",
+        ),
+        ("its own authority", &own, None, "accepted", ""),
+        (
+            "below a root",
+            &below(&["localhost"], -1, 90),
+            Some(&root),
+            "accepted",
+            "",
+        ),
+        (
+            "not trusted",
+            &Pair::leaf(&["localhost"], None, -1, 90),
+            Some(&root),
+            "pause",
+            "the certificate is self-signed",
+        ),
+        (
+            "an authority's, not trusted",
+            &own,
+            Some(&root),
+            "pause",
+            "set [email].ca_file to a file",
+        ),
+        (
+            "unknown root",
+            &Pair::leaf(&["localhost"], Some(&stranger), -1, 90),
+            Some(&root),
+            "pause",
+            "set [email].ca_file to a file",
+        ),
+        (
+            "another name",
+            &below(&["mail.example.com", "smtp.example.com"], -1, 90),
+            Some(&root),
+            "pause",
+            "mail.example.com, smtp.example.com; set [email].host to a name that the certificate has",
+        ),
+        (
+            "a name in the CN only",
+            &Pair::leaf_with_cn_only("localhost", &root),
+            Some(&root),
+            "pause",
+            "no subject alternative name",
+        ),
+        (
+            "ended",
+            &below(&["localhost"], -90, -1),
+            Some(&root),
+            "pause",
+            "it has to be renewed on the mail server",
+        ),
+        (
+            "begins later",
+            &below(&["localhost"], 2, 90),
+            Some(&root),
+            "pause",
+            "look at the clocks of this host and of the mail server",
+        ),
+    ] {
+        let script = Script {
+            tls: Some(Arc::new(pair.server(&[]))),
+            ..Script::default()
+        };
+        let (outcome, came) = send(script, SmtpTls::Starttls, PATIENT, |smtp| {
+            smtp.ca_pem = Some(trusted.unwrap_or(pair).pem.as_bytes().into());
+        })
+        .await;
+        let text = format!("{outcome:?}");
+        assert_eq!(word(&outcome), want, "{case}: {text}");
+        assert_eq!(came, usize::from(want == "accepted"), "{case}: {text}");
+        assert!(text.contains(says), "{case}: {text}");
+        for strange in ["Error(", "Context", "UnknownIssuer", "CaUsedAs", "NotValid"] {
+            assert!(!text.contains(strange), "{case}: {text}");
+        }
+    }
+}

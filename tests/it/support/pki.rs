@@ -84,6 +84,14 @@ impl Pair {
         Self::sign(params, issuer)
     }
 
+    /// A self-signed one for these names that is an authority's too, as `openssl req -x509` makes it.
+    pub fn as_openssl_makes_it(names: &[&str]) -> Self {
+        let mut leaf = Self::leaf(names, None, -1, 90);
+        leaf.params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        leaf.params.extended_key_usages = Vec::new();
+        Self::sign(leaf.params, None)
+    }
+
     /// A certificate that has its name only in the CN.
     pub fn leaf_with_cn_only(name: &str, issuer: &Self) -> Self {
         let mut params = params(name, -1, 90);

@@ -121,6 +121,45 @@ fn self_signed_under_the_name_of_a_trusted_one() {
         "a.test",
         "tls_untrusted: the certificate is self-signed .. the same name and another key",
     );
+    // A key of another kind, as a machine has whose distribution made it a certificate in the name of its host.
+    let rsa = Plan::authority("a.test").forge(&Key::rsa(None), None);
+    let p384 = Plan::authority("a.test").forge(&Key::p384(3), None);
+    let p521 = Plan::authority("a.test").forge(&Key::p521(4), None);
+    let by_rsa = Plan::server("a.test").forge(&Key::rsa(None), None);
+    let by_p521 = Plan::server("a.test").forge(&Key::p521(5), None);
+    let sha1: By = By::Other(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05");
+    let weak = Plan::server("a.test").by(sha1).forge(&Key::p256(2), None);
+    for (trusted, own) in [
+        (&rsa, &own),
+        (&rsa, &by_p521),
+        (&p384, &own),
+        (&p521, &own),
+        (&trusted, &by_rsa),
+        (&p384, &by_rsa),
+        (&rsa, &weak),
+        (&trusted, &weak),
+    ] {
+        check(
+            &[trusted],
+            &[own],
+            "a.test",
+            "tls_untrusted: the certificate is self-signed .. the same name and another key",
+        );
+        check(&[trusted, own], &[own], "a.test", "ok");
+    }
+    // The same of an authority: one that was made anew with a key of another kind.
+    let old = Plan::authority("Root").forge(&Key::rsa(None), None);
+    let new = Plan::authority("Root").forge(&Key::p256(6), None);
+    let leaf = Plan::server("a.test").forge(&Key::p256(7), Some(&new));
+    for chain in [&[&leaf][..], &[&leaf, &new]] {
+        check(
+            &[&old],
+            chain,
+            "a.test",
+            "tls_untrusted: the certificate is not trusted .. the trusted CN=Root has another key",
+        );
+        check(&[&old, &new], chain, "a.test", "ok");
+    }
 }
 
 #[test]

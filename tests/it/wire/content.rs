@@ -126,21 +126,53 @@ async fn json_is_judged_as_browsers_read_it() {
 async fn a_redirect_that_was_expected_is_said_to_have_been_followed() {
     let site = Site::plain(|request| match request.path.as_str() {
         "/" => redirect(301, "/new"),
+        "/twice" => redirect(302, "/"),
+        "/gone" => redirect(308, "/nothing"),
+        "/nothing" => answer(404, "", "no"),
         _ => answer(200, "", "here"),
     })
     .await;
-    let mut expectation = expectation();
-    expectation.status = StatusSet::parse(["301"]).expect("a status");
-    let check = check_with(&nameless(), target(&site.url("/")), &expectation).await;
-    assert_eq!(
-        summary(&check),
-        "down status 200: 200 OK: expected 301; a redirect with 301 was followed, and follow_redirects = false \
-         makes it the final answer"
-    );
-    let mut final_one = target(&site.url("/"));
-    final_one.follow_redirects = false;
-    let check = check_with(&nameless(), final_one, &expectation).await;
-    assert_eq!(verdict(&check), "up 301");
+    let said = |code| {
+        format!(
+            "; a redirect with {code} was followed, and follow_redirects = false makes it the final answer"
+        )
+    };
+    for (path, expected, want) in [
+        ("/", "301", format!("200 OK: expected 301{}", said(301))),
+        ("/", "3xx", format!("200 OK: expected 300-399{}", said(301))),
+        (
+            "/twice",
+            "301",
+            format!("200 OK: expected 301{}", said(301)),
+        ),
+        (
+            "/gone",
+            "300-308",
+            format!("404 Not Found: expected 300-308{}", said(308)),
+        ),
+        // None of the hops was the expected answer.
+        ("/", "302", "200 OK: expected 302".to_owned()),
+        ("/gone", "2xx", "404 Not Found: expected 200-299".to_owned()),
+        ("/new", "301", "200 OK: expected 301".to_owned()),
+    ] {
+        let mut expectation = expectation();
+        expectation.status = StatusSet::parse([expected]).expect("a status");
+        let check = check_with(&nameless(), target(&site.url(path)), &expectation).await;
+        let status = check.status.unwrap_or_default();
+        assert_eq!(
+            summary(&check),
+            format!("down status {status}: {want}"),
+            "{path}"
+        );
+    }
+    for (path, expected, want) in [("/", "301", "up 301"), ("/gone", "3xx", "up 308")] {
+        let mut final_one = target(&site.url(path));
+        final_one.follow_redirects = false;
+        let mut expectation = expectation();
+        expectation.status = StatusSet::parse([expected]).expect("a status");
+        let check = check_with(&nameless(), final_one, &expectation).await;
+        assert_eq!(verdict(&check), want);
+    }
 }
 
 #[tokio::test]
