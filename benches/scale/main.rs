@@ -10,7 +10,7 @@
 //! cargo bench --bench scale -- list             # one line of a list of 100 000 sites changes: 6 minutes
 //! cargo bench --bench scale -- past [MINUTES]   # too much for a core, 8 minutes unless told, then 3 of calm
 //! cargo bench --bench scale -- soak [SECONDS]   # 500 checks a second, an hour unless told
-//! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, 25 minutes for all kinds
+//! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, 50 minutes for all kinds
 //! ```
 //!
 //! The first three may be named together; their rows are those of the table in docs/performance.md.

@@ -43,6 +43,7 @@ const CONCURRENT_MAX: usize = 512;
 #[command(
     after_help = "Examples:\n  sitewatch check https://example.com/\n  sitewatch check\n  \
     sitewatch check shop --json\n  \
+    sitewatch check tls://mail.example.com:993 icmp://router.example.net\n  \
     sitewatch check --connect-to 203.0.113.7 https://example.com/\n  sitewatch check --nagios shop\n\n\
     Exit status: 0 all are up or degraded, 1 something is down or unknown,\n\
     2 wrong usage or configuration. With --nagios: 0 up, 1 degraded, 2 down,\n\
@@ -384,9 +385,10 @@ fn plan(context: &mut Context, args: &Args) -> Result<Plan, CliError> {
 /// The value of `--http`.
 fn http_choice(word: &str) -> Result<HttpChoice, String> {
     match HttpChoice::parse(word, BadAddress::Degraded) {
-        Some(HttpChoice::Three) if !cfg!(feature = "http3") => {
-            Err("this program was built without the feature `http3`".to_owned())
-        }
+        Some(choice) if choice.lacks_http3() => Err(format!(
+            "this program was built without the feature `http3`; {}",
+            HttpChoice::HOW_TO_HAVE_HTTP3
+        )),
         Some(choice) => Ok(choice),
         None => Err(format!("write one of {}", HttpChoice::WORDS.join(", "))),
     }

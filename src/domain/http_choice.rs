@@ -42,6 +42,15 @@ impl HttpChoice {
         }
     }
 
+    /// What to do where [`Self::lacks_http3`].
+    pub const HOW_TO_HAVE_HTTP3: &str =
+        "take the package, or build it with `cargo build --features http3`";
+
+    /// Whether this program was built without HTTP/3, which the choice needs.
+    pub const fn lacks_http3(self) -> bool {
+        matches!(self, Self::Three | Self::Offered(_)) && !cfg!(feature = "http3")
+    }
+
     /// The version by which the final answer must come.
     pub const fn asked(self) -> Option<HttpVersion> {
         match self {

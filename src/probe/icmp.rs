@@ -436,6 +436,147 @@ mod tests {
         packet
     }
 
+    /// What a scripted host makes of an echo request, by its place from 1 on: datagrams.
+    type Answers = fn(u16, &[u8]) -> Vec<Vec<u8>>;
+
+    fn replied(request: &[u8]) -> Vec<u8> {
+        [&[0], &request[1..]].concat()
+    }
+
+    /// So many packets to a scripted host, within a second; and how many it got.
+    async fn exchange(packets: u8, answers: Answers) -> (Pings, usize) {
+        let host = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        socket.connect(host.local_addr().unwrap()).await.unwrap();
+        let serving = async {
+            let mut packet = [0; 2048];
+            let mut came = 0;
+            while let Ok((length, from)) = host.recv_from(&mut packet).await {
+                came += 1;
+                for datagram in answers(came, &packet[..length]) {
+                    let _ = host.send_to(&datagram, from).await;
+                    tokio::task::yield_now().await;
+                }
+                if came == u16::from(packets) {
+                    break;
+                }
+            }
+            came
+        };
+        let mut run = Run {
+            sent_at: Vec::new(),
+            came_at: vec![None; usize::from(packets)],
+            ..run(Form::Ping, false)
+        };
+        let deadline = clock::tick() + PING_GAP * u32::from(packets) + Duration::from_millis(400);
+        let (came, ()) = tokio::join!(
+            serving,
+            run.exchange(&socket, usize::from(packets), deadline)
+        );
+        (run.result().unwrap(), usize::from(came))
+    }
+
+    #[tokio::test]
+    async fn each_reply_counts_once_and_nothing_else_does() {
+        let none: Answers = |_, _| Vec::new();
+        let every: Answers = |_, request| vec![replied(request)];
+        let second: Answers = |place, request| match place % 2 {
+            0 => vec![replied(request)],
+            _ => Vec::new(),
+        };
+        let twice: Answers = |_, request| vec![replied(request), replied(request)];
+        // For packets that are not sent yet, as soon as the first one says what a reply has.
+        let ahead: Answers = |place, request| {
+            let guess = |place: u8| {
+                let mut reply = replied(request);
+                reply[7] = place;
+                reply
+            };
+            match place {
+                1 => vec![guess(2), guess(3), guess(0), guess(1)],
+                _ => Vec::new(),
+            }
+        };
+        let strange: Answers = |_, request| {
+            let bent = |at: usize, bits: u8| {
+                let mut reply = replied(request);
+                reply[at] ^= bits;
+                reply
+            };
+            vec![
+                Vec::new(),
+                vec![0; 7],
+                vec![0xff; 2000],
+                request.to_vec(),
+                bent(0, 3),
+                bent(1, 1),
+                bent(4, 1),
+                bent(HEADER_BYTES, 1),
+                replied(request)[..HEADER_BYTES + TOKEN_BYTES - 1].to_vec(),
+            ]
+        };
+        let longer: Answers = |_, request| vec![[replied(request), vec![7; 1500]].concat()];
+        for (answers, received, label) in [
+            (none, 0, "none"),
+            (every, 3, "every"),
+            (second, 1, "every second"),
+            (twice, 3, "twice"),
+            (ahead, 1, "ahead of it"),
+            (strange, 0, "strange"),
+            (longer, 3, "longer"),
+        ] {
+            let (pings, came) = exchange(3, answers).await;
+            assert_eq!((pings.sent, came), (3, 3), "{label}");
+            assert_eq!(pings.received(), received, "{label}");
+            assert_eq!(pings.unreachable, None, "{label}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_strays_has_an_end() {
+        // Fewer than are read slowly: the reply behind them counts.
+        let some: Answers = |_, request| {
+            let mut all = vec![vec![0; 64]; 200];
+            all.push(replied(request));
+            all
+        };
+        let (pings, _) = exchange(2, some).await;
+        assert_eq!((pings.sent, pings.received()), (2, 2));
+        // The first packet is answered; behind it come more than are read in all.
+        let many: Answers = |place, request| match place {
+            1 => std::iter::once(replied(request))
+                .chain(std::iter::repeat_n(vec![0; 64], 3 * STRAY_IN_ALL))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let (pings, _) = exchange(2, many).await;
+        assert_eq!((pings.sent, pings.received()), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn what_the_network_says_is_told() {
+        let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = closed.local_addr().unwrap();
+        drop(closed);
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        socket.connect(address).await.unwrap();
+        let mut run = Run {
+            sent_at: Vec::new(),
+            came_at: vec![None; 3],
+            ..run(Form::Ping, false)
+        };
+        let begun = clock::tick();
+        run.exchange(&socket, 3, begun + Duration::from_secs(60))
+            .await;
+        let pings = run.result().unwrap();
+        assert_eq!(pings.received(), 0);
+        assert_eq!(pings.unreachable.as_deref(), Some("the host refuses it"));
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "not till the end"
+        );
+    }
+
     #[test]
     fn a_check_sum_is_right() {
         // The example of RFC 1071 section 3.

@@ -402,6 +402,19 @@ fn what_is_wrong_is_said_with_the_place_that_was_looked_at() {
         "error: `ftp://example.com/` cannot be checked: only http://, https://, tcp://, tls://, icmp:// and dns:// can\n",
         2,
     );
+    #[cfg(not(feature = "http3"))]
+    for word in ["3", "offered"] {
+        place.check(
+            &format!("check --http {word} https://example.com/"),
+            "",
+            &format!(
+                "error: invalid value '{word}' for '--http <VERSION>': this program was built without the feature \
+                 `http3`; take the package, or build it with `cargo build --features http3`\n\nFor more \
+                 information, try '--help'.\n"
+            ),
+            2,
+        );
+    }
     let empty = Place::new("[daemon]\ndatabase = \"none.db\"\n");
     empty.check(
         "email test",

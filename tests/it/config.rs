@@ -58,6 +58,26 @@ fn line_ends_of_old_macs_are_one_error() {
     );
 }
 
+#[cfg(not(feature = "http3"))]
+#[test]
+fn what_needs_http_3_is_refused_where_there_is_none() {
+    for word in ["3", "offered"] {
+        let said = said(&format!(
+            "[[monitor]]\nurl = \"https://a.test/\"\nhttp = \"{word}\"\n"
+        ));
+        let first = format!(
+            "error: this program was built without the feature `http3`, which `http = \"{word}\"` needs\n"
+        );
+        assert!(said.starts_with(&first), "{said}");
+        let help = "take the package, or build it with `cargo build --features http3`";
+        assert!(said.contains(help), "{said}");
+    }
+    for word in ["1.1", "2"] {
+        let text = format!("[[monitor]]\nurl = \"https://a.test/\"\nhttp = \"{word}\"\n");
+        assert_eq!(said(&text), "it is valid");
+    }
+}
+
 #[test]
 fn a_time_zone_that_is_none_is_a_warning() {
     let directory = tempfile::tempdir().unwrap();

@@ -5,7 +5,9 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-use super::{dns, tls};
+#[cfg(feature = "http3")]
+use super::http3;
+use super::{dns, http2, tls};
 
 /// A kind of hostile peer.
 pub(super) struct Kind {
@@ -25,6 +27,11 @@ pub(super) enum Way {
     Http,
     /// With `verify_tls = false`.
     Tls,
+    /// With `verify_tls = false`, by HTTP/2.
+    Two,
+    /// The same by HTTP/3.
+    #[cfg(feature = "http3")]
+    Three,
     /// With the trust anchor that the peers wrote.
     Chain,
     /// The peer is the name server.
@@ -41,7 +48,7 @@ pub(super) enum Talk {
     /// With a connection from its first byte on.
     FromStart(fn(&mut TcpStream) -> std::io::Result<()>),
     /// On the UDP port of the same number, beside what it does over TCP.
-    Dns(fn(TcpListener)),
+    Udp(fn(TcpListener)),
 }
 
 /// The lines of one hostile monitor.
@@ -51,6 +58,15 @@ pub(super) fn monitor(kind: &Kind, directory: &Path, port: u16, number: usize) -
         Way::Tls => (
             format!("https://127.0.0.1:{port}/{number}"),
             "verify_tls = false\n".to_owned(),
+        ),
+        Way::Two => (
+            format!("https://127.0.0.1:{port}/{number}"),
+            "verify_tls = false\nhttp = \"2\"\n".to_owned(),
+        ),
+        #[cfg(feature = "http3")]
+        Way::Three => (
+            format!("https://127.0.0.1:{port}/{number}"),
+            "verify_tls = false\nhttp = \"3\"\n".to_owned(),
         ),
         Way::Chain => (
             format!("https://127.0.0.1:{port}/{number}"),
@@ -74,6 +90,33 @@ pub(super) fn monitor(kind: &Kind, directory: &Path, port: u16, number: usize) -
         let _ = write!(text, "[dns]\nservers = [\"127.0.0.1:{port}\"]\n");
     }
     text
+}
+
+/// One over HTTP/2.
+const fn by_two(
+    name: &'static str,
+    keys: &'static str,
+    talk: fn(&mut TcpStream) -> std::io::Result<()>,
+) -> Kind {
+    Kind {
+        name,
+        way: Way::Two,
+        keys,
+        talk: Talk::FromStart(talk),
+        material: Vec::new,
+    }
+}
+
+/// One over HTTP/3.
+#[cfg(feature = "http3")]
+const fn by_three(name: &'static str, keys: &'static str, talk: fn(TcpListener)) -> Kind {
+    Kind {
+        name,
+        way: Way::Three,
+        keys,
+        talk: Talk::Udp(talk),
+        material: Vec::new,
+    }
 }
 
 /// What a hostile monitor is allowed for a check.
@@ -296,14 +339,14 @@ pub(super) const KINDS: &[Kind] = &[
         name: "a name server that sends garbage",
         way: Way::Dns,
         keys: "",
-        talk: Talk::Dns(dns::garbage),
+        talk: Talk::Udp(dns::garbage),
         material: Vec::new,
     },
     Kind {
         name: "a name server without end over TCP",
         way: Way::Dns,
         keys: "",
-        talk: Talk::Dns(dns::truncated),
+        talk: Talk::Udp(dns::truncated),
         material: Vec::new,
     },
     Kind {
@@ -317,6 +360,75 @@ pub(super) const KINDS: &[Kind] = &[
         }),
         material: || b"X: 1\r\n".repeat(20_000),
     },
+    by_two(
+        "a header in CONTINUATION for ever, HTTP/2",
+        "",
+        http2::continuation,
+    ),
+    by_two(
+        "empty CONTINUATION for ever, HTTP/2",
+        "",
+        http2::empty_continuation,
+    ),
+    by_two("PING for ever, HTTP/2", "", http2::pings),
+    by_two("SETTINGS for ever, HTTP/2", "", http2::settings),
+    by_two("WINDOW_UPDATE for ever, HTTP/2", "", http2::window_updates),
+    by_two("103 for ever, HTTP/2", "", http2::interim),
+    by_two("unknown frames for ever, HTTP/2", "", http2::unknown_frames),
+    by_two("PRIORITY for ever, HTTP/2", "", http2::priorities),
+    by_two(
+        "a header that unpacks to 50 MB, HTTP/2",
+        "",
+        http2::unpacking_header,
+    ),
+    by_two(
+        "empty DATA for ever, HTTP/2",
+        "body_excludes = [\"zz\"]\n",
+        http2::empty_data,
+    ),
+    by_two(
+        "DATA of one byte for ever, HTTP/2",
+        "body_excludes = [\"zz\"]\n",
+        http2::data_of_one_byte,
+    ),
+    #[cfg(feature = "http3")]
+    by_three("a header without end, HTTP/3", "", |at| {
+        http3::serve(&at, http3::ENDLESS_HEADER)
+    }),
+    #[cfg(feature = "http3")]
+    by_three(
+        "DATA of one byte for ever, HTTP/3",
+        "body_excludes = [\"zz\"]\n",
+        |at| http3::serve(&at, http3::DATA_OF_ONE_BYTE),
+    ),
+    #[cfg(feature = "http3")]
+    by_three(
+        "empty DATA for ever, HTTP/3",
+        "body_excludes = [\"zz\"]\n",
+        |at| http3::serve(&at, http3::EMPTY_DATA),
+    ),
+    #[cfg(feature = "http3")]
+    by_three("103 for ever, HTTP/3", "", |at| {
+        http3::serve(&at, http3::INTERIM)
+    }),
+    #[cfg(feature = "http3")]
+    by_three("unknown frames for ever, HTTP/3", "", |at| {
+        http3::serve(&at, http3::UNKNOWN_FRAMES)
+    }),
+    #[cfg(feature = "http3")]
+    by_three("GOAWAY for ever, HTTP/3", "", |at| {
+        http3::serve(&at, http3::GOAWAYS)
+    }),
+    #[cfg(feature = "http3")]
+    by_three("unknown control frames for ever, HTTP/3", "", |at| {
+        http3::serve(&at, http3::UNKNOWN_CONTROL)
+    }),
+    #[cfg(feature = "http3")]
+    by_three("new streams for ever, HTTP/3", "", |at| {
+        http3::serve(&at, http3::Game::Streams)
+    }),
+    #[cfg(feature = "http3")]
+    by_three("datagrams that mean nothing, HTTP/3", "", http3::garbage),
 ];
 
 fn for_ever(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {

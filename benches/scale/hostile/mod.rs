@@ -2,6 +2,9 @@
 
 mod dns;
 mod held;
+mod http2;
+#[cfg(feature = "http3")]
+mod http3;
 mod kinds;
 mod peers;
 mod rounds;

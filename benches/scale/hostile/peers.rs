@@ -59,7 +59,7 @@ pub fn run(arguments: &[String]) {
 }
 
 fn serve(listener: TcpListener, kind: &'static Kind) {
-    if let Talk::Dns(talk) = kind.talk {
+    if let Talk::Udp(talk) = kind.talk {
         return talk(listener);
     }
     let material = Arc::new(OnceLock::new());
@@ -85,6 +85,6 @@ fn converse(kind: &Kind, stream: &mut TcpStream, material: &OnceLock<Vec<u8>>) {
             }
         }
         Talk::FromStart(talk) => talk(stream),
-        Talk::Dns(_) => Ok(()),
+        Talk::Udp(_) => Ok(()),
     };
 }

@@ -1,6 +1,6 @@
 //! Hostile TLS servers: a true handshake, and then games.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -18,13 +18,14 @@ const CHAIN: usize = 40;
 /// Records that are written before they are sent.
 const RECORDS: usize = 500;
 
-struct Session {
+/// A connection that has shaken hands.
+pub(super) struct Session {
     connection: ServerConnection,
     socket: TcpStream,
 }
 
 impl Session {
-    fn open(stream: &TcpStream, config: &Arc<ServerConfig>) -> io::Result<Self> {
+    pub(super) fn open(stream: &TcpStream, config: &Arc<ServerConfig>) -> io::Result<Self> {
         let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
         let mut session = Self {
             connection,
@@ -41,6 +42,34 @@ impl Session {
             self.connection.write_tls(&mut self.socket)?;
         }
         Ok(())
+    }
+
+    pub(super) fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.connection.set_buffer_limit(None);
+        self.connection.writer().write_all(bytes)?;
+        self.send()
+    }
+
+    /// Waits until something comes.
+    pub(super) fn hear(&mut self, into: &mut Vec<u8>) -> io::Result<()> {
+        let had = into.len();
+        loop {
+            match self.connection.reader().read_to_end(into) {
+                // All that was there is read.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+            if into.len() > had {
+                return Ok(());
+            }
+            if self.connection.read_tls(&mut self.socket)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.connection
+                .process_new_packets()
+                .map_err(io::Error::other)?;
+        }
     }
 }
 
@@ -108,14 +137,15 @@ pub(super) fn hostile_chain(stream: &mut TcpStream) -> io::Result<()> {
     Session::open(stream, config).map(|_| ())
 }
 
-type Shown = (Vec<CertificateDer<'static>>, KeyPair);
+/// A chain, and the key of its first certificate.
+pub(super) type Shown = (Vec<CertificateDer<'static>>, KeyPair);
 
 fn plain() -> &'static Arc<ServerConfig> {
     static CONFIG: OnceLock<Arc<ServerConfig>> = OnceLock::new();
     CONFIG.get_or_init(|| Arc::new(config(signed_by_itself())))
 }
 
-fn config((chain, key): Shown) -> ServerConfig {
+pub(super) fn config((chain, key): Shown) -> ServerConfig {
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("rcgen writes PKCS #8");
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -129,7 +159,7 @@ fn key() -> KeyPair {
     KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).expect("a key")
 }
 
-fn signed_by_itself() -> Shown {
+pub(super) fn signed_by_itself() -> Shown {
     let key = KeyPair::generate().expect("a key");
     let certificate = leaf().self_signed(&key).expect("signed");
     (vec![certificate.der().clone()], key)

@@ -379,11 +379,14 @@ fn http(reading: &mut Reading<'_>, table: &Table<'_>, bad: BadAddress) -> HttpCh
         return HttpChoice::One;
     };
     let http = HttpChoice::parse(choice.it, bad).unwrap_or_default();
-    if http == HttpChoice::Three && !cfg!(feature = "http3") {
+    if http.lacks_http3() {
         reading.fault(Fault::new(
             choice.place,
-            "this program was built without the feature `http3`, which `http = \"3\"` needs",
-            "take the package, or build it with `cargo build --features http3`",
+            format!(
+                "this program was built without the feature `http3`, which `http = \"{}\"` needs",
+                http.as_str()
+            ),
+            HttpChoice::HOW_TO_HAVE_HTTP3,
         ));
     }
     http

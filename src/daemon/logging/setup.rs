@@ -132,10 +132,11 @@ fn of_a_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// A bare level is meant for what we say, not for the chatter of libraries.
+/// A bare level is meant for what we say, not for the chatter of libraries. What quinn's socket cannot send is told by the
+/// check, in words.
 fn of_ours(text: &str) -> Cow<'_, str> {
     match text.trim().parse::<Level>() {
-        Ok(level) => Cow::Owned(format!("warn,sitewatch={level}")),
+        Ok(level) => Cow::Owned(format!("warn,quinn_udp=error,sitewatch={level}")),
         Err(_) => Cow::Borrowed(text),
     }
 }
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_level_is_for_what_we_say() {
-        assert_eq!(of_ours(" debug"), "warn,sitewatch=DEBUG");
+        assert_eq!(of_ours(" debug"), "warn,quinn_udp=error,sitewatch=DEBUG");
         assert_eq!(of_ours("info,hyper=debug"), "info,hyper=debug");
     }
 

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::said::in_short;
 use crate::domain::check::{
     AddressCheck, Certificate, Check, CheckState, Extras, Failure, FailureKind, Verdict,
 };
 use crate::domain::connect_to::BadAddress;
-use crate::domain::safe_text;
 
 /// What is said of one bad address is cut to this many characters: all sixteen stand in one line.
 const SHOWN_CHARS: usize = 80;
@@ -102,25 +102,16 @@ fn address_down(bad: &[&AddressCheck], all: usize) -> Failure {
     for (index, one) in bad.iter().enumerate() {
         let comma = if index == 0 { "" } else { "; " };
         // A text takes everything.
-        let _ = write!(detail, "{comma}{} {}", one.addr.ip(), in_words(one));
+        let _ = write!(
+            detail,
+            "{comma}{} {}",
+            one.addr.ip(),
+            in_short(one.state, one.status, one.failure.as_ref(), SHOWN_CHARS)
+        );
     }
     Failure {
         kind: FailureKind::AddressDown,
         detail: detail.into(),
-    }
-}
-
-/// What is wrong with an address, short.
-fn in_words(one: &AddressCheck) -> String {
-    match (&one.failure, one.status) {
-        (Some(failure), Some(status)) if failure.kind == FailureKind::Status => {
-            format!("{} {status}", failure.kind)
-        }
-        (Some(failure), _) => {
-            let detail = safe_text::middle(&failure.detail, SHOWN_CHARS);
-            format!("{} ({detail})", failure.kind)
-        }
-        (None, _) => one.state.to_string(),
     }
 }
 
@@ -193,53 +184,8 @@ pub fn who_serves(extras: Option<&Extras>, certificate: &Certificate) -> Vec<Str
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_checks::{said, seen};
     use super::*;
-    use crate::domain::check::{Chain, Timings};
-    use crate::domain::timestamp::Timestamp;
-
-    fn verdict(word: &str) -> Verdict {
-        let failure = |kind| Failure {
-            kind,
-            detail: format!("{kind} there").into(),
-        };
-        match word {
-            "up" => Verdict::Up,
-            "slow" => Verdict::Degraded(failure(FailureKind::Slow)),
-            "ends" => Verdict::Degraded(failure(FailureKind::CertificateExpiring)),
-            "offline" => Verdict::Unknown(failure(FailureKind::Local)),
-            "503" => Verdict::Down(failure(FailureKind::Status)),
-            kind => Verdict::Down(failure(FailureKind::parse(kind).expect("a kind"))),
-        }
-    }
-
-    /// `up`, `503`, `connect_refused`, `up:30` with a certificate that ends in 30 days.
-    fn seen(text: &str) -> Check {
-        let (word, days) = text.split_once(':').unwrap_or((text, ""));
-        let certificate = days.parse::<i64>().ok().map(|days| {
-            Arc::new(Certificate {
-                not_after: Timestamp::from_ms(days * 86_400_000),
-                not_before: Timestamp::from_ms(0),
-                subject: "CN=a.example".to_owned(),
-                issuer: "CN=CA".to_owned(),
-                fingerprint: days.unsigned_abs(),
-            })
-        });
-        Check {
-            at: Timestamp::from_ms(0),
-            verdict: verdict(word),
-            status: (word == "503").then_some(503),
-            chain: Arc::new(Chain::default()),
-            redirect_times: Box::default(),
-            timings: Timings::default(),
-            http_version: None,
-            body_bytes: 0,
-            retry_after_s: None,
-            certificate,
-            excerpt: None,
-            remarks: Box::default(),
-            extras: None,
-        }
-    }
 
     fn check(own: &str, addresses: &str, bad: BadAddress, want: &str) {
         let each = addresses.split_whitespace().zip(1u8..).map(|(word, last)| {
@@ -247,16 +193,7 @@ mod tests {
             address_check(addr, (word != "-").then(|| seen(word)))
         });
         let found = judged_by_addresses(seen(own), each.collect(), bad);
-        let said = match found.verdict.failure() {
-            None => found.verdict.state().to_string(),
-            Some(failure) => format!(
-                "{} {}: {}",
-                found.verdict.state(),
-                failure.kind,
-                failure.detail
-            ),
-        };
-        assert_eq!(said, want, "{own} with {addresses}");
+        assert_eq!(said(&found), want, "{own} with {addresses}");
     }
 
     #[test]

@@ -15,5 +15,7 @@ mod reservation;
 mod said;
 pub mod small_pattern;
 pub mod socket;
+#[cfg(test)]
+mod test_checks;
 pub mod usual;
 pub mod versions;

@@ -1,6 +1,6 @@
 //! How what is wrong is told: one masked line of bounded length.
 
-use crate::domain::check::{Failure, FailureKind};
+use crate::domain::check::{CheckState, Failure, FailureKind};
 use crate::domain::redaction::Masks;
 use crate::domain::safe_text;
 
@@ -20,5 +20,24 @@ pub(super) fn failure_of(masks: &Masks, (kind, detail): Found) -> Failure {
         detail: safe_text::middle_bytes(&masks.apply(&detail), DETAIL_BYTES_MAX)
             .as_ref()
             .into(),
+    }
+}
+
+/// What one of several checks found that make one, short: its detail is cut to `chars_max` characters.
+pub(super) fn in_short(
+    state: CheckState,
+    status: Option<u16>,
+    failure: Option<&Failure>,
+    chars_max: usize,
+) -> String {
+    match (failure, status) {
+        (Some(failure), Some(status)) if failure.kind == FailureKind::Status => {
+            format!("{} {status}", failure.kind)
+        }
+        (Some(failure), _) => {
+            let detail = safe_text::middle(&failure.detail, chars_max);
+            format!("{} ({detail})", failure.kind)
+        }
+        (None, _) => state.to_string(),
     }
 }

@@ -1,10 +1,10 @@
 //! What the versions of HTTP that a site offers, each checked by itself, make of its check.
 
+use super::said::in_short;
 use crate::domain::check::{
     Check, CheckState, Failure, FailureKind, HttpVersion, Verdict, VersionCheck,
 };
 use crate::domain::connect_to::BadAddress;
-use crate::domain::safe_text;
 
 /// What is said of one version is cut to this many characters.
 const SHOWN_CHARS: usize = 160;
@@ -71,7 +71,13 @@ fn http_version(good: &[&VersionCheck], bad: &[&VersionCheck]) -> Failure {
     let works: Vec<&str> = good.iter().map(|one| one.version.as_str()).collect();
     let fails: Vec<String> = bad
         .iter()
-        .map(|one| format!("{} fails, {}", one.version, in_words(one)))
+        .map(|one| {
+            format!(
+                "{} fails, {}",
+                one.version,
+                in_short(one.state, one.status, one.failure.as_ref(), SHOWN_CHARS)
+            )
+        })
         .collect();
     let verb = if works.len() == 1 { "works" } else { "work" };
     Failure {
@@ -80,60 +86,10 @@ fn http_version(good: &[&VersionCheck], bad: &[&VersionCheck]) -> Failure {
     }
 }
 
-/// What is wrong with a version, short.
-fn in_words(one: &VersionCheck) -> String {
-    match (&one.failure, one.status) {
-        (Some(failure), Some(status)) if failure.kind == FailureKind::Status => {
-            format!("{} {status}", failure.kind)
-        }
-        (Some(failure), _) => {
-            let detail = safe_text::middle(&failure.detail, SHOWN_CHARS);
-            format!("{} ({detail})", failure.kind)
-        }
-        (None, _) => one.state.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use super::super::test_checks::{said, seen};
     use super::*;
-    use crate::domain::check::{Chain, Timings};
-    use crate::domain::timestamp::Timestamp;
-
-    fn verdict(word: &str) -> Verdict {
-        let failure = |kind| Failure {
-            kind,
-            detail: format!("{kind} there").into(),
-        };
-        match word {
-            "up" => Verdict::Up,
-            "slow" => Verdict::Degraded(failure(FailureKind::Slow)),
-            "addr" => Verdict::Degraded(failure(FailureKind::AddressDown)),
-            "offline" => Verdict::Unknown(failure(FailureKind::Local)),
-            "503" => Verdict::Down(failure(FailureKind::Status)),
-            kind => Verdict::Down(failure(FailureKind::parse(kind).expect("a kind"))),
-        }
-    }
-
-    fn seen(word: &str) -> Check {
-        Check {
-            at: Timestamp::from_ms(0),
-            verdict: verdict(word),
-            status: (word == "503").then_some(503),
-            chain: Arc::new(Chain::default()),
-            redirect_times: Box::default(),
-            timings: Timings::default(),
-            http_version: None,
-            body_bytes: 0,
-            retry_after_s: None,
-            certificate: None,
-            excerpt: None,
-            remarks: Box::default(),
-            extras: None,
-        }
-    }
 
     /// `own`: the check's verdict; `versions`: those of HTTP/1.1, HTTP/2 and HTTP/3, as far as they are offered.
     fn check(own: &str, versions: &str, bad: BadAddress, want: &str) {
@@ -146,17 +102,8 @@ mod tests {
                 word => version_check(version, &seen(word)),
             });
         let found = judged_by_versions(seen(own), versions.collect(), bad);
-        let said = match found.verdict.failure() {
-            None => found.verdict.state().to_string(),
-            Some(failure) => format!(
-                "{} {}: {}",
-                found.verdict.state(),
-                failure.kind,
-                failure.detail
-            ),
-        };
         assert_eq!(
-            said,
+            said(&found),
             want,
             "{own} with {versions:?}",
             versions = found.extras

@@ -69,3 +69,47 @@ async fn a_canary_that_answers_by_quic_blames_the_site() {
     assert_eq!(check["state"], "down", "{check}");
     assert_eq!(check["failure"]["kind"], "connect_timeout", "{check}");
 }
+
+/// The same where the site itself answers by TCP and offers HTTP/3, at a port that is silent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offered_version_is_not_blamed_for_it_either() {
+    let (root, server) = good_site();
+    let (_quiet, place) = silent();
+    let one = format!("HTTP/1.1 200 OK\r\nAlt-Svc: h3=\":{place}\"\r\nContent-Length: 0\r\n\r\n");
+    let site = H2Site::new(server.clone(), &one, Two::answer(200, "")).await;
+    let (_also, port) = silent();
+    let one = format!("HTTP/1.1 200 OK\r\nAlt-Svc: h3=\":{port}\"\r\nContent-Length: 0\r\n\r\n");
+    let canary = H2Site::new(server, &one, Two::answer(200, "")).await;
+    let dns = NameServer::loopback().await;
+    let house = House::new(&format!(
+        "[dns]\nservers = [\"{}\"]\n\n[connectivity]\ncanaries = [\"https://site.test:{}/\"]\n\n\
+         [[monitor]]\nname = \"shop\"\nurl = \"https://site.test:{}/\"\nca_file = \"anchors.pem\"\n\
+         http = \"offered\"\ntimeout = \"1s\"\n",
+        dns.address,
+        canary.port(),
+        site.port(),
+    ));
+    std::fs::write(house.path().join("anchors.pem"), &root.pem).unwrap();
+    let _daemon = house.start().await;
+    let checks = || -> Vec<Value> {
+        let output = house.ask(&["history", "shop", "--limit", "50", "--json"]);
+        let lines = text(&output.stdout);
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    house.until("four checks", || checks().len() >= 4).await;
+    for check in checks() {
+        assert_eq!(check["state"], "up", "{check}");
+        let three = &check["versions"][2];
+        assert_eq!(three["version"], "HTTP/3", "{check}");
+        assert_eq!(three["state"], "unknown", "{check}");
+        let detail = three["failure"]["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with("UDP does not get through from here"),
+            "{detail}"
+        );
+    }
+    assert!(house.subjects().is_empty(), "{:?}", house.subjects());
+}

@@ -189,7 +189,7 @@ fn dns() -> (Parcel, Around) {
 }
 
 fn http_version() -> (Parcel, Around) {
-    let keys = "url = \"https://shop.example.com/\"\nhttp = \"offered\"\n";
+    let keys = "url = \"https://shop.example.com/\"\n";
     let mut bad = check(22, 200, 200);
     let version = |version, state, failure: Option<Failure>, total| VersionCheck {
         version,

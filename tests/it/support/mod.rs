@@ -11,5 +11,6 @@ pub mod h3_site;
 pub mod pki;
 pub mod port;
 pub mod raw;
+pub mod relay;
 pub mod schema;
 pub mod site;

@@ -89,6 +89,9 @@ async fn each_failure_has_its_kind() {
         (Says::Code(9), "down dns_failure"),
         (Says::Referral, "down dns_failure"),
         (Says::Garbage, "down dns_failure"),
+        (Says::Half(loopback()), "down dns_failure"),
+        (Says::Lies, "down dns_failure"),
+        (Says::Alias("site.test"), "down dns_failure"),
         (Says::Cut(loopback()), "down dns_failure"),
         (alias, "down dns_failure"),
         (Says::Silence, "down dns_timeout"),
@@ -185,14 +188,36 @@ async fn a_cut_answer_is_asked_for_again_over_tcp() {
     .await;
     let check = ask(&server, "site.test").await;
     assert_eq!(answers(&check), ["192.0.2.1", "192.0.2.2"]);
-    // The part of an answer is not compared as if it were the whole.
-    let server = NameServer::scripted(|asked| match asked.tcp {
+    // The part of an answer is not compared as if it were the whole. A stranger's bytes over TCP, and ends of it.
+    for over_tcp in [
+        Says::Silence,
+        Says::Garbage,
+        Says::Half(loopback()),
+        Says::Lies,
+        Says::ServFail,
+    ] {
+        let label = format!("{over_tcp:?}");
+        let server = NameServer::scripted(move |asked| match asked.tcp {
+            false => Says::Cut(loopback()),
+            true => over_tcp.clone(),
+        })
+        .await;
+        let check = ask(&server, "site.test").await;
+        assert_eq!(
+            verdict(&check),
+            "down dns_failure",
+            "{label}: {}",
+            summary(&check)
+        );
+    }
+    let late = || Says::late(Duration::from_secs(3), loopback());
+    let server = NameServer::scripted(move |asked| match asked.tcp {
         false => Says::Cut(loopback()),
-        true => Says::Silence,
+        true => late(),
     })
     .await;
     let check = ask(&server, "site.test").await;
-    assert_eq!(verdict(&check), "down dns_failure", "{}", summary(&check));
+    assert_eq!(verdict(&check), "down dns_timeout", "{}", summary(&check));
 }
 
 #[tokio::test]

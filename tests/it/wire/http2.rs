@@ -9,8 +9,7 @@ use sitewatch::domain::target::{Method, Target};
 use crate::support::check::{asking, check_with, expectation, summary, target, verdict};
 use crate::support::dns::NameServer;
 use crate::support::h2_site::{H2Site, Then, Two, field, frame, headers, settings};
-use crate::support::pki::{Pair, good_site};
-use crate::support::port::{check_of, monitor_in};
+use crate::support::pki::good_site;
 use crate::support::site::{Site, answer, redirect};
 
 const ONE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -283,7 +282,8 @@ async fn floods_end_by_a_limit_or_with_the_timeout() {
         (
             headers(false, &[]),
             frame(0, 8, 1, &[0; 200]),
-            &["down protocol 200", "down timeout_body 200"],
+            // As much of it as is wanted may have come before.
+            &["down protocol 200", "down timeout_body 200", "up 200"],
         ),
         (
             vec![],
@@ -303,131 +303,4 @@ async fn floods_end_by_a_limit_or_with_the_timeout() {
         );
         assert!(begun.elapsed() < Duration::from_secs(20), "{again:02x?}");
     }
-}
-
-/// `HTTP/1.1 up 200, HTTP/2 down status 503`
-pub(super) fn versions(check: &Check) -> String {
-    let extras = check.extras.as_deref();
-    let all = extras.and_then(|extras| extras.versions.as_deref());
-    let words: Vec<String> = all
-        .unwrap_or_default()
-        .iter()
-        .map(|one| {
-            let kind = one
-                .failure
-                .as_ref()
-                .map(|failure| format!(" {}", failure.kind));
-            let status = one.status.map(|status| format!(" {status}"));
-            format!(
-                "{} {}{}{}",
-                one.version,
-                one.state,
-                kind.unwrap_or_default(),
-                status.unwrap_or_default()
-            )
-        })
-        .collect();
-    words.join(", ")
-}
-
-async fn offered(one: &str, two: Two, keys: &str) -> Check {
-    let root = Pair::authority("Test Root", None, -10, 3650);
-    let leaf = Pair::leaf(&["site.test"], Some(&root), -1, 90);
-    let site = H2Site::new(leaf.server(&[]), one, two).await;
-    of_port(site.port(), &root, keys).await
-}
-
-async fn of_port(port: u16, root: &Pair, keys: &str) -> Check {
-    let dns = NameServer::loopback().await;
-    let directory = tempfile::tempdir().expect("a directory");
-    std::fs::write(directory.path().join("ca.pem"), &root.pem).expect("a file");
-    let text = format!(
-        "url = \"https://site.test:{port}/\"\nca_file = \"ca.pem\"\nhttp = \"offered\"\ntimeout = \"2s\"\n\
-         degraded_after = \"off\"\n{keys}"
-    );
-    let monitor = monitor_in(directory.path(), &text);
-    check_of(&asking(&[&dns]), &monitor).await
-}
-
-#[tokio::test]
-async fn offered_versions_are_checked_by_themselves() {
-    let busy = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n";
-    let silent = Two::Frames(settings(), Then::Hang);
-    for (one, two, keys, want, wanted) in [
-        (
-            ONE,
-            Two::answer(200, "x"),
-            "",
-            "up 200",
-            "HTTP/1.1 up 200, HTTP/2 up 200",
-        ),
-        (
-            ONE,
-            Two::answer(503, "x"),
-            "",
-            "degraded http_version 200: HTTP/2 fails, status 503, while HTTP/1.1 works",
-            "HTTP/1.1 up 200, HTTP/2 down status 503",
-        ),
-        (
-            ONE,
-            Two::answer(503, "x"),
-            "on_address_down = \"down\"",
-            "down http_version 200: HTTP/2 fails, status 503, while HTTP/1.1 works",
-            "HTTP/1.1 up 200, HTTP/2 down status 503",
-        ),
-        (
-            busy,
-            Two::answer(200, "x"),
-            "",
-            "degraded http_version 503: HTTP/1.1 fails, status 503, while HTTP/2 works",
-            "HTTP/1.1 down status 503, HTTP/2 up 200",
-        ),
-        (
-            busy,
-            Two::answer(503, "x"),
-            "",
-            "down status 503: 503 Service Unavailable: expected 200-299",
-            "HTTP/1.1 down status 503, HTTP/2 down status 503",
-        ),
-    ] {
-        let check = offered(one, two, keys).await;
-        assert_eq!(
-            (summary(&check).as_str(), versions(&check).as_str()),
-            (want, wanted)
-        );
-        assert_eq!(check.http_version, Some(HttpVersion::Http11));
-    }
-    let check = offered(ONE, silent, "").await;
-    assert_eq!(
-        verdict(&check),
-        "degraded http_version 200",
-        "{}",
-        summary(&check)
-    );
-    assert_eq!(
-        versions(&check),
-        "HTTP/1.1 up 200, HTTP/2 down timeout_response"
-    );
-}
-
-#[tokio::test]
-async fn what_is_not_offered_is_not_checked() {
-    let root = Pair::authority("Test Root", None, -10, 3650);
-    let leaf = Pair::leaf(&["site.test"], Some(&root), -1, 90);
-    let site = Site::tls(leaf.server(&[]), |_| answer(200, "", "x")).await;
-    let check = of_port(site.port(), &root, "").await;
-    assert_eq!(summary(&check), "up 200");
-    assert_eq!(versions(&check), "HTTP/1.1 up 200");
-    // Beside addresses, which are checked by HTTP/1.1.
-    let check = of_port(site.port(), &root, "addresses = \"each\"").await;
-    assert_eq!(versions(&check), "HTTP/1.1 up 200");
-    let addresses = check
-        .extras
-        .as_ref()
-        .and_then(|extras| extras.addresses.as_ref());
-    assert_eq!(addresses.map(|all| all.len()), Some(1));
-    let closed = crate::support::site::closed_port().await;
-    let check = of_port(closed, &root, "").await;
-    assert_eq!(verdict(&check), "down connect_refused");
-    assert_eq!(versions(&check), "HTTP/1.1 down connect_refused");
 }

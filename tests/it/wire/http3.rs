@@ -8,7 +8,7 @@ use sitewatch::domain::check::{Check, HttpVersion};
 use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::target::{Method, Target};
 
-use super::http2::versions;
+use super::offered::versions;
 use crate::support::check::{asking, check_with, expectation, summary, target, verdict};
 use crate::support::dns::NameServer;
 use crate::support::h2_site::{H2Site, Two};

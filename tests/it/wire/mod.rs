@@ -6,6 +6,7 @@ mod certificates;
 mod connect_to;
 mod content;
 mod curl;
+mod cuts;
 mod failures;
 mod http;
 mod http2;
@@ -14,6 +15,8 @@ mod http3;
 mod local;
 mod lookups;
 mod names;
+#[cfg(feature = "http3")]
+mod offered;
 mod pings;
 mod ports;
 mod proxies;

@@ -4,6 +4,7 @@
 //! which the machine or the grid wants one:
 //!
 //! - `U` up, `D` down (503), `D404` another status, `R` connection refused, `S` slow, `X` unknown,
+//!   `N` one of several addresses bad, `V` one of several versions of HTTP failing,
 //!   `C20` up with a certificate that ends in 20 days (of 90), `A`, `B` ... `F` up over that chain;
 //!   `D*5` the same five times;
 //! - `K20` 503 with that certificate;
@@ -487,6 +488,7 @@ impl Scene {
                 },
                 "R" => self.check(Verdict::Down(failure(FailureKind::ConnectRefused)), |_| {}),
                 "N" => self.check(Verdict::Degraded(failure(FailureKind::AddressDown)), |_| {}),
+                "V" => self.check(Verdict::Degraded(failure(FailureKind::HttpVersion)), |_| {}),
                 "S" => self.check(Verdict::Degraded(failure(FailureKind::Slow)), |_| {}),
                 "X" => self.check(Verdict::Unknown(failure(FailureKind::Local)), |_| {}),
                 "C" => {

@@ -20,6 +20,45 @@ fn a_bad_address_is_looked_at_again_until_it_is_confirmed() {
 }
 
 #[test]
+fn a_version_that_fails_is_told_as_an_address_is_and_apart_from_it() {
+    check(
+        "; U V V V V V V",
+        "01:20 mail DEGRADED http_version 3 since 01:00",
+    );
+    check("; U V V U V V U", "");
+    check("record; U V V V V", "");
+    // Our own UDP blocked is unknown: it neither counts nor ends anything.
+    check(
+        "; U V X V V",
+        "01:30 mail DEGRADED http_version 3 since 01:00",
+    );
+    check(
+        "confirm=1; V U V X U X U V",
+        "00:00 mail DEGRADED http_version 1 since 00:00
+         07:00 mail DEGRADED http_version 1 since 07:00",
+    );
+    // An address that goes bad meanwhile is another spell, and is confirmed by itself.
+    check(
+        "; U V V N N N",
+        "01:40 mail DEGRADED address_down 3 since 01:20",
+    );
+    // While it lasts the site may go down, and what is left of it afterwards is not told once more.
+    check(
+        "; U V V V D D D U U V",
+        "01:20 mail DEGRADED http_version 3 since 01:00
+         02:20 opened 02:00
+         02:20 mail DOWN 503, 3 failed, good 01:20
+         03:10 closed 03:00, 3 failed
+         03:10 mail UP after 1m",
+    );
+    // Within a window it is not told; when it ends and it goes on, it is.
+    check(
+        "; U window( V*5 )window V",
+        "03:00 mail DEGRADED http_version 3 since 01:00",
+    );
+}
+
+#[test]
 fn a_failure_is_confirmed_and_so_is_a_recovery() {
     check("; U U U", "");
     check("; U D D U", "");

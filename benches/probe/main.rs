@@ -4,6 +4,9 @@
 //! server on its own thread does not count. Both sides take turns; medians are told.
 //! `cargo bench --bench probe -- memory [CHECKS]`: what so many checks (1 000 000 unless told) add to the
 //! memory of the process, told ten times on the way.
+//! `cargo bench --bench probe -- memory3 [CHECKS]`: the same by HTTP/3.
+
+mod versions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -61,6 +64,13 @@ fn main() {
             grow(&Ours::new(plain, false, &pki), checks).await;
             return;
         }
+        #[cfg(feature = "http3")]
+        if std::env::args().any(|word| word == "memory3") {
+            let mut ours = Ours::new(versions::three(pki.server.clone()), true, &pki);
+            ours.target.http = HttpChoice::Three;
+            grow(&ours, checks).await;
+            return;
+        }
         for (name, address, secure, aim) in
             [("plain", plain, false, 1.2), ("TLS", tls, true, 1.05)]
         {
@@ -73,7 +83,36 @@ fn main() {
             ));
         }
         compare_kinds(&Ours::new(plain, false, &pki), plain, checks).await;
+        compare_versions(&pki, tls, checks).await;
     });
+}
+
+/// The versions of HTTP over TLS against HTTP/1.1.
+async fn compare_versions(pki: &Pki, tls: SocketAddr, checks: usize) {
+    let one = Ours::new(tls, true, pki);
+    let by = |address, http| {
+        let mut ours = Ours::new(address, true, pki);
+        ours.target.http = http;
+        ours
+    };
+    let all = [
+        (
+            "HTTP/2",
+            by(versions::two(pki.server.clone()), HttpChoice::Two),
+        ),
+        #[cfg(feature = "http3")]
+        (
+            "HTTP/3",
+            by(versions::three(pki.server.clone()), HttpChoice::Three),
+        ),
+    ];
+    for (name, other) in all {
+        let [cost, plain] = in_turns(checks, || other.check(), || one.check()).await;
+        report(&format!(
+            "{name} {cost:7.1} us, HTTP/1.1 over TLS {plain:7.1} us: {:.2} times",
+            cost / plain
+        ));
+    }
 }
 
 /// Other kinds of checks against a plain one of HTTP: a connection alone, three echo requests, one more address.
