@@ -255,6 +255,9 @@ pub struct DaemonStatus {
     /// Lines that the log lost since the start, since nobody read it.
     #[serde(default)]
     pub log_lines_lost: u64,
+    /// Why this hub tells nothing, while another one leads or it is not known which.
+    #[serde(default)]
+    pub lease: Option<String>,
     /// That the pings of the heartbeat are not heard, while they are not.
     #[serde(default)]
     pub heartbeat: Option<String>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
+use std::path::Path;
 
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -102,6 +103,12 @@ fn retry(context: &mut Context) -> Result<Outcome, CliError> {
         CliError::Machine(format!("{error}\n  the configuration is {file}"))
     })?);
     let mut store = Store::open(&config.daemon.database, clock::now())?;
+    if store.hub_copy()?.is_some_and(|copy| copy.is_followed) {
+        return Err(CliError::Machine(
+            "this hub has a standby, and which of them leads only the daemon finds out: start it with `sitewatch run`"
+                .to_owned(),
+        ));
+    }
     context
         .out
         .note("no daemon runs: sending from this command");
@@ -227,7 +234,14 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     let notices = queued.iter().flat_map(|queued| &queued.mail.parcel.notices);
     let beginnings = reader.beginnings(notices.filter_map(|notice| notice.news.incident()))?;
     let (waits, rests) = waits_and_rests(&place, &reader, &queued, clock.now)?;
-    let rows: Vec<QueueRow> = queued
+    let lease = lease(&reader, place.control_socket.as_deref())?;
+    if let Some(why) = &lease {
+        context.out.note(&format!(
+            "nothing leaves from this hub: {}",
+            safe_text::line(why, 200)
+        ));
+    }
+    let mut rows: Vec<QueueRow> = queued
         .iter()
         .map(|queued| {
             let waits = waits.get(&queued.mail.row.id).copied();
@@ -244,6 +258,18 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
             row(queued, waits, &host, way, &beginnings, clock.now)
         })
         .collect();
+    if lease.is_some() {
+        for row in rows
+            .iter_mut()
+            .filter(|row| !row.failed && row.held.is_none())
+        {
+            row.held = Some(QueueHold {
+                by: "lease",
+                until: None,
+            });
+            row.next_attempt_at = None;
+        }
+    }
     if context.options.json {
         for row in &rows {
             json::line(&json::queued_mail(row), &mut context.out)?;
@@ -326,6 +352,18 @@ fn waits_and_rests(
         }
     }
     Ok((waits, rests))
+
+/// Why a hub with a standby tells nothing now, as its daemon says.
+fn lease(reader: &Reader, socket: Option<&Path>) -> Result<Option<String>, CliError> {
+    if reader.hub_copy()?.is_none() {
+        return Ok(None);
+    }
+    let asked =
+        socket.map(|socket| control::ask_within(socket, &Request::Status, control::STATUS_WAIT));
+    Ok(match asked {
+        Some(Ok(Answer::Daemon(status))) => status.lease,
+        Some(Ok(_) | Err(_)) | None => None,
+    })
 }
 
 /// One mail of the queue, as it is listed.

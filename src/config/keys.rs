@@ -1253,7 +1253,7 @@ pub const CLUSTER: Section = Section {
             "standby",
             Kind::Bool,
             Value("false"),
-            "Hub: reserved; true is refused by this version.",
+            "Hub: true follows another hub, and takes over when that one is gone.",
         ),
         key(
             "silent_after",

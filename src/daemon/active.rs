@@ -15,6 +15,7 @@ use super::control::held_windows::HeldWindows;
 use super::health::counters::Health;
 use super::health::live_status::Board;
 use super::health::self_check;
+use super::hubs::gate::Gate;
 use super::notifier::run;
 use super::process::fd_limit;
 use super::recorder::message::Enrolled;
@@ -219,6 +220,12 @@ impl Running {
     pub(super) fn take_rechecks(&self, wanted: usize, monitors: usize) -> Result<(), Duration> {
         let mut rechecks = self.rechecks.lock().unwrap_or_else(PoisonError::into_inner);
         rechecks.take(wanted, monitors, clock::tick())
+    }
+
+    /// What messages pass before they leave.
+    pub fn gate(&self) -> Gate {
+        let cluster = self.cluster.as_ref();
+        cluster.map_or_else(Gate::open, |cluster| cluster.gate.clone())
     }
 
     /// The unit's status.

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::active::{self, Force, Parts, Running};
+use super::announcement::announce;
 use super::checks::local::Live;
 use super::cluster::{hub, probe};
 use super::control::held_windows::COMES_BACK_WITHIN;
@@ -19,6 +20,8 @@ use super::health::counters::{Health, States};
 use super::health::disk_wait::DiskWait;
 use super::health::heartbeat;
 use super::health::watchdog::Supervisor;
+use super::hubs::gate::Gate;
+use super::hubs::standby::{self, Claim, Elected};
 use super::logging::targets;
 use super::notifier::run;
 use super::process::fd_limit;
@@ -29,7 +32,7 @@ use super::process::signals::{Signals, Told};
 use super::recorder::engine::Recorder;
 use super::recorder::evidence::Keeper;
 use super::recorder::evidence_shelf::Shelf;
-use super::recorder::message::{Enrolled, Entry, Outcome, Turn};
+use super::recorder::message::{Enrolled, Entry};
 use super::recorder::queue::{Door, queue};
 use super::recorder::thread::{self, Ended};
 pub use super::run_error::RunError;
@@ -39,6 +42,7 @@ use super::schedule::scheduler::{Command, Handle, Scheduler};
 use super::source_lists::{kept, rounds};
 use super::web::handler::Sources;
 use super::web::server::WebServer;
+use super::wishes::pass_on;
 use crate::blocking;
 use crate::clock;
 use crate::config::{Config, Environment};
@@ -90,6 +94,15 @@ pub enum Ending {
     Forced,
 }
 
+/// How one life of the daemon ended.
+#[must_use]
+enum Life {
+    /// The daemon ends.
+    Ended(Ending),
+    /// Another hub leads: this one follows it.
+    Overtaken,
+}
+
 /// Runs the daemon until it is told to stop. A database that turns out to be damaged is set aside and a
 /// new one begun: watching goes before remembering.
 ///
@@ -106,12 +119,50 @@ pub fn run(start: &Start) -> Result<Ending, RunError> {
         return probe::run(start, cluster, own);
     }
     let mut set_aside = Vec::new();
+    let mut was_overtaken = false;
     loop {
-        match run_once(start, set_aside.last().cloned()) {
+        match led_once(start, set_aside.last().cloned(), was_overtaken) {
             Err(RunError::Store(StoreError::Damaged(why))) if set_aside.len() < SET_ASIDE_MAX => {
                 set_aside.push(put_aside(&start.config.daemon.database, &why)?);
             }
-            other => return other,
+            Ok(Life::Overtaken) => was_overtaken = true,
+            Ok(Life::Ended(ending)) => return Ok(ending),
+            Err(why) => return Err(why),
+        }
+    }
+}
+
+/// Runs until it ends or another hub leads; before that, a hub finds out whether it leads.
+fn led_once(
+    start: &Start,
+    set_aside: Option<String>,
+    was_overtaken: bool,
+) -> Result<Life, RunError> {
+    let mut disk = DiskWait::default();
+    let cluster = start.config.cluster.as_deref();
+    let Some((cluster, ClusterRole::Hub(own))) = cluster.map(|cluster| (cluster, &cluster.role))
+    else {
+        return run_once(start, set_aside, (None, disk));
+    };
+    let elected = loop {
+        match standby::run(start, (cluster, own), was_overtaken) {
+            Err(RunError::Store(error)) if error.is_about_disk() => {
+                patiently(|| disk.wait(&start.config, &error))??;
+            }
+            elected => break elected?,
+        }
+    };
+    match elected {
+        Elected::Ended(ending) => Ok(Life::Ended(ending)),
+        Elected::Leads(config, claim) => {
+            let start = Start {
+                config: *config,
+                file: start.file.clone(),
+                database: start.database.clone(),
+                environment: start.environment.clone(),
+                is_leashed: start.is_leashed,
+            };
+            run_once(&start, set_aside, (Some(claim), disk))
         }
     }
 }
@@ -128,11 +179,14 @@ fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
     Ok(detail)
 }
 
-fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError> {
+fn run_once(
+    start: &Start,
+    set_aside: Option<String>,
+    (claim, mut disk): (Option<Claim>, DiskWait),
+) -> Result<Life, RunError> {
     malloc_trim::keep_in_bounds();
     service::status("opening the database");
     let config = Arc::new(start.config.clone());
-    let mut disk = DiskWait::default();
     let opened = loop {
         match patiently(|| open(&config, clock::now()))? {
             Err(error) if error.is_about_disk() => {
@@ -148,7 +202,7 @@ fn run_once(start: &Start, set_aside: Option<String>) -> Result<Ending, RunError
         .enable_all()
         .build()?;
     let config = Arc::clone(&opened.config);
-    let ending = runtime.block_on(live(start, config, opened, news));
+    let ending = runtime.block_on(live(start, config, (opened, claim), news));
     // A name lookup or a check that hangs must not keep the process.
     runtime.shutdown_background();
     ending
@@ -230,9 +284,9 @@ struct Household {
 async fn live(
     start: &Start,
     config: Arc<Config>,
-    opened: Opened,
+    (opened, claim): (Opened, Option<Claim>),
     news: Vec<Entry>,
-) -> Result<Ending, RunError> {
+) -> Result<Life, RunError> {
     let leash = match start.is_leashed {
         true => Leash::of_standard_input()?,
         false => Leash::none(),
@@ -242,8 +296,9 @@ async fn live(
     let socket = ControlSocket::bind(&config.daemon.control_socket)?;
     // Reloads, mails and the outbox need one beside those that have a name.
     blocking::run(|| ()).await?;
-    let mut household = assemble(start, &config, opened, socket)?;
+    let mut household = assemble(start, &config, (opened, claim), socket)?;
     let running = Arc::clone(&household.running);
+    let gate = running.gate();
     announce(&config);
     for entry in news {
         running.door.push(entry);
@@ -265,10 +320,11 @@ async fn live(
                     tokio::spawn(async move { reload::reload(&running, false, None).await });
                 }
             },
+            () = gate.overtaken() => return after_overtaking(household).await,
             () = tokio::time::sleep(RECORDER_LOOKED_AT) => {
                 // By itself it ends only when the database is damaged.
                 if household.recorder.is_finished() {
-                    return after_damage(household).await;
+                    return after_damage(household).await.map(Life::Ended);
                 }
             }
         }
@@ -283,8 +339,8 @@ async fn live(
     };
     tracing::info!("stopped");
     match ending {
-        Ok(Ending::Orderly) if is_abandoned => Ok(Ending::Abandoned),
-        ending => ending,
+        Ok(Ending::Orderly) if is_abandoned => Ok(Life::Ended(Ending::Abandoned)),
+        ending => ending.map(Life::Ended),
     }
 }
 
@@ -292,7 +348,7 @@ async fn live(
 fn assemble(
     start: &Start,
     config: &Arc<Config>,
-    opened: Opened,
+    (opened, claim): (Opened, Option<Claim>),
     socket: ControlSocket,
 ) -> Result<Household, RunError> {
     let Opened {
@@ -330,16 +386,19 @@ fn assemble(
     recorder.keep_evidence(Keeper::new(shelf.clone(), door.clone()));
     let doors = (door.clone(), shelf);
     let live = Live::new(tools, doors, Arc::clone(&health), now, unfinished);
+    let (cluster, link) = match open_link(config, claim, &door)? {
+        Some((handle, link)) => (Some(handle), Some(link)),
+        None => (None, None),
+    };
+    let gate = cluster
+        .as_ref()
+        .map_or_else(Gate::open, |cluster| cluster.gate.clone());
     let (notifier, notifying) = run::start(
         Arc::clone(config),
         board.clone(),
         door.clone(),
-        Arc::clone(&health),
+        (Arc::clone(&health), gate),
     )?;
-    let (cluster, link) = match open_link(config, &door)? {
-        Some((handle, link)) => (Some(handle), Some(link)),
-        None => (None, None),
-    };
     let parts = Parts {
         cluster: cluster.clone(),
         file: start.file.clone(),
@@ -386,13 +445,18 @@ fn assemble(
 }
 
 /// The link to the probes of a hub.
-fn open_link(config: &Config, door: &Door) -> Result<Option<(hub::Handle, hub::Link)>, RunError> {
-    let Some(cluster) = &config.cluster else {
+fn open_link(
+    config: &Config,
+    claim: Option<Claim>,
+    door: &Door,
+) -> Result<Option<(hub::Handle, hub::Link)>, RunError> {
+    let (Some(cluster), Some(claim)) = (&config.cluster, claim) else {
         return Ok(None);
     };
     match &cluster.role {
         ClusterRole::Hub(own) => {
-            let started = hub::start(Arc::clone(cluster), own.clone(), door.clone())?;
+            let claim = (claim, config.daemon.database.clone());
+            let started = hub::start(Arc::clone(cluster), own.clone(), claim, door.clone())?;
             Ok(Some(started))
         }
         ClusterRole::Probe(_) => Ok(None),
@@ -405,44 +469,6 @@ async fn keep_calendar(agenda: watch::Receiver<cron_jobs::Agenda>, duties: Dutie
     }
 }
 
-/// The recorder's wishes, from its thread.
-fn pass_on(
-    outcome: Outcome,
-    scheduler: &Handle,
-    notifier: &run::Handle,
-    cluster: Option<&hub::Handle>,
-) {
-    if let Some(cluster) = cluster {
-        for ask in outcome.asks {
-            // One that is lost costs at most an interval.
-            let _ = cluster.ask(ask);
-        }
-        for turn in &outcome.turns {
-            if let Turn::SetPaused { monitor, paused } = turn {
-                cluster.set_paused(*monitor, *paused);
-            }
-        }
-    }
-    for turn in outcome.turns {
-        match turn {
-            Turn::CheckAt { monitor, at } => scheduler.check_at(monitor, at),
-            Turn::CheckNow {
-                monitor,
-                unless_since,
-            } => scheduler.check_now(monitor, unless_since),
-            Turn::SetPaused { monitor, paused } => {
-                scheduler.send(Command::SetPaused { monitor, paused });
-            }
-        }
-    }
-    for letter in outcome.letters {
-        notifier.send_at_once(letter);
-    }
-    if outcome.mails {
-        notifier.wake();
-    }
-}
-
 fn open_web(config: &Config, sources: Sources) -> Result<Option<WebServer>, RunError> {
     let Some(web) = &config.web else {
         return Ok(None);
@@ -452,45 +478,6 @@ fn open_web(config: &Config, sources: Sources) -> Result<Option<WebServer>, RunE
         WebServer::start(listen, sources).map_err(|source| RunError::Web { listen, source })?;
     tracing::info!("the status page is on http://{}/", server.address());
     Ok(Some(server))
-}
-
-fn announce(config: &Config) {
-    let monitors = config
-        .monitors
-        .iter()
-        .filter(|monitor| monitor.enabled)
-        .count();
-    tracing::info!(
-        monitors,
-        database = %config.daemon.database.display(),
-        control_socket = %config.daemon.control_socket.display(),
-        "sitewatch {} started, {monitors} monitors from {}", env!("CARGO_PKG_VERSION"), config.file.display()
-    );
-    let said = config
-        .warnings
-        .iter()
-        .any(|warning| warning.contains("[email]"));
-    if config.has_way_out() {
-        let told: Vec<String> = config.told.iter().map(ToString::to_string).collect();
-        tracing::info!(
-            "alerts go to {} where a monitor names nobody else",
-            told.join(", ")
-        );
-    } else if !said {
-        tracing::warn!(
-            "there is no [email] and no [[channel]]: checks are recorded and nobody is told"
-        );
-    }
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
-    for list in config.lists.iter().filter(|list| !list.awaited.is_empty()) {
-        tracing::info!(
-            "{} of the list {} wait until it is read: their URLs have a user or a password, which the database does not keep",
-            list.awaited.len(),
-            list.source.called
-        );
-    }
 }
 
 /// Ends everything: first the checks, then what they led to, then the database.
@@ -519,9 +506,11 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
         other.abort();
     }
     drop(web);
-    drop(link);
     running.door.push(Entry::Stop);
-    match ended(recorder, clock::tick() + LAST_WRITE).await {
+    let ended = ended(recorder, clock::tick() + LAST_WRITE).await;
+    // After the last write, since the other hub has everything then, and knows that it may lead.
+    drop(link);
+    match ended {
         Some(Ended::Stopped(_)) => Ok(Ending::Orderly),
         Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
         None => {
@@ -563,6 +552,28 @@ async fn after_damage(household: Household) -> Result<Ending, RunError> {
     match ended(household.recorder, clock::tick() + LAST_WRITE).await {
         Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
         Some(Ended::Stopped(_)) | None => Err(RunError::Broken("recorder")),
+    }
+}
+
+/// Another hub leads: nothing leaves here any more, and what this hub has not told is told there.
+async fn after_overtaking(household: Household) -> Result<Life, RunError> {
+    tracing::error!(target: targets::TROUBLE, "another hub leads: this one tells nothing any more, and follows it");
+    service::status("another hub leads");
+    household.control.abort();
+    household.running.lists.set_tasks(Vec::new());
+    household.scheduler.abort();
+    household.running.notifier.stop(clock::tick()).await;
+    for other in household.others {
+        other.abort();
+    }
+    drop(household.web);
+    household.running.door.push(Entry::Stop);
+    let ended = ended(household.recorder, clock::tick() + LAST_WRITE).await;
+    drop(household.link);
+    match ended {
+        Some(Ended::Stopped(_)) => Ok(Life::Overtaken),
+        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
+        None => Err(RunError::Broken("recorder")),
     }
 }
 

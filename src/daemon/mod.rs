@@ -1,11 +1,13 @@
 //! Wiring: the only place that spawns.
 
 pub mod active;
+mod announcement;
 pub mod checks;
 pub mod cluster;
 pub mod control;
 pub mod demo;
 pub mod health;
+pub mod hubs;
 pub mod lifecycle;
 pub mod logging;
 pub mod notifier;
@@ -15,3 +17,4 @@ mod run_error;
 pub mod schedule;
 pub mod source_lists;
 pub mod web;
+mod wishes;

@@ -29,6 +29,8 @@ pub enum ClusterRole {
 pub struct HubSettings {
     /// Its locations.
     pub places: Places,
+    /// Whether it never begins to lead by itself, only where another hub led before.
+    pub is_standby: bool,
     /// How many bytes the stream of results may hold.
     pub stream_bytes: u64,
     /// How long the stream keeps what the hub has not taken.

@@ -17,6 +17,7 @@ pub mod expectation;
 mod failure_by_kind;
 pub mod failure_help;
 pub mod http_choice;
+pub mod hub_copy;
 pub mod incident;
 pub mod json;
 pub mod location;

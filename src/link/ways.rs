@@ -2,6 +2,7 @@
 
 use crate::domain::location::LocationName;
 use crate::link::error::LinkError;
+use crate::wire::hub_log::CopyAsked;
 use crate::wire::notes::{CheckNow, Done, Hi, ListHead, Told};
 
 /// What a probe hears from its hub.
@@ -147,4 +148,89 @@ pub trait HubWay: Send + Sync + 'static {
     /// # Errors
     /// It is not known to be done.
     fn purge(&self, number: u64) -> impl Future<Output = Result<(), LinkError>> + Send;
+}
+
+/// An entry of the log of two hubs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Its number; they have no gaps.
+    pub number: u64,
+    /// What it says.
+    pub bytes: Vec<u8>,
+}
+
+/// The end of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEnd {
+    /// The number of the newest entry that was ever written; 0 for none.
+    pub number: u64,
+    /// That entry, unless it is gone.
+    pub newest: Option<Logged>,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Appended {
+    /// It has this number.
+    Taken(u64),
+    /// There is a newer one than the one that it should follow.
+    Overtaken,
+}
+
+/// The way of a hub to the other one, for as long as one connection lasts: a log that both write, of which each entry
+/// follows one that its writer names.
+pub trait LogWay: Send + Sync + 'static {
+    /// The end of the log.
+    ///
+    /// # Errors
+    /// There is no answer.
+    fn end(&self) -> impl Future<Output = Result<LogEnd, LinkError>> + Send;
+
+    /// An entry; `None` if it is not there, or not any more.
+    ///
+    /// # Errors
+    /// There is no answer.
+    fn entry(&self, number: u64) -> impl Future<Output = Result<Option<Logged>, LinkError>> + Send;
+
+    /// Writes an entry, if the newest one has the number `after`.
+    ///
+    /// # Errors
+    /// It is not known whether it was written.
+    fn append(
+        &self,
+        after: u64,
+        entry: &[u8],
+    ) -> impl Future<Output = Result<Appended, LinkError>> + Send;
+
+    /// Asks the hub that leads for a piece of its database; its answer, if there is one.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    fn ask_copy(
+        &self,
+        asked: &CopyAsked,
+    ) -> impl Future<Output = Result<Vec<u8>, LinkError>> + Send;
+
+    /// Tells the hub that leads that this one is there. It may get lost.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn say_hello(&self, host: &str) -> impl Future<Output = Result<(), LinkError>> + Send;
+
+    /// The next piece that the other hub asks for, and what its answer is given with; number 0 only says hello.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn copy_asked(&self) -> impl Future<Output = Result<(CopyAsked, String), LinkError>> + Send;
+
+    /// Answers what [`LogWay::copy_asked`] brought.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn tell_copy(
+        &self,
+        token: &str,
+        answer: &[u8],
+    ) -> impl Future<Output = Result<(), LinkError>> + Send;
 }

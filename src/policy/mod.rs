@@ -4,6 +4,7 @@ pub mod alert;
 pub mod availability;
 pub mod clock_step;
 pub mod http;
+pub mod leadership;
 pub mod outbox;
 pub mod replay;
 pub mod schedule;

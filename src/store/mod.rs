@@ -7,6 +7,7 @@ pub mod facts;
 pub mod file;
 pub mod outbox;
 pub mod reader;
+pub mod replica;
 pub mod spool;
 pub mod transaction;
 pub mod writer;

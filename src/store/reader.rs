@@ -137,7 +137,7 @@ impl Reader {
         &self.connection
     }
 
-    pub(super) fn connection(&self) -> &Connection {
+    pub(in crate::store) fn connection(&self) -> &Connection {
         &self.connection
     }
 }

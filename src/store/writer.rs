@@ -17,6 +17,7 @@ use super::file::lock::{self, Lock};
 use super::file::migrate;
 use super::file::overwritten::{Header, Mark};
 use super::file::rescue::Parts;
+use super::replica::standing;
 use super::transaction::Batch;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
@@ -102,6 +103,7 @@ impl Store {
             _link_lock: link_lock,
         };
         store.begun = first_checks(&store.connection)?;
+        standing::go_on(&store.connection)?;
         Ok(store)
     }
 

@@ -4,6 +4,7 @@
 mod check;
 mod fields;
 pub mod frame;
+pub mod hub_log;
 pub mod list;
 pub mod notes;
 mod squeeze;

@@ -2,7 +2,8 @@
 
 The first part does what docs/locations.md says: its commands are run, its files are written as they stand there, with
 the names of this machine in place of its own. The others are the rows of failures: cuts, a server that stops or loses its
-disk, kill -9 of hub and probes under load, a full stream, two probes of one name, credentials of another location.
+disk, kill -9 of hub and probes under load, a full stream, two probes of one name, credentials of another location, a
+second hub that takes over from one that is frozen or killed.
 Run by tests/e2e/run, or by hand: SITEWATCH=target/release/sitewatch python3 tests/e2e/locations.py [PART]...
 """
 
@@ -12,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -710,14 +712,15 @@ def permissions():
             subjects |= {f"$JS.API.DIRECT.GET.KV_SWCFG.$KV.SWCFG.{place}.{part}" for part in ("head", "0")}
             subjects |= {f"$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.{place}", f"_INBOX_{place}.x"}
             subjects |= {f"$JS.API.DIRECT.GET.SW_RESULTS.sw.r.{place}"}
-        for stream in ("SW_RESULTS", "KV_SWCFG", "KV_SWDONE"):
+        for stream in ("SW_RESULTS", "KV_SWCFG", "KV_SWDONE", "SW_HUBS"):
             for verb in ("CREATE", "UPDATE", "DELETE", "PURGE", "INFO", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"):
                 subjects.add(f"$JS.API.STREAM.{verb}.{stream}")
             subjects.add(f"$JS.API.DIRECT.GET.{stream}")
             for verb in ("CREATE", "DURABLE.CREATE", "DELETE", "INFO", "LIST", "MSG.NEXT"):
                 subjects.add(f"$JS.API.CONSUMER.{verb}.{stream}.hub")
         subjects |= {"$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.STREAM.NAMES", "$SYS.REQ.SERVER.PING"}
-        subjects |= {"$JS.ACK.SW_RESULTS.hub.1.1.1.1.0", "sw.r.nyc.1", "sw.other"}
+        subjects |= {"$JS.ACK.SW_RESULTS.hub.1.1.1.1.0", "sw.r.nyc.1", "sw.other", "sw.log", "sw.copy"}
+        subjects |= {"$JS.API.DIRECT.GET.SW_HUBS", "$JS.API.DIRECT.GET.SW_HUBS.sw.log"}
         wild = {">", "sw.>", "sw.r.>", "sw.ask.*", "sw.cfg.*", "sw.hi.*", "$KV.>", "$JS.>", "_INBOX.>", "_INBOX_fra.>"}
         raw = Raw(it, "nyc")
         mine = {
@@ -747,8 +750,289 @@ def memory():
             assert resident < 12 * 1024 or os.environ.get("SITEWATCH_ANY_SIZE"), resident
 
 
+# ---- two hubs ----
+
+class Mailbox(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """An SMTP server that takes its time before it says yes, and remembers every message and when it came."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, slowest=0.3):
+        self.slowest = slowest
+        self.messages = []
+        super().__init__(("127.0.0.1", 0), Smtp)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Smtp(socketserver.StreamRequestHandler):
+    def say(self, text):
+        self.wfile.write(text.encode() + b"\r\n")
+
+    def handle(self):
+        with contextlib.suppress(OSError):
+            self.say("220 test")
+            while line := self.rfile.readline():
+                word = line.split()[0].upper() if line.split() else b""
+                if word == b"DATA":
+                    self.say("354 go on")
+                    text = []
+                    while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                        text.append(line.decode(errors="replace"))
+                    if not line:
+                        return
+                    self.server.messages.append((time.monotonic(), "".join(text)))
+                    time.sleep(random.uniform(0, self.server.slowest))
+                    self.say("250 ok")
+                elif word == b"QUIT":
+                    return self.say("221 bye")
+                else:
+                    self.say("250 ok")
+
+
+class Pair(Cluster):
+    """A cluster with two hubs: `hub` begins, `second` is its standby."""
+
+    def __init__(self, place, monitors, **options):
+        super().__init__(place, monitors, **options)
+        self.mailbox = Mailbox()
+        text = (place / "hub.toml").read_text().replace(
+            'directory = "outbox"', f'host = "127.0.0.1"\nport = {self.mailbox.port}\ntls = "none"'
+        )
+        (place / "hub.toml").write_text(text)
+        (place / "second.toml").write_text(
+            text.replace('"hub.db"', '"second.db"').replace('"hub.sock"', '"second.sock"')
+            .replace("[cluster]\n", "[cluster]\nstandby = true\n")
+        )
+        environment = {"PLACE": "hub"}
+        self.hubs = {"hub": self.hub}
+        self.hubs["second"] = Process(place, "second", SITEWATCH, "run", "--config", "second.toml", environment=environment)
+
+    def start(self):
+        super().start()
+        self.hubs["second"].start()
+        return self
+
+    def stop(self):
+        second = self.hubs["second"]
+        if second.started and second.started.poll() is None:
+            with contextlib.suppress(OSError):
+                second.signal(signal.SIGCONT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                second.stop()
+        super().stop()
+
+    def told(self, hub):
+        """What a hub says of itself through its control socket; None where it does not answer."""
+        with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(3)
+            control.connect(str(self.place / f"{hub}.sock"))
+            control.sendall(b'{"command":"status"}\n')
+            with control.makefile("rb") as answer:
+                return json.loads(answer.readline())
+
+    def notes(self, hub):
+        told = self.told(hub)
+        return " ".join(told["notes"]) if told else ""
+
+    def leads(self, hub):
+        return " leads" in self.notes(hub)
+
+    def leader(self):
+        leaders = [hub for hub, process in self.hubs.items() if process.started.poll() is None and self.leads(hub)]
+        assert len(leaders) < 2, leaders
+        return leaders[0] if leaders else None
+
+    def can_take_over(self, hub):
+        return "can take over" in self.notes(hub)
+
+    def mails(self):
+        return [subject_of(text) for _, text in self.mailbox.messages]
+
+
+def header_of(text, name):
+    found = re.search(rf"^{name}: (.*(?:\r?\n[ \t].*)*)", text, re.M | re.I)
+    return re.sub(r"\r?\n", "", found.group(1)).strip() if found else ""
+
+
+def subject_of(text):
+    return header_of(text, "Subject")
+
+
+@contextlib.contextmanager
+def pair(*arguments, **options):
+    with tempfile.TemporaryDirectory(prefix="hubs-") as place:
+        made = Pair(pathlib.Path(place), *arguments, **options)
+        try:
+            yield made.start()
+        except BaseException:
+            for process in [*made.hubs.values(), made.nats]:
+                with contextlib.suppress(OSError):
+                    print(f"---- {process.name}\n{process.log()[-6000:]}", file=sys.stderr)
+            print("mails:", made.mails(), file=sys.stderr)
+            raise
+        finally:
+            made.stop()
+
+
+def standby():
+    """A second hub has all that the first one has, orders too, tells nothing, and takes over from one that stops in order."""
+    with pair(SHOP) as it:
+        it.all_see("shop")
+        wait_for("the standby can take over", lambda: it.can_take_over("second"))
+        assert it.leader() == "hub"
+        def ask(hub, *arguments):
+            return subprocess.run(
+                [SITEWATCH, *arguments, "--config", f"{hub}.toml"], cwd=it.place, capture_output=True, text=True,
+                timeout=60, env={**os.environ, "PLACE": "hub"},
+            )
+        refused = ask("second", "mute", "shop")
+        assert refused.returncode == 2 and "leads" in refused.stderr, refused
+        for order in (["mute", "shop", "--for", "2h"], ["maintenance", "shop", "--for", "1h"], ["pause", "shop"], ["resume", "shop"]):
+            done = ask("hub", *order)
+            assert done.returncode == 0, done
+        ended = ask("hub", "maintenance", "shop", "--end")
+        assert ended.returncode == 0, ended
+        time.sleep(3)
+        def dump(name):
+            with sqlite3.connect(f"file:{it.place}/{name}.db?mode=ro", uri=True) as db:
+                return {
+                    "orders": db.execute("SELECT word, uid, at FROM events WHERE type = 'order' ORDER BY cursor").fetchall(),
+                    "muted": db.execute("SELECT json_extract(kept, '$.muted_until') FROM states").fetchone(),
+                    "checks": db.execute("SELECT count(*) > 0 FROM journal").fetchone(),
+                }
+        first, second = dump("hub"), dump("second")
+        assert first == second and first["muted"][0] and len(first["orders"]) == 5, (first, second)
+        began = time.monotonic()
+        assert it.hub.stop() == 0
+        wait_for("the standby leads", lambda: it.leader() == "second", 20)
+        print(f"  took over from a hub that ended after {time.monotonic() - began:.1f} s")
+        flags = json.loads(ask("second", "status", "shop", "--json").stdout)["flags"]
+        assert "muted" in flags, flags
+        assert ask("second", "unmute", "shop").returncode == 0
+        it.hub.start()
+        wait_for("the former one follows", lambda: it.can_take_over("hub"), 60)
+        assert it.leader() == "second"
+        assert it.mails() == [], it.mails()
+
+
+def lane(rounds, seed, out):
+    """Freezes and kills of the hub that leads, one after the other."""
+    dice = random.Random(seed)
+    monitors = [(f"m{number}", f"/{number}", "") for number in range(rounds)]
+    with pair(monitors, silent_after="10m") as it:
+        it.all_see("m0")
+        faults = []
+        for number in range(rounds):
+            wait_for("one leads and the other can take over", lambda: (
+                (leader := it.leader()) and it.can_take_over("second" if leader == "hub" else "hub")), 90)
+            leader = it.leader()
+            other = "second" if leader == "hub" else "hub"
+            process = it.hubs[leader]
+            # The fault falls into the outage or into its end.
+            in_outage = dice.random() < 0.6
+            told = lambda kind: [
+                text for _, text in list(it.mailbox.messages)
+                if header_of(text, "X-Sitewatch-Monitor") == f"m{number}" and kind in subject_of(text)
+            ]
+            it.site.down[f"/{number}"] = set(LOCATIONS)
+            if not in_outage:
+                wait_for(f"m{number} is told as down", lambda: told("DOWN"), 60)
+                it.site.down[f"/{number}"] = set()
+            time.sleep(dice.uniform(1.0, 6.5))
+            freezes = dice.random() < 0.5
+            at = time.monotonic()
+            if freezes:
+                process.signal(signal.SIGSTOP)
+            else:
+                process.kill()
+            took = None
+            if freezes and dice.random() < 0.25:
+                # Too short for a takeover.
+                time.sleep(dice.uniform(2, 9))
+            else:
+                wait_for(f"{other} takes over", lambda: it.leads(other), 60)
+                took = time.monotonic() - at
+                time.sleep(dice.uniform(0, 8))
+            back = time.monotonic()
+            if freezes:
+                process.signal(signal.SIGCONT)
+            else:
+                process.start()
+            faults.append((number, at, back, took))
+            wait_for(f"m{number} is told as down", lambda: told("DOWN"), 90)
+            it.site.down[f"/{number}"] = set()
+            wait_for(f"m{number} is told as up", lambda: told("UP after") or told("WAS DOWN"), 90)
+        time.sleep(8)
+        out.append(counted(it.mailbox.messages, rounds, faults))
+
+
+def counted(messages, rounds, faults):
+    """What came twice. Every outage must have been told, each message with one Message-ID, and what came twice was on
+    its way when the hub was frozen or killed."""
+    copies = {}
+    for at, text in messages:
+        monitor, incident = header_of(text, "X-Sitewatch-Monitor"), header_of(text, "X-Sitewatch-Incident")
+        subject = subject_of(text)
+        if not monitor.startswith("m"):
+            assert "TROUBLE" in subject, subject
+            continue
+        kind = next(kind for kind in ("WAS DOWN", "DOWN", "UP") if f"[{kind}" in subject)
+        copies.setdefault((monitor, incident, kind), []).append((at, header_of(text, "Message-ID")))
+    doubled = 0
+    for (monitor, incident, kind), all_of_it in copies.items():
+        ids = {message_id for _, message_id in all_of_it}
+        assert len(ids) == 1, (monitor, kind, all_of_it)
+        doubled += len(all_of_it) - 1
+        if len(all_of_it) > 1:
+            near = [
+                fault for number, fault, back, _ in faults
+                if any(fault - 2 <= at <= fault + 1 or back - 1 <= at <= back + 5 for at, _ in all_of_it)
+            ]
+            assert len(all_of_it) == 2 and near, (monitor, kind, all_of_it, faults)
+    incidents = {(monitor, incident) for monitor, incident, _ in copies}
+    for number in range(rounds):
+        of_it = [incident for monitor, incident in incidents if monitor == f"m{number}"]
+        assert len(of_it) == 1, (number, of_it)
+        kinds = {kind for monitor, _, kind in copies if monitor == f"m{number}"}
+        assert kinds in ({"DOWN", "UP"}, {"WAS DOWN"}), (number, kinds)
+    takes = sorted(took for *_, took in faults if took is not None)
+    return {"rounds": rounds, "doubled": doubled, "messages": sum(map(len, copies.values())), "takeovers": takes}
+
+
+def takeovers():
+    """Freezes and kill -9 of the hub that leads: every outage told, twice only what was on its way, with one Message-ID.
+
+    SITEWATCH_TAKEOVERS: how many, 20; SITEWATCH_LANES: in so many clusters at once, 4."""
+    rounds = int(os.environ.get("SITEWATCH_TAKEOVERS", "20"))
+    lanes = min(rounds, int(os.environ.get("SITEWATCH_LANES", "4")))
+    seed = int(os.environ.get("SITEWATCH_SEED", str(random.randrange(10**6))))
+    print(f"  seed {seed}", flush=True)
+    out, failed = [], []
+    def run(number):
+        share = rounds // lanes + (number < rounds % lanes)
+        try:
+            lane(share, seed + number, out)
+        except BaseException as why:
+            failed.append(f"lane {number}: {type(why).__name__} {why}")
+            raise
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(lanes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed
+    takes = sorted(took for one in out for took in one["takeovers"])
+    doubled, messages = sum(one["doubled"] for one in out), sum(one["messages"] for one in out)
+    assert doubled <= rounds
+    print(f"  {rounds} freezes and kills, {len(takes)} takeovers, {messages} messages, {doubled} of them twice with one"
+          f" Message-ID; takeover after {takes[len(takes) // 2]:.1f} s (median), {takes[-1]:.1f} s at most")
+    assert takes[-1] <= 60
+
 PARTS = {part.__name__: part for part in
-         (documented, outage, asked, probe_cut, hub_cut, server_faults, kills, full_stream, twins, secrets, permissions, memory)}
+         (documented, outage, asked, probe_cut, hub_cut, server_faults, kills, full_stream, twins, secrets, permissions, memory,
+          standby, takeovers)}
 
 
 def main():

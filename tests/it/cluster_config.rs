@@ -109,7 +109,11 @@ fn what_cannot_be_is_said() {
             hub("location = \"sgp\"\n"),
             "`sgp` is not one of `locations`",
         ),
-        (hub("standby = true\n"), "this version has no standby"),
+        (hub("standby = 1\n"), "`standby`"),
+        (
+            PROBE.replace("role = \"probe\"\n", "role = \"probe\"\nstandby = true\n"),
+            "`standby` is a hub's",
+        ),
         (hub("spool_size = \"1GiB\"\n"), "`spool_size` is a probe's"),
         (
             hub("silent_after = \"5s\"\n"),

@@ -177,15 +177,7 @@ fn hub(
     table: &Table<'_>,
     here: Option<Placed<LocationName>>,
 ) -> Option<HubSettings> {
-    if reading.flag(table, "standby", false)
-        && let Some(found) = table.get("standby")
-    {
-        reading.fault(Fault::new(
-            found.place,
-            "this version has no standby",
-            "write standby = false; [heartbeat] tells you when the hub is away",
-        ));
-    }
+    let is_standby = reading.flag(table, "standby", false);
     let written = reading.list(table, "locations", "the name of a location", name);
     if written.is_none() && table.get("locations").is_none() {
         reading.missing(
@@ -257,6 +249,7 @@ fn hub(
             here: here.map(|here| here.it),
             silent_after: silent_after.map_or(Duration::from_secs(120), |span| span.it),
         },
+        is_standby,
         stream_bytes: stream.map_or(2 << 30, |size| size.it),
         stream_age: stream_age.map_or(Duration::from_secs(7 * 86_400), |span| span.it),
     })

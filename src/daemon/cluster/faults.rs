@@ -12,6 +12,7 @@ use super::spooler::Shared;
 use crate::clock;
 use crate::daemon::checks::test_monitors;
 use crate::daemon::health::counters::Health;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::recorder::message::{Entry, NotRecorded};
 use crate::daemon::recorder::queue::{Door, Queue, queue};
 use crate::domain::location::{LocationName, Observation, Receipt};
@@ -323,7 +324,7 @@ fn courier(broker: &Broker, shared: &Arc<Shared>) -> (tokio::task::JoinHandle<()
 fn taker(broker: &Broker, door: &Door) -> tokio::task::JoinHandle<()> {
     let (broker, door) = (broker.clone(), door.clone());
     tokio::spawn(async move {
-        let mut taker = Taker::new(door);
+        let mut taker = Taker::new(door, Gate::open());
         loop {
             let _ = taker.run(&broker.way()).await;
             tokio::time::sleep(Duration::from_millis(500)).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use super::hub_frames::Taker;
 use super::hub_lists::{Lists, Watched};
 use crate::clock;
 use crate::daemon::active::Force;
+use crate::daemon::hubs::gate::Gate;
+use crate::daemon::hubs::standby::Claim;
+use crate::daemon::hubs::{Leader, say_farewell};
 use crate::daemon::logging::targets;
 use crate::daemon::recorder::message::{Enrolled, Entry};
 use crate::daemon::recorder::queue::Door;
@@ -22,8 +26,8 @@ use crate::domain::monitor::MonitorId;
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
 use crate::link::error::LinkError;
-use crate::link::nats::NatsHub;
-use crate::link::ways::HubWay;
+use crate::link::nats::{NatsHub, NatsLog};
+use crate::link::ways::{HubWay, LogWay};
 use crate::wire::notes::{CheckNow, Hi, Told};
 
 /// Asks that wait: one that is lost costs at most an interval.
@@ -42,6 +46,8 @@ const PROBES_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Handle {
     asks: mpsc::Sender<Ask>,
+    /// What every message passes.
+    pub gate: Gate,
     watched: watch::Sender<Option<Watched>>,
 }
 
@@ -98,6 +104,7 @@ impl Handle {
 pub fn start(
     cluster: Arc<ClusterSettings>,
     hub: HubSettings,
+    (claim, database): (Claim, PathBuf),
     door: Door,
 ) -> io::Result<(Handle, Link)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -105,10 +112,12 @@ pub fn start(
         .build()?;
     let (asks, wanted) = mpsc::channel(ASKS_MAX);
     let watched = watch::Sender::new(None);
+    let (leader, gate) = Leader::new(claim, database, door.clone());
     let mut worker = Worker {
         cluster,
         hub,
-        taker: Taker::new(door.clone()),
+        leader,
+        taker: Taker::new(door.clone(), gate.clone()),
         door,
         wanted,
         watched: watched.subscribe(),
@@ -124,13 +133,19 @@ pub fn start(
                     () = worker.run() => {}
                     _ = ended => {}
                 }
+                say_farewell(&mut worker.leader, &worker.cluster.server).await;
             });
         })?;
     let link = Link {
         end: Some(end),
         thread: Some(thread),
     };
-    Ok((Handle { asks, watched }, link))
+    let handle = Handle {
+        asks,
+        gate,
+        watched,
+    };
+    Ok((handle, link))
 }
 
 struct Worker {
@@ -138,6 +153,7 @@ struct Worker {
     hub: HubSettings,
     door: Door,
     taker: Taker,
+    leader: Leader,
     wanted: mpsc::Receiver<Ask>,
     watched: watch::Receiver<Option<Watched>>,
     lists: Lists,
@@ -159,6 +175,7 @@ impl Worker {
                 );
                 told = Some(why);
             }
+            self.leader.away().await;
             tokio::time::sleep(backoff.after(lasted)).await;
         }
     }
@@ -171,8 +188,12 @@ impl Worker {
         };
         let (bytes, age) = (self.hub.stream_bytes, self.hub.stream_age);
         let working = async {
-            match NatsHub::begin(client, bytes, age).await {
-                Ok(way) => {
+            let begun = async {
+                let log = NatsLog::begin(client.clone()).await?;
+                Ok((NatsHub::begin(client, bytes, age).await?, log))
+            };
+            match begun.await {
+                Ok((way, log)) => {
                     let server = &self.cluster.server;
                     tracing::info!(
                         "connected to the NATS server {}:{}",
@@ -180,7 +201,7 @@ impl Worker {
                         server.port
                     );
                     *told = None;
-                    self.work(&way).await
+                    self.work(&way, &log).await
                 }
                 Err(why) => why,
             }
@@ -191,12 +212,13 @@ impl Worker {
         }
     }
 
-    async fn work(&mut self, way: &impl HubWay) -> LinkError {
+    async fn work(&mut self, way: &impl HubWay, log: &impl LogWay) -> LinkError {
         // What was put down before may be gone with the server's disk.
         self.lists = Lists::default();
         self.watched.mark_changed();
         let Self {
             taker,
+            leader,
             door,
             wanted,
             watched,
@@ -206,6 +228,7 @@ impl Worker {
         } = self;
         let lists = tokio::sync::Mutex::new(lists);
         tokio::select! {
+            why = leader.run(log) => why,
             why = taker.run(way) => why,
             why = publish_lists(way, watched, &lists) => why,
             why = pass_on_asks(way, wanted) => why,

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::clock;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::logging::targets;
 use crate::daemon::recorder::message::{Entry, NotRecorded, Reply};
 use crate::daemon::recorder::queue::Door;
@@ -42,6 +43,7 @@ const REFUSED_SAID_EVERY: Duration = Duration::from_secs(3600);
 /// Takes frames in.
 pub(super) struct Taker {
     door: Door,
+    gate: Gate,
     marks: HashMap<LocationName, Marks>,
     /// Up to this number of the stream everything is acknowledged.
     acknowledged: u64,
@@ -67,9 +69,10 @@ struct InFlight {
 }
 
 impl Taker {
-    pub(super) fn new(door: Door) -> Self {
+    pub(super) fn new(door: Door, gate: Gate) -> Self {
         Self {
             door,
+            gate,
             marks: HashMap::new(),
             acknowledged: 0,
             purged: (0, None),
@@ -108,6 +111,10 @@ impl Taker {
             self.mark(way, &flying.head, receipt).await?;
         }
         if let Some(last) = fetched.last() {
+            // Until another hub can have what this one committed, the stream keeps it.
+            if let Err(why) = self.gate.pass().await {
+                return Err(LinkError::Broken(why.to_string()));
+            }
             way.acknowledge(&last.token).await?;
             self.acknowledged = self.acknowledged.max(last.number);
         }

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::control::{Answer, DaemonStatus, Request, WINDOW_MAX, Which};
 use crate::daemon::active::{Force, Running};
 use crate::daemon::health::self_check;
+use crate::daemon::hubs::gate::Shut;
 use crate::daemon::logging;
 use crate::daemon::recorder::message::{Entry, Refused, Reply};
 use crate::domain::duration_text::Written;
@@ -477,6 +478,23 @@ pub(super) fn failed(line: String) -> Answer {
     Answer::Failed { lines: vec![line] }
 }
 
+fn notes(running: &Running) -> Vec<String> {
+    let mut notes = self_check::notes(&running.health);
+    let leads = running.gate().note();
+    if !leads.is_empty() {
+        notes.push(leads);
+    }
+    notes
+}
+
+fn troubles(running: &Running) -> Vec<String> {
+    let mut troubles = self_check::troubles(&running.health);
+    if !running.gate().is_open() {
+        troubles.push(format!("{}: nothing is told meanwhile", Shut::Silent));
+    }
+    troubles
+}
+
 fn status(running: &Running, now: Timestamp) -> DaemonStatus {
     let force = running.force();
     let health = &running.health;
@@ -503,9 +521,10 @@ fn status(running: &Running, now: Timestamp) -> DaemonStatus {
         mail_rests: self_check::rests(health, now),
         blind: self_check::blind(health, now),
         log_lines_lost: logging::lost(),
+        lease: (!running.gate().is_open()).then(|| Shut::Silent.to_string()),
         heartbeat: self_check::heartbeat(health),
-        notes: self_check::notes(health),
-        troubles: self_check::troubles(health),
+        notes: notes(running),
+        troubles: troubles(running),
         line: running.line(now),
     }
 }

@@ -454,7 +454,7 @@ impl ChannelPosting {
                 self.tell_fault(&request);
                 let clock = self.office.clock;
                 let noted = async {
-                    noted(&self.door, self.row.id, clock).await?;
+                    noted(&self.door, self.row.id, &self.office).await?;
                     Ok(clock.now())
                 };
                 let sent = self.sender.send(&request, noted).await;

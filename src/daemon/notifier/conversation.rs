@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::health::counters::Health;
 use crate::daemon::health::live_status::Board;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::recorder::message::{Entry, Reply, WriteWork};
 use crate::daemon::recorder::queue::Door;
 use crate::domain::notification::MailKind;
@@ -31,6 +32,8 @@ pub(in crate::daemon) struct Office {
     pub(in crate::daemon) host: String,
     pub(in crate::daemon) started_at: Timestamp,
     pub(in crate::daemon) health: Arc<Health>,
+    /// What every message passes.
+    pub(in crate::daemon) gate: Gate,
     /// The reader, and how often the database had been rewritten when the reader opened it.
     pub(in crate::daemon) reader: Mutex<Option<(Reader, u64)>>,
 }
@@ -148,7 +151,7 @@ impl Conversation {
             .and_then(|notice| notice.about.as_ref())
             .filter(|_| alone)
             .map(|about| about.name.as_str().to_owned());
-        let noted = noted(&self.door, row, self.office.clock);
+        let noted = noted(&self.door, row, &self.office);
         let Some(to) = to.address() else {
             return (monitor, CameTo::Gone);
         };
@@ -192,11 +195,12 @@ fn not_written(why: &str) -> CameTo {
     })
 }
 
-/// Writes down that the message of a row goes now, and waits until that is safe.
-pub(super) async fn noted(door: &Door, row: RowId, clock: Clock) -> Result<(), String> {
-    let now = clock.now();
+/// Writes down that the message of a row goes now, and waits until that is safe and another hub would know of it.
+pub(super) async fn noted(door: &Door, row: RowId, office: &Office) -> Result<(), String> {
+    let now = office.clock.now();
     let begin: WriteWork = Box::new(move |batch| Ok(attempts::begin(batch.outbox(), row, now)?));
-    written(door, begin).await
+    written(door, begin).await?;
+    office.gate.pass().await.map_err(|why| why.to_string())
 }
 
 /// Has something written, and waits until that is safe.

@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::control::Answer;
 use crate::daemon::health::counters::{Health, Part};
 use crate::daemon::health::live_status::Board;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::recorder::message::Entry;
 use crate::daemon::recorder::queue::Door;
 use crate::domain::recipient::Recipient;
@@ -66,9 +67,10 @@ pub fn start(
     config: Arc<Config>,
     board: Board,
     door: Door,
-    health: Arc<Health>,
+    (health, gate): (Arc<Health>, Gate),
 ) -> Result<(Handle, JoinHandle<()>), SetupError> {
     let mailer = mailer(&config)?;
+    let health = (health, gate);
     let (handle, notifier, messages) = prepare(Clock::Wall, mailer, config, board, door, health);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -97,6 +99,7 @@ pub fn start_by(
     door: Door,
     health: Arc<Health>,
 ) -> (Handle, JoinHandle<()>) {
+    let health = (health, Gate::open());
     let (handle, notifier, messages) = prepare(clock, mailer, config, board, door, health);
     (handle, tokio::spawn(notifier.run(messages)))
 }
@@ -107,7 +110,7 @@ fn prepare(
     config: Arc<Config>,
     board: Board,
     door: Door,
-    health: Arc<Health>,
+    (health, gate): (Arc<Health>, Gate),
 ) -> (Handle, Notifier, mpsc::UnboundedReceiver<Message>) {
     let (sender, messages) = mpsc::unbounded_channel();
     let (deliveries, delivered) = mpsc::unbounded_channel();
@@ -118,6 +121,7 @@ fn prepare(
             board,
             host: host(),
             health: Arc::clone(&health),
+            gate,
             clock,
             started_at: clock.now(),
             reader: Mutex::new(None),
@@ -268,6 +272,7 @@ impl Notifier {
             host: &self.office.host,
             door: &self.door,
             health: &self.health,
+            gate: &self.office.gate,
         };
         Some((&mut self.urgent, way))
     }
@@ -315,8 +320,13 @@ impl Notifier {
             door: &self.door,
             deliveries: &self.deliveries,
         };
+        if !self.office.gate.is_open() {
+            // Nothing may leave, and nothing is an attempt that failed.
+            self.tell_health(&health, waits_since, now);
+            return Some(now.plus(BEAT_EVERY));
+        }
         let mut wake_at = self.channels.look(&shared, &by_channels, &silenced, now);
-        let shown = self.levels.step(self.office.clock);
+        let shown = self.levels.step(self.office.clock, &self.office.gate);
         wake_at = [wake_at, shown].into_iter().flatten().min();
         if self.mailer.is_some() {
             let mail = self.look_at_mail(&by_mail, &silenced, now);
@@ -328,7 +338,7 @@ impl Notifier {
 
     /// What was last known to be open is posted all the same.
     fn without_database(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let _ = self.levels.step(self.office.clock);
+        let _ = self.levels.step(self.office.clock, &self.office.gate);
         Some(now.plus(READ_RETRY))
     }
 

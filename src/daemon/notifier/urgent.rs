@@ -12,6 +12,7 @@ use super::channels::{Channels, send_now};
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::health::counters::Health;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::logging::targets::{MAIL_FAILED, MAIL_SENT};
 use crate::daemon::recorder::message::Entry;
 use crate::daemon::recorder::queue::Door;
@@ -58,6 +59,7 @@ pub(in crate::daemon) struct Way<'a> {
     pub(in crate::daemon) host: &'a str,
     pub(in crate::daemon) door: &'a Door,
     pub(in crate::daemon) health: &'a Health,
+    pub(in crate::daemon) gate: &'a Gate,
 }
 
 impl Urgent {
@@ -129,7 +131,11 @@ impl Urgent {
                 let id = message_id::of_channel(&item.letter.message_id, name.as_str());
                 let message = Message::new(&parcel, &context, &id);
                 let request = request(&channel, &message);
+                let gate = way.gate.clone();
                 self.deliveries.spawn(async move {
+                    if let Err(why) = gate.pass().await {
+                        return (item, why.outcome());
+                    }
                     let outcome = send_now(&channel, &sender, &request, clock::now).await;
                     (item, outcome)
                 });
@@ -149,8 +155,10 @@ impl Urgent {
             date: now,
             rendered: render(&parcel, &context),
         };
+        let gate = way.gate.clone();
         self.deliveries.spawn(async move {
-            let outcome = mailer.send(&mail, &to, async { Ok(()) }).await;
+            let passed = async { gate.pass().await.map_err(|why| why.to_string()) };
+            let outcome = mailer.send(&mail, &to, passed).await;
             (item, outcome)
         });
     }

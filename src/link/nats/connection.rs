@@ -338,6 +338,42 @@ impl Client {
         self.send(subject, "", payload).await
     }
 
+    /// Asks with a header, and waits for the answer.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub(super) async fn request_with(
+        &self,
+        subject: &str,
+        (name, value): (&str, &str),
+        payload: &[u8],
+        within: Duration,
+    ) -> Result<Message, LinkError> {
+        let answer = timeout(within, async {
+            let (asked, reply) = self.expect_answer();
+            let headers = format!("NATS/1.0\r\n{name}: {value}\r\n\r\n");
+            let total = headers.len() + payload.len();
+            let line = format!("HPUB {subject} {reply} {} {total}\r\n", headers.len());
+            let bytes = [line.as_bytes(), headers.as_bytes(), payload, b"\r\n"].concat();
+            self.out.send(bytes).await.map_err(|_| gone())?;
+            asked.answer().await
+        });
+        answer.await.map_err(|_| LinkError::Timeout)?
+    }
+
+    /// A question that is about to be sent, and where its answer comes.
+    fn expect_answer(&self) -> (Asked, String) {
+        let (tell, told) = oneshot::channel();
+        let token = self.shared.next.fetch_add(1, Relaxed);
+        self.shared.waiting().insert(token, tell);
+        let asked = Asked {
+            shared: Arc::clone(&self.shared),
+            token,
+            told,
+        };
+        (asked, format!("{}.{token}", self.shared.inbox))
+    }
+
     async fn send(&self, subject: &str, reply: &str, payload: &[u8]) -> Result<(), LinkError> {
         let space = if reply.is_empty() { "" } else { " " };
         let mut bytes = format!("PUB {subject} {reply}{space}{}\r\n", payload.len()).into_bytes();
@@ -351,15 +387,7 @@ impl Client {
     /// # Errors
     /// The connection is gone.
     pub(super) async fn ask(&self, subject: &str, payload: &[u8]) -> Result<Asked, LinkError> {
-        let (tell, told) = oneshot::channel();
-        let token = self.shared.next.fetch_add(1, Relaxed);
-        self.shared.waiting().insert(token, tell);
-        let asked = Asked {
-            shared: Arc::clone(&self.shared),
-            token,
-            told,
-        };
-        let reply = format!("{}.{token}", self.shared.inbox);
+        let (asked, reply) = self.expect_answer();
         self.send(subject, &reply, payload).await?;
         Ok(asked)
     }

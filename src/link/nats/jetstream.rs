@@ -21,6 +21,10 @@ const FETCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What JetStream says of an error. Numbers: nats-server's `errors.json`.
 const IN_USE: u32 = 10058;
 const CONSUMER_EXISTS: u32 = 10105;
+const WRONG_LAST_SEQUENCE: u32 = 10071;
+
+/// What the log of two hubs keeps: a hub that was away for less than that goes on where it was.
+const LOG_BYTES_MAX: u64 = 256 << 20;
 
 #[derive(Debug, Deserialize)]
 struct Answer {
@@ -121,6 +125,26 @@ pub(super) fn newest_stream(name: &str, all: &str) -> Value {
     })
 }
 
+/// The log of two hubs: the oldest entries go first.
+pub(super) fn log_stream() -> Value {
+    json!({
+        "name": subjects::LOG,
+        "subjects": [subjects::LOG_SUBJECT],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "old",
+        "max_bytes": LOG_BYTES_MAX,
+        "max_age": 0,
+        "max_msg_size": 1 << 20,
+        "max_msgs": -1,
+        "max_consumers": -1,
+        "max_msgs_per_subject": -1,
+        "num_replicas": 1,
+        "allow_direct": true,
+        "duplicate_window": nanos(Duration::from_secs(120)),
+    })
+}
+
 /// The hub's consumer, which remembers what was acknowledged.
 pub(super) async fn ensure_consumer(client: &Client) -> Result<(), LinkError> {
     let config = json!({
@@ -196,6 +220,79 @@ pub(super) async fn newest(
         404 => Ok(None),
         _ => Err(LinkError::Odd("an answer of JetStream with another status")),
     }
+}
+
+/// Publishes into a stream if the newest message there has the number `after`: the number that it gave, or `None`.
+pub(super) async fn publish_after(
+    client: &Client,
+    subject: &str,
+    after: u64,
+    payload: &[u8],
+) -> Result<Option<u64>, LinkError> {
+    let header = ("Nats-Expected-Last-Sequence", after.to_string());
+    let header = (header.0, header.1.as_str());
+    let message = client
+        .request_with(subject, header, payload, ANSWERED_WITHIN)
+        .await?;
+    match answer(&message) {
+        Ok(answer) => Ok(Some(answer.seq)),
+        Err(LinkError::Api {
+            code: WRONG_LAST_SEQUENCE,
+            ..
+        }) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// The newest message of a subject with its number, or the one that `asked` names, if it is there.
+pub(super) async fn numbered(
+    client: &Client,
+    stream: &str,
+    asked: Numbered<'_>,
+) -> Result<Option<(u64, Vec<u8>)>, LinkError> {
+    let (subject, body) = match asked {
+        Numbered::Newest(subject) => (subjects::direct_get(stream, subject), String::new()),
+        Numbered::At(number) => (
+            format!("$JS.API.DIRECT.GET.{stream}"),
+            json!({ "seq": number }).to_string(),
+        ),
+    };
+    let message = client
+        .request(&subject, body.as_bytes(), ANSWERED_WITHIN)
+        .await?;
+    match message.status {
+        0 if message.sequence > 0 => Ok(Some((message.sequence, message.payload))),
+        404 => Ok(None),
+        _ => Err(LinkError::Odd("an answer of JetStream with another status")),
+    }
+}
+
+/// Which message of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Numbered<'s> {
+    /// The newest of a subject.
+    Newest(&'s str),
+    /// The one of this number.
+    At(u64),
+}
+
+/// The number that the newest message of a stream has, or had.
+pub(super) async fn last_number(client: &Client, stream: &str) -> Result<u64, LinkError> {
+    #[derive(Deserialize)]
+    struct About {
+        state: State,
+    }
+    #[derive(Deserialize)]
+    struct State {
+        #[serde(default)]
+        last_seq: u64,
+    }
+    let subject = format!("$JS.API.STREAM.INFO.{stream}");
+    let message = client.request(&subject, b"", ANSWERED_WITHIN).await?;
+    answer(&message)?;
+    let about: About = serde_json::from_slice(&message.payload)
+        .map_err(|_| LinkError::Odd("what it says of a stream"))?;
+    Ok(about.state.last_seq)
 }
 
 /// A question for messages that the server may still answer: what comes must not be lost, since it would only come

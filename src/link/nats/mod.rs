@@ -4,11 +4,13 @@ mod connection;
 mod hub;
 pub mod identity;
 mod jetstream;
+mod log;
 mod probe;
 mod protocol;
 mod subjects;
 
 pub use connection::{Client, Driver, connect};
 pub use hub::NatsHub;
+pub use log::NatsLog;
 pub use probe::NatsProbe;
 pub use subjects::permissions;

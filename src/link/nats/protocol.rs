@@ -49,6 +49,8 @@ pub struct Message {
     pub reply: String,
     /// The number that stands in the first line of its headers; 0 for none.
     pub status: u16,
+    /// Its number in the stream that it was read from; 0 for none.
+    pub sequence: u64,
     /// What it says.
     pub payload: Vec<u8>,
     pub(super) sid: u64,
@@ -189,6 +191,7 @@ impl<'l> Sizes<'l> {
             subject: self.subject.to_owned(),
             reply: self.reply.to_owned(),
             status: status(headers),
+            sequence: sequence(headers),
             payload: payload.to_owned(),
             sid: self.sid,
         })
@@ -208,8 +211,28 @@ fn status(headers: &[u8]) -> u16 {
         .unwrap_or(0)
 }
 
+/// The number in `Nats-Sequence: 42`.
+fn sequence(headers: &[u8]) -> u64 {
+    let lines = headers.split(|byte| *byte == b'\n');
+    let mut lines = lines.filter_map(|line| std::str::from_utf8(line).ok());
+    let number = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_it = name.eq_ignore_ascii_case("nats-sequence");
+        is_it.then(|| value.trim().parse().ok())?
+    });
+    number.unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_number_in_a_stream_stands_in_the_headers() {
+        let headers = b"NATS/1.0\r\nNats-Stream: SW_HUBS\r\nNats-Sequence: 42\r\n\r\n";
+        assert_eq!(sequence(headers), 42);
+        assert_eq!(sequence(b"NATS/1.0 404 Message Not Found\r\n\r\n"), 0);
+        assert_eq!(sequence(b"NATS/1.0\r\nnats-sequence:x\r\n\r\n"), 0);
+    }
+
     use super::*;
 
     fn all(bytes: &[u8]) -> Result<Vec<Op>, Odd> {
@@ -227,6 +250,7 @@ mod tests {
             subject: subject.to_owned(),
             reply: reply.to_owned(),
             status,
+            sequence: 0,
             payload: payload.to_owned(),
             sid,
         })

@@ -16,6 +16,11 @@ pub(super) const ALL_LISTS: &str = "$KV.SWCFG.>";
 /// The stream of receipts.
 pub(super) const RECEIPTS: &str = "KV_SWDONE";
 pub(super) const ALL_RECEIPTS: &str = "$KV.SWDONE.>";
+/// The log of two hubs.
+pub(super) const LOG: &str = "SW_HUBS";
+pub(super) const LOG_SUBJECT: &str = "sw.log";
+/// Where a hub that follows asks for a copy of the database.
+pub(super) const COPY: &str = "sw.copy";
 /// Where signs of life come.
 pub(super) const ALL_HI: &str = "sw.hi.*";
 
@@ -84,6 +89,9 @@ pub fn permissions(location: Option<&LocationName>) -> Permissions {
             publish: [
                 "sw.ask.*",
                 "sw.cfg.*",
+                LOG_SUBJECT,
+                COPY,
+                "_INBOX_hub.>",
                 "$JS.API.>",
                 "$JS.ACK.>",
                 ALL_LISTS,
@@ -91,7 +99,7 @@ pub fn permissions(location: Option<&LocationName>) -> Permissions {
             ]
             .map(str::to_owned)
             .to_vec(),
-            subscribe: vec![ALL_HI.to_owned(), inbox],
+            subscribe: vec![ALL_HI.to_owned(), COPY.to_owned(), inbox],
         };
     };
     Permissions {

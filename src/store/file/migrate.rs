@@ -74,6 +74,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0015_locations",
         include_str!("../../../migrations/0015_locations.sql"),
     ),
+    (
+        "0016_standby",
+        include_str!("../../../migrations/0016_standby.sql"),
+    ),
 ];
 
 /// The format this program writes.

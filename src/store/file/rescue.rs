@@ -14,6 +14,7 @@ use super::lock::Lock;
 use crate::domain::timestamp::Timestamp;
 use crate::own_files::{self, Identity};
 use crate::store::error::{Result, StoreError};
+use crate::store::replica::standing;
 use crate::store::writer::{self, Store};
 
 /// So many pages (4 MiB) are copied between two signs of life.
@@ -243,6 +244,7 @@ impl Store {
                 place.display()
             )));
         }
+        standing::go_on(&connection)?;
         let (before, parts) = (self.path.clone(), self.parts);
         drop(std::mem::replace(&mut self.connection, connection));
         // Closed only now, see `lock::hold`.

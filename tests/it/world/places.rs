@@ -64,6 +64,7 @@ fn hub(monitors: Vec<Monitor>, locations: &[&str]) -> Config {
                 here: None,
                 silent_after: seconds(120),
             },
+            is_standby: false,
             stream_bytes: 1 << 31,
             stream_age: seconds(7 * 86_400),
         }),

@@ -13,6 +13,7 @@ use crate::channel::Sender;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::daemon::health::counters::ChannelTrouble;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::notifier::channels;
 use crate::daemon::recorder::message::{Entry, WriteWork};
 use crate::daemon::recorder::queue::Door;
@@ -174,7 +175,11 @@ impl Levels {
     }
 
     /// Begins the posts that are due. Answers when to look again at the latest.
-    pub(in crate::daemon::notifier) fn step(&mut self, clock: Clock) -> Option<Timestamp> {
+    pub(in crate::daemon::notifier) fn step(
+        &mut self,
+        clock: Clock,
+        gate: &Gate,
+    ) -> Option<Timestamp> {
         let (now, tick) = (clock.now(), clock::tick());
         let mut wake: Option<Duration> = None;
         for instance in &mut self.instances {
@@ -195,7 +200,7 @@ impl Levels {
                 &instance.sender,
                 &instance.url,
                 &wanted,
-                clock,
+                (clock, gate.clone()),
             );
             let task = self.tasks.spawn(posting.post());
             self.under_way.insert(task.id(), instance.number);

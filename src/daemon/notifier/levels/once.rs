@@ -7,6 +7,7 @@ use super::posting::{Posting, place};
 use crate::channel::Sender;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::notifier::flush_once::said;
 use crate::domain::channel::Service;
 use crate::domain::incident::IncidentKey;
@@ -44,7 +45,7 @@ pub(in crate::daemon::notifier) async fn post_once(
         };
         let mut by_all: Option<HashSet<(IncidentKey, bool)>> = None;
         for url in urls {
-            let posting = Posting::new(channel, &sender, url, &own, Clock::Wall);
+            let posting = Posting::new(channel, &sender, url, &own, (Clock::Wall, Gate::open()));
             let posted = posting.post().await;
             let count = own.len();
             let incidents = if count == 1 { "incident" } else { "incidents" };

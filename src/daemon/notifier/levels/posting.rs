@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::channel::Sender;
 use crate::clock::Clock;
+use crate::daemon::hubs::gate::Gate;
 use crate::daemon::notifier::channels::send_now;
 use crate::domain::channel::Channel;
 use crate::domain::incident::IncidentKey;
@@ -43,6 +44,7 @@ pub(super) struct Posting {
     url: Secret,
     items: Vec<Item>,
     clock: Clock,
+    gate: Gate,
 }
 
 impl Posting {
@@ -51,7 +53,7 @@ impl Posting {
         sender: &Arc<Sender>,
         url: &Secret,
         wanted: &[&Raised],
-        clock: Clock,
+        (clock, gate): (Clock, Gate),
     ) -> Self {
         let items = wanted.iter().filter_map(|one| {
             Some(Item {
@@ -67,6 +69,7 @@ impl Posting {
             url: url.clone(),
             items: items.collect(),
             clock,
+            gate,
         }
     }
 
@@ -77,6 +80,10 @@ impl Posting {
             refused: Vec::new(),
             trouble: None,
         };
+        if let Err(why) = self.gate.pass().await {
+            posted.trouble = Some(why.outcome());
+            return posted;
+        }
         for items in self.items.chunks(ALERTS_A_POST) {
             match self.send(items).await {
                 Outcome::Accepted(_) => posted.taken.extend(items.iter().map(Item::taken)),
