@@ -69,7 +69,6 @@ impl Leader {
     pub fn new(claim: Claim, database: PathBuf, door: Door) -> (Self, Gate) {
         let (gate, asked) = Gate::new(claim.copy.is_followed);
         let host = host();
-        gate.set_note(format!("{host} leads; no standby was heard yet"));
         let leader = Self {
             noted: (claim.copy.position, None),
             copies: Copies::beside(&database),
@@ -84,6 +83,7 @@ impl Leader {
             written_at: None,
             heard: (clock::tick(), None),
         };
+        leader.say_who_leads();
         (leader, gate)
     }
 
@@ -384,7 +384,8 @@ impl Leader {
             (None, _) if self.gate.is_followed() => {
                 format!("{ours} leads; no standby was heard since the start")
             }
-            (None, _) => format!("{ours} leads; there is no standby"),
+            // Nobody asks who leads where there is one hub.
+            (None, _) => String::new(),
         });
     }
 

@@ -11,7 +11,7 @@ use crate::domain::hub_copy::{Change, HubCopy};
 use crate::store::error::{Result, StoreError};
 use crate::store::writer::Store;
 
-/// How to do a change to a table.
+/// How to do a change to a table; `{}` is where its literals go.
 struct Ways {
     put: String,
     gone: String,
@@ -40,9 +40,17 @@ impl Store {
             .map(|table| {
                 let name = &table.name;
                 let key: Vec<String> = table.key.iter().map(|one| format!("\"{one}\"")).collect();
+                let key = key.join(", ");
+                let gone = match table.has_key {
+                    true => format!("DELETE FROM main.\"{name}\" WHERE ({key}) = ({{}})"),
+                    false => format!(
+                        "DELETE FROM main.\"{name}\" WHERE rowid =
+                             (SELECT rowid FROM main.\"{name}\" WHERE ({key}) IS ({{}}) LIMIT 1)"
+                    ),
+                };
                 let ways = Ways {
-                    put: format!("INSERT OR REPLACE INTO main.\"{name}\" VALUES "),
-                    gone: format!("DELETE FROM main.\"{name}\" WHERE ({}) = ", key.join(", ")),
+                    put: format!("INSERT OR REPLACE INTO main.\"{name}\" VALUES ({{}})"),
+                    gone,
                 };
                 (table.name, ways)
             })
@@ -51,13 +59,13 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for change in changes {
-            let unknown = || StoreError::Io(format!("there is no table {}", change.name));
+            let unknown = || StoreError::Damaged(format!("there is no table {}", change.name));
             let ways = ways.get(&change.name).ok_or_else(unknown)?;
             let way = match change.is_gone {
                 true => &ways.gone,
                 false => &ways.put,
             };
-            transaction.execute(&format!("{way}({})", change.literals), [])?;
+            transaction.execute(&way.replace("{}", &change.literals), [])?;
         }
         transaction.execute("DELETE FROM changes", [])?;
         standing::put(&transaction, after)?;
@@ -126,7 +134,10 @@ mod tests {
              INSERT INTO meta (key, value) VALUES ('k', '{round}')
                 ON CONFLICT (key) DO UPDATE SET value = excluded.value;
              UPDATE missed SET hour = hour + {round};
-             INSERT INTO ledger (id, rows) VALUES ({round}, x'00ff27');"
+             INSERT INTO ledger (id, checks) VALUES ({round}, x'00ff27');
+             INSERT INTO clock_undo VALUES ('missed', 'same'), ('missed', 'same'), ('missed', '{round}');
+             UPDATE clock_undo SET image = image WHERE image = 'same';
+             DELETE FROM clock_undo WHERE rowid = (SELECT min(rowid) FROM clock_undo WHERE image = 'same');"
         ))
         .unwrap();
         if round > 2 {

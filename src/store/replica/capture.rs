@@ -12,8 +12,10 @@ const OWN: [&str; 3] = ["hub_copy", "changes", "schema_migrations"];
 pub(super) struct Table {
     pub(super) name: String,
     pub(super) columns: Vec<String>,
-    /// Those of its key, in the order of the key.
+    /// Those of its key, in the order of the key; all of them where it has none.
     pub(super) key: Vec<String>,
+    /// Whether rows have a key. Where they have none, two may be the same.
+    pub(super) has_key: bool,
 }
 
 /// The tables that both hubs have.
@@ -36,8 +38,13 @@ pub(super) fn tables(db: &Connection) -> Result<Vec<Table>> {
             .collect::<rusqlite::Result<_>>()?;
         let mut key: Vec<&(String, i64)> = columns.iter().filter(|(_, place)| *place > 0).collect();
         key.sort_by_key(|(_, place)| *place);
+        let has_key = !key.is_empty();
+        if !has_key {
+            key = columns.iter().collect();
+        }
         tables.push(Table {
             name,
+            has_key,
             key: key.into_iter().map(|(column, _)| column.clone()).collect(),
             columns: columns.into_iter().map(|(column, _)| column).collect(),
         });
@@ -82,10 +89,15 @@ fn triggers(table: &Table) -> String {
         .map(|column| format!("old.\"{column}\" IS NOT new.\"{column}\""))
         .collect();
     let moved = moved.join(" OR ");
+    // Of two rows that are the same one must not become three.
+    let changed = match table.has_key {
+        true => put.clone(),
+        false => format!("{put} WHERE {moved}"),
+    };
     format!(
         "CREATE TEMP TRIGGER IF NOT EXISTS \"note_{name}_put\" AFTER INSERT ON main.\"{name}\" BEGIN {put}; END;
          CREATE TEMP TRIGGER IF NOT EXISTS \"note_{name}_changed\" AFTER UPDATE ON main.\"{name}\" BEGIN
-             {gone} WHERE {moved}; {put}; END;
+             {gone} WHERE {moved}; {changed}; END;
          CREATE TEMP TRIGGER IF NOT EXISTS \"note_{name}_gone\" AFTER DELETE ON main.\"{name}\" BEGIN {gone}; END;"
     )
 }
