@@ -92,6 +92,7 @@ impl Leader {
         match self.work(way).await {
             Ok(Turn::Overtaken | Turn::Leads) => {
                 self.gate.shut();
+                self.gate.set_note("another hub leads".to_owned());
                 std::future::pending().await
             }
             Err(LinkError::Timeout) if !self.claim.is_written && !self.gate.is_followed() => {
