@@ -89,7 +89,7 @@ impl Gate {
         }
         let answered = async {
             let (tell, told) = oneshot::channel();
-            shared.asks.send(tell).await.map_err(|_| Shut::Overtaken)?;
+            shared.asks.send(tell).await.map_err(|_| Shut::Silent)?;
             told.await.map_err(|_| Shut::Silent)
         };
         let answered = tokio::select! {
