@@ -352,6 +352,7 @@ fn waits_and_rests(
         }
     }
     Ok((waits, rests))
+}
 
 /// Why a hub with a standby tells nothing now, as its daemon says.
 fn lease(reader: &Reader, socket: Option<&Path>) -> Result<Option<String>, CliError> {

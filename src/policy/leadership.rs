@@ -355,8 +355,7 @@ mod tests {
             if self.log.is_away {
                 return;
             }
-            let after;
-            match standing(copy.term, boot, tail.as_ref()) {
+            let after = match standing(copy.term, boot, tail.as_ref()) {
                 Standing::Overtaken => {
                     // What it had and did not tell is the other's: the probes send it again.
                     self.hubs[place].leads = false;
@@ -364,8 +363,8 @@ mod tests {
                     return;
                 }
                 // The log may have lost its newest entries.
-                Standing::Forgotten | Standing::Leads => after = tail.map_or(0, |tail| tail.number),
-            }
+                Standing::Forgotten | Standing::Leads => tail.map_or(0, |tail| tail.number),
+            };
             copy.position += i64::try_from(self.hubs[place].untold.len()).unwrap();
             let entry = Tail {
                 number: 0,
