@@ -12,7 +12,7 @@ use super::active::{self, Force, Parts, Running};
 use super::announcement::announce;
 use super::checks::local::Live;
 use super::cluster::{hub, probe};
-use super::control::held_windows::COMES_BACK_WITHIN;
+use super::control::held_windows::take_up_windows;
 use super::control::reload;
 use super::control::requests::Desk;
 use super::control::socket::ControlSocket;
@@ -589,17 +589,4 @@ async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Opti
         .join()
         .inspect_err(|_| tracing::error!("the recorder panicked; this is a bug"))
         .ok()
-}
-
-/// Windows that commands hold: the wrapper of one reconnects, or is gone.
-fn take_up_windows(running: &Arc<Running>, enrolled: &Enrolled) {
-    running.held_windows.left(&enrolled.held);
-    if enrolled.held.is_empty() {
-        return;
-    }
-    let running = Arc::clone(running);
-    tokio::spawn(async move {
-        tokio::time::sleep(COMES_BACK_WITHIN).await;
-        running.held_windows.end_unheld(&running.door);
-    });
 }

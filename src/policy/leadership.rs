@@ -1,6 +1,6 @@
-//! Which of two hubs leads. Both write into one log, and an entry counts only if it follows the one that its writer knew
-//! as the newest: so the hub whose entry is the newest leads, and one that was overtaken notices it when it writes. No
-//! clock is compared with another; a clock only says how long a hub that follows waits.
+//! Which of two hubs leads. Both write into one log, and an entry counts only if it follows the one that its writer
+//! knew as the newest: so the hub whose entry is the newest leads, and one that was overtaken notices it when it
+//! writes. No clock is compared with another; a clock only says how long a hub that follows waits.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! The log of two hubs: who leads, and what changed in its database. Each entry is a line of JSON, which people read with
-//! `nats`, and then what changed, compressed. A long list of changes takes several entries. And how a hub asks the one
-//! that leads for a copy of its database.
+//! The log of two hubs: who leads, and what changed in its database. Each entry is a line of JSON, which people
+//! read with `nats`, and then what changed, compressed. A long list of changes takes several entries. And how a hub
+//! asks the one that leads for a copy of its database.
 
 use serde::{Deserialize, Serialize};
 

@@ -4,10 +4,11 @@
 //! After a start of the daemon the processes have a moment to come back for theirs.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::daemon::recorder::message::{Entry, Reply};
+use crate::daemon::active::Running;
+use crate::daemon::recorder::message::{Enrolled, Entry, Reply};
 use crate::daemon::recorder::queue::Door;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
@@ -17,7 +18,7 @@ use crate::policy::alert::monitor::Order;
 pub(super) const HELD_MAX: usize = 256;
 
 /// A process looks for the daemon twice a second; one that was stopped for long has lost its window.
-pub const COMES_BACK_WITHIN: Duration = Duration::from_secs(30);
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(30);
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -142,6 +143,19 @@ fn push(window: Option<Window>, order: Order, door: &Door) {
             reply: Reply::none(),
         });
     }
+}
+
+/// Windows that commands hold: the wrapper of one reconnects, or is gone.
+pub(in crate::daemon) fn take_up_windows(running: &Arc<Running>, enrolled: &Enrolled) {
+    running.held_windows.left(&enrolled.held);
+    if enrolled.held.is_empty() {
+        return;
+    }
+    let running = Arc::clone(running);
+    tokio::spawn(async move {
+        tokio::time::sleep(COMES_BACK_WITHIN).await;
+        running.held_windows.end_unheld(&running.door);
+    });
 }
 
 #[cfg(test)]

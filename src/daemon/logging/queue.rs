@@ -141,7 +141,7 @@ impl Shared {
             state.is_writing = true;
             drop(state);
             if !is_refused {
-                // They are missing behind this batch, and the queue is empty: the word about them stands at their place.
+                // They are missing behind this batch and the queue is empty: the word about them comes here.
                 self.say_lost();
             }
             let not_taken = write(outlet, &batch);

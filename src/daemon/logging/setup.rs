@@ -132,8 +132,8 @@ fn of_a_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// A bare level is meant for what we say, not for the chatter of libraries. What quinn's socket cannot send is told by the
-/// check, in words.
+/// A bare level is meant for what we say, not for the chatter of libraries. What quinn's socket cannot send is told by
+/// the check, in words.
 fn of_ours(text: &str) -> Cow<'_, str> {
     match text.trim().parse::<Level>() {
         Ok(level) => Cow::Owned(format!("warn,quinn_udp=error,sitewatch={level}")),

@@ -9,6 +9,7 @@ pub mod flush_once;
 mod handle;
 mod host_name;
 mod levels;
+mod pauses_left;
 pub mod report_rows;
 pub mod run;
 pub(super) mod test_channel;

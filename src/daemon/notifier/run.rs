@@ -16,6 +16,7 @@ use super::dispatcher::{Desk, Task};
 use super::flush_once::retry_lines;
 use super::handle::Message;
 use super::levels::all::Levels;
+use super::pauses_left::pauses_left;
 use super::test_mail::no_email;
 use super::urgent::{Urgent, Way};
 use crate::blocking;
@@ -33,10 +34,8 @@ use crate::mail::mailer::Mailer;
 use crate::mail::smtp::{Line, SmtpSetupError};
 use crate::policy::outbox::plan::{Silenced, waits_since};
 use crate::policy::outbox::queued::{Lane, RowId, Waiting};
-use crate::policy::outbox::transport_pause::Pause;
 use crate::policy::verdict::own_network;
-use crate::store::outbox::{alerts, attempts, channels as stored_channels, queries};
-use crate::store::reader::Reader;
+use crate::store::outbox::{alerts, attempts, queries};
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -142,16 +141,6 @@ fn prepare(
         urgent: Urgent::default(),
     };
     (Handle(sender), notifier, messages)
-}
-
-/// The pauses of mail and of channels that the last process left behind.
-fn pauses_left(config: &Config) -> (Option<Pause>, Vec<(String, Pause)>) {
-    let Ok(reader) = Reader::open(&config.daemon.database) else {
-        return (None, Vec::new());
-    };
-    let mail = attempts::pause(reader.outbox()).ok().flatten();
-    let channels = stored_channels::pauses(reader.outbox()).unwrap_or_default();
-    (mail, channels)
 }
 
 fn mailer(config: &Config) -> Result<Option<Arc<Mailer>>, SetupError> {

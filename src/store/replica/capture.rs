@@ -1,5 +1,5 @@
-//! Notes every row that changes, in the transaction that changes it, whatever part of the program writes it: by triggers
-//! that only the writing connection has. Without a standby there are none.
+//! Notes every row that changes, in the transaction that changes it, whichever part of the program writes it: by
+//! triggers that only the writing connection has. Without a standby there are none.
 
 use rusqlite::Connection;
 
