@@ -174,7 +174,7 @@ struct Leading {
     door: Door,
     gate: Gate,
     log: tokio::task::JoinHandle<()>,
-    writer: Option<std::thread::JoinHandle<()>>,
+    writer: tokio::task::JoinHandle<()>,
 }
 
 impl Leading {
@@ -183,7 +183,7 @@ impl Leading {
         let store = Store::open(path, clock::now()).unwrap();
         let (mut leader, gate) = Leader::new(claim, path.to_owned(), door.clone());
         let seen = gate.clone();
-        let writer = std::thread::spawn(move || write(store, &entries, &seen));
+        let writer = tokio::spawn(write(store, entries, seen));
         let server = server.clone();
         let log = tokio::spawn(async move {
             loop {
@@ -196,7 +196,7 @@ impl Leading {
             door,
             gate,
             log,
-            writer: Some(writer),
+            writer,
         }
     }
 
@@ -214,13 +214,15 @@ impl Leading {
         self.log.abort();
         let _ = (&mut self.log).await;
         self.door.push(Entry::Stop);
-        self.writer.take().unwrap().join().unwrap();
+        self.writer.await.unwrap();
     }
 }
 
-fn write(mut store: Store, entries: &Queue, gate: &Gate) {
+/// The recorder's thread as a task: virtual time does not wait for threads.
+async fn write(mut store: Store, entries: Queue, gate: Gate) {
     loop {
-        for entry in entries.take(Duration::from_millis(100)) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        for entry in entries.take(Duration::ZERO) {
             match entry {
                 Entry::Write(mut work) => {
                     let mut batch = store.batch().unwrap();
