@@ -976,7 +976,7 @@ def counted(messages, rounds, faults):
         monitor, incident = header_of(text, "X-Sitewatch-Monitor"), header_of(text, "X-Sitewatch-Incident")
         subject = subject_of(text)
         if not monitor.startswith("m"):
-            assert "TROUBLE" in subject, subject
+            assert "[TROUBLE" in subject or "[BACK" in subject, subject
             continue
         kind = next(kind for kind in ("WAS DOWN", "DOWN", "UP") if f"[{kind}" in subject)
         copies.setdefault((monitor, incident, kind), []).append((at, header_of(text, "Message-ID")))
