@@ -476,7 +476,7 @@ mod tests {
             };
         }
 
-        /// Something happens that must be told: whoever works hears of it until somebody told it.
+        /// Something happens that must be told: the hub that works hears of it until one told it.
         fn hear(&mut self, message: u64) {
             self.wanted.push(message);
             for hub in &mut self.hubs {

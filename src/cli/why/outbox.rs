@@ -1,4 +1,4 @@
-//! What of the outbox is about a monitor, and what keeps it there.
+//! The part of the outbox that is about one monitor, and what keeps it there.
 
 use super::command::Asked;
 use crate::domain::channel::ChannelName;
@@ -14,7 +14,7 @@ use crate::store::outbox::{attempts, channels, queries};
 use crate::store::reader::Reader;
 use crate::view::why::HoldRow;
 
-/// What of the outbox is about a monitor.
+/// The part of the outbox that is about one monitor.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// What keeps messages.

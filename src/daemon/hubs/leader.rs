@@ -57,7 +57,7 @@ pub struct Leader {
     door: Door,
     host: String,
     copies: Copies,
-    /// Whether the log has to hear anew from where we lead.
+    /// Whether the log has to hear again from where we lead.
     begins: bool,
     written_at: Option<Instant>,
     noted: (i64, Option<Instant>),

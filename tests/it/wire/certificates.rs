@@ -147,7 +147,7 @@ fn self_signed_under_the_name_of_a_trusted_one() {
         );
         check(&[trusted, own], &[own], "a.test", "ok");
     }
-    // The same of an authority: one that was made anew with a key of another kind.
+    // The same of an authority: one that was made again with a key of another kind.
     let old = Plan::authority("Root").forge(&Key::rsa(None), None);
     let new = Plan::authority("Root").forge(&Key::p256(6), None);
     let leaf = Plan::server("a.test").forge(&Key::p256(7), Some(&new));
