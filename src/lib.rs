@@ -1,7 +1,7 @@
 //! sitewatch: an uptime monitor for people with a server, a TOML file and an inbox.
 //!
 //! The layers, lowest first; a module imports its own directory and lower layers only
-//! (`tests/tidy.rs` enforces it, `ARCHITECTURE.md` explains it):
+//! (`tests/tidy/` enforces it, `ARCHITECTURE.md` explains it):
 //!
 //! 0. [`domain`]: vocabulary, plain values.
 //! 1. [`policy`]: decisions as pure functions.

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use crate::domain::address::Address;
 
+/// The commented file with every key, as `config example` prints it.
+pub const EXAMPLE: &str = include_str!("../../monitors.example.toml");
+
 /// Where the package puts the JSON Schema; editors take it from this line.
 pub const SCHEMA_LINE: &str = "#:schema file:///usr/share/sitewatch/sitewatch.schema.json";
 

@@ -24,10 +24,8 @@ pub use diagnostic::problem::ConfigErrors;
 pub use diff::compare::{Diff, diff};
 pub use environment::Environment;
 pub use fingerprint::Watch;
+pub use init::EXAMPLE;
 pub use load::{Brief, load, load_again, load_brief, load_brief_telling};
 pub use model::Config;
 pub use read::include::Included;
 pub use read::portable::Monitors;
-
-/// The commented file with every key, as `config example` prints it.
-pub const EXAMPLE: &str = include_str!("../../monitors.example.toml");
