@@ -21,6 +21,12 @@ pub enum Scheme {
     Named,
     /// `https://localhost`, resolved from /etc/hosts.
     Tls,
+    /// `http://two.test`, both of whose addresses are checked.
+    Each,
+    /// `tcp://127.0.0.1`
+    Tcp,
+    /// `icmp://127.0.0.1`
+    Ping,
     /// Every second one plain, every other one silent until its deadline.
     HalfDead,
 }
@@ -164,7 +170,7 @@ fn configuration(target: &Target, root: &Path, load: &Load) -> String {
              [alerts]\ngroup_wait = \"1s\"\n",
         );
     }
-    if load.scheme == Scheme::Named {
+    if matches!(load.scheme, Scheme::Named | Scheme::Each) {
         let _ = write!(text, "[dns]\nservers = [\"127.0.0.1:{}\"]\n", target.dns);
     }
     let _ = write!(text, "[defaults]\ninterval = \"{interval}\"\n");
@@ -176,6 +182,9 @@ fn configuration(target: &Target, root: &Path, load: &Load) -> String {
             Scheme::Plain => format!("http://127.0.0.1:{}/{number}", target.http),
             Scheme::Named => format!("http://site{}.test:{}/{number}", number % 1000, target.http),
             Scheme::Tls => format!("https://localhost:{}/{number}", target.https),
+            Scheme::Each => format!("http://two{}.test:{}/{number}", number % 1000, target.http),
+            Scheme::Tcp => format!("tcp://127.0.0.1:{}", target.http),
+            Scheme::Ping => "icmp://127.0.0.1".to_owned(),
             Scheme::HalfDead if number % 2 == 0 => {
                 format!("http://127.0.0.1:{}/{number}", target.http)
             }
@@ -185,6 +194,9 @@ fn configuration(target: &Target, root: &Path, load: &Load) -> String {
             text,
             "[[monitor]]\nname = \"site{number}\"\nurl = \"{url}\"\n"
         );
+        if load.scheme == Scheme::Each {
+            text.push_str("addresses = \"each\"\n");
+        }
     }
     text
 }

@@ -2,10 +2,11 @@
 //! raw socket loop that do the same work.
 //!
 //! ```text
-//! cargo bench --bench scale                     # cpu, size and late, about 18 minutes
+//! cargo bench --bench scale                     # cpu, kinds, size and late, about 23 minutes
 //! cargo bench --bench scale -- cpu              # CPU per check, saturated and paced: 9 minutes
 //! cargo bench --bench scale -- size             # memory, start and lateness by number of monitors: 6 minutes
 //! cargo bench --bench scale -- late             # lateness, half of the sites dead: 3 minutes
+//! cargo bench --bench scale -- kinds            # CPU per check of ports, pings and further addresses: 5 minutes
 //! cargo bench --bench scale -- flat [CHECKS]    # memory over a million checks at full speed: 4 minutes
 //! cargo bench --bench scale -- list             # one line of a list of 100 000 sites changes: 6 minutes
 //! cargo bench --bench scale -- past [MINUTES]   # too much for a core, 8 minutes unless told, then 3 of calm
@@ -13,7 +14,7 @@
 //! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, 50 minutes for all kinds
 //! ```
 //!
-//! The first three may be named together; their rows are those of the table in docs/performance.md.
+//! The first four may be named together; their rows are those of the table in docs/performance.md.
 //!
 //! The target runs on core 0 and the monitor on core 1 (`taskset`), so figures are per core. Everything is loopback
 //! and bounded in count and time. Absolute figures depend on the machine: the ratios are what to compare.
@@ -68,8 +69,9 @@ fn main() -> ExitCode {
 
 /// The rows of these tables, or of all.
 fn tables(words: &[String]) -> ExitCode {
-    const ALL: [(&str, fn()); 3] = [
+    const ALL: [(&str, fn()); 4] = [
         ("cpu", table::cpu),
+        ("kinds", table::kinds),
         ("size", table::size),
         ("late", table::late),
     ];
@@ -78,7 +80,7 @@ fn tables(words: &[String]) -> ExitCode {
         .find(|word| ALL.iter().all(|(name, _)| name != word));
     if let Some(word) = unknown {
         eprintln!(
-            "no table `{word}`; there are: cpu, size, late, and alone: flat, list, past, soak, hostile"
+            "no table `{word}`; there are: cpu, kinds, size, late, and alone: flat, list, past, soak, hostile"
         );
         return ExitCode::from(2);
     }

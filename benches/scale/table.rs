@@ -20,6 +20,8 @@ const WARM_UP_MAX: Duration = Duration::from_secs(60);
 /// First checks come within an interval (10 s) of the start: those are over then.
 const PACED_WARM_UP: Duration = Duration::from_secs(13);
 const WINDOW_SECONDS: u64 = 8;
+/// Checks a second of each kind.
+const KINDS_PER_SECOND: usize = 2000;
 /// Medians of this many windows, the loops taking turns.
 const ROUNDS: usize = 5;
 
@@ -141,6 +143,53 @@ fn warm_up(target: &mut Target, load: &Load, before: u64) {
     }
 }
 
+/// CPU per check of what is not one request by HTTP, beside one that is: as many of each, below saturation.
+pub fn kinds() {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let target = Target::start(root.path());
+    let mut costs = std::collections::BTreeMap::<&str, Vec<f64>>::new();
+    for _ in 0..ROUNDS {
+        for (name, scheme) in [
+            ("http", Scheme::Plain),
+            ("named", Scheme::Named),
+            ("each", Scheme::Each),
+            ("tcp", Scheme::Tcp),
+            ("icmp", Scheme::Ping),
+        ] {
+            let load = Load {
+                monitors: KINDS_PER_SECOND,
+                interval: Duration::from_secs(1),
+                scheme,
+                concurrency: 512,
+                mails: false,
+            };
+            let running = Running::start(&target, root.path(), &load);
+            wait(WARM_UP);
+            let cpu = running.process.cpu();
+            wait(Duration::from_secs(WINDOW_SECONDS));
+            let used = (running.process.cpu() - cpu).as_micros() as f64;
+            running.stop();
+            let checks = (KINDS_PER_SECOND as u64 * WINDOW_SECONDS) as f64;
+            costs.entry(name).or_default().push(used / checks);
+        }
+    }
+    let cost = |name| costs.get(name).cloned().map_or(f64::NAN, median);
+    let (http, named) = (cost("http"), cost("named"));
+    let beside = format!("plain HTTP by address: {http:.0} us");
+    for (name, goal) in [("tcp", "half"), ("icmp", "a third")] {
+        let us = cost(name);
+        println!(
+            "| {name} | {us:.0} us | {beside}; {:.2} times | {goal} |",
+            us / http
+        );
+    }
+    let more = cost("each") - named;
+    println!(
+        "| another address of a name | {more:.0} us | plain HTTP by name: {named:.0} us; {:.2} times | 1.05 times |",
+        more / named
+    );
+}
+
 /// One row for each bare loop of a line, daemon and loops taking turns.
 fn compare(target: &mut Target, root: &Path, ca: &Path, line: &Line<'_>) {
     let Line {
@@ -252,6 +301,9 @@ fn report(
         Scheme::Plain => "http",
         Scheme::Named => "named",
         Scheme::Tls => "https",
+        Scheme::Each => "each address",
+        Scheme::Tcp => "tcp",
+        Scheme::Ping => "icmp",
         Scheme::HalfDead => "half of them silent",
     };
     println!(

@@ -21,6 +21,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::process::{Pinned, myself};
 
+/// The other address of the sites that have two.
+const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// One kibibyte of body, as a small page has.
 const BODY_BYTES: usize = 1024;
 
@@ -28,11 +31,11 @@ const BODY_BYTES: usize = 1024;
 pub struct Target {
     process: Pinned,
     lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
-    /// Plain HTTP.
+    /// Plain HTTP, at both addresses.
     pub http: u16,
     /// HTTPS, for which `ca_file` is the trust anchor.
     pub https: u16,
-    /// A name server that answers 127.0.0.1 to everything.
+    /// A name server: 127.0.0.1 for everything, and a second address for names that begin with `two`.
     pub dns: u16,
     /// Accepts and says nothing.
     pub silent: u16,
@@ -120,21 +123,26 @@ async fn serve(directory: String) {
     let https = TcpListener::bind(any).await.expect("a port");
     let silent = TcpListener::bind(any).await.expect("a port");
     let dns = UdpSocket::bind(any).await.expect("a port");
+    let http_port = http.local_addr().expect("bound").port();
+    let second = TcpListener::bind((SECOND, http_port))
+        .await
+        .expect("the same port");
     let acceptor = acceptor(&directory);
     println!(
-        "{} {} {} {}",
-        http.local_addr().expect("bound").port(),
+        "{http_port} {} {} {}",
         https.local_addr().expect("bound").port(),
         dns.local_addr().expect("bound").port(),
         silent.local_addr().expect("bound").port()
     );
     let log = Rc::new(RefCell::new(Log::default()));
-    let plain_log = Rc::clone(&log);
-    tokio::task::spawn_local(async move {
-        while let Ok((stream, _)) = http.accept().await {
-            tokio::task::spawn_local(answer(stream, Rc::clone(&plain_log), now_ms()));
-        }
-    });
+    for listener in [http, second] {
+        let log = Rc::clone(&log);
+        tokio::task::spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::task::spawn_local(answer(stream, Rc::clone(&log), now_ms()));
+            }
+        });
+    }
     let tls_log = Rc::clone(&log);
     tokio::task::spawn_local(async move {
         while let Ok((stream, _)) = https.accept().await {
@@ -231,7 +239,8 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, log: Rc<RefCell
     let _ = stream.shutdown().await;
 }
 
-/// Answers every A question with 127.0.0.1 and every other with nothing (RFC 1035).
+/// Answers every A question with 127.0.0.1, and with [`SECOND`] too for names that begin with `two`; every other one
+/// with nothing (RFC 1035).
 async fn name_server(socket: UdpSocket) {
     let mut packet = [0; 512];
     while let Ok((length, from)) = socket.recv_from(&mut packet).await {
@@ -249,9 +258,15 @@ async fn name_server(socket: UdpSocket) {
         let mut reply = packet[..question_end].to_vec();
         reply[2] = 0x85;
         reply[3] = 0x80;
-        reply[6..12].copy_from_slice(&[0, u8::from(is_a), 0, 0, 0, 0]);
-        if is_a {
-            reply.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+        let addresses: &[Ipv4Addr] = match (is_a, packet[13..].starts_with(b"two")) {
+            (false, _) => &[],
+            (true, false) => &[Ipv4Addr::LOCALHOST],
+            (true, true) => &[Ipv4Addr::LOCALHOST, SECOND],
+        };
+        reply[6..12].copy_from_slice(&[0, addresses.len() as u8, 0, 0, 0, 0]);
+        for address in addresses {
+            reply.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+            reply.extend_from_slice(&address.octets());
         }
         let _ = socket.send_to(&reply, from).await;
     }

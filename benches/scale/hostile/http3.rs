@@ -46,6 +46,16 @@ pub(super) const ENDLESS_HEADER: Game = Game::Answer(
     || vec![b'x'; BATCH_BYTES],
 );
 
+/// As many fields as the bytes of all headers allow, each a byte: `accept-ranges: bytes` from the table of RFC 9204.
+pub(super) const MANY_FIELDS: Game = Game::Answer(
+    || {
+        let fields = [&[0, 0, 0xd9][..], &[0xe0; 8000]].concat();
+        let length = (0x8000_0000 | fields.len() as u32).to_be_bytes();
+        [&[1][..], &length, &fields].concat()
+    },
+    || frame(0, b"a"),
+);
+
 pub(super) const DATA_OF_ONE_BYTE: Game = Game::Answer(head, || frame(0, b"a").repeat(20_000));
 
 pub(super) const EMPTY_DATA: Game = Game::Answer(head, || frame(0, b"").repeat(30_000));

@@ -396,6 +396,10 @@ pub(super) const KINDS: &[Kind] = &[
         http3::serve(&at, http3::ENDLESS_HEADER)
     }),
     #[cfg(feature = "http3")]
+    by_three("8 000 header fields of a byte, HTTP/3", "", |at| {
+        http3::serve(&at, http3::MANY_FIELDS)
+    }),
+    #[cfg(feature = "http3")]
     by_three(
         "DATA of one byte for ever, HTTP/3",
         "body_excludes = [\"zz\"]\n",

@@ -16,6 +16,7 @@ use super::answer_error::{AnswerError, SendError, Three};
 use super::http2::{announced, bounded, header_list_max, prepared};
 use super::limits::{Excess, INTERIM_MAX};
 use super::quic::Quic;
+use super::quic_streams::{PacedReceive, PacedStreams};
 
 /// RFC 9114 section 8.1: the end of a connection without a fault.
 const NO_ERROR: VarInt = VarInt::from_u32(0x100);
@@ -23,7 +24,7 @@ const NO_ERROR: VarInt = VarInt::from_u32(0x100);
 /// The library says the same of an empty piece of a body and of its end: after so many in a row it is the end.
 const EMPTY_PIECES_MAX: u32 = 16;
 
-type Receiving = RequestStream<h3_quinn::RecvStream, Bytes>;
+type Receiving = RequestStream<PacedReceive, Bytes>;
 
 /// Where the body comes from.
 pub(super) struct Source {
@@ -39,7 +40,7 @@ pub(super) struct Source {
 /// What goes on while an answer is waited for.
 struct Line {
     quic: Quic,
-    driver: Connection<h3_quinn::Connection, Bytes>,
+    driver: Connection<PacedStreams<h3_quinn::Connection>, Bytes>,
     is_over: bool,
     /// The code with which this side gave the connection up.
     fault: Option<String>,
@@ -59,7 +60,7 @@ pub(super) async fn send(
     let (mut request, body) = prepared(request).map_err(SendError::Request)?;
     *request.version_mut() = Version::HTTP_3;
     let is_head = request.method() == Method::HEAD;
-    let connection = h3_quinn::Connection::new(quic.connection.clone());
+    let connection = PacedStreams::new(quic.connection.clone());
     let building = builder()
         .max_field_section_size(header_list_max().into())
         .send_grease(false)

@@ -12,6 +12,8 @@ mod limits;
 mod paced;
 #[cfg(feature = "http3")]
 mod quic;
+#[cfg(feature = "http3")]
+mod quic_streams;
 mod reply;
 mod stream;
 mod tcp;

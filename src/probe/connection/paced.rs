@@ -35,13 +35,14 @@ pub(super) fn give_way(context: &mut Context<'_>) {
 /// The others' turn, which lasts until the runtime has woken this task. A reader that holds a piece already takes a
 /// `Pending` for no more than the end of what is there, and reads again within the same turn of its task.
 #[derive(Debug)]
-struct Rest {
+pub(super) struct Rest {
     is_over: AtomicBool,
     waker: Mutex<Waker>,
 }
 
 impl Rest {
-    fn begin(context: &Context<'_>) -> Arc<Self> {
+    /// Begins now; the task of `context` is woken at its end.
+    pub(super) fn begin(context: &Context<'_>) -> Arc<Self> {
         let rest = Arc::new(Self {
             is_over: AtomicBool::new(false),
             waker: Mutex::new(context.waker().clone()),
@@ -52,7 +53,7 @@ impl Rest {
     }
 
     /// Pending until it is over; wakes the newest of its waiters.
-    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<()> {
         if self.is_over.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
