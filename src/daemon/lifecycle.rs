@@ -62,6 +62,11 @@ const LAST_WRITE: Duration = Duration::from_secs(20);
 /// A disk that damages a new database again and again is beyond help.
 const SET_ASIDE_MAX: usize = 3;
 
+/// A database that is called damaged again and again is, though its structure looks whole ..
+const DOUBTS_MAX: usize = 3;
+/// .. within this time.
+const DOUBTS_WITHIN: Duration = Duration::from_secs(3600);
+
 /// A database up to this size is looked through at each start; it takes half a second at most.
 const LOOKED_THROUGH_MAX: u64 = 1 << 30;
 
@@ -119,16 +124,70 @@ pub fn run(start: &Start) -> Result<Ending, RunError> {
         return probe::run(start, cluster, own);
     }
     let mut set_aside = Vec::new();
+    let mut doubts = Doubts::default();
     let mut was_overtaken = false;
+    let mut disk = DiskWait::default();
     loop {
-        match led_once(start, set_aside.last().cloned(), was_overtaken) {
+        match led_once(start, set_aside.last().cloned(), was_overtaken, disk) {
             Err(RunError::Store(StoreError::Damaged(why))) if set_aside.len() < SET_ASIDE_MAX => {
-                set_aside.push(put_aside(&start.config.daemon.database, &why)?);
+                disk = DiskWait::default();
+                if doubts.is_damaged(&start.config, &why, &mut disk)? {
+                    set_aside.push(put_aside(&start.config.daemon.database, &why)?);
+                }
+                continue;
             }
             Ok(Life::Overtaken) => was_overtaken = true,
             Ok(Life::Ended(ending)) => return Ok(ending),
             Err(why) => return Err(why),
         }
+        disk = DiskWait::default();
+    }
+}
+
+/// How often the database was called damaged of late, and nothing was found.
+#[derive(Default)]
+struct Doubts {
+    since: Option<Instant>,
+    count: usize,
+}
+
+impl Doubts {
+    /// Whether the database is to be set aside. A disk that does not give the file is waited for.
+    fn is_damaged(
+        &mut self,
+        config: &Config,
+        why: &str,
+        disk: &mut DiskWait,
+    ) -> Result<bool, RunError> {
+        loop {
+            match patiently(|| corruption::look_again(&config.daemon.database))? {
+                Err(error) if error.is_about_disk() => {
+                    patiently(|| disk.wait(config, &error))??;
+                }
+                Err(_) => return Ok(true),
+                Ok(()) => break,
+            }
+        }
+        if self
+            .since
+            .is_none_or(|since| clock::tick() - since > DOUBTS_WITHIN)
+        {
+            *self = Self {
+                since: Some(clock::tick()),
+                count: 0,
+            };
+        }
+        self.count += 1;
+        let is_damaged = self.count > DOUBTS_MAX;
+        if !is_damaged {
+            tracing::warn!(
+                target: targets::TROUBLE,
+                "The database {} was called damaged ({why}), but all of it can be read and its structure is whole: it is \
+                 used on.",
+                config.daemon.database.display()
+            );
+        }
+        Ok(is_damaged)
     }
 }
 
@@ -137,8 +196,8 @@ fn led_once(
     start: &Start,
     set_aside: Option<String>,
     was_overtaken: bool,
+    mut disk: DiskWait,
 ) -> Result<Life, RunError> {
-    let mut disk = DiskWait::default();
     let cluster = start.config.cluster.as_deref();
     let Some((cluster, ClusterRole::Hub(own))) = cluster.map(|cluster| (cluster, &cluster.role))
     else {

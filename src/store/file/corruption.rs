@@ -52,6 +52,33 @@ fn answer(connection: &Connection, pragma: &str) -> Result<()> {
     }
 }
 
+/// Looks whether a database that was called damaged is: SQLite says so too of a disk that does not give the file
+/// (`EIO`), though nothing is wrong with what is on it. The store that said it must have been dropped.
+///
+/// # Errors
+/// - [`StoreError::Io`]: the disk does not give the file or its log; whether it is damaged is not known.
+/// - [`StoreError::Damaged`]: it is.
+/// - What opening a database refuses.
+pub fn look_again(path: &Path) -> Result<()> {
+    let path = &crate::store::writer::resolved(path)?;
+    read_through(path)?;
+    let log = own_files::beside(path, "-wal");
+    if log.exists() {
+        read_through(&log)?;
+    }
+    answer(Reader::open(path)?.connection(), "PRAGMA quick_check(1)")
+}
+
+/// Reads every byte of a file.
+fn read_through(path: &Path) -> Result<()> {
+    let read = std::fs::File::open(path)
+        .and_then(|mut file| std::io::copy(&mut file, &mut std::io::sink()));
+    match read {
+        Ok(_) => Ok(()),
+        Err(error) => Err(StoreError::Io(error.to_string())),
+    }
+}
+
 /// Renames a damaged database, with its log, to `PATH.damaged-SECONDS`, so that [`Store::open`] makes a new one.
 /// Returns the new name. The store that found the damage must have been dropped.
 ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::error::StoreError;
-use sitewatch::store::file::corruption::set_aside;
+use sitewatch::store::file::corruption::{look_again, set_aside};
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
@@ -138,6 +138,7 @@ fn a_damaged_file_is_put_aside() {
         Ok(store) => store.check_quickly().unwrap_err(),
     };
     assert!(error.is_damage(), "{error}");
+    assert!(look_again(&place.path).unwrap_err().is_damage());
     let aside = set_aside(&place.path, at(START)).unwrap();
     assert!(
         aside
@@ -148,6 +149,27 @@ fn a_damaged_file_is_put_aside() {
     let mut fresh = place.store();
     let ids = enroll(&mut fresh, &["a"]);
     record(&mut fresh, &[(ids[0], check('U', START))]);
+    assert_eq!(count(&place.path), 1);
+}
+
+/// SQLite says "malformed" of a read that fails with EIO. A file of years must not be set aside for that.
+#[test]
+fn a_disk_that_does_not_give_the_file_is_no_damage() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    record(&mut store, &[(ids[0], check('U', START))]);
+    drop(store);
+    look_again(&place.path).unwrap();
+    // Reads of its first page fail with EIO.
+    let memory = Path::new("/proc/self/mem");
+    let log = place.path.with_file_name("sitewatch.db-wal");
+    let _ = std::fs::remove_file(&log);
+    std::os::unix::fs::symlink(memory, &log).unwrap();
+    let error = look_again(&place.path).unwrap_err();
+    assert!(error.is_about_disk() && !error.is_damage(), "{error}");
+    std::fs::remove_file(&log).unwrap();
+    look_again(&place.path).unwrap();
     assert_eq!(count(&place.path), 1);
 }
 
