@@ -24,6 +24,7 @@ use super::hubs::gate::Gate;
 use super::hubs::standby::{self, Claim, Elected};
 use super::logging::targets;
 use super::notifier::run;
+use super::process::check_runtime;
 use super::process::fd_limit;
 use super::process::malloc_trim;
 use super::process::parent_pipe::Leash;
@@ -257,9 +258,7 @@ fn run_once(
     let mut news = Vec::new();
     news.extend(set_aside.map(|detail| trouble("database", detail)));
     news.extend(disk.over().map(say));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = check_runtime::new()?;
     let config = Arc::clone(&opened.config);
     let ending = runtime.block_on(live(start, config, (opened, claim), news));
     // A name lookup or a check that hangs must not keep the process.

@@ -13,6 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use sitewatch::clock;
 use sitewatch::config::environment::Environment;
 use sitewatch::daemon::checks::judging::Judges;
+use sitewatch::daemon::process::check_runtime;
 use sitewatch::domain::monitor::Monitor;
 use sitewatch::probe::Prober;
 use tokio::time::{Instant, sleep_until};
@@ -58,10 +59,7 @@ pub(super) fn measure(directory: &Path, kind: usize, port: u16) -> Held {
 pub fn run(arguments: &[String]) {
     let file = PathBuf::from(arguments.first().expect("a file"));
     let config = sitewatch::config::load(&file, &Environment::default()).expect("it is valid");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = check_runtime::new().expect("a runtime");
     let held = runtime.block_on(async {
         let prober = Prober::new(&config.dns).expect("TLS can be set up");
         let judges = Arc::new(Judges::behind_checks());

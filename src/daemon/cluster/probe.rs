@@ -19,6 +19,7 @@ use crate::daemon::checks::local::Live;
 use crate::daemon::health::counters::Health;
 use crate::daemon::lifecycle::{Ending, Start};
 use crate::daemon::logging::targets;
+use crate::daemon::process::check_runtime;
 use crate::daemon::process::fd_limit;
 use crate::daemon::process::malloc_trim;
 use crate::daemon::process::parent_pipe::Leash;
@@ -65,9 +66,7 @@ pub fn run(
     service::status("opening the spool");
     let path = &start.config.daemon.database;
     let spool = patiently(|| Spool::open(path, clock::now()))??;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = check_runtime::new()?;
     let ending = runtime.block_on(live(start, cluster, probe, spool));
     runtime.shutdown_background();
     ending
