@@ -25,7 +25,7 @@ pub enum Scheme {
     Each,
     /// `tcp://127.0.0.1`
     Tcp,
-    /// `icmp://127.0.0.1`
+    /// `icmp://127.0.1.1` and so on
     Ping,
     /// Every second one plain, every other one silent until its deadline.
     HalfDead,
@@ -184,7 +184,8 @@ fn configuration(target: &Target, root: &Path, load: &Load) -> String {
             Scheme::Tls => format!("https://localhost:{}/{number}", target.https),
             Scheme::Each => format!("http://two{}.test:{}/{number}", number % 1000, target.http),
             Scheme::Tcp => format!("tcp://127.0.0.1:{}", target.http),
-            Scheme::Ping => "icmp://127.0.0.1".to_owned(),
+            // An address of its own, as hosts have.
+            Scheme::Ping => format!("icmp://127.0.{}.{}", number / 250 + 1, number % 250 + 1),
             Scheme::HalfDead if number % 2 == 0 => {
                 format!("http://127.0.0.1:{}/{number}", target.http)
             }

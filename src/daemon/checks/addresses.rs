@@ -70,7 +70,8 @@ pub async fn look(
     if let Some(each) = subject.each() {
         // Large, and in the way of checks that have no use for it.
         let deadline = deadline(each.timeout);
-        let looking = Box::pin(each_of(prober, judges, subject, &each, deadline));
+        let known = known_address(&judged.check);
+        let looking = Box::pin(each_of(prober, judges, subject, (&each, known), deadline));
         let (addresses, panic) = looking.await?;
         let all = addresses
             .into_iter()
@@ -96,12 +97,19 @@ pub async fn look(
     Ok(judged)
 }
 
-/// Checks every address of the name, as many at once as may be.
+/// The address that the ordinary check is a check of: it had one connection, which a pinned check would have had too.
+fn known_address(ordinary: &Check) -> Option<(SocketAddr, &Check)> {
+    let address = ordinary.chain.remote_addr?;
+    let is_alone = ordinary.chain.redirects.is_empty();
+    is_alone.then_some((address, ordinary))
+}
+
+/// Checks every address of the name but the one that is known, as many at once as may be.
 async fn each_of(
     prober: &Prober,
     judges: &Judges,
     subject: &Subject,
-    each: &EachAddress,
+    (each, known): (&EachAddress, Option<(SocketAddr, &Check)>),
     deadline: Instant,
 ) -> Result<(Vec<(SocketAddr, Option<Check>)>, Option<String>), String> {
     let addresses = prober.addresses(each, deadline).await;
@@ -114,6 +122,12 @@ async fn each_of(
     let worker = || async {
         let mut seen: Vec<Seen> = Vec::new();
         while let Some((index, address)) = next() {
+            if let Some((known, ordinary)) = known
+                && known == SocketAddr::new(address, each.at.port)
+            {
+                seen.push((index, Some((ordinary.clone(), None))));
+                continue;
+            }
             let left = deadline.saturating_duration_since(clock::tick());
             // A shorter time would blame a site for what the others took.
             if left < each.timeout / 2 {

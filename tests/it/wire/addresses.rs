@@ -55,6 +55,17 @@ async fn sockets(count: u8) -> Vec<TcpListener> {
 
 /// One check of `SCHEME://site.test:PORT/` with these servers behind the name.
 async fn check(scheme: &str, servers: Vec<Server>, root: Option<&Pair>, keys: &str) -> Check {
+    let (check, _) = check_and_requests(scheme, servers, root, keys).await;
+    check
+}
+
+/// The same, and how many requests each server heard.
+async fn check_and_requests(
+    scheme: &str,
+    servers: Vec<Server>,
+    root: Option<&Pair>,
+    keys: &str,
+) -> (Check, Vec<usize>) {
     let count = u8::try_from(servers.len()).expect("a few");
     let sockets = sockets(count).await;
     let port = sockets[0].local_addr().expect("a bound socket").port();
@@ -79,8 +90,11 @@ async fn check(scheme: &str, servers: Vec<Server>, root: Option<&Pair>, keys: &s
     }
     let monitor = monitor_in(directory.path(), &text);
     let check = check_of(&asking(&[&dns]), &monitor).await;
-    drop(serving);
-    check
+    let requests = serving.iter().map(|server| {
+        let heard = server.as_ref().map(Port::heard).unwrap_or_default();
+        heard.windows(4).filter(|end| *end == b"\r\n\r\n").count()
+    });
+    (check, requests.collect())
 }
 
 fn addresses(check: &Check) -> &[AddressCheck] {
@@ -245,6 +259,26 @@ async fn sixteen_at_most_and_four_at_once() {
     let unjudged = states(&found).matches("unknown:local").count();
     assert!(unjudged >= 1, "{}", states(&found));
     assert!(summary(&found).starts_with("degraded address_down"));
+}
+
+#[tokio::test]
+async fn the_ordinary_check_is_that_of_its_address() {
+    let servers = vec![http(200), http(503), http(200)];
+    let (found, requests) = check_and_requests("http", servers, None, SOON).await;
+    assert_eq!(states(&found), "up down:status up");
+    assert_eq!(requests, [1, 1, 1]);
+    let servers = vec![http(503), http(200), http(503)];
+    let (found, requests) = check_and_requests("http", servers, None, SOON).await;
+    assert_eq!(states(&found), "down:status up down:status");
+    assert_eq!(requests, [1, 1, 1]);
+    // Where it was redirected, it may have met several addresses.
+    let text = "HTTP/1.1 302 X\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
+    let redirects = || does(vec![Step::Until(b"\r\n\r\n"), say(text)]);
+    let keys = format!("{SOON}\nfollow_redirects = true\nmax_redirects = 1");
+    let (found, requests) =
+        check_and_requests("http", vec![redirects(), redirects()], None, &keys).await;
+    assert_eq!(states(&found), "down:redirect_limit down:redirect_limit");
+    assert_eq!(requests, [4, 2]);
 }
 
 #[tokio::test]
