@@ -74,9 +74,10 @@ impl Store {
         if found.counter < known.counter {
             return true;
         }
-        // Before this process writes into what may be another's file.
+        // Before this process writes into what may be another's file. Where readers hold a part of the log back, the
+        // file's pages are of different ages and need not go together: then it says nothing yet.
         let was_in_file = self.mark.as_ref().is_some_and(|mark| mark.is_in_file);
-        if was_in_file && matches!(self.has_mark(), Ok(false)) {
+        if was_in_file && self.is_log_in_file() && matches!(self.has_mark(), Ok(false)) {
             return true;
         }
         match self.fits() {
@@ -112,6 +113,17 @@ impl Store {
             .query_row("PRAGMA page_count", [], |row| row.get(0))?;
         let header = Header::of(&self.file).unwrap_or_default();
         Ok(header.filter(|header| header.pages == pages))
+    }
+
+    /// Whether nothing of the log is missing in the file. False where that is not known. It writes nothing. (The index
+    /// of the log says it too, but a process that closes that file loses all of its locks on it.)
+    fn is_log_in_file(&self) -> bool {
+        let counts: rusqlite::Result<(i64, i64)> =
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| {
+                    Ok((row.get(1)?, row.get(2)?))
+                });
+        counts.is_ok_and(|(log, done)| log == done)
     }
 
     fn make_mark(&self) -> Result<Mark> {

@@ -355,3 +355,50 @@ fn a_database_of_the_same_size_that_was_changed_more_often_is_noticed() {
     }
     work(&mut store, START + 10 * MINUTE);
 }
+
+/// A reader that holds a part of the log back leaves the file between two states: its own pages do not go together.
+#[test]
+fn a_log_that_is_partly_in_the_file_is_no_other_file() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    let log_goes_in = |store: &Store| {
+        store
+            .outbox()
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+            })
+            .unwrap()
+    };
+    for minute in 0..2 {
+        record(&mut store, &[(ids[0], rich(START + minute * MINUTE, 7))]);
+        assert!(!store.is_overwritten());
+        assert!(log_goes_in(&store));
+        assert!(!store.is_overwritten());
+    }
+    // The mark of this process moves to another page, of which the newest state is younger than the reader.
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+                INSERT INTO meta (key, value)
+                SELECT char(97 + i % 26) || i, hex(randomblob(100)) FROM n";
+    store.outbox().execute(many, []).unwrap();
+    let reader = rusqlite::Connection::open(&place.path).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM meta")
+        .unwrap();
+    let younger = "UPDATE meta SET value = hex(randomblob(100)) WHERE length(value) = 200";
+    store.outbox().execute(younger, []).unwrap();
+    assert!(!log_goes_in(&store));
+    assert!(!store.is_overwritten());
+    assert!(!store.is_overwritten());
+    drop(reader);
+    assert!(!store.is_overwritten());
+    assert!(log_goes_in(&store));
+    assert!(!store.is_overwritten());
+    // What is another's is still noticed.
+    let other = place.path.with_file_name("other.db");
+    place.reader().backup(&other).unwrap();
+    record(&mut store, &[(ids[0], rich(START + HOUR, 7))]);
+    let bytes = std::fs::read(&other).unwrap();
+    std::fs::write(&place.path, &bytes[..bytes.len() - 4096]).unwrap();
+    assert!(store.is_overwritten());
+}
