@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::daemon::recorder::message::WriteWork;
 use crate::domain::notification::MailKind;
@@ -27,6 +29,10 @@ const CONVERSATIONS_MAX: usize = 4;
 /// So many mails that are due at once share one conversation before another is begun beside it: servers count
 /// connections, and each mail waits for those before it.
 const MAILS_OF_CONVERSATION_MAX: usize = 25;
+
+/// A lane whose work ended without a trace is looked at again after this. The database refused to write it, which is a
+/// fault of ours: a mail whose outcome is lost like this is not sent in a tight loop.
+const LOST_WAIT: Duration = retry::PAUSE;
 
 /// Something for the notifier to do.
 pub enum Task {
@@ -58,6 +64,19 @@ fn looks(lane: &Lane) -> impl Iterator<Item = Look> {
     lane.waiting.iter().map(look).chain(interval)
 }
 
+/// What was handed out to be written about a lane.
+#[derive(Debug)]
+struct Unwritten {
+    /// What its rows looked like.
+    looked: HashSet<Look>,
+    /// Lives as long as the work: the recorder drops it when it is written, or refused.
+    work: Weak<()>,
+    /// Where it is the outcome of a mail: the row.
+    outcome_of: Option<RowId>,
+    /// When the work was found to have ended without a trace.
+    lost_at: Option<Timestamp>,
+}
+
 /// The state between two looks at the outbox.
 #[derive(Debug, Default)]
 pub struct Desk {
@@ -69,8 +88,10 @@ pub struct Desk {
     conversations: usize,
     /// By mailbox: mails on their way.
     on_the_way: HashMap<String, RowId>,
-    /// By mailbox: what its rows looked like when something about them was handed out to be written.
-    unwritten: HashMap<String, HashSet<Look>>,
+    /// By mailbox: what was handed out to be written and has not been seen written.
+    unwritten: HashMap<String, Unwritten>,
+    /// How often the outcome of a mail was lost.
+    lost_outcomes: HashMap<RowId, u32>,
     /// The newest trouble with the way out.
     trouble: Option<(Timestamp, String)>,
     /// Whether the others are to hear of it.
@@ -95,7 +116,7 @@ impl Desk {
         silenced: &Silenced,
         now: Timestamp,
     ) -> (Vec<Task>, Option<Timestamp>) {
-        self.forget_written(lanes);
+        let again_at = self.forget_written(lanes, now);
         let mut tasks = Vec::new();
         if let Some(pause) = self.pause.as_ref().filter(|pause| pause.rests(now)) {
             return (tasks, Some(pause.until));
@@ -107,7 +128,7 @@ impl Desk {
                 return (tasks, Some(ends_at));
             }
         }
-        let mut wake_at: Option<Timestamp> = None;
+        let mut wake_at = again_at;
         let mut due: Vec<(&str, &Waiting)> = Vec::new();
         for lane in lanes {
             let mailbox = lane.to.key();
@@ -226,9 +247,29 @@ impl Desk {
         lane: &Lane,
         work: impl FnMut(&mut Batch<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> First<'a> {
-        self.unwritten
-            .insert(lane.to.key().to_owned(), looks(lane).collect());
-        First::Write(Box::new(work))
+        First::Write(self.hand_out(lane.to.key(), looks(lane).collect(), None, work))
+    }
+
+    /// Hands out work about a mailbox: nothing is done about it before this is seen to be written.
+    fn hand_out(
+        &mut self,
+        mailbox: &str,
+        looked: HashSet<Look>,
+        outcome_of: Option<RowId>,
+        mut work: impl FnMut(&mut Batch<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> WriteWork {
+        let alive = Arc::new(());
+        let unwritten = Unwritten {
+            looked,
+            work: Arc::downgrade(&alive),
+            outcome_of,
+            lost_at: None,
+        };
+        self.unwritten.insert(mailbox.to_owned(), unwritten);
+        Box::new(move |batch| {
+            let _alive = &alive;
+            work(batch)
+        })
     }
 
     /// A mail that was on its way has an outcome: what to write of it.
@@ -267,12 +308,11 @@ impl Desk {
             // It waits for the server, not for a time of its own.
             *at = rest.until;
         }
-        self.unwritten
-            .insert(mailbox.to_owned(), HashSet::from([look(row)]));
         // A mailbox has an @, a channel has none.
         let channel = (!mailbox.contains('@')).then(|| mailbox.to_owned());
         let (id, written) = (row.id, settled.clone());
-        let work: WriteWork = Box::new(move |batch| {
+        let looked = HashSet::from([look(row)]);
+        let work = self.hand_out(mailbox, looked, Some(id), move |batch| {
             queries::settle(batch.outbox(), id, &written, now)?;
             if pause_changed {
                 match &channel {
@@ -288,10 +328,10 @@ impl Desk {
     /// A mail that was to go on its way turned out to have nothing to say: it is dropped.
     pub fn dropped(&mut self, mailbox: &str, row: &Waiting, now: Timestamp) -> WriteWork {
         self.on_the_way.remove(mailbox);
-        self.unwritten
-            .insert(mailbox.to_owned(), HashSet::from([look(row)]));
         let id = row.id;
-        Box::new(move |batch| Ok(queries::supersede(batch.outbox(), id, now)?))
+        self.hand_out(mailbox, HashSet::from([look(row)]), None, move |batch| {
+            Ok(queries::supersede(batch.outbox(), id, now)?)
+        })
     }
 
     /// A conversation is over. Which of its mails nothing was heard of is due again.
@@ -340,16 +380,41 @@ impl Desk {
         self.trouble.as_ref().map(|(at, why)| (*at, why.as_str()))
     }
 
-    /// What was handed out for writing is written once the rows look different.
-    fn forget_written(&mut self, lanes: &[Lane]) {
-        self.unwritten.retain(|mailbox, looked| {
+    /// What was handed out for writing is written once the rows look different. Answers when a lane whose work was lost
+    /// is due again.
+    fn forget_written(&mut self, lanes: &[Lane], now: Timestamp) -> Option<Timestamp> {
+        let mut again_at: Option<Timestamp> = None;
+        let lost_outcomes = &mut self.lost_outcomes;
+        self.unwritten.retain(|mailbox, unwritten| {
             let rows: HashSet<Look> = lanes
                 .iter()
                 .filter(|lane| lane.to.key() == mailbox)
                 .flat_map(looks)
                 .collect();
-            looked.iter().all(|row| rows.contains(row))
+            if !unwritten.looked.iter().all(|row| rows.contains(row)) {
+                if let Some(row) = unwritten.outcome_of {
+                    lost_outcomes.remove(&row);
+                }
+                return false;
+            }
+            if unwritten.work.strong_count() > 0 {
+                return true;
+            }
+            // Whatever was written before the work ended is seen by the time that it is due again.
+            let due_at = unwritten.lost_at.get_or_insert(now).plus(LOST_WAIT);
+            if now < due_at {
+                again_at = [again_at, Some(due_at)].into_iter().flatten().min();
+                return true;
+            }
+            let Some(row) = unwritten.outcome_of else {
+                return false;
+            };
+            // It may have left each time.
+            let lost = lost_outcomes.entry(row).or_default();
+            *lost += 1;
+            *lost > retry::REPEATS_MAX
         });
+        again_at
     }
 }
 
@@ -358,4 +423,92 @@ fn seed(row: RowId, mailbox: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     (row.0, mailbox).hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::recipient::Recipient;
+    use crate::domain::settings::Flapping;
+    use crate::policy::outbox::queued::Tries;
+
+    const MAILBOX: &str = "ops@example.com";
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_ms(1_795_377_600_000).plus(Duration::from_secs(second))
+    }
+
+    fn lane() -> Lane {
+        Lane {
+            to: Recipient::restored(MAILBOX).unwrap(),
+            waiting: vec![Waiting {
+                id: RowId(1),
+                kind: MailKind::Test,
+                monitor: None,
+                incident: None,
+                cause: None,
+                queued_at: at(0),
+                tries: Tries::None,
+                held: None,
+                tells: Vec::new(),
+                members: Vec::new(),
+                follows: false,
+            }],
+            collecting: None,
+        }
+    }
+
+    /// How many mails go on their way at this second, and when to look again.
+    fn next(desk: &mut Desk, lanes: &[Lane], second: u64) -> (usize, Option<Timestamp>) {
+        let settings = AlertSettings {
+            group_wait: Duration::from_secs(10),
+            group_limit: 3,
+            group_interval: Duration::from_secs(60),
+            reminder: None,
+            recovery: true,
+            flapping: Flapping::default(),
+            certificate_expiry: Vec::new(),
+        };
+        let rules = (&settings, &Hours::default());
+        let (tasks, wake_at) = desk.next(rules, lanes, &Silenced::new(), at(second));
+        (tasks.len(), wake_at)
+    }
+
+    fn deliver(desk: &mut Desk, lanes: &[Lane], second: u64) -> WriteWork {
+        let row = &lanes[0].waiting[0];
+        let taken = Outcome::Accepted("250 taken".into());
+        let (_, work) = desk.delivered(MAILBOX, row, &taken, at(second));
+        desk.conversation_ended([(MAILBOX, row.id)]);
+        work
+    }
+
+    #[test]
+    fn what_is_not_written_yet_is_not_sent_again_however_long_that_takes() {
+        let (mut desk, lanes) = (Desk::new(None), [lane()]);
+        assert_eq!(next(&mut desk, &lanes, 20).0, 1);
+        let work = deliver(&mut desk, &lanes, 21);
+        assert_eq!(next(&mut desk, &lanes, 22), (0, None));
+        assert_eq!(next(&mut desk, &lanes, 86_400), (0, None));
+        drop(work);
+    }
+
+    /// The database refused to write the outcome of a mail.
+    #[test]
+    fn a_lane_whose_work_was_lost_goes_on_after_a_while_and_repeats_a_mail_at_most_twice() {
+        let (mut desk, lanes) = (Desk::new(None), [lane()]);
+        for lost_at in [20, 1000, 2000] {
+            assert_eq!(next(&mut desk, &lanes, lost_at).0, 1, "at {lost_at}");
+            drop(deliver(&mut desk, &lanes, lost_at));
+            assert_eq!(
+                next(&mut desk, &lanes, lost_at),
+                (0, Some(at(lost_at + 900)))
+            );
+            assert_eq!(next(&mut desk, &lanes, lost_at + 899).0, 0);
+        }
+        assert_eq!(next(&mut desk, &lanes, 86_400), (0, None));
+        // A row that looks different was written after all: the lane is free.
+        let mut other = lane();
+        other.waiting[0].id = RowId(2);
+        assert_eq!(next(&mut desk, &[other], 86_401).0, 1);
+    }
 }
