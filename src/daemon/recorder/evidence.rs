@@ -1,7 +1,7 @@
 //! Which answers are kept: the first failing one of each suspicion, dropped when it was none, and a good one a day.
 //!
 //! Masking and packing take milliseconds: a thread does it that comes after everything else and ends when there is
-//! nothing to do. What it packed comes back by the recorder's door.
+//! nothing to do. What it packed comes back by the recorder's door. At a stop the recorder waits for it for a moment.
 
 use std::io;
 use std::sync::Arc;
@@ -38,6 +38,9 @@ const ROWS_MAX: usize = 64;
 /// The thread waits so long for work before it ends.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
+/// At a stop the recorder waits so long for what is being packed. The whole of its last write may take 20 s.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
 /// A day, in milliseconds.
 const DAY_MS: i64 = 86_400_000;
 
@@ -57,6 +60,8 @@ pub struct Keeper {
     shelf: Shelf,
     door: Door,
     jobs: Option<Sender<Job>>,
+    /// Its other end is dropped when the thread that was started last ends.
+    ended: Option<Receiver<()>>,
     waiting_bytes: Arc<AtomicUsize>,
 }
 
@@ -67,6 +72,7 @@ impl Keeper {
             shelf,
             door,
             jobs: None,
+            ended: None,
             waiting_bytes: Arc::default(),
         }
     }
@@ -94,10 +100,11 @@ impl Keeper {
         };
         self.waiting_bytes.store(job.bytes, Relaxed);
         match self.start() {
-            Ok(jobs) => {
+            Ok((jobs, ended)) => {
                 // It has just begun, and waits.
                 let _ = jobs.send(job);
                 self.jobs = Some(jobs);
+                self.ended = Some(ended);
             }
             Err(error) => {
                 self.waiting_bytes.store(0, Relaxed);
@@ -106,13 +113,28 @@ impl Keeper {
         }
     }
 
-    fn start(&self) -> io::Result<Sender<Job>> {
+    fn start(&self) -> io::Result<(Sender<Job>, Receiver<()>)> {
         let (sender, receiver) = channel();
+        let (alive, ended) = channel();
         let (door, waiting_bytes) = (self.door.clone(), Arc::clone(&self.waiting_bytes));
         thread::Builder::new()
             .name("evidence".into())
-            .spawn(move || work(&receiver, &door, &waiting_bytes))?;
-        Ok(sender)
+            .spawn(move || {
+                work(&receiver, &door, &waiting_bytes);
+                drop::<Sender<()>>(alive);
+            })?;
+        Ok((sender, ended))
+    }
+
+    /// Waits until everything is packed and has come in by the door, at most [`LAST_WAIT`]. Whether it is.
+    fn finish(mut self) -> bool {
+        // Without a sender the thread ends when it has packed what waits.
+        drop(self.jobs.take());
+        let ended = self.ended.take();
+        ended.is_none_or(|ended| {
+            let ended = ended.recv_timeout(LAST_WAIT);
+            matches!(ended, Err(RecvTimeoutError::Disconnected))
+        })
     }
 }
 
@@ -173,6 +195,18 @@ impl Recorder {
             .shelf
             .set_on(self.config.history.evidence.keep.is_some());
         self.evidence = Some(keeper);
+    }
+
+    /// Nothing is kept from now on; what is being packed has come in by the door when this returns, if it is in time.
+    pub(super) fn finish_evidence(&mut self) {
+        let Some(keeper) = self.evidence.take() else {
+            return;
+        };
+        if !keeper.finish() {
+            tracing::warn!(
+                "stopping: some answers of failed checks were not packed in time, and are not kept as evidence"
+            );
+        }
     }
 
     /// The configuration is another one.
@@ -296,6 +330,43 @@ fn first_failed(status: &Status) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::checks::test_monitors;
+    use crate::daemon::recorder::queue::queue;
+    use crate::domain::redaction::Masks;
+
+    #[test]
+    fn at_a_stop_everything_is_packed_first() {
+        const JOBS: usize = 150;
+        let (door, queue) = queue();
+        let mut keeper = Keeper::new(Shelf::default(), door);
+        let check = Arc::new(test_monitors::check());
+        for number in 0..JOBS {
+            let raw = RawEvidence {
+                heads: Vec::new(),
+                body: format!("line {number}\n").repeat(2_000).into_bytes(),
+                is_decoded: true,
+                is_cut: false,
+                body_bytes: 0,
+                masks: Masks::default(),
+            };
+            keeper.pack(Job {
+                monitor: MonitorId(1),
+                check: Arc::clone(&check),
+                raw: Box::new(raw),
+                is_good: false,
+                bytes_max: 1 << 30,
+                bytes: 0,
+            });
+        }
+        let waiting = Arc::clone(&keeper.waiting_bytes);
+        assert!(keeper.finish());
+        assert_eq!(waiting.load(Relaxed), 0);
+        // Each write holds at most so many of them, and each has come in.
+        let writes = queue.take(Duration::ZERO);
+        assert!(writes.len() >= JOBS.div_ceil(ROWS_MAX), "{writes:?}");
+        let is_write = |entry: &Entry| matches!(entry, Entry::Write(_));
+        assert!(writes.iter().all(is_write), "{writes:?}");
+    }
 
     #[test]
     fn the_days_of_monitors_begin_at_all_times() {

@@ -104,7 +104,7 @@ fn run(
             }
             health.set_files(recorder.files_trouble());
             if recorder.stopped() {
-                recorder.keep_letters(now);
+                tell(last_work(&mut recorder, queue, now));
             }
         }
         let given_up = door.given_up() + recorder.given_up();
@@ -127,6 +127,14 @@ fn run(
             return Ended::Stopped(Box::new(recorder.into_store()));
         }
     }
+}
+
+/// What comes in while the last answers are packed, and letters that nobody could send yet.
+fn last_work(recorder: &mut Recorder, queue: &Queue, now: Timestamp) -> Outcome {
+    recorder.finish_evidence();
+    let outcome = recorder.work(queue.take(Duration::ZERO), now);
+    recorder.keep_letters(now);
+    outcome
 }
 
 /// When the clocks were last looked at.
