@@ -237,7 +237,7 @@ pub fn write(
     write_body(evidence, screen, out)?;
     if let Some((check, _)) = shown.good {
         let hint = format!(
-            "last good answer {}; what differs: sitewatch evidence {} --diff",
+            "last good answer {}; what differs:\nsitewatch evidence {} --diff",
             clock.civil(check.at),
             shown.incident
         );

@@ -29,12 +29,12 @@ pub(super) fn burn(news: &News, ctx: &Context) -> Doc {
         ..Doc::default()
     };
     let promised = match &**period {
-        "month" => "a month".to_owned(),
+        "month" => "each month".to_owned(),
         period => period.to_owned(),
     };
     doc.lead.push(format!(
-        "The error budget of {objective} burns {} as fast as it would just last: {target_percent} % of \
-         {promised} are promised.",
+        "{objective} burns its error budget {} as fast as it may: the objective is {target_percent} % uptime over \
+         {promised}.",
         times(long.times)
     ));
     footer::delay(&mut doc, ctx);
@@ -54,8 +54,8 @@ pub(super) fn burn(news: &News, ctx: &Context) -> Doc {
     doc.prose("Was down", names.join(", "));
     doc.prose(
         "Meaning",
-        "1x is a budget that lasts exactly as long as its period. Time that nobody observed and maintenance count \
-         neither way. This is told once; a burn is over when nothing of it is left in the short windows.",
+        "At 1x the budget lasts exactly as long as its period. Time that was not observed, and maintenance, do not \
+         count. This is told once; the burn is over when the short windows see none of it.",
     );
     doc.part("More", Body::Command(vec!["sitewatch report".to_owned()]));
     doc.footer = footer::footer(ctx, "");

@@ -51,19 +51,7 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
     let mut doc = about_us(tone, format!("{symbol} {counts}"), ctx);
     let (asides, rows): (Vec<Row>, Vec<Row>) =
         rows.into_iter().partition(|row| is_aside(row.state));
-    let first = notices.iter().map(|notice| notice.decided_at).min();
-    doc.lead.push(format!(
-        "{}{}: {counts}.",
-        match rows.len() {
-            0 => "News".to_owned(),
-            1 => "1 monitor changed".to_owned(),
-            many => format!("{} monitors changed", words::number(many as u64)),
-        },
-        first.map_or_else(String::new, |at| format!(
-            " since {}",
-            words::moment(at, ctx)
-        )),
-    ));
+    doc.lead.push(changed(notices, &rows, &asides, ctx));
     doc.lead.push(match ctx.confirming {
         0 => "No further sites are pending confirmation.".to_owned(),
         one @ 1 => format!("{one} more site is pending confirmation."),
@@ -106,6 +94,30 @@ pub(super) fn digest(notices: &[Notice], ctx: &Context) -> Doc {
         "more news of these sites and this cause is collected and sent together",
     );
     doc
+}
+
+/// `5 monitors changed since Wed 2026-07-22 14:02:41 CEST (12:02:41 UTC): 4 DOWN, 1 UP.`
+fn changed(notices: &[Notice], rows: &[Row], asides: &[Row], ctx: &Context) -> String {
+    let first = notices.iter().map(|notice| notice.decided_at).min();
+    let since = first.map_or_else(String::new, |at| {
+        format!(" since {}", words::moment(at, ctx))
+    });
+    let what = match rows.len() {
+        0 => "News".to_owned(),
+        1 => "1 monitor changed".to_owned(),
+        many => format!("{} monitors changed", words::number(many as u64)),
+    };
+    format!("{what}{since}: {}.", changes(rows, asides))
+}
+
+/// `4 DOWN, 1 UP. Beside that: 1 TROUBLE`
+fn changes(rows: &[Row], asides: &[Row]) -> String {
+    let counts = |rows| named::counts(&subject::groups(rows));
+    match (rows, asides) {
+        (rows, []) => counts(rows),
+        ([], asides) => counts(asides),
+        (rows, asides) => format!("{}. Beside that: {}", counts(rows), counts(asides)),
+    }
 }
 
 /// Whether it is about sitewatch, or about a period: it has a part of its own, and no row.

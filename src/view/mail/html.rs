@@ -14,6 +14,9 @@ const FACT: &str = "margin:0 0 6px;font-weight:600;overflow-wrap:anywhere";
 const TEXT: &str = "margin:0 0 6px;font-size:15px;overflow-wrap:anywhere";
 const RULE: &str = "margin:18px 0 0;border:0;border-top:1px solid #d1d9e0";
 
+/// A word with hyphens that is at most this long fits into every line as a whole.
+const WHOLE_WORD_BYTES: usize = 24;
+
 /// What mail programs with a dark mode of their own need; the others ignore it.
 const DARK: &str = ":root{color-scheme:light dark;supported-color-schemes:light dark}\
 @media (prefers-color-scheme:dark){.muted{color:#9198a1!important}.down{color:#f85149!important}\
@@ -66,7 +69,7 @@ pub(super) fn write(doc: &Doc) -> String {
         let _ = writeln!(
             out,
             "<p style=\"margin:10px 0;font-size:{size}px;overflow-wrap:anywhere\">{}</p>",
-            escape(paragraph)
+            prose(paragraph)
         );
     }
     let mut before = None;
@@ -126,7 +129,7 @@ fn part(out: &mut String, part: &Part, weight: Weight) {
         Body::Prose(paragraphs) => {
             let style = weight.text();
             for paragraph in paragraphs {
-                let _ = writeln!(out, "<p style=\"{style}\">{}</p>", escape(paragraph));
+                let _ = writeln!(out, "<p style=\"{style}\">{}</p>", prose(paragraph));
             }
         }
         Body::Note(note) => {
@@ -219,7 +222,7 @@ fn cards(out: &mut String, table: &Table) {
                 continue;
             }
             let (class, colour) = tone_style(cell.tone);
-            let text = escape(&cell.text);
+            let text = prose(&cell.text);
             // A number needs its name, a word speaks for itself.
             let name = match table.head.get(column) {
                 Some(name) if table.right.contains(&column) => format!("{} ", escape(name)),
@@ -292,6 +295,24 @@ fn escape(raw: &str) -> String {
     out
 }
 
+/// The same, with short words whole that have a hyphen: browsers end a line within a date.
+fn prose(raw: &str) -> String {
+    let text = escape(raw);
+    if !text.contains('-') {
+        return text;
+    }
+    let is_whole =
+        |word: &str| word.trim_matches('-').contains('-') && word.len() <= WHOLE_WORD_BYTES;
+    let words: Vec<String> = text
+        .split(' ')
+        .map(|word| match is_whole(word) {
+            true => format!("<span style=\"white-space:nowrap\">{word}</span>"),
+            false => word.to_owned(),
+        })
+        .collect();
+    words.join(" ")
+}
+
 /// Whether no line is to end at this blank.
 fn is_within_a_number(text: &str, at: usize) -> bool {
     // Only this many letters count, so that a long line costs no more for each of its blanks.
@@ -338,6 +359,16 @@ fn with_links(note: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_is_not_torn() {
+        assert_eq!(
+            prose("since Wed 2026-07-22 14:02:11: <no>"),
+            "since Wed <span style=\"white-space:nowrap\">2026-07-22</span> 14:02:11: &lt;no&gt;"
+        );
+        let long = "a-name-that-goes-on-and-on-for-longer-than-a-line";
+        assert_eq!(prose(long), long);
+    }
 
     #[test]
     fn lines_stand_one_below_the_other() {
