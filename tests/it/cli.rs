@@ -16,11 +16,12 @@ use sitewatch::domain::check::{
 use sitewatch::domain::incident::{Cause, Incident, IncidentKey};
 use sitewatch::domain::monitor::MonitorName;
 use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::store::compaction::settle::Step;
 use sitewatch::store::facts::monitors::MonitorFacts;
 use sitewatch::store::writer::Store;
 
 use crate::support::schema;
-use crate::support::site::{Site, answer, closed_port, redirect};
+use crate::support::site::{Act, Site, answer, closed_port, redirect};
 
 /// 2026-11-22T12:00:00Z
 const START: i64 = 1_795_348_800_000;
@@ -681,6 +682,73 @@ async fn a_plugin_has_four_exit_codes() {
             .starts_with("SITEWATCH UNKNOWN - no monitor `nobody`"),
         "{}",
         unknown.stdout
+    );
+}
+
+/// `degraded_after = "3x usual"` without a daemon: by what was recorded at this hour of the week.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_knows_what_is_usual_for_a_monitor() {
+    let site = Site::plain(|_| {
+        let mut acts = vec![Act::Wait(Duration::from_millis(50))];
+        acts.extend(answer(200, "", "fine"));
+        acts
+    })
+    .await;
+    let monitor = |name: &str| {
+        let url = site.url("/");
+        format!("[[monitor]]\nname = \"{name}\"\nurl = \"{url}\"\ndegraded_after = \"3x usual\"\n")
+    };
+    let names = ["quick", "slow", "new"];
+    let monitors = names.map(monitor).concat();
+    let place = Place::new(&format!("[daemon]\ndatabase = \"s.db\"\n{monitors}"));
+    let now = sitewatch::clock::now();
+    let hour = Duration::from_secs(3600);
+    let mut store = Store::open(&place.path("s.db"), now.minus(hour * 24 * 30)).unwrap();
+    let facts = names.map(|name| MonitorFacts {
+        name: MonitorName::parse(name).unwrap(),
+        url: site.url("/"),
+        interval: Duration::from_secs(60),
+        public: true,
+        renamed_from: None,
+    });
+    let ids = store.enroll(&facts, now).unwrap().ids;
+    let mut batch = store.batch().unwrap();
+    // The hour may turn while this runs: the next one is known as well.
+    for week in (1..=3).rev() {
+        for later in 0..2 {
+            let at = now.minus(hour * (24 * 7 * week - later));
+            for (id, took_ms) in [(ids[0], 1), (ids[1], 10_000)] {
+                let mut usual = check(at, 200);
+                usual.timings.total = Micros::new(took_ms * 1000);
+                batch.record(id, &usual, Duration::from_secs(60)).unwrap();
+            }
+        }
+    }
+    batch.commit().unwrap();
+    while store.settle(now).unwrap() == Step::More {}
+    drop(store);
+    let ran = place.run(&["check", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = |name: &str| -> serde_json::Value {
+        let lines = ran
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        let mut lines = lines.filter(|line: &serde_json::Value| line["monitor"] == name);
+        lines.next().unwrap()
+    };
+    let quick = told("quick");
+    assert_eq!(quick["state"], "degraded", "{quick}");
+    assert_eq!(quick["failure"]["kind"], "slow", "{quick}");
+    let detail = quick["failure"]["detail"].as_str().unwrap();
+    let reason = "3x the usual 1 ms (median at this hour of the week, 3 weeks)";
+    assert!(detail.contains(reason), "{detail}");
+    assert_eq!(told("slow")["state"], "up");
+    assert_eq!(told("new")["state"], "up");
+    assert_eq!(
+        ran.stderr,
+        "what is usual for new at this hour of the week is not known yet (it takes two weeks of checks): no \
+         time counts as slow\n"
     );
 }
 

@@ -145,12 +145,21 @@ async fn the_status_of_the_command_is_passed_on() {
     let (status, said, _) = code(&strict);
     assert_eq!((status, said.as_str()), (125, ""));
 
+    // A daemon that is away changes nothing of it.
+    for exit in 0..=255 {
+        let status = wrapped(&house, &format!("exit {exit}"))
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(exit));
+    }
     let _daemon = house.start().await;
     for exit in [0, 1, 3, 125, 255] {
         let status = wrapped(&house, &format!("exit {exit}")).status().unwrap();
         assert_eq!(status.code(), Some(exit));
     }
-    for signal in [9, 15] {
+    // Those that end a shell without a core.
+    for signal in [1, 2, 9, 10, 12, 13, 14, 15] {
         let status = wrapped(&house, &format!("kill -{signal} $$"))
             .status()
             .unwrap();
