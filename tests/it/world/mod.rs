@@ -7,6 +7,7 @@
 
 mod addresses;
 mod clock;
+mod commands;
 mod config;
 mod places;
 mod posting;
@@ -15,4 +16,5 @@ mod runs;
 mod scene;
 mod telling;
 mod usual;
+mod why;
 mod windows;

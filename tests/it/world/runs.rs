@@ -34,7 +34,7 @@ impl Dice {
 const MONITORS: usize = 3;
 
 /// How long a world lasts: mostly short, now and then long enough for flapping to end.
-const fn minutes(seed: u64) -> u64 {
+pub(super) const fn minutes(seed: u64) -> u64 {
     if seed.is_multiple_of(26) { 75 } else { 14 }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn script(seed: u64) -> Script {
     script
 }
 
-fn world(seed: u64, directory: &Path, kill_every: Option<u64>) -> World {
+pub(super) fn world(seed: u64, directory: &Path, kill_every: Option<u64>) -> World {
     let mut dice = Dice(!seed);
     let mut config = config(vec![monitor("a"), monitor("b"), monitor("c")]);
     let start = START.plus(seconds(dice.throw(1200)));

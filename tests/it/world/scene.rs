@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sitewatch::cli::why::command::Asked;
 use sitewatch::config::Config;
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::{Entry, Reply, Turn};
@@ -23,6 +24,8 @@ use sitewatch::store::facts::incidents::IncidentQuery;
 use sitewatch::store::outbox::{attempts, channels as stored_channels, collecting, queries};
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
+use sitewatch::view::time_text::Clock;
+use sitewatch::view::why::Why;
 
 pub const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
 
@@ -329,7 +332,9 @@ impl World {
                 &self.config.hours,
                 self.now,
             );
-            wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
+            // After a message that was put off the next one of its lane is looked for at once.
+            let at_once = Some(self.now).filter(|_| !plan.deeds.is_empty());
+            wake_at = [wake_at, plan.wake_at, at_once].into_iter().flatten().min();
         }
         wake_at.map(|at| at.max(self.now.plus(Duration::from_millis(1))))
     }
@@ -547,6 +552,54 @@ impl World {
                     .any(|mail| mail.message_id == *id && mail.to.key() == to)
             })
             .count()
+    }
+
+    /// What `sitewatch why` says now of the monitor at this place.
+    pub fn why(&self, place: usize) -> Why {
+        let known = self.reader.monitors().unwrap();
+        let id = self.ids[place];
+        let monitor = known.iter().find(|monitor| monitor.id == id).unwrap();
+        let clock = Clock {
+            zone: self.config.daemon.timezone.clone(),
+            now: self.now,
+        };
+        let asked = Asked {
+            config: Some(&self.config),
+            clock: &clock,
+            at: self.now,
+            is_now: true,
+        };
+        asked.why(&self.reader, monitor).unwrap().unwrap()
+    }
+
+    /// How many windows by order are open over the monitor at this place, as the daemon shows it.
+    pub fn windows(&mut self, place: usize) -> usize {
+        let board = self.recorder().board();
+        let live = board.get(self.ids[place]).unwrap();
+        usize::from(live.shown.flags.maintenance)
+    }
+
+    /// Whether a message about an incident was given up: nobody knows whether it arrived.
+    pub fn gave_up(&self, incident: &str) -> bool {
+        let db = self.reader.outbox();
+        let mut failed = db
+            .prepare(
+                "SELECT 1 FROM outbox
+                 WHERE state = 'failed' AND monitor_id || '-' || incident_opened_at = ?1",
+            )
+            .unwrap();
+        failed.exists([incident]).unwrap()
+    }
+
+    /// Recipients for whom a message about the monitor at this place waits, and its kind.
+    pub fn waiting_about(&self, place: usize) -> Vec<(String, MailKind)> {
+        let id = self.ids[place];
+        let lanes = queries::lanes(self.reader.outbox()).unwrap();
+        let rows = lanes.iter().flat_map(|lane| {
+            let about = lane.waiting.iter().filter(|row| row.monitor == Some(id));
+            about.map(|row| (lane.to.key().to_owned(), row.kind))
+        });
+        rows.collect()
     }
 
     /// How many messages have not left.
