@@ -1,6 +1,6 @@
 //! The daemon from its first line to its last: opens everything, runs it, and takes it down in order.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::control::reload;
 use super::control::requests::Desk;
 use super::control::socket::ControlSocket;
 use super::health::counters::{Health, States};
+use super::health::database_doubts::{Doubts, put_aside};
 use super::health::disk_wait::DiskWait;
 use super::health::heartbeat;
 use super::health::watchdog::Supervisor;
@@ -53,7 +54,6 @@ use crate::domain::timestamp::Timestamp;
 use crate::probe::Prober;
 use crate::service;
 use crate::store::error::StoreError;
-use crate::store::file::corruption;
 use crate::store::outbox::attempts;
 use crate::store::writer::Store;
 
@@ -62,11 +62,6 @@ const LAST_WRITE: Duration = Duration::from_secs(20);
 
 /// A disk that damages a new database again and again is beyond help.
 const SET_ASIDE_MAX: usize = 3;
-
-/// A database that is called damaged again and again is, though its structure looks whole ..
-const DOUBTS_MAX: usize = 3;
-/// .. within this time.
-const DOUBTS_WITHIN: Duration = Duration::from_secs(3600);
 
 /// A database up to this size is looked through at each start; it takes half a second at most.
 const LOOKED_THROUGH_MAX: u64 = 1 << 30;
@@ -145,53 +140,6 @@ pub fn run(start: &Start) -> Result<Ending, RunError> {
     }
 }
 
-/// How often the database was called damaged of late, and nothing was found.
-#[derive(Default)]
-struct Doubts {
-    since: Option<Instant>,
-    count: usize,
-}
-
-impl Doubts {
-    /// Whether the database is to be set aside. A disk that does not give the file is waited for.
-    fn is_damaged(
-        &mut self,
-        config: &Config,
-        why: &str,
-        disk: &mut DiskWait,
-    ) -> Result<bool, RunError> {
-        loop {
-            match patiently(|| corruption::look_again(&config.daemon.database))? {
-                Err(error) if error.is_about_disk() => {
-                    patiently(|| disk.wait(config, &error))??;
-                }
-                Err(_) => return Ok(true),
-                Ok(()) => break,
-            }
-        }
-        if self
-            .since
-            .is_none_or(|since| clock::tick() - since > DOUBTS_WITHIN)
-        {
-            *self = Self {
-                since: Some(clock::tick()),
-                count: 0,
-            };
-        }
-        self.count += 1;
-        let is_damaged = self.count > DOUBTS_MAX;
-        if !is_damaged {
-            tracing::warn!(
-                target: targets::TROUBLE,
-                "The database {} was called damaged ({why}), but all of it can be read and its structure is whole: it is \
-                 used on.",
-                config.daemon.database.display()
-            );
-        }
-        Ok(is_damaged)
-    }
-}
-
 /// Runs until it ends or another hub leads; before that, a hub finds out whether it leads.
 fn led_once(
     start: &Start,
@@ -225,18 +173,6 @@ fn led_once(
             run_once(&start, set_aside, (Some(claim), disk))
         }
     }
-}
-
-fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
-    let aside = corruption::set_aside(database, clock::now())?;
-    let detail = format!(
-        "The database {} is damaged: {why}. It was set aside as {} and a new one was begun. Sites are \
-         watched on; what was recorded before is in the old file only.",
-        database.display(),
-        aside.display()
-    );
-    tracing::error!(target: targets::TROUBLE, "{detail}");
-    Ok(detail)
 }
 
 fn run_once(

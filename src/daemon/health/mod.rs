@@ -1,6 +1,7 @@
 //! Whether the daemon itself is well, and who is told.
 
 pub mod counters;
+pub(super) mod database_doubts;
 pub(super) mod disk_wait;
 pub mod heartbeat;
 pub mod live_status;
