@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::error::{CliError, Outcome};
 use super::output::quoted;
-use crate::config::import::{self, Source};
+use crate::config::import::{self, ImportError, Imported, Source};
 use crate::store::file::kuma;
 
 /// Arguments of `sitewatch import`.
@@ -52,8 +52,6 @@ pub enum Format {
 
 /// A larger file is not a configuration.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Uptime Kuma keeps its heartbeats in the same file.
-const DATABASE_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// A folder with more files is none of a tool's configuration.
 const FILES_MAX: usize = 2000;
 /// Files that another one names are read up to this much in all.
@@ -84,34 +82,16 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
             "--targets belongs to `sitewatch import blackbox`".to_owned(),
         ));
     }
-    let refused = |error: &dyn std::fmt::Display| {
-        CliError::Usage(format!("{}: {error}", args.file.display()))
-    };
-    let imported = match args.format {
-        Format::UptimeKuma => uptime_kuma(&args.file)?,
-        format => {
-            let sources = read_all(&args.file, format)?;
-            let targets = match &args.targets {
-                Some(targets) => read_all(targets, format)?,
-                None => Vec::new(),
-            };
-            let given = args.targets.as_deref().unwrap_or(&args.file);
-            let beside = Beside::of(given);
-            let beside = |pattern: &str| beside.read(pattern);
-            match format {
-                Format::Gatus => import::gatus(&sources),
-                Format::Blackbox => import::blackbox(&sources, &targets, &beside),
-                Format::Upptime => import::upptime(&sources),
-                Format::Csv => import::csv(&sources),
-                Format::Urls | Format::UptimeKuma => import::urls(&sources),
-                Format::Sitemap => import::sitemap(&sources),
-                Format::Nginx => import::nginx(&sources, &beside),
-                Format::Caddy => import::caddy(&sources),
-                Format::Traefik => import::traefik(&sources),
-            }
-            .map_err(|error| refused(&error))?
+    let imported = match imported(args)? {
+        Ok(imported) => imported,
+        Err(ImportError::Nothing(why)) => return Ok(nothing(context, &args.file, &why)),
+        Err(ImportError::Format(why)) => {
+            return Err(CliError::Usage(format!("{}: {why}", args.file.display())));
         }
     };
+    if imported.monitors == 0 && imported.left_out.is_empty() {
+        return Ok(nothing(context, &args.file, "it names nothing to check"));
+    }
     if imported.monitors > 0 {
         context.out.write_str(&imported.toml)?;
     }
@@ -140,6 +120,49 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     })
 }
 
+/// What is said where a file could be read and no monitor comes of it: the same for each format.
+fn nothing(context: &mut Context, file: &Path, why: &str) -> Outcome {
+    context.out.note("0 monitors written");
+    context
+        .out
+        .warning(&quoted(&format!("{}: {why}", file.display())));
+    Outcome::Bad
+}
+
+/// What the source becomes; the inner error is about what it holds.
+fn imported(args: &Args) -> Result<Result<Imported, ImportError>, CliError> {
+    if args.format == Format::UptimeKuma {
+        return uptime_kuma(&args.file);
+    }
+    let sources = read_all(&args.file, args.format)?;
+    let targets = match &args.targets {
+        Some(targets) => read_all(targets, args.format)?,
+        None => Vec::new(),
+    };
+    let is_blank = |source: &Source| source.text.trim().is_empty();
+    if sources.iter().chain(&targets).all(is_blank) {
+        let why = match sources.is_empty() {
+            true => "no file in this folder has a name of the format".to_owned(),
+            false => "it is empty".to_owned(),
+        };
+        return Ok(Err(ImportError::Nothing(why)));
+    }
+    let given = args.targets.as_deref().unwrap_or(&args.file);
+    let beside = Beside::of(given);
+    let beside = |pattern: &str| beside.read(pattern);
+    Ok(match args.format {
+        Format::Gatus => import::gatus(&sources),
+        Format::Blackbox => import::blackbox(&sources, &targets, &beside),
+        Format::Upptime => import::upptime(&sources),
+        Format::Csv => import::csv(&sources),
+        Format::Urls | Format::UptimeKuma => import::urls(&sources),
+        Format::Sitemap => import::sitemap(&sources),
+        Format::Nginx => import::nginx(&sources, &beside),
+        Format::Caddy => import::caddy(&sources),
+        Format::Traefik => import::traefik(&sources),
+    })
+}
+
 /// Which monitors check something else than a web site. Who moves looks for them, since other tools have other names
 /// for their kinds.
 fn no_web_sites(toml: &str) -> Option<String> {
@@ -159,36 +182,52 @@ fn no_web_sites(toml: &str) -> Option<String> {
 }
 
 /// An export, a database, or Uptime Kuma's data folder with one.
-fn uptime_kuma(file: &Path) -> Result<import::Imported, CliError> {
+fn uptime_kuma(file: &Path) -> Result<Result<Imported, ImportError>, CliError> {
     let refused =
         |error: &dyn std::fmt::Display| CliError::Usage(format!("{}: {error}", file.display()));
     let in_folder = file.join("kuma.db");
     let path = if file.is_dir() { &in_folder } else { file };
-    let imported = if path != Path::new("-") && is_database(path)? {
+    if file.is_dir() && !path.exists() {
+        let why = "there is no `kuma.db` in this folder".to_owned();
+        return Ok(Err(ImportError::Nothing(why)));
+    }
+    if path != Path::new("-") && is_database(path)? {
         let export = kuma::read(path).map_err(|error| refused(&error))?;
-        import::uptime_kuma_value(&export)
-    } else {
-        let bytes = read_bytes(path, DATABASE_BYTES_MAX.min(BYTES_MAX))?;
-        if bytes.starts_with(SQLITE) {
-            // SQLite reads files only.
-            let mut copy = tempfile::NamedTempFile::new().map_err(CliError::machine)?;
-            copy.write_all(&bytes).map_err(CliError::machine)?;
-            let export = kuma::read(copy.path()).map_err(|error| refused(&error))?;
-            import::uptime_kuma_value(&export)
-        } else {
-            import::uptime_kuma(&decoded(path, bytes)?)
-        }
-    };
-    imported.map_err(|error| refused(&error))
+        return Ok(import::uptime_kuma_value(&export));
+    }
+    let bytes = read_bytes(path)?;
+    if bytes.starts_with(SQLITE) {
+        // SQLite reads files only.
+        let mut copy = tempfile::NamedTempFile::new().map_err(CliError::machine)?;
+        copy.write_all(&bytes).map_err(CliError::machine)?;
+        let export = kuma::read(copy.path()).map_err(|error| refused(&error))?;
+        return Ok(import::uptime_kuma_value(&export));
+    }
+    let text = decoded(path, bytes)?;
+    Ok(match text.trim().is_empty() {
+        true => Err(ImportError::Nothing("it is empty".to_owned())),
+        false => import::uptime_kuma(&text),
+    })
 }
 
 fn cannot(file: &Path, why: &dyn std::fmt::Display) -> CliError {
     CliError::Usage(format!("cannot read `{}`: {why}", file.display()))
 }
 
+/// Permissions are a matter of the machine, a name that is not there one of the command line.
+fn unreadable(file: &Path, error: &std::io::Error) -> CliError {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => CliError::Machine(format!(
+            "cannot read `{}`: permission denied",
+            file.display()
+        )),
+        _ => cannot(file, error),
+    }
+}
+
 fn is_database(file: &Path) -> Result<bool, CliError> {
     let mut head = [0; SQLITE.len()];
-    let mut opened = std::fs::File::open(file).map_err(|error| cannot(file, &error))?;
+    let mut opened = std::fs::File::open(file).map_err(|error| unreadable(file, &error))?;
     let is_regular = opened.metadata().is_ok_and(|about| about.is_file());
     Ok(is_regular && opened.read_exact(&mut head).is_ok() && head == *SQLITE)
 }
@@ -209,7 +248,7 @@ fn read_all(file: &Path, format: Format) -> Result<Vec<Source>, CliError> {
         Format::UptimeKuma => &["json"],
     };
     let mut paths = Vec::new();
-    walk(file, &mut paths, 0).map_err(|error| cannot(file, &error))?;
+    walk(file, &mut paths, 0).map_err(|error| unreadable(file, &error))?;
     paths.retain(|path| {
         let ending = path.extension().map_or_else(String::new, |ending| {
             ending.to_string_lossy().to_ascii_lowercase()
@@ -240,31 +279,31 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, depth: usize) -> std::io::Resul
 }
 
 fn source(file: &Path) -> Result<Source, CliError> {
-    let bytes = read_bytes(file, BYTES_MAX)?;
+    let bytes = read_bytes(file)?;
     Ok(Source {
         name: file.display().to_string(),
         text: decoded(file, bytes)?,
     })
 }
 
-fn read_bytes(file: &Path, bytes_max: u64) -> Result<Vec<u8>, CliError> {
+fn read_bytes(file: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let result = match file == Path::new("-") {
-        true => std::io::stdin().take(bytes_max + 1).read_to_end(&mut bytes),
+        true => std::io::stdin().take(BYTES_MAX + 1).read_to_end(&mut bytes),
         false => std::fs::File::open(file)
-            .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes)),
+            .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)),
     };
-    result.map_err(|error| cannot(file, &error))?;
+    result.map_err(|error| unreadable(file, &error))?;
     // Sitemaps are often kept as sitemap.xml.gz.
     if bytes.starts_with(GZIP) {
         let mut unpacked = Vec::new();
         flate2::read::MultiGzDecoder::new(bytes.as_slice())
-            .take(bytes_max + 1)
+            .take(BYTES_MAX + 1)
             .read_to_end(&mut unpacked)
             .map_err(|_| cannot(file, &"it begins as a gzip file and is damaged"))?;
         bytes = unpacked;
     }
-    if bytes.len() as u64 > bytes_max {
+    if bytes.len() as u64 > BYTES_MAX {
         return Err(cannot(file, &"it is larger than 64 MiB"));
     }
     Ok(bytes)

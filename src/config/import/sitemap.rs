@@ -8,13 +8,20 @@ use super::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight, lit
 /// Reads the pages of a sitemap.
 ///
 /// # Errors
-/// When the text is no XML, or an index of other sitemaps.
+/// When the text is no XML, an index of other sitemaps, or no sitemap.
 pub fn sitemap(sources: &[Source]) -> Result<Imported, ImportError> {
     let mut page = Page::new("sitemap");
     for source in sources {
         add(&mut page, source.text.trim_start_matches('\u{feff}'))?;
     }
-    Ok(page.finish())
+    let imported = page.finish();
+    let is_nothing = imported.monitors == 0 && imported.left_out.is_empty();
+    if is_nothing && !sources.iter().any(|source| looks_like(&source.text)) {
+        return Err(ImportError::Nothing(
+            "there is no `<urlset>`: is this a sitemap?".to_owned(),
+        ));
+    }
+    Ok(imported)
 }
 
 /// Whether a text begins like a sitemap.

@@ -112,6 +112,9 @@ pub enum ImportError {
     /// The text is not in the format at all.
     #[error("{0}")]
     Format(String),
+    /// The text can be read and names nothing to check, perhaps because another tool wrote it.
+    #[error("{0}")]
+    Nothing(String),
 }
 
 /// What `max_redirects` takes.

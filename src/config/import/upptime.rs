@@ -38,7 +38,7 @@ pub fn upptime(sources: &[Source]) -> Result<Imported, ImportError> {
         .flatten()
         .collect();
     if !is_there {
-        return Err(ImportError::Format(
+        return Err(ImportError::Nothing(
             "there are no `sites`: is this Upptime's .upptimerc.yml?".to_owned(),
         ));
     }

@@ -304,6 +304,67 @@ fn nothing_imported_is_a_failure() {
         assert_eq!((status, out.as_str()), (Some(1), ""), "{format}: {text}");
         assert!(said.starts_with("0 monitors written\n"), "{said}");
     }
+    // Each format alike: an empty file, an empty folder, and a file in which nothing can be found.
+    let page = "<!doctype html><p>gone</p>";
+    for (format, says) in [
+        (
+            "gatus",
+            "there are no `endpoints`: is this Gatus' config.yaml?",
+        ),
+        ("uptime-kuma", ""),
+        (
+            "blackbox",
+            "there are no `modules` and no `scrape_configs`: is this blackbox_exporter's file?",
+        ),
+        (
+            "upptime",
+            "there are no `sites`: is this Upptime's .upptimerc.yml?",
+        ),
+        ("csv", ""),
+        (
+            "urls",
+            "not carried over:\n  line 1: `<!doctype html><p>gone</p>` is not a URL",
+        ),
+        ("sitemap", "there is no `<urlset>`: is this a sitemap?"),
+        (
+            "nginx",
+            "there is no `server` block: is this nginx' configuration?",
+        ),
+        ("caddy", "there is no site address: is this a Caddyfile?"),
+        (
+            "traefik",
+            "there is no rule with a host, as Host(`example.com`): is this Traefik's configuration or a compose file \
+             with its labels?",
+        ),
+    ] {
+        for blank in ["", " \n\t\n"] {
+            let expected = "0 monitors written\nwarning: given: it is empty\n".to_owned();
+            assert_eq!(
+                command(format, blank),
+                (Some(1), String::new(), expected),
+                "{format}"
+            );
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let why = match format {
+            "uptime-kuma" => "there is no `kuma.db` in this folder",
+            _ => "no file in this folder has a name of the format",
+        };
+        let expected = format!("0 monitors written\nwarning: .: {why}\n");
+        let got = command_in(directory.path(), &[format, "."]);
+        assert_eq!(got, (Some(1), String::new(), expected), "{format}");
+        let text = if format == "caddy" { "# none" } else { page };
+        let (status, _, said) = command(format, text);
+        match says {
+            // These two cannot be read as JSON and as a table.
+            "" => assert_eq!(status, Some(2), "{said}"),
+            says => {
+                assert_eq!(status, Some(1), "{said}");
+                let said = said.replace("given: ", "");
+                assert_eq!(said, format!("0 monitors written\nwarning: {says}\n"));
+            }
+        }
+    }
     // What the YAML parser panics at is no YAML either, and its own words are not shown.
     for text in ["endpoints: [!,x]", "endpoints: {a: !b,c: 1}"] {
         let (status, out, said) = command("gatus", text);

@@ -69,7 +69,7 @@ pub fn blackbox(
         jobs.extend(target_list(document));
     }
     if modules.is_empty() && jobs.is_empty() {
-        return Err(ImportError::Format(
+        return Err(ImportError::Nothing(
             "there are no `modules` and no `scrape_configs`: is this blackbox_exporter's file?"
                 .to_owned(),
         ));

@@ -36,7 +36,7 @@ pub fn gatus(sources: &[Source]) -> Result<Imported, ImportError> {
     });
     let endpoints = root.get("endpoints").or_else(|| root.get("services"));
     let Some(Value::Array(endpoints)) = endpoints else {
-        return Err(ImportError::Format(
+        return Err(ImportError::Nothing(
             "there are no `endpoints`: is this Gatus' config.yaml?".to_owned(),
         ));
     };

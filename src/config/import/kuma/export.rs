@@ -42,7 +42,7 @@ pub fn uptime_kuma_value(root: &Value) -> Result<Imported, ImportError> {
         // The form of the web socket, by id.
         Some(Value::Object(by_id)) => by_id.values().collect(),
         _ => {
-            return Err(ImportError::Format(
+            return Err(ImportError::Nothing(
                 "there is no `monitorList`: is this Uptime Kuma's export? Its database, kuma.db, can be read as well"
                     .to_owned(),
             ));

@@ -22,7 +22,7 @@ pub fn caddy(sources: &[Source]) -> Result<Imported, ImportError> {
         }
     }
     if sites == 0 {
-        return Err(ImportError::Format(
+        return Err(ImportError::Nothing(
             "there is no site address: is this a Caddyfile?".to_owned(),
         ));
     }

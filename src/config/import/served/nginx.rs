@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 32;
 /// Reads the server names of nginx. Included files are read where they are.
 ///
 /// # Errors
-/// When there is no `server` block at all.
+/// When there is no `server` block at all, or a file is too large.
 pub fn nginx(sources: &[Source], beside: Beside<'_>) -> Result<Imported, ImportError> {
     let mut reader = Nginx {
         page: Page::new("nginx"),
@@ -32,7 +32,7 @@ pub fn nginx(sources: &[Source], beside: Beside<'_>) -> Result<Imported, ImportE
         reader.file(&source.text);
     }
     if reader.servers == 0 {
-        return Err(ImportError::Format(
+        return Err(ImportError::Nothing(
             "there is no `server` block: is this nginx' configuration?".to_owned(),
         ));
     }

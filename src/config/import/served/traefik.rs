@@ -32,7 +32,7 @@ pub fn traefik(sources: &[Source]) -> Result<Imported, ImportError> {
         }
     }
     if rules == 0 {
-        return Err(ImportError::Format(
+        return Err(ImportError::Nothing(
             "there is no rule with a host, as Host(`example.com`): is this Traefik's configuration or a compose file with its labels?"
                 .to_owned(),
         ));
