@@ -1012,6 +1012,22 @@ fn a_check_changes_nothing_and_waits_for_nobody() {
         assert_eq!(code, Some(2), "{said}");
         assert!(said.ends_with(&format!("\n\n{last}")), "{said}");
     }
+    // The other commands that read the whole file end alike.
+    write(&format!("{monitor}x = 1\n"));
+    for arguments in ["check", "config show", "email test", "run", "replay"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sitewatch"))
+            .args(arguments.split(' '))
+            .args(["-c", "m.toml", "--database", "none.db"])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {said}");
+        assert!(
+            said.ends_with("\n\n1 error in m.toml\n"),
+            "{arguments}: {said}"
+        );
+    }
     write(&format!("include = [\"nothere/*.toml\"]\n{monitor}"));
     let (code, said) = check("m.toml");
     assert_eq!(code, Some(0), "{said}");

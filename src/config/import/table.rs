@@ -31,6 +31,7 @@ const NAME: &[&str] = &[
     "friendlyname",
     "monitorname",
     "testname",
+    "websitename",
     "title",
     "label",
     "description",
@@ -54,15 +55,18 @@ const STATUS: &[&str] = &["status", "monitorstatus", "enabled", "active"];
 const EXPECTED: &[&str] = &[
     "expectstatus",
     "expectedstatus",
+    "expectedstatuscodes",
+    "expectedcodes",
     "acceptedstatuscodes",
+    "acceptedcodes",
     "statuscodes",
 ];
 /// StatusCake names the codes that are down.
 const FORBIDDEN: &[&str] = &["statuscodescsv"];
-const REDIRECTS: &[&str] = &["followredirects", "followredirect"];
+const REDIRECTS: &[&str] = &["followredirects", "followredirect", "redirects"];
 /// The type of the records that a name server is asked for.
 const RECORD: &[&str] = &["recordtype", "dnsrecordtype", "querytype"];
-const SERVER: &[&str] = &["dnsserver", "nameserver", "resolver"];
+const SERVER: &[&str] = &["dnsserver", "nameserver", "resolver", "server"];
 const ANSWERS: &[&str] = &["dnsips", "dnsip", "answers", "expectedanswers"];
 const TO: &[&str] = &["to", "email", "emails", "recipients"];
 
@@ -219,7 +223,14 @@ fn begun(
 ) -> Option<(Entry, SubjectKind, RecordType)> {
     let get = |names: &[&str]| heads.get(record, names);
     let name = get(NAME).map(literal);
-    let kind = get(TYPE).unwrap_or("http").to_lowercase();
+    // Without a type the other columns tell: only DNS has record types, and a bare host with a port is one.
+    let is_bare = |written: &str| !written.contains("://");
+    let guessed = match (get(URL), get(PORT)) {
+        _ if get(RECORD).is_some() => "dns",
+        (Some(url), Some(port)) if is_bare(url) && !matches!(port, "80" | "443") => "tcp",
+        _ => "http",
+    };
+    let kind = get(TYPE).unwrap_or(guessed).to_lowercase();
     let Some(written) = get(URL) else {
         match &name {
             // A heartbeat has no URL.
@@ -259,13 +270,13 @@ fn begun(
     let url = match checked {
         _ if has_scheme && SubjectKind::of_url(written) == Some(checked) => literal(written),
         SubjectKind::Http if written.contains("://") => literal(written),
-        SubjectKind::Http => format!("https://{}", literal(written)),
+        SubjectKind::Http => of_bare_site(host, get(PORT)),
         SubjectKind::Icmp => literal(&name_servers::ping(host)),
         SubjectKind::Dns => literal(&name_servers::question(get(SERVER), host, record_type)),
         SubjectKind::Tcp | SubjectKind::Tls => of_port(checked, host, get(PORT)),
     };
     let mut entry = Entry::new(name.as_deref(), &url);
-    if checked == SubjectKind::Http && !written.contains("://") {
+    if checked == SubjectKind::Http && is_bare(written) && url.starts_with("https:") {
         entry.comment("https:// is a guess");
     }
     Some((entry, checked, record_type))
@@ -308,6 +319,13 @@ fn row(page: &mut Page, heads: &Heads, record: &csv::StringRecord, line: usize) 
     }
     if is_site {
         assertions(page, &mut entry, heads, record);
+    } else {
+        for (names, what) in [(KEYWORD, "keyword"), (EXPECTED, "expected status")] {
+            if get(names).is_some() {
+                let what = format!("the {what}, which only web sites have");
+                page.lose(Weight::Verdict, what, &entry.called());
+            }
+        }
     }
     if is_site && get(REDIRECTS).is_some_and(is_off) {
         entry.set("follow_redirects", "false");
@@ -357,6 +375,16 @@ fn kind_of(written: &str, kind: &str) -> Option<SubjectKind> {
     match of_url {
         Some(SubjectKind::Http) | None => Some(by_word),
         Some(other) => Some(other),
+    }
+}
+
+/// The URL of a site that is written without a scheme.
+fn of_bare_site(host: &str, port: Option<&str>) -> String {
+    let has_port = host.contains(':') || host.contains('/');
+    match port.filter(|_| !has_port) {
+        Some("80") => format!("http://{}", literal(host)),
+        None | Some("443") => format!("https://{}", literal(host)),
+        Some(port) => format!("https://{}:{}", literal(host), literal(port)),
     }
 }
 

@@ -119,6 +119,7 @@ fn tables_of_hosts_and_names() {
         [
             "not checked (heartbeat; there are no monitors of that kind): g (g.example)",
             "not checked (the record type `NAPTR` cannot be asked for): h (h.example)",
+            "the keyword, which only web sites have: a, b, e",
             "the answer `x`, which is no A record: c",
         ]
     );
@@ -144,6 +145,51 @@ fn tables_of_hosts_and_names() {
         written.contains("answers = [\"192.0.2.1\", \"192.0.2.2\"]"),
         "{written}"
     );
+}
+
+/// The words of docs/moving.md as column heads, and rows that say what they are without a type.
+#[test]
+fn tables_without_a_type() {
+    let text = "url;name;port;record type;server;answers;expected codes;redirects;keyword\n\
+        https://a.example/;A;;;;;200,301;no;\n\
+        b.example;B;5432;;;;;;\n\
+        c.example;C;80;;;;;;\n\
+        d.example;D;443;;;;;;word\n\
+        e.example;E;;mx;9.9.9.9;10 mail.example;;;\n\
+        f.example;F;;;;;;;\n";
+    let imported = import::csv(&[source(text)]).unwrap();
+    assert_eq!(imported.left_out, Vec::<String>::new());
+    assert_eq!(
+        keys(&imported)
+            .into_iter()
+            .filter(|line| *line != "[[monitor]]")
+            .collect::<Vec<_>>(),
+        [
+            "name = \"A\"",
+            "url = \"https://a.example/\"",
+            "expect_status = [\"200\", \"301\"]",
+            "follow_redirects = false",
+            "name = \"B\"",
+            "url = \"tcp://b.example:5432\"",
+            "name = \"C\"",
+            "url = \"http://c.example\"",
+            "name = \"D\"",
+            "url = \"https://d.example\"",
+            "body_contains = [\"word\"]",
+            "name = \"E\"",
+            "url = \"dns://9.9.9.9/e.example?type=MX\"",
+            "answers = [\"10 mail.example\"]",
+            "name = \"F\"",
+            "url = \"https://f.example\"",
+        ]
+    );
+    loaded(&imported);
+    // A type that is given counts.
+    let text = "url,type,port\ng.example,http,8443\nh.example,tcp,80\n";
+    let imported = import::csv(&[source(text)]).unwrap();
+    let urls = keys(&imported).join("\n");
+    assert!(urls.contains("https://g.example:8443"), "{urls}");
+    assert!(urls.contains("tcp://h.example:80"), "{urls}");
 }
 
 #[test]
