@@ -291,15 +291,12 @@ fn server(head: &str) -> Option<(&'static str, Tool)> {
         })
     };
     let has_word = |words: &[&str]| first_words().any(|(word, _)| words.contains(&word));
-    let opens =
-        |word: &str| first_words().any(|(first, line)| first == word && line.ends_with('{'));
-    let ends_in_semicolon = first_words().any(|(word, line)| {
-        matches!(
-            word,
-            "server_name" | "listen" | "proxy_pass" | "root" | "location" | "return"
-        ) && line.ends_with(';')
-    });
-    if (opens("server") || opens("http")) && ends_in_semicolon || opens("server") {
+    let opens = |word: &str| {
+        first_words()
+            .any(|(first, line)| first == word && line[first.len()..].trim_start().starts_with('{'))
+    };
+    let ends_in_semicolon = first_words().any(|(_, line)| line.ends_with(';'));
+    if opens("server") || (opens("http") || opens("events")) && ends_in_semicolon {
         return Some(("a web server's configuration", NGINX));
     }
     let braces = first_words().any(|(word, line)| {
@@ -629,6 +626,14 @@ mod tests {
             ),
             (
                 "server {\n  listen 80;\n  server_name a.example;\n}\n",
+                "import nginx",
+            ),
+            (
+                "server{listen 80; server_name a.example;}\n",
+                "import nginx",
+            ),
+            (
+                "worker_processes 1;\nevents { }\nhttp {\n  include sites-enabled/*;\n}\n",
                 "import nginx",
             ),
             (
