@@ -257,6 +257,28 @@ impl Entry {
         }
     }
 
+    /// Leaves a login out of the URL where a header or `basic_auth` has another one: Go's clients and curl send that.
+    fn keep_one_login(&mut self, page: &mut Page) {
+        let is_login = |(key, value): &(&str, String)| match *key {
+            "basic_auth" => true,
+            "headers" => value.to_ascii_lowercase().contains("\"authorization\" = "),
+            _ => false,
+        };
+        let Some(authority) = self.url.find("://").map(|scheme| scheme + 3) else {
+            return;
+        };
+        let rest = &self.url[authority..];
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let Some(at) = rest[..end].rfind('@') else {
+            return;
+        };
+        if self.keys.iter().any(is_login) {
+            self.url.replace_range(authority..=authority + at, "");
+            let what = "the login in the URL; the one of the headers or of basic_auth is sent";
+            page.lose(Weight::Verdict, what, &self.called());
+        }
+    }
+
     /// How it is called in messages.
     pub(super) fn called(&self) -> String {
         let called = self.name.as_deref().unwrap_or(&self.url);
@@ -400,6 +422,7 @@ impl Page {
 
     /// Adds a monitor; one whose URL cannot be checked is left out and named.
     pub(super) fn push(&mut self, mut entry: Entry) {
+        entry.keep_one_login(self);
         let plain = entry.url.replace("$${", "");
         let has_names = plain.contains("${");
         let url = match scalars::locator(&entry.url.replace("$${", "${")) {

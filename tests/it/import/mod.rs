@@ -483,3 +483,42 @@ fn a_database_is_taken_wherever_it_stands() {
     assert_eq!(status, Some(2), "{said}");
     assert!(!said.contains("UTF-8"), "{said}");
 }
+
+/// A login in the URL and another one beside it: what is written loads, and says which one is sent.
+#[test]
+fn of_two_logins_one_is_kept() {
+    let targets = "scrape_configs: [{job_name: j, metrics_path: /probe, params: {module: [m]}, \
+        static_configs: [{targets: ['https://u:p@a.example/x@y']}]}]";
+    let module = |login: &str| format!("modules: {{m: {{prober: http, http: {{{login}}}}}}}");
+    let kuma = "[{\"id\": 1, \"name\": \"k\", \"type\": \"http\", \"url\": \"https://u:p@a.example/x@y\", \
+        \"authMethod\": \"basic\", \"basic_auth_user\": \"me\", \"basic_auth_pass\": \"pw\"}]";
+    let gatus = "endpoints: [{name: g, url: 'https://u:p@a.example/x@y', headers: {authorization: Bearer z}, \
+        conditions: ['[STATUS] == 200']}]";
+    let blackbox = |login: &str| {
+        import::blackbox(&[source(&module(login))], &[source(targets)], &nothing).unwrap()
+    };
+    for imported in [
+        blackbox("bearer_token: z"),
+        blackbox("headers: {Authorization: Bearer z}"),
+        blackbox("basic_auth: {username: me, password: pw}"),
+        import::uptime_kuma(kuma).unwrap(),
+        import::gatus(&[source(gatus)]).unwrap(),
+    ] {
+        let said = imported.left_out.join("\n");
+        let what = "the login in the URL; the one of the headers or of basic_auth is sent: ";
+        assert!(said.contains(what), "{said}");
+        let config = loaded(&imported);
+        assert_eq!(
+            config.monitors[0].subject.url_text().to_string(),
+            "https://a.example/x@y"
+        );
+    }
+    let alone = blackbox("");
+    assert!(
+        alone.toml.contains("https://u:p@a.example/x@y"),
+        "{}",
+        alone.toml
+    );
+    assert_eq!(alone.left_out, Vec::<String>::new());
+    loaded(&alone);
+}
