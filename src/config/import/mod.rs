@@ -4,6 +4,7 @@ mod blackbox;
 mod channels;
 mod documents;
 mod email;
+mod entry;
 mod gatus;
 mod go_duration;
 mod kuma;

@@ -587,9 +587,7 @@ fn log_confirming(name: &str, before: &Status, after: &Status) {
     match (before, after) {
         (Status::Pending | Status::Up { .. }, Status::Suspect { cause, .. }) => {
             let why = &cause.failure.detail;
-            let is_new = matches!(before, Status::Pending);
-            let state = if is_new { "pending" } else { "up" };
-            tracing::info!(target: targets::STATE, monitor = name, state, "{name} fails, which is being confirmed: {why}");
+            tracing::info!(target: targets::STATE, monitor = name, state = "up", "{name} fails, which is being confirmed: {why}");
         }
         (Status::Down(_), Status::Recovering { .. }) => {
             tracing::info!(target: targets::STATE, monitor = name, state = "down", "{name} answers well, which is being confirmed");

@@ -313,3 +313,17 @@ fn probe_resources_and_lists_of_targets() {
         assert_eq!(*config.monitors[0].tags, *tags);
     }
 }
+
+/// A pattern that Go knows and this program does not is named, and what is written loads.
+#[test]
+fn a_port_whose_pattern_is_wrong_keeps_the_rest() {
+    let modules = "modules: {m: {prober: tcp, tcp: {query_response: [{expect: 'PING :(.K'}]}}}";
+    let targets = "scrape_configs: [{job_name: j, metrics_path: /probe, params: {module: [m]}, \
+        static_configs: [{targets: ['a.example:22']}]}]";
+    let imported = import::blackbox(&[source(modules)], &[source(targets)], &nothing).unwrap();
+    assert_eq!(
+        imported.left_out,
+        ["the pattern `PING :(.K`: tcp://a.example:22"]
+    );
+    assert_eq!(loaded(&imported).monitors.len(), 1);
+}

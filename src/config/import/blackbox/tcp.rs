@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::config::import::toml_writer::{Entry, Page, Weight, literal};
 use crate::config::import::yaml::{is_false, is_true, text_at};
+use crate::config::read::scalars;
 
 /// The URL of a target: `host:port`.
 pub(super) fn url_of(target: &str, tcp: Option<&Value>) -> String {
@@ -114,7 +115,15 @@ fn query_response(page: &mut Page, entry: &mut Entry, steps: &[Value]) {
     }
     if let Some(pattern) = expect {
         // It looks at each line by itself.
-        entry.text("expect", &literal(&format!("(?mR){pattern}")));
+        let by_line = format!("(?mR){pattern}");
+        match scalars::regex(&by_line) {
+            Ok(_) => entry.text("expect", &literal(&by_line)),
+            Err(_) => page.lose(
+                Weight::Verdict,
+                format!("the pattern `{pattern}`"),
+                &entry.called(),
+            ),
+        }
     }
     if left > 0 {
         let what = "query_response: what is said after the first answer";
