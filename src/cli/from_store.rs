@@ -92,6 +92,8 @@ pub fn status(
     latency: Vec<Option<Micros>>,
 ) -> StatusRow {
     let shown = row.shown;
+    // Failures that are still being confirmed are neither up nor down: the first ones have no figure yet.
+    let is_judged = shown.is_some_and(|shown| shown.state != ShownState::Pending);
     StatusRow {
         monitor: row.monitor.name.as_str().to_owned(),
         url: row.monitor.url,
@@ -108,8 +110,8 @@ pub fn status(
         orders: Some(row.orders),
         last_check,
         next_check_at: None,
-        uptime_percent_24h: row.day,
-        uptime_percent_30d: row.month,
+        uptime_percent_24h: row.day.filter(|_| is_judged),
+        uptime_percent_30d: row.month.filter(|_| is_judged),
         latency_24h: latency,
         tags: Vec::new(),
         note: String::new(),

@@ -199,7 +199,7 @@ pub fn explain(
     let listed: Vec<Vec<Cell>> = losses
         .iter()
         .filter(|loss| loss.class != LossClass::Degraded)
-        .map(|loss| of_loss(loss, clock))
+        .map(|loss| of_loss(loss, clock, screen))
         .collect();
     if listed.is_empty() {
         return writeln!(out, "  nothing was lost");
@@ -208,13 +208,19 @@ pub fn explain(
         Column::left("  FROM"),
         Column::right("LASTED"),
         Column::left("COUNTS AS"),
+        // Whole on every screen: other commands take it.
+        Column::left("INCIDENT"),
         Column::left("BECAUSE OF").fit(Fit::Cut(16)),
     ];
     table::write(&columns, listed, screen, out)
 }
 
-fn of_loss(loss: &Loss, clock: &Clock) -> Vec<Cell> {
-    let from = format!("  {}", clock.civil(loss.from));
+fn of_loss(loss: &Loss, clock: &Clock, screen: Screen) -> Vec<Cell> {
+    let from = format!("  {}", clock.column(loss.from, screen));
+    let (incident, because) = match &loss.incident {
+        Some((id, cause)) => (id.as_str(), cause.as_str()),
+        None => ("-", loss.class.reason()),
+    };
     let tone = match loss.class {
         LossClass::Down => Tone::Bad,
         LossClass::Degraded => Tone::Warning,
@@ -227,10 +233,8 @@ fn of_loss(loss: &Loss, clock: &Clock) -> Vec<Cell> {
         from.into(),
         Human(loss.to.since(loss.from)).to_string().into(),
         Cell::toned(loss.class.state(), tone),
-        match &loss.incident {
-            Some((id, cause)) => format!("incident {id}: {cause}").into(),
-            None => loss.class.reason().into(),
-        },
+        incident.into(),
+        because.into(),
     ]
 }
 
@@ -329,7 +333,7 @@ shop  99.02 %  99.50 %        1  14m 5s  180 ms  300 ms
                 from: NOW.minus(Duration::from_secs(3_600)),
                 to: NOW.minus(Duration::from_secs(2_755)),
                 class: LossClass::Down,
-                incident: Some(("3-17".into(), "503: expected 200-299".into())),
+                incident: Some(("4-1796061175277".into(), "503: expected 200-299".into())),
             },
             Loss {
                 from: NOW.minus(Duration::from_secs(600)),
@@ -344,10 +348,22 @@ shop  99.02 %  99.50 %        1  14m 5s  180 ms  300 ms
             out,
             "shop: 99.02 % up, 99.50 % covered, 2026-11-21 20:00:00 to 2026-11-22 20:00:00 (1d)
   up 23h 36m, degraded 2m 3s, down 14m 5s, maintenance 0s, unknown 7m 12s
-  FROM                 LASTED  COUNTS AS  BECAUSE OF
-  2026-11-22 19:00:00  14m 5s  down       incident 3-17: 503: expected 200-299
-  2026-11-22 19:50:00  7m 12s  unknown    no check spoke: the daemon stopped, or this machine slept
+  FROM                 LASTED  COUNTS AS  INCIDENT         BECAUSE OF
+  2026-11-22 19:00:00  14m 5s  down       4-1796061175277  503: expected 200-299
+  2026-11-22 19:50:00  7m 12s  unknown    -                no check spoke: the daemon stopped, or this machin…
 "
+        );
+        let mut narrow = String::new();
+        explain(&row(), &losses, &clock(), Screen::terminal(60), &mut narrow).unwrap();
+        let table = narrow.split_once("  FROM").map(|(_, table)| table);
+        assert_eq!(
+            table,
+            Some(
+                "      LASTED  COUNTS AS  INCIDENT         BECAUSE O…
+  19:00:00  14m 5s  down       4-1796061175277  503: expec…
+  19:50:00  7m 12s  unknown    -                no check s…
+"
+            )
         );
     }
 }

@@ -107,6 +107,7 @@ pub(super) fn monitor(view: &View<'_>, past: &mut Past, name: &str, query: &str)
 
 fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
     let known = past.of(live.id);
+    let is_judged = live.shown.state != ShownState::Pending;
     StatusRow {
         monitor: live.monitor.name.as_str().to_owned(),
         url: live.monitor.url_shown(),
@@ -121,8 +122,8 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
         orders: None,
         last_check: live.newest.as_deref().cloned(),
         next_check_at: next_check_at(live, view.config, view.now),
-        uptime_percent_24h: known.percent_24h,
-        uptime_percent_30d: known.percent_30d,
+        uptime_percent_24h: known.percent_24h.filter(|_| is_judged),
+        uptime_percent_30d: known.percent_30d.filter(|_| is_judged),
         latency_24h: Vec::new(),
         tags: live.monitor.tags_shown(),
         note: live.monitor.note.to_string(),

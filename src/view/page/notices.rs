@@ -123,7 +123,7 @@ pub fn windows(frame: &Frame, windows: &[WindowRow]) -> Markup {
                             @if window.monitors.is_empty() { "all sites" }
                             @for (index, name) in window.monitors.iter().take(NAMES_MAX).enumerate() {
                                 @if index > 0 { ", " }
-                                (name)
+                                span.whole { (name) }
                             }
                             @if window.monitors.len() > NAMES_MAX {
                                 " and " (window.monitors.len() - NAMES_MAX) " more"
