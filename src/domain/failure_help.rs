@@ -115,7 +115,7 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
         K::ConnectReset => (
             "connection reset",
             Server,
-            "The connection was torn down before a complete answer: the server crashed or restarted, or a firewall cut in.",
+            "The connection was torn down before a complete answer: the server crashed or restarted, or a firewall interfered.",
             "the server's log at that moment; connection limits; a firewall between",
         ),
         K::TlsExpired => (
@@ -251,9 +251,9 @@ pub const fn of(kind: FailureKind) -> FailureMeaning {
             "which phase takes the time: dns, connect and tls are the network's, first byte the application's, body the size's",
         ),
         K::CertificateExpiring => (
-            "certificate ends soon",
+            "certificate expires soon",
             Site,
-            "A certificate ends within the longest step of certificate_expiry, and nothing has renewed it yet.",
+            "A certificate expires within the longest step of certificate_expiry, and nothing has renewed it yet.",
             "the renewal (certbot, ACME client) and whether the server was reloaded after it",
         ),
         K::Intermittent => (

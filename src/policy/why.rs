@@ -93,7 +93,7 @@ fn changed(one: &Traced) -> Option<Step> {
         (before, after) if before == after => return None,
         (_, Status::Suspect { count, .. }) => (
             "suspect",
-            format!("failed, {count} of {failures} in a row that make it down{why}"),
+            format!("failed, {count} of the {failures} in a row that count as down{why}"),
         ),
         (Status::Recovering { .. }, Status::Down(_)) => (
             "down",

@@ -125,6 +125,7 @@ pub fn table(
         let before = format!("{:<12} ", row.name);
         let took = match row.state {
             State::Pending => String::new(),
+            _ if row.took.as_millis() == 0 => "<1 ms".to_owned(),
             _ => format!("{} ms", row.took.as_millis()),
         };
         let after = format!(

@@ -158,7 +158,7 @@ fn states(out: &mut impl Write, rows: &[MonitorMetrics<'_>]) -> fmt::Result {
     })?;
     let text = (
         "sitewatch_degraded",
-        "1 while the monitor answers well but slowly, now and then, or with a certificate that ends soon; \
+        "1 while the monitor answers well but slowly, now and then, or with a certificate that expires soon; \
          absent while nothing is known.",
     );
     gauge(out, rows, text, |row| {

@@ -110,11 +110,11 @@ impl Asked<'_> {
         let sent = told.iter().filter(|mail| mail.sent_at.is_some()).count();
         if let Some(first) = told.iter().filter_map(|mail| mail.sent_at).min() {
             let count = if sent == 1 {
-                "1 message".to_owned()
+                "1 message was sent,".to_owned()
             } else {
-                format!("{sent} messages")
+                format!("{sent} messages were sent, the first")
             };
-            return format!("{count} left, the first at {}", self.clock.civil(first));
+            return format!("{count} at {}", self.clock.civil(first));
         }
         match telling.hold() {
             Some(hold) if hold.by == "nobody" => {

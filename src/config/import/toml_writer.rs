@@ -1,119 +1,189 @@
 //! The `monitors.toml` that an import writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::channels::{Channel, Channels};
 pub(super) use super::email::{Email, addresses};
 use super::email::{is_address, is_host, write_email};
-pub(super) use super::entry::Entry;
 use super::names::{self, Names};
+pub use super::parts::{Beside, ImportError, Imported, Source};
+use super::parts::{LINES_MAX, LOSSES_MAX, Loss};
+pub(super) use super::parts::{Told, Weight};
 use crate::config::init::SCHEMA_LINE;
 use crate::config::read::scalars;
+use crate::domain::duration_text::{LONGEST, Written};
 use crate::domain::monitor::MonitorName;
 use crate::domain::safe_text;
 
-/// What an import gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
-    /// A valid `monitors.toml`.
-    pub toml: String,
-    /// What could not be carried over: a sentence each, what matters most first.
-    pub left_out: Vec<String>,
-    /// Environment variables that the file needs, sorted.
-    pub variables: Vec<String>,
-    /// How many monitors it holds.
-    pub monitors: usize,
+/// What `max_redirects` takes.
+const REDIRECTS_MAX: u64 = 50;
+
+/// One monitor to be written: its keys in order, as TOML.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    name: Option<String>,
+    url: String,
+    comments: Vec<String>,
+    keys: Vec<(&'static str, String)>,
+    told: Told,
 }
 
-/// A text to import from.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// What it is called in messages: the file's path as given.
-    pub name: String,
-    /// What it holds.
-    pub text: String,
-}
-
-/// Reads the files that a source names by a path or a pattern, relative to where the source lies.
-pub type Beside<'a> = &'a dyn Fn(&str) -> Vec<Source>;
-
-/// How much a loss matters; the first come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Weight {
-    /// Something is not checked at all.
-    Unchecked,
-    /// An answer is judged otherwise, or a request made otherwise.
-    Verdict,
-    /// Other people are told, or at other times.
-    Told,
-    /// Everything else.
-    Detail,
-}
-
-/// Something that is not carried over, and for which monitors.
-#[derive(Debug)]
-struct Loss {
-    weight: Weight,
-    what: String,
-    about: Vec<String>,
-}
-
-/// So many monitors are named with a loss that they share.
-const NAMED_MAX: usize = 4;
-
-/// So many monitors that are not checked are named.
-const NOT_CHECKED_MAX: usize = 2000;
-
-/// So many different losses are told one by one; a file that is something else has one in each line.
-const LOSSES_MAX: usize = 1000;
-
-/// So many lines of a list that are not understood are told one by one.
-const LINES_MAX: usize = 10;
-
-impl Loss {
-    fn line(&self) -> String {
-        // A monitor that is not checked is named in any case.
-        let named = match self.weight {
-            Weight::Unchecked => NOT_CHECKED_MAX,
-            Weight::Verdict | Weight::Told | Weight::Detail => NAMED_MAX,
-        };
-        let shown: Vec<&str> = self.about.iter().take(named).map(String::as_str).collect();
-        match (self.about.len(), self.about.len().saturating_sub(named)) {
-            (0, _) => self.what.clone(),
-            (_, 0) => format!("{}: {}", self.what, shown.join(", ")),
-            (all, more) => format!(
-                "{} ({all} monitors): {} and {more} more",
-                self.what,
-                shown.join(", ")
-            ),
+impl Entry {
+    pub(super) fn new(name: Option<&str>, url: &str) -> Self {
+        Self {
+            name: name.map(str::to_owned),
+            url: url.to_owned(),
+            ..Self::default()
         }
     }
-}
 
-/// Who is told of a monitor's news.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Told {
-    /// Those of `[email].to`.
-    #[default]
-    Default,
-    /// Nobody, as in the source.
-    Nobody,
-    /// Those of `[email].to` where there are any, in place of services that are not carried over.
-    Mail,
-    /// These addresses and channels.
-    Only(Vec<String>),
-}
+    /// A comment above the entry: what needs a hand.
+    pub(super) fn comment(&mut self, words: impl Into<String>) {
+        self.comments.push(words.into());
+    }
 
-/// Why nothing could be imported.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ImportError {
-    /// The text is not in the format at all.
-    #[error("{0}")]
-    Format(String),
-    /// The text can be read and names nothing to check, perhaps because another tool wrote it.
-    #[error("{0}")]
-    Nothing(String),
+    /// A key with a value that is TOML already; a key that is there is replaced.
+    pub(super) fn set(&mut self, key: &'static str, value: impl Into<String>) {
+        self.keys.retain(|(other, _)| *other != key);
+        self.keys.push((key, value.into()));
+    }
+
+    pub(super) fn text(&mut self, key: &'static str, value: &str) {
+        self.set(key, quoted(value));
+    }
+
+    pub(super) fn texts(&mut self, key: &'static str, values: &[String]) {
+        // An empty text stands in every body, and is no tag.
+        let values: Vec<String> = values
+            .iter()
+            .filter(|value| !value.is_empty())
+            .cloned()
+            .collect();
+        if !values.is_empty() {
+            self.set(key, list(&values));
+        }
+    }
+
+    pub(super) fn span(&mut self, key: &'static str, span: Duration) {
+        // A configuration takes no longer one, and nothing happens after a century.
+        self.set(key, format!("\"{}\"", Written(span.min(LONGEST))));
+    }
+
+    /// The method in capitals; GET is the default. One that cannot be sent leaves the monitor disabled.
+    pub(super) fn method(&mut self, page: &mut Page, method: &str) {
+        let method = method.trim().to_ascii_uppercase();
+        if method == "GET" {
+            return;
+        }
+        if scalars::method(&method).is_ok() || method.contains("${") {
+            self.text("method", &method);
+            return;
+        }
+        let what = format!("the method `{}`; disabled", safe_text::line(&method, 40));
+        page.lose(Weight::Unchecked, what, &self.called());
+        self.disable("its method cannot be sent");
+    }
+
+    /// How many redirects are followed: 0 makes the redirect the answer.
+    pub(super) fn redirects(&mut self, page: &mut Page, count: u64) {
+        match count {
+            0 => self.set("follow_redirects", "false"),
+            10 => {}
+            count => {
+                if count > REDIRECTS_MAX {
+                    let what = format!("{count} redirects; at most {REDIRECTS_MAX} are followed");
+                    page.lose(Weight::Detail, what, &self.called());
+                }
+                self.set("max_redirects", count.min(REDIRECTS_MAX).to_string());
+            }
+        }
+    }
+
+    /// The interval, the timeout and the time between confirming checks, each made to fit.
+    pub(super) fn timing(
+        &mut self,
+        page: &mut Page,
+        interval: Option<Duration>,
+        timeout: Option<Duration>,
+        retry_interval: Option<Duration>,
+    ) {
+        let second = Duration::from_secs(1);
+        let interval = interval.map(|interval| interval.max(second));
+        if let Some(interval) = interval {
+            self.span("interval", interval);
+        }
+        let longest = interval.unwrap_or(Duration::from_secs(60)).min(LONGEST);
+        for (key, span) in [("timeout", timeout), ("retry_interval", retry_interval)] {
+            let Some(span) = span.filter(|span| !span.is_zero()) else {
+                continue;
+            };
+            if span > longest {
+                let what = format!("a {key} of {}, cut to the interval", Written(span));
+                page.lose(Weight::Detail, what, &self.called());
+            }
+            self.span(key, span.min(longest));
+        }
+    }
+
+    /// Keeps the monitor, but does not check it: as it is here it would be down for ever.
+    pub(super) fn disable(&mut self, why: &str) {
+        self.set("enabled", "false");
+        self.comment(format!("disabled: {why}"));
+    }
+
+    /// Who is told of it.
+    pub(super) fn told(&mut self, told: Told) {
+        self.told = told;
+    }
+
+    /// Request headers.
+    pub(super) fn headers(&mut self, page: &mut Page, headers: &[(String, String)]) {
+        let mut seen: HashSet<String> = HashSet::new();
+        let mut kept = Vec::new();
+        for (name, header) in headers {
+            let is_right =
+                scalars::header_name(name).is_ok() && scalars::header_value(header).is_ok();
+            if !is_right || !seen.insert(name.to_ascii_lowercase()) {
+                let what = format!("the header `{}`", safe_text::line(name, 80));
+                page.lose(Weight::Verdict, what, &self.called());
+                continue;
+            }
+            kept.push(format!("{} = {}", quoted(name), quoted(header)));
+        }
+        if !kept.is_empty() {
+            self.set("headers", format!("{{ {} }}", kept.join(", ")));
+        }
+    }
+
+    /// Leaves a login out of the URL where a header or `basic_auth` has another one: Go's clients and curl send that.
+    fn keep_one_login(&mut self, page: &mut Page) {
+        let is_login = |(key, value): &(&str, String)| match *key {
+            "basic_auth" => true,
+            "headers" => value.to_ascii_lowercase().contains("\"authorization\" = "),
+            _ => false,
+        };
+        let Some(authority) = self.url.find("://").map(|scheme| scheme + 3) else {
+            return;
+        };
+        let rest = &self.url[authority..];
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let Some(at) = rest[..end].rfind('@') else {
+            return;
+        };
+        if self.keys.iter().any(is_login) {
+            self.url.replace_range(authority..=authority + at, "");
+            let what = "the login in the URL; the one of the headers or of basic_auth is sent";
+            page.lose(Weight::Verdict, what, &self.called());
+        }
+    }
+
+    /// How it is called in messages.
+    pub(super) fn called(&self) -> String {
+        let called = self.name.as_deref().unwrap_or(&self.url);
+        super::super::diagnostic::redact::sentence(&safe_text::line(called, 200)).into_owned()
+    }
 }
 
 /// The whole file while it is made.

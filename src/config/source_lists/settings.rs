@@ -236,7 +236,7 @@ fn warn_of_credentials(reading: &mut Reading<'_>, table: &Table<'_>, called: &st
         reading.warn(
             found.key_place,
             format!(
-                "`{}` goes to every host of the list `{called}`: whoever can write the list can read it",
+                "`{}` goes to every host of the list `{called}`: anyone who can write the list can read it",
                 found.key
             ),
         );

@@ -350,7 +350,7 @@ pub(super) fn tell_out_of_reach(
         ),
         Said::Silent { since, why } => format!(
             "Nothing has got through to the channel {name} for {}: {why}. `sitewatch email queue` shows what waits \
-             and what was given up, `sitewatch channel test {name}` what the service answers.",
+             and what was dropped, `sitewatch channel test {name}` what the service answers.",
             Human(now.since(*since))
         ),
     };

@@ -203,7 +203,7 @@ impl Urgent {
             }
             Outcome::Permanent(error) => {
                 tracing::error!(target: MAIL_FAILED, monitor = "", to,
-                    "{what} trouble given up: {error}");
+                    "{what} trouble dropped: {error}");
                 note(way.door, &item, Some(error), now);
             }
             Outcome::Temporary { error, .. }

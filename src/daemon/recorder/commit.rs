@@ -102,7 +102,7 @@ impl Recorder {
                 0 => {
                     "Nothing was lost: all checks were kept in memory and are recorded now.".into()
                 }
-                lost => format!("{lost} checks had to be given up; states and mails were not."),
+                lost => format!("{lost} checks had to be dropped; states and mails were not."),
             };
             let detail = format!(
                 "From {} to {} the database took no writes: {}. Monitoring went on. {lost}",

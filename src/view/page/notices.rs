@@ -11,8 +11,10 @@ use super::words;
 const CARDS_MAX: usize = 5;
 /// Lines of further incidents; a line is all sites that say the same.
 const LINES_MAX: usize = 20;
-/// Names of a window or a line that are listed one by one.
+/// Names of a line that are listed one by one.
 const NAMES_MAX: usize = 8;
+/// A window names this many of its sites: on a phone each takes a line.
+const WINDOW_NAMES_MAX: usize = 4;
 /// Incidents that are over, and how long they are listed.
 const RECENT_MAX: usize = 5;
 const RECENT_DAYS: u64 = 14;
@@ -121,12 +123,12 @@ pub fn windows(frame: &Frame, windows: &[WindowRow]) -> Markup {
                             @else { (words::minute(frame, window.start)) " to " }
                             (words::minute(frame, window.end)) ": "
                             @if window.monitors.is_empty() { "all sites" }
-                            @for (index, name) in window.monitors.iter().take(NAMES_MAX).enumerate() {
+                            @for (index, name) in window.monitors.iter().take(WINDOW_NAMES_MAX).enumerate() {
                                 @if index > 0 { ", " }
                                 span.whole { (name) }
                             }
-                            @if window.monitors.len() > NAMES_MAX {
-                                " and " (window.monitors.len() - NAMES_MAX) " more"
+                            @if window.monitors.len() > WINDOW_NAMES_MAX {
+                                " and " (window.monitors.len() - WINDOW_NAMES_MAX) " more"
                             }
                             @if !window.note.is_empty() { ". " (window.note) }
                         }
