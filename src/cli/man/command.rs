@@ -19,11 +19,21 @@ pub struct Args {
     pub directory: Option<PathBuf>,
 }
 
+/// What stands under DESCRIPTION: more than the line under NAME.
+const DESCRIPTION: &str = "sitewatch checks web sites, ports, hosts and DNS names, stores every check with its redirect \
+    chain in an SQLite database, and sends a diagnosis when one goes down, stays down or comes back. The daemon (sitewatch \
+    run) does so as monitors.toml(5) says. The other commands read what it recorded, or control it through its socket; \
+    check and explain need neither.";
+
+fn described() -> clap::Command {
+    Cli::command().long_about(DESCRIPTION)
+}
+
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     match &args.directory {
         None => {
-            let page = page(Cli::command())?;
+            let page = page(described())?;
             context.out.write_str(&page)?;
         }
         Some(directory) => pages(directory)?,
@@ -43,7 +53,7 @@ fn page(command: clap::Command) -> Result<String, CliError> {
 }
 
 fn pages(directory: &Path) -> Result<(), CliError> {
-    clap_mangen::generate_to(Cli::command(), directory).map_err(|error| {
+    clap_mangen::generate_to(described(), directory).map_err(|error| {
         CliError::Machine(format!(
             "write manual pages into {}: {error}",
             directory.display()

@@ -7,7 +7,7 @@ use super::api::{self, Made};
 use super::history_cache::Past;
 use super::pages;
 use super::query::Query;
-use super::reply::{Keep, Reply};
+use super::reply::{Keep, NOTHING_HERE, Reply};
 use super::visible::View;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::store::error::StoreError;
@@ -49,7 +49,7 @@ fn find(view: &View<'_>, past: &mut Past, id: &str) -> Result<Option<Found>, Sto
 pub(super) fn json(view: &View<'_>, past: &mut Past, id: &str, query: &str) -> Made {
     let nothing = |what: &str| Ok(Reply::fault(StatusCode::NOT_FOUND, what));
     if matches!(view.audience, Audience::Public { .. }) {
-        return nothing("there is nothing at this path");
+        return nothing(NOTHING_HERE);
     }
     let wants_diff = match Query::parse(query, &["diff"]).and_then(|query| query.is_set("diff")) {
         Ok(wants_diff) => wants_diff,

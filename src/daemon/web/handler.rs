@@ -15,7 +15,7 @@ use super::budget::Budget;
 use super::cache::{Cache, Question};
 use super::history_cache::Past;
 use super::query::Query;
-use super::reply::{Keep, Reply};
+use super::reply::{Keep, NOTHING_HERE, Reply};
 use super::route::{self, Route};
 use super::visible::View;
 use super::{api, auth, evidence, host_header, metrics, pages};
@@ -109,8 +109,9 @@ impl Site {
             return give(reply);
         }
         let Some(route) = route::parse(asked.path) else {
-            return give(&mut match asked.path.starts_with("/api/") {
-                true => Reply::fault(StatusCode::NOT_FOUND, "there is nothing at this path"),
+            let is_api = asked.path == "/api" || asked.path.starts_with("/api/");
+            return give(&mut match is_api {
+                true => Reply::fault(StatusCode::NOT_FOUND, NOTHING_HERE),
                 false => pages::nothing_here(&config, asked.now),
             });
         };

@@ -11,6 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::budget::Budget;
 
+/// What is said below `/api` where there is nothing, or nothing for this reader.
+pub(super) const NOTHING_HERE: &str = "there is nothing at this path; see /api/v1/monitors, /api/v1/monitors/NAME, \
+    /api/v1/monitors/NAME/checks and /api/v1/incidents";
+
 /// Smaller answers gain nothing from being packed.
 const PACK_FROM_BYTES: usize = 1400;
 
