@@ -291,8 +291,7 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     let columns = [
         Column::left("STATE"),
         Column::left("TO").fit(Fit::Cut(16)),
-        // It names the monitor: many rows have the same recipient and differ in this alone.
-        Column::left("SUBJECT").fit(Fit::Name),
+        Column::left("SUBJECT").fit(Fit::Name), // what tells rows of one recipient apart
         Column::left("QUEUED").fit(Fit::Drop(2)),
         Column::right("TRIES").fit(Fit::Drop(1)),
         Column::left("NEXT"),

@@ -104,8 +104,11 @@ tags = ["prod"]
 start = $(date -u -d '+1 day' +%Y-%m-%dT02:00:00Z)
 end = $(date -u -d '+1 day' +%Y-%m-%dT03:00:00Z)
 TOML
-for index in $(seq 1 200); do
-  printf '[[monitor]]\nname = "site-%s"\nurl = "%s/%s"\ntags = ["crowd"]\ninterval = "5s"\n' "$index" "$site" "$index"
+# Names as customers have them, and a site that is down in each group, so that no group is folded.
+for index in $(seq 0 199); do
+  path=$index; [ $((index % 20)) -ne 3 ] || path=503
+  printf '[[monitor]]\nname = "shop-%03d.customer-%d.example.com"\nurl = "%s/%s"\ntags = ["customer-%d"]\ninterval = "5s"\n' \
+    "$index" $((index / 20)) "$site" "$path" $((index / 20))
 done >>"$work/monitors.toml"
 
 "$SITEWATCH" run --config "$work/monitors.toml" >"$work/daemon.log" 2>&1 & pids+=($!)

@@ -255,7 +255,7 @@ fn incidents_and_reports_tell_the_same() {
     assert!(
         explained
             .stdout
-            .contains("  3m  down       incident 1-1795348980000: 503: expected 200-299"),
+            .contains("  3m  down       1-1795348980000  503: expected 200-299"),
         "{}",
         explained.stdout
     );

@@ -58,6 +58,9 @@ for (const [name, url] of Object.entries(pages)) {
       const scroll = await page.evaluate(() => document.documentElement.scrollWidth);
       const tall = await page.evaluate(() => document.documentElement.scrollHeight);
       if (width >= 390 && tall > HEIGHT_MAX) faults.push(`${where}: ${tall} pixels high`);
+      // A name of thirty letters keeps its line where there is room for one.
+      const lines = await page.$$eval(".monitors a", (links) => Math.max(0, ...links.map((link) => link.getClientRects().length)));
+      if (name === "overview" && width >= 768 && lines > 1) faults.push(`${where}: a name in ${lines} lines`);
       if (scroll > width) faults.push(`${where}: ${scroll} pixels wide`);
       await accessible(page, where);
       if (size === "phone" || size === "desktop") {
