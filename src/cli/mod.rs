@@ -30,6 +30,7 @@ pub mod import;
 pub mod incidents;
 pub mod lists;
 pub mod maintenance;
+mod recorded;
 pub mod replay;
 pub mod report;
 pub mod resolve;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::context::{Context, Used};
 use super::error::{CliError, Outcome};
+use super::recorded::{Arrivals, Recorded};
 use super::resolve;
 use crate::clock;
 use crate::config::{self, Config};
-use crate::domain::check::Check;
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
 use crate::domain::notification::MailKind;
@@ -22,7 +22,7 @@ use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::simulate::{Decided, rehearse};
 use crate::policy::replay::{Dropped, Replay, Said, order_of};
 use crate::policy::schedule::time_range;
-use crate::store::checks::history::HistoryQuery;
+use crate::store::checks::history::{HistoryQuery, Whence};
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::outbox::queries::{self, ToldOf};
@@ -33,6 +33,9 @@ use crate::view::time_text::Clock;
 
 /// So much is read at once: of 1 000 monitors a minute 180 000 checks.
 const CHUNK: Duration = Duration::from_secs(3 * 3600);
+
+/// Checks of so long before the time are gone through at most, so that every location is known.
+const WARM_UP_MAX: Duration = Duration::from_secs(3600);
 
 /// News of no outage (slow, a certificate, another chain) is the same on both sides if it was decided within this time.
 const NEAR: Duration = Duration::from_secs(3600);
@@ -51,7 +54,8 @@ const BURNS_EVERY: Duration = Duration::from_secs(30);
     group_interval. AFTER counts from the first failed check until the mail\n\
     leaves, if the mail server accepts everything at once. Acknowledgements,\n\
     mutes and pauses count as they were ordered; windows by order and times\n\
-    offline are left out.\n\
+    offline are left out. The checks of several locations vote anew, by the\n\
+    locations and the down_when of the new configuration.\n\
     Burns of an [[objective]] stand under its name, by the recorded outages."
 )]
 pub struct Args {
@@ -70,13 +74,6 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         database: new.daemon.database.clone(),
         control_socket: Some(new.daemon.control_socket.clone()),
     });
-    if new.places().is_some() {
-        return Err(CliError::Usage(
-            "this version cannot replay monitors that several locations check: remove [cluster] from the configuration \
-             that is tried"
-                .to_owned(),
-        ));
-    }
     let clock = Clock {
         zone: new.daemon.timezone.clone(),
         now: clock::now(),
@@ -163,43 +160,40 @@ fn play(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Past, CliError> {
+    // Locations that are not heard yet have no vote: those that are would decide alone.
+    let patience = played
+        .iter()
+        .filter(|(_, monitor)| monitor.rules.quorum.is_some());
+    let patience = patience.map(|(_, monitor)| monitor.rules.fresh_for()).max();
+    let start = since.minus(patience.unwrap_or_default().min(WARM_UP_MAX));
     let mut world = Replay::new(
         played.iter().copied(),
         &new.alerts,
         &new.escalation,
         &new.maintenance,
         &new.daemon.timezone,
-        since,
+        start,
     );
-    let places: HashMap<MonitorId, usize> = played
-        .iter()
-        .enumerate()
-        .map(|(place, (id, _))| (*id, place))
-        .collect();
     let mut orders = orders(reader, played, since, now)?.into_iter().peekable();
     let mut past = Past::default();
-    let mut from = since;
+    let mut waiting: Vec<Recorded> = Vec::new();
+    let mut from = start;
     while from < now && !played.is_empty() {
         let to = from.plus(CHUNK).min(now);
-        let query = HistoryQuery {
-            monitors: played.iter().map(|(id, _)| *id).collect(),
-            since: Some(from),
-            until: Some(to),
-            ..HistoryQuery::default()
-        };
-        let mut checks: Vec<(usize, Check)> = Vec::new();
-        reader.history(&query, &mut |stored, check, _| {
-            if let Some(place) = places.get(&stored.id) {
-                checks.push((*place, check));
-            }
-            ControlFlow::Continue(())
-        })?;
-        for (place, check) in checks.into_iter().rev() {
-            let known_at = check.at.plus(check.timings.total.as_duration());
-            while let Some((at, place, order)) = orders.next_if(|(at, ..)| *at <= known_at) {
+        waiting.extend(recorded(reader, played, from, to)?);
+        // What comes late is decided on with what is made later.
+        waiting.sort_by_key(|check| check.arrived_at);
+        let is_due = |check: &Recorded| check.arrived_at < to || to == now;
+        let due = waiting.partition_point(is_due);
+        for recorded in waiting.drain(..due) {
+            let at = recorded.arrived_at;
+            while let Some((at, place, order)) = orders.next_if(|(given_at, ..)| *given_at <= at) {
                 world.order(place, &order, at);
             }
-            world.check(place, check);
+            match &recorded.location {
+                Some(location) => world.heard(recorded.place, location, recorded.check, at),
+                None => world.check(recorded.place, recorded.check),
+            }
         }
         past.take(&mut world);
         from = to;
@@ -209,7 +203,52 @@ fn play(
     }
     world.pass(now);
     past.take(&mut world);
+    past.said.retain(|said| said.at >= since);
     Ok(past)
+}
+
+/// The checks that began in a time: those of each location where several vote now, else what its locations agreed on.
+fn recorded(
+    reader: &Reader,
+    played: &[(MonitorId, &Monitor)],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Recorded>, StoreError> {
+    let places: HashMap<MonitorId, usize> = played
+        .iter()
+        .enumerate()
+        .map(|(place, (id, _))| (*id, place))
+        .collect();
+    let arrivals = Arrivals::new(reader.arrivals(from, to)?);
+    let mut found = Vec::new();
+    for (whose, votes) in [(Whence::Agreed, false), (Whence::Each, true)] {
+        let wanted = played
+            .iter()
+            .filter(|(_, monitor)| monitor.rules.quorum.is_some() == votes);
+        let query = HistoryQuery {
+            monitors: wanted.map(|(id, _)| *id).collect(),
+            since: Some(from),
+            until: Some(to),
+            whose,
+            ..HistoryQuery::default()
+        };
+        if query.monitors.is_empty() {
+            continue;
+        }
+        reader.history_of_locations(&query, &mut |stored, location, check, _| {
+            if let Some(place) = places.get(&stored.id) {
+                found.push(Recorded {
+                    place: *place,
+                    location: location.cloned(),
+                    arrived_at: arrivals.of(location, &check),
+                    check,
+                });
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    found.reverse();
+    Ok(found)
 }
 
 /// What people ordered, in the order of time, each with the place of its monitor.

@@ -1283,7 +1283,7 @@ pub const CLUSTER: Section = Section {
             "share",
             Kind::Text,
             Unset("one probe checks everything"),
-            "Probe: reserved; refused by this version.",
+            "Probe: \"2/4\" is the second of four that share the monitors of this location.",
         ),
     ],
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::location::{LocationName, Places};
+use super::location::{LocationName, Places, Share};
 use super::secret::Secret;
 
 /// `[cluster]`, as valid values.
@@ -42,6 +42,8 @@ pub struct HubSettings {
 pub struct ProbeSettings {
     /// From where it checks.
     pub location: LocationName,
+    /// Which part of its monitors; `None`: all of them.
+    pub share: Option<Share>,
     /// How many bytes its spool may hold.
     pub spool_bytes: u64,
 }

@@ -1,6 +1,7 @@
-//! What happened, as scripts are told: changes of state, deliveries, orders, times without watching.
+//! What happened, as scripts are told: changes of state, deliveries, orders, locations, times without watching.
 
 use super::incident::{Cause, IncidentKey};
+use super::location::{LocationName, Seen};
 use super::order::GivenOrder;
 use super::timestamp::Timestamp;
 
@@ -44,6 +45,13 @@ pub enum What {
     },
     /// An order was followed.
     Order(GivenOrder),
+    /// The word of a location counts again, or no longer.
+    Location {
+        /// Which.
+        location: LocationName,
+        /// Whether it counts.
+        seen: Seen,
+    },
     /// Nobody watched.
     Gap {
         /// Since then; the event is its end.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,85 @@ impl fmt::Display for LocationName {
     }
 }
 
+/// More probes than these cannot share a location.
+pub const SHARES_MAX: u16 = 64;
+
+/// Which part of a location's monitors one of several probes checks there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Share {
+    number: NonZeroU16,
+    of: NonZeroU16,
+}
+
+/// Why a text is not a share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShareError {
+    /// It does not consist of two numbers with a slash between them.
+    #[error("`{0}` is not a share of a location's monitors")]
+    Form(String),
+    /// There is no such share.
+    #[error("there is no share {0} of {1}")]
+    Range(u16, u16),
+    /// More than the rule allows.
+    #[error("at most {SHARES_MAX} probes can share a location, not {0}")]
+    Many(u16),
+}
+
+impl Share {
+    /// Takes `2/4`: the second of four.
+    ///
+    /// # Errors
+    /// If it is written in another way, or if there is no such share.
+    pub fn parse(text: &str) -> Result<Self, ShareError> {
+        let form = || ShareError::Form(text.to_owned());
+        let (number, of) = text.split_once('/').ok_or_else(form)?;
+        let parse = |digits: &str| -> Option<u16> {
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| digits.parse().ok()).flatten()
+        };
+        let (number, of) = parse(number).zip(parse(of)).ok_or_else(form)?;
+        if of > SHARES_MAX {
+            return Err(ShareError::Many(of));
+        }
+        Self::new(number, of).ok_or(ShareError::Range(number, of))
+    }
+
+    /// The share of this number, from 1 on; `None` if there is no such share.
+    pub fn new(number: u16, of: u16) -> Option<Self> {
+        let share = Self {
+            number: NonZeroU16::new(number)?,
+            of: NonZeroU16::new(of)?,
+        };
+        (number <= of && of <= SHARES_MAX).then_some(share)
+    }
+
+    /// Its number, from 1 on.
+    pub const fn number(self) -> u16 {
+        self.number.get()
+    }
+
+    /// How many there are.
+    pub const fn of(self) -> u16 {
+        self.of.get()
+    }
+
+    /// Whether a monitor of this name belongs to it. The hash is part of what hub and probes agree on: FNV-1a.
+    pub fn has(self, name: &str) -> bool {
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        // The low bits of this hash are those of the last letters: fold the high ones in.
+        let folded = (hash ^ (hash >> 32)) % u64::from(self.of());
+        folded == u64::from(self.number() - 1)
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
 /// How many locations must fail before a monitor is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DownWhen {
@@ -98,6 +178,31 @@ impl DownWhen {
             Self::All => locations.max(1),
             Self::Any => 1,
             Self::Count(count) => usize::from(count).min(locations).max(1),
+        }
+    }
+
+    /// Takes one of its words, or a number of at least 1.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "majority" => Some(Self::Majority),
+            "all" => Some(Self::All),
+            "any" => Some(Self::Any),
+            count => {
+                let count = count.parse().ok().filter(|count| *count > 0)?;
+                Some(Self::Count(count))
+            }
+        }
+    }
+}
+
+impl fmt::Display for DownWhen {
+    /// As it is written in a configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Majority => f.pad("majority"),
+            Self::All => f.pad("all"),
+            Self::Any => f.pad("any"),
+            Self::Count(count) => count.fmt(f),
         }
     }
 }
@@ -181,6 +286,12 @@ impl Seen {
             Self::Silent => "silent",
             Self::Offline => "offline",
         }
+    }
+
+    /// What a word means.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Fresh, Self::Silent, Self::Offline];
+        all.into_iter().find(|seen| seen.as_str() == word)
     }
 }
 
@@ -281,6 +392,40 @@ pub struct Ask {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_written_as_a_fraction_and_each_monitor_belongs_to_one() {
+        for share in ["1/1", "2/4", "64/64"] {
+            assert_eq!(Share::parse(share).unwrap().to_string(), share);
+        }
+        for wrong in [
+            "", "2", "0/4", "5/4", "1/0", "1/65", "+1/2", "a/b", "1/2/3", "1/ 2", "1/99999",
+        ] {
+            assert!(Share::parse(wrong).is_err(), "{wrong}");
+        }
+        for of in [1, 2, 3, 4, 7] {
+            let shares: Vec<Share> = (1..=of).map(|n| Share::new(n, of).unwrap()).collect();
+            let mut counts = vec![0_u32; shares.len()];
+            for number in 0..4000 {
+                let name = format!("shop-{number}.example.com");
+                let its: Vec<usize> = (0..shares.len())
+                    .filter(|n| shares[*n].has(&name))
+                    .collect();
+                assert_eq!(its.len(), 1, "{name}");
+                counts[its[0]] += 1;
+            }
+            let fair = 4000 / u32::from(of);
+            let is_fair = |count: &u32| count.abs_diff(fair) <= fair / 5;
+            assert!(counts.iter().all(is_fair), "{of}: {counts:?}");
+        }
+        // Probes of other versions count on it.
+        let of_four = |name: &str| {
+            (1..=4)
+                .find(|n| Share::new(*n, 4).unwrap().has(name))
+                .unwrap()
+        };
+        assert_eq!(["shop", "api", "www.example.com"].map(of_four), [2, 3, 4]);
+    }
 
     #[test]
     fn a_location_is_one_token_of_a_subject() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Chain, Check};
 use super::incident::{Cause, IncidentKey};
-use super::location::LocationStatus;
+use super::location::{LocationName, LocationStatus};
 use super::monitor::{MonitorId, MonitorName};
 use super::recipient::Recipient;
 use super::timestamp::Timestamp;
@@ -145,6 +145,9 @@ pub enum News {
         before: Box<Chain>,
         /// The check that confirmed the new one.
         check: Box<Check>,
+        /// The locations that it leads another way; empty for a single place.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        locations: Vec<LocationName>,
     },
     /// We were offline.
     Blind {

@@ -10,8 +10,10 @@ use super::alert::escalation::steps_of;
 use super::alert::maintenance::{Open, Windows};
 use super::alert::monitor::{self, Effect, Event, Order, Recipients, Side, Surroundings};
 use super::alert::state::{Memory, Status};
+use super::votes::Votes;
 use crate::domain::check::Check;
 use crate::domain::incident::IncidentKey;
+use crate::domain::location::LocationName;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
 use crate::domain::notification::{MailKind, News};
 use crate::domain::order::{GivenOrder, OrderWord};
@@ -81,6 +83,8 @@ pub struct Traced {
     pub failures_before_down: u16,
     /// Good checks in a row that it took to be up again.
     pub successes_before_up: u16,
+    /// What its locations said, where there are several.
+    pub votes: Option<Box<Votes>>,
 }
 
 /// What waited and was dropped since it was pointless then.
@@ -271,6 +275,25 @@ impl<'a> Replay<'a> {
         self.step(place, Event::Checked(&Arc::new(check)), now);
     }
 
+    /// Feeds one check of one location, which arrived then, in the order of arrivals.
+    pub fn heard(
+        &mut self,
+        place: usize,
+        location: &LocationName,
+        check: Check,
+        arrived_at: Timestamp,
+    ) {
+        self.pass(arrived_at);
+        let ended = check.at.plus(check.timings.total.as_duration());
+        let is_late = self.slots[place].player.rules.is_gap(ended, arrived_at);
+        let event = Event::Heard {
+            location,
+            check: &Arc::new(check),
+            is_late,
+        };
+        self.step(place, event, arrived_at);
+    }
+
     /// Lets time pass, with all that falls due meanwhile.
     pub fn pass(&mut self, now: Timestamp) {
         loop {
@@ -365,7 +388,7 @@ impl<'a> Replay<'a> {
             offline: false,
             steps: &slot.player.steps,
         };
-        let rules = &slot.player.rules;
+        let rules = &Arc::clone(&slot.player.rules);
         let step = monitor::step(rules, &around, &slot.memory, event, now);
         let wake_at = monitor::wake_at(rules, &around, &step.after, now);
         let slot = &mut self.slots[place];
@@ -377,6 +400,10 @@ impl<'a> Replay<'a> {
         }
         slot.wake_at = wake_at;
         let before = std::mem::replace(&mut slot.memory, step.after);
+        let watched = self.watched.as_ref();
+        let votes = (watched.filter(|(watched, _)| *watched == place))
+            .and_then(|_| Votes::around(rules, &before.kept, &slot.memory.kept, event, now))
+            .map(Box::new);
         if let Some((watched, traced)) = &mut self.watched
             && *watched == place
         {
@@ -400,7 +427,8 @@ impl<'a> Replay<'a> {
             });
             let said: Vec<MailKind> = said.collect();
             let after = &slot.memory.kept.status;
-            if !said.is_empty() || before.kept.status != *after {
+            let has_changed = votes.as_ref().is_some_and(|votes| votes.has_changed());
+            if !said.is_empty() || before.kept.status != *after || has_changed {
                 traced.push(Traced {
                     at: now,
                     check: match event {
@@ -418,6 +446,7 @@ impl<'a> Replay<'a> {
                     said,
                     failures_before_down: slot.player.rules.failures_before_down,
                     successes_before_up: slot.player.rules.successes_before_up,
+                    votes,
                 });
             }
         }

@@ -7,7 +7,9 @@ use super::alert::dependencies::{self, Parent};
 use super::alert::maintenance::Open;
 use super::alert::state::{Ack, Announcement, Hold, Kept, Status};
 use super::replay::Traced;
+use super::votes::Votes;
 use crate::domain::check::Check;
+use crate::domain::location::LocationName;
 use crate::domain::monitor::MonitorName;
 use crate::domain::notification::MailKind;
 use crate::domain::timestamp::Timestamp;
@@ -23,6 +25,8 @@ pub struct Step {
     pub text: String,
     /// The check that led to it.
     pub check: Option<Arc<Check>>,
+    /// From where that came; `None` for a single place.
+    pub location: Option<LocationName>,
 }
 
 /// One thing that holds messages back.
@@ -67,12 +71,14 @@ pub struct Around<'a> {
 pub fn steps(traced: &[Traced]) -> Vec<Step> {
     let mut steps = Vec::new();
     for one in traced {
+        steps.extend(of_locations(one));
         steps.extend(changed(one));
         steps.extend(one.said.iter().map(|kind| Step {
             at: one.at,
             event: "decided",
             text: format!("decided to tell: {}", words(*kind)),
             check: None,
+            location: None,
         }));
     }
     steps
@@ -82,7 +88,86 @@ fn words(kind: MailKind) -> String {
     kind.as_str().replace('_', " ").to_uppercase()
 }
 
+/// What several locations said that they had not said before.
+fn of_locations(one: &Traced) -> Vec<Step> {
+    let Some(votes) = &one.votes else {
+        return Vec::new();
+    };
+    let step = |(event, text): (&'static str, String)| {
+        let has_check = matches!(event, "vote" | "offline" | "heard");
+        Step {
+            at: one.at,
+            event,
+            text,
+            check: one.check.clone().filter(|_| has_check),
+            location: votes.heard.clone().filter(|_| has_check),
+        }
+    };
+    let said = votes.of_locations(one.check.as_deref());
+    let region = votes.of_region().map(|text| ("regional", text));
+    said.into_iter().chain(region).map(step).collect()
+}
+
+/// A step of a monitor with several locations: what their votes made of it.
+fn agreed(one: &Traced, votes: &Votes) -> Option<Step> {
+    let (event, text) = match (&one.before, &one.after) {
+        (before, after) if before == after => return None,
+        (Status::Suspect { .. }, Status::Suspect { .. })
+        | (Status::Recovering { .. }, Status::Recovering { .. })
+        | (Status::Up { .. }, Status::Up { .. }) => return None,
+        (_, Status::Suspect { .. }) => (
+            "suspect",
+            format!(
+                "as many locations fail as make it down, and not all of them have confirmed it: {}",
+                votes.bar()
+            ),
+        ),
+        (Status::Recovering { .. }, Status::Down(_)) => (
+            "down",
+            "the recovery does not count: too many fail again, or are silent".to_owned(),
+        ),
+        (Status::Down(before), Status::Down(after)) => {
+            return waiting(one, before.announcement, after.announcement);
+        }
+        (_, Status::Down(_)) => (
+            "down",
+            format!("{}, {}: down", votes.who_says_down(), votes.bar()),
+        ),
+        (_, Status::Recovering { .. }) => (
+            "recovering",
+            format!(
+                "as many locations are good as make it up, and not all of them have confirmed it: {}",
+                votes.bar_to_close()
+            ),
+        ),
+        (Status::Recovering { .. } | Status::Down(_), Status::Up { .. }) => (
+            "up",
+            format!(
+                "{}, {}: up again",
+                votes.who_says_good(),
+                votes.bar_to_close()
+            ),
+        ),
+        (Status::Suspect { .. }, Status::Up { .. }) => (
+            "up",
+            format!("fewer fail than make it down: {}", votes.bar()),
+        ),
+        (Status::Pending, Status::Up { .. }) => ("up", "good: up".to_owned()),
+        (_, Status::Pending) => ("pending", "nothing is known of it any more".to_owned()),
+    };
+    Some(Step {
+        at: one.at,
+        event,
+        text,
+        check: one.check.clone(),
+        location: votes.heard.clone(),
+    })
+}
+
 fn changed(one: &Traced) -> Option<Step> {
+    if let Some(votes) = &one.votes {
+        return agreed(one, votes);
+    }
     let why = one
         .check
         .as_ref()
@@ -129,6 +214,7 @@ fn changed(one: &Traced) -> Option<Step> {
         event,
         text,
         check: one.check.clone(),
+        location: None,
     })
 }
 
@@ -145,6 +231,7 @@ fn waiting(one: &Traced, before: Announcement, after: Announcement) -> Option<St
         event: "held",
         text: format!("the DOWN is held back: {}", of_hold(hold)),
         check: None,
+        location: None,
     })
 }
 

@@ -9,6 +9,7 @@ use super::order_objects::ByObject;
 use super::terminal::{Screen, Tone};
 use super::time_text::Clock;
 use crate::domain::event::{Event, What};
+use crate::domain::location::Seen;
 use crate::domain::order::OrderArgs;
 
 /// So wide is the longest type.
@@ -48,6 +49,14 @@ pub fn line(event: &Event, clock: &Clock, screen: Screen, out: &mut impl Write) 
                 order.by
             );
             ("order", Tone::Accent, text)
+        }
+        What::Location { location, seen } => {
+            let (tone, text) = match seen {
+                Seen::Fresh => (Tone::Good, "is heard"),
+                Seen::Silent => (Tone::Warning, "is silent"),
+                Seen::Offline => (Tone::Warning, "is offline"),
+            };
+            ("location", tone, format!("{location} {text}"))
         }
         What::Gap { from, reason } => {
             let why = match reason.as_str() {
@@ -122,6 +131,7 @@ pub fn object(event: &Event) -> EventObject<'_> {
             What::State { .. } => "state",
             What::Delivery { .. } => "delivery",
             What::Order(_) => "order",
+            What::Location { .. } => "location",
             What::Gap { .. } => "gap",
         },
         monitor: event.monitor.as_deref(),
@@ -153,6 +163,10 @@ pub fn object(event: &Event) -> EventObject<'_> {
                 order: order.word.as_str(),
                 args: ArgsObject::of(&order.args),
                 by: ByObject::of(&order.by),
+            },
+            What::Location { location, seen } => WhatObject::Location {
+                location: location.as_str(),
+                seen: seen.as_str(),
             },
             What::Gap { from, reason } => WhatObject::Gap {
                 from: Utc(*from),
@@ -194,6 +208,10 @@ enum WhatObject<'a> {
         order: &'static str,
         args: ArgsObject<'a>,
         by: ByObject<'a>,
+    },
+    Location {
+        location: &'a str,
+        seen: &'static str,
     },
     Gap {
         from: Utc,
@@ -262,6 +280,7 @@ mod tests {
     use super::*;
     use crate::domain::check::{Failure, FailureKind};
     use crate::domain::incident::{Cause, IncidentKey};
+    use crate::domain::location::LocationName;
     use crate::domain::monitor::MonitorId;
     use crate::domain::order::{By, GivenOrder, OrderWord};
     use crate::domain::timestamp::Timestamp;
@@ -341,6 +360,18 @@ mod tests {
             &order,
             "order     shop: ack (on it) by kim",
             r#""order","monitor":"shop","order":"ack","args":{"monitors":["shop"],"note":"on it"},"by":{"uid":1000,"name":"kim"}}"#,
+        );
+        let location = Event {
+            monitor: None,
+            ..event(What::Location {
+                location: LocationName::parse("nyc").unwrap(),
+                seen: Seen::Silent,
+            })
+        };
+        check(
+            &location,
+            "location  nyc is silent",
+            r#""location","monitor":null,"location":"nyc","seen":"silent"}"#,
         );
         let gap = Event {
             monitor: None,

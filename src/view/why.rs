@@ -11,6 +11,7 @@ use super::terminal::{Screen, Tone};
 use super::time_text::Clock;
 use super::wrap;
 use crate::domain::check::Check;
+use crate::domain::location::LocationName;
 use crate::domain::redaction;
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
@@ -66,6 +67,8 @@ pub struct StepRow {
     pub text: String,
     /// The check that it came of.
     pub check: Option<Arc<Check>>,
+    /// From where that came; `None` for a single place.
+    pub location: Option<LocationName>,
 }
 
 /// One thing that holds messages back.
@@ -130,10 +133,10 @@ pub fn object(why: &Why) -> WhyObject<'_> {
                 at: Utc(step.at),
                 event: step.event,
                 text: &step.text,
-                check: step
-                    .check
-                    .as_deref()
-                    .map(|check| json::check(&why.monitor, &why.url, check, Audience::Owner)),
+                check: step.check.as_deref().map(|check| {
+                    json::check(&why.monitor, &why.url, check, Audience::Owner)
+                        .from_location(step.location.as_ref())
+                }),
             })
             .collect(),
         holds: why

@@ -145,9 +145,10 @@ fn what_cannot_be_is_said() {
             "a probe's file has no [[monitor]]",
         ),
         (
-            PROBE.replace("location = ", "share = \"2/4\"\nlocation = "),
-            "this version has no `share`",
+            PROBE.replace("location = ", "share = \"0/4\"\nlocation = "),
+            "there is no share 0 of 4",
         ),
+        (hub("share = \"2/4\"\n"), "`share` is a probe's"),
         (
             PROBE.replace("location = ", "locations = [\"fra\"]\nlocation = "),
             "`locations` is a hub's",

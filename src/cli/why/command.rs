@@ -82,17 +82,6 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     }
     let reader = place.reader()?;
     let monitor = known(&place, &reader, &args.name)?;
-    let series = reader.series(Some(monitor.id))?;
-    if series
-        .iter()
-        .any(|one| one.from <= at && one.to.is_none_or(|to| at < to))
-    {
-        return Err(CliError::Usage(format!(
-            "`{}` is checked from several locations, which this version of why cannot retell; `sitewatch status` \
-             tells what each location says and `sitewatch history` what it saw",
-            output::quoted(&args.name)
-        )));
-    }
     let config = place.config.as_ref();
     let asked = Asked {
         config,
@@ -336,6 +325,7 @@ impl Asked<'_> {
             event: "order",
             text,
             check: None,
+            location: None,
         }
     }
 }
@@ -395,5 +385,6 @@ fn step_row(step: why::Step) -> StepRow {
         event: step.event,
         text: step.text,
         check: step.check,
+        location: step.location,
     }
 }

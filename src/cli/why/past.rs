@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{Asked, BEFORE, configured};
+use crate::cli::recorded::{Arrivals, Recorded};
 use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::Incident;
+use crate::domain::location::LocationName;
 use crate::domain::monitor::{MonitorName, Rules};
 use crate::domain::order::KeptOrder;
 use crate::domain::settings::{AlertSettings, Covers, Escalation, Maintenance, MaintenanceTime};
@@ -16,8 +18,8 @@ use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::Order;
 use crate::policy::alert::state::Kept;
 use crate::policy::replay::{Player, Replay, Traced, order_of};
-use crate::policy::why;
-use crate::store::checks::history::HistoryQuery;
+use crate::policy::{votes, why};
+use crate::store::checks::history::{HistoryQuery, Whence};
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::facts::offline_state;
@@ -42,6 +44,8 @@ pub(super) struct Found {
     pub(super) reservation: Option<String>,
     /// Whether what is recorded led to what is stored.
     pub(super) agrees: bool,
+    /// What locations say that do not simply say good; `None` if all do, or if there is one place only.
+    pub(super) locations: Option<String>,
 }
 
 pub(super) struct AroundThen {
@@ -129,7 +133,7 @@ impl Asked<'_> {
         from: Timestamp,
     ) -> Result<Found, StoreError> {
         let checks = self.checks(reader, played, open, from)?;
-        let start = checks.first().map_or(from, |(_, check)| check.at);
+        let start = checks.first().map_or(from, |recorded| recorded.check.at);
         let start = start.minus(Duration::from_millis(1));
         let windows = windows(played, self.at);
         let players = played.iter().map(|played| played.player.clone());
@@ -154,6 +158,7 @@ impl Asked<'_> {
             }
             (None, None) => retraced.status.outage().is_none() && memory.recent.newest.is_some(),
         };
+        let plain = &played[0].player.rules;
         let offline = self.is_now && offline_state::get(reader.outbox())?.is_some();
         let mut parents = world.parents(0);
         if self.is_now {
@@ -164,8 +169,12 @@ impl Asked<'_> {
             Verdict::Degraded(failure) => Some(failure.detail.to_string()),
             Verdict::Up | Verdict::Down(_) | Verdict::Unknown(_) => None,
         });
+        // What was heard of locations is not stored: it is of what was gone through.
+        let newest = played[0].rules.last();
+        let newest = newest.map_or_else(|| plain.clone(), |(_, rules)| Arc::new(rules.rules()));
         Ok(Found {
             reservation: failure,
+            locations: votes::now(&newest, &retraced, self.at),
             kept: stored.unwrap_or(retraced),
             traced: world.take_traced(),
             around: AroundThen {
@@ -184,12 +193,12 @@ impl Asked<'_> {
         played: &[Played],
         open: Option<&Incident>,
         from: Timestamp,
-    ) -> Result<Vec<(usize, Check)>, StoreError> {
+    ) -> Result<Vec<Recorded>, StoreError> {
         let mut found = self.segment(reader, played, from, self.at)?;
         if found.len() as u64 >= CHECKS_MAX
             && let Some(incident) = open
         {
-            let oldest = found.last().map_or(self.at, |(_, check)| check.at);
+            let oldest = found.last().map_or(self.at, |recorded| recorded.check.at);
             let until = incident.opened_at().plus(BEFORE).min(oldest);
             if from < until {
                 found.extend(self.segment(reader, played, from, until)?);
@@ -206,7 +215,9 @@ impl Asked<'_> {
         played: &[Played],
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<(usize, Check)>, StoreError> {
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let until = until.plus(Duration::from_millis(1));
+        let arrivals = Arrivals::new(reader.arrivals(from, until)?);
         let mut found = Vec::new();
         // One after the other: of a single monitor an hour is one look-up, of several it is read whole.
         for (place, one) in played.iter().enumerate() {
@@ -214,16 +225,22 @@ impl Asked<'_> {
                 monitors: vec![one.player.id],
                 since: Some(from),
                 // The history ends before a time; what began in that millisecond may have ended in it as well.
-                until: Some(until.plus(Duration::from_millis(1))),
+                until: Some(until),
                 limit: Some(CHECKS_MAX),
+                whose: Whence::Each,
                 ..HistoryQuery::default()
             };
-            reader.history(&query, &mut |_, check, _| {
-                found.push((place, check));
+            reader.history_of_locations(&query, &mut |_, location, check, _| {
+                found.push(Recorded {
+                    place,
+                    location: location.cloned(),
+                    arrived_at: arrivals.of(location, &check),
+                    check,
+                });
                 ControlFlow::Continue(())
             })?;
         }
-        found.sort_by_key(|(_, check)| std::cmp::Reverse(check.at));
+        found.sort_by_key(|recorded| std::cmp::Reverse(recorded.check.at));
         found.truncate(usize::try_from(CHECKS_MAX).unwrap_or(usize::MAX));
         Ok(found)
     }
@@ -300,7 +317,7 @@ struct Deed {
 }
 
 enum What {
-    Checked(Box<Check>),
+    Checked(Option<LocationName>, Box<Check>),
     Order(Order),
     Rules(Arc<Rules>, Vec<Arc<Escalation>>),
 }
@@ -308,7 +325,10 @@ enum What {
 impl Deed {
     fn happens(self, world: &mut Replay<'_>) {
         match self.what {
-            What::Checked(check) => world.check(self.place, *check),
+            What::Checked(None, check) => world.check(self.place, *check),
+            What::Checked(Some(location), check) => {
+                world.heard(self.place, &location, *check, self.at);
+            }
             What::Order(order) => world.order(self.place, &order, self.at),
             What::Rules(rules, steps) => world.set_rules(self.place, (rules, steps), self.at),
         }
@@ -318,7 +338,7 @@ impl Deed {
 /// Everything that happened, in order; what is asked about is `now`, or an earlier time.
 fn deeds(
     played: &[Played],
-    checks: Vec<(usize, Check)>,
+    checks: Vec<Recorded>,
     start: Timestamp,
     now: Option<Timestamp>,
 ) -> Vec<Deed> {
@@ -355,15 +375,12 @@ fn deeds(
             what: What::Rules(Arc::new(rules.rules()), rules.steps()),
         }));
     }
-    deeds.extend(checks.into_iter().map(|(place, check)| {
+    deeds.extend(checks.into_iter().map(|recorded| {
         Deed {
             // What is recorded was decided on.
-            at: check
-                .at
-                .plus(check.timings.total.as_duration())
-                .min(now.unwrap_or(Timestamp::MAX)),
-            place,
-            what: What::Checked(Box::new(check)),
+            at: recorded.arrived_at.min(now.unwrap_or(Timestamp::MAX)),
+            place: recorded.place,
+            what: What::Checked(recorded.location, Box::new(recorded.check)),
         }
     }));
     deeds.sort_by_key(|deed| deed.at);

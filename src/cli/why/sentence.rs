@@ -35,10 +35,19 @@ impl Asked<'_> {
         telling: &Telling<'_>,
     ) -> String {
         let (name, kept) = (&monitor.name, &found.kept);
-        let since = |at: Timestamp| self.clock.civil(at);
         if kept.paused {
             return format!("{name} is paused: it is not checked, so there is nothing to tell.");
         }
+        let sentence = self.standing(monitor, found, telling);
+        match &found.locations {
+            Some(locations) => format!("{sentence} Of its locations {locations}."),
+            None => sentence,
+        }
+    }
+
+    fn standing(&self, monitor: &StoredMonitor, found: &Found, telling: &Telling<'_>) -> String {
+        let (name, kept) = (&monitor.name, &found.kept);
+        let since = |at: Timestamp| self.clock.civil(at);
         match &kept.status {
             Status::Pending => format!("{name} is pending: no check has said anything of it yet."),
             Status::Up { since: at } => {

@@ -8,7 +8,6 @@ use crate::domain::connect_to::{BadAddress, ConnectTo, Direct};
 use crate::domain::duration_text::Written;
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::http_choice::HttpChoice;
-use crate::domain::location::DownWhen;
 use crate::domain::monitor::{MonitorName, Rules, Schedule};
 use crate::domain::recipient::Recipient;
 use crate::domain::redaction;
@@ -226,12 +225,7 @@ pub(super) fn of_rules(rules: &Rules) -> Vec<Fact> {
     let record = |alert| if alert { "alert" } else { "record" };
     let quorum = rules.quorum.as_deref();
     let places = quorum.map_or_else(String::new, |quorum| joined(quorum.locations.iter()));
-    let down_when = quorum.map_or_else(String::new, |quorum| match quorum.down_when {
-        DownWhen::Majority => "majority".to_owned(),
-        DownWhen::All => "all".to_owned(),
-        DownWhen::Any => "any".to_owned(),
-        DownWhen::Count(count) => count.to_string(),
-    });
+    let down_when = quorum.map_or_else(String::new, |quorum| quorum.down_when.to_string());
     vec![
         fact("timeout", Written(rules.timeout)),
         fact("failures_before_down", rules.failures_before_down),

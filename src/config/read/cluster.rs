@@ -17,7 +17,7 @@ use crate::config::model::DaemonSettings;
 use crate::domain::cluster::{
     ClusterRole, ClusterSettings, HubSettings, NatsCredentials, NatsServer, ProbeSettings,
 };
-use crate::domain::location::{DownWhen, LocationName, Places};
+use crate::domain::location::{DownWhen, LocationName, Places, Share};
 use crate::domain::nkey;
 use crate::domain::secret::Secret;
 use crate::domain::settings::Canaries;
@@ -149,7 +149,15 @@ fn probe(
     if location.is_none() && table.is_blank("location") {
         reading.missing(table, "location", "add location = \"nyc\"");
     }
-    if let Some(found) = table.get("share").filter(|_| !table.is_blank("share")) {
+    let share = reading.some_parsed(table, "share", "a share like \"2/4\"", |text| {
+        Share::parse(text).map_err(|error| {
+            Wrong::new(
+                error.to_string(),
+                "write \"2/4\" for the second of four probes of this location",
+            )
+        })
+    });
+    if let (Some(found), Some(_)) = (table.get("share"), &share) {
         reading.fault(Fault::new(
             found.key_place,
             "this version has no `share`",
@@ -168,6 +176,7 @@ fn probe(
         .and_then(|found| reading.parsed(found, "a size", scalars::buffer_size));
     Some(ProbeSettings {
         location: location?.it,
+        share: share.map(|share| share.it),
         spool_bytes: spool.map_or(1 << 30, |size| size.it),
     })
 }

@@ -25,7 +25,6 @@ pub(super) fn quorum(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Arc
     let alert_on_regional = reading
         .choice(table, "on_regional")
         .is_some_and(|choice| choice.it == "alert");
-    refuse_redirect_alert(reading, table, locations.len());
     Some(Arc::new(Quorum {
         locations,
         down_when: down_when.unwrap_or(places.down_when),
@@ -157,19 +156,4 @@ fn out_of_range(
         ),
     };
     reading.fault(Fault::new(place, message, label));
-}
-
-/// Each location may be led another way, which this version does not tell from a change.
-fn refuse_redirect_alert(reading: &mut Reading<'_>, table: &Table<'_>, locations: usize) {
-    let Some(found) = table.get("on_redirect_change") else {
-        return;
-    };
-    let is_alert = matches!(found.value, DeValue::String(word) if word == "alert");
-    if is_alert && locations > 1 && !found.inherited {
-        reading.fault(Fault::new(
-            found.place,
-            "`on_redirect_change = \"alert\"` is not for several locations: each may be led another way",
-            "write \"record\", or give the monitor one location",
-        ));
-    }
 }

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use super::engine::Recorder;
-use crate::domain::duration_text::Human;
 use crate::domain::location::{LocationName, Presence};
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::agree::sentence;
-use crate::store::facts::locations::StoredProbe;
+use crate::policy::location_news;
 
 /// So many signs of life of a probe are compared to know its clock.
 const OFFSETS_MAX: usize = 20;
@@ -24,6 +22,7 @@ impl Recorder {
         let Some(probe) = self.probes.known.get_mut(location) else {
             return;
         };
+        probe.sight.set_offline(presence.offline_since.is_some());
         let offset = presence.received_at.as_ms() - presence.sent_at.as_ms();
         probe.offsets.push_back(offset);
         if probe.offsets.len() > OFFSETS_MAX {
@@ -34,24 +33,9 @@ impl Recorder {
         if std::mem::replace(&mut probe.clock_told, is_off) == is_off {
             return;
         }
-        let what = format!("clock {location}");
         let news = match is_off {
-            true => {
-                let by = Human(Duration::from_millis(offset_ms.unsigned_abs()));
-                let way = if offset_ms < 0 { "ahead" } else { "behind" };
-                News::Trouble {
-                    what,
-                    detail: format!(
-                        "The clock of location {location} is {way} by {by}. Times of its checks are corrected; set \
-                         its clock (NTP), since certificates are judged there by it."
-                    ),
-                }
-            }
-            false => News::Back {
-                what,
-                after: Duration::ZERO,
-                detail: format!("The clock of location {location} is right again."),
-            },
+            true => location_news::clock_is_off(location, offset_ms),
+            false => location_news::clock_is_right(location),
         };
         self.say_of_us(news, now);
     }
@@ -70,6 +54,7 @@ impl Recorder {
         if self.probes.known.is_empty() {
             return;
         }
+        self.note_sights(now);
         let Some(silent_after) = self.places_of_hub().map(|places| places.silent_after) else {
             return;
         };
@@ -102,12 +87,7 @@ impl Recorder {
             let Some(probe) = self.probes.known.get(location) else {
                 continue;
             };
-            let stored = StoredProbe {
-                spool: probe.spool.unwrap_or(0),
-                done_seq: probe.done_seq,
-                heard_at: probe.heard_at,
-                silent_from: probe.silent_from,
-            };
+            let stored = probe.stored();
             self.keep_probe(&location.clone(), stored, now);
         }
     }
@@ -117,40 +97,20 @@ impl Recorder {
             return;
         };
         let since = self.moment(*since);
-        let names = sentence(silent.iter().map(|(location, _)| location));
-        let detail = format!(
-            "Nothing was heard from {names} since {since}. Its monitors are judged by the locations that are left; \
-             what it sees meanwhile is kept there and comes later, as history. Look whether sitewatch runs there, \
-             and whether it and this hub reach the NATS server."
-        );
-        let what = named(silent);
-        self.say_of_us(News::Trouble { what, detail }, now);
+        let locations: Vec<LocationName> = silent.iter().map(|(one, _)| one.clone()).collect();
+        self.say_of_us(location_news::silent(&locations, &since), now);
     }
 
     fn tell_of_back(&mut self, back: &[(LocationName, Duration)], now: Timestamp) {
         let Some((_, after)) = back.iter().max_by_key(|(_, after)| *after) else {
             return;
         };
-        let after = *after;
-        let names = sentence(back.iter().map(|(location, _)| location));
-        let detail = format!(
-            "{names} is heard again. What it saw meanwhile comes in as history and raises no alarm."
-        );
-        let news = News::Back {
-            what: names,
-            after,
-            detail,
-        };
-        self.say_of_us(news, now);
+        let locations: Vec<LocationName> = back.iter().map(|(one, _)| one.clone()).collect();
+        self.say_of_us(location_news::back(&locations, *after), now);
     }
 
     pub(super) fn tell_of_twin(&mut self, location: &LocationName, now: Timestamp) {
-        let detail = format!(
-            "Two probes call themselves {location}: what comes from the older spool is dropped. Give one of them \
-             another name, or remove the spool of the one that is not wanted."
-        );
-        let what = format!("location {location}");
-        self.say_of_us(News::Trouble { what, detail }, now);
+        self.say_of_us(location_news::twin(location), now);
     }
 
     fn say_of_us(&mut self, news: News, now: Timestamp) {
@@ -163,14 +123,5 @@ impl Recorder {
             decided_at: now,
         };
         self.say(notice, None, now);
-    }
-}
-
-/// `location nyc`, `locations nyc and sgp`
-fn named<T>(of: &[(LocationName, T)]) -> String {
-    let names = sentence(of.iter().map(|(location, _)| location));
-    match of.len() {
-        1 => format!("location {names}"),
-        _ => format!("locations {names}"),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::asks::ASKS_A_SECOND;
 use super::engine::Recorder;
+use super::location_sight::{Sight, late_with};
 use super::message::{NotRecorded, Reply};
 use super::shared_check::shared;
 use super::staged::{Deed, StagedCheck};
@@ -16,6 +17,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Event;
 use crate::policy::clock_step::ClockStep;
 use crate::store::error::StoreError;
+use crate::store::facts::arrivals::Arrival;
 use crate::store::facts::locations::{FIRST_SERIES, Series, StoredProbe};
 
 /// A clock that is off by less is taken as right.
@@ -64,6 +66,10 @@ pub(super) struct Probe {
     pub(super) tokens: (f64, Timestamp),
     /// When monitors began to fail there.
     pub(super) began: VecDeque<Timestamp>,
+    /// Whether its word counts.
+    pub(super) sight: Sight,
+    /// The newest of its checks that came later than they were made.
+    pub(super) arrival: Option<Arrival>,
 }
 
 impl Probe {
@@ -82,6 +88,19 @@ impl Probe {
             twin_told: false,
             tokens: (ASKS_A_SECOND, now),
             began: VecDeque::new(),
+            sight: Sight::new(stored.and_then(|stored| stored.seen), now),
+            arrival: None,
+        }
+    }
+
+    /// As it is stored.
+    pub(super) fn stored(&self) -> StoredProbe {
+        StoredProbe {
+            spool: self.spool.unwrap_or(0),
+            done_seq: self.done_seq,
+            heard_at: self.heard_at,
+            silent_from: self.silent_from,
+            seen: self.sight.told(),
         }
     }
 
@@ -119,6 +138,8 @@ impl Probes {
             probe.heard_at = step.past(probe.heard_at);
             probe.silent_from = probe.silent_from.map(|at| step.past(at));
             probe.back_at = probe.back_at.map(|at| step.past(at));
+            probe.sight.move_times(step);
+            probe.arrival = None;
             probe.began.clear();
             probe.tokens.1 = step.to;
         }
@@ -178,6 +199,7 @@ impl Recorder {
                 }
                 if let Some(probe) = known.get_mut(location) {
                     probe.monitors += 1;
+                    probe.sight.wait_at_least(slot.monitor.rules.fresh_for());
                 }
             }
         }
@@ -313,15 +335,17 @@ impl Recorder {
         if frame.seq > probe.done_seq && frame.after <= probe.done_seq {
             probe.done_seq = frame.seq;
             let offset_ms = probe.offset_ms();
-            let stored = StoredProbe {
-                spool,
-                done_seq: frame.seq,
-                heard_at: probe.heard_at,
-                silent_from: probe.silent_from,
-            };
+            let stored = probe.stored();
             self.keep_probe(&location, stored, now);
+            let times = (offset_ms, frame.received_at);
+            let mut late: Option<Arrival> = None;
             for observation in frame.observations {
-                self.observe(&location, observation, (offset_ms, frame.received_at), now);
+                if let Some(check) = self.observe(&location, observation, times, now) {
+                    late = late_with(late, &check, frame.received_at);
+                }
+            }
+            if let Some(late) = late {
+                self.note_arrival(&location, late, now);
             }
         }
         let Some(done_seq) = self.probes.known.get(&location).map(|probe| probe.done_seq) else {
@@ -358,7 +382,7 @@ impl Recorder {
         observation: Observation,
         (offset_ms, received_at): (i64, Timestamp),
         now: Timestamp,
-    ) {
+    ) -> Option<Arc<Check>> {
         match observation {
             Observation::Missed {
                 monitor,
@@ -374,18 +398,18 @@ impl Recorder {
                     };
                     self.staged.deed(deed, now);
                 }
+                None
             }
             Observation::Checked { monitor, check } => {
                 let began = check.at;
                 let line = self.probes.series.get_mut(&(monitor, location.clone()));
-                let Some(line) = line.filter(|line| began > line.newest) else {
-                    return;
-                };
+                let line = line.filter(|line| began > line.newest)?;
                 line.newest = began;
                 let took = check.timings.total.as_duration();
                 let latest = received_at.minus(took);
                 let at = shifted(began, offset_ms).min(latest);
-                self.heard_from(monitor, location, at, check, received_at, now);
+                let heard = self.heard_from(monitor, location, at, check, received_at, now);
+                heard.map(|(_, check)| check)
             }
         }
     }
@@ -429,6 +453,9 @@ impl Recorder {
         self.staged.check(staged, now);
         let ended = at.plus(check.timings.total.as_duration());
         let is_late = rules.is_gap(ended, received_at);
+        if !is_late && let Some(probe) = self.probes.known.get_mut(location) {
+            probe.sight.heard(now, rules.fresh_for());
+        }
         let event = Event::Heard {
             location,
             check: &check,

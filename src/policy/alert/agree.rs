@@ -115,6 +115,9 @@ impl Machine<'_> {
         }
         self.remember_good(joint.as_ref());
         self.look_beside_joint(joint.as_ref(), heard, counts);
+        if let Some(heard) = heard.filter(|_| counts) {
+            self.look_at_ways(quorum, heard);
+        }
         self.ask_for_another(heard);
         if let Some(joint) = joint.filter(|joint| joint.verdict.is_good()) {
             self.close_windows(joint.at, |window| window.ends_with_good_check(joint.at));

@@ -423,6 +423,10 @@ impl<'a> Machine<'a> {
         }
         if url_changed {
             self.memory.kept.drift = None;
+            let seats = self.memory.kept.seats.iter_mut();
+            for seat in seats.flat_map(|seats| &mut seats.list) {
+                seat.drift = None;
+            }
             self.memory.kept.certificates.clear();
         }
     }

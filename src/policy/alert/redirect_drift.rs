@@ -62,6 +62,19 @@ impl Drift {
         count >= needed
     }
 
+    /// Takes a chain as known that was mailed of another location: it is no news when it comes here as well.
+    pub fn expect(&mut self, chain: &Chain) {
+        let told = fingerprint(chain);
+        if self.known.contains(&told) {
+            return;
+        }
+        if self.known.len() >= KNOWN_MAX {
+            self.known.remove(0);
+        }
+        // The newest stays the baseline's.
+        self.known.insert(self.known.len().saturating_sub(1), told);
+    }
+
     /// Makes a chain the baseline and returns the former one.
     pub fn accept(&mut self, chain: &Arc<Chain>) -> Arc<Chain> {
         let seen = fingerprint(chain);

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::confirm::Voter;
 use super::quorum::{Tally, Vote};
-use crate::domain::check::{Check, CheckState, Verdict};
+use super::redirect_drift::{Drift, fingerprint};
+use crate::domain::check::{Chain, Check, CheckState, Verdict};
 use crate::domain::location::{LocationName, LocationStatus, Quorum, Seen};
 use crate::domain::monitor::Rules;
 use crate::domain::timestamp::Timestamp;
@@ -44,6 +45,9 @@ pub struct Seat {
     /// Whether it was down in the incident that is open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_down: bool,
+    /// The redirect chains that it is led by, kept only where several locations are told of changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Box<Drift>>,
     /// What its newest stored checks tell as well: rebuilt at start, never written.
     #[serde(skip)]
     pub heard: Heard,
@@ -52,8 +56,8 @@ pub struct Seat {
 impl PartialEq for Seat {
     /// Whether what is stored of them is the same.
     fn eq(&self, other: &Self) -> bool {
-        (&self.location, &self.voter, self.was_down)
-            == (&other.location, &other.voter, other.was_down)
+        (&self.location, &self.voter, self.was_down, &self.drift)
+            == (&other.location, &other.voter, other.was_down, &other.drift)
     }
 }
 
@@ -76,6 +80,7 @@ impl Seat {
             location,
             voter: Voter::Pending,
             was_down: false,
+            drift: None,
             heard: Heard {
                 at: None,
                 known_at: None,
@@ -134,12 +139,42 @@ impl Seat {
         if before.is_some_and(|before| rules.is_gap(before, check.at)) {
             self.forget_counts();
         }
+        if let (Some(drift), Verdict::Down(_)) = (&mut self.drift, &check.verdict) {
+            drift.candidate = None;
+        }
         self.voter = std::mem::take(&mut self.voter).hear(rules, check);
     }
 
     /// Forgets what is being counted.
     pub fn forget_counts(&mut self) {
         self.voter = std::mem::take(&mut self.voter).without_counts();
+        if let Some(drift) = &mut self.drift {
+            drift.candidate = None;
+        }
+    }
+
+    /// Takes in where the redirects of its newest check led, if that was good. Says whether another way came `needed`
+    /// times in a row.
+    pub fn sees_way(&mut self, needed: u16) -> bool {
+        let newest = self.heard.newest.as_ref();
+        let Some(check) = newest.filter(|check| check.verdict.is_good()) else {
+            return false;
+        };
+        match &mut self.drift {
+            Some(drift) => drift.sees(&check.chain, needed),
+            None => {
+                self.drift = Some(Box::new(Drift::starting_with(&check.chain)));
+                false
+            }
+        }
+    }
+
+    /// The chain of its newest check, where that is another way and came `needed` times in a row.
+    pub fn other_way(&self, needed: u16) -> Option<&Arc<Chain>> {
+        let chain = &self.newest()?.chain;
+        let candidate = self.drift.as_ref()?.candidate?;
+        let is_it = candidate.count >= needed && candidate.fingerprint == fingerprint(chain);
+        is_it.then_some(chain)
     }
 
     /// Whether its word counts at a moment.

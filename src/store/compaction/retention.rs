@@ -9,7 +9,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::store::checks::hour_block::unpack;
 use crate::store::checks::journal::{DAY, HOUR, ledger_id};
 use crate::store::error::Result;
-use crate::store::facts::{amendments, clock_undo, evidence, meta, orders, rules};
+use crate::store::facts::{amendments, arrivals, clock_undo, evidence, meta, orders, rules};
 use crate::store::outbox::alerts;
 use crate::store::writer::Store;
 
@@ -54,6 +54,7 @@ impl Store {
             deleted += orders::forget_events(&transaction, kept_from, ROWS_A_STEP)?;
             if deleted == 0 {
                 deleted += rules::forget(&transaction, kept_from, ROWS_A_STEP)?;
+                deleted += arrivals::forget(&transaction, kept_from, ROWS_A_STEP)?;
             }
             if deleted == 0 {
                 deleted += sweep(&transaction, hour.div_euclid(24))?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::check::{Failure, FailureKind};
 use crate::domain::event::{Event, What};
 use crate::domain::incident::{Cause, IncidentKey};
+use crate::domain::location::{LocationName, Seen};
 use crate::domain::monitor::MonitorId;
 use crate::domain::order::{By, GivenOrder, OrderWord};
 use crate::domain::timestamp::Timestamp;
@@ -52,6 +53,11 @@ struct MoreOfState {
     status: Option<u16>,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+struct MoreOfLocation {
+    location: LocationName,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct MoreOfDelivery {
@@ -82,6 +88,22 @@ impl Batch<'_> {
             change.to.as_str(),
             &serde_json::to_string(&more)?,
         )
+    }
+
+    /// Appends that the word of a location counts again, or no longer.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn put_location_event(
+        &self,
+        location: &LocationName,
+        seen: Seen,
+        now: Timestamp,
+    ) -> Result<()> {
+        let more = serde_json::to_string(&MoreOfLocation {
+            location: location.clone(),
+        })?;
+        append(self.outbox(), now, "location", None, seen.as_str(), &more)
     }
 
     /// Appends the end of a time in which nobody watched.
@@ -219,6 +241,12 @@ fn what(row: &Row<'_>) -> rusqlite::Result<Option<What>> {
             OrderWord::parse(&word)
                 .zip(args)
                 .map(|(word, args)| What::Order(GivenOrder { by, word, args }))
+        }
+        "location" => {
+            let more: Option<MoreOfLocation> = serde_json::from_str(more).ok();
+            let location = more.map(|more| more.location);
+            (location.zip(Seen::parse(&word)))
+                .map(|(location, seen)| What::Location { location, seen })
         }
         "gap" => {
             let more: Option<serde_json::Value> = serde_json::from_str(more).ok();

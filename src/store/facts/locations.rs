@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::domain::check::Check;
 use crate::domain::incident::IncidentKey;
-use crate::domain::location::{LocationName, LocationStatus};
+use crate::domain::location::{LocationName, LocationStatus, Seen};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::seats::Seats;
@@ -50,6 +50,8 @@ pub struct StoredProbe {
     pub heard_at: Timestamp,
     /// When it was heard before it was told as silent, while it is.
     pub silent_from: Option<Timestamp>,
+    /// What the newest event says of it; `None` if there was none.
+    pub seen: Option<Seen>,
 }
 
 fn series(connection: &Connection, monitor: Option<MonitorId>) -> Result<Vec<Series>> {
@@ -106,7 +108,7 @@ impl Store {
     /// If SQLite fails.
     pub fn probes(&self) -> Result<HashMap<LocationName, StoredProbe>> {
         let mut statement = self.connection().prepare(
-            "SELECT name, spool, done_seq, heard_at, silent_from
+            "SELECT name, spool, done_seq, heard_at, silent_from, seen
              FROM probes JOIN locations ON locations.id = location_id",
         )?;
         let mut rows = statement.query([])?;
@@ -121,6 +123,7 @@ impl Store {
                 done_seq: row.get::<_, i64>(2)?.cast_unsigned(),
                 heard_at: Timestamp::from_ms(row.get(3)?),
                 silent_from: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_ms),
+                seen: (row.get::<_, Option<String>>(5)?).and_then(|word| Seen::parse(&word)),
             };
             found.insert(location, probe);
         }
@@ -263,9 +266,10 @@ impl Batch<'_> {
         let location = location_id(self.connection(), name)?;
         self.connection()
             .prepare_cached(
-                "INSERT INTO probes (location_id, spool, done_seq, heard_at, silent_from) VALUES (?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO probes (location_id, spool, done_seq, heard_at, silent_from, seen)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (location_id) DO UPDATE SET spool = excluded.spool, done_seq = excluded.done_seq,
-                   heard_at = excluded.heard_at, silent_from = excluded.silent_from",
+                   heard_at = excluded.heard_at, silent_from = excluded.silent_from, seen = excluded.seen",
             )?
             .execute((
                 location,
@@ -273,6 +277,7 @@ impl Batch<'_> {
                 probe.done_seq.cast_signed(),
                 probe.heard_at.as_ms(),
                 probe.silent_from.map(Timestamp::as_ms),
+                probe.seen.map(Seen::as_str),
             ))?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What is known besides checks: monitors, states, incidents, reports.
 
 pub mod amendments;
+pub mod arrivals;
 pub mod clock_step;
 pub(super) mod clock_undo;
 pub mod events;

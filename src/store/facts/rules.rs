@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::location::{DownWhen, LocationName, Quorum};
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
 use crate::domain::recipient::Recipient;
 use crate::domain::settings::{AlertSettings, Covers, Escalation, Flapping};
@@ -50,6 +51,11 @@ pub struct StoredRules {
     /// From where it is checked; empty without locations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<String>,
+    /// How many of them make it down, as it is written in the configuration; absent: most of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    down_when: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    alert_on_regional: bool,
     /// The steps of escalation that cover it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     escalation: Vec<StoredStep>,
@@ -81,6 +87,8 @@ impl Default for StoredRules {
             flapping_end_after: ms(flapping.end_after),
             certificate_expiry: Vec::new(),
             locations: Vec::new(),
+            down_when: None,
+            alert_on_regional: false,
             escalation: Vec::new(),
         }
     }
@@ -145,6 +153,12 @@ impl StoredRules {
             locations: rules.quorum.as_ref().map_or_else(Vec::new, |quorum| {
                 quorum.locations.iter().map(ToString::to_string).collect()
             }),
+            down_when: (rules.quorum.as_ref())
+                .map(|quorum| quorum.down_when)
+                .filter(|down_when| *down_when != DownWhen::Majority)
+                .map(|down_when| down_when.to_string()),
+            alert_on_regional: (rules.quorum.as_ref())
+                .is_some_and(|quorum| quorum.alert_on_regional),
             escalation: steps
                 .iter()
                 .map(|step| StoredStep {
@@ -167,8 +181,23 @@ impl StoredRules {
             alert_on_redirect_change: self.alert_on_redirect_change,
             alert_on_address_down: self.alert_on_address_down,
             to: restored(&self.to),
-            quorum: None,
+            quorum: self.quorum().map(Arc::new),
         }
+    }
+
+    /// The locations that voted then; `None` without any.
+    fn quorum(&self) -> Option<Quorum> {
+        let locations = self.locations.iter();
+        let locations: Vec<LocationName> = locations
+            .filter_map(|name| LocationName::parse(name).ok())
+            .collect();
+        (!locations.is_empty()).then(|| Quorum {
+            locations: locations.into(),
+            down_when: (self.down_when.as_deref())
+                .and_then(DownWhen::parse)
+                .unwrap_or_default(),
+            alert_on_regional: self.alert_on_regional,
+        })
     }
 
     /// The steps of escalation of that time.

@@ -78,6 +78,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0016_standby",
         include_str!("../../../migrations/0016_standby.sql"),
     ),
+    (
+        "0017_arrivals",
+        include_str!("../../../migrations/0017_arrivals.sql"),
+    ),
 ];
 
 /// The format this program writes.

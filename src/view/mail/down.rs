@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::domain::check::{Chain, Check, FailureKind, Verdict};
 use crate::domain::duration_text::Written;
 use crate::domain::incident::{Cause, IncidentKey};
-use crate::domain::location::LocationStatus;
+use crate::domain::location::{LocationName, LocationStatus};
 use crate::domain::notification::About;
 use crate::domain::probe::ROOT;
 use crate::domain::settings::Flapping;
@@ -429,7 +429,13 @@ fn swing(check: &Check, cause: Option<&Cause>) -> String {
 }
 
 /// Another chain than before.
-pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx: &Context) -> Doc {
+pub(super) fn redirect_changed(
+    about: &About,
+    before: &Chain,
+    check: &Check,
+    from: &[LocationName],
+    ctx: &Context,
+) -> Doc {
     let mut doc = about_one(
         Tone::Warn,
         "\u{25c6} REDIRECT CHANGED".to_owned(),
@@ -441,6 +447,7 @@ pub(super) fn redirect_changed(about: &About, before: &Chain, check: &Check, ctx
          nothing: the new chain is expected from now on.",
         about.name
     ));
+    doc.lead.extend(locations::led_elsewhere(from));
     footer::delay(&mut doc, ctx);
     let table = |rows| {
         Body::Table(Table {

@@ -1,7 +1,8 @@
 //! What a mail says of the locations of a monitor: from how many of how many it fails, which, and which not.
 
 use crate::domain::check::CheckState;
-use crate::domain::location::{LocationStatus, Seen};
+use crate::domain::location::{LocationName, LocationStatus, Seen};
+use crate::policy::alert::agree;
 
 use super::context::Context;
 use super::outline::{Body, Cell, Doc, Table};
@@ -46,6 +47,12 @@ pub(super) fn sentence(all: &[LocationStatus]) -> Option<String> {
         text.push('.');
     }
     Some(text)
+}
+
+/// `They changed as seen from fra and nyc.`; `None` for a single place.
+pub(super) fn led_elsewhere(from: &[LocationName]) -> Option<String> {
+    let names = agree::sentence(from.iter());
+    (!names.is_empty()).then(|| format!("They changed as seen from {names}."))
 }
 
 /// One line for each location: verdict, status or kind, address, total time.

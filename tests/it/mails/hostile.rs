@@ -131,6 +131,7 @@ fn parcels(words: &[String]) -> Vec<Parcel> {
             News::RedirectChanged {
                 before: Box::new((*bad.chain).clone()),
                 check: Box::new(good),
+                locations: Vec::new(),
             },
             0,
         ),

@@ -12,6 +12,7 @@ use sitewatch::domain::check::{
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::incident::{Cause, IncidentKey};
+use sitewatch::domain::location::{LocationName, LocationStatus, Seen};
 use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules, Schedule};
 use sitewatch::domain::notification::{About, BurnWindow, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::redaction::Masks;
@@ -20,6 +21,7 @@ use sitewatch::domain::slow_limit::SlowLimit;
 use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
+use sitewatch::policy::location_news;
 use sitewatch::view::mail::context::{
     Acked, Context, Delay, History, Month, OtherDown, ReportRow, Reported,
 };
@@ -332,6 +334,73 @@ pub fn down() -> News {
     }
 }
 
+fn location(text: &str) -> LocationName {
+    LocationName::parse(text).unwrap()
+}
+
+/// What one location says; `None`: it is silent since then.
+fn seat(name: &str, said: Option<&Check>) -> LocationStatus {
+    let state = match said.map(|check| &check.verdict) {
+        Some(Verdict::Down(_)) => CheckState::Down,
+        Some(_) => CheckState::Up,
+        None => CheckState::Unknown,
+    };
+    LocationStatus {
+        location: location(name),
+        state,
+        seen: if said.is_some() {
+            Seen::Fresh
+        } else {
+            Seen::Silent
+        },
+        since: Some(at(0)),
+        last_check_at: Some(said.map_or(at(-400), |check| check.at)),
+        status: said.and_then(|check| check.status),
+        failure: said.and_then(|check| check.verdict.failure().cloned()),
+        address: said.and_then(|check| check.chain.remote_addr),
+        total: said.map(|check| check.timings.total),
+    }
+}
+
+fn down_from(locations: Vec<LocationStatus>) -> News {
+    match down() {
+        News::Down {
+            incident,
+            cause,
+            up_since,
+            check,
+            checks_failed,
+            last_good,
+            held,
+            ..
+        } => News::Down {
+            incident,
+            cause,
+            up_since,
+            check,
+            checks_failed,
+            last_good,
+            held,
+            locations,
+        },
+        other => other,
+    }
+}
+
+fn regional() -> News {
+    let mut check = check(22, 200, 178);
+    check.verdict = Verdict::Degraded(Failure {
+        kind: FailureKind::Regional,
+        detail: "fails from sgp only (1 of 3; 2 are needed)".into(),
+    });
+    News::Degraded {
+        check: Box::new(check),
+        since: at(0),
+        count: 1,
+        reason: FailureKind::Regional,
+    }
+}
+
 fn refused() -> News {
     let mut last = check(22, 503, 1001);
     let failure = Failure {
@@ -589,6 +658,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         final_url: "https://shop.example.com/sale".into(),
         remote_addr: None,
     });
+    let moved_too = moved.clone();
     let week = at(7 * 86_400);
     let mut calm = nobody(week);
     calm.report = report_rows()
@@ -806,6 +876,19 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                 News::RedirectChanged {
                     before: Box::new((*check(-60, 200, 178).chain).clone()),
                     check: Box::new(moved),
+                    locations: Vec::new(),
+                },
+                22,
+            ),
+            around(32),
+        ),
+        (
+            "redirect_changed_from_two",
+            one(
+                News::RedirectChanged {
+                    before: Box::new((*check(-60, 200, 178).chain).clone()),
+                    check: Box::new(moved_too),
+                    locations: vec![location("fra"), location("nyc")],
                 },
                 22,
             ),
@@ -821,6 +904,60 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         ),
         ("blind", about_us(blind, 1260), nobody(at(1262))),
         ("trouble", about_us(trouble, 60), nobody(at(62))),
+        (
+            "down_from_two_of_three",
+            one(
+                down_from(vec![
+                    seat("fra", Some(&check(22, 503, 1001))),
+                    seat("nyc", Some(&check(24, 503, 1090))),
+                    seat("sgp", Some(&check(20, 200, 388))),
+                ]),
+                30,
+            ),
+            around(32),
+        ),
+        (
+            "down_from_one_that_is_left",
+            one(
+                down_from(vec![
+                    seat("fra", Some(&check(22, 503, 1001))),
+                    seat("nyc", None),
+                    seat("sgp", None),
+                ]),
+                30,
+            ),
+            around(32),
+        ),
+        ("degraded_regional", one(regional(), 30), around(32)),
+        (
+            "location_silent",
+            about_us(location_news::silent(&[location("nyc")], "20:00:00"), 60),
+            nobody(at(62)),
+        ),
+        (
+            "locations_silent",
+            about_us(
+                location_news::silent(&[location("nyc"), location("sgp")], "20:00:00"),
+                60,
+            ),
+            nobody(at(62)),
+        ),
+        (
+            "location_back",
+            about_us(
+                location_news::back(&[location("nyc")], Duration::from_secs(1260)),
+                60,
+            ),
+            nobody(at(62)),
+        ),
+        (
+            "location_clock",
+            about_us(
+                location_news::clock_is_off(&location("nyc"), -18_000_000),
+                60,
+            ),
+            nobody(at(62)),
+        ),
         (
             "burn",
             about_us(burn(), 60),

@@ -3,13 +3,16 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
+use jiff::tz::TimeZone;
 use rusqlite::Connection;
+use sitewatch::cli::why::command::Asked as Question;
 use sitewatch::config::Config;
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::{Entry, Outcome, Reply};
 use sitewatch::domain::cluster::{
     ClusterRole, ClusterSettings, HubSettings, NatsCredentials, NatsServer,
 };
+use sitewatch::domain::event::What;
 use sitewatch::domain::location::{
     DownWhen, Frame, LocationName, Observation, Places, Presence, Quorum, Receipt,
 };
@@ -19,6 +22,7 @@ use sitewatch::store::checks::history::{HistoryQuery, Whence};
 use sitewatch::store::facts::incidents::IncidentQuery;
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
+use sitewatch::view::time_text::Clock;
 
 use super::config::{config, monitor, seconds};
 use super::scene::{START, Weather, look};
@@ -466,4 +470,169 @@ fn without_locations_nothing_of_them_is_stored() {
             "{text}"
         );
     }
+}
+
+fn retold(desk: &Desk, at: Timestamp, is_now: bool) -> sitewatch::view::why::Why {
+    let clock = Clock {
+        zone: TimeZone::UTC,
+        now: at,
+    };
+    let reader = desk.reader();
+    let known = reader.monitors().unwrap();
+    let asked = Question {
+        config: Some(&desk.config),
+        clock: &clock,
+        at,
+        is_now,
+    };
+    asked.why(&reader, &known[0]).unwrap().unwrap()
+}
+
+fn steps(why: &sitewatch::view::why::Why) -> Vec<String> {
+    let steps = why.steps.iter();
+    steps
+        .map(|step| format!("{} {}: {}", second(step.at), step.event, step.text))
+        .collect()
+}
+
+/// The recorded checks of all locations go through confirmation and vote once more, and say who said what.
+#[test]
+fn why_tells_what_each_location_said_and_what_their_votes_made_of_it() {
+    let mut desk = Desk::new(hub(vec![monitor("a")], &["fra", "nyc", "sgp"]));
+    outage(&mut desk);
+    let why = retold(&desk, at(200), true);
+    assert!(why.complete, "{why:?}");
+    let down = retold(&desk, at(150), false);
+    assert_eq!(down.incident.as_deref(), Some("1-1795377721000"));
+    assert!(
+        down.reason
+            .ends_with("Of its locations fra says down, nyc says down."),
+        "{}",
+        down.reason
+    );
+    let golden = [
+        "0 vote: fra: it says good",
+        "0 up: good: up",
+        "1 vote: nyc: it says good",
+        "2 vote: sgp: it says good",
+        "120 vote: fra: failed, 1 of 3 in a row that make it say down: not expected",
+    ];
+    assert_eq!(steps(&why)[..golden.len()], golden, "{:#?}", steps(&why));
+    let of = |event: &str| -> Vec<String> {
+        let all = why.steps.iter().filter(|step| step.event == event);
+        all.map(|step| format!("{} {}", second(step.at), step.text))
+            .collect()
+    };
+    assert_eq!(
+        of("down"),
+        ["141 fra and nyc say down, 2 of 3 locations, 2 make it down: down"]
+    );
+    assert_eq!(
+        of("up").last().unwrap(),
+        "190 fra and sgp say good, 2 of 3 locations, 2 make it up: up again"
+    );
+    assert_eq!(of("decided").len(), 2, "{:#?}", steps(&why));
+    let step = why.steps.iter().find(|step| step.event == "vote").unwrap();
+    assert_eq!(step.location, Some(name("fra")));
+}
+
+/// What came late decided nothing when it was made, and the retelling knows when it came.
+#[test]
+fn why_goes_by_when_a_check_arrived() {
+    let mut desk = Desk::new(hub(vec![monitor("a")], &["fra", "nyc", "sgp"]));
+    for minute in 0..30 {
+        for (place, location) in ["fra", "nyc"].into_iter().enumerate() {
+            desk.check(location, minute * 60 + place as i64, Weather::Up);
+        }
+        if minute < 5 {
+            desk.check("sgp", minute * 60 + 2, Weather::Up);
+        }
+    }
+    // From minute 5 on sgp was cut off and saw an outage of its own; it comes in two frames.
+    let minutes = |range: std::ops::Range<i64>| -> Vec<(i64, Weather)> {
+        range.map(|n| (n * 60 + 2, Weather::Down(503))).collect()
+    };
+    for (part, now) in [(minutes(5..15), 1790), (minutes(15..28), 1790)] {
+        let frame = desk.frame("sgp", &part, now);
+        desk.deliver(&frame, now);
+    }
+    desk.check("sgp", 1795, Weather::Up);
+    let why = retold(&desk, at(1799), true);
+    assert!(why.complete);
+    let late: Vec<String> = steps(&why)
+        .into_iter()
+        .filter(|step| step.contains("sgp"))
+        .collect();
+    assert_eq!(
+        late,
+        [
+            "2 vote: sgp: it says good",
+            "377.001 silent: sgp: nothing was heard for 2m 15s, so it has no vote",
+            "1795 heard: sgp: its word counts again",
+            "1795 vote: sgp: good, 1 of 2 in a row that make it say good",
+        ],
+        "{:#?}",
+        steps(&why)
+    );
+    let arrivals = desk.reader().arrivals(at(0), at(2000)).unwrap();
+    assert_eq!(arrivals.len(), 1, "{arrivals:?}");
+}
+
+/// A silent location, one that is offline, and their return are events, each once, over restarts of the hub too.
+#[test]
+fn events_say_which_locations_are_heard() {
+    let mut desk = Desk::new(hub(vec![monitor("a")], &["fra", "nyc"]));
+    let minute = |desk: &mut Desk, minute: i64, locations: &[&str]| {
+        for location in locations {
+            desk.check(location, minute * 60, Weather::Up);
+        }
+        desk.wait(minute * 60 + 30);
+    };
+    for now in 0..4 {
+        minute(&mut desk, now, &["fra", "nyc"]);
+    }
+    for now in 4..9 {
+        minute(&mut desk, now, &["fra"]);
+        if now == 8 {
+            desk.start(now * 60 + 31);
+        }
+    }
+    for now in 9..12 {
+        minute(&mut desk, now, &["fra", "nyc"]);
+    }
+    let mut offline = Presence {
+        location: name("fra"),
+        spool: 7,
+        sent_at: at(730),
+        received_at: at(730),
+        version: "1".into(),
+        waiting: 0,
+        offline_since: Some(at(720)),
+    };
+    desk.take(vec![Entry::Presence(Box::new(offline.clone()))], 730);
+    desk.wait(731);
+    offline.offline_since = None;
+    desk.take(vec![Entry::Presence(Box::new(offline))], 740);
+    desk.wait(741);
+    let events = desk.reader().events_after(0, 1000).unwrap();
+    let seen: Vec<String> = events
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::Location { location, seen } => {
+                Some(format!("{} {location} {}", second(event.at), seen.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "1 fra fresh",
+            "30 nyc fresh",
+            "330 nyc silent",
+            "570 nyc fresh",
+            "731 fra offline",
+            "741 fra fresh",
+        ]
+    );
 }

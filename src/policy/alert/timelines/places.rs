@@ -2,7 +2,8 @@
 //!
 //! The first word of a line names the locations, then `confirm=3`, `recover=2`, `all`, `any`, `2`, `alert`. After `;`
 //! come the checks: `60fra=D` is a check of fra that arrives at second 60; `U` up, `D` down, `S` slow, `X` unknown,
-//! `L` down and late. `shown` writes down what is shown then, `+300` lets that many seconds pass.
+//! `L` down and late, `Ua` up and led to `a`. `shown` writes down what is shown then, `+300` lets so many seconds
+//! pass.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,7 @@ impl Scene {
                     "all" => quorum.down_when = DownWhen::All,
                     "any" => quorum.down_when = DownWhen::Any,
                     "alert" => quorum.alert_on_regional = true,
+                    "drift" => rules.alert_on_redirect_change = true,
                     count => quorum.down_when = DownWhen::Count(count.parse().unwrap()),
                 },
             }
@@ -129,6 +131,15 @@ impl Scene {
                     let detail = &check.verdict.failure().unwrap().detail;
                     format!("mail DEGRADED {reason}: {detail}")
                 }
+                News::RedirectChanged {
+                    before,
+                    check,
+                    locations,
+                } => {
+                    let names: Vec<&str> = locations.iter().map(LocationName::as_str).collect();
+                    let (was, is) = (&before.final_url, &check.chain.final_url);
+                    format!("mail REDIRECT CHANGED {was} to {is}: {}", names.join(", "))
+                }
                 other => panic!("{other:?}"),
             },
             Effect::AskOthers { .. } => {
@@ -185,7 +196,12 @@ impl Scene {
     }
 }
 
+/// `U` with a small letter behind it is led there.
 fn check(at: Timestamp, letter: &str) -> Check {
+    let (letter, way) = match letter.strip_prefix('U') {
+        Some(way) => ("U", way),
+        None => (letter, ""),
+    };
     let failure = |kind, detail: &str| Failure {
         kind,
         detail: detail.into(),
@@ -200,7 +216,10 @@ fn check(at: Timestamp, letter: &str) -> Check {
             other => panic!("no check: {other}"),
         },
         status: None,
-        chain: Arc::new(Chain::default()),
+        chain: Arc::new(Chain {
+            final_url: way.into(),
+            ..Chain::default()
+        }),
         redirect_times: Box::default(),
         timings: Timings {
             total: Micros::new(1),
@@ -398,4 +417,37 @@ fn the_order_of_locations_does_not_matter() {
     });
     assert_eq!(one, other);
     assert_eq!(one.len(), 3, "{one:?}");
+}
+
+/// Each location has a way of its own, and as many as make it down must be led another one.
+#[test]
+fn a_changed_way_is_told_once_enough_locations_are_led_by_it() {
+    const WAYS: &str =
+        "fra,nyc,sgp drift confirm=2; 0fra=Ud 3nyc=Uu 6sgp=Us 60fra=Ud 63nyc=Uu 66sgp=Us ";
+    // One alone is no news, however often; a blip is none either.
+    check_line(
+        &format!(
+            "{WAYS} 120fra=Ux 123nyc=Uu 126sgp=Us 180fra=Ux 183nyc=Uu 186sgp=Us 240fra=Ux 243nyc=Ux 246sgp=Us \
+             300fra=Ux 303nyc=Uu 306sgp=Us"
+        ),
+        "",
+    );
+    // The second one that is sure makes it one, and the third is none when it follows, nor is the way back of all.
+    check_line(
+        &format!(
+            "{WAYS} 120fra=Ux 123nyc=Ux 126sgp=Us 180fra=Ux 183nyc=Ux 186sgp=Ux 246sgp=Ux 306sgp=Ux \
+             360fra=Ud 363nyc=Uu 366sgp=Us 420fra=Ud 423nyc=Uu 426sgp=Us"
+        ),
+        "183 mail REDIRECT CHANGED u to x: fra, nyc",
+    );
+    // What fails in between counts anew.
+    check_line(
+        &format!("{WAYS} 120fra=Ux 123nyc=Ux 180fra=D 183nyc=Ux 190fra=Ux 200fra=Ux"),
+        "200 mail REDIRECT CHANGED d to x: fra, nyc",
+    );
+    // Silence is no word: two that are left decide for themselves, as in a vote.
+    check_line(
+        &format!("{WAYS} 320fra=Ux 323nyc=Ux 380fra=Ux 383nyc=Ux"),
+        "383 mail REDIRECT CHANGED u to x: fra, nyc",
+    );
 }

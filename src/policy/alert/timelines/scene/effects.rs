@@ -158,7 +158,7 @@ impl Scene {
                 format!("mail DEGRADED certificate_expiring {}", Human(*step))
             }
             News::Flapping { changes, .. } => format!("mail FLAPPING {changes}"),
-            News::RedirectChanged { before, check } => format!(
+            News::RedirectChanged { before, check, .. } => format!(
                 "mail REDIRECT CHANGED {} to {}",
                 before.final_url, check.chain.final_url
             ),
