@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt::Write;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +16,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::context::Context;
 use super::demo_past;
 use super::error::{CliError, Outcome};
+use super::places_tour::{Tour, TourError};
 use crate::clock;
 use crate::daemon::demo::past;
+use crate::daemon::demo::process::Process;
 use crate::daemon::demo::script::{ACTS, Site};
 use crate::daemon::demo::server::{self, Began};
 use crate::domain::check::{Check, CheckState};
@@ -35,6 +36,9 @@ pub struct Args {
     /// Run until Ctrl-C, and keep the configuration, the database and the mails
     #[arg(long, conflicts_with = "time")]
     pub keep: bool,
+    /// Several locations: a regional fault beside a real outage. Needs nats-server
+    #[arg(long, conflicts_with = "keep")]
+    pub locations: bool,
 }
 
 /// How the tour's directory is called; the rest is chance.
@@ -47,8 +51,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const PAGE_STAYS: Duration = Duration::from_secs(4);
 /// A daemon that has not opened its database by then has failed.
 const START_PATIENCE: Duration = Duration::from_secs(20);
-/// Its `shutdown_grace` and some more.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
@@ -62,11 +64,43 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::machine)?;
+    if args.locations {
+        return runtime.block_on(tour_of_locations(context, directory.path(), args.time));
+    }
     if args.keep {
         let kept = directory.keep();
         return runtime.block_on(take(context, &kept, None));
     }
     runtime.block_on(take(context, directory.path(), Some(args.time)))
+}
+
+async fn tour_of_locations(
+    context: &mut Context,
+    directory: &Path,
+    time: Duration,
+) -> Result<Outcome, CliError> {
+    let mut ended = Ended::new().map_err(CliError::machine)?;
+    context.out.measure(&context.environment);
+    let screen = context.out.screen();
+    let path = context.environment.variables.get("PATH").cloned();
+    let out = &mut context.out;
+    let mut say = |text: &str| {
+        // What went wrong with writing is what flushing says.
+        let _ = out.write_str(text);
+        out.flush()
+    };
+    let mut tour = Tour {
+        directory,
+        path: path.as_deref().unwrap_or_default(),
+        time: Some(time),
+        screen,
+        say: &mut say,
+    };
+    match tour.take(ended.wait()).await {
+        Ok(()) => Ok(Outcome::Fine),
+        Err(TourError::Failed(why)) => Err(CliError::Machine(why)),
+        Err(TourError::Output(error)) => Err(error.into()),
+    }
 }
 
 /// Removes what a tour has left that was killed. `file` is its configuration.
@@ -141,7 +175,7 @@ async fn take(
         if left.is_some_and(|left| left.is_zero()) {
             break;
         }
-        if let Some(said) = daemon.has_ended() {
+        if let Some(said) = daemon.process.has_ended() {
             return Err(CliError::Machine(format!(
                 "the daemon of the tour ended: {said}"
             )));
@@ -151,7 +185,7 @@ async fn take(
             () = ended.wait() => break,
         }
     }
-    daemon.stop().await;
+    daemon.process.stop().await;
     // Mails that were on their way when the time was over.
     show.look(
         context,
@@ -483,46 +517,20 @@ fn read_mail(path: &Path) -> Option<(String, String)> {
 
 /// The daemon of the tour; it ends with the tour, however that ends.
 struct Daemon {
-    child: Child,
+    process: Process,
     directory: PathBuf,
 }
 
 impl Daemon {
     fn start(directory: &Path, file: &Path) -> Result<Self, CliError> {
-        let program = std::env::current_exe().map_err(CliError::machine)?;
-        let log = File::create(directory.join("daemon.log")).map_err(CliError::machine)?;
-        let child = Command::new(program)
-            .arg("run")
-            .arg("--tour")
-            .arg("--config")
-            .arg(file)
-            .env_remove("SITEWATCH_CONFIG")
-            .env_remove("NOTIFY_SOCKET")
-            // Held open as long as this process lives, however it ends.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(log)
-            // Ctrl-C is for the tour, which then ends the daemon in order.
-            .process_group(0)
-            .spawn()
+        let mut command = Command::new(std::env::current_exe().map_err(CliError::machine)?);
+        command.args(["run", "--tour", "--config"]).arg(file);
+        let process = Process::start(command, &directory.join("daemon.log"))
             .map_err(|error| CliError::Machine(format!("cannot start the daemon: {error}")))?;
         Ok(Self {
-            child,
+            process,
             directory: directory.to_owned(),
         })
-    }
-
-    /// Its output, after its end.
-    fn has_ended(&mut self) -> Option<String> {
-        match self.child.try_wait() {
-            Ok(None) => None,
-            Ok(Some(_)) | Err(_) => Some(
-                fs::read_to_string(self.directory.join("daemon.log"))
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned(),
-            ),
-        }
     }
 
     /// Its database, as soon as it is there.
@@ -534,7 +542,7 @@ impl Daemon {
             if let Ok(reader) = opened {
                 return Ok(reader);
             }
-            if let Some(said) = self.has_ended() {
+            if let Some(said) = self.process.has_ended() {
                 return Err(CliError::Machine(format!(
                     "the daemon of the tour did not start: {said}"
                 )));
@@ -544,24 +552,5 @@ impl Daemon {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-    }
-
-    async fn stop(&mut self) {
-        let began = clock::tick();
-        if let Some(id) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
-            // Gone already is as good as stopped.
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-        }
-        while self.has_ended().is_none() && clock::tick().duration_since(began) < STOP_PATIENCE {
-            tokio::time::sleep(LOOK_EVERY / 5).await;
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // Both fail only if the process has been waited for already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -30,6 +30,7 @@ pub mod import;
 pub mod incidents;
 pub mod lists;
 pub mod maintenance;
+mod places_tour;
 mod recorded;
 pub mod replay;
 pub mod report;

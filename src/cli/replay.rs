@@ -2,12 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::context::{Context, Used};
 use super::error::{CliError, Outcome};
-use super::recorded::{Arrivals, Recorded};
+use super::recorded::{RecordedCheck, recorded};
 use super::resolve;
 use crate::clock;
 use crate::config::{self, Config};
@@ -22,7 +21,6 @@ use crate::policy::outbox::collecting::CauseKey;
 use crate::policy::outbox::simulate::{Decided, rehearse};
 use crate::policy::replay::{Dropped, Replay, Said, order_of};
 use crate::policy::schedule::time_range;
-use crate::store::checks::history::{HistoryQuery, Whence};
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
 use crate::store::outbox::queries::{self, ToldOf};
@@ -176,14 +174,14 @@ fn play(
     );
     let mut orders = orders(reader, played, since, now)?.into_iter().peekable();
     let mut past = Past::default();
-    let mut waiting: Vec<Recorded> = Vec::new();
+    let mut waiting: Vec<RecordedCheck> = Vec::new();
     let mut from = start;
     while from < now && !played.is_empty() {
         let to = from.plus(CHUNK).min(now);
         waiting.extend(recorded(reader, played, from, to)?);
         // What comes late is decided on with what is made later.
         waiting.sort_by_key(|check| check.arrived_at);
-        let is_due = |check: &Recorded| check.arrived_at < to || to == now;
+        let is_due = |check: &RecordedCheck| check.arrived_at < to || to == now;
         let due = waiting.partition_point(is_due);
         for recorded in waiting.drain(..due) {
             let at = recorded.arrived_at;
@@ -205,50 +203,6 @@ fn play(
     past.take(&mut world);
     past.said.retain(|said| said.at >= since);
     Ok(past)
-}
-
-/// The checks that began in a time: those of each location where several vote now, else what its locations agreed on.
-fn recorded(
-    reader: &Reader,
-    played: &[(MonitorId, &Monitor)],
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<Vec<Recorded>, StoreError> {
-    let places: HashMap<MonitorId, usize> = played
-        .iter()
-        .enumerate()
-        .map(|(place, (id, _))| (*id, place))
-        .collect();
-    let arrivals = Arrivals::new(reader.arrivals(from, to)?);
-    let mut found = Vec::new();
-    for (whose, votes) in [(Whence::Agreed, false), (Whence::Each, true)] {
-        let wanted = played
-            .iter()
-            .filter(|(_, monitor)| monitor.rules.quorum.is_some() == votes);
-        let query = HistoryQuery {
-            monitors: wanted.map(|(id, _)| *id).collect(),
-            since: Some(from),
-            until: Some(to),
-            whose,
-            ..HistoryQuery::default()
-        };
-        if query.monitors.is_empty() {
-            continue;
-        }
-        reader.history_of_locations(&query, &mut |stored, location, check, _| {
-            if let Some(place) = places.get(&stored.id) {
-                found.push(Recorded {
-                    place: *place,
-                    location: location.cloned(),
-                    arrived_at: arrivals.of(location, &check),
-                    check,
-                });
-            }
-            ControlFlow::Continue(())
-        })?;
-    }
-    found.reverse();
-    Ok(found)
 }
 
 /// What people ordered, in the order of time, each with the place of its monitor.

@@ -228,6 +228,12 @@ impl Running {
         cluster.map_or_else(Gate::open, |cluster| cluster.gate.clone())
     }
 
+    /// Whether this hub leads: 1, 0; without `[cluster]` -1.
+    pub fn leads(&self) -> i64 {
+        let cluster = self.cluster.as_ref();
+        cluster.map_or(-1, |cluster| i64::from(cluster.gate.is_open()))
+    }
+
     /// The unit's status.
     pub fn line(&self, now: Timestamp) -> String {
         let refused = self

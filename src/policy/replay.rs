@@ -9,8 +9,8 @@ use super::alert::dependencies::Parent;
 use super::alert::escalation::steps_of;
 use super::alert::maintenance::{Open, Windows};
 use super::alert::monitor::{self, Effect, Event, Order, Recipients, Side, Surroundings};
-use super::alert::state::{Memory, Status};
-use super::votes::Votes;
+use super::alert::state::{Kept, Memory, Status};
+use super::alert::votes::Votes;
 use crate::domain::check::Check;
 use crate::domain::incident::IncidentKey;
 use crate::domain::location::LocationName;
@@ -388,7 +388,7 @@ impl<'a> Replay<'a> {
             offline: false,
             steps: &slot.player.steps,
         };
-        let rules = &Arc::clone(&slot.player.rules);
+        let rules = &slot.player.rules;
         let step = monitor::step(rules, &around, &slot.memory, event, now);
         let wake_at = monitor::wake_at(rules, &around, &step.after, now);
         let slot = &mut self.slots[place];
@@ -400,55 +400,10 @@ impl<'a> Replay<'a> {
         }
         slot.wake_at = wake_at;
         let before = std::mem::replace(&mut slot.memory, step.after);
-        let watched = self.watched.as_ref();
-        let votes = (watched.filter(|(watched, _)| *watched == place))
-            .and_then(|_| Votes::around(rules, &before.kept, &slot.memory.kept, event, now))
-            .map(Box::new);
         if let Some((watched, traced)) = &mut self.watched
             && *watched == place
         {
-            let said = step.effects.iter().filter_map(|effect| match effect {
-                Effect::Say {
-                    to: Recipients::Of(Side::Incidents, _),
-                    ..
-                } => None,
-                Effect::Say { news, to: _ } => Some(news.kind()),
-                Effect::Open(_)
-                | Effect::Progress(_)
-                | Effect::Close { .. }
-                | Effect::Raise(_)
-                | Effect::DropWaiting(_)
-                | Effect::StopEscalation(_)
-                | Effect::Window { .. }
-                | Effect::Record(_)
-                | Effect::CheckParents
-                | Effect::AskOthers { .. }
-                | Effect::CheckAgain { .. } => None,
-            });
-            let said: Vec<MailKind> = said.collect();
-            let after = &slot.memory.kept.status;
-            let has_changed = votes.as_ref().is_some_and(|votes| votes.has_changed());
-            if !said.is_empty() || before.kept.status != *after || has_changed {
-                traced.push(Traced {
-                    at: now,
-                    check: match event {
-                        Event::Checked(check) | Event::Heard { check, .. } => {
-                            Some(Arc::clone(check))
-                        }
-                        Event::Tick
-                        | Event::Order(_)
-                        | Event::ParentRecovered
-                        | Event::Reconfigured { .. }
-                        | Event::Removed => None,
-                    },
-                    before: before.kept.status,
-                    after: after.clone(),
-                    said,
-                    failures_before_down: slot.player.rules.failures_before_down,
-                    successes_before_up: slot.player.rules.successes_before_up,
-                    votes,
-                });
-            }
+            traced.extend(traced_of(slot, before.kept, event, &step.effects, now));
         }
         for effect in step.effects {
             match effect {
@@ -488,4 +443,54 @@ impl<'a> Replay<'a> {
             }
         }
     }
+}
+
+/// The step that a monitor just took, where anything of it is to be told.
+fn traced_of(
+    slot: &Slot,
+    before: Kept,
+    event: Event<'_>,
+    effects: &[Effect],
+    now: Timestamp,
+) -> Option<Traced> {
+    let (rules, after) = (&slot.player.rules, &slot.memory.kept);
+    let votes = Votes::around(rules, &before, after, event, now).map(Box::new);
+    let said = effects.iter().filter_map(|effect| match effect {
+        Effect::Say {
+            to: Recipients::Of(Side::Incidents, _),
+            ..
+        } => None,
+        Effect::Say { news, to: _ } => Some(news.kind()),
+        Effect::Open(_)
+        | Effect::Progress(_)
+        | Effect::Close { .. }
+        | Effect::Raise(_)
+        | Effect::DropWaiting(_)
+        | Effect::StopEscalation(_)
+        | Effect::Window { .. }
+        | Effect::Record(_)
+        | Effect::CheckParents
+        | Effect::AskOthers { .. }
+        | Effect::CheckAgain { .. } => None,
+    });
+    let said: Vec<MailKind> = said.collect();
+    let has_changed = votes.as_ref().is_some_and(|votes| votes.has_changed());
+    let is_told = !said.is_empty() || before.status != after.status || has_changed;
+    is_told.then(|| Traced {
+        at: now,
+        check: match event {
+            Event::Checked(check) | Event::Heard { check, .. } => Some(Arc::clone(check)),
+            Event::Tick
+            | Event::Order(_)
+            | Event::ParentRecovered
+            | Event::Reconfigured { .. }
+            | Event::Removed => None,
+        },
+        before: before.status,
+        after: after.status.clone(),
+        said,
+        failures_before_down: rules.failures_before_down,
+        successes_before_up: rules.successes_before_up,
+        votes,
+    })
 }

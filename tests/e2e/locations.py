@@ -1030,9 +1030,55 @@ def takeovers():
           f" Message-ID; takeover after {takes[len(takes) // 2]:.1f} s (median), {takes[-1]:.1f} s at most")
     assert takes[-1] <= 60
 
+
+def retold():
+    """why, replay and events of a monitor with three locations."""
+    with cluster(SHOP, silent_after="30s") as it:
+        it.all_see("shop")
+        it.site.down["/shop"] = {"fra", "nyc"}
+        wait_for("the DOWN mail", lambda: [s for s in it.mails() if "DOWN" in s], 30)
+        [why] = it.ask("why", "shop")
+        assert why["state"] == "down" and why["complete"], why
+        votes = {step["check"]["location"] for step in why["steps"] if step["event"] == "vote" and step["check"]}
+        assert votes == set(LOCATIONS), why["steps"]
+        down = [step for step in why["steps"] if step["event"] == "down"]
+        assert len(down) == 1 and "2 of 3 locations" in down[0]["text"], why["steps"]
+        it.site.down.clear()
+        wait_for("the UP mail", lambda: [s for s in it.mails() if "UP" in s], 30)
+        rows = it.ask("replay", "--since", "1h")
+        told = sorted(row["kind"] for row in rows if row["would_be_sent_at"])
+        assert told == ["down", "up"], rows
+        assert all(row["was_sent_at"] for row in rows), rows
+        it.probes["sgp"].kill()
+        seen = lambda: [(event["location"], event["seen"]) for event in it.ask("events", "--after", "oldest")
+                        if event["type"] == "location"]
+        wait_for("sgp is silent", lambda: ("sgp", "silent") in seen(), 60)
+        it.probes["sgp"].start()
+        wait_for("sgp is heard", lambda: seen()[-1] == ("sgp", "fresh"), 30)
+        assert sorted(seen()[:3]) == [(location, "fresh") for location in LOCATIONS], seen()
+        assert len(seen()) == 5, seen()
+
+
+def demo():
+    """sitewatch demo --locations: a regional fault without a mail beside an outage with one."""
+    def tour(*arguments, **more):
+        return subprocess.run([SITEWATCH, "demo", "--locations", *arguments], capture_output=True, text=True,
+                              timeout=180, **more)
+    before = set(pathlib.Path(tempfile.gettempdir()).glob("sitewatch-demo-*"))
+    done = tour("--for", "50s")
+    assert done.returncode == 0, done.stderr
+    assert "[DOWN 503] shop" in done.stdout and "It fails from" in done.stdout, done.stdout
+    assert "degraded, regional" in done.stdout, done.stdout
+    assert "2 mails about `shop`, no mail about `blog`" in done.stdout, done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 100, done.stdout
+    none = tour(env={**os.environ, "PATH": "/nonexistent"})
+    assert none.returncode == 1 and none.stderr.count("\n") == 1 and "nats-server" in none.stderr, none.stderr
+    assert before == set(pathlib.Path(tempfile.gettempdir()).glob("sitewatch-demo-*"))
+
+
 PARTS = {part.__name__: part for part in
          (documented, outage, asked, probe_cut, hub_cut, server_faults, kills, full_stream, twins, secrets, permissions, memory,
-          standby, takeovers)}
+          standby, takeovers, retold, demo)}
 
 
 def main():

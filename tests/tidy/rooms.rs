@@ -361,7 +361,7 @@ fn pure_rooms_touch_nothing() {
 }
 
 /// What starts a thread, a task or a process outside `daemon/`, and why it may.
-const SPAWNS: [(&str, &str); 8] = [
+const SPAWNS: [(&str, &str); 7] = [
     (
         "src/blocking.rs",
         "is how the edges leave the thread of the checks",
@@ -370,7 +370,6 @@ const SPAWNS: [(&str, &str); 8] = [
         "src/cli/check.rs",
         "checks all monitors at the same time, without a daemon",
     ),
-    ("src/cli/demo.rs", "runs the daemon as a process of its own"),
     (
         "src/cli/maintenance.rs",
         "runs a command in a window, and holds the window meanwhile",

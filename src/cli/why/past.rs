@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::{Asked, BEFORE, configured};
-use crate::cli::recorded::{Arrivals, Recorded};
+use crate::cli::recorded::{Arrivals, RecordedCheck};
 use crate::domain::check::{Check, Verdict};
 use crate::domain::incident::Incident;
 use crate::domain::location::LocationName;
@@ -17,8 +17,9 @@ use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::maintenance::Open;
 use crate::policy::alert::monitor::Order;
 use crate::policy::alert::state::Kept;
+use crate::policy::alert::votes;
 use crate::policy::replay::{Player, Replay, Traced, order_of};
-use crate::policy::{votes, why};
+use crate::policy::why;
 use crate::store::checks::history::{HistoryQuery, Whence};
 use crate::store::error::StoreError;
 use crate::store::facts::monitors::StoredMonitor;
@@ -193,7 +194,7 @@ impl Asked<'_> {
         played: &[Played],
         open: Option<&Incident>,
         from: Timestamp,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedCheck>, StoreError> {
         let mut found = self.segment(reader, played, from, self.at)?;
         if found.len() as u64 >= CHECKS_MAX
             && let Some(incident) = open
@@ -215,7 +216,7 @@ impl Asked<'_> {
         played: &[Played],
         from: Timestamp,
         until: Timestamp,
-    ) -> Result<Vec<Recorded>, StoreError> {
+    ) -> Result<Vec<RecordedCheck>, StoreError> {
         let until = until.plus(Duration::from_millis(1));
         let arrivals = Arrivals::new(reader.arrivals(from, until)?);
         let mut found = Vec::new();
@@ -231,7 +232,7 @@ impl Asked<'_> {
                 ..HistoryQuery::default()
             };
             reader.history_of_locations(&query, &mut |_, location, check, _| {
-                found.push(Recorded {
+                found.push(RecordedCheck {
                     place,
                     location: location.cloned(),
                     arrived_at: arrivals.of(location, &check),
@@ -338,7 +339,7 @@ impl Deed {
 /// Everything that happened, in order; what is asked about is `now`, or an earlier time.
 fn deeds(
     played: &[Played],
-    checks: Vec<Recorded>,
+    checks: Vec<RecordedCheck>,
     start: Timestamp,
     now: Option<Timestamp>,
 ) -> Vec<Deed> {

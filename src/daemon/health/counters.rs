@@ -98,6 +98,8 @@ pub struct Health {
     pub mails_sent: AtomicU64,
     /// Since when we are offline (Unix ms; 0: we are not, as far as we know).
     pub blind_since_ms: AtomicI64,
+    /// Whether this hub leads: 1, 0; without `[cluster]` -1.
+    pub leads: AtomicI64,
     mail: Mutex<MailAges>,
     heartbeat_trouble: Mutex<Option<String>>,
     mail_pause: Mutex<Option<Pause>>,
@@ -256,6 +258,7 @@ impl Health {
             mail_refused_at_ms: AtomicI64::new(0),
             mails_sent: AtomicU64::new(0),
             blind_since_ms: AtomicI64::new(0),
+            leads: AtomicI64::new(-1),
             mail: Mutex::default(),
             heartbeat_trouble: Mutex::default(),
             mail_pause: Mutex::default(),
@@ -495,7 +498,7 @@ impl Health {
     fn lock_mail_troubles(&self) -> std::sync::MutexGuard<'_, MailTroubles> {
         self.mail_troubles
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The recorder tells how many monitors are in which state.
@@ -509,9 +512,7 @@ impl Health {
     }
 
     fn lock_states(&self) -> std::sync::MutexGuard<'_, States> {
-        self.states
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

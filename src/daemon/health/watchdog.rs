@@ -37,6 +37,7 @@ impl Supervisor {
         tokio::spawn(watch_configuration(Arc::clone(&self.0)));
         loop {
             self.0.health.standstill.beat();
+            self.0.health.leads.store(self.0.leads(), Relaxed);
             let now = clock::now();
             let line = self.0.line(now);
             if line != shown {

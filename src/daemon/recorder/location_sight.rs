@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use super::engine::Recorder;
-use super::staged::Deed;
 use crate::domain::check::Check;
-use crate::domain::location::{LocationName, Seen};
+use crate::domain::location::Seen;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::clock_step::ClockStep;
 use crate::store::facts::arrivals::Arrival;
 
 /// A check that came so long after its end came late. A frame waits a quarter of a second, and lines are slow.
 const LATE_MIN: Duration = Duration::from_secs(5);
-
-/// What comes late within so much time is one arrival: a backlog has thousands of frames.
-const TOGETHER: Duration = Duration::from_secs(1);
 
 /// Whether the word of a location counts.
 #[derive(Debug)]
@@ -72,7 +67,7 @@ impl Sight {
     }
 
     /// What is to be told now, if that is another thing than before.
-    fn changed(&mut self, now: Timestamp) -> Option<Seen> {
+    pub(super) fn changed(&mut self, now: Timestamp) -> Option<Seen> {
         let is_silent = now.since(self.since) > self.patience;
         let seen = match (is_silent, self.is_heard, self.is_offline) {
             (true, ..) => Seen::Silent,
@@ -102,46 +97,4 @@ pub(super) fn late_with(
         to: to.max(check.at),
         arrived_at,
     })
-}
-
-impl Recorder {
-    /// Writes down of which locations the word counts again, or no longer.
-    pub(super) fn note_sights(&mut self, now: Timestamp) {
-        let mut changed = Vec::new();
-        for (location, probe) in &mut self.probes.known {
-            if let Some(seen) = probe.sight.changed(now) {
-                changed.push((location.clone(), seen, probe.stored()));
-            }
-        }
-        for (location, seen, stored) in changed {
-            self.keep_probe(&location, stored, now);
-            let write = move |batch: &mut crate::store::transaction::Batch<'_>| {
-                batch.put_location_event(&location, seen, now)
-            };
-            self.staged.deed(Deed::Write(Box::new(write)), now);
-        }
-    }
-
-    /// Writes down when checks arrived that came late.
-    pub(super) fn note_arrival(&mut self, location: &LocationName, late: Arrival, now: Timestamp) {
-        let Some(probe) = self.probes.known.get_mut(location) else {
-            return;
-        };
-        let goes_on = |before: &Arrival| {
-            late.from > before.from && late.arrived_at.since(before.arrived_at) < TOGETHER
-        };
-        let arrival = match probe.arrival.filter(goes_on) {
-            Some(before) => Arrival {
-                to: before.to.max(late.to),
-                ..before
-            },
-            None => late,
-        };
-        probe.arrival = Some(arrival);
-        let location = location.clone();
-        let write = move |batch: &mut crate::store::transaction::Batch<'_>| {
-            batch.put_arrival(&location, arrival)
-        };
-        self.staged.deed(Deed::Write(Box::new(write)), now);
-    }
 }

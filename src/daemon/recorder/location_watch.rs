@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use super::engine::Recorder;
+use super::staged::Deed;
 use crate::domain::location::{LocationName, Presence};
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::location_news;
+use crate::policy::alert::location_news;
+use crate::store::facts::arrivals::Arrival;
 
 /// So many signs of life of a probe are compared to know its clock.
 const OFFSETS_MAX: usize = 20;
+
+/// What comes late within so much time is one arrival: a backlog has thousands of frames.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// A location that is heard again is told after this, together with others.
 const BACK_WAIT: Duration = Duration::from_secs(10);
@@ -123,5 +128,45 @@ impl Recorder {
             decided_at: now,
         };
         self.say(notice, None, now);
+    }
+
+    /// Writes down of which locations the word counts again, or no longer.
+    pub(super) fn note_sights(&mut self, now: Timestamp) {
+        let mut changed = Vec::new();
+        for (location, probe) in &mut self.probes.known {
+            if let Some(seen) = probe.sight.changed(now) {
+                changed.push((location.clone(), seen, probe.stored()));
+            }
+        }
+        for (location, seen, stored) in changed {
+            self.keep_probe(&location, stored, now);
+            let write = move |batch: &mut crate::store::transaction::Batch<'_>| {
+                batch.put_location_event(&location, seen, now)
+            };
+            self.staged.deed(Deed::Write(Box::new(write)), now);
+        }
+    }
+
+    /// Writes down when checks arrived that came late.
+    pub(super) fn note_arrival(&mut self, location: &LocationName, late: Arrival, now: Timestamp) {
+        let Some(probe) = self.probes.known.get_mut(location) else {
+            return;
+        };
+        let goes_on = |before: &Arrival| {
+            late.from > before.from && late.arrived_at.since(before.arrived_at) < TOGETHER
+        };
+        let arrival = match probe.arrival.filter(goes_on) {
+            Some(before) => Arrival {
+                to: before.to.max(late.to),
+                ..before
+            },
+            None => late,
+        };
+        probe.arrival = Some(arrival);
+        let location = location.clone();
+        let write = move |batch: &mut crate::store::transaction::Batch<'_>| {
+            batch.put_arrival(&location, arrival)
+        };
+        self.staged.deed(Deed::Write(Box::new(write)), now);
     }
 }

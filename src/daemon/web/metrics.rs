@@ -69,6 +69,13 @@ fn moment(name: &'static str, help: &'static str, ms: i64) -> DaemonMetric {
 
 fn daemon(view: &View<'_>, health: &Health) -> Vec<DaemonMetric> {
     let mut all = vec![states(view)];
+    if let Ok(leads) = u64::try_from(health.leads.load(Relaxed)) {
+        all.push(gauge(
+            "sitewatch_cluster_leader",
+            "1 while this hub leads: it decides and tells.",
+            leads,
+        ));
+    }
     all.extend(work(health));
     all.extend(writing(health));
     let silent = Part::ALL

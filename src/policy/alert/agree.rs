@@ -26,9 +26,7 @@ impl Machine<'_> {
         is_late: bool,
     ) {
         let rules = self.rules;
-        let Some(quorum) = &rules.quorum else {
-            return;
-        };
+        let Some(quorum) = &rules.quorum else { return };
         // A check that was in flight when its monitor was paused decides nothing any more.
         let counts = !self.memory.kept.paused;
         let now = self.now;
@@ -52,6 +50,7 @@ impl Machine<'_> {
             }
         }
         self.agree(quorum, Some(place));
+        self.look_at_ways(quorum, place);
     }
 
     /// What the passing of time makes of the votes: a location that is not heard has none.
@@ -115,9 +114,6 @@ impl Machine<'_> {
         }
         self.remember_good(joint.as_ref());
         self.look_beside_joint(joint.as_ref(), heard, counts);
-        if let Some(heard) = heard.filter(|_| counts) {
-            self.look_at_ways(quorum, heard);
-        }
         self.ask_for_another(heard);
         if let Some(joint) = joint.filter(|joint| joint.verdict.is_good()) {
             self.close_windows(joint.at, |window| window.ends_with_good_check(joint.at));

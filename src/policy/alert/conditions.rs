@@ -99,7 +99,8 @@ impl Machine<'_> {
     pub(super) fn look_at_ways(&mut self, quorum: &Quorum, heard: usize) {
         let (rules, now) = (self.rules, self.now);
         let held = self.hold().is_some();
-        let Some(seats) = &mut self.memory.kept.seats else {
+        let counts = !self.memory.kept.paused;
+        let Some(seats) = self.memory.kept.seats.as_mut().filter(|_| counts) else {
             return;
         };
         if quorum.locations.len() < 2 || !rules.alert_on_redirect_change {

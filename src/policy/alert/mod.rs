@@ -9,6 +9,7 @@ pub mod dependencies;
 pub mod escalation;
 pub mod flapping;
 pub mod intermittent;
+pub mod location_news;
 pub(super) mod machine;
 pub mod maintenance;
 pub mod monitor;
@@ -22,3 +23,4 @@ pub mod slow;
 pub mod state;
 #[cfg(test)]
 pub(super) mod timelines;
+pub mod votes;

@@ -2,11 +2,8 @@
 
 use rusqlite::Connection;
 
-use crate::domain::location::LocationName;
 use crate::domain::timestamp::Timestamp;
 use crate::store::error::Result;
-use crate::store::reader::Reader;
-use crate::store::transaction::Batch;
 
 /// Checks of one location that arrived together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,62 +14,6 @@ pub struct Arrival {
     pub to: Timestamp,
     /// When they arrived.
     pub arrived_at: Timestamp,
-}
-
-impl Batch<'_> {
-    /// Stores when checks of a location arrived; the same `from` again lets it go on.
-    ///
-    /// # Errors
-    /// If SQLite fails.
-    pub fn put_arrival(&mut self, location: &LocationName, arrival: Arrival) -> Result<()> {
-        self.connection()
-            .prepare_cached(
-                "INSERT INTO arrivals (location_id, from_at, to_at, arrived_at)
-                 SELECT id, ?2, ?3, ?4 FROM locations WHERE name = ?1
-                 ON CONFLICT (location_id, from_at) DO UPDATE SET to_at = excluded.to_at,
-                   arrived_at = excluded.arrived_at",
-            )?
-            .execute((
-                location.as_str(),
-                arrival.from.as_ms(),
-                arrival.to.as_ms(),
-                arrival.arrived_at.as_ms(),
-            ))?;
-        Ok(())
-    }
-}
-
-impl Reader {
-    /// The late arrivals of checks that began in a time, by location, in the order of these checks.
-    ///
-    /// # Errors
-    /// If SQLite fails.
-    pub fn arrivals(
-        &self,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Result<Vec<(LocationName, Arrival)>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT name, from_at, to_at, arrived_at FROM arrivals JOIN locations ON locations.id = location_id
-             WHERE to_at >= ?1 AND from_at < ?2 ORDER BY location_id, from_at",
-        )?;
-        let mut rows = statement.query((from.as_ms(), until.as_ms()))?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let name: String = row.get(0)?;
-            // What this program did not write is not shown.
-            let Ok(location) = LocationName::parse(&name) else {
-                continue;
-            };
-            let arrival = Arrival {
-                from: Timestamp::from_ms(row.get(1)?),
-                to: Timestamp::from_ms(row.get(2)?),
-                arrived_at: Timestamp::from_ms(row.get(3)?),
-            };
-            found.push((location, arrival));
-        }
-        Ok(found)
-    }
 }
 
 /// Forgets arrivals of checks that began before `before`, at most `limit`; says how many.
@@ -88,7 +29,9 @@ pub(in crate::store) fn forget(connection: &Connection, before: i64, limit: i64)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::location::LocationName;
     use crate::store::facts::locations::StoredProbe;
+    use crate::store::reader::Reader;
     use crate::store::writer::Store;
 
     const fn at(ms: i64) -> Timestamp {

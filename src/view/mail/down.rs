@@ -7,8 +7,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::domain::check::{Chain, Check, FailureKind, Verdict};
 use crate::domain::duration_text::Written;
 use crate::domain::incident::{Cause, IncidentKey};
-use crate::domain::location::{LocationName, LocationStatus};
-use crate::domain::notification::About;
+use crate::domain::location::LocationStatus;
+use crate::domain::notification::{About, News};
 use crate::domain::probe::ROOT;
 use crate::domain::settings::Flapping;
 use crate::domain::slow_limit::SlowLimit;
@@ -433,7 +433,7 @@ pub(super) fn redirect_changed(
     about: &About,
     before: &Chain,
     check: &Check,
-    from: &[LocationName],
+    news: &News,
     ctx: &Context,
 ) -> Doc {
     let mut doc = about_one(
@@ -447,7 +447,7 @@ pub(super) fn redirect_changed(
          nothing: the new chain is expected from now on.",
         about.name
     ));
-    doc.lead.extend(locations::led_elsewhere(from));
+    doc.lead.extend(locations::led_elsewhere(news));
     footer::delay(&mut doc, ctx);
     let table = |rows| {
         Body::Table(Table {

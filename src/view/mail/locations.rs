@@ -1,7 +1,8 @@
 //! What a mail says of the locations of a monitor: from how many of how many it fails, which, and which not.
 
 use crate::domain::check::CheckState;
-use crate::domain::location::{LocationName, LocationStatus, Seen};
+use crate::domain::location::{LocationStatus, Seen};
+use crate::domain::notification::News;
 use crate::policy::alert::agree;
 
 use super::context::Context;
@@ -50,8 +51,11 @@ pub(super) fn sentence(all: &[LocationStatus]) -> Option<String> {
 }
 
 /// `They changed as seen from fra and nyc.`; `None` for a single place.
-pub(super) fn led_elsewhere(from: &[LocationName]) -> Option<String> {
-    let names = agree::sentence(from.iter());
+pub(super) fn led_elsewhere(news: &News) -> Option<String> {
+    let News::RedirectChanged { locations, .. } = news else {
+        return None;
+    };
+    let names = agree::sentence(locations.iter());
     (!names.is_empty()).then(|| format!("They changed as seen from {names}."))
 }
 

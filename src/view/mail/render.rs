@@ -186,11 +186,9 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             };
             down::flapping(about, check, rule, ctx)
         }
-        News::RedirectChanged {
-            before,
-            check,
-            locations,
-        } => down::redirect_changed(about, before, check, locations, ctx),
+        News::RedirectChanged { before, check, .. } => {
+            down::redirect_changed(about, before, check, &notice.news, ctx)
+        }
         News::Blind {
             from,
             to,

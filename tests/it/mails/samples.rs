@@ -21,7 +21,7 @@ use sitewatch::domain::slow_limit::SlowLimit;
 use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
-use sitewatch::policy::location_news;
+use sitewatch::policy::alert::location_news;
 use sitewatch::view::mail::context::{
     Acked, Context, Delay, History, Month, OtherDown, ReportRow, Reported,
 };

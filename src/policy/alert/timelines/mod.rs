@@ -1,6 +1,7 @@
 //! The alert machine's rules as timelines.
 
 mod anything;
+mod cuts;
 mod documented;
 mod places;
 mod scene;

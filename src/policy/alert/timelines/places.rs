@@ -197,7 +197,7 @@ impl Scene {
 }
 
 /// `U` with a small letter behind it is led there.
-fn check(at: Timestamp, letter: &str) -> Check {
+pub(super) fn check(at: Timestamp, letter: &str) -> Check {
     let (letter, way) = match letter.strip_prefix('U') {
         Some(way) => ("U", way),
         None => (letter, ""),
@@ -233,6 +233,11 @@ fn check(at: Timestamp, letter: &str) -> Check {
         remarks: Box::default(),
         extras: None,
     }
+}
+
+/// The rules that these settings make.
+pub(super) fn rules_of(settings: &str) -> Rules {
+    Scene::new(settings).rules
 }
 
 fn run(timeline: &str) -> Scene {

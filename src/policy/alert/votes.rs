@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::alert::agree::sentence;
-use super::alert::confirm::Voter;
-use super::alert::monitor::Event;
-use super::alert::quorum::Tally;
-use super::alert::seats::{Seat, Seats};
-use super::alert::state::Kept;
+use super::agree::sentence;
+use super::confirm::Voter;
+use super::monitor::Event;
+use super::quorum::Tally;
+use super::seats::{Seat, Seats};
+use super::state::Kept;
 use crate::domain::check::Check;
 use crate::domain::duration_text::Human;
 use crate::domain::location::{LocationName, Quorum, Seen};
@@ -19,8 +19,8 @@ use crate::domain::timestamp::Timestamp;
 pub struct Votes {
     /// From where the check came that led to the step.
     pub heard: Option<LocationName>,
-    before: Vec<Said>,
-    after: Vec<Said>,
+    before: Vec<Ballot>,
+    after: Vec<Ballot>,
     /// The votes after the step.
     tally: Tally,
     /// So many that say down make it down, if the word of all counts.
@@ -37,14 +37,14 @@ pub struct Votes {
 
 /// What one location said.
 #[derive(Debug, Clone, PartialEq)]
-struct Said {
+struct Ballot {
     location: LocationName,
     voter: Voter,
     /// `None`: it was never heard.
     seen: Option<Seen>,
 }
 
-impl Said {
+impl Ballot {
     fn all(seats: Option<&Seats>, rules: &Rules, now: Timestamp) -> Vec<Self> {
         let seats = seats.map(|seats| seats.list.iter());
         let said = |seat: &Seat| Self {
@@ -66,7 +66,7 @@ impl Said {
 
 impl Votes {
     /// Of a monitor with several locations.
-    pub(super) fn around(
+    pub(in crate::policy) fn around(
         rules: &Rules,
         before: &Kept,
         after: &Kept,
@@ -92,12 +92,12 @@ impl Votes {
                 | Event::Removed => None,
             },
             // A moment before: what falls silent with this step was not silent yet.
-            before: Said::all(
+            before: Ballot::all(
                 before.seats.as_deref(),
                 rules,
                 now.minus(Duration::from_millis(1)),
             ),
-            after: Said::all(Some(seats), rules, now),
+            after: Ballot::all(Some(seats), rules, now),
             tally,
             needed: quorum.needed(),
             to_open: tally.to_open(quorum.down_when),
@@ -110,14 +110,14 @@ impl Votes {
     }
 
     /// Whether any location says another thing than before.
-    pub(super) fn has_changed(&self) -> bool {
+    pub(in crate::policy) fn has_changed(&self) -> bool {
         self.regional.0 != self.regional.1
             || self.pairs().any(|(before, after)| {
                 before.seen != after.seen || said(&before.voter) != said(&after.voter)
             })
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&Said, &Said)> {
+    fn pairs(&self) -> impl Iterator<Item = (&Ballot, &Ballot)> {
         self.after.iter().filter_map(|after| {
             let mut before = self.before.iter();
             Some((before.find(|one| one.location == after.location)?, after))
@@ -125,7 +125,10 @@ impl Votes {
     }
 
     /// What each location says that it did not say before: a word for the event, and the text.
-    pub(super) fn of_locations(&self, check: Option<&Check>) -> Vec<(&'static str, String)> {
+    pub(in crate::policy) fn of_locations(
+        &self,
+        check: Option<&Check>,
+    ) -> Vec<(&'static str, String)> {
         let why = check
             .and_then(|check| check.verdict.failure())
             .map_or_else(String::new, |failure| format!(": {}", failure.detail));
@@ -189,16 +192,16 @@ impl Votes {
     }
 
     /// `fra and nyc say down, 2 of 3 locations`
-    pub(super) fn who_says_down(&self) -> String {
-        self.who(Said::is_down, "down")
+    pub(in crate::policy) fn who_says_down(&self) -> String {
+        self.who(Ballot::is_down, "down")
     }
 
     /// `fra and nyc say good, 2 of 3 locations`
-    pub(super) fn who_says_good(&self) -> String {
-        self.who(Said::is_good, "good")
+    pub(in crate::policy) fn who_says_good(&self) -> String {
+        self.who(Ballot::is_good, "good")
     }
 
-    fn who(&self, wanted: fn(&Said) -> bool, word: &str) -> String {
+    fn who(&self, wanted: fn(&Ballot) -> bool, word: &str) -> String {
         let known = self
             .after
             .iter()
@@ -223,7 +226,7 @@ impl Votes {
     }
 
     /// `2 make it down`
-    pub(super) fn bar(&self) -> String {
+    pub(in crate::policy) fn bar(&self) -> String {
         match self.to_open {
             1 => "1 makes it down".to_owned(),
             count => format!("{count} make it down"),
@@ -231,7 +234,7 @@ impl Votes {
     }
 
     /// `2 make it up`
-    pub(super) fn bar_to_close(&self) -> String {
+    pub(in crate::policy) fn bar_to_close(&self) -> String {
         match self.to_close {
             1 => "1 makes it up".to_owned(),
             count => format!("{count} make it up"),
@@ -239,7 +242,7 @@ impl Votes {
     }
 
     /// That it began or ceased to fail from some locations only.
-    pub(super) fn of_region(&self) -> Option<String> {
+    pub(in crate::policy) fn of_region(&self) -> Option<String> {
         match self.regional {
             (false, true) => Some(format!(
                 "{}, {} needed: degraded, regional",

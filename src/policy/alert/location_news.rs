@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::alert::agree::sentence;
+use super::agree::sentence;
 use crate::domain::duration_text::Human;
 use crate::domain::location::LocationName;
 use crate::domain::notification::News;
