@@ -503,16 +503,13 @@ impl Health {
 
     /// The recorder tells how many monitors are in which state.
     pub fn set_states(&self, states: States) {
-        *self.lock_states() = states;
+        *self.states.lock().unwrap_or_else(PoisonError::into_inner) = states;
     }
 
     /// How many monitors are in which state.
     pub fn states(&self) -> States {
-        self.lock_states().clone()
-    }
-
-    fn lock_states(&self) -> std::sync::MutexGuard<'_, States> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.clone()
     }
 }
 
