@@ -21,9 +21,9 @@ pub struct Args {
 
 /// What stands under DESCRIPTION: more than the line under NAME.
 const DESCRIPTION: &str = "sitewatch checks web sites, ports, hosts and DNS names, stores every check with its \
-    redirect chain in an SQLite database, and sends a diagnosis when one goes down, stays down or comes back. The daemon \
-    (sitewatch run) does so as monitors.toml(5) says. The other commands read what it recorded, or control it through \
-    its socket; check and explain need neither.";
+    redirect chain in an SQLite database, and sends a diagnosis when one goes down, stays down or comes back. The \
+    daemon (sitewatch run) does so as monitors.toml(5) says. The other commands read what it recorded, or control it \
+    through its socket; check and explain need neither.";
 
 fn described() -> clap::Command {
     Cli::command().long_about(DESCRIPTION)
