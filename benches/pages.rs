@@ -21,8 +21,8 @@ use sitewatch::config::{Config, Environment, load};
 use sitewatch::daemon::health::counters::Health;
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::Entry;
-use sitewatch::daemon::web::handler::Sources;
 use sitewatch::daemon::web::server::WebServer;
+use sitewatch::daemon::web::sources::Sources;
 use sitewatch::domain::check::{
     Chain, Check, Failure, FailureKind, HttpVersion, Micros, Timings, Verdict,
 };

@@ -45,34 +45,34 @@ pub enum Request {
     },
     /// Check now, beside the grid, and say what came out.
     Recheck {
-        /// Whom.
+        /// The monitors that are meant.
         which: Which,
     },
     /// Stop checking.
     Pause {
-        /// Whom.
+        /// The monitors that are meant.
         which: Which,
     },
     /// Check again.
     Resume {
-        /// Whom.
+        /// The monitors that are meant.
         which: Which,
     },
     /// Mail nothing until then.
     Mute {
-        /// Whom.
+        /// The monitors that are meant.
         which: Which,
         /// For how long, in milliseconds.
         for_ms: u64,
     },
     /// Mail again.
     Unmute {
-        /// Whom.
+        /// The monitors that are meant.
         which: Which,
     },
     /// Somebody has seen the outage: rest the reminders.
     Ack {
-        /// Whom.
+        /// The monitors that are meant.
         which: Which,
         /// For how long, in milliseconds; none: until it is up again.
         for_ms: Option<u64>,
@@ -81,7 +81,7 @@ pub enum Request {
     },
     /// Open maintenance windows.
     Maintenance {
-        /// Whom.
+        /// The monitors that are meant.
         which: Which,
         /// For how long at most, in milliseconds.
         for_ms: u64,
@@ -93,7 +93,7 @@ pub enum Request {
     },
     /// End the windows that were opened by order.
     EndMaintenance {
-        /// Whose.
+        /// The monitors that are meant.
         which: Which,
     },
     /// The command of a window still runs: hold the window by this connection from now on, after a restart.
@@ -107,7 +107,7 @@ pub enum Request {
         incident: String,
         /// `maintenance`, `false-alarm` or `real`.
         counts_as: String,
-        /// Why.
+        /// The reason that was given, for the others.
         note: Option<String>,
     },
     /// Take the amendment of an incident back that is in force.

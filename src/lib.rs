@@ -7,7 +7,7 @@
 //! 1. [`policy`]: decisions as pure functions.
 //! 2. [`config`] (text to values), [`view`] (values to text) and [`wire`] (values to bytes and back).
 //! 3. the edges: [`clock`], `blocking` (work on other threads), [`tls`], [`own_files`], [`probe`], [`store`], [`mail`],
-//!    [`link`], [`service`], [`control`].
+//!    [`channel`], [`link`], [`service`], [`control`].
 //! 4. [`daemon`]: wiring, the only place that spawns.
 //! 5. [`cli`]: one file a command.
 

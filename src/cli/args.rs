@@ -1,22 +1,9 @@
 //! The command line: global options and every command. Each command's own arguments stand in its file.
 
-use std::path::PathBuf;
-
-use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Parser, Subcommand, ValueHint};
+use clap::{Parser, Subcommand};
 
 use super::help;
-use super::output::Colour;
-
-/// The colours of help.
-pub const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Yellow.on_default().bold())
-    .usage(AnsiColor::Yellow.on_default().bold())
-    .literal(AnsiColor::Cyan.on_default())
-    .placeholder(AnsiColor::Green.on_default());
-
-/// Help is as wide as the narrowest usual terminal: longer lines would only be harder to read.
-pub const HELP_COLUMNS: usize = 80;
+use super::options::{Global, HELP_COLUMNS, STYLES};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,7 +33,7 @@ Exit status: 0 fine; 1 a failure (for `check`: something is down or unknown);
     styles = STYLES,
     propagate_version = true,
     arg_required_else_help = true,
-    help_template = help::template(),
+    help_template = help::template(Command::augment_subcommands(clap::Command::new(""))),
     after_help = EXAMPLES,
     max_term_width = HELP_COLUMNS,
 )]
@@ -57,30 +44,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Options that stand before or after the command.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Global options")]
-pub struct Global {
-    /// The configuration file [default: see `sitewatch -h`]
-    #[arg(long, short, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub config: Option<PathBuf>,
-    /// The database, instead of the configured one
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub database: Option<PathBuf>,
-    /// Print JSON Lines: one object per line, times in UTC
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// When to use colours; auto: on a terminal, unless NO_COLOR is set
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_possible_values = false
-    )]
-    pub color: Colour,
 }
 
 /// Every command.
@@ -222,21 +185,12 @@ impl Command {
     }
 }
 
-/// The value parser of durations on the command line: "30s", "1h30m", "7d".
-///
-/// # Errors
-/// Says how a duration is written.
-pub fn duration(
-    text: &str,
-) -> Result<std::time::Duration, crate::domain::duration_text::SpanError> {
-    crate::domain::duration_text::parse(text)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::cli::output::Colour;
 
     #[test]
     fn the_command_line_is_sound() {

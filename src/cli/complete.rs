@@ -1,19 +1,13 @@
-//! What a shell offers after a Tab: commands and options, and beside them monitor names, states and failure kinds.
-//!
-//! The script of `sitewatch completions` calls this program with [`VARIABLE`] set, and the line so far behind `--`.
+//! What a shell offers after a Tab beside commands and options: monitor names, states and failure kinds.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::CommandFactory;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
-use clap_complete::env::Shells;
 
-use super::args::{Cli, Global};
-use super::context::Context;
-use super::dispatch;
-use super::error::{CliError, Outcome};
+use super::context::{self, Context};
+use super::options::Global;
 use super::output::{Colour, Output};
 use super::resolve::{self, Place};
 use crate::domain::check::{CheckState, FailureKind};
@@ -24,72 +18,10 @@ use crate::store::reader::Reader;
 /// The environment variable that holds the name of the shell that asks.
 pub const VARIABLE: &str = "SITEWATCH_COMPLETE";
 
-/// zsh loads the script at the first Tab, as the body of a function: then it must answer at once.
-const ZSH_FIRST_TAB: &str = "
-if [ \"$funcstack[1]\" = _sitewatch ]; then
-    _clap_dynamic_completer_sitewatch \"$@\"
-fi
-";
-
 /// More than this nobody reads, and a shell is slow with it.
 const NAMES_MAX: usize = 2000;
 /// Incidents that are offered, newest first.
 const INCIDENTS_MAX: u32 = 50;
-
-/// Answers a shell's question: what can follow the words after `--` in `arguments`.
-///
-/// # Errors
-/// If the shell is not known, or standard output takes nothing.
-pub fn answer(
-    shell: &str,
-    arguments: Vec<OsString>,
-    out: &mut Output,
-) -> Result<Outcome, CliError> {
-    let shells = Shells::builtins();
-    let asking = shells
-        .completer(shell)
-        .ok_or_else(|| CliError::Usage(format!("{VARIABLE} names no shell that is known")))?;
-    let mut command = Cli::command();
-    command.build();
-    let mut text = Vec::new();
-    let here = std::env::current_dir().ok();
-    asking
-        .write_complete(&mut command, line_of(arguments), here.as_deref(), &mut text)
-        .map_err(CliError::machine)?;
-    std::fmt::Write::write_str(out, &String::from_utf8_lossy(&text))?;
-    out.flush()?;
-    Ok(Outcome::Fine)
-}
-
-/// The script that makes a shell ask.
-///
-/// # Errors
-/// If the shell is not known.
-pub fn script(shell: &str) -> Result<String, CliError> {
-    let shells = Shells::builtins();
-    let asking = shells
-        .completer(shell)
-        .ok_or_else(|| CliError::Usage(format!("no completion is known for {shell}")))?;
-    let mut script = Vec::new();
-    asking
-        .write_registration(VARIABLE, "sitewatch", "sitewatch", "sitewatch", &mut script)
-        .map_err(CliError::machine)?;
-    let mut script = String::from_utf8_lossy(&script).into_owned();
-    if shell == "zsh" {
-        script.push_str(ZSH_FIRST_TAB);
-    }
-    // For who reads the file: it has no list of its own.
-    let command = Cli::command();
-    let names: Vec<&str> = command
-        .get_subcommands()
-        .map(clap::Command::get_name)
-        .collect();
-    script.push_str(&format!(
-        "\n# It asks sitewatch about: {}\n",
-        names.join(" ")
-    ));
-    Ok(script)
-}
 
 /// The names of the monitors, of the configuration that the line names or that is found.
 pub fn monitors() -> ArgValueCompleter {
@@ -162,14 +94,14 @@ pub fn explainable() -> ArgValueCandidates {
 }
 
 /// The words of the line that is completed.
-fn line_of(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+pub(super) fn line_of(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let behind = arguments.into_iter().skip_while(|word| word != "--");
     behind.skip(1).collect()
 }
 
 /// What the line says of the configuration, and the database; `None` if there is none.
 fn place() -> Option<(Place, bool)> {
-    let environment = dispatch::environment();
+    let environment = context::environment();
     let quotes = environment.get(VARIABLE) == Some("bash");
     let mut out = Output::of_process(Colour::Never, &environment);
     // A message in the middle of a line that somebody types helps nobody.
@@ -301,14 +233,5 @@ mod tests {
         assert_eq!(options.config, Some("a.toml".into()));
         assert_eq!(options.database, Some("b.db".into()));
         assert_eq!(line_of(words("sitewatch -- sitewatch status s")).len(), 3);
-    }
-
-    #[test]
-    fn every_shell_gets_a_script_that_asks_this_program() {
-        for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-            let script = script(shell).unwrap();
-            assert!(script.contains(VARIABLE), "{shell}: {script}");
-        }
-        assert!(script("zsh").unwrap().starts_with("#compdef sitewatch\n"));
     }
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use clap::ValueEnum;
 
-use super::complete;
 use super::context::Context;
 use super::error::{CliError, Outcome};
+use super::shells;
 
 /// Arguments of `sitewatch completions`.
 #[derive(Debug, clap::Args)]
@@ -22,10 +22,14 @@ pub struct Args {
     pub shell: clap_complete::Shell,
 }
 
-/// Runs the command.
-pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+/// Runs the command, of a program with this command line.
+pub fn run(
+    context: &mut Context,
+    args: &Args,
+    command: &clap::Command,
+) -> Result<Outcome, CliError> {
     let shell = args.shell.to_possible_value();
     let name = shell.as_ref().map_or("", |shell| shell.get_name());
-    context.out.write_str(&complete::script(name)?)?;
+    context.out.write_str(&shells::script(name, command)?)?;
     Ok(Outcome::Fine)
 }

@@ -1,8 +1,9 @@
 //! What every command is given besides its own arguments.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::args::Global;
+use super::options::Global;
 use super::output::Output;
 use crate::config::Environment;
 
@@ -27,4 +28,16 @@ pub struct Used {
     pub database: PathBuf,
     /// The daemon's control socket, where it is known.
     pub control_socket: Option<PathBuf>,
+}
+
+/// The process environment as a value; nothing below asks the process again.
+pub fn environment() -> Environment {
+    let variables: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Environment {
+        variables,
+        directory: std::env::current_dir().unwrap_or_default(),
+        is_root: rustix::process::geteuid().is_root(),
+    }
 }

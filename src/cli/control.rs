@@ -41,7 +41,7 @@ pub struct MuteArgs {
     #[command(flatten)]
     pub selection: Selection,
     /// For how long
-    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = super::args::duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = super::options::duration)]
     pub time: Duration,
 }
 
@@ -52,7 +52,7 @@ pub struct AckArgs {
     #[command(flatten)]
     pub selection: Selection,
     /// For how long [default: until it is up again]
-    #[arg(long = "for", value_name = "TIME", value_parser = super::args::duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::options::duration)]
     pub time: Option<Duration>,
     /// Why, or who is on it
     #[arg(long, value_name = "TEXT")]

@@ -31,7 +31,7 @@ use crate::view::demo::{self, Row, State};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How long it runs
-    #[arg(long = "for", value_name = "TIME", default_value = "75s", value_parser = super::args::duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "75s", value_parser = super::options::duration)]
     pub time: Duration,
     /// Run until Ctrl-C, and keep the configuration, the database and the mails
     #[arg(long, conflicts_with = "time")]

@@ -1,26 +1,26 @@
 //! From the process's arguments to its exit code.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
-use super::args::{Cli, Command, Global};
+use super::args::{Cli, Command};
 use super::complete;
-use super::context::Context;
+use super::context::{self, Context};
 use super::error::{CliError, Outcome, PluginState, exit_code};
 use super::output::{Colour, Output, is_closed_pipe};
+use super::shells;
 use crate::config::Environment;
 
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let environment = environment();
+    let environment = context::environment();
     if let Some(shell) = environment.get(complete::VARIABLE) {
         let mut out = Output::of_process(Colour::Never, &environment);
-        let result = complete::answer(shell, arguments, &mut out);
+        let result = shells::answer(shell, Cli::command(), arguments, &mut out);
         return ExitCode::from(exit_code(&result));
     }
     let result = match Cli::try_parse_from(&arguments) {
@@ -87,8 +87,8 @@ fn dispatch(context: &mut Context, command: &Command) -> Result<Outcome, CliErro
         Command::Import(args) => super::import::run(context, args),
         Command::Backup(args) => super::backup::run(context, args),
         Command::Demo(args) => super::demo::run(context, args),
-        Command::Completions(args) => super::completions::run(context, args),
-        Command::Man(args) => super::man::command::run(context, args),
+        Command::Completions(args) => super::completions::run(context, args, &Cli::command()),
+        Command::Man(args) => super::man::command::run(context, args, Cli::command()),
     }
 }
 
@@ -190,28 +190,4 @@ fn asks_for_plugin(arguments: &[OsString]) -> bool {
 fn runs_a_command(arguments: &[OsString]) -> bool {
     let mut words = arguments.iter().skip_while(|word| *word != "maintenance");
     words.any(|word| word == "--")
-}
-
-/// The process environment as a value; nothing below asks the process again.
-pub fn environment() -> Environment {
-    let variables: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    Environment {
-        variables,
-        directory: std::env::current_dir().unwrap_or_default(),
-        is_root: rustix::process::geteuid().is_root(),
-    }
-}
-
-/// The global options as given, for tests of commands.
-impl Default for Global {
-    fn default() -> Self {
-        Self {
-            config: None,
-            database: None,
-            json: false,
-            color: Colour::Auto,
-        }
-    }
 }

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use clap::Subcommand as _;
 use clap::builder::StyledStr;
 
-use super::args::{Command, HELP_COLUMNS, STYLES};
+use super::options::{HELP_COLUMNS, STYLES};
 use crate::view::wrap;
 
 /// Which commands stand under which heading; what is in none of them stands under the last one.
@@ -58,9 +57,9 @@ const OTHERS: &str = "Other commands";
 /// Where the texts begin.
 const TEXT_AT: usize = 15;
 
-/// The template of the help, for clap.
-pub fn template() -> StyledStr {
-    let mut listed: Vec<(String, String)> = Command::augment_subcommands(clap::Command::new(""))
+/// The template of the help, for clap, of a command with all commands below it.
+pub fn template(all: clap::Command) -> StyledStr {
+    let mut listed: Vec<(String, String)> = all
         .get_subcommands()
         .filter(|command| !command.is_hide_set())
         .map(|command| {

@@ -66,7 +66,7 @@ pub struct Args {
         long = "for",
         value_name = "TIME",
         required_unless_present = "end",
-        value_parser = super::args::duration
+        value_parser = super::options::duration
     )]
     pub time: Option<Duration>,
     /// What is being done, for the others; the page shows it

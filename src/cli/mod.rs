@@ -1,4 +1,4 @@
-//! One file a command; `entry` is the way in, `output` the one file that prints, `error` the one map to exit codes.
+//! One file a command; `dispatch` is the way in, `output` the one file that prints, `error` the one map to exit codes.
 
 pub mod args;
 pub mod context;
@@ -7,7 +7,9 @@ pub mod error;
 pub mod from_store;
 mod help;
 pub mod man;
+mod options;
 pub mod output;
+mod shells;
 
 pub mod amend;
 pub mod backup;

@@ -15,6 +15,7 @@ use crate::control::{self, Answer, ControlError, DaemonStatus, Request};
 use crate::domain::check::Micros;
 use crate::domain::duration_text::Human;
 use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Schedule};
+use crate::domain::staleness;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::{Flags, ShownState};
 use crate::policy::schedule::cron::Cron;
@@ -54,7 +55,7 @@ pub struct Args {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "2s",
-        value_parser = super::args::duration,
+        value_parser = super::options::duration,
         conflicts_with_all = ["json", "csv"]
     )]
     pub watch: Option<Duration>,
@@ -449,7 +450,7 @@ fn outdate(
         Some(Schedule::Cron(text)) => cron_missed(&text.0, place, newest, now),
         Some(Schedule::Every(_)) | None => {
             let timeout = monitor.map_or(Duration::ZERO, |monitor| monitor.subject.timeout());
-            interval.is_some_and(|interval| now.since(newest) > interval * 2 + timeout)
+            interval.is_some_and(|interval| now.since(newest) > staleness::after(interval, timeout))
         }
     };
     if (stale || !daemon_runs || !row.enabled) && row.state != ShownState::Unknown {

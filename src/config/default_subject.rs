@@ -1,19 +1,17 @@
 //! What a URL alone makes: a site that no configuration knows, every key at its default.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use url::Url;
 
 use super::read::kinds::{self, KindKeys};
 use crate::domain::connect_to::Direct;
-use crate::domain::expectation::{Expectation, StatusSet};
+use crate::domain::expectation::Expectation;
 use crate::domain::http_choice::HttpChoice;
 use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
-use crate::domain::slow_limit::SlowLimit;
 use crate::domain::subject::{Locator, LocatorError, Subject, SubjectKind};
-use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy};
+use crate::domain::target::{Credentials, Manner, Proxy};
 
 /// The subject of a URL and what it is called. `way` counts for http(s), tcp and tls alone, `http` for http(s).
 ///
@@ -39,7 +37,11 @@ pub fn default_subject(
         || (Credentials::None, Masks::default()),
         credentials_of_userinfo,
     );
-    let mut manner = manner(credentials, masks);
+    let mut manner = Manner {
+        credentials,
+        masks,
+        ..Manner::default()
+    };
     if way != Direct::default() {
         manner.proxy = Proxy::Direct(Box::new(way));
     }
@@ -47,7 +49,7 @@ pub fn default_subject(
     let subject = kinds::subject(
         &locator,
         Arc::new(manner),
-        Arc::new(expectation()),
+        Arc::new(Expectation::default()),
         &KindKeys::default(),
     );
     Ok((locator, subject))
@@ -69,44 +71,4 @@ fn credentials_of_userinfo(url: &Url) -> (Credentials, Masks) {
         password: Secret::new(password.clone().unwrap_or_default()),
     };
     (credentials, Masks::new(password))
-}
-
-fn manner(credentials: Credentials, masks: Masks) -> Manner {
-    Manner {
-        method: Method::Get,
-        headers: Vec::new(),
-        body: None,
-        credentials,
-        follow_redirects: true,
-        max_redirects: 10,
-        allow_downgrade: false,
-        allow_private_redirect: false,
-        cookies: true,
-        timeout: Duration::from_secs(10),
-        max_body: 1 << 20,
-        wants_body: false,
-        ip_version: IpVersion::Any,
-        ca_pem: None,
-        client_certificate: None,
-        files: None,
-        verify_tls: true,
-        proxy: Proxy::None,
-        http: HttpChoice::One,
-        masks,
-    }
-}
-
-fn expectation() -> Expectation {
-    let days = |days: u64| Duration::from_secs(days * 86_400);
-    Expectation {
-        status: StatusSet::parse(["2xx"]).expect("a class is a status set"),
-        final_url: None,
-        headers: Vec::new(),
-        body_contains: Vec::new(),
-        body_excludes: Vec::new(),
-        body_matches: Vec::new(),
-        json: Vec::new(),
-        degraded_after: SlowLimit::After(Duration::from_secs(2)),
-        certificate_expiry: vec![days(21), days(7), days(1)],
-    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::diagnostic::meant::as_meant;
 use super::diagnostic::messages::instead_of_included;
@@ -15,32 +15,28 @@ use super::environment::Environment;
 use super::fingerprint;
 use super::keys;
 use super::model::{Config, DaemonSettings};
-use super::read::channel;
-use super::read::channel_names;
 use super::read::cluster;
-use super::read::email;
 use super::read::include::{self, Found, Included};
 use super::read::maintenance;
 use super::read::monitor;
 use super::read::objective;
-use super::read::presence;
 use super::read::reader::Reading;
 use super::read::referenced_files::Pipes;
 use super::read::references;
-use super::read::sections::{self, section};
+use super::read::sections::section;
 use super::read::table::place;
 use super::read::telling;
+use super::read::whole::Sections;
+use super::read::{channel, channel_names};
 use super::read_source::read_source;
 use super::source_lists::compose::Listed;
+use super::source_lists::model::ListSource;
 use super::source_lists::settings;
 use super::syntax::parse::{forget_consequences, parse, parsed};
 use super::syntax::split_large::pieces;
-use crate::domain::cluster::ClusterRole;
-use crate::domain::monitor::MonitorName;
+use crate::domain::monitor::{Monitor, MonitorName};
 use crate::domain::redaction::Masks;
-use crate::domain::settings::{
-    AlertSettings, Canaries, HeartbeatSettings, MailTransport, ReportSettings,
-};
+use crate::domain::settings::{AlertSettings, MailTransport};
 use crate::policy::outbox::hours::Hours;
 
 /// All files together; 100 000 monitors take 20 MB. Reading takes many times as much memory, which is that of a
@@ -230,6 +226,36 @@ fn read(
     loader.read(&root, told)
 }
 
+/// A list whose monitors are not known yet.
+fn listed(source: ListSource) -> Listed {
+    Listed {
+        awaited: Arc::default(),
+        source: Arc::new(source),
+        monitors: 0,
+    }
+}
+
+/// Everything that is valid and probably not meant.
+fn warn(
+    reading: &mut Reading<'_>,
+    sections: &Sections,
+    (monitors, lists): (&[Arc<Monitor>], &[Listed]),
+    (hours, has_way): (&Hours, bool),
+) {
+    reading.warn_of_literal_secrets();
+    warnings::of_unverified_by_default(reading);
+    warnings::of_hurry(reading);
+    if !sections.is_probe {
+        warnings::of_silence(reading, has_way, monitors, lists);
+    }
+    warnings::of_forgotten_usual(reading, &sections.history, monitors);
+    warnings::of_hours(reading, hours, monitors, lists);
+    let transport = sections.email.as_ref().map(|email| &email.transport);
+    if let Some(MailTransport::Smtp(server)) = transport {
+        warnings::of_watched_mail_server(reading, &server.host, monitors);
+    }
+}
+
 struct Loader<'e> {
     reading: Reading<'e>,
     file: PathBuf,
@@ -256,71 +282,22 @@ struct Loader<'e> {
 
 impl Loader<'_> {
     fn read(mut self, root: &DeTable<'_>, told: &mut dyn FnMut(&Path)) -> Outcome {
-        let empty = DeTable::new();
-        let reading = &mut self.reading;
-        presence::refuse_unknown_sections(reading, root);
-        let is_probe = cluster::is_probe(reading, root);
-        let table = section(reading, root, &keys::DAEMON, "[daemon]", &empty);
-        let mut daemon = sections::daemon(reading, &table, &self.file);
-        if is_probe {
-            cluster::name_spool(&table, daemon.as_mut());
-        }
-        if let Some(daemon) = &daemon {
-            told(&daemon.database);
-        }
-        let zone = daemon
-            .as_ref()
-            .map_or(TimeZone::UTC, |daemon| daemon.timezone.clone());
-        let table = section(reading, root, &keys::HISTORY, "[history]", &empty);
-        let history = sections::history(reading, &table);
-        let table = section(reading, root, &keys::DNS, "[dns]", &empty);
-        let dns = sections::dns(reading, &table);
-        let table = section(reading, root, &keys::WEB, "[web]", &empty);
-        let web = sections::web(reading, &table);
-        let email = match root.contains_key(keys::EMAIL.name) {
-            true => {
-                let table = section(reading, root, &keys::EMAIL, "[email]", &empty);
-                match matches!(
-                    root.get("email").map(|v| v.get_ref()),
-                    Some(DeValue::Table(_))
-                ) {
-                    true => email::email(reading, &table),
-                    false => None,
-                }
-            }
-            false => None,
-        };
-        let has_email = root.contains_key(keys::EMAIL.name);
-        let table = section(reading, root, &keys::ALERTS, "[alerts]", &empty);
-        let alerts = sections::alerts(reading, &table);
-        let mut told = sections::default_to(reading, &table, email.as_ref(), has_email);
-        let table = section(reading, root, &keys::CONNECTIVITY, "[connectivity]", &empty);
-        let canaries: Canaries = sections::canaries(reading, &table, email.as_ref());
-        let table = section(reading, root, &keys::REPORT, "[report]", &empty);
-        let report = sections::report(reading, &table, &told);
-        let table = section(reading, root, &keys::HEARTBEAT, "[heartbeat]", &empty);
-        let heartbeat = sections::heartbeat(reading, &table);
-        let cluster = match root.contains_key(keys::CLUSTER.name) {
-            true => {
-                let table = section(reading, root, &keys::CLUSTER, "[cluster]", &empty);
-                cluster::cluster(reading, &table, &canaries)
-            }
-            false => None,
-        };
-        if let Some(ClusterRole::Hub(hub)) = cluster.as_ref().map(|cluster| &cluster.role) {
-            reading.places = Some(hub.places.clone());
-        }
+        let mut sections = Sections::read(&mut self.reading, &self.file, root, told);
         let mut secrets = std::mem::take(&mut self.reading.came_by_name);
-        self.read_entries(root, &told, &alerts, &zone);
+        self.read_entries(root, &sections.told, &sections.alerts, &sections.zone);
         secrets.append(&mut self.window_secrets);
         let channel_secrets = self.channels.iter_mut().map(|draft| &mut draft.secrets);
         channel_secrets.for_each(|of_one| secrets.append(of_one));
         let masks = Masks::new(secrets);
-        let heartbeat = heartbeat.map(|heartbeat| HeartbeatSettings {
-            masks: masks.clone(),
-            ..heartbeat
-        });
+        if let Some(heartbeat) = &mut sections.heartbeat {
+            heartbeat.masks = masks.clone();
+        }
+        self.check_entries(sections.has_email);
+        self.finish(sections, masks)
+    }
 
+    /// Names and references, when all entries are known.
+    fn check_entries(&mut self, has_email: bool) {
         forget_consequences(&mut self.reading);
         references::check(
             &mut self.reading,
@@ -342,12 +319,14 @@ impl Loader<'_> {
         for fault in syntax_faults {
             self.reading.fault(fault);
         }
-        let names = self.named.into_iter().map(|named| named.name).collect();
+    }
+
+    /// The monitors, and as text for the probes where there are other locations.
+    fn take_monitors(&mut self) -> (Vec<Arc<Monitor>>, Vec<Box<str>>) {
         let has_places = self.reading.places.is_some();
         let mut portable = Vec::new();
-        let mut monitors: Vec<_> = self
-            .monitors
-            .into_iter()
+        let drafts = std::mem::take(&mut self.monitors).into_iter();
+        let mut monitors: Vec<_> = drafts
             .map(|draft| {
                 if has_places {
                     portable.push(draft.portable);
@@ -357,78 +336,64 @@ impl Loader<'_> {
             .collect();
         // Collecting takes over the room of the drafts, eight times of what is kept as long as the daemon runs.
         monitors.shrink_to_fit();
-        let mut lists: Vec<_> = self.lists.into_iter().map(|draft| draft.source).collect();
+        (monitors, portable)
+    }
+
+    /// Resolves what names channels, warns, and puts everything together.
+    fn finish(mut self, mut sections: Sections, masks: Masks) -> Outcome {
+        let names = std::mem::take(&mut self.named).into_iter();
+        let names = names.map(|named| named.name).collect();
+        let (mut monitors, portable) = self.take_monitors();
+        let lists = std::mem::take(&mut self.lists).into_iter();
+        let mut lists: Vec<_> = lists.map(|draft| draft.source).collect();
         let levels: Vec<_> = self
             .channels
             .iter()
             .filter_map(channel::Draft::level)
             .collect();
-        let channels: Vec<_> = self
-            .channels
+        let channels: Vec<_> = std::mem::take(&mut self.channels)
             .into_iter()
             .filter_map(|draft| draft.channel.map(Arc::new))
             .collect();
-        channel_names::resolve_every(&mut told, &mut monitors, &mut lists, &channels);
+        channel_names::resolve_every(&mut sections.told, &mut monitors, &mut lists, &channels);
         channel_names::warn_of_unnamed(&mut self.reading, &levels, &monitors, &lists);
-        let report = report.map(|report| ReportSettings {
-            to: if report.to == channel_names::every() {
-                told.clone()
-            } else {
-                report.to
-            },
-            ..report
-        });
-        let listed = |source| Listed {
-            awaited: Arc::default(),
-            source: Arc::new(source),
-            monitors: 0,
-        };
+        if let Some(report) = &mut sections.report
+            && report.to == channel_names::every()
+        {
+            report.to = sections.told.clone();
+        }
         let lists: Vec<Listed> = lists.into_iter().map(listed).collect();
-        self.reading.warn_of_literal_secrets();
-        warnings::of_unverified_by_default(&mut self.reading);
-        warnings::of_hurry(&mut self.reading);
-        let has_way = email.is_some() || !channels.is_empty();
-        if !is_probe {
-            warnings::of_silence(&mut self.reading, has_way, &monitors, &lists);
-        }
-        warnings::of_forgotten_usual(&mut self.reading, &history, &monitors);
-        let hours = self.hours.into_iter().filter_map(|draft| draft.hours);
-        let hours = Hours::new(hours.collect(), zone);
-        warnings::of_hours(&mut self.reading, &hours, &monitors, &lists);
-        let steps = self.steps.into_iter().filter_map(|draft| draft.step);
-        let escalation: Vec<_> = steps.map(Arc::new).collect();
-        if let Some(MailTransport::Smtp(server)) = email.as_ref().map(|email| &email.transport) {
-            warnings::of_watched_mail_server(&mut self.reading, &server.host, &monitors);
-        }
-        let config = daemon.clone().map(|daemon| Config {
+        let hours = std::mem::take(&mut self.hours).into_iter();
+        let hours = hours.filter_map(|draft| draft.hours).collect();
+        let hours = Hours::new(hours, sections.zone.clone());
+        let steps = std::mem::take(&mut self.steps).into_iter();
+        let escalation: Vec<_> = steps.filter_map(|draft| draft.step).map(Arc::new).collect();
+        let has_way = sections.email.is_some() || !channels.is_empty();
+        let told = (&hours, has_way);
+        warn(&mut self.reading, &sections, (&monitors, &lists), told);
+        let windows = self.windows.into_iter();
+        let objectives = self.objectives.into_iter();
+        let config = sections.daemon.clone().map(|daemon| Config {
             file: self.file.clone(),
             fingerprint: 0,
             daemon,
-            history,
-            dns,
-            web,
-            email,
+            history: sections.history,
+            dns: sections.dns,
+            web: sections.web,
+            email: sections.email,
             channels,
-            told,
-            alerts,
+            told: sections.told,
+            alerts: sections.alerts,
             escalation,
             hours,
-            canaries,
-            report,
-            heartbeat,
-            cluster: cluster.map(Arc::new),
+            canaries: sections.canaries,
+            report: sections.report,
+            heartbeat: sections.heartbeat,
+            cluster: sections.cluster.map(Arc::new),
             portable,
             monitors,
-            maintenance: self
-                .windows
-                .into_iter()
-                .filter_map(|draft| draft.window)
-                .collect(),
-            objectives: self
-                .objectives
-                .into_iter()
-                .filter_map(|draft| draft.objective)
-                .collect(),
+            maintenance: windows.filter_map(|draft| draft.window).collect(),
+            objectives: objectives.filter_map(|draft| draft.objective).collect(),
             lists,
             masks,
             included: self.included,
@@ -438,7 +403,7 @@ impl Loader<'_> {
             file: self.file,
             sources: self.reading.sources,
             faults: self.reading.faults,
-            daemon,
+            daemon: sections.daemon,
             names,
             config,
         }
@@ -644,7 +609,7 @@ mod tests {
         assert_eq!(server.port, 587);
         assert_eq!(
             config.canaries,
-            Canaries::MailServer {
+            crate::domain::settings::Canaries::MailServer {
                 host: "smtp.example.com".to_owned(),
                 port: 587
             }

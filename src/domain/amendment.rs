@@ -50,7 +50,7 @@ pub struct Amendment {
     pub at: Timestamp,
     /// Who gave the order.
     pub by: By,
-    /// Why.
+    /// The reason that was given.
     pub note: Option<String>,
     /// When it was taken back, and who did that.
     pub undone: Option<(Timestamp, By)>,

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::subject::SubjectKind;
 use super::timestamp::Timestamp;
 
-/// What one check found: the object of `check --json` and `history --json`.
+pub use super::failure::{Failure, FailureKind};
+
+/// What one check found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// When it began; grows strictly from check to check of a monitor.
@@ -67,10 +69,7 @@ impl Check {
                 let packets = self.extras.as_ref().and_then(|extras| extras.packets);
                 packets.is_some_and(|packets| packets.received > 0)
             }
-            (SubjectKind::Dns, Verdict::Down(failure)) => matches!(
-                failure.kind,
-                FailureKind::DnsNotFound | FailureKind::DnsFailure | FailureKind::DnsAnswer
-            ),
+            (SubjectKind::Dns, Verdict::Down(failure)) => failure.kind.is_answer_of_dns(),
         }
     }
 }
@@ -244,167 +243,6 @@ impl fmt::Display for CheckState {
     }
 }
 
-/// Why a check is not simply up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Failure {
-    /// The closed list of causes.
-    pub kind: FailureKind,
-    /// One line for a person, safe to print, masked.
-    pub detail: Arc<str>,
-}
-
-macro_rules! failure_kinds {
-    ($($(#[doc = $doc:literal])* $variant:ident = $word:literal,)*) => {
-        /// Every way a check can fail to be up, by phase and cause. Each failure is exactly one of these.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum FailureKind {
-            $($(#[doc = $doc])* $variant,)*
-        }
-
-        impl FailureKind {
-            /// All of them, in the order of the phases.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The word used in JSON, subjects and the database.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-
-            /// The kind of a word.
-            pub fn parse(word: &str) -> Option<Self> {
-                match word {
-                    $($word => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-failure_kinds! {
-    /// The final status is not expected.
-    Status = "status",
-    /// NXDOMAIN, or no address.
-    DnsNotFound = "dns_not_found",
-    /// No name server answered in time.
-    DnsTimeout = "dns_timeout",
-    /// SERVFAIL, REFUSED or a malformed answer.
-    DnsFailure = "dns_failure",
-    /// Nobody listens.
-    ConnectRefused = "connect_refused",
-    /// No answer to the connection attempt in time.
-    ConnectTimeout = "connect_timeout",
-    /// The network said that there is no way.
-    ConnectUnreachable = "connect_unreachable",
-    /// Reset while connecting or before a complete header.
-    ConnectReset = "connect_reset",
-    /// A certificate of the chain has expired.
-    TlsExpired = "tls_expired",
-    /// A certificate of the chain has not begun.
-    TlsNotYetValid = "tls_not_yet_valid",
-    /// The certificate is for another name.
-    TlsHostname = "tls_hostname",
-    /// Unknown issuer, self-signed, or an intermediate is missing.
-    TlsUntrusted = "tls_untrusted",
-    /// No complete handshake in time.
-    TlsTimeout = "tls_timeout",
-    /// Everything else in the handshake, a reset included.
-    TlsHandshake = "tls_handshake",
-    /// Connected, but no complete header in time.
-    TimeoutResponse = "timeout_response",
-    /// A header, but no complete body in time.
-    TimeoutBody = "timeout_body",
-    /// Closed in order before a complete header.
-    ClosedEarly = "closed_early",
-    /// The body is shorter than announced, or was cut by a reset.
-    BodyTruncated = "body_truncated",
-    /// Not valid HTTP.
-    Protocol = "protocol",
-    /// The same method, URL and cookies came again.
-    RedirectLoop = "redirect_loop",
-    /// More redirects than `max_redirects`.
-    RedirectLimit = "redirect_limit",
-    /// No, an empty or an unusable Location, or a scheme other than http(s).
-    RedirectInvalid = "redirect_invalid",
-    /// From https to http.
-    RedirectDowngrade = "redirect_downgrade",
-    /// From a public to a private address.
-    RedirectBlocked = "redirect_blocked",
-    /// The final URL is not the expected one.
-    FinalUrl = "final_url",
-    /// A header assertion failed.
-    Header = "header",
-    /// A body assertion failed.
-    Body = "body",
-    /// A JSON assertion failed.
-    Json = "json",
-    /// An assertion needed more of the body than `max_body`.
-    BodyTooLarge = "body_too_large",
-    /// Slower than `degraded_after` (degraded only).
-    Slow = "slow",
-    /// A certificate ends soon (degraded only).
-    CertificateExpiring = "certificate_expiring",
-    /// Many single failures without an incident (degraded only).
-    Intermittent = "intermittent",
-    /// An address of several is bad (degraded; down where `on_address_down` says so).
-    AddressDown = "address_down",
-    /// A version of HTTP that is offered or asked for does not work.
-    HttpVersion = "http_version",
-    /// Fails from some locations only (degraded only).
-    Regional = "regional",
-    /// More echo requests were lost than `max_loss` (degraded only).
-    PacketLoss = "packet_loss",
-    /// No echo reply in time.
-    PingTimeout = "ping_timeout",
-    /// The answers of a name server are not those expected.
-    DnsAnswer = "dns_answer",
-    /// The fault is on our side (unknown only).
-    Local = "local",
-}
-
-impl FailureKind {
-    /// Whether the cause may lie in the network between us and the site, so that the canaries are asked.
-    pub const fn is_network_class(self) -> bool {
-        matches!(
-            self,
-            Self::DnsTimeout
-                | Self::DnsFailure
-                | Self::ConnectTimeout
-                | Self::ConnectUnreachable
-                | Self::TlsTimeout
-                | Self::TimeoutResponse
-                | Self::PingTimeout
-        )
-    }
-
-    /// Whether a TCP connection stood when it happened.
-    pub const fn is_past_connect(self) -> bool {
-        matches!(
-            self,
-            Self::TlsExpired
-                | Self::TlsNotYetValid
-                | Self::TlsHostname
-                | Self::TlsUntrusted
-                | Self::TlsTimeout
-                | Self::TlsHandshake
-                | Self::TimeoutResponse
-                | Self::TimeoutBody
-                | Self::ClosedEarly
-                | Self::Protocol
-                | Self::Body
-        )
-    }
-}
-
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// Microseconds, up to 71 minutes: the resolution of all phase times.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "u32", into = "u32")]
@@ -551,19 +389,4 @@ pub struct Certificate {
     pub issuer: String,
     /// The first 8 bytes of the SHA-256 of the certificate that ends first: which one a step was mailed for.
     pub fingerprint: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_and_kinds_agree() {
-        for kind in FailureKind::ALL {
-            assert_eq!(FailureKind::parse(kind.as_str()), Some(*kind));
-            let json = serde_json::to_string(kind).unwrap();
-            assert_eq!(json, format!("\"{}\"", kind.as_str()));
-        }
-        assert_eq!(FailureKind::ALL.len(), 39);
-    }
 }

@@ -10,11 +10,11 @@ use super::timestamp::Timestamp;
 pub struct Event {
     /// Its place in the order of all events.
     pub cursor: i64,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// The name of the monitor; `None` if it is about several, or about none.
     pub monitor: Option<String>,
-    /// What.
+    /// What happened.
     pub what: What,
 }
 

@@ -31,6 +31,24 @@ pub struct Expectation {
     pub certificate_expiry: Vec<Duration>,
 }
 
+impl Default for Expectation {
+    /// What is expected where a configuration says nothing of it.
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Self {
+            status: StatusSet::parse(["2xx"]).expect("a class is a status set"),
+            final_url: None,
+            headers: Vec::new(),
+            body_contains: Vec::new(),
+            body_excludes: Vec::new(),
+            body_matches: Vec::new(),
+            json: Vec::new(),
+            degraded_after: SlowLimit::CONFIGURED,
+            certificate_expiry: vec![days(21), days(7), days(1)],
+        }
+    }
+}
+
 impl Expectation {
     /// Whether any assertion reads the body.
     pub fn reads_body(&self) -> bool {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::check::{Check, CheckState, Failure, Micros};
-use super::monitor::MonitorId;
+use super::monitor_name::MonitorId;
 use super::timestamp::Timestamp;
 
 /// A location's name is one token of a NATS subject.
@@ -233,7 +233,7 @@ impl Quorum {
 /// What one location says of a monitor, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocationStatus {
-    /// Which.
+    /// The location's name.
     pub location: LocationName,
     /// As it is confirmed there; `unknown` if its word does not count at present.
     pub state: CheckState,

@@ -332,6 +332,12 @@ impl MailKind {
         Self::Test,
     ];
 
+    /// What tells somebody that an incident began or goes on: who got one of these is told of its end.
+    pub const OF_OUTAGE: [Self; 4] = [Self::Down, Self::StillDown, Self::Escalated, Self::Flapping];
+
+    /// Likewise, of one outage by itself.
+    pub const OF_ONE_OUTAGE: [Self; 3] = [Self::Down, Self::StillDown, Self::Escalated];
+
     /// The kind of a word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)

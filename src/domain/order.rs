@@ -133,7 +133,7 @@ pub struct OrderArgs {
 pub struct GivenOrder {
     /// Who gave it.
     pub by: By,
-    /// What.
+    /// What was ordered.
     pub word: OrderWord,
     /// With what.
     pub args: OrderArgs,

@@ -245,7 +245,7 @@ impl fmt::Debug for Logo {
 pub struct Maintenance {
     /// Whom it covers.
     pub covers: Covers,
-    /// When.
+    /// The times of the windows.
     pub when: MaintenanceTime,
     /// What is being done, as the page shows it; empty for nothing.
     pub note: Box<str>,
@@ -265,7 +265,7 @@ pub struct Escalation {
 /// One `[[hours]]` entry: when these recipients get their news.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpeningHours {
-    /// Whose.
+    /// The recipients whose hours these are.
     pub to: Vec<Recipient>,
     /// When; at least one.
     pub open: Vec<OpenTime>,

@@ -19,6 +19,9 @@ pub enum SlowLimit {
 }
 
 impl SlowLimit {
+    /// Where a configuration says nothing of it.
+    pub const CONFIGURED: Self = Self::After(Duration::from_secs(2));
+
     /// The limit that does not depend on what is usual.
     pub const fn fixed(self) -> Option<Duration> {
         match self {

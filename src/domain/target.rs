@@ -112,6 +112,35 @@ pub struct Manner {
     pub masks: Masks,
 }
 
+impl Default for Manner {
+    /// How a monitor is requested whose configuration says nothing of it; a certificate is checked, nothing is sent
+    /// that nobody asked for.
+    fn default() -> Self {
+        Self {
+            method: Method::Get,
+            headers: Vec::new(),
+            body: None,
+            credentials: Credentials::None,
+            follow_redirects: true,
+            max_redirects: 10,
+            allow_downgrade: false,
+            allow_private_redirect: false,
+            cookies: true,
+            timeout: Duration::from_secs(10),
+            max_body: 1 << 20,
+            wants_body: false,
+            ip_version: IpVersion::Any,
+            ca_pem: None,
+            client_certificate: None,
+            files: None,
+            verify_tls: true,
+            proxy: Proxy::None,
+            http: HttpChoice::One,
+            masks: Masks::default(),
+        }
+    }
+}
+
 /// An HTTP request method, RFC 9110 section 9.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {

@@ -10,7 +10,7 @@ use crate::own_files;
 use crate::policy::outbox::queued::Holds;
 use crate::policy::outbox::retry::Outcome;
 
-use super::mailer::Mail;
+use super::outgoing::Mail;
 
 /// Writes each mail once, as `TIME-STATE-ID.eml`; complete or not at all.
 #[derive(Debug)]

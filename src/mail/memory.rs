@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::domain::address::Address;
 use crate::policy::outbox::retry::Outcome;
 
-use super::mailer::Mail;
+use super::outgoing::Mail;
 
 /// A shared mailbox; clones see the same mails.
 #[derive(Debug, Clone, Default)]

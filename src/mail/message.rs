@@ -8,7 +8,7 @@ use lettre::message::{Mailbox, Mailboxes, MultiPart};
 use crate::domain::address::{Address, Wire};
 use crate::domain::safe_text;
 
-use super::mailer::{Mail, Sender};
+use super::outgoing::{Mail, Sender};
 
 /// The last second that `Date` can name with four digits of year.
 const LAST_SECOND: u64 = 253_402_300_799;

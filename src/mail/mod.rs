@@ -4,4 +4,5 @@ pub mod directory;
 pub mod mailer;
 pub mod memory;
 pub mod message;
+mod outgoing;
 pub mod smtp;

@@ -1,14 +1,15 @@
 //! Recorded checks through the alert rules of a configuration, in their own time: what would have been said, and when.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
 use super::alert::dependencies::Parent;
 use super::alert::escalation::steps_of;
+use super::alert::fleet::{self, Conditions, Fleet, Member, Spread};
 use super::alert::maintenance::{Open, Windows};
-use super::alert::monitor::{self, Effect, Event, Order, Recipients, Side, Surroundings};
+use super::alert::monitor::{Effect, Event, Order, Recipients, Side};
 use super::alert::state::{Kept, Memory, Status};
 use super::alert::votes::Votes;
 use crate::domain::check::Check;
@@ -27,7 +28,7 @@ pub struct Said {
     pub place: usize,
     /// When it would have been decided.
     pub at: Timestamp,
-    /// What.
+    /// The facts that would have been told.
     pub news: News,
     /// The side of the recipients, where it is for one only.
     pub side: Option<Side>,
@@ -90,7 +91,7 @@ pub struct Traced {
 /// What waited and was dropped since it was pointless then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dropped {
-    /// When.
+    /// The moment of the drop.
     pub at: Timestamp,
     /// Of which monitor.
     pub monitor: MonitorId,
@@ -123,8 +124,7 @@ pub fn order_of(given: &GivenOrder) -> Option<Order> {
 pub struct Replay<'a> {
     alerts: &'a AlertSettings,
     windows: Windows,
-    slots: Vec<Slot>,
-    wakes: BTreeSet<(Timestamp, usize)>,
+    fleet: Fleet<Slot>,
     said: Vec<Said>,
     dropped: Vec<Dropped>,
     /// The place that is watched, and its steps.
@@ -142,9 +142,45 @@ struct Slot {
     was_failing: bool,
 }
 
-impl Slot {
-    fn as_parent(&self) -> Parent {
-        Parent::of(&self.memory.kept, self.memory.recent.known_at)
+impl Member for Slot {
+    fn id(&self) -> MonitorId {
+        self.player.id
+    }
+
+    fn rules(&self) -> &Arc<Rules> {
+        &self.player.rules
+    }
+
+    fn steps(&self) -> &[Arc<Escalation>] {
+        &self.player.steps
+    }
+
+    fn parents(&self) -> &[usize] {
+        &self.parents
+    }
+
+    fn children(&self) -> &[usize] {
+        &self.children
+    }
+
+    fn windows(&self) -> &[usize] {
+        &self.windows
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    fn wake_at(&mut self) -> &mut Option<Timestamp> {
+        &mut self.wake_at
+    }
+
+    fn was_failing(&mut self) -> &mut bool {
+        &mut self.was_failing
     }
 }
 
@@ -191,11 +227,7 @@ impl<'a> Replay<'a> {
             .collect();
         let mut children: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, slot) in slots.iter_mut().enumerate() {
-            let named = slot.player.depends_on.iter();
-            slot.parents = named
-                .filter_map(|name| places.get(name).copied())
-                .filter(|parent| *parent != place)
-                .collect();
+            slot.parents = fleet::parents(&places, place, &slot.player.depends_on);
             for parent in &slot.parents {
                 children.entry(*parent).or_default().push(place);
             }
@@ -206,8 +238,7 @@ impl<'a> Replay<'a> {
         Self {
             alerts,
             windows,
-            slots,
-            wakes: BTreeSet::new(),
+            fleet: Fleet::new(slots),
             said: Vec::new(),
             dropped: Vec::new(),
             watched: None,
@@ -230,19 +261,19 @@ impl<'a> Replay<'a> {
 
     /// What is remembered of a monitor.
     pub fn memory(&self, place: usize) -> &Memory {
-        &self.slots[place].memory
+        &self.fleet.slots[place].memory
     }
 
     /// The opening of a window that covers a monitor now.
     pub fn window(&self, place: usize) -> Option<Open> {
-        let mut windows = self.slots[place].windows.iter();
+        let mut windows = self.fleet.slots[place].windows.iter();
         windows.find_map(|number| self.windows.open(*number))
     }
 
     /// What a monitor depends on: names, and what it needs to know of them.
     pub fn parents(&self, place: usize) -> Vec<(MonitorName, Parent)> {
-        let parents = self.slots[place].parents.iter();
-        let parents = parents.map(|parent| &self.slots[*parent]);
+        let parents = self.fleet.slots[place].parents.iter();
+        let parents = parents.map(|parent| &self.fleet.slots[*parent]);
         let parents = parents.filter(|slot| !slot.memory.kept.paused);
         parents
             .map(|slot| (slot.player.name.clone(), slot.as_parent()))
@@ -257,8 +288,8 @@ impl<'a> Replay<'a> {
         now: Timestamp,
     ) {
         self.pass(now);
-        self.slots[place].player.rules = rules;
-        self.slots[place].player.steps = steps;
+        self.fleet.slots[place].player.rules = rules;
+        self.fleet.slots[place].player.steps = steps;
         self.step(place, Event::Reconfigured { url_changed: false }, now);
     }
 
@@ -285,7 +316,10 @@ impl<'a> Replay<'a> {
     ) {
         self.pass(arrived_at);
         let ended = check.at.plus(check.timings.total.as_duration());
-        let is_late = self.slots[place].player.rules.is_gap(ended, arrived_at);
+        let is_late = self.fleet.slots[place]
+            .player
+            .rules
+            .is_gap(ended, arrived_at);
         let event = Event::Heard {
             location,
             check: &Arc::new(check),
@@ -297,7 +331,7 @@ impl<'a> Replay<'a> {
     /// Lets time pass, with all that falls due meanwhile.
     pub fn pass(&mut self, now: Timestamp) {
         loop {
-            let wake = self.wakes.first().map(|(at, _)| *at);
+            let wake = self.fleet.next_wake();
             let edge = self.windows.next_edge();
             let Some(next) = [wake, edge]
                 .into_iter()
@@ -308,9 +342,9 @@ impl<'a> Replay<'a> {
                 return;
             };
             let changed = self.windows.advance(next);
-            let covered: Vec<usize> = (0..self.slots.len())
+            let covered: Vec<usize> = (0..self.fleet.slots.len())
                 .filter(|place| {
-                    self.slots[*place]
+                    self.fleet.slots[*place]
                         .windows
                         .iter()
                         .any(|number| changed.contains(number))
@@ -319,11 +353,7 @@ impl<'a> Replay<'a> {
             for place in covered {
                 self.step(place, Event::Tick, next);
             }
-            while let Some((at, place)) = self.wakes.first().copied()
-                && at <= next
-            {
-                self.wakes.remove(&(at, place));
-                self.slots[place].wake_at = None;
+            while let Some(place) = self.fleet.take_due(next) {
                 self.step(place, Event::Tick, next);
             }
         }
@@ -340,106 +370,24 @@ impl<'a> Replay<'a> {
     }
 
     fn step(&mut self, place: usize, event: Event<'_>, now: Timestamp) {
-        self.step_alone(place, event, now);
-        let mut changed: Vec<(usize, bool)> = self.changed(place).into_iter().collect();
-        let mut passed = BTreeSet::new();
-        while let Some((parent, recovered)) = changed.pop() {
-            if !passed.insert(parent) {
-                continue;
-            }
-            for child in self.slots[parent].children.clone() {
-                let event = if recovered {
-                    Event::ParentRecovered
-                } else {
-                    Event::Tick
-                };
-                self.step_alone(child, event, now);
-                changed.extend(self.changed(child));
-            }
-        }
-    }
-
-    /// The monitor, where it began or ceased to fail, and whether it is good again.
-    fn changed(&mut self, place: usize) -> Option<(usize, bool)> {
-        let slot = &mut self.slots[place];
-        let failing = slot.as_parent().failing;
-        let was = std::mem::replace(&mut slot.was_failing, failing);
-        let up = matches!(slot.memory.kept.status, Status::Up { .. });
-        (was != failing).then_some((place, was && up))
-    }
-
-    fn step_alone(&mut self, place: usize, event: Event<'_>, now: Timestamp) {
-        let slot = &self.slots[place];
-        let parents: Vec<Parent> = slot
-            .parents
-            .iter()
-            .map(|parent| &self.slots[*parent])
-            .filter(|parent| !parent.memory.kept.paused)
-            .map(Slot::as_parent)
-            .collect();
-        let around = Surroundings {
-            monitor: slot.player.id,
+        let mut spread = Spread::of(place, event);
+        let conditions = Conditions {
             alerts: self.alerts,
-            maintenance: slot
-                .windows
-                .iter()
-                .any(|number| self.windows.open(*number).is_some()),
-            parents: &parents,
+            windows: &self.windows,
             offline: false,
-            steps: &slot.player.steps,
         };
-        let rules = &slot.player.rules;
-        let step = monitor::step(rules, &around, &slot.memory, event, now);
-        let wake_at = monitor::wake_at(rules, &around, &step.after, now);
-        let slot = &mut self.slots[place];
-        if let Some(at) = slot.wake_at.take() {
-            self.wakes.remove(&(at, place));
-        }
-        if let Some(at) = wake_at {
-            self.wakes.insert((at, place));
-        }
-        slot.wake_at = wake_at;
-        let before = std::mem::replace(&mut slot.memory, step.after);
-        if let Some((watched, traced)) = &mut self.watched
-            && *watched == place
-        {
-            traced.extend(traced_of(slot, before.kept, event, &step.effects, now));
-        }
-        for effect in step.effects {
-            match effect {
-                Effect::Say { news, to } => self.said.push(Said {
-                    place,
-                    at: now,
-                    news: *news,
-                    side: match &to {
-                        Recipients::Of(side, _) => Some(*side),
-                        Recipients::Configured
-                        | Recipients::Escalation { .. }
-                        | Recipients::Told(_)
-                        | Recipients::Untold(_) => None,
-                    },
-                    to,
-                }),
-                Effect::DropWaiting(_) => self.dropped.push(Dropped {
-                    at: now,
-                    monitor: self.slots[place].player.id,
-                    incident: None,
-                }),
-                Effect::StopEscalation(incident) => self.dropped.push(Dropped {
-                    at: now,
-                    monitor: self.slots[place].player.id,
-                    incident: Some(incident),
-                }),
-                // History is what it is: nothing is stored, and no check can be asked for.
-                Effect::Open(_)
-                | Effect::Progress(_)
-                | Effect::Close { .. }
-                | Effect::Raise(_)
-                | Effect::Window { .. }
-                | Effect::Record(_)
-                | Effect::CheckParents
-                | Effect::AskOthers { .. }
-                | Effect::CheckAgain { .. } => {}
+        while let Some(taken) = self.fleet.step(&mut spread, &conditions, now) {
+            if let Some((watched, traced)) = &mut self.watched
+                && *watched == taken.place
+            {
+                let slot = &self.fleet.slots[taken.place];
+                let before = taken.before.kept.clone();
+                traced.extend(traced_of(slot, before, taken.event, &taken.effects, now));
+            }
+            let (said, dropped) = (&mut self.said, &mut self.dropped);
+            let id = self.fleet.slots[taken.place].player.id;
+            for effect in taken.effects {
+                follow(effect, (taken.place, id), (said, dropped), now);
             }
         }
     }
@@ -493,4 +441,48 @@ fn traced_of(
         successes_before_up: rules.successes_before_up,
         votes,
     })
+}
+
+/// What a step would have said or dropped.
+fn follow(
+    effect: Effect,
+    (place, monitor): (usize, MonitorId),
+    (said, dropped): (&mut Vec<Said>, &mut Vec<Dropped>),
+    at: Timestamp,
+) {
+    match effect {
+        Effect::Say { news, to } => said.push(Said {
+            place,
+            at,
+            news: *news,
+            side: match &to {
+                Recipients::Of(side, _) => Some(*side),
+                Recipients::Configured
+                | Recipients::Escalation { .. }
+                | Recipients::Told(_)
+                | Recipients::Untold(_) => None,
+            },
+            to,
+        }),
+        Effect::DropWaiting(_) => dropped.push(Dropped {
+            at,
+            monitor,
+            incident: None,
+        }),
+        Effect::StopEscalation(incident) => dropped.push(Dropped {
+            at,
+            monitor,
+            incident: Some(incident),
+        }),
+        // History is what it is: nothing is stored, and no check can be asked for.
+        Effect::Open(_)
+        | Effect::Progress(_)
+        | Effect::Close { .. }
+        | Effect::Raise(_)
+        | Effect::Window { .. }
+        | Effect::Record(_)
+        | Effect::CheckParents
+        | Effect::AskOthers { .. }
+        | Effect::CheckAgain { .. } => {}
+    }
 }

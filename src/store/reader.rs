@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::checks::hydrate::Resolver;
 use super::error::{Result, StoreError};
 use super::facts::meta;
+use super::file::open::{STATEMENTS_MAX, cannot_open};
 use super::file::{lock, migrate};
-use super::writer::{STATEMENTS_MAX, cannot_open};
 use crate::domain::timestamp::Timestamp;
 use crate::own_files;
 

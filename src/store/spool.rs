@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::error::{Result, StoreError};
 use super::file::lock::Lock;
-use super::writer::{connect, make_directory};
+use super::file::open::{connect, make_directory};
 use crate::domain::location::Observation;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;

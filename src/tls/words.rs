@@ -65,6 +65,7 @@ pub fn certificate(
     }
 }
 
+/// A fault of webpki, with what the certificates themselves say of it.
 fn by_webpki(
     fault: &webpki::Error,
     sent: &[CertificateDer<'_>],
@@ -72,51 +73,59 @@ fn by_webpki(
 ) -> (FailureKind, String) {
     use FailureKind::{TlsExpired, TlsHandshake, TlsHostname, TlsNotYetValid, TlsUntrusted};
     use webpki::Error as E;
-    let (kind, detail) = match fault {
+    match fault {
         E::CertExpired { not_after, .. } => {
             let end = moment(not_after);
             let whose = whose(sent, |cert| certificate::not_after(cert) == end);
-            return (TlsExpired, format!("{whose} expired on {}", when(end)));
+            (TlsExpired, format!("{whose} expired on {}", when(end)))
         }
         E::CertNotValidYet { not_before, .. } => {
             let begin = moment(not_before);
             let whose = whose(sent, |cert| certificate::not_before(cert) == begin);
-            return (
+            (
                 TlsNotYetValid,
                 format!("{whose} is valid from {} on", when(begin)),
-            );
+            )
         }
         E::CertNotValidForName(_) | E::MalformedDnsIdentifier | E::UnsupportedNameType => {
             let shown = safe_text::middle(bare(host), 100);
             let names = names(sent, bare(host));
             let detail = format!("the certificate is not for `{shown}`: {names}");
-            return (TlsHostname, detail);
+            (TlsHostname, detail)
         }
-        E::UnknownIssuer | E::CaUsedAsEndEntity => return (TlsUntrusted, untrusted(sent)),
-        E::InvalidSignatureForPublicKey => return (TlsUntrusted, bad_signature(sent)),
-        E::RequiredEkuNotFoundContext(missing) => {
-            return (TlsUntrusted, other_purpose(&missing.present));
-        }
+        E::UnknownIssuer | E::CaUsedAsEndEntity => (TlsUntrusted, untrusted(sent)),
+        E::InvalidSignatureForPublicKey => (TlsUntrusted, bad_signature(sent)),
+        E::RequiredEkuNotFoundContext(missing) => (TlsUntrusted, other_purpose(&missing.present)),
         // It was compared with the key of a trusted one that has its issuer's name: no signature of that key.
         E::UnsupportedSignatureAlgorithmContext(_) if is_self_issued(sent) => {
-            return (TlsUntrusted, not_by_its_issuer(sent));
+            (TlsUntrusted, not_by_its_issuer(sent))
         }
         E::UnsupportedSignatureAlgorithmForPublicKeyContext(context)
             if is_self_issued(sent)
                 || family(&context.signature_algorithm_id)
                     != family(&context.public_key_algorithm_id) =>
         {
-            return (TlsUntrusted, not_by_its_issuer(sent));
+            (TlsUntrusted, not_by_its_issuer(sent))
         }
-        E::UnsupportedSignatureAlgorithmContext(context) => {
-            return (
-                TlsHandshake,
-                unknown_signature(&context.signature_algorithm_id),
-            );
-        }
+        E::UnsupportedSignatureAlgorithmContext(context) => (
+            TlsHandshake,
+            unknown_signature(&context.signature_algorithm_id),
+        ),
         E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
-            return (TlsHandshake, unknown_key(&context.public_key_algorithm_id));
+            (TlsHandshake, unknown_key(&context.public_key_algorithm_id))
         }
+        other => {
+            let (kind, detail) = in_fixed_words(other);
+            (kind, detail.to_owned())
+        }
+    }
+}
+
+/// A fault of webpki of which no certificate says more.
+const fn in_fixed_words(fault: &webpki::Error) -> (FailureKind, &'static str) {
+    use FailureKind::{TlsExpired, TlsHandshake, TlsUntrusted};
+    use webpki::Error as E;
+    match fault {
         E::InvalidCertValidity => (TlsExpired, "a certificate ends before it begins"),
         E::CertDistrusted => (TlsUntrusted, "the certificate is distrusted"),
         E::CertRevoked => (TlsUntrusted, "the certificate has been revoked"),
@@ -172,8 +181,7 @@ fn by_webpki(
             TlsHandshake,
             "a certificate cannot be read: it is malformed",
         ),
-    };
-    (kind, detail.to_owned())
+    }
 }
 
 fn moment(at: &UnixTime) -> Timestamp {

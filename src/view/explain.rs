@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::terminal::{Screen, Tone};
 use super::wrap;
 use crate::domain::check::FailureKind;
-use crate::domain::failure_help;
 use crate::domain::status_code::{self, Class, Side, Standing, StatusCode};
 
 /// Running text is easiest to read in lines of this width.
@@ -84,7 +83,7 @@ pub fn json(subject: Subject) -> Value {
                 .collect::<Vec<_>>(),
         }),
         Subject::Failure(kind) => {
-            let explained = failure_help::of(kind);
+            let explained = kind.meaning();
             json!({
                 "kind": kind.as_str(),
                 "name": explained.name,
@@ -179,7 +178,7 @@ fn whole_class(class: Class, screen: Screen, out: &mut impl Write) -> fmt::Resul
 }
 
 fn failure(kind: FailureKind, screen: Screen, out: &mut impl Write) -> fmt::Result {
-    let explained = failure_help::of(kind);
+    let explained = kind.meaning();
     writeln!(
         out,
         "{} - {}\n",

@@ -59,7 +59,7 @@ pub struct Why {
 /// One step.
 #[derive(Debug, Clone)]
 pub struct StepRow {
-    /// When.
+    /// The moment of the step.
     pub at: Timestamp,
     /// One word.
     pub event: &'static str,

@@ -14,8 +14,8 @@ use sitewatch::config::{Config, load};
 use sitewatch::daemon::health::counters::Health;
 use sitewatch::daemon::recorder::engine::Recorder;
 use sitewatch::daemon::recorder::message::Entry;
-use sitewatch::daemon::web::handler::Sources;
 use sitewatch::daemon::web::server::WebServer;
+use sitewatch::daemon::web::sources::Sources;
 use sitewatch::domain::check::{
     Certificate, Chain, Check, Failure, FailureKind, HttpVersion, Micros, Redirect, Timings,
     Verdict,

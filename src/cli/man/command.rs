@@ -3,10 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
-
 use super::config_page;
-use crate::cli::args::Cli;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 
@@ -25,18 +22,19 @@ const DESCRIPTION: &str = "sitewatch checks web sites, ports, hosts and DNS name
     daemon (sitewatch run) does so as monitors.toml(5) says. The other commands read what it recorded, or control it \
     through its socket; check and explain need neither.";
 
-fn described() -> clap::Command {
-    Cli::command().long_about(DESCRIPTION)
-}
-
-/// Runs the command.
-pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
+/// Runs the command, of a program with this command line.
+pub fn run(
+    context: &mut Context,
+    args: &Args,
+    command: clap::Command,
+) -> Result<Outcome, CliError> {
+    let command = command.long_about(DESCRIPTION);
     match &args.directory {
         None => {
-            let page = page(described())?;
+            let page = page(command)?;
             context.out.write_str(&page)?;
         }
-        Some(directory) => pages(directory)?,
+        Some(directory) => pages(directory, command)?,
     }
     Ok(Outcome::Fine)
 }
@@ -52,8 +50,8 @@ fn page(command: clap::Command) -> Result<String, CliError> {
         .map_err(|_| CliError::Machine("the manual page is not UTF-8".to_owned()))
 }
 
-fn pages(directory: &Path) -> Result<(), CliError> {
-    clap_mangen::generate_to(described(), directory).map_err(|error| {
+fn pages(directory: &Path, command: clap::Command) -> Result<(), CliError> {
+    clap_mangen::generate_to(command, directory).map_err(|error| {
         CliError::Machine(format!(
             "write manual pages into {}: {error}",
             directory.display()

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, shown as a compiler does.
 
+mod fault;
 pub(super) mod hints;
 pub(super) mod meant;
 pub(super) mod messages;

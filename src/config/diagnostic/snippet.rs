@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar;
 
-use super::problem::Fault;
+use super::fault::Fault;
 use super::redact;
 use super::source_map::{Place, Source};
 use crate::domain::redaction::STARS;

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::fields::{Fact, fact, joined, names, of_rules, schedule, settings};
+use super::fields::{Fact, fact, joined, names, of_rules, schedule};
 use super::kinds::of_subject;
+use super::settings::settings;
 use crate::config::diagnostic::redact;
 use crate::config::model::Config;
 use crate::domain::monitor::{Monitor, MonitorName, Schedule};

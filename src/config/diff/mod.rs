@@ -3,3 +3,4 @@
 pub mod compare;
 pub(super) mod fields;
 mod kinds;
+pub(super) mod settings;

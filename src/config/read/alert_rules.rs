@@ -40,7 +40,7 @@ const MOMENTS_LOOKED_AT: usize = 400;
 
 /// When checks are due and how long one may take.
 pub(in crate::config) struct Timing {
-    /// When.
+    /// When the report is made.
     pub schedule: Schedule,
     /// The grid; for a cron expression the shortest time between two moments.
     interval: Duration,

@@ -59,22 +59,19 @@ pub(in crate::config) fn expectation(
     })
 }
 
-/// What holds without `degraded_after`.
-const DEGRADED_AFTER: SlowLimit = SlowLimit::After(Duration::from_secs(2));
-
 /// A duration, `off`, or so many times what is usual.
 fn slow_limit(reading: &mut Reading<'_>, table: &Table<'_>) -> SlowLimit {
     let key = "degraded_after";
     let Some(found) = table.get(key) else {
-        return DEGRADED_AFTER;
+        return SlowLimit::CONFIGURED;
     };
     let DeValue::String(raw) = found.value else {
-        let limit = reading.span_or(table, key, "off", DEGRADED_AFTER.fixed());
+        let limit = reading.span_or(table, key, "off", SlowLimit::CONFIGURED.fixed());
         return limit.map_or(SlowLimit::Never, SlowLimit::After);
     };
     // What has nothing of a factor is a duration, or wants to be one.
     if !raw.contains('x') && !raw.contains("usual") {
-        let limit = reading.span_or(table, key, "off", DEGRADED_AFTER.fixed());
+        let limit = reading.span_or(table, key, "off", SlowLimit::CONFIGURED.fixed());
         return limit.map_or(SlowLimit::Never, SlowLimit::After);
     }
     let read = reading.parsed(found, "a multiple of the usual", |text| {
@@ -98,7 +95,7 @@ fn slow_limit(reading: &mut Reading<'_>, table: &Table<'_>) -> SlowLimit {
             )
         })
     });
-    read.map_or(DEGRADED_AFTER, |limit| limit.it)
+    read.map_or(SlowLimit::CONFIGURED, |limit| limit.it)
 }
 
 fn statuses(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<StatusSet> {

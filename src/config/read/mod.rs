@@ -25,3 +25,4 @@ pub(super) mod sections;
 pub(super) mod table;
 pub(super) mod target;
 pub(super) mod telling;
+pub(super) mod whole;

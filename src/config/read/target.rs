@@ -8,17 +8,14 @@ use url::Url;
 
 use super::expectation::header_entries;
 use super::reader::Reading;
-use super::scalars;
-use super::table::Table;
-use crate::config::diagnostic::problem::Fault;
-use crate::config::diagnostic::redact;
+use super::{scalars, table::Table};
+use crate::config::diagnostic::{problem::Fault, redact};
 use crate::config::keys;
 use crate::domain::connect_to::{BadAddress, Direct};
 use crate::domain::http_choice::HttpChoice;
-use crate::domain::redaction::Masks;
 use crate::domain::secret::Secret;
 use crate::domain::target::{
-    ClientCertificate, Credentials, Files, IpVersion, Manner, Method, Proxy, Target,
+    ClientCertificate, Credentials, Files, IpVersion, Manner, Proxy, Target,
 };
 
 /// The keys that are read here.
@@ -59,29 +56,34 @@ pub(in crate::config) fn target(
     url: Url,
     secrets: &mut Vec<String>,
 ) -> Option<Target> {
+    let plain = Manner::default();
     let method = match table.get("method") {
         Some(found) => reading
             .parsed(found, "an HTTP method", scalars::method)
             .map(|method| method.it),
-        None => Some(Method::Get),
+        None => Some(plain.method),
     };
     let headers = headers(reading, table, secrets);
     let mut files = Files::default();
     let body = body(reading, table, &mut files);
     let credentials = credentials(reading, table, &url, &headers, secrets);
-    let follow_redirects = reading.flag(table, "follow_redirects", true);
+    let follow_redirects = reading.flag(table, "follow_redirects", plain.follow_redirects);
     let max_redirects = reading
         .count(table, "max_redirects")
         .and_then(|count| u16::try_from(count).ok())
-        .unwrap_or(10);
-    let allow_downgrade = reading.flag(table, "allow_downgrade", false);
-    let allow_private_redirect = reading.flag(table, "allow_private_redirect", false);
-    let cookies = reading.flag(table, "cookies", true);
+        .unwrap_or(plain.max_redirects);
+    let allow_downgrade = reading.flag(table, "allow_downgrade", plain.allow_downgrade);
+    let allow_private_redirect = reading.flag(
+        table,
+        "allow_private_redirect",
+        plain.allow_private_redirect,
+    );
+    let cookies = reading.flag(table, "cookies", plain.cookies);
     let max_body = match table.get("max_body") {
         Some(found) => reading
             .parsed(found, "a size", scalars::size)
             .map(|size| size.it),
-        None => Some(1024 * 1024),
+        None => Some(plain.max_body),
     };
     let ip_version = ip_version(reading, table);
     let ca_pem = reading.certificates(table, "ca_file");
@@ -89,7 +91,7 @@ pub(in crate::config) fn target(
         files.ca = path(reading, table, "ca_file");
     }
     let client_certificate = client_certificate(reading, table, &mut files);
-    let verify_tls = reading.flag(table, "verify_tls", true);
+    let verify_tls = reading.flag(table, "verify_tls", plain.verify_tls);
     let bad = bad_address(reading, table);
     let http = http(reading, table, bad);
     let proxy = way(reading, table, (http, bad), secrets);
@@ -105,9 +107,7 @@ pub(in crate::config) fn target(
             allow_downgrade,
             allow_private_redirect,
             cookies,
-            timeout: std::time::Duration::from_secs(10),
             max_body: max_body?,
-            wants_body: false,
             ip_version,
             ca_pem,
             client_certificate,
@@ -115,7 +115,7 @@ pub(in crate::config) fn target(
             verify_tls,
             proxy: proxy?,
             http,
-            masks: Masks::default(),
+            ..plain
         },
     ))
 }

@@ -255,7 +255,7 @@ impl World for Live {
         let hit_deadline = check
             .verdict
             .failure()
-            .is_some_and(|failure| is_deadline(failure.kind));
+            .is_some_and(|failure| failure.kind.is_deadline());
         self.doubt(id, &monitor, &mut check, &tools).await;
         tracing::debug!(
             monitor = %monitor.name,
@@ -314,7 +314,7 @@ fn stood_still(stood: Stood, check: &Check) -> Option<&'static str> {
     match (stood, check.verdict.failure()) {
         (Stood::Still, _) => Some("sitewatch stood still during the check"),
         // The answer may lie in the socket unread.
-        (Stood::Briefly, Some(failure)) if is_deadline(failure.kind) => {
+        (Stood::Briefly, Some(failure)) if failure.kind.is_deadline() => {
             Some("sitewatch was held up when the time of the check was over")
         }
         (Stood::No | Stood::Briefly, _) => None,
@@ -331,19 +331,6 @@ fn is_here(monitor: &Monitor, check: &Check) -> bool {
     };
     let seen = check.chain.remote_addr;
     written || seen.is_some_and(|seen| seen.ip().to_canonical().is_loopback())
-}
-
-/// Whether a failure means that the whole of some deadline was spent waiting.
-const fn is_deadline(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::DnsTimeout
-            | FailureKind::ConnectTimeout
-            | FailureKind::TlsTimeout
-            | FailureKind::TimeoutResponse
-            | FailureKind::TimeoutBody
-            | FailureKind::PingTimeout
-    )
 }
 
 fn local(why: &str) -> Verdict {

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use crate::domain::check::{Check, HttpVersion, Timings, Verdict};
 use crate::domain::expectation::{Expectation, StatusSet};
-use crate::domain::http_choice::HttpChoice;
 use crate::domain::monitor::{CronText, Monitor, MonitorName, Rules, Schedule};
 use crate::domain::probe::{Answer, End, Hop, Probe};
-use crate::domain::redaction::Masks;
 use crate::domain::slow_limit::SlowLimit;
 use crate::domain::subject::{HttpSubject, Subject};
-use crate::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
+use crate::domain::target::{Manner, Target};
 use crate::domain::timestamp::Timestamp;
 
 /// A monitor of `http://192.0.2.1/` with defaults, checked every `interval`.
@@ -59,31 +57,7 @@ pub(in crate::daemon) fn cron_monitor(name: &str, expression: &str) -> Monitor {
 
 /// A plain GET.
 pub(in crate::daemon) fn target(url: &str) -> Target {
-    Target::new(
-        &url::Url::parse(url).unwrap(),
-        Manner {
-            method: Method::Get,
-            headers: Vec::new(),
-            body: None,
-            credentials: Credentials::None,
-            follow_redirects: true,
-            max_redirects: 10,
-            allow_downgrade: false,
-            allow_private_redirect: false,
-            cookies: true,
-            timeout: Duration::from_secs(10),
-            max_body: 1 << 20,
-            wants_body: false,
-            ip_version: IpVersion::Any,
-            ca_pem: None,
-            client_certificate: None,
-            files: None,
-            verify_tls: true,
-            proxy: Proxy::None,
-            http: HttpChoice::One,
-            masks: Masks::default(),
-        },
-    )
+    Target::new(&url::Url::parse(url).unwrap(), Manner::default())
 }
 
 /// A good check.

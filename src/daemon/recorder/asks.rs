@@ -59,7 +59,7 @@ impl Recorder {
         but: Option<&LocationName>,
         now: Timestamp,
     ) {
-        let Some(slot) = self.slots.get(place) else {
+        let Some(slot) = self.fleet.slots.get(place) else {
             return;
         };
         let monitor = slot.id;
@@ -101,7 +101,7 @@ impl Recorder {
 
     /// Whether another check of a monitor is this process's to make: others are made where the check came from.
     pub(super) fn is_checked_here(&self, place: usize, event: Event<'_>) -> bool {
-        let quorum = self.slots[place].monitor.rules.quorum.as_ref();
+        let quorum = self.fleet.slots[place].monitor.rules.quorum.as_ref();
         let here = self.places_of_hub().and_then(|places| places.here.as_ref());
         match (quorum, here, event) {
             (None, ..) => true,

@@ -10,6 +10,7 @@ use super::message::Turn;
 use super::staged::Deed;
 use crate::domain::check::Check;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::fleet::Member as _;
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::alert::monitor::{self, Event};
 use crate::policy::clock_step::{ClockStep, STEP_MIN};
@@ -129,7 +130,7 @@ impl Recorder {
             tracing::error!("states of before the start could not be read: {error}");
             HashMap::new()
         });
-        for slot in &mut self.slots {
+        for slot in &mut self.fleet.slots {
             if let Some(before) = before.get(&slot.id) {
                 let kept = &mut slot.memory.kept;
                 kept.clock_had_been_behind(before, &assumed, &step);
@@ -168,13 +169,13 @@ impl Recorder {
         }
         self.clock.newest = Some(step);
         self.clock.unwritten.push(unwritten);
-        self.wakes.clear();
+        self.fleet.forget_wakes();
         if let Some(blind) = self.blind {
             let from = step.past(blind.from);
             self.keep_blind(Some(Blind { from, ..blind }), now);
         }
         self.probes.clock_was_set(&step);
-        for slot in &mut self.slots {
+        for slot in &mut self.fleet.slots {
             slot.memory.clock_was_set(&step);
             slot.last_at = step.past(slot.last_at);
             slot.clock_at = None;
@@ -187,7 +188,7 @@ impl Recorder {
     }
 
     fn go_on_all(&mut self, now: Timestamp) {
-        for place in 0..self.slots.len() {
+        for place in 0..self.fleet.slots.len() {
             self.go_on(place, now);
         }
         self.staged.since.get_or_insert(now);
@@ -196,13 +197,13 @@ impl Recorder {
 
     /// One monitor, in the new time.
     fn go_on(&mut self, place: usize, now: Timestamp) {
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         if let Some(outage) = slot.memory.kept.status.outage() {
             let incident = outage.incident();
             self.staged.deed(Deed::Incident(incident), now);
         }
         let _ = self.step(place, Event::Tick, now);
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         if monitor::wants_confirmation(&slot.memory)
             && !slot.memory.kept.paused
             && slot.monitor.rules.quorum.is_none()
@@ -212,10 +213,10 @@ impl Recorder {
             let at = ended.plus(retry).max(now);
             self.turns.push(Turn::CheckAt { monitor, at });
         }
-        for number in self.slots[place].windows().to_vec() {
+        for number in self.fleet.slots[place].windows().to_vec() {
             self.note_window(place, number, now);
         }
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         let windows = slot.memory.kept.windows.iter();
         let ordered: Vec<_> = windows.map(|one| (one.from, one.until)).collect();
         let monitor = slot.id;

@@ -48,7 +48,7 @@ impl Recorder {
         for deed in &mut self.staged.deeds {
             deed.apply(&mut batch, &self.origin)?;
         }
-        for slot in self.slots.iter().filter(|slot| slot.dirty) {
+        for slot in self.fleet.slots.iter().filter(|slot| slot.dirty) {
             let kept = &slot.memory.kept;
             batch.put_memory(slot.id, kept)?;
         }
@@ -74,7 +74,7 @@ impl Recorder {
             dropped_if_refused("a decision", written)?;
             self.staged.deeds.pop_front();
         }
-        for slot in self.slots.iter_mut().filter(|slot| slot.dirty) {
+        for slot in self.fleet.slots.iter_mut().filter(|slot| slot.dirty) {
             let mut batch = self.store.batch()?;
             let kept = &slot.memory.kept;
             let written = batch
@@ -88,7 +88,7 @@ impl Recorder {
 
     fn written(&mut self, now: Timestamp) {
         // Of a hundred thousand few are: the others stay as they are in the caches.
-        for slot in self.slots.iter_mut().filter(|slot| slot.dirty) {
+        for slot in self.fleet.slots.iter_mut().filter(|slot| slot.dirty) {
             slot.dirty = false;
         }
         let given_up = self.staged.given_up;
@@ -132,7 +132,7 @@ impl Recorder {
 
     /// Puts what changed on the board.
     fn show(&mut self) {
-        let (slots, now) = (&mut self.slots, self.clock.seen);
+        let (slots, now) = (&mut self.fleet.slots, self.clock.seen);
         for place in &self.touched {
             if let Some(slot) = slots.get(*place) {
                 self.board.order_windows(slot.id, &slot.memory.kept.windows);

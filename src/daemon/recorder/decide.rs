@@ -1,6 +1,5 @@
 //! How the recorder decides: entries in, steps of the alert machines, deeds for the next transaction.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::changes::{counts_differ, state_change};
@@ -16,9 +15,8 @@ use crate::domain::notification::{News, Notice};
 use crate::domain::order::GivenOrder;
 use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::monitor::{
-    self, Effect, Ending, Event, Order, Recipients, Refusal, Surroundings,
-};
+use crate::policy::alert::fleet::{Conditions, Member as _, Spread, Taken};
+use crate::policy::alert::monitor::{Effect, Ending, Event, Order, Recipients, Refusal};
 use crate::policy::alert::state::{Memory, ShownState, Status};
 use crate::store::transaction::{Batch, SpanKind};
 
@@ -29,19 +27,14 @@ impl Recorder {
         for number in self.windows.advance(now) {
             self.window_changed(number, now);
         }
-        while let Some((at, place)) = self.wakes.first().copied() {
-            if at > now {
-                break;
-            }
-            self.wakes.pop_first();
-            self.slots[place].wake_at = None;
+        while let Some(place) = self.fleet.take_due(now) {
             let _ = self.step(place, Event::Tick, now);
         }
     }
 
     fn window_changed(&mut self, number: usize, now: Timestamp) {
-        for place in 0..self.slots.len() {
-            if self.slots[place].windows().contains(&number) {
+        for place in 0..self.fleet.slots.len() {
+            if self.fleet.slots[place].windows().contains(&number) {
                 self.note_window(place, number, now);
                 let _ = self.step(place, Event::Tick, now);
             }
@@ -52,7 +45,7 @@ impl Recorder {
     pub(super) fn note_window(&mut self, place: usize, number: usize, now: Timestamp) {
         if let Some(open) = self.windows.open(number) {
             let deed = Deed::Span {
-                monitor: self.slots[place].id,
+                monitor: self.fleet.slots[place].id,
                 kind: SpanKind::Maintenance,
                 from: open.from,
                 to: Some(open.to),
@@ -127,7 +120,7 @@ impl Recorder {
         let Some(place) = self.places.get(&monitor).copied() else {
             return;
         };
-        let slot = &mut self.slots[place];
+        let slot = &mut self.fleet.slots[place];
         let began = match &self.clock.newest {
             Some(step) => step.begun(original.at, now),
             None => original.at,
@@ -141,7 +134,7 @@ impl Recorder {
         check.at = at;
         let limit = slot.monitor.subject.degraded_after();
         self.judge_by_usual(monitor, limit, &mut check);
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         let began = original.at;
         self.copied.push(original);
         let check = Arc::new(check);
@@ -171,7 +164,7 @@ impl Recorder {
             };
             if let Some(refusal) = self.step(place, Event::Order(order), now) {
                 refused.push(Refused {
-                    name: self.slots[place].monitor.name.clone(),
+                    name: self.fleet.slots[place].monitor.name.clone(),
                     why: refusal.to_string(),
                 });
                 continue;
@@ -208,7 +201,7 @@ impl Recorder {
 
     /// Keeps who ordered what.
     fn keep_order(&mut self, order: Box<GivenOrder>, followed: Vec<MonitorId>, now: Timestamp) {
-        let all = order.args.all && followed.len() == self.slots.len();
+        let all = order.args.all && followed.len() == self.fleet.slots.len();
         let deed = Deed::Order {
             order,
             followed,
@@ -290,110 +283,64 @@ impl Recorder {
         self.config.told.clone()
     }
 
-    /// One step of one monitor, and of whoever depends on what it changed.
+    /// One step of one monitor, and of those that depend on what it changed.
     pub(in crate::daemon) fn step(
         &mut self,
         place: usize,
         event: Event<'_>,
         now: Timestamp,
     ) -> Option<Refusal> {
-        let refusal = self.step_alone(place, event, now);
-        let mut changed = match refusal {
-            None => self.changed_parents(place),
-            Some(_) => Vec::new(),
-        };
-        // Every parent is passed on at most once, so that a circle of dependencies ends as well.
-        let mut passed = BTreeSet::new();
-        while let Some((parent, recovered)) = changed.pop() {
-            if !passed.insert(parent) {
-                continue;
-            }
-            for child in self.slots[parent].children().to_vec() {
-                let event = if recovered {
-                    Event::ParentRecovered
-                } else {
-                    Event::Tick
-                };
-                let _ = self.step_alone(child, event, now);
-                changed.extend(self.changed_parents(child));
+        let mut spread = Spread::of(place, event);
+        let mut refusal = None;
+        loop {
+            let conditions = Conditions {
+                alerts: &self.config.alerts,
+                windows: &self.windows,
+                offline: self.blind.is_some(),
+            };
+            let Some(taken) = self.fleet.step(&mut spread, &conditions, now) else {
+                return refusal;
+            };
+            if let Some(why) = self.follow_step(taken, now) {
+                refusal.get_or_insert(why);
             }
         }
-        refusal
     }
 
-    /// The monitor itself, where its last step changed whether it is failing and somebody depends on it.
-    fn changed_parents(&mut self, place: usize) -> Vec<(usize, bool)> {
-        let slot = &mut self.slots[place];
-        let failing = slot.is_failing();
-        let was = std::mem::replace(&mut slot.was_failing, failing);
-        if was == failing || slot.children().is_empty() {
-            return Vec::new();
-        }
-        let up = matches!(slot.memory.kept.status, Status::Up { .. });
-        vec![(place, was && up)]
-    }
-
-    fn step_alone(&mut self, place: usize, event: Event<'_>, now: Timestamp) -> Option<Refusal> {
-        let mut parents = std::mem::take(&mut self.parents);
-        parents.clear();
-        for parent in self.slots[place].parents() {
-            let parent = &self.slots[*parent];
-            if !parent.memory.kept.paused {
-                parents.push(parent.as_parent());
-            }
-        }
-        let slot = &mut self.slots[place];
-        let open = |number: &usize| self.windows.open(*number).is_some();
-        let around = Surroundings {
-            monitor: slot.id,
-            alerts: &self.config.alerts,
-            maintenance: slot.windows().iter().any(open),
-            parents: &parents,
-            offline: self.blind.is_some() && slot.monitor.rules.quorum.is_none(),
-            steps: slot.steps(),
-        };
-        let rules = Arc::clone(&slot.monitor.rules);
-        let step = monitor::step(&rules, &around, &slot.memory, event, now);
-        let wake_at = monitor::wake_at(&rules, &around, &step.after, now);
-        if slot.wake_at != wake_at {
-            if let Some(at) = slot.wake_at {
-                self.wakes.remove(&(at, place));
-            }
-            if let Some(at) = wake_at {
-                self.wakes.insert((at, place));
-            }
-            slot.wake_at = wake_at;
-        }
-        let (was, is) = (slot.memory.kept.shown.flags, step.after.kept.shown.flags);
+    /// Notes what a step changed, and does what it asks for.
+    fn follow_step(&mut self, taken: Taken<'_>, now: Timestamp) -> Option<Refusal> {
+        let Taken { place, before, .. } = taken;
+        let slot = &mut self.fleet.slots[place];
+        let after = &slot.memory;
+        let (was, is) = (before.kept.shown.flags, after.kept.shown.flags);
         if (was.muted, was.maintenance) != (is.muted, is.maintenance) {
             self.staged.silence_changed = true;
         }
-        let (id, was) = (slot.id, slot.memory.kept.shown.state);
-        self.note_state(id, was, &step.after, now);
-        let slot = &mut self.slots[place];
-        if slot.memory.kept != step.after.kept {
+        let was = before.kept.shown.state;
+        if was != after.kept.shown.state {
+            let change = Box::new(state_change(slot.id, was, after));
+            self.staged.deed(Deed::State { change, at: now }, now);
+        }
+        if before.kept != after.kept {
             slot.dirty = true;
-            // A count of failed checks may wait for company, a change of state may not.
-            self.staged.urgent |= slot.memory.kept.shown != step.after.kept.shown
-                || counts_differ(&slot.memory.kept, &step.after.kept);
+            // A count of failed checks may wait for others, a change of state may not.
+            self.staged.urgent |=
+                before.kept.shown != after.kept.shown || counts_differ(&before.kept, &after.kept);
             self.staged.since.get_or_insert(now);
         }
-        let suspected = evidence::suspected(&slot.memory.kept.status);
         log_confirming(
             slot.monitor.name.as_str(),
-            &slot.memory.kept.status,
-            &step.after.kept.status,
+            &before.kept.status,
+            &after.kept.status,
         );
-        slot.memory = step.after;
         if !std::mem::replace(&mut slot.touched, true) {
             self.touched.push(place);
         }
-        self.parents = parents;
-        self.drop_unconfirmed(place, suspected, now);
-        for effect in step.effects {
-            self.follow(place, effect, event, now);
+        self.drop_unconfirmed(place, evidence::suspected(&before.kept.status), now);
+        for effect in taken.effects {
+            self.follow(place, effect, taken.event, now);
         }
-        step.refusal
+        taken.refusal
     }
 
     /// Writes down that a step changed what is shown, for those who are told of every change.
@@ -411,7 +358,7 @@ impl Recorder {
     }
 
     fn follow(&mut self, place: usize, effect: Effect, event: Event<'_>, now: Timestamp) {
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         match effect {
             Effect::Open(incident) => {
                 let monitor = Arc::clone(&slot.monitor);

@@ -4,7 +4,7 @@
 //! Synchronous and without a clock: a thread drives it in the daemon, a simulation in the tests. While
 //! the database takes no writes it goes on deciding; what is decided waits and is written later.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::domain::check::Check;
 use crate::domain::monitor::MonitorId;
 use crate::domain::slow_limit::Usual;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::dependencies::Parent;
+use crate::policy::alert::fleet::Fleet;
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::outbox::retry::Settled;
 use crate::store::error::StoreError;
@@ -48,12 +48,10 @@ pub struct Recorder {
     pub(in crate::daemon) store: Store,
     pub(in crate::daemon) config: Arc<Config>,
     pub(in crate::daemon) origin: Origin,
-    pub(in crate::daemon) slots: Vec<Slot>,
+    pub(in crate::daemon) fleet: Fleet<Slot>,
     pub(in crate::daemon) places: HashMap<MonitorId, usize>,
     pub(in crate::daemon) windows: Windows,
     pub(in crate::daemon) clock: ClockSeen,
-    /// Who wants a tick when.
-    pub(in crate::daemon) wakes: BTreeSet<(Timestamp, usize)>,
     /// That we are offline, while we are.
     pub(in crate::daemon) blind: Option<Blind>,
     pub(super) staged: Staged,
@@ -67,7 +65,6 @@ pub struct Recorder {
         reason = "out of their boxes, the boxes would be freed at once"
     )]
     pub(in crate::daemon) copied: Vec<Box<Check>>,
-    pub(super) parents: Vec<Parent>,
     pub(in crate::daemon) failure: Option<Failure>,
     pub(in crate::daemon) stopped: bool,
     /// How long the newest transaction took, until somebody asks.
@@ -120,11 +117,10 @@ impl Recorder {
             origin: origin(&store, &config),
             store,
             config: Arc::clone(&config),
-            slots: Vec::new(),
+            fleet: Fleet::new(Vec::new()),
             places: HashMap::new(),
             windows,
             clock: ClockSeen::new(now),
-            wakes: BTreeSet::new(),
             blind,
             staged: Staged::default(),
             upkeep: Vec::new(),
@@ -132,7 +128,6 @@ impl Recorder {
             board: Board::default(),
             touched: Vec::new(),
             copied: Vec::new(),
-            parents: Vec::new(),
             failure: None,
             stopped: false,
             commit_took: None,
@@ -238,7 +233,7 @@ impl Recorder {
             (Some(failure), Some(_)) => Some(failure.tried_at.plus(RETRY_WAIT)),
             (None, Some(since)) => Some(since.plus(COMPANY_WAIT)),
         };
-        let tick = self.wakes.first().map(|(at, _)| *at);
+        let tick = self.fleet.next_wake();
         [written, tick, self.windows.next_edge()]
             .into_iter()
             .flatten()

@@ -11,6 +11,7 @@ use super::staged::{Deed, Origin};
 use crate::config::Config;
 use crate::domain::monitor::{Monitor, MonitorId, Rules};
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::fleet::Member as _;
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::alert::monitor::{self, Event, Surroundings};
 use crate::policy::alert::ordered_windows::Ends;
@@ -48,8 +49,8 @@ impl Recorder {
         let known_now = self
             .store
             .enroll_all(&roster::facts(&config), &awaited, now)?;
-        let mut old: HashMap<MonitorId, Slot> =
-            self.slots.drain(..).map(|slot| (slot.id, slot)).collect();
+        let slots = self.fleet.slots.drain(..);
+        let mut old: HashMap<MonitorId, Slot> = slots.map(|slot| (slot.id, slot)).collect();
         let all_stay = config
             .monitors
             .iter()
@@ -66,7 +67,7 @@ impl Recorder {
             ..Enrolled::default()
         };
         let mut moved = Vec::new();
-        self.slots = Vec::with_capacity(config.monitors.len());
+        self.fleet.slots = Vec::with_capacity(config.monitors.len());
         for (monitor, id) in config.monitors.iter().zip(known_now.ids) {
             let stored = known.get(&id);
             enrolled.ids.push((monitor.name.clone(), id));
@@ -80,19 +81,19 @@ impl Recorder {
             }
             enrolled.held.extend(held_windows(&slot));
             moved.push(stored.is_some_and(|stored| stored.url != slot.monitor.url_shown()));
-            self.slots.push(slot);
+            self.fleet.slots.push(slot);
         }
         self.config = Arc::clone(&config);
         self.enroll_locations(now)?;
-        for place in 0..self.slots.len() {
+        for place in 0..self.fleet.slots.len() {
             self.restore_seats(place, &mut pasts);
         }
         self.evidence_changed();
         self.origin = origin(&self.store, &config);
         self.windows = Windows::new(&config.maintenance, &config.daemon.timezone, now);
-        self.places = roster::connect(&mut self.slots, &self.windows, &config.escalation);
+        self.places = roster::connect(&mut self.fleet.slots, &self.windows, &config.escalation);
         self.end_windows(open_before, now);
-        self.wakes.clear();
+        self.fleet.forget_wakes();
         let name = |id: MonitorId| known.get(&id).map_or("", |stored| stored.name.as_str());
         let waits = |id: &MonitorId| {
             let stored = known.get(id);
@@ -126,7 +127,7 @@ impl Recorder {
             let open = open.filter(|open| now < open.to);
             open.map(|open| (slot.id, open.from)).collect::<Vec<_>>()
         };
-        self.slots.iter().flat_map(of_slot).collect()
+        self.fleet.slots.iter().flat_map(of_slot).collect()
     }
 
     /// Ends windows that are no longer open: their end was written down as it was planned.
@@ -148,10 +149,13 @@ impl Recorder {
     /// # Errors
     /// What the store says.
     pub(super) fn end_former_windows(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let monitors = self.slots.iter().map(|slot| slot.id);
+        let monitors = self.fleet.slots.iter().map(|slot| slot.id);
         let mut planned = self.store.open_windows(monitors, now)?;
         planned.retain(|(monitor, from)| {
-            let slot = self.places.get(monitor).map(|place| &self.slots[*place]);
+            let slot = self
+                .places
+                .get(monitor)
+                .map(|place| &self.fleet.slots[*place]);
             slot.is_some_and(|slot| slot.memory.kept.windows.iter().all(|one| one.from != *from))
         });
         self.end_windows(planned, now);
@@ -194,14 +198,14 @@ impl Recorder {
         self.note_all_rules(now);
         self.staged.urgent = true;
         self.staged.since.get_or_insert(now);
-        self.touched = (0..self.slots.len()).collect();
+        self.touched = (0..self.fleet.slots.len()).collect();
         let places = &self.places;
         self.board.keep(|id| places.contains_key(&id));
     }
 
     /// Brings one monitor to the present, in its place.
     pub(super) fn begin_one(&mut self, place: usize, url_changed: bool, now: Timestamp) {
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         let (monitor, kind) = (slot.id, SpanKind::Removed);
         if slot.memory.kept.gone_at.is_some() {
             let at = now;
@@ -212,7 +216,7 @@ impl Recorder {
         }
         let _ = self.step(place, Event::Reconfigured { url_changed }, now);
         self.raise_again(place, now);
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         if monitor::wants_confirmation(&slot.memory)
             && !slot.memory.kept.paused
             && slot.monitor.rules.quorum.is_none()

@@ -224,7 +224,7 @@ impl Recorder {
         let Some(keeper) = &mut self.evidence else {
             return;
         };
-        let slot = &mut self.slots[place];
+        let slot = &mut self.fleet.slots[place];
         let history = &self.config.history.evidence;
         if !slot.monitor.keep_evidence || history.keep.is_none() {
             return;
@@ -267,7 +267,7 @@ impl Recorder {
             raw.is_cut |= !raw.body.is_empty();
             raw.body = Vec::new();
         }
-        let monitor = self.slots[place].id;
+        let monitor = self.fleet.slots[place].id;
         let bytes_max = self.config.history.evidence.bytes_max;
         if let Some(keeper) = &mut self.evidence {
             keeper.pack(Job {
@@ -288,7 +288,7 @@ impl Recorder {
         suspected: Option<Timestamp>,
         now: Timestamp,
     ) {
-        let slot = &self.slots[place];
+        let slot = &self.fleet.slots[place];
         let Some(at) = suspected.filter(|_| self.evidence.is_some()) else {
             return;
         };

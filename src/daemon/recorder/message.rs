@@ -23,14 +23,14 @@ use crate::store::writer::Store;
 pub enum Entry {
     /// A check ended.
     Checked {
-        /// Whose.
+        /// The monitor's number.
         monitor: MonitorId,
         /// What it found.
         check: Box<Check>,
     },
     /// What a probe of another location sent.
     Frame {
-        /// What.
+        /// What the probe sent.
         frame: Box<Frame>,
         /// Told once it is committed.
         reply: Reply<Receipt>,
@@ -39,7 +39,7 @@ pub enum Entry {
     Presence(Box<Presence>),
     /// Slots that passed without a check.
     Missed {
-        /// Whose.
+        /// The monitor's number.
         monitor: MonitorId,
         /// The first of them.
         from: Timestamp,
@@ -52,9 +52,9 @@ pub enum Entry {
     SeesAgain(Box<BlindTime>),
     /// A person wants something of one or many monitors: all of them or none.
     Order {
-        /// Whom.
+        /// The numbers of the monitors.
         monitors: Vec<MonitorId>,
-        /// What.
+        /// What was ordered.
         order: Order,
         /// As it was given, to be kept where any of them follow it; `None` if nobody gave it.
         given: Option<Box<GivenOrder>>,
@@ -80,7 +80,7 @@ pub enum Entry {
     /// News about many or about us: blind periods, troubles, reports. To the default recipients
     /// unless others are named.
     Say {
-        /// What.
+        /// The facts of the message.
         notice: Box<Notice>,
         /// To whom; none: `[email].to`.
         to: Option<Vec<Recipient>>,
@@ -211,7 +211,7 @@ pub struct NotRecorded(pub String);
 pub struct Refused {
     /// Whose name.
     pub name: MonitorName,
-    /// Why.
+    /// The reason, a sentence.
     pub why: String,
 }
 
@@ -248,7 +248,7 @@ pub struct Outcome {
 pub enum Turn {
     /// A confirming check, beside the grid.
     CheckAt {
-        /// Whose.
+        /// The monitor's number.
         monitor: MonitorId,
         /// Not before.
         at: Timestamp,
@@ -262,7 +262,7 @@ pub enum Turn {
     },
     /// Pause or resume, as ordered.
     SetPaused {
-        /// Whom.
+        /// The monitor's number.
         monitor: MonitorId,
         /// Pause, or resume.
         paused: bool,

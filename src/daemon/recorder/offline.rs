@@ -73,7 +73,11 @@ impl Recorder {
         let Some(blind) = self.blind else {
             return;
         };
-        let last_sign = self.slots.iter().filter_map(|slot| slot.newest_ended());
+        let last_sign = self
+            .fleet
+            .slots
+            .iter()
+            .filter_map(|slot| slot.newest_ended());
         let ended = last_sign.max().unwrap_or(blind.from);
         let ended = ended.max(blind.from).min(now);
         let before = blind.stopped;
@@ -93,7 +97,7 @@ impl Recorder {
     /// The blind time that was not over when another process ended, with whom it did not verify.
     pub fn unfinished_blind_time(&self) -> Option<Unfinished> {
         let blind = self.blind?;
-        let unverified = self.slots.iter().filter(|slot| {
+        let unverified = self.fleet.slots.iter().filter(|slot| {
             let newest = slot.memory.recent.newest.as_ref();
             newest.is_some_and(|check| {
                 check.at >= blind.from && matches!(check.verdict, Verdict::Unknown(_))
@@ -109,8 +113,8 @@ impl Recorder {
     }
 
     fn line_changed(&mut self, now: Timestamp) {
-        for place in 0..self.slots.len() {
-            let held = match &self.slots[place].memory.kept.status {
+        for place in 0..self.fleet.slots.len() {
+            let held = match &self.fleet.slots[place].memory.kept.status {
                 Status::Pending | Status::Up { .. } | Status::Suspect { .. } => false,
                 Status::Down(_) | Status::Recovering { .. } => true,
             };

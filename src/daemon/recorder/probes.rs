@@ -164,6 +164,7 @@ impl Recorder {
     /// If SQLite fails.
     pub(super) fn enroll_locations(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let any = self
+            .fleet
             .slots
             .iter()
             .any(|slot| slot.monitor.rules.quorum.is_some());
@@ -180,7 +181,7 @@ impl Recorder {
         let mut before = std::mem::take(&mut self.probes.known);
         let here = self.places_of_hub().and_then(|places| places.here.clone());
         let mut lines: Vec<(MonitorId, LocationName)> = Vec::new();
-        for slot in &self.slots {
+        for slot in &self.fleet.slots {
             let Some(quorum) = &slot.monitor.rules.quorum else {
                 continue;
             };
@@ -281,7 +282,7 @@ impl Recorder {
         place: usize,
         pasts: &mut HashMap<MonitorId, crate::store::checks::latest::Past>,
     ) {
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(slot) = self.fleet.slots.get_mut(place) else {
             return;
         };
         let Some(quorum) = slot.monitor.rules.quorum.clone() else {
@@ -426,7 +427,7 @@ impl Recorder {
     ) -> Option<(usize, Arc<Check>)> {
         // Its monitor, or the location of it, left while it was on its way.
         let place = self.places.get(&monitor).copied()?;
-        let slot = self.slots.get_mut(place)?;
+        let slot = self.fleet.slots.get_mut(place)?;
         let rules = Arc::clone(&slot.monitor.rules);
         let line = self.probes.series.get_mut(&(monitor, location.clone()))?;
         if !line.is_used {

@@ -9,7 +9,7 @@ use crate::view::channel::alertmanager::{Outage, facts};
 impl Recorder {
     /// Has the channels of `to` that show open incidents show this one; those that do already stay as they are.
     pub(super) fn raise(&mut self, place: usize, incident: &Incident, now: Timestamp) {
-        let monitor = &self.slots[place].monitor;
+        let monitor = &self.fleet.slots[place].monitor;
         let config = &self.config;
         let named = monitor.rules.to.iter().filter_map(|to| to.channel());
         let channels: Vec<String> = named
@@ -44,7 +44,7 @@ impl Recorder {
 
     /// An open incident that was raised is raised on channels that the monitor has been given since.
     pub(super) fn raise_again(&mut self, place: usize, now: Timestamp) {
-        let outage = self.slots[place].memory.kept.status.outage();
+        let outage = self.fleet.slots[place].memory.kept.status.outage();
         if let Some(outage) = outage.filter(|outage| outage.raised) {
             let incident = outage.incident();
             self.raise(place, &incident, now);

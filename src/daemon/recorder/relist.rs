@@ -36,17 +36,14 @@ impl Recorder {
         let numbers = self.store.enroll_some(&facts, &removed, now)?;
         let mut removed: HashSet<MonitorName> = removed.into_iter().collect();
         let open_before = self.open_windows(now);
-        let (gone, stay): (Vec<Slot>, Vec<Slot>) = std::mem::take(&mut self.slots)
+        let (gone, stay): (Vec<Slot>, Vec<Slot>) = std::mem::take(&mut self.fleet.slots)
             .into_iter()
             .partition(|slot| removed.contains(&slot.monitor.name));
-        self.slots = stay;
+        self.fleet.slots = stay;
         self.config = config;
-        let places: HashMap<MonitorId, usize> = self
-            .slots
-            .iter()
-            .enumerate()
-            .map(|(place, slot)| (slot.id, place))
-            .collect();
+        let slots = self.fleet.slots.iter().enumerate();
+        let places: HashMap<MonitorId, usize> =
+            slots.map(|(place, slot)| (slot.id, place)).collect();
         let returning: Vec<MonitorId> = numbers
             .iter()
             .filter(|(id, url)| url.is_some() && !places.contains_key(id))
@@ -70,17 +67,18 @@ impl Recorder {
             let place = match places.get(&id).copied() {
                 Some(place) => {
                     let empty = Slot::new(id, monitor.clone(), Memory::default());
-                    let old = std::mem::replace(&mut self.slots[place], empty);
-                    self.slots[place] = take_over(id, monitor, Some(old), None);
+                    let old = std::mem::replace(&mut self.fleet.slots[place], empty);
+                    self.fleet.slots[place] = take_over(id, monitor, Some(old), None);
                     place
                 }
                 None => {
-                    self.slots
+                    self.fleet
+                        .slots
                         .push(take_over(id, monitor, None, pasts.remove(&id)));
-                    self.slots.len() - 1
+                    self.fleet.slots.len() - 1
                 }
             };
-            let slot = &self.slots[place];
+            let slot = &self.fleet.slots[place];
             if slot.memory.kept.paused {
                 enrolled.paused.push(id);
             }
@@ -140,12 +138,14 @@ impl Recorder {
 
     /// After slots moved: everything that knows a slot by its place.
     fn rewire(&mut self) {
-        self.places = roster::connect(&mut self.slots, &self.windows, &self.config.escalation);
-        let slots = || self.slots.iter().enumerate();
-        self.wakes = slots()
-            .filter_map(|(place, slot)| Some((slot.wake_at?, place)))
-            .collect();
-        self.touched = slots()
+        self.places = roster::connect(
+            &mut self.fleet.slots,
+            &self.windows,
+            &self.config.escalation,
+        );
+        self.fleet.find_wakes();
+        let slots = self.fleet.slots.iter().enumerate();
+        self.touched = slots
             .filter(|(_, slot)| slot.touched)
             .map(|(place, _)| place)
             .collect();

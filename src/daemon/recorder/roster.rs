@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::domain::monitor::{Monitor, MonitorId, MonitorName};
+use crate::domain::monitor::{Monitor, MonitorId, MonitorName, Rules};
 use crate::domain::notification::About;
 use crate::domain::settings::Escalation;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::dependencies::Parent;
 use crate::policy::alert::escalation::steps_of;
+use crate::policy::alert::fleet::{self, Member};
 use crate::policy::alert::maintenance::Windows;
 use crate::policy::alert::state::Memory;
 use crate::policy::clock_step::STEP_MIN;
@@ -54,26 +55,6 @@ pub(in crate::daemon) struct Ties {
 }
 
 impl Slot {
-    /// Places of what it depends on.
-    pub(super) fn parents(&self) -> &[usize] {
-        self.ties.as_ref().map_or(&[], |ties| &ties.parents)
-    }
-
-    /// Places of those that depend on it.
-    pub(super) fn children(&self) -> &[usize] {
-        self.ties.as_ref().map_or(&[], |ties| &ties.children)
-    }
-
-    /// Numbers of the windows that cover it.
-    pub(in crate::daemon) fn windows(&self) -> &[usize] {
-        self.ties.as_ref().map_or(&[], |ties| &ties.windows)
-    }
-
-    /// The steps of escalation that its outages have.
-    pub(in crate::daemon) fn steps(&self) -> &[Arc<Escalation>] {
-        self.ties.as_ref().map_or(&[], |ties| &ties.steps)
-    }
-
     fn ties(&mut self) -> &mut Ties {
         self.ties.get_or_insert_default()
     }
@@ -132,13 +113,47 @@ impl Slot {
         let newest = self.memory.recent.newest.as_ref()?;
         Some(newest.at.plus(newest.timings.total.as_duration()))
     }
+}
 
-    pub(super) fn as_parent(&self) -> Parent {
-        Parent::of(&self.memory.kept, self.memory.recent.known_at)
+impl Member for Slot {
+    fn id(&self) -> MonitorId {
+        self.id
     }
 
-    pub(super) fn is_failing(&self) -> bool {
-        self.as_parent().failing
+    fn rules(&self) -> &Arc<Rules> {
+        &self.monitor.rules
+    }
+
+    fn steps(&self) -> &[Arc<Escalation>] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.steps)
+    }
+
+    fn parents(&self) -> &[usize] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.parents)
+    }
+
+    fn children(&self) -> &[usize] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.children)
+    }
+
+    fn windows(&self) -> &[usize] {
+        self.ties.as_ref().map_or(&[], |ties| &ties.windows)
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    fn wake_at(&mut self) -> &mut Option<Timestamp> {
+        &mut self.wake_at
+    }
+
+    fn was_failing(&mut self) -> &mut bool {
+        &mut self.was_failing
     }
 }
 
@@ -185,12 +200,7 @@ pub(in crate::daemon) fn connect(
         }
     }
     for place in 0..slots.len() {
-        let names = &slots[place].monitor.depends_on;
-        let parents: Vec<usize> = names
-            .iter()
-            .filter_map(|name| places.get(name).copied())
-            .filter(|parent| *parent != place)
-            .collect();
+        let parents = fleet::parents(&places, place, &slots[place].monitor.depends_on);
         for parent in &parents {
             slots[*parent].ties().children.push(place);
         }

@@ -7,6 +7,7 @@ use super::staged::Deed;
 use crate::domain::monitor::{Labels, MonitorId, Rules};
 use crate::domain::settings::Escalation;
 use crate::domain::timestamp::Timestamp;
+use crate::policy::alert::fleet::Member as _;
 use crate::store::facts::rules::StoredRules;
 use crate::store::transaction::Batch;
 
@@ -26,14 +27,14 @@ impl Recorder {
 
     /// Notes the rules of all monitors.
     pub(super) fn note_all_rules(&mut self, now: Timestamp) {
-        self.note(0..self.slots.len(), true, now);
+        self.note(0..self.fleet.slots.len(), true, now);
     }
 
     fn note(&mut self, places: impl Iterator<Item = usize>, are_all: bool, now: Timestamp) {
         let can_tell = self.config.has_way_out();
         let mut last: Option<Written<'_>> = None;
         let mut texts: Vec<(MonitorId, Arc<str>)> = Vec::new();
-        for slot in places.filter_map(|place| self.slots.get(place)) {
+        for slot in places.filter_map(|place| self.fleet.slots.get(place)) {
             let (rules, labels) = (&slot.monitor.rules, &slot.monitor.labels);
             let steps = slot.steps();
             let same = last.as_ref().filter(|last| {

@@ -181,62 +181,7 @@ impl Deed {
                 notice,
                 to,
                 configured,
-            } => {
-                // An UP is queued for every recipient of the incident's mails, then kept from recipients that no mail
-                // reached.
-                let to: &Recipients = to;
-                let (side, to) = match to {
-                    Recipients::Of(side, to) => (Some(*side), to.as_ref()),
-                    Recipients::Configured
-                    | Recipients::Escalation { .. }
-                    | Recipients::Told(_)
-                    | Recipients::Untold(_) => (None, to),
-                };
-                let (mut to, reached) = match to {
-                    Recipients::Of(..) => (Vec::new(), None),
-                    Recipients::Configured => (configured.clone(), None),
-                    Recipients::Escalation { to: _, again } => {
-                        let mut to = configured.clone();
-                        if let Some(incident) = notice.news.incident()
-                            && !again.is_empty()
-                        {
-                            let stopped = batch.stopped(incident)?;
-                            let stopped = stopped.iter().filter_map(|one| {
-                                again.iter().find(|again| again.key() == one.key())
-                            });
-                            to.extend(stopped.cloned());
-                        }
-                        (to, None)
-                    }
-                    Recipients::Told(incidents) => (
-                        of_all(incidents, |incident| batch.addressed(incident))?,
-                        Some(of_all(incidents, |incident| batch.told(incident))?),
-                    ),
-                    Recipients::Untold(incident) => {
-                        (batch.untold(*incident)?, Some(batch.told(*incident)?))
-                    }
-                };
-                if let Some(side) = side {
-                    to = of_side(batch, side, to)?;
-                }
-                if to.is_empty() {
-                    return Ok(());
-                }
-                let letter = Letter {
-                    message_id: id_of(notice, origin),
-                    notice: notice.as_ref().clone(),
-                    to,
-                };
-                let now = letter.notice.decided_at;
-                batch.enqueue(&letter, now)?;
-                if let News::Escalated { incident, .. } = &letter.notice.news {
-                    batch.note_escalated(*incident, now)?;
-                }
-                match reached {
-                    Some(reached) => batch.keep_up_from(&letter, &reached, now),
-                    None => Ok(()),
-                }
-            }
+            } => say(batch, origin, notice, (to, configured)),
             Self::Raise {
                 incident,
                 channels,
@@ -288,6 +233,76 @@ impl Deed {
             Self::Write(write) => write(batch),
         }
     }
+}
+
+/// Queues a notice for its recipients.
+fn say(
+    batch: &mut Batch<'_>,
+    origin: &Origin,
+    notice: &Notice,
+    (to, configured): (&Recipients, &[Recipient]),
+) -> Result<(), StoreError> {
+    // An UP is queued for every recipient of the incident's mails, then kept from recipients that no mail
+    // reached.
+    let (side, to) = match to {
+        Recipients::Of(side, to) => (Some(*side), to.as_ref()),
+        Recipients::Configured
+        | Recipients::Escalation { .. }
+        | Recipients::Told(_)
+        | Recipients::Untold(_) => (None, to),
+    };
+    let (mut to, reached) = addressed(batch, notice, to, configured)?;
+    if let Some(side) = side {
+        to = of_side(batch, side, to)?;
+    }
+    if to.is_empty() {
+        return Ok(());
+    }
+    let letter = Letter {
+        message_id: id_of(notice, origin),
+        notice: notice.clone(),
+        to,
+    };
+    let now = letter.notice.decided_at;
+    batch.enqueue(&letter, now)?;
+    if let News::Escalated { incident, .. } = &letter.notice.news {
+        batch.note_escalated(*incident, now)?;
+    }
+    match reached {
+        Some(reached) => batch.keep_up_from(&letter, &reached, now),
+        None => Ok(()),
+    }
+}
+
+/// To whom a notice goes, and whom its end may reach, where only some got its beginning.
+fn addressed(
+    batch: &Batch<'_>,
+    notice: &Notice,
+    to: &Recipients,
+    configured: &[Recipient],
+) -> Result<(Vec<Recipient>, Option<Vec<Recipient>>), StoreError> {
+    Ok(match to {
+        Recipients::Of(..) => (Vec::new(), None),
+        Recipients::Configured => (configured.to_vec(), None),
+        Recipients::Escalation { to: _, again } => {
+            let mut to = configured.to_vec();
+            if let Some(incident) = notice.news.incident()
+                && !again.is_empty()
+            {
+                let stopped = batch.stopped(incident)?;
+                let stopped = stopped
+                    .iter()
+                    .filter_map(|one| again.iter().find(|again| again.key() == one.key()));
+                to.extend(stopped.cloned());
+            }
+            (to, None)
+        }
+        Recipients::Told(incidents) => (
+            of_all(incidents, |incident| batch.addressed(incident))?,
+            Some(of_all(incidents, |incident| batch.told(incident))?),
+        ),
+        Recipients::Untold(incident) => (batch.untold(*incident)?, Some(batch.told(*incident)?)),
+    })
 }
 
 /// Those of recipients who are of a side.

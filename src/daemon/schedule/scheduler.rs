@@ -52,14 +52,14 @@ pub enum Command {
     },
     /// A confirming check at this moment, beside the grid.
     CheckAt {
-        /// Whose.
+        /// The monitor's number.
         monitor: MonitorId,
-        /// When.
+        /// When the check is due.
         at: Timestamp,
     },
     /// A check as soon as a slot is free, unless one began at or after `unless_since`.
     CheckNow {
-        /// Whose.
+        /// The monitor's number.
         monitor: MonitorId,
         /// For a parent: when the child's failed check began; for a person: now.
         unless_since: Timestamp,
@@ -68,14 +68,14 @@ pub enum Command {
     },
     /// A person pauses or resumes.
     SetPaused {
-        /// Whom.
+        /// The monitor's number.
         monitor: MonitorId,
         /// Pauses, or resumes.
         paused: bool,
     },
     /// The moment of a cron monitor has come.
     Trigger {
-        /// Whose.
+        /// The monitor's number.
         monitor: MonitorId,
         /// The moment of its expression.
         slot: Timestamp,

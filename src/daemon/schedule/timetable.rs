@@ -50,7 +50,7 @@ pub struct Ticket(u32);
 /// How a check ended, as far as the timetable cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// When.
+    /// When it is due.
     pub at: Timestamp,
     /// Whether it ran into its deadline.
     pub hit_deadline: bool,

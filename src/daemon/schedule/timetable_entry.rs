@@ -23,7 +23,7 @@ const FIRST_CHECK_GAP_MIN: Duration = Duration::from_micros(500);
 /// Slots of one monitor that passed without a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missed {
-    /// Whose.
+    /// The monitor's number.
     pub id: MonitorId,
     /// The first of them.
     pub first: Timestamp,

@@ -12,7 +12,7 @@ use super::super::recorder::message::{Enrolled, Entry as Record, Relist, Reply};
 use super::super::schedule::scheduler::Command;
 use super::super::schedule::timetable::first_check_window;
 use super::kept;
-use super::reading::Mark;
+use super::mark::Mark;
 use crate::blocking;
 use crate::config::Config;
 use crate::config::source_lists::compose::ListChange;

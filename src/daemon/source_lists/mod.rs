@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod kept;
+mod mark;
 pub mod reading;
 pub mod rounds;
 pub mod shelf;

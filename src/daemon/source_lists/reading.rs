@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::mark::Mark;
 use super::shelf::Shelf;
 use crate::blocking;
 use crate::config::Config;
@@ -38,13 +39,6 @@ pub struct Order {
     pub entries: usize,
     /// Whether a list that is too short is taken all the same.
     pub accept: bool,
-}
-
-/// By what a list is known again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mark {
-    validators: Validators,
-    digest: Option<u64>,
 }
 
 /// What came of a reading.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
-use super::reading::Mark;
+use super::mark::Mark;
 use crate::clock;
 use crate::config::source_lists::read::Skipped;
 use crate::domain::timestamp::Timestamp;

@@ -5,11 +5,10 @@ use std::ops::ControlFlow;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::handler::may_see;
 use super::history_cache::Past;
 use super::query::Query;
-use super::reply::{JSON, Keep, Reply};
-use super::visible::{View, next_check_at, state_of};
+use super::reply::{JSON, Keep, Made, Reply};
+use super::visible::{View, may_see, next_check_at, state_of};
 use crate::daemon::health::live_status::Live;
 use crate::domain::monitor::MonitorId;
 use crate::policy::alert::monitor::ShownState;
@@ -24,9 +23,6 @@ use crate::view::rows::{IncidentRow, MailRow, StatusRow};
 const LIMIT: u32 = 50;
 /// .. and at most.
 const LIMIT_MAX: u32 = 10_000;
-
-/// What a handler says: an answer, a fault of the asker, or that the database cannot be read.
-pub(super) type Made = Result<Reply, StoreError>;
 
 fn array<T: Serialize>(objects: &[T]) -> Reply {
     object(&objects)

@@ -3,11 +3,11 @@
 
 use hyper::StatusCode;
 
-use super::api::{self, Made};
+use super::api;
 use super::history_cache::Past;
 use super::pages;
 use super::query::Query;
-use super::reply::{Keep, NOTHING_HERE, Reply};
+use super::reply::{Keep, Made, NOTHING_HERE, Reply};
 use super::visible::View;
 use crate::domain::incident::{Incident, IncidentKey};
 use crate::store::error::StoreError;

@@ -2,12 +2,10 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::brand_files::BrandFiles;
@@ -17,31 +15,14 @@ use super::history_cache::Past;
 use super::query::Query;
 use super::reply::{Keep, NOTHING_HERE, Reply};
 use super::route::{self, Route};
+use super::sources::Sources;
 use super::visible::View;
 use super::{api, auth, evidence, host_header, metrics, pages};
 use crate::config::Config;
-use crate::daemon::health::counters::Health;
-use crate::daemon::health::live_status::Board;
 use crate::domain::timestamp::Timestamp;
-use crate::view::json::Audience;
 
 /// A query longer than this names no filter of ours.
 const QUERY_BYTES_MAX: usize = 4096;
-
-/// Where the server learns what it shows.
-#[derive(Debug, Clone)]
-pub struct Sources {
-    /// How every monitor stands just now.
-    pub board: Board,
-    /// How the daemon itself does.
-    pub health: Arc<Health>,
-    /// The configuration in force: title, token, zone, tags, notes, windows.
-    pub config: watch::Receiver<Arc<Config>>,
-    /// The database, read by a connection of its own.
-    pub database: PathBuf,
-    /// The database's lasting id, of which the feed's ids are made.
-    pub database_id: String,
-}
 
 /// One request, without the wire.
 #[derive(Debug)]
@@ -239,19 +220,18 @@ fn base(asked: &Asked<'_>) -> String {
     format!("{scheme}://{host}")
 }
 
-/// Whether somebody may know of a monitor.
-pub(super) const fn may_see(audience: Audience, public: bool) -> bool {
-    public || matches!(audience, Audience::Owner)
-}
-
 #[cfg(test)]
 mod tests {
     use hyper::header::{self, HeaderValue};
+
+    use tokio::sync::watch;
 
     use super::*;
     use crate::clock;
     use crate::config::environment::Environment;
     use crate::config::load;
+    use crate::daemon::health::counters::Health;
+    use crate::daemon::health::live_status::Board;
     use crate::view::page::brand::{self, Brand};
 
     /// A valid file with a logo of this text.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::handler::Sources;
 use super::history_refresher::Rounds;
+use super::sources::Sources;
 use crate::daemon::health::counters::Health;
 use crate::domain::check::Micros;
 use crate::domain::monitor::MonitorId;

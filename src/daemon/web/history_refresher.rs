@@ -11,8 +11,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
-use super::handler::Sources;
 use super::history_cache::{AllKnown, Known, hours_until, times};
+use super::sources::Sources;
 use crate::clock;
 use crate::daemon::notifier::report_rows;
 use crate::domain::monitor::MonitorId;

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use super::api::Made;
 use super::history_cache::Past;
-use super::reply::{JSON, Keep, Reply};
+use super::reply::{JSON, Keep, Made, Reply};
 use super::visible::{View, state_of};
 use crate::daemon::health::counters::{COMMIT_BOUNDS_US, Health, LATENESS_BOUNDS_MS, Part};
 use crate::daemon::health::self_check;

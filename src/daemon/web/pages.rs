@@ -3,11 +3,11 @@
 use hyper::StatusCode;
 
 use super::announced_maintenance::announced;
-use super::api::{self, Made};
+use super::api;
 use super::history_cache::Past;
 use super::monitor_page;
 use super::query::Query;
-use super::reply::{Keep, Reply};
+use super::reply::{Keep, Made, Reply};
 use super::visible::{View, cause_word, frame, state_of};
 use crate::config::Config;
 use crate::daemon::health::live_status::Live;

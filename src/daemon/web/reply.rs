@@ -10,6 +10,10 @@ use hyper::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::budget::Budget;
+use crate::store::error::StoreError;
+
+/// What a handler says: an answer, a fault of the asker, or that the database cannot be read.
+pub(super) type Made = Result<Reply, StoreError>;
 
 /// What is said below `/api` where there is nothing, or nothing for this reader.
 pub(super) const NOTHING_HERE: &str = "there is nothing at this path; see /api/v1/monitors, /api/v1/monitors/NAME, \

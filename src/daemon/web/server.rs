@@ -21,11 +21,12 @@ use tokio::sync::watch;
 
 use super::answer_thread::{Desk, Question};
 use super::connections::{Answering, Connections, Place, Seen};
-use super::handler::{Site, Sources};
+use super::handler::Site;
 use super::history_cache::Past;
 use super::history_refresher::Rounds;
 use super::reply::Reply;
 use super::route::HEALTH_PATH;
+use super::sources::Sources;
 use super::{host_header, metrics};
 use crate::clock;
 use crate::daemon::health::counters::Health;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::handler::{Sources, may_see};
+use super::sources::Sources;
 use crate::config::Config;
 use crate::daemon::health::live_status::Live;
 use crate::domain::check::{Failure, FailureKind};
@@ -132,4 +132,9 @@ pub(super) fn next_check_at(live: &Live, config: &Config, now: Timestamp) -> Opt
         return None;
     }
     next_check::next_check_at(&live.monitor, &config.daemon.timezone, now)
+}
+
+/// Whether somebody may know of a monitor.
+pub(super) const fn may_see(audience: Audience, public: bool) -> bool {
+    public || matches!(audience, Audience::Owner)
 }

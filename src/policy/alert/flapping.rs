@@ -46,7 +46,7 @@ impl Default for Flap {
 /// An outage that is over for the machine, and not yet for those who were told of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owed {
-    /// Which.
+    /// The incident.
     pub key: IncidentKey,
     /// What began it.
     pub cause: Cause,

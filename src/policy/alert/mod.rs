@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod dependencies;
 pub mod escalation;
 pub mod flapping;
+pub mod fleet;
 pub mod intermittent;
 pub mod location_news;
 pub(super) mod machine;

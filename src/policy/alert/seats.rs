@@ -38,7 +38,7 @@ pub struct Regional {
 /// One location of one monitor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Seat {
-    /// Which.
+    /// The location's name.
     pub location: LocationName,
     /// What it has confirmed.
     pub voter: Voter,

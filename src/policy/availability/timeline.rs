@@ -5,6 +5,7 @@
 //! of years are known long after the checks themselves were forgotten.
 
 use crate::domain::check::CheckState;
+use crate::domain::staleness;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::varint;
 
@@ -64,16 +65,18 @@ pub struct Word {
     pub at: Timestamp,
     /// What it said.
     pub voice: Voice,
-    /// It speaks for at most twice this, in milliseconds.
+    /// It speaks for at most [`staleness::INTERVALS`] times this, in milliseconds.
     pub interval_ms: i64,
 }
 
 impl Word {
     /// Until when it speaks if no other check comes.
     pub fn until(&self) -> i64 {
-        self.at
-            .as_ms()
-            .saturating_add(self.interval_ms.max(0).saturating_mul(2))
+        self.at.as_ms().saturating_add(
+            self.interval_ms
+                .max(0)
+                .saturating_mul(i64::from(staleness::INTERVALS)),
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 /// What two outages have in common: how they fail, and the status where one came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CauseKey {
-    /// How.
+    /// The kind of their failure.
     pub kind: FailureKind,
     /// The status of the answer.
     pub status: Option<u16>,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::{Deed, Silenced};
+use super::deed::{Deed, Silenced};
 use super::queued::{RowId, Waiting};
 use crate::domain::incident::IncidentKey;
 use crate::domain::notification::MailKind;

@@ -1,6 +1,7 @@
 //! What leaves the outbox next: grouping, digests, merging and order per recipient, and the way of one row.
 
 pub mod collecting;
+mod deed;
 pub mod held_by;
 mod hold;
 pub mod hours;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::collecting::Collecting;
+pub use super::deed::{Deed, Silenced};
 use super::hold;
 use super::hours::Hours;
 use super::queued::{Holds, Lane, RowId, Tries, Waiting};
@@ -13,39 +14,10 @@ use crate::domain::monitor::MonitorId;
 use crate::domain::notification::MailKind;
 use crate::domain::settings::AlertSettings;
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::state::Hold;
 
 /// While a recipient is backed off, a new mail may try at once when the last try is this long ago:
 /// an alert does not wait half an hour for a server that is back since long.
 pub(super) const FRESH_TRY: Duration = Duration::from_secs(60);
-
-/// One thing to do with rows of a lane; done in order, and stopped at the first that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Deed {
-    /// Deliver a row as it is.
-    Send(RowId),
-    /// An outage that ended before anything of it could leave: form one WAS DOWN mail of the two, and deliver it.
-    Merge {
-        /// The DOWN that never left; a reminder for whom the DOWN was not meant.
-        down: RowId,
-        /// The UP that came after it.
-        up: RowId,
-    },
-    /// Form one digest of these rows, and deliver it; news collects after it.
-    Digest(Vec<RowId>, Box<Collecting>),
-    /// What collected is one mail, which leaves as it is: the next interval begins.
-    Collect(Box<Collecting>),
-    /// A newer row says all that this one would: it is dropped.
-    Supersede(RowId),
-    /// A window or a mute began while these waited, or their recipient's hours ended: mark them.
-    Hold(Vec<RowId>, Hold),
-    /// It ended: they wait no longer for it.
-    Release(Vec<RowId>),
-}
-
-/// Whose mails are held back now, and why.
-pub type Silenced = BTreeMap<MonitorId, Hold>;
 
 /// What to do for a lane, and when to look again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -602,6 +574,7 @@ mod tests {
     use crate::domain::recipient::Recipient;
     use crate::domain::settings::{Flapping, OpeningHours};
     use crate::domain::week::OpenTime;
+    use crate::policy::alert::state::Hold;
 
     const START: i64 = 1_795_377_600_000;
 

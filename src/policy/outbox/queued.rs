@@ -42,7 +42,7 @@ pub struct Waiting {
 /// A window or a mute began while a mail waited, or its recipient has other opening hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
-    /// Why.
+    /// Why it was held.
     pub why: Hold,
     /// When that ended; none while it lasts.
     pub released_at: Option<Timestamp>,

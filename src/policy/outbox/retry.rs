@@ -62,7 +62,7 @@ pub enum Settled {
     },
     /// It is tried again.
     Later {
-        /// When.
+        /// When it is tried next.
         at: Timestamp,
         /// What waits with it.
         holds: Holds,

@@ -17,7 +17,7 @@ use crate::policy::replay::Dropped;
 /// One thing that was decided.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
-    /// When.
+    /// The moment at which it would leave.
     pub at: Timestamp,
     /// What kind of mail.
     pub kind: MailKind,
@@ -36,7 +36,7 @@ pub struct Decided {
 /// One mail that would have left.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sending {
-    /// When.
+    /// The moment at which it would leave.
     pub at: Timestamp,
     /// What it is: alone what was decided, else a digest or a WAS DOWN.
     pub kind: MailKind,

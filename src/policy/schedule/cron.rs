@@ -122,7 +122,7 @@ pub enum CronError {
     },
     /// A field that cannot be read.
     Field {
-        /// Which.
+        /// The field that is wrong.
         field: Field,
         /// What stands in it.
         text: String,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::domain::check::{Check, FailureKind};
+use crate::domain::check::Check;
 use crate::domain::monitor::{MonitorId, MonitorName};
 use crate::domain::notification::Stopped;
 use crate::domain::timestamp::Timestamp;
@@ -163,7 +163,7 @@ impl Line {
             } else {
                 Worth::AskCanaries
             }
-        } else if on_guard && is_about_dates(kind) {
+        } else if on_guard && kind.is_about_dates() {
             Worth::Unknown(
                 "the clock is not trusted yet: nothing was reached since the start or a clock change",
             )
@@ -264,19 +264,12 @@ impl Blind {
     }
 }
 
-const fn is_about_dates(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::TlsExpired | FailureKind::TlsNotYetValid | FailureKind::CertificateExpiring
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::check::{Failure, Timings, Verdict};
+    use crate::domain::check::{Failure, FailureKind, Timings, Verdict};
 
     const SITE: MonitorId = MonitorId(1);
 

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::hour_block::{self, Row};
 use super::hydrate::{JOURNAL_COLUMNS, journal_row};
 use crate::domain::monitor::MonitorId;
+use crate::domain::timestamp::Timestamp;
 use crate::store::error::Result;
 
 /// Milliseconds of an hour.
@@ -145,4 +146,16 @@ pub(super) fn checks_between(
     found.retain(|row| row.at >= from && row.at < to);
     found.sort_by_key(|row| row.at);
     Ok(found)
+}
+
+/// When the first check of each monitor began that has one.
+pub(in crate::store) fn first_checks(
+    connection: &Connection,
+) -> Result<HashMap<MonitorId, Timestamp>> {
+    let mut statement =
+        connection.prepare("SELECT id, first_at FROM monitors WHERE first_at IS NOT NULL")?;
+    let rows = statement.query_map([], |row| {
+        Ok((MonitorId(row.get(0)?), Timestamp::from_ms(row.get(1)?)))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -8,7 +8,7 @@ use crate::policy::availability::histogram::Histogram;
 use crate::policy::availability::timeline::{Timeline, Voice, Word};
 use crate::store::checks::hour_block::Row;
 use crate::store::checks::hydrate::state_of;
-use crate::store::checks::journal::{DAY, HOUR};
+use crate::store::checks::journal::{DAY, HOUR, hour_before};
 use crate::store::error::{Result, StoreError};
 
 /// One hour, one day, or any time.
@@ -245,4 +245,23 @@ pub(in crate::store) fn block(
         || Ok(Vec::new()),
         |bytes| crate::store::checks::hour_block::unpack(hour * HOUR, &bytes),
     )
+}
+
+/// The newest settled check before an hour, if it still counts in that hour.
+pub(in crate::store) fn last_word_before(
+    connection: &Connection,
+    monitor: i64,
+    hour: i64,
+) -> Result<Option<Word>> {
+    let mut at = hour;
+    while at > hour - DAY / HOUR * 62 {
+        let Some(earlier) = hour_before(connection, at)? else {
+            return Ok(None);
+        };
+        if let Some(last) = block(connection, monitor, earlier)?.last() {
+            return Ok(Some(word(last)));
+        }
+        at = earlier;
+    }
+    Ok(None)
 }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::rollup::{self, Rollup, word};
+use super::rollup::{self, Rollup, last_word_before, word};
 use super::summary;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::availability::timeline::Word;
 use crate::store::checks::hour_block::{Row, pack, unpack};
 use crate::store::checks::hydrate::{JOURNAL_COLUMNS, journal_row};
-use crate::store::checks::journal::{DAY, HOUR, ledger_id, settled};
+use crate::store::checks::journal::{HOUR, ledger_id, settled};
 use crate::store::error::Result;
 use crate::store::writer::Store;
 
@@ -382,23 +382,4 @@ impl Hours<'_> {
         }
         Ok(())
     }
-}
-
-/// The newest settled check before an hour, if it still counts in that hour.
-pub(in crate::store) fn last_word_before(
-    connection: &Connection,
-    monitor: i64,
-    hour: i64,
-) -> Result<Option<Word>> {
-    let mut at = hour;
-    while at > hour - DAY / HOUR * 62 {
-        let Some(earlier) = crate::store::checks::journal::hour_before(connection, at)? else {
-            return Ok(None);
-        };
-        if let Some(last) = rollup::block(connection, monitor, earlier)?.last() {
-            return Ok(Some(word(last)));
-        }
-        at = earlier;
-    }
-    Ok(None)
 }

@@ -12,12 +12,12 @@ use crate::domain::timestamp::Timestamp;
 use crate::policy::clock_step::{ClockStep, STEP_MIN};
 use crate::store::checks::hour_block::{Row, pack, unpack};
 use crate::store::checks::hydrate::{JOURNAL_COLUMNS, Resolver, journal_row};
-use crate::store::checks::journal::{DAY, HOUR, Whose, ledger_id, settled};
+use crate::store::checks::journal::{DAY, HOUR, Whose, first_checks, ledger_id, settled};
+use crate::store::compaction::rollup::last_word_before;
 use crate::store::compaction::rollup::{self, Rollup};
-use crate::store::compaction::settle::last_word_before;
 use crate::store::compaction::summary;
 use crate::store::error::Result;
-use crate::store::writer::{Store, first_checks};
+use crate::store::writer::Store;
 
 /// Rows of the journal that are in memory at one time.
 const ROWS_A_STEP: i64 = 20_000;

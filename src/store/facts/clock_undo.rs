@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::clock_step::{MAIL_PAST, move_mails, move_spans, put_checks_aside, set};
-use super::kept_rollups;
+use super::kept_rollups::{self, Marks};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::state::Kept;
@@ -28,9 +28,6 @@ struct Assumed {
     step: ClockStep,
     marks: Marks,
 }
-
-/// Rows of `wrong_clock`, from the first to the last.
-pub(super) type Marks = (i64, i64);
 
 /// What was put aside of the checks of one start's clock, by a later start.
 #[derive(Debug, Clone, Copy)]

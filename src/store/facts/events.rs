@@ -18,7 +18,7 @@ use crate::store::transaction::Batch;
 /// A change of what is shown of a monitor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateChange {
-    /// Whose.
+    /// The monitor's number.
     pub monitor: MonitorId,
     /// From this.
     pub from: ShownState,

@@ -63,7 +63,7 @@ pub struct IncidentEvidence {
 /// One answer, ready to be written.
 #[derive(Debug)]
 pub struct EvidenceRow {
-    /// Whose.
+    /// The monitor's number.
     pub monitor: MonitorId,
     /// The check's beginning.
     pub at: Timestamp,

@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
-use super::clock_undo::Marks;
 use crate::store::checks::journal::{DAY, HOUR};
 use crate::store::compaction::rollup::{self, Rollup};
 use crate::store::error::Result;
+
+/// Rows of `wrong_clock`, from the first to the last.
+pub(super) type Marks = (i64, i64);
 
 /// Keeps roll-ups, and how far each monitor is settled: checks that are put back are summed up again, but roll-ups live
 /// longer than checks.

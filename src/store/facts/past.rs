@@ -15,7 +15,7 @@ use crate::store::writer::Store;
 /// A time that counts differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// How.
+    /// What kind of time it was.
     pub kind: SpanKind,
     /// Its beginning.
     pub from: Timestamp,

@@ -26,7 +26,7 @@ const CLOSE_ROWS: usize = 2;
 /// One monitor, now.
 #[derive(Debug, Clone)]
 pub struct StatusRow {
-    /// Which.
+    /// The monitor as the database knows it.
     pub monitor: StoredMonitor,
     /// What the alert machine shows of it; `None` if it was never judged.
     pub shown: Option<Shown>,

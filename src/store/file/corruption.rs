@@ -60,7 +60,7 @@ fn answer(connection: &Connection, pragma: &str) -> Result<()> {
 /// - [`StoreError::Damaged`]: it is.
 /// - What opening a database refuses.
 pub fn look_again(path: &Path) -> Result<()> {
-    let path = &crate::store::writer::resolved(path)?;
+    let path = &super::open::resolved(path)?;
     read_through(path)?;
     let log = own_files::beside(path, "-wal");
     if log.exists() {
@@ -85,7 +85,7 @@ fn read_through(path: &Path) -> Result<()> {
 /// # Errors
 /// The files cannot be renamed.
 pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
-    let path = &crate::store::writer::resolved(path)?;
+    let path = &super::open::resolved(path)?;
     let beside = |end: &str| own_files::beside(path, end);
     let aside = beside(&format!(".damaged-{}", now.as_seconds()));
     let rename = |from: PathBuf, to: PathBuf| {

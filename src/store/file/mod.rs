@@ -5,5 +5,6 @@ pub mod corruption;
 pub mod kuma;
 pub(super) mod lock;
 pub(super) mod migrate;
+pub(super) mod open;
 pub(super) mod overwritten;
 pub mod rescue;

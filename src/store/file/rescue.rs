@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::own_files::{self, Identity};
 use crate::store::error::{Result, StoreError};
 use crate::store::replica::standing;
-use crate::store::writer::{self, Store};
+use crate::store::writer::Store;
 
 /// So many pages (4 MiB) are copied between two signs of life.
 const PAGES_A_STEP: i32 = 1024;
@@ -39,7 +39,7 @@ pub enum Part {
 /// A file that is not where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone {
-    /// Which.
+    /// The file that is affected.
     pub part: Part,
     /// Whether something else has its name now.
     pub is_replaced: bool,
@@ -124,7 +124,7 @@ impl Store {
     /// Another daemon has it by now, or the file system refuses.
     pub fn lock_again(&mut self) -> Result<()> {
         let home = self.lock.database().to_owned();
-        writer::make_directory(&home)?;
+        super::open::make_directory(&home)?;
         self.lock = Lock::take(&home)?;
         Ok(())
     }
@@ -144,7 +144,7 @@ impl Store {
         let _ = self
             .connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        writer::make_directory(home)?;
+        super::open::make_directory(home)?;
         let copy = self.copy_beside(home, now, alive)?;
         let place = self.take_place(&copy, home, now)?;
         self.go_on_with(&place)?;
@@ -232,7 +232,7 @@ impl Store {
     }
 
     fn go_on_with(&mut self, place: &Path) -> Result<()> {
-        let (file, connection) = writer::connect(place)?;
+        let (file, connection) = super::open::connect(place)?;
         let id: String = connection.query_row(
             "SELECT value FROM meta WHERE key = 'database_id'",
             [],

@@ -2,14 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, named_params, params};
 
-use super::alerts;
-use super::channels;
-use super::collecting;
 pub use super::health::{Health, Resting, health};
 use super::rows::{
     CAUSE, WAITING, cause, complete, kind, moment, outgoing_row, recipient, to_json, waiting,
 };
 use super::told::{KEPT_UP, fail_bare_ups};
+use super::{alerts, channels, collecting, kinds};
 use crate::domain::incident::IncidentKey;
 use crate::domain::monitor::MonitorId;
 use crate::domain::notification::{Letter, MailKind, Parcel};
@@ -286,16 +284,17 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
     )?;
     let (waiting, held) = collecting::waits(db)?;
     // A recipient who knows that it is over, or is told so right now, needs no DOWN afterwards.
+    let outage = kinds::of_outage();
     let dropped = db.execute(
-        "UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
-         WHERE state = 'failed' AND kind IN ('down', 'still_down', 'escalated', 'flapping')
+        &format!("UPDATE outbox SET state = 'dropped', done_at = ?1, last_error = 'its recovery has left already'
+         WHERE state = 'failed' AND kind IN {outage}
                AND EXISTS (SELECT 1 FROM outbox AS up
                            WHERE up.monitor_id = outbox.monitor_id
                                  AND up.incident_opened_at = outbox.incident_opened_at
                                  AND up.mailbox = outbox.mailbox AND up.kind = 'up'
                                  AND (up.state = 'sent' OR up.state = 'waiting' AND coalesce(up.begun_at,
                                       (SELECT begun_at FROM outbox AS carrier WHERE carrier.id = up.carrier_id))
-                                      IS NOT NULL))",
+                                      IS NOT NULL))"),
         [now.as_ms()],
     )?;
     // Before the refused mails themselves wait again, those that a digest carries too.
@@ -306,7 +305,7 @@ pub fn retry(db: &Connection, now: Timestamp) -> Result<Retried> {
                    AND EXISTS (SELECT 1 FROM outbox AS refused
                                WHERE refused.monitor_id = outbox.monitor_id AND refused.mailbox = outbox.mailbox
                                      AND refused.state = 'failed' AND refused.id < outbox.id
-                                     AND refused.kind IN ('down', 'still_down', 'escalated', 'flapping'))"
+                                     AND refused.kind IN {outage})"
         ),
         [now.as_ms()],
     )?;

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, named_params, params};
 
+use super::kinds;
 use super::rows::recipient;
 use crate::domain::incident::IncidentKey;
 use crate::domain::notification::Letter;
@@ -18,8 +19,8 @@ type Result<T> = rusqlite::Result<T>;
 /// # Errors
 /// If SQLite fails.
 pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
-    let queued = "kind IN ('down', 'still_down', 'escalated', 'flapping') AND state <> 'dropped'";
-    recipients(db, incident, queued)
+    let queued = format!("kind IN {} AND state <> 'dropped'", kinds::of_outage());
+    recipients(db, incident, &queued)
 }
 
 /// The recipients that such a mail has reached, may have reached, or can still reach.
@@ -27,7 +28,7 @@ pub fn addressed(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient
 /// # Errors
 /// If SQLite fails.
 pub fn told(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
-    let told = format!("kind IN ('down', 'still_down', 'escalated', 'flapping') AND {REACHES}");
+    let told = format!("kind IN {} AND {REACHES}", kinds::of_outage());
     recipients(db, incident, &told)
 }
 
@@ -42,9 +43,12 @@ const REACHES: &str = "(state IN ('sent', 'waiting') OR state = 'failed' AND coa
 /// # Errors
 /// If SQLite fails.
 pub fn untold(db: &Connection, incident: IncidentKey) -> Result<Vec<Recipient>> {
-    let waits = "kind IN ('down', 'still_down', 'escalated') AND carrier_id IS NULL
-                 AND (state = 'waiting' OR state = 'failed' AND unknown_outcomes = 0)";
-    recipients(db, incident, waits)
+    let waits = format!(
+        "kind IN {} AND carrier_id IS NULL
+         AND (state = 'waiting' OR state = 'failed' AND unknown_outcomes = 0)",
+        kinds::of_one_outage()
+    );
+    recipients(db, incident, &waits)
 }
 
 /// Keeps the UP of a letter from recipients that no mail of its incidents has reached. The UP waits beside the refused
@@ -82,16 +86,17 @@ pub(super) const KEPT_UP: &str =
 /// After a mail was refused for good: fails the UP that waits behind it, unless another mail of the same incident has
 /// reached the recipient or still can.
 pub(super) fn fail_bare_ups(db: &Connection, refused: RowId, now: Timestamp) -> Result<()> {
+    let outage = kinds::of_outage();
     let mut select = db.prepare_cached(&format!(
         "SELECT DISTINCT up.message_id, up.mailbox FROM outbox AS refused, outbox AS up
          WHERE (refused.id = ?1 OR refused.carrier_id = ?1) AND refused.state = 'failed'
-               AND refused.kind IN ('down', 'still_down', 'escalated', 'flapping')
+               AND refused.kind IN {outage}
                AND up.kind = 'up' AND up.state = 'waiting' AND up.carrier_id IS NULL AND up.id > refused.id
                AND up.monitor_id = refused.monitor_id AND up.mailbox = refused.mailbox
                AND (up.incident_opened_at = refused.incident_opened_at OR refused.kind = 'flapping')
                AND NOT EXISTS (
                    SELECT 1 FROM outbox WHERE monitor_id = up.monitor_id AND mailbox = up.mailbox AND id < up.id
-                          AND kind IN ('down', 'still_down', 'escalated', 'flapping')
+                          AND kind IN {outage}
                           AND (incident_opened_at = up.incident_opened_at OR id >= refused.id) AND {REACHES})"
     ))?;
     let rows = select.query_map([refused.0], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -80,7 +80,7 @@ pub struct CauseObject<'a> {
 /// What changed for one monitor.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row<'a> {
-    /// Which.
+    /// The monitor's name.
     pub monitor: &'a str,
     /// Its URL, shown form.
     pub url: &'a str,

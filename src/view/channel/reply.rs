@@ -39,7 +39,7 @@ pub enum Answer {
     Later {
         /// How long it asks us to wait.
         after: Option<Duration>,
-        /// Why.
+        /// The reason, in the words of the service.
         words: String,
     },
     /// The service will never take this message.

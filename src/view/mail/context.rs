@@ -147,7 +147,7 @@ pub struct Month {
 /// Another monitor that is down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherDown {
-    /// Which.
+    /// The monitor's name.
     pub name: MonitorName,
     /// Since when.
     pub since: Timestamp,
@@ -158,7 +158,7 @@ pub struct OtherDown {
 pub struct Acked {
     /// Of which.
     pub incident: IncidentKey,
-    /// When.
+    /// The moment of the check.
     pub at: Timestamp,
     /// The note, if there is one.
     pub note: Option<Arc<str>>,
@@ -178,7 +178,7 @@ pub struct Reported {
 /// One monitor of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportRow {
-    /// Which.
+    /// The monitor's name.
     pub name: MonitorName,
     /// Of the observed time; `None` if nothing was observed.
     pub uptime_percent: Option<f64>,

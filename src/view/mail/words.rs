@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros};
 use crate::domain::duration_text::Human;
 use crate::domain::incident::Cause;
+use crate::domain::redaction;
 use crate::domain::status_code;
 use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::{failure_help, redaction};
 
 use super::context::Context;
 
@@ -102,7 +102,7 @@ pub fn cause_word(failure: &Failure, status: Option<u16>) -> String {
 pub fn cause_name(failure: &Failure, status_seen: Option<u16>) -> String {
     match (failure.kind, status_seen) {
         (FailureKind::Status, Some(code)) => status(code),
-        (kind, _) => failure_help::of(kind).name.to_owned(),
+        (kind, _) => kind.meaning().name.to_owned(),
     }
 }
 
@@ -129,7 +129,7 @@ pub fn hold(why: &str) -> &str {
 
 /// A failure with its detail, each said once.
 pub(super) fn failure(failure: &Failure, ctx: &Context) -> String {
-    let name = failure_help::of(failure.kind).name;
+    let name = failure.kind.meaning().name;
     let detail = shown(&failure.detail, ctx);
     if detail.is_empty() {
         name.to_owned()

@@ -222,7 +222,7 @@ pub struct Day {
 pub struct IncidentRow {
     /// The lasting id.
     pub id: String,
-    /// Whose.
+    /// The monitor's name.
     pub monitor: String,
     /// The first failed check.
     pub opened_at: Timestamp,

@@ -7,11 +7,7 @@ use std::time::Duration;
 use sitewatch::clock;
 use sitewatch::domain::check::Check;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
-use sitewatch::domain::http_choice::HttpChoice;
-use sitewatch::domain::redaction::Masks;
-use sitewatch::domain::target::{
-    Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
-};
+use sitewatch::domain::target::{DnsSettings, Manner, Target};
 use sitewatch::policy::verdict::judge::judge;
 use sitewatch::probe::Prober;
 use url::Url;
@@ -20,31 +16,7 @@ use super::dns::NameServer;
 
 /// The defaults of a monitor.
 pub fn target(url: &str) -> Target {
-    Target::new(
-        &Url::parse(url).expect("a URL"),
-        Manner {
-            method: Method::Get,
-            headers: Vec::new(),
-            body: None,
-            credentials: Credentials::None,
-            follow_redirects: true,
-            max_redirects: 10,
-            allow_downgrade: false,
-            allow_private_redirect: false,
-            cookies: true,
-            timeout: Duration::from_secs(10),
-            max_body: 1 << 20,
-            wants_body: false,
-            ip_version: IpVersion::Any,
-            ca_pem: None,
-            client_certificate: None,
-            files: None,
-            verify_tls: true,
-            proxy: Proxy::None,
-            http: HttpChoice::One,
-            masks: Masks::default(),
-        },
-    )
+    Target::new(&Url::parse(url).expect("a URL"), Manner::default())
 }
 
 /// The defaults of a monitor.

@@ -10,17 +10,13 @@ use sitewatch::config::Config;
 use sitewatch::config::model::DaemonSettings;
 use sitewatch::domain::address::Address;
 use sitewatch::domain::expectation::{Expectation, StatusSet};
-use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::monitor::{Monitor, MonitorName, Rules, Schedule};
 use sitewatch::domain::recipient::Recipient;
-use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::settings::{
     AlertSettings, Canaries, EmailSettings, EvidenceRetention, Flapping, MailTransport, Retention,
 };
 use sitewatch::domain::subject::{HttpSubject, Subject};
-use sitewatch::domain::target::{
-    Credentials, DnsSettings, IpVersion, Manner, Method, Proxy, Target,
-};
+use sitewatch::domain::target::{DnsSettings, Manner, Target};
 use sitewatch::policy::outbox::hours::Hours;
 
 pub const fn seconds(count: u64) -> Duration {
@@ -72,28 +68,7 @@ pub fn monitor(name: &str) -> Monitor {
 fn target(name: &str) -> Target {
     Target::new(
         &format!("https://{name}.example.com/").parse().unwrap(),
-        Manner {
-            method: Method::Get,
-            headers: Vec::new(),
-            body: None,
-            credentials: Credentials::None,
-            follow_redirects: true,
-            max_redirects: 10,
-            allow_downgrade: false,
-            allow_private_redirect: false,
-            cookies: true,
-            timeout: seconds(10),
-            max_body: 1 << 20,
-            wants_body: false,
-            ip_version: IpVersion::Any,
-            ca_pem: None,
-            client_certificate: None,
-            files: None,
-            verify_tls: true,
-            proxy: Proxy::None,
-            http: HttpChoice::One,
-            masks: Masks::default(),
-        },
+        Manner::default(),
     )
 }
 

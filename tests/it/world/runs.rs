@@ -165,6 +165,7 @@ fn seeds(range: std::ops::Range<u64>) {
         let mut calm = world(seed, directory.path(), None);
         calm.run_for(seconds(minutes(seed) * 60));
         never_up_without_down(&calm.delivered);
+        assert_eq!(calm.replayed(), calm.dump().0, "seed {seed}, replayed");
         mails += calm.delivered.len();
         incidents += calm.incidents().len();
         for death in 0..DEATHS {

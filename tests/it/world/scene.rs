@@ -1,6 +1,7 @@
 //! One world: time that only we move, sites that fail by a script, and a mailbox.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use sitewatch::policy::alert::monitor::Order;
 use sitewatch::policy::outbox::plan::{self, Deed};
 use sitewatch::policy::outbox::queued::{Holds, Lane, RowId};
 use sitewatch::policy::outbox::retry::{self, Outcome};
+use sitewatch::policy::replay::Replay;
+use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::facts::incidents::IncidentQuery;
 use sitewatch::store::outbox::{attempts, channels as stored_channels, collecting, queries};
 use sitewatch::store::reader::Reader;
@@ -634,6 +637,50 @@ impl World {
             })
             .unwrap();
         rows.map(Result::unwrap).collect()
+    }
+
+    /// What is kept of every monitor, by a replay of what was recorded.
+    pub fn replayed(&self) -> Vec<(i64, String)> {
+        let monitors = self.ids.iter().copied();
+        let monitors = monitors.zip(self.config.monitors.iter().map(|monitor| &**monitor));
+        let (config, zone) = (&self.config, &self.config.daemon.timezone);
+        let mut replay = Replay::new(
+            monitors,
+            &config.alerts,
+            &config.escalation,
+            &config.maintenance,
+            zone,
+            START,
+        );
+        let mut recorded: BTreeMap<(Timestamp, usize), Check> = BTreeMap::new();
+        self.reader
+            .history(&HistoryQuery::default(), &mut |known, check, _| {
+                let place = self.ids.iter().position(|id| *id == known.id);
+                recorded.insert((check.at, place.unwrap()), check);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        let mut orders = self.script.orders.range(..=self.now);
+        let mut order = orders.next();
+        for ((at, place), check) in recorded {
+            // What was ordered in the moment of a check came before it.
+            while let Some((ordered, (whose, what))) = order.filter(|(ordered, _)| **ordered <= at)
+            {
+                replay.order(*whose, what, *ordered);
+                order = orders.next();
+            }
+            replay.check(place, check);
+        }
+        while let Some((ordered, (whose, what))) = order {
+            replay.order(*whose, what, *ordered);
+            order = orders.next();
+        }
+        replay.pass(self.now);
+        let kept = (0..self.ids.len()).map(|place| {
+            let kept = serde_json::to_string(&replay.memory(place).kept).unwrap();
+            (self.ids[place].0, kept)
+        });
+        kept.collect()
     }
 
     /// What is kept of every monitor, and all mails with their kinds and incidents: the whole alert state.
