@@ -52,7 +52,7 @@ const BURNS_EVERY: Duration = Duration::from_secs(30);
     group_interval. AFTER counts from the first failed check until the mail\n\
     leaves, if the mail server accepts everything at once. Acknowledgements,\n\
     mutes and pauses count as they were ordered; windows by order and times\n\
-    offline are left out. The checks of several locations vote anew, by the\n\
+    offline are left out. The checks of several locations vote again, by the\n\
     locations and the down_when of the new configuration.\n\
     Burns of an [[objective]] stand under its name, by the recorded outages."
 )]

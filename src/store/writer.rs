@@ -49,7 +49,7 @@ pub struct Store {
     pub(super) header: Option<Header>,
     /// What only this process wrote into it.
     pub(super) mark: Option<Mark>,
-    /// The open database beside SQLite's; closed after it, see [`lock::hold`].
+    /// The open database beside SQLite's; closed after it, see [`super::file::lock::hold`].
     pub(super) file: File,
     pub(super) lock: Lock,
     _link_lock: Option<Lock>,

@@ -1,4 +1,4 @@
-//! Who may name whom: rooms, crates, parts of the standard library, threads and tasks.
+//! Who may name what: rooms, crates, parts of the standard library, threads and tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock;
 
-/// How often it is looked whether one has ended.
+/// How often it is looked whether one is over.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The `shutdown_grace` of a daemon, and some more.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);

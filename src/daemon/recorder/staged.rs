@@ -274,7 +274,7 @@ fn say(
     }
 }
 
-/// To whom a notice goes, and whom its end may reach, where only some got its beginning.
+/// Who gets a notice, and who may get its end, where only some got its beginning.
 fn addressed(
     batch: &Batch<'_>,
     notice: &Notice,

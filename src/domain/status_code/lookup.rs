@@ -36,7 +36,7 @@ pub fn nearest_class(code: u16) -> (&'static str, Class) {
     (lookup(code).map_or(class.name(), |known| known.name), class)
 }
 
-/// Codes whose name holds all of these words, in any case: for whoever remembers only the name.
+/// Codes whose name holds all of these words, in any case: for those who remember only the name.
 pub fn search(words: &str) -> Vec<&'static StatusCode> {
     let words: Vec<String> = words
         .split_whitespace()

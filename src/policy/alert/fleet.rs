@@ -12,7 +12,7 @@ use crate::domain::monitor::{MonitorId, MonitorName, Rules};
 use crate::domain::settings::{AlertSettings, Escalation};
 use crate::domain::timestamp::Timestamp;
 
-/// A monitor of a fleet: what of it the steps read and change.
+/// A monitor of a fleet: what the steps read and change.
 pub trait Member {
     /// Its number.
     fn id(&self) -> MonitorId;

@@ -260,7 +260,7 @@ impl Votes {
     }
 }
 
-/// What of a voter is said: neither its times nor how many failed since it said down.
+/// What is said about a voter: neither its times nor how many failed since it said down.
 fn said(voter: &Voter) -> (u8, u16) {
     match voter {
         Voter::Pending => (0, 0),

@@ -15,7 +15,7 @@ pub enum Deed {
     Send(RowId),
     /// An outage that ended before anything of it could leave: form one WAS DOWN mail of the two, and deliver it.
     Merge {
-        /// The DOWN that never left; a reminder for whom the DOWN was not meant.
+        /// The DOWN that never left; a reminder to somebody who was not to get the DOWN.
         down: RowId,
         /// The UP that came after it.
         up: RowId,

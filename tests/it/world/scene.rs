@@ -594,7 +594,7 @@ impl World {
         failed.exists([incident]).unwrap()
     }
 
-    /// Recipients for whom a message about the monitor at this place waits, and its kind.
+    /// Recipients with a waiting message about the monitor at this place, and its kind.
     pub fn waiting_about(&self, place: usize) -> Vec<(String, MailKind)> {
         let id = self.ids[place];
         let lanes = queries::lanes(self.reader.outbox()).unwrap();

@@ -1,4 +1,4 @@
-//! `why` in every world: whoever was told nothing finds out what holds it, and what is said comes true.
+//! `why` in every world: who was told nothing finds out what holds it, and what is said comes true.
 
 use std::collections::BTreeSet;
 

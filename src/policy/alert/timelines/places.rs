@@ -445,7 +445,7 @@ fn a_changed_way_is_told_once_enough_locations_are_led_by_it() {
         ),
         "183 mail REDIRECT CHANGED u to x: fra, nyc",
     );
-    // What fails in between counts anew.
+    // What fails in between counts from one again.
     check_line(
         &format!("{WAYS} 120fra=Ux 123nyc=Ux 180fra=D 183nyc=Ux 190fra=Ux 200fra=Ux"),
         "200 mail REDIRECT CHANGED d to x: fra, nyc",
