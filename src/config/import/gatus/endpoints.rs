@@ -14,7 +14,7 @@ use crate::config::import::documents::{documents, map_texts, merge};
 use crate::config::import::go_duration;
 use crate::config::import::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight};
 use crate::config::import::yaml::{is_false, is_true, pairs_of, text_at, text_of, texts_of};
-use crate::domain::duration_text;
+use crate::domain::duration_text::{LONGEST, Written};
 
 /// What Gatus' configuration is known by, inside a wrapper.
 const KEYS: [&str; 4] = ["endpoints", "alerting", "external-endpoints", "services"];
@@ -287,7 +287,8 @@ fn maintenance(page: &mut Page, window: &Value) {
     );
     page.window(format!(
         "schedule = \"0 {minute} {hour} * * {days}\"\nduration = \"{}\"",
-        duration_text::Written(duration)
+        // A configuration takes no longer one.
+        Written(duration.min(LONGEST))
     ));
 }
 
