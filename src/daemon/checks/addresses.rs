@@ -11,7 +11,7 @@ use super::canaries::Aviary;
 use super::judging::{Judged, Judges};
 use super::versions::{Offer, Others, doubt_udp};
 use crate::clock;
-use crate::domain::check::Check;
+use crate::domain::check::{Check, FailureKind, Verdict};
 use crate::domain::evidence::Keep;
 use crate::domain::subject::{EachAddress, Subject};
 use crate::domain::timestamp::Timestamp;
@@ -69,9 +69,15 @@ pub async fn look(
     let ordinary = offered.map(|(offered, site)| (offered, site.ordinary(&judged.check), site));
     if let Some(each) = subject.each() {
         // Large, and in the way of checks that have no use for it.
-        let deadline = deadline(each.timeout);
-        let known = known_address(&judged.check);
-        let looking = Box::pin(each_of(prober, judges, subject, (&each, known), deadline));
+        let addresses = prober.addresses(&each, deadline(each.timeout)).await;
+        // What the name took is not taken from its addresses.
+        let asked = Asked {
+            each: &each,
+            addresses,
+            known: known_address(&judged.check),
+            deadline: deadline(each.timeout),
+        };
+        let looking = Box::pin(each_of(prober, judges, subject, asked));
         let (addresses, panic) = looking.await?;
         let all = addresses
             .into_iter()
@@ -97,11 +103,27 @@ pub async fn look(
     Ok(judged)
 }
 
-/// The address that the ordinary check is a check of: it had one connection, which a pinned check would have had too.
+/// The address that the ordinary check is a check of, where that is sure. One that failed may not even have had a
+/// connection, and one that was late may have waited for the name: then each address is looked at by itself.
 fn known_address(ordinary: &Check) -> Option<(SocketAddr, &Check)> {
     let address = ordinary.chain.remote_addr?;
+    let is_sure = match &ordinary.verdict {
+        Verdict::Up => true,
+        Verdict::Degraded(failure) => failure.kind != FailureKind::Slow,
+        Verdict::Down(_) | Verdict::Unknown(_) => false,
+    };
     let is_alone = ordinary.chain.redirects.is_empty();
-    is_alone.then_some((address, ordinary))
+    (is_sure && is_alone).then_some((address, ordinary))
+}
+
+/// The addresses of a name, each of which is to be checked.
+struct Asked<'a> {
+    each: &'a EachAddress,
+    addresses: Vec<IpAddr>,
+    /// The one that was checked already.
+    known: Option<(SocketAddr, &'a Check)>,
+    /// When all must have been looked at.
+    deadline: Instant,
 }
 
 /// Checks every address of the name but the one that is known, as many at once as may be.
@@ -109,10 +131,14 @@ async fn each_of(
     prober: &Prober,
     judges: &Judges,
     subject: &Subject,
-    (each, known): (&EachAddress, Option<(SocketAddr, &Check)>),
-    deadline: Instant,
+    asked: Asked<'_>,
 ) -> Result<(Vec<(SocketAddr, Option<Check>)>, Option<String>), String> {
-    let addresses = prober.addresses(each, deadline).await;
+    let Asked {
+        each,
+        addresses,
+        known,
+        deadline,
+    } = asked;
     let waiting: Mutex<VecDeque<(usize, IpAddr)>> =
         Mutex::new(addresses.iter().copied().enumerate().collect());
     let next = || {

@@ -49,10 +49,9 @@ pub fn judged_by_addresses(
         return check;
     }
     let is = |state| move |one: &&AddressCheck| one.state == state;
-    let good = addresses
-        .iter()
-        .filter(|one| matches!(one.state, CheckState::Up | CheckState::Degraded))
-        .count();
+    let is_good_one =
+        |one: &&AddressCheck| matches!(one.state, CheckState::Up | CheckState::Degraded);
+    let good = addresses.iter().filter(is_good_one).count();
     let bad: Vec<&AddressCheck> = addresses.iter().filter(is(CheckState::Down)).collect();
     let has_unjudged = addresses.iter().any(|one| one.state == CheckState::Unknown);
     let is_good = check.verdict.is_good();
@@ -73,7 +72,13 @@ pub fn judged_by_addresses(
                 BadAddress::Down => Verdict::Down(failure),
             };
         }
-        (_, []) if !is_good => check.verdict = Verdict::Up,
+        (_, []) if !is_good => {
+            check.verdict = Verdict::Up;
+            check.status = addresses
+                .iter()
+                .find(is_good_one)
+                .and_then(|one| one.status);
+        }
         (_, []) => {}
     }
     earliest_certificate(&mut check, &addresses);

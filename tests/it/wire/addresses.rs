@@ -270,7 +270,8 @@ async fn the_ordinary_check_is_that_of_its_address() {
     let servers = vec![http(503), http(200), http(503)];
     let (found, requests) = check_and_requests("http", servers, None, SOON).await;
     assert_eq!(states(&found), "down:status up down:status");
-    assert_eq!(requests, [1, 1, 1]);
+    // A failure is looked at again: it may have been the name's.
+    assert_eq!(requests, [2, 1, 1]);
     // Where it was redirected, it may have met several addresses.
     let text = "HTTP/1.1 302 X\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
     let redirects = || does(vec![Step::Until(b"\r\n\r\n"), say(text)]);
@@ -279,6 +280,34 @@ async fn the_ordinary_check_is_that_of_its_address() {
         check_and_requests("http", vec![redirects(), redirects()], None, &keys).await;
     assert_eq!(states(&found), "down:redirect_limit down:redirect_limit");
     assert_eq!(requests, [4, 2]);
+}
+
+/// The name takes a second and more each time, the site almost as long as it may: together they are too late, and no
+/// address did anything wrong.
+#[tokio::test]
+async fn a_slow_name_is_not_blamed_on_its_address() {
+    let steps = vec![
+        Step::Until(b"\r\n\r\n"),
+        Step::Wait(Duration::from_millis(1300)),
+        say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    ];
+    let socket = sockets(1).await.remove(0);
+    let port = socket.local_addr().expect("a bound socket").port();
+    let _serving = Port::listening(socket, steps, None);
+    let dns = NameServer::scripted(|asked| {
+        let found = match asked.six {
+            true => Says::Addresses(Vec::new()),
+            false => Says::Addresses(vec![ip(1)]),
+        };
+        Says::After(Duration::from_millis(1200), Box::new(found))
+    })
+    .await;
+    let keys = format!(
+        "url = \"http://site.test:{port}\"\naddresses = \"each\"\ntimeout = \"2s\"\ndegraded_after = \"off\""
+    );
+    let found = check_of(&asking(&[&dns]), &monitor(&keys)).await;
+    assert_eq!(states(&found), "up");
+    assert_eq!(summary(&found), "up 200");
 }
 
 #[tokio::test]
