@@ -8,7 +8,7 @@ use crate::store::facts::incidents::ListedIncident;
 use crate::store::facts::report::ReportRow as StoredReport;
 use crate::store::facts::status::StatusRow as StoredStatus;
 use crate::store::outbox::queries::Told;
-use crate::view::rows::{IncidentRow, MailRow, RawFigures, ReportRow, StatusRow};
+use crate::view::rows::{IncidentRow, MailRow, RawFigures, ReportRow, StatusRow, has_figures};
 
 /// An outage with its mails.
 pub fn incident(listed: ListedIncident) -> IncidentRow {
@@ -92,26 +92,32 @@ pub fn status(
     latency: Vec<Option<Micros>>,
 ) -> StatusRow {
     let shown = row.shown;
-    // Failures that are still being confirmed are neither up nor down: the first ones have no figure yet.
-    let is_judged = shown.is_some_and(|shown| shown.state != ShownState::Pending);
+    let (state, flags) = shown.map_or_else(
+        || (ShownState::Pending, Flags::default()),
+        |shown| (shown.state, shown.flags),
+    );
+    let is_failing = last_check
+        .as_ref()
+        .is_some_and(|check| !check.verdict.is_good());
+    let has_figures = has_figures(state, flags, is_failing);
     StatusRow {
         monitor: row.monitor.name.as_str().to_owned(),
         url: row.monitor.url,
         enabled: true,
-        state: shown.map_or(ShownState::Pending, |shown| shown.state),
+        state,
         since: shown
             .map(|shown| shown.since)
             .filter(|since| *since > Timestamp::from_ms(0)),
         reason: shown.and_then(|shown| shown.reason),
-        flags: shown.map_or_else(Flags::default, |shown| shown.flags),
+        flags,
         incident: shown.and_then(|shown| shown.incident),
         ack_note: row.ack_note,
         cause_status: row.cause_status,
         orders: Some(row.orders),
         last_check,
         next_check_at: None,
-        uptime_percent_24h: row.day.filter(|_| is_judged),
-        uptime_percent_30d: row.month.filter(|_| is_judged),
+        uptime_percent_24h: row.day.filter(|_| has_figures),
+        uptime_percent_30d: row.month.filter(|_| has_figures),
         latency_24h: latency,
         tags: Vec::new(),
         note: String::new(),

@@ -205,6 +205,12 @@ pub fn percent_cut(part_ms: u64, whole_ms: u64) -> Option<f64> {
         .map(|thousandths| f64::from(thousandths) / 1000.0)
 }
 
+/// Whether shares of uptime say something: failures that are still being confirmed are neither up nor down, and before
+/// the first verdict there is nothing else. What is paused or waits for its next check keeps the figures of its past.
+pub fn has_figures(state: ShownState, flags: Flags, is_failing: bool) -> bool {
+    state != ShownState::Pending || flags.paused || !is_failing
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,5 +222,24 @@ mod tests {
         assert_eq!(percent_cut(2, 3), Some(66.666));
         assert_eq!(percent_cut(0, 3), Some(0.0));
         assert_eq!(percent_cut(0, 0), None);
+    }
+
+    #[test]
+    fn the_first_failures_have_no_figure_and_a_pause_takes_none() {
+        let paused = Flags {
+            paused: true,
+            ..Flags::default()
+        };
+        let none = Flags::default();
+        for (state, flags, is_failing, wanted) in [
+            (ShownState::Pending, none, true, false),
+            (ShownState::Pending, paused, true, true),
+            (ShownState::Pending, paused, false, true),
+            (ShownState::Pending, none, false, true),
+            (ShownState::Down, none, true, true),
+        ] {
+            let found = has_figures(state, flags, is_failing);
+            assert_eq!(found, wanted, "{state:?} {flags:?} {is_failing}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::store::error::StoreError;
 use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::view::json::{self, Audience};
 use crate::view::page::rows::State;
-use crate::view::rows::{IncidentRow, MailRow, StatusRow};
+use crate::view::rows::{IncidentRow, MailRow, StatusRow, has_figures};
 
 /// Checks or incidents in one answer, unless a limit is given ..
 const LIMIT: u32 = 50;
@@ -103,7 +103,10 @@ pub(super) fn monitor(view: &View<'_>, past: &mut Past, name: &str, query: &str)
 
 fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
     let known = past.of(live.id);
-    let is_judged = live.shown.state != ShownState::Pending;
+    let shown = &live.shown;
+    let newest = live.newest.as_ref();
+    let is_failing = newest.is_some_and(|check| !check.verdict.is_good());
+    let has_figures = has_figures(shown.state, shown.flags, is_failing);
     StatusRow {
         monitor: live.monitor.name.as_str().to_owned(),
         url: live.monitor.url_shown(),
@@ -118,8 +121,8 @@ fn status_row(view: &View<'_>, past: &Past, live: &Live) -> StatusRow {
         orders: None,
         last_check: live.newest.as_deref().cloned(),
         next_check_at: next_check_at(live, view.config, view.now),
-        uptime_percent_24h: known.percent_24h.filter(|_| is_judged),
-        uptime_percent_30d: known.percent_30d.filter(|_| is_judged),
+        uptime_percent_24h: known.percent_24h.filter(|_| has_figures),
+        uptime_percent_30d: known.percent_30d.filter(|_| has_figures),
         latency_24h: Vec::new(),
         tags: live.monitor.tags_shown(),
         note: live.monitor.note.to_string(),
