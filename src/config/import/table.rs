@@ -434,12 +434,18 @@ fn assertions(page: &mut Page, entry: &mut Entry, heads: &Heads, record: &csv::S
         entry.texts(key, &[literal(keyword)]);
     }
     if let Some(bad) = heads.get(record, FORBIDDEN) {
-        let bad: Vec<u16> = bad
-            .split([',', ';', ' ', '|'])
-            .filter_map(|code| code.trim().parse().ok())
-            .collect();
-        let mut good = Statuses::all();
-        good.keep(|status| !bad.contains(&status));
+        let (mut forbidden, mut good) = (Vec::new(), Statuses::all());
+        for code in bad.split([',', ';', ' ', '|']).map(str::trim) {
+            match code.parse::<u16>() {
+                Ok(code) => forbidden.push(code),
+                Err(_) if code.is_empty() => {}
+                Err(_) => {
+                    let what = format!("the status `{}`", safe_text::line(code, 40));
+                    page.lose(Weight::Verdict, what, &entry.called());
+                }
+            }
+        }
+        good.keep(|status| !forbidden.contains(&status));
         if let Some(good) = good.toml() {
             entry.set("expect_status", good);
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::documents::{documents, map_texts};
 use super::toml_writer::{Entry, ImportError, Imported, Page, Source, Weight, literal};
 use super::yaml::{is_true, text_at, text_of, texts_of};
+use crate::domain::safe_text;
 
 /// What GitHub's scheduler gives Upptime: a check every five minutes.
 const INTERVAL: Duration = Duration::from_secs(300);
@@ -111,16 +112,21 @@ fn site(page: &mut Page, item: &Value) {
         entry.text("body", &body);
     }
     headers(page, &mut entry, item);
-    let codes: Vec<String> = item
+    let mut codes = Vec::new();
+    for code in item
         .get("expectedStatusCodes")
         .map(texts_of)
         .unwrap_or_default()
-        .into_iter()
-        .filter(|code| {
-            code.parse::<u16>()
-                .is_ok_and(|code| (100..600).contains(&code))
-        })
-        .collect();
+    {
+        match code.parse::<u16>() {
+            // As a number, since `0418` is none here.
+            Ok(code) if (100..600).contains(&code) => codes.push(code.to_string()),
+            _ => {
+                let what = format!("the status `{}`", safe_text::line(&code, 40));
+                page.lose(Weight::Verdict, what, &entry.called());
+            }
+        }
+    }
     match codes.is_empty() {
         true => entry.set("expect_status", STATUSES),
         false => entry.set("expect_status", format!("[{}]", codes.join(", "))),

@@ -37,8 +37,12 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
     if !codes.is_empty() {
         let mut statuses = Statuses::all();
         statuses.keep(|status| codes.contains(&status));
-        if let Some(statuses) = statuses.toml() {
-            entry.set("expect_status", statuses);
+        match statuses.toml() {
+            Some(statuses) => entry.set("expect_status", statuses),
+            None => {
+                let what = "valid_status_codes: none of them is a status; the default is 2xx";
+                page.lose(Weight::Verdict, what, &entry.called());
+            }
         }
     }
     if http.get("follow_redirects").is_some_and(is_false) || flag("no_follow_redirects") {
