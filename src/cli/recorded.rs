@@ -26,16 +26,19 @@ pub(super) struct RecordedCheck {
 
 /// The late arrivals of a time.
 pub(super) struct Arrivals {
-    /// Of each location in the order in which its checks began.
-    by_location: HashMap<LocationName, Vec<Arrival>>,
+    /// Of each location in the order in which its checks began, each with the latest end until there: a slow check
+    /// arrives behind later ones, so that arrivals overlap.
+    by_location: HashMap<LocationName, Vec<(Arrival, Timestamp)>>,
 }
 
 impl Arrivals {
     /// Takes them in the order in which the checks began.
     pub(super) fn new(all: Vec<(LocationName, Arrival)>) -> Self {
-        let mut by_location: HashMap<LocationName, Vec<Arrival>> = HashMap::new();
+        let mut by_location: HashMap<LocationName, Vec<(Arrival, Timestamp)>> = HashMap::new();
         for (location, arrival) in all {
-            by_location.entry(location).or_default().push(arrival);
+            let before = by_location.entry(location).or_default();
+            let latest = before.last().map_or(arrival.to, |(_, latest)| *latest);
+            before.push((arrival, latest.max(arrival.to)));
         }
         Self { by_location }
     }
@@ -45,20 +48,25 @@ impl Arrivals {
         let ended = check.at.plus(check.timings.total.as_duration());
         let late = location.and_then(|location| self.by_location.get(location));
         let late = late.and_then(|late| {
-            let place = late.partition_point(|arrival| arrival.from <= check.at);
-            let arrival = late.get(place.checked_sub(1)?)?;
-            (check.at <= arrival.to).then_some(arrival.arrived_at)
+            let place = late.partition_point(|(arrival, _)| arrival.from <= check.at);
+            let may_cover = late[..place].iter().rev();
+            may_cover
+                .take_while(|(_, latest)| check.at <= *latest)
+                .find(|(arrival, _)| check.at <= arrival.to)
+                .map(|(arrival, _)| arrival.arrived_at)
         });
         late.map_or(ended, |late| late.max(ended))
     }
 }
 
-/// The checks that began in a time: those of each location where several vote now, else what its locations agreed on.
+/// The checks that began in a time, of those monitors that are wanted: those of each location where several vote now,
+/// else what its locations agreed on.
 pub(super) fn recorded(
     reader: &Reader,
     played: &[(MonitorId, &Monitor)],
     from: Timestamp,
     to: Timestamp,
+    is_wanted: impl Fn(&Monitor) -> bool,
 ) -> Result<Vec<RecordedCheck>, StoreError> {
     let places: HashMap<MonitorId, usize> = played
         .iter()
@@ -70,7 +78,7 @@ pub(super) fn recorded(
     for (whose, votes) in [(Whence::Agreed, false), (Whence::Each, true)] {
         let wanted = played
             .iter()
-            .filter(|(_, monitor)| monitor.rules.quorum.is_some() == votes);
+            .filter(|(_, monitor)| monitor.rules.quorum.is_some() == votes && is_wanted(monitor));
         let query = HistoryQuery {
             monitors: wanted.map(|(id, _)| *id).collect(),
             since: Some(from),
@@ -95,4 +103,65 @@ pub(super) fn recorded(
     }
     found.reverse();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::check::{Micros, Timings, Verdict};
+
+    /// A check of ten milliseconds.
+    fn check(at: i64) -> Check {
+        Check {
+            at: Timestamp::from_ms(at),
+            verdict: Verdict::Up,
+            status: Some(200),
+            chain: std::sync::Arc::default(),
+            redirect_times: Box::default(),
+            timings: Timings {
+                total: Micros::new(10_000),
+                ..Timings::default()
+            },
+            http_version: None,
+            body_bytes: 0,
+            retry_after_s: None,
+            certificate: None,
+            excerpt: None,
+            remarks: Box::default(),
+            extras: None,
+        }
+    }
+
+    #[test]
+    fn arrivals_overlap_where_a_slow_check_comes_last() {
+        let nyc = LocationName::parse("nyc").unwrap();
+        let arrival = |from, to, arrived_at| {
+            let [from, to, arrived_at] = [from, to, arrived_at].map(Timestamp::from_ms);
+            let arrival = Arrival {
+                from,
+                to,
+                arrived_at,
+            };
+            (nyc.clone(), arrival)
+        };
+        let arrivals = Arrivals::new(vec![
+            arrival(95_000, 7_300_000, 9_000_000),
+            arrival(100_000, 100_200, 8_999_000),
+            arrival(8_000_000, 8_100_000, 9_500_000),
+        ]);
+        for (at, wanted) in [
+            (94_999, 95_009),
+            (95_000, 9_000_000),
+            (100_100, 8_999_000),
+            (100_300, 9_000_000),
+            (7_300_000, 9_000_000),
+            (7_300_001, 7_300_011),
+            (8_050_000, 9_500_000),
+            (8_100_001, 8_100_011),
+        ] {
+            let found = arrivals.of(Some(&nyc), &check(at));
+            assert_eq!(found, Timestamp::from_ms(wanted), "{at}");
+        }
+        assert_eq!(arrivals.of(None, &check(100)), Timestamp::from_ms(110));
+    }
 }

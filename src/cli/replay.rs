@@ -32,9 +32,6 @@ use crate::view::time_text::Clock;
 /// So much is read at once: of 1 000 monitors a minute 180 000 checks.
 const CHUNK: Duration = Duration::from_secs(3 * 3600);
 
-/// Checks of so long before the time are gone through at most, so that every location is known.
-const WARM_UP_MAX: Duration = Duration::from_secs(3600);
-
 /// News of no outage (slow, a certificate, another chain) is the same on both sides if it was decided within this time.
 const NEAR: Duration = Duration::from_secs(3600);
 
@@ -151,6 +148,15 @@ impl Past {
     }
 }
 
+/// How much earlier the checks of a monitor are gone through than what is told of them. Locations that are not heard yet
+/// have no vote: those that are would decide alone.
+fn warm_up(monitor: &Monitor) -> Duration {
+    match monitor.rules.quorum {
+        Some(_) => monitor.rules.fresh_for(),
+        None => Duration::ZERO,
+    }
+}
+
 fn play(
     reader: &Reader,
     new: &Config,
@@ -158,12 +164,8 @@ fn play(
     since: Timestamp,
     now: Timestamp,
 ) -> Result<Past, CliError> {
-    // Locations that are not heard yet have no vote: those that are would decide alone.
-    let patience = played
-        .iter()
-        .filter(|(_, monitor)| monitor.rules.quorum.is_some());
-    let patience = patience.map(|(_, monitor)| monitor.rules.fresh_for()).max();
-    let start = since.minus(patience.unwrap_or_default().min(WARM_UP_MAX));
+    let longest = played.iter().map(|(_, monitor)| warm_up(monitor)).max();
+    let start = since.minus(longest.unwrap_or_default());
     let mut world = Replay::new(
         played.iter().copied(),
         &new.alerts,
@@ -178,7 +180,9 @@ fn play(
     let mut from = start;
     while from < now && !played.is_empty() {
         let to = from.plus(CHUNK).min(now);
-        waiting.extend(recorded(reader, played, from, to)?);
+        waiting.extend(recorded(reader, played, from, to, |monitor| {
+            to > since.minus(warm_up(monitor))
+        })?);
         // What comes late is decided on with what is made later.
         waiting.sort_by_key(|check| check.arrived_at);
         let is_due = |check: &RecordedCheck| check.arrived_at < to || to == now;

@@ -14,7 +14,7 @@ use crate::cli::{from_store, output};
 use crate::config::Config;
 use crate::control::{self, ControlError, Request};
 use crate::domain::incident::Incident;
-use crate::domain::monitor::{Monitor, MonitorName};
+use crate::domain::monitor::{Monitor, MonitorName, Rules};
 use crate::domain::notification::MailKind;
 use crate::domain::order::{KeptOrder, OrderWord};
 use crate::domain::timestamp::Timestamp;
@@ -116,6 +116,16 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
     Ok(Outcome::Fine)
 }
 
+/// How much earlier checks are gone through than what is told of them: locations that were not heard yet have no vote,
+/// and of a monitor with long intervals there may be no check at all.
+fn warm_up(rules: &Rules) -> Duration {
+    let fresh_for = rules.fresh_for();
+    match rules.quorum {
+        Some(_) => fresh_for,
+        None => fresh_for.saturating_sub(BEFORE),
+    }
+}
+
 fn known(place: &Place, reader: &Reader, name: &str) -> Result<StoredMonitor, CliError> {
     let known = reader.monitors()?;
     let ids = place.select(&known, &[name.to_owned()])?;
@@ -154,13 +164,19 @@ impl Asked<'_> {
         let newest = reader.incident_by(monitor.id, self.at)?;
         let is_open = |incident: &Incident| incident.closed_at.is_none_or(|end| end > self.at);
         let open = newest.as_ref().filter(|incident| is_open(incident));
-        let from = open.map_or(self.at, Incident::opened_at).minus(BEFORE);
-        let played = self.played(reader, &known, monitor, from)?;
+        let told_from = open.map_or(self.at, Incident::opened_at).minus(BEFORE);
+        let played = self.played(reader, &known, monitor, told_from)?;
         let Some((_, rules)) = played[0].rules.last().cloned() else {
             return Ok(None);
         };
-        let has_recorded_rules = !reader.rules(monitor.id, from, self.at)?.is_empty();
-        let found = self.retrace(reader, &played, &rules.alerts(), open, from)?;
+        let has_recorded_rules = !reader.rules(monitor.id, told_from, self.at)?.is_empty();
+        let from = told_from.minus(warm_up(&rules.rules()));
+        let played = match from < told_from {
+            true => self.played(reader, &known, monitor, from)?,
+            false => played,
+        };
+        let mut found = self.retrace(reader, &played, &rules.alerts(), open, from)?;
+        found.traced.retain(|traced| traced.at >= told_from);
         let told_of = newest.as_ref().filter(|incident| {
             incident
                 .closed_at

@@ -61,6 +61,8 @@ mod tests {
         for one in [
             arrival(10, 20, 90),
             arrival(10, 30, 90),
+            // A piece that ends earlier takes nothing away.
+            arrival(10, 25, 90),
             arrival(40, 50, 99),
         ] {
             batch.put_arrival(&nyc, one).unwrap();

@@ -323,7 +323,7 @@ impl Batch<'_> {
             .prepare_cached(
                 "INSERT INTO arrivals (location_id, from_at, to_at, arrived_at)
                  SELECT id, ?2, ?3, ?4 FROM locations WHERE name = ?1
-                 ON CONFLICT (location_id, from_at) DO UPDATE SET to_at = excluded.to_at,
+                 ON CONFLICT (location_id, from_at) DO UPDATE SET to_at = max(to_at, excluded.to_at),
                    arrived_at = excluded.arrived_at",
             )?
             .execute((
