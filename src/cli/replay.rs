@@ -148,8 +148,8 @@ impl Past {
     }
 }
 
-/// How much earlier the checks of a monitor are gone through than what is told of them. Locations that are not heard yet
-/// have no vote: those that are would decide alone.
+/// How much earlier the checks of a monitor are gone through than what is told of them. Locations that are not heard
+/// yet have no vote: those that are would decide alone.
 fn warm_up(monitor: &Monitor) -> Duration {
     match monitor.rules.quorum {
         Some(_) => monitor.rules.fresh_for(),

@@ -165,23 +165,20 @@ impl Asked<'_> {
         let is_open = |incident: &Incident| incident.closed_at.is_none_or(|end| end > self.at);
         let open = newest.as_ref().filter(|incident| is_open(incident));
         let told_from = open.map_or(self.at, Incident::opened_at).minus(BEFORE);
-        let played = self.played(reader, &known, monitor, told_from)?;
+        let mut played = self.played(reader, &known, monitor, told_from)?;
         let Some((_, rules)) = played[0].rules.last().cloned() else {
             return Ok(None);
         };
         let has_recorded_rules = !reader.rules(monitor.id, told_from, self.at)?.is_empty();
         let from = told_from.minus(warm_up(&rules.rules()));
-        let played = match from < told_from {
-            true => self.played(reader, &known, monitor, from)?,
-            false => played,
-        };
+        if from < told_from {
+            played = self.played(reader, &known, monitor, from)?;
+        }
         let mut found = self.retrace(reader, &played, &rules.alerts(), open, from)?;
         found.traced.retain(|traced| traced.at >= told_from);
-        let told_of = newest.as_ref().filter(|incident| {
-            incident
-                .closed_at
-                .is_none_or(|end| self.at.since(end) <= TOLD_FOR)
-        });
+        let is_told = |end| self.at.since(end) <= TOLD_FOR;
+        let mut told_of = newest.as_ref();
+        told_of = told_of.filter(|incident| incident.closed_at.is_none_or(is_told));
         let (told, first_after) = match told_of {
             Some(incident) => self.told(reader, incident)?,
             None => (Vec::new(), None),

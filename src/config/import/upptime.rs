@@ -112,25 +112,7 @@ fn site(page: &mut Page, item: &Value) {
         entry.text("body", &body);
     }
     headers(page, &mut entry, item);
-    let mut codes = Vec::new();
-    for code in item
-        .get("expectedStatusCodes")
-        .map(texts_of)
-        .unwrap_or_default()
-    {
-        match code.parse::<u16>() {
-            // As a number, since `0418` is none here.
-            Ok(code) if (100..600).contains(&code) => codes.push(code.to_string()),
-            _ => {
-                let what = format!("the status `{}`", safe_text::line(&code, 40));
-                page.lose(Weight::Verdict, what, &entry.called());
-            }
-        }
-    }
-    match codes.is_empty() {
-        true => entry.set("expect_status", STATUSES),
-        false => entry.set("expect_status", format!("[{}]", codes.join(", "))),
-    }
+    statuses(page, &mut entry, item);
     let slow: Option<u64> = text_at(item, "maxResponseTime").and_then(|ms| ms.parse().ok());
     if let Some(slow) = slow.filter(|ms| *ms > 0) {
         entry.span("degraded_after", Duration::from_millis(slow));
@@ -173,6 +155,29 @@ fn port(page: &mut Page, item: &Value, name: &str, host: &str) {
         entry.text("ip_version", "6");
     }
     page.push(entry);
+}
+
+/// What counts as up.
+fn statuses(page: &mut Page, entry: &mut Entry, item: &Value) {
+    let mut codes = Vec::new();
+    for code in item
+        .get("expectedStatusCodes")
+        .map(texts_of)
+        .unwrap_or_default()
+    {
+        match code.parse::<u16>() {
+            // As a number, since `0418` is none here.
+            Ok(code) if (100..600).contains(&code) => codes.push(code.to_string()),
+            _ => {
+                let what = format!("the status `{}`", safe_text::line(&code, 40));
+                page.lose(Weight::Verdict, what, &entry.called());
+            }
+        }
+    }
+    match codes.is_empty() {
+        true => entry.set("expect_status", STATUSES),
+        false => entry.set("expect_status", format!("[{}]", codes.join(", "))),
+    }
 }
 
 /// A list of `Name: value` lines.

@@ -29,22 +29,7 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
     if let Some(body) = text("body") {
         entry.text("body", &literal(&body));
     }
-    let codes = http
-        .get("valid_status_codes")
-        .map(texts_of)
-        .unwrap_or_default();
-    let codes: Vec<u16> = codes.iter().filter_map(|code| code.parse().ok()).collect();
-    if !codes.is_empty() {
-        let mut statuses = Statuses::all();
-        statuses.keep(|status| codes.contains(&status));
-        match statuses.toml() {
-            Some(statuses) => entry.set("expect_status", statuses),
-            None => {
-                let what = "valid_status_codes: none of them is a status; the default is 2xx";
-                page.lose(Weight::Verdict, what, &entry.called());
-            }
-        }
-    }
+    statuses(page, entry, http);
     if http.get("follow_redirects").is_some_and(is_false) || flag("no_follow_redirects") {
         entry.set("follow_redirects", "false");
     }
@@ -86,6 +71,26 @@ pub(super) fn http(page: &mut Page, entry: &mut Entry, http: &Value) {
             .is_some_and(|value| *value != Value::Bool(false) && !holds(key, value))
         {
             page.lose(Weight::Verdict, key, &entry.called());
+        }
+    }
+}
+
+/// What counts as up.
+fn statuses(page: &mut Page, entry: &mut Entry, http: &Value) {
+    let codes = http
+        .get("valid_status_codes")
+        .map(texts_of)
+        .unwrap_or_default();
+    let codes: Vec<u16> = codes.iter().filter_map(|code| code.parse().ok()).collect();
+    if !codes.is_empty() {
+        let mut statuses = Statuses::all();
+        statuses.keep(|status| codes.contains(&status));
+        match statuses.toml() {
+            Some(statuses) => entry.set("expect_status", statuses),
+            None => {
+                let what = "valid_status_codes: none of them is a status; the default is 2xx";
+                page.lose(Weight::Verdict, what, &entry.called());
+            }
         }
     }
 }
