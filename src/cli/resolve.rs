@@ -276,6 +276,7 @@ fn taken_away(error: &StoreError, used: &Used) -> Option<String> {
         | StoreError::Foreign { .. }
         | StoreError::Link { .. }
         | StoreError::Damaged(_)
+        | StoreError::Overwritten
         | StoreError::Io(_)
         | StoreError::File { .. } => {}
         StoreError::Denied { .. }

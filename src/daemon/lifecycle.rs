@@ -17,7 +17,7 @@ use super::control::reload;
 use super::control::requests::Desk;
 use super::control::socket::ControlSocket;
 use super::health::counters::{Health, States};
-use super::health::database_doubts::{Doubts, put_aside};
+use super::health::database_doubts::Doubts;
 use super::health::disk_wait::DiskWait;
 use super::health::heartbeat;
 use super::health::watchdog::Supervisor;
@@ -60,8 +60,10 @@ use crate::store::writer::Store;
 /// After the grace for checks and mails, the recorder gets this long to write what is left.
 const LAST_WRITE: Duration = Duration::from_secs(20);
 
-/// A disk that damages a new database again and again is beyond help.
+/// A disk that damages a new database again and again is beyond help ..
 const SET_ASIDE_MAX: usize = 3;
+/// .. where that happens within this time.
+const SET_ASIDE_WITHIN: Duration = Duration::from_secs(3600);
 
 /// A database up to this size is looked through at each start; it takes half a second at most.
 const LOOKED_THROUGH_MAX: u64 = 1 << 30;
@@ -119,17 +121,21 @@ pub fn run(start: &Start) -> Result<Ending, RunError> {
     {
         return probe::run(start, cluster, own);
     }
-    let mut set_aside = Vec::new();
+    let mut set_aside: Vec<Instant> = Vec::new();
+    let mut told = None;
     let mut doubts = Doubts::default();
     let mut was_overtaken = false;
     let mut disk = DiskWait::default();
     loop {
-        match led_once(start, set_aside.last().cloned(), was_overtaken, disk) {
-            Err(RunError::Store(StoreError::Damaged(why))) if set_aside.len() < SET_ASIDE_MAX => {
-                disk = DiskWait::default();
-                if doubts.is_damaged(&start.config, &why, &mut disk)? {
-                    set_aside.push(put_aside(&start.config.daemon.database, &why)?);
+        match led_once(start, told.take(), was_overtaken, disk) {
+            Err(RunError::Store(why)) if why.is_damage() => {
+                set_aside.retain(|at| clock::tick() - *at < SET_ASIDE_WITHIN);
+                if set_aside.len() >= SET_ASIDE_MAX {
+                    return Err(why.into());
                 }
+                disk = DiskWait::default();
+                told = doubts.set_aside(&start.config, &why, &mut disk)?;
+                set_aside.extend(told.as_ref().map(|_| clock::tick()));
                 continue;
             }
             Ok(Life::Overtaken) => was_overtaken = true,
@@ -183,7 +189,7 @@ fn run_once(
     malloc_trim::keep_in_bounds();
     service::status("opening the database");
     let config = Arc::new(start.config.clone());
-    let opened = loop {
+    let mut opened = loop {
         match patiently(|| open(&config, clock::now()))? {
             Err(error) if error.is_about_disk() => {
                 patiently(|| disk.wait(&config, &error))??;
@@ -192,10 +198,12 @@ fn run_once(
         }
     };
     let mut news = Vec::new();
-    news.extend(set_aside.map(|detail| trouble("database", detail)));
     news.extend(disk.over().map(say));
     let runtime = check_runtime::new()?;
     let config = Arc::clone(&opened.config);
+    if let Some(detail) = set_aside {
+        opened.recorder.tell_of_set_aside(detail, clock::now());
+    }
     let ending = runtime.block_on(live(start, config, (opened, claim), news));
     // A name lookup or a check that hangs must not keep the process.
     runtime.shutdown_background();
@@ -506,19 +514,12 @@ async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunE
     drop(link);
     match ended {
         Some(Ended::Stopped(_)) => Ok(Ending::Orderly),
-        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
+        Some(Ended::Unusable { why, .. }) => Err(why.into()),
         None => {
             tracing::error!("the database did not take the last writes in time");
             Ok(Ending::Forced)
         }
     }
-}
-
-fn trouble(what: &str, detail: String) -> Entry {
-    say(News::Trouble {
-        what: what.to_owned(),
-        detail,
-    })
 }
 
 /// News about us for everybody who is told of it.
@@ -544,7 +545,7 @@ async fn after_damage(household: Household) -> Result<Ending, RunError> {
     drop(household.web);
     drop(household.link);
     match ended(household.recorder, clock::tick() + LAST_WRITE).await {
-        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
+        Some(Ended::Unusable { why, .. }) => Err(why.into()),
         Some(Ended::Stopped(_)) | None => Err(RunError::Broken("recorder")),
     }
 }
@@ -566,7 +567,7 @@ async fn after_overtaking(household: Household) -> Result<Life, RunError> {
     drop(household.link);
     match ended {
         Some(Ended::Stopped(_)) => Ok(Life::Overtaken),
-        Some(Ended::Damaged(why)) => Err(StoreError::Damaged(why).into()),
+        Some(Ended::Unusable { why, .. }) => Err(why.into()),
         None => Err(RunError::Broken("recorder")),
     }
 }

@@ -104,6 +104,9 @@ pub enum StoreError {
     /// The file is damaged.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// While it was open another file was written over it, under its name.
+    #[error("another file was written over the database while sitewatch runs")]
+    Overwritten,
     /// No room left on the device, or over a quota.
     #[error("the disk is full")]
     Full,
@@ -145,6 +148,7 @@ impl StoreError {
             | Self::Older { .. }
             | Self::Foreign { .. }
             | Self::Damaged(_)
+            | Self::Overwritten
             | Self::Sql(_) => false,
         }
     }
@@ -173,6 +177,7 @@ impl StoreError {
             | Self::Older { .. }
             | Self::Foreign { .. }
             | Self::Damaged(_)
+            | Self::Overwritten
             | Self::Busy
             | Self::Sql(_) => false,
         }
@@ -193,6 +198,7 @@ impl StoreError {
             | Self::Foreign { .. }
             | Self::File { .. } => true,
             Self::Damaged(_)
+            | Self::Overwritten
             | Self::Full
             | Self::ReadOnly
             | Self::Io(_)
@@ -201,9 +207,9 @@ impl StoreError {
         }
     }
 
-    /// Whether the file must be set aside (see [`super::file::corruption::set_aside`]).
+    /// Whether the file must be set aside (see [`super::file::corruption`]).
     pub const fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged(_))
+        matches!(self, Self::Damaged(_) | Self::Overwritten)
     }
 }
 

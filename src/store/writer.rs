@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::checks::hydrate::Resolver;
@@ -49,6 +50,8 @@ pub struct Store {
     pub(super) header: Option<Header>,
     /// What only this process wrote into it.
     pub(super) mark: Option<Mark>,
+    /// Whether the log stays as it is when the store is dropped.
+    is_left: bool,
     /// The open database beside SQLite's; closed after it, see [`super::file::lock::hold`].
     pub(super) file: File,
     pub(super) lock: Lock,
@@ -93,6 +96,7 @@ impl Store {
             parts: Parts::of(path),
             header: None,
             mark: None,
+            is_left: false,
             file,
             lock,
             _link_lock: link_lock,
@@ -174,8 +178,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// From now on nothing more is written into the file, also when this is dropped: it is damaged, or another's by now.
+    /// What is in the log stays there.
+    pub fn leave_as_it_is(&mut self) {
+        self.is_left = true;
+        let _ = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
+        if self.is_left {
+            return;
+        }
         // Readers may be in the way; a stop does not wait for them.
         let _ = self.connection.busy_timeout(Duration::from_millis(100));
         // A reader without write permission reads the file better than a log it cannot replay; failing is no harm.

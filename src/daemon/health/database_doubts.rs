@@ -28,11 +28,31 @@ pub(in crate::daemon) struct Doubts {
 }
 
 impl Doubts {
-    /// Whether the database is to be set aside. A disk that does not give the file is waited for.
+    /// Sets a database aside that is of no use any more, and answers what is to be told of it; `None` if it is used on.
+    /// One that is called damaged is looked through first. One that was written over is not: it may be sound, but it is
+    /// not what this process recorded.
     ///
     /// # Errors
-    /// What the wait for the disk ends with.
-    pub(in crate::daemon) fn is_damaged(
+    /// What the wait for the disk ends with; the files cannot be renamed.
+    pub(in crate::daemon) fn set_aside(
+        &mut self,
+        config: &Config,
+        why: &StoreError,
+        disk: &mut DiskWait,
+    ) -> Result<Option<String>, RunError> {
+        let database = &config.daemon.database;
+        let detail = match why {
+            StoreError::Overwritten => put_overwritten_aside(database)?,
+            StoreError::Damaged(why) if !self.is_damaged(config, why, disk)? => return Ok(None),
+            StoreError::Damaged(why) => put_aside(database, why)?,
+            other => put_aside(database, &other.to_string())?,
+        };
+        tracing::error!(target: targets::TROUBLE, "{detail}");
+        Ok(Some(detail))
+    }
+
+    /// Whether the database is to be set aside. A disk that does not give the file is waited for.
+    fn is_damaged(
         &mut self,
         config: &Config,
         why: &str,
@@ -71,17 +91,25 @@ impl Doubts {
 }
 
 /// Sets a damaged database aside; what is said of that.
-///
-/// # Errors
-/// The files cannot be renamed.
-pub(in crate::daemon) fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
+fn put_aside(database: &Path, why: &str) -> Result<String, StoreError> {
     let aside = corruption::set_aside(database, clock::now())?;
-    let detail = format!(
+    Ok(format!(
         "The database {} is damaged: {why}. It was set aside as {} and a new one was begun. Sites are \
          watched on; what was recorded before is in the old file only.",
         database.display(),
         aside.display()
-    );
-    tracing::error!(target: targets::TROUBLE, "{detail}");
-    Ok(detail)
+    ))
+}
+
+/// Sets a file aside that was written over the database; what is said of that.
+fn put_overwritten_aside(database: &Path) -> Result<String, StoreError> {
+    let aside = corruption::set_overwritten_aside(database, clock::now())?;
+    Ok(format!(
+        "Another file was written over the database {database} while sitewatch runs. What lies there now was set aside \
+         as {aside}, and a new database was begun. Sites are watched on; what was recorded before is gone with the old \
+         contents. If it was a backup that you put there: stop sitewatch, remove {database} and the files {database}-wal \
+         and {database}-shm, put {aside} in its place, and start sitewatch.",
+        database = database.display(),
+        aside = aside.display()
+    ))
 }

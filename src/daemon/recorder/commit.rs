@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::engine::{Failure, Recorder};
+use super::engine::{Failure, Outlook, Recorder};
 use super::message::NotRecorded;
 use super::roster::Slot;
 use crate::clock;
@@ -123,7 +123,11 @@ impl Recorder {
             since,
             tried_at: now,
             error: error.to_string(),
-            is_damage: error.is_damage(),
+            outlook: match error {
+                StoreError::Damaged(why) => Outlook::Damaged(why.clone()),
+                StoreError::Overwritten => Outlook::Overwritten,
+                _ => Outlook::Passes,
+            },
         });
         for reply in std::mem::take(&mut self.staged.replies) {
             reply(Err(NotRecorded(error.to_string())));

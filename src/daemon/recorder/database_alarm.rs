@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::engine::Recorder;
+use super::engine::{Failure, Outlook, Recorder};
 use super::staged::{Deed, id_of};
 use crate::domain::notification::{Letter, News, Notice};
 use crate::domain::timestamp::Timestamp;
@@ -38,7 +38,8 @@ fn is_past(at: Timestamp, wait: Duration, now: Timestamp) -> bool {
 impl Recorder {
     /// Tells that the database takes no writes, while it takes none.
     pub(super) fn tell_of_disk(&mut self, now: Timestamp) {
-        let Some(failure) = self.failure.as_ref().filter(|failure| !failure.is_damage) else {
+        let passes = |failure: &&Failure| failure.outlook == Outlook::Passes;
+        let Some(failure) = self.failure.as_ref().filter(passes) else {
             return;
         };
         let may_be_said = is_past(failure.since, DISK_SAID_AFTER, now)
@@ -98,6 +99,11 @@ impl Recorder {
         said.push_back(now);
         self.say_past_the_outbox("database", detail, now);
         true
+    }
+
+    /// Tells what became of the database before this one.
+    pub fn tell_of_set_aside(&mut self, detail: String, now: Timestamp) {
+        self.say_past_the_outbox("database", detail, now);
     }
 
     /// At the end nobody sends any more: what was to leave at once is queued for the next start.

@@ -89,8 +89,19 @@ pub struct Failure {
     pub tried_at: Timestamp,
     /// What it said last.
     pub error: String,
-    /// Whether waiting is of no use: the file is damaged.
-    pub is_damage: bool,
+    /// Whether waiting may help.
+    pub outlook: Outlook,
+}
+
+/// What is to be expected of a database that takes no writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outlook {
+    /// It may pass.
+    Passes,
+    /// SQLite says that the file is damaged, and this.
+    Damaged(String),
+    /// Another file was written over it.
+    Overwritten,
 }
 
 impl Recorder {
@@ -187,6 +198,19 @@ impl Recorder {
     /// Why the database takes no writes, while it does not.
     pub const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+
+    /// Why nothing more can be done with this database, if that is so. A database that is called damaged may be another
+    /// one by now.
+    pub fn unusable(&mut self) -> Option<StoreError> {
+        match &self.failure.as_ref()?.outlook {
+            Outlook::Passes => None,
+            Outlook::Overwritten => Some(StoreError::Overwritten),
+            Outlook::Damaged(why) => Some(match self.store.is_overwritten() {
+                true => StoreError::Overwritten,
+                false => StoreError::Damaged(why.clone()),
+            }),
+        }
     }
 
     /// Checks that had to be given up since the database took its last write.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::engine::{Failure, Recorder};
+use super::engine::{Failure, Outlook, Recorder};
 use crate::daemon::logging::targets;
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
@@ -93,7 +93,7 @@ impl Recorder {
         self.files.rescues != rescues
     }
 
-    /// What lies in the file now is no database that goes with what this process knows: a new start sets it aside.
+    /// What lies in the file now is not what this process wrote there: a new start sets it aside.
     fn look_at_contents(&mut self, now: Timestamp) {
         let was_suspected = self.files.is_suspected_of_another;
         self.files.is_suspected_of_another = self.store.is_overwritten();
@@ -101,8 +101,8 @@ impl Recorder {
             self.failure = Some(Failure {
                 since: now,
                 tried_at: now,
-                error: OVERWRITTEN.to_owned(),
-                is_damage: true,
+                error: StoreError::Overwritten.to_string(),
+                outlook: Outlook::Overwritten,
             });
         }
     }
@@ -291,9 +291,6 @@ fn said(gone: &[Gone]) -> String {
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
 }
-
-const OVERWRITTEN: &str = "another file was written over it while sitewatch runs (to put a backup in its place, stop \
-                           sitewatch first)";
 
 /// How often the recorder's thread looks.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -17,6 +17,7 @@ use crate::daemon::health::counters::{Health, Part, States};
 use crate::daemon::health::live_status::Board;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::ShownState;
+use crate::store::error::StoreError;
 use crate::store::writer::Store;
 
 /// The watchdog wants a sign of life; a clock step is noticed within this.
@@ -35,8 +36,13 @@ const NAMES_MAX: usize = 3;
 pub enum Ended {
     /// By [`super::message::Entry::Stop`], with everything written that could be.
     Stopped(Box<Store>),
-    /// The database is damaged: a new start sets it aside.
-    Damaged(String),
+    /// The database is damaged, or another's by now: a new start sets it aside.
+    Unusable {
+        /// [`StoreError::Damaged`] or [`StoreError::Overwritten`].
+        why: StoreError,
+        /// Writes nothing any more, not even its log into the file.
+        store: Box<Store>,
+    },
 }
 
 /// Starts the thread. `tell` is called with whatever follows from what came; it must not block.
@@ -120,8 +126,10 @@ fn run(
             health.set_states(states(&board));
         }
         health.beat(Part::Recorder);
-        if let Some(failure) = recorder.failure().filter(|failure| failure.is_damage) {
-            return Ended::Damaged(failure.error.clone());
+        if let Some(why) = recorder.unusable() {
+            let mut store = Box::new(recorder.into_store());
+            store.leave_as_it_is();
+            return Ended::Unusable { why, store };
         }
         if recorder.stopped() {
             return Ended::Stopped(Box::new(recorder.into_store()));

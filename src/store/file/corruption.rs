@@ -86,10 +86,29 @@ fn read_through(path: &Path) -> Result<()> {
 /// The files cannot be renamed.
 pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
     let path = &super::open::resolved(path)?;
+    let aside = own_files::beside(path, &format!(".damaged-{}", now.as_seconds()));
+    let log_aside = own_files::beside(&aside, "-wal");
+    rename_all(path, aside, log_aside)
+}
+
+/// Renames a file that was written over the open database to `PATH.overwritten-SECONDS`, as it is. The log is of the
+/// database that was there before and would be replayed into the other: it becomes `PATH-wal.stray-SECONDS`. Returns the
+/// new name of the file. The store must have been dropped, see [`Store::leave_as_it_is`].
+///
+/// # Errors
+/// The files cannot be renamed.
+pub fn set_overwritten_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
+    let path = &super::open::resolved(path)?;
+    let seconds = now.as_seconds();
+    let aside = own_files::beside(path, &format!(".overwritten-{seconds}"));
+    let log_aside = own_files::beside(path, &format!("-wal.stray-{seconds}"));
+    rename_all(path, aside, log_aside)
+}
+
+fn rename_all(path: &Path, aside: PathBuf, log_aside: PathBuf) -> Result<PathBuf> {
     let beside = |end: &str| own_files::beside(path, end);
-    let aside = beside(&format!(".damaged-{}", now.as_seconds()));
-    let rename = |from: PathBuf, to: PathBuf| {
-        std::fs::rename(&from, &to).map_err(|source| StoreError::File {
+    let rename = |from: PathBuf, to: &Path| {
+        std::fs::rename(&from, to).map_err(|source| StoreError::File {
             what: format!("rename `{}`", from.display()),
             source,
         })
@@ -97,7 +116,7 @@ pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
     // The log first: alone it says nothing, while a database with a stranger's log would be made worse.
     let log = beside("-wal");
     if log.exists() {
-        rename(log, own_files::beside(&aside, "-wal"))?;
+        rename(log, &log_aside)?;
     }
     let index = beside("-shm");
     if index.exists() {
@@ -106,10 +125,10 @@ pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf> {
             source,
         })?;
     }
-    rename(path.to_owned(), aside.clone())?;
-    for end in ["", "-wal"] {
+    rename(path.to_owned(), &aside)?;
+    for file in [&aside, &log_aside] {
         // It may be of a version that let everybody read; that it stays so must not keep the daemon from starting.
-        let _ = own_files::tighten(&own_files::beside(&aside, end));
+        let _ = own_files::tighten(file);
     }
     Ok(aside)
 }

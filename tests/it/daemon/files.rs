@@ -332,3 +332,98 @@ async fn a_database_of_an_earlier_version_is_copied_and_the_log_says_where() {
     signal(&daemon, rustix::process::Signal::TERM);
     assert_eq!(exit_code(&mut daemon).await, Some(0));
 }
+
+/// What is written over the database of a running daemon, under its name and into its inode.
+#[derive(Clone, Copy)]
+enum Over {
+    /// A backup that this daemon made.
+    Backup,
+    /// The same, made larger or smaller to the size of the database.
+    SameSize,
+    /// A part of the database itself.
+    Truncated,
+    /// A database of another program.
+    Foreign,
+    Empty,
+}
+
+impl Over {
+    fn write(self, house: &House) -> Vec<u8> {
+        let (database, other) = (
+            house.path().join("sitewatch.db"),
+            house.path().join("other.db"),
+        );
+        let ours = fs::read(&database).unwrap();
+        let bytes = match self {
+            Self::Backup => {
+                assert!(house.ask(&["backup", "other.db"]).status.success());
+                fs::read(&other).unwrap()
+            }
+            Self::SameSize => {
+                assert!(house.ask(&["backup", "other.db"]).status.success());
+                let mut bytes = fs::read(&other).unwrap();
+                bytes.resize(ours.len(), 0);
+                bytes
+            }
+            Self::Truncated => ours[..ours.len() / 2].to_vec(),
+            Self::Foreign => {
+                let foreign = rusqlite::Connection::open(&other).unwrap();
+                foreign
+                    .execute_batch("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')")
+                    .unwrap();
+                drop(foreign);
+                fs::read(&other).unwrap()
+            }
+            Self::Empty => Vec::new(),
+        };
+        // `cp` opens the file that is there, and truncates it.
+        fs::write(&database, &bytes).unwrap();
+        bytes
+    }
+}
+
+async fn written_over(over: Over) {
+    let site = Site::start(200);
+    let house = House::new("");
+    // The mail does not wait for others to the same recipient.
+    house.configure("30s", &monitor("shop", site.port));
+    let mut daemon = house.start().await;
+    with_history(&house).await;
+    let bytes = over.write(&house);
+    let written = sitewatch::clock::tick();
+    house
+        .until("the mail", || !troubles(&house).is_empty())
+        .await;
+    assert!(written.elapsed() < SAID_WITHIN, "{:?}", written.elapsed());
+    let mail = house.mails().remove(0);
+    let said = "Another file was written over the database";
+    assert!(mail.text.contains(said), "{}", mail.text);
+    let names = fs::read_dir(house.path()).unwrap();
+    let mut names = names.map(|entry| entry.unwrap().path());
+    let aside = names.find(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("sitewatch.db.overwritten-")
+    });
+    let aside = fs::read(aside.expect("it was set aside")).unwrap();
+    assert!(aside == bytes, "it is as it was put there");
+    // Watching goes on in a new database, and nothing is told twice.
+    with_history(&house).await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(house.subjects().len(), 1, "{:?}", house.subjects());
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_backup_written_over_the_open_database_is_told_and_set_aside() {
+    tokio::join!(written_over(Over::Backup), written_over(Over::SameSize));
+}
+
+#[tokio::test]
+async fn whatever_is_written_over_the_open_database_is_told_and_set_aside() {
+    tokio::join!(
+        written_over(Over::Truncated),
+        written_over(Over::Foreign),
+        written_over(Over::Empty)
+    );
+}

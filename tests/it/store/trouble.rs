@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::error::StoreError;
-use sitewatch::store::file::corruption::{look_again, set_aside};
+use sitewatch::store::file::corruption::{look_again, set_aside, set_overwritten_aside};
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
@@ -401,4 +401,63 @@ fn a_log_that_is_partly_in_the_file_is_no_other_file() {
     let bytes = std::fs::read(&other).unwrap();
     std::fs::write(&place.path, &bytes[..bytes.len() - 4096]).unwrap();
     assert!(store.is_overwritten());
+}
+
+/// Its own log may hold the first page and the mark: a checkpoint would make the other file look like this database.
+#[test]
+fn nothing_of_the_log_is_written_into_a_file_that_is_another_s() {
+    let place = Place::new();
+    let mut store = place.store();
+    let ids = enroll(&mut store, &["a"]);
+    let more = |store: &mut Store, from: i64| {
+        for n in 0..60 {
+            let check = rich(from + n * 1000, u32::try_from(n).unwrap());
+            record(store, &[(ids[0], check)]);
+        }
+        store.probe(at(from)).unwrap();
+    };
+    more(&mut store, START);
+    // The first look writes the mark, the next brings it into the file.
+    assert!(!store.is_overwritten());
+    assert!(!store.is_overwritten());
+    let ours = std::fs::read(&place.path).unwrap();
+    let mark = store
+        .outbox()
+        .query_row("SELECT value FROM meta WHERE key = 'process'", [], |row| {
+            row.get::<_, String>(0)
+        })
+        .unwrap();
+    assert!(ours.windows(32).any(|part| part == mark.as_bytes()));
+    // As another process of the same database left it: a backup of last week.
+    let mut other = ours.clone();
+    for n in 0..other.len() - 32 {
+        if &other[n..n + 32] == mark.as_bytes() {
+            other[n..n + 32].copy_from_slice(&[b'e'; 32]);
+        }
+    }
+    let counter = u32::from_be_bytes(ours[24..28].try_into().unwrap()) + 1000;
+    for at in [24, 92] {
+        other[at..at + 4].copy_from_slice(&counter.to_be_bytes());
+    }
+    more(&mut store, START + MINUTE);
+    std::fs::write(&place.path, &other).unwrap();
+    for _ in 0..3 {
+        assert!(store.is_overwritten());
+        assert!(
+            std::fs::read(&place.path).unwrap() == other,
+            "it was written into"
+        );
+    }
+    store.leave_as_it_is();
+    drop(store);
+    assert!(
+        std::fs::read(&place.path).unwrap() == other,
+        "it was written into"
+    );
+    let aside = set_overwritten_aside(&place.path, at(START)).unwrap();
+    assert!(std::fs::read(&aside).unwrap() == other);
+    assert!(!place.path.with_file_name("sitewatch.db-wal").exists());
+    // It is whole, and no log of another database is beside it.
+    look_again(&aside).unwrap();
+    assert_eq!(count(&aside), 60);
 }
