@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::daemon::logging::targets::MAIL_FAILED;
 use crate::daemon::recorder::message::WriteWork;
 use crate::domain::notification::MailKind;
 use crate::domain::settings::AlertSettings;
@@ -135,7 +136,10 @@ impl Desk {
             if self.on_the_way.contains_key(mailbox) || self.unwritten.contains_key(mailbox) {
                 continue;
             }
-            let plan = plan(settings, lane, silenced, hours, now);
+            let plan = match self.without_given_up(lane) {
+                None => plan(settings, lane, silenced, hours, now),
+                Some(rest) => plan(settings, &rest, silenced, hours, now),
+            };
             wake_at = [wake_at, plan.wake_at].into_iter().flatten().min();
             match self.first(settings, lane, plan.deeds, now) {
                 Some(First::Write(work)) => tasks.push(Task::Write(work)),
@@ -145,6 +149,19 @@ impl Desk {
         }
         tasks.extend(self.conversations(due));
         (tasks, wake_at)
+    }
+
+    /// The lane without mails that left several times and whose outcome was lost each time, if it has such. They rest
+    /// until a restart; what else is for their recipient goes out.
+    fn without_given_up(&self, lane: &Lane) -> Option<Lane> {
+        let lost = |row: &Waiting| self.lost_outcomes.get(&row.id).copied().unwrap_or(0);
+        let is_given_up = |row: &Waiting| lost(row) > retry::REPEATS_MAX;
+        if !lane.waiting.iter().any(is_given_up) {
+            return None;
+        }
+        let mut rest = lane.clone();
+        rest.waiting.retain(|row| !is_given_up(row));
+        Some(rest)
     }
 
     /// Puts as many of the due mails on their way as may be.
@@ -412,7 +429,14 @@ impl Desk {
             // It may have left each time.
             let lost = lost_outcomes.entry(row).or_default();
             *lost += 1;
-            *lost > retry::REPEATS_MAX
+            if *lost > retry::REPEATS_MAX {
+                tracing::error!(
+                    target: MAIL_FAILED, to = mailbox,
+                    "a mail left several times, and the database refused to note it each time: it is not sent again \
+                     before a restart"
+                );
+            }
+            false
         });
         again_at
     }
@@ -458,9 +482,8 @@ mod tests {
         }
     }
 
-    /// How many mails go on their way at this second, and when to look again.
-    fn next(desk: &mut Desk, lanes: &[Lane], second: u64) -> (usize, Option<Timestamp>) {
-        let settings = AlertSettings {
+    fn settings() -> AlertSettings {
+        AlertSettings {
             group_wait: Duration::from_secs(10),
             group_limit: 3,
             group_interval: Duration::from_secs(60),
@@ -468,7 +491,12 @@ mod tests {
             recovery: true,
             flapping: Flapping::default(),
             certificate_expiry: Vec::new(),
-        };
+        }
+    }
+
+    /// How many mails go on their way at this second, and when to look again.
+    fn next(desk: &mut Desk, lanes: &[Lane], second: u64) -> (usize, Option<Timestamp>) {
+        let settings = settings();
         let rules = (&settings, &Hours::default());
         let (tasks, wake_at) = desk.next(rules, lanes, &Silenced::new(), at(second));
         (tasks.len(), wake_at)
@@ -506,9 +534,30 @@ mod tests {
             assert_eq!(next(&mut desk, &lanes, lost_at + 899).0, 0);
         }
         assert_eq!(next(&mut desk, &lanes, 86_400), (0, None));
-        // A row that looks different was written after all: the lane is free.
+        // The mail is given up, its recipient is not: what comes later leaves, once.
+        let mut both = [lane()];
+        both[0].waiting.push(Waiting {
+            id: RowId(2),
+            ..both[0].waiting[0].clone()
+        });
+        let settings = settings();
+        let rules = (&settings, &Hours::default());
+        let (tasks, _) = desk.next(rules, &both, &Silenced::new(), at(86_401));
+        let [Task::Deliver(rows)] = tasks.as_slice() else {
+            panic!("{} tasks", tasks.len());
+        };
+        assert_eq!(
+            rows.iter().map(|row| row.id).collect::<Vec<_>>(),
+            [RowId(2)]
+        );
+        let row = both[0].waiting.remove(1);
+        let taken = Outcome::Accepted("250 taken".into());
+        let _ = desk.delivered(MAILBOX, &row, &taken, at(86_402));
+        desk.conversation_ended([(MAILBOX, row.id)]);
+        assert_eq!(next(&mut desk, &both, 86_403), (0, None));
+        // A row that looks different was written after all: it is another try.
         let mut other = lane();
-        other.waiting[0].id = RowId(2);
-        assert_eq!(next(&mut desk, &[other], 86_401).0, 1);
+        other.waiting[0].id = RowId(3);
+        assert_eq!(next(&mut desk, &[other], 86_404).0, 1);
     }
 }
