@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::active::{self, Force, Parts, Running};
@@ -23,24 +22,25 @@ use super::health::heartbeat;
 use super::health::watchdog::Supervisor;
 use super::hubs::gate::Gate;
 use super::hubs::standby::{self, Claim, Elected};
-use super::logging::targets;
+use super::life_ends::{Household, Life, after_damage, after_overtaking, take_down};
 use super::notifier::run;
 use super::process::check_runtime;
 use super::process::fd_limit;
 use super::process::malloc_trim;
 use super::process::parent_pipe::Leash;
-use super::process::patience::patiently;
+use super::process::patience::{Waited, patiently};
+pub use super::process::signals::Ending;
 use super::process::signals::{Signals, Told};
 use super::recorder::engine::Recorder;
 use super::recorder::evidence::Keeper;
 use super::recorder::evidence_shelf::Shelf;
 use super::recorder::message::{Enrolled, Entry};
 use super::recorder::queue::{Door, queue};
-use super::recorder::thread::{self, Ended};
+use super::recorder::thread;
 pub use super::run_error::RunError;
 use super::schedule::cron_jobs;
 use super::schedule::duties::Duties;
-use super::schedule::scheduler::{Command, Handle, Scheduler};
+use super::schedule::scheduler::{Handle, Scheduler};
 use super::source_lists::{kept, rounds};
 use super::web::server::WebServer;
 use super::web::sources::Sources;
@@ -57,9 +57,6 @@ use crate::store::error::StoreError;
 use crate::store::outbox::attempts;
 use crate::store::writer::Store;
 
-/// After the grace for checks and mails, the recorder gets this long to write what is left.
-const LAST_WRITE: Duration = Duration::from_secs(20);
-
 /// A disk that damages a new database again and again is beyond help ..
 const SET_ASIDE_MAX: usize = 3;
 /// .. where that happens within this time.
@@ -67,6 +64,9 @@ const SET_ASIDE_WITHIN: Duration = Duration::from_secs(3600);
 
 /// A database up to this size is looked through at each start; it takes half a second at most.
 const LOOKED_THROUGH_MAX: u64 = 1 << 30;
+
+/// The unit's status while the database is opened.
+pub(super) const OPENING: &str = "bringing the database up to date";
 
 /// How often it is looked whether the recorder still runs.
 const RECORDER_LOOKED_AT: Duration = Duration::from_secs(1);
@@ -85,27 +85,6 @@ pub struct Start {
     pub is_leashed: bool,
 }
 
-/// How the daemon ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Ending {
-    /// As asked, everything written.
-    Orderly,
-    /// Orderly, since the process that it belonged to is gone.
-    Abandoned,
-    /// By a second signal, or because something did not end in time: what is not written is lost.
-    Forced,
-}
-
-/// How one life of the daemon ended.
-#[must_use]
-enum Life {
-    /// The daemon ends.
-    Ended(Ending),
-    /// Another hub leads: this one follows it.
-    Overtaken,
-}
-
 /// Runs the daemon until it is told to stop. A database that turns out to be damaged is set aside and a
 /// new one begun: watching goes before remembering.
 ///
@@ -121,20 +100,24 @@ pub fn run(start: &Start) -> Result<Ending, RunError> {
     {
         return probe::run(start, cluster, own);
     }
+    let config = Arc::new(start.config.clone());
     let mut set_aside: Vec<Instant> = Vec::new();
     let mut told = None;
     let mut doubts = Doubts::default();
     let mut was_overtaken = false;
     let mut disk = DiskWait::default();
     loop {
-        match led_once(start, told.take(), was_overtaken, disk) {
+        match led_once(start, &config, told.take(), (was_overtaken, &mut disk)) {
             Err(RunError::Store(why)) if why.is_damage() => {
                 set_aside.retain(|at| clock::tick() - *at < SET_ASIDE_WITHIN);
                 if set_aside.len() >= SET_ASIDE_MAX {
                     return Err(why.into());
                 }
-                disk = DiskWait::default();
-                told = doubts.set_aside(&start.config, &why, &mut disk)?;
+                disk.rest();
+                told = match doubts.set_aside(&config, &why, &mut disk, start.is_leashed)? {
+                    Waited::Done(told) => told,
+                    Waited::Stopped(ending) => return Ok(ending),
+                };
                 set_aside.extend(told.as_ref().map(|_| clock::tick()));
                 continue;
             }
@@ -142,26 +125,29 @@ pub fn run(start: &Start) -> Result<Ending, RunError> {
             Ok(Life::Ended(ending)) => return Ok(ending),
             Err(why) => return Err(why),
         }
-        disk = DiskWait::default();
+        disk.rest();
     }
 }
 
 /// Runs until it ends or another hub leads; before that, a hub finds out whether it leads.
 fn led_once(
     start: &Start,
+    config: &Arc<Config>,
     set_aside: Option<String>,
-    was_overtaken: bool,
-    mut disk: DiskWait,
+    (was_overtaken, disk): (bool, &mut DiskWait),
 ) -> Result<Life, RunError> {
     let cluster = start.config.cluster.as_deref();
     let Some((cluster, ClusterRole::Hub(own))) = cluster.map(|cluster| (cluster, &cluster.role))
     else {
-        return run_once(start, set_aside, (None, disk));
+        return run_once(start, config, set_aside, (None, disk));
     };
     let elected = loop {
         match standby::run(start, (cluster, own), was_overtaken) {
             Err(RunError::Store(error)) if error.is_about_disk() => {
-                patiently(|| disk.wait(&start.config, &error))??;
+                match disk.pass(config, &error, start.is_leashed)? {
+                    Waited::Done(()) => {}
+                    Waited::Stopped(ending) => return Ok(Life::Ended(ending)),
+                }
             }
             elected => break elected?,
         }
@@ -176,32 +162,38 @@ fn led_once(
                 environment: start.environment.clone(),
                 is_leashed: start.is_leashed,
             };
-            run_once(&start, set_aside, (Some(claim), disk))
+            let config = Arc::new(start.config.clone());
+            run_once(&start, &config, set_aside, (Some(claim), disk))
         }
     }
 }
 
 fn run_once(
     start: &Start,
+    config: &Arc<Config>,
     set_aside: Option<String>,
-    (claim, mut disk): (Option<Claim>, DiskWait),
+    (claim, disk): (Option<Claim>, &mut DiskWait),
 ) -> Result<Life, RunError> {
     malloc_trim::keep_in_bounds();
     service::status("opening the database");
-    let config = Arc::new(start.config.clone());
     let mut opened = loop {
-        match patiently(|| open(&config, clock::now()))? {
-            Err(error) if error.is_about_disk() => {
-                patiently(|| disk.wait(&config, &error))??;
-            }
-            opened => break opened?,
+        let to_open = Arc::clone(config);
+        let opening = move || open(&to_open, clock::now());
+        let error = match patiently(OPENING, start.is_leashed, opening)? {
+            Waited::Done(Err(error)) if error.is_about_disk() => error,
+            Waited::Done(opened) => break opened?,
+            Waited::Stopped(ending) => return Ok(Life::Ended(ending)),
+        };
+        match disk.pass(config, &error, start.is_leashed)? {
+            Waited::Done(()) => {}
+            Waited::Stopped(ending) => return Ok(Life::Ended(ending)),
         }
     };
     let mut news = Vec::new();
     news.extend(disk.over().map(say));
     let runtime = check_runtime::new()?;
     let config = Arc::clone(&opened.config);
-    if let Some(detail) = set_aside {
+    for detail in set_aside.into_iter().chain(disk.take_set_aside()) {
         opened.recorder.tell_of_set_aside(detail, clock::now());
     }
     let ending = runtime.block_on(live(start, config, (opened, claim), news));
@@ -272,17 +264,6 @@ fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
     })
 }
 
-/// Everything that has to be ended.
-struct Household {
-    running: Arc<Running>,
-    scheduler: JoinHandle<u32>,
-    recorder: std::thread::JoinHandle<Ended>,
-    control: JoinHandle<()>,
-    others: Vec<JoinHandle<()>>,
-    web: Option<WebServer>,
-    link: Option<hub::Link>,
-}
-
 async fn live(
     start: &Start,
     config: Arc<Config>,
@@ -322,11 +303,17 @@ async fn live(
                     tokio::spawn(async move { reload::reload(&running, false, None).await });
                 }
             },
-            () = gate.overtaken() => return after_overtaking(household).await,
+            () = gate.overtaken() => return tokio::select! {
+                ended = after_overtaking(household) => ended,
+                ending = signals.told_to_end() => Ok(Life::Ended(ending)),
+            },
             () = tokio::time::sleep(RECORDER_LOOKED_AT) => {
                 // By itself it ends only when the database is damaged.
                 if household.recorder.is_finished() {
-                    return after_damage(household).await.map(Life::Ended);
+                    return tokio::select! {
+                        ended = after_damage(household) => ended,
+                        ending = signals.told_to_end() => Ok(Life::Ended(ending)),
+                    };
                 }
             }
         }
@@ -482,46 +469,6 @@ fn open_web(config: &Config, sources: Sources) -> Result<Option<WebServer>, RunE
     Ok(Some(server))
 }
 
-/// Ends everything: first the checks, then what they led to, then the database.
-async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunError> {
-    let Household {
-        running,
-        scheduler,
-        recorder,
-        control,
-        others,
-        web,
-        link,
-    } = household;
-    service::stopping("stopping: waiting for running checks");
-    tracing::info!("stopping: waiting for running checks");
-    control.abort();
-    running.lists.set_tasks(Vec::new());
-    let until = clock::tick() + grace;
-    running.scheduler.send(Command::Stop { grace });
-    let left_behind = scheduler.await.unwrap_or(0);
-    if left_behind > 0 {
-        tracing::warn!(left_behind, "checks did not end within shutdown_grace");
-    }
-    running.notifier.stop(until).await;
-    for other in others {
-        other.abort();
-    }
-    drop(web);
-    running.door.push(Entry::Stop);
-    let ended = ended(recorder, clock::tick() + LAST_WRITE).await;
-    // After the last write, since the other hub has everything then, and knows that it may lead.
-    drop(link);
-    match ended {
-        Some(Ended::Stopped(_)) => Ok(Ending::Orderly),
-        Some(Ended::Unusable { why, .. }) => Err(why.into()),
-        None => {
-            tracing::error!("the database did not take the last writes in time");
-            Ok(Ending::Forced)
-        }
-    }
-}
-
 /// News about us for everybody who is told of it.
 fn say(news: News) -> Entry {
     Entry::Say {
@@ -532,56 +479,4 @@ fn say(news: News) -> Entry {
         }),
         to: None,
     }
-}
-
-/// The recorder ended by itself: everything else goes, too, before a new one can begin.
-async fn after_damage(household: Household) -> Result<Ending, RunError> {
-    household.control.abort();
-    household.running.lists.set_tasks(Vec::new());
-    household.scheduler.abort();
-    for other in household.others {
-        other.abort();
-    }
-    drop(household.web);
-    drop(household.link);
-    match ended(household.recorder, clock::tick() + LAST_WRITE).await {
-        Some(Ended::Unusable { why, .. }) => Err(why.into()),
-        Some(Ended::Stopped(_)) | None => Err(RunError::Broken("recorder")),
-    }
-}
-
-/// Another hub leads: nothing leaves here any more, and what this hub has not told is told there.
-async fn after_overtaking(household: Household) -> Result<Life, RunError> {
-    tracing::error!(target: targets::TROUBLE, "another hub leads: this one tells nothing any more, and follows it");
-    service::status("another hub leads");
-    household.control.abort();
-    household.running.lists.set_tasks(Vec::new());
-    household.scheduler.abort();
-    household.running.notifier.stop(clock::tick()).await;
-    for other in household.others {
-        other.abort();
-    }
-    drop(household.web);
-    household.running.door.push(Entry::Stop);
-    let ended = ended(household.recorder, clock::tick() + LAST_WRITE).await;
-    drop(household.link);
-    match ended {
-        Some(Ended::Stopped(_)) => Ok(Life::Overtaken),
-        Some(Ended::Unusable { why, .. }) => Err(why.into()),
-        None => Err(RunError::Broken("recorder")),
-    }
-}
-
-/// The recorder's end, if it comes in time.
-async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Option<Ended> {
-    while !recorder.is_finished() {
-        if clock::tick() >= until {
-            return None;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    recorder
-        .join()
-        .inspect_err(|_| tracing::error!("the recorder panicked; this is a bug"))
-        .ok()
 }

@@ -8,6 +8,7 @@ pub mod control;
 pub mod demo;
 pub mod health;
 pub mod hubs;
+mod life_ends;
 pub mod lifecycle;
 pub mod logging;
 pub mod notifier;

@@ -1,6 +1,8 @@
 //! A connection that only reads: beside the running daemon, after it stopped, after it crashed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -16,6 +18,9 @@ use crate::own_files;
 /// How long a reader waits where the daemon is just changing the file's form (recovery after a crash).
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// So many steps of SQLite's machine, some milliseconds, lie between two looks whether a query is given up.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
 /// The database, open for reading. It never keeps the daemon from writing.
 #[derive(Debug)]
 pub struct Reader {
@@ -24,6 +29,41 @@ pub struct Reader {
     /// The link that led there. A daemon that opened the file before somebody moved it has its lock beside this.
     link: Option<PathBuf>,
     pub(super) resolver: Resolver,
+    _counted: Counted,
+}
+
+/// The databases that readers of this process have open, with the number of the readers.
+static OPEN: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
+
+/// How many readers of this process have a database open. Where a process opens a database again, those of before must
+/// be gone: SQLite's locks on a file are the process's, and closing the file lets go of all of them.
+pub fn open_readers(path: &Path) -> usize {
+    let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    open.get(path).copied().unwrap_or(0)
+}
+
+/// Counts a reader as long as it lives.
+#[derive(Debug)]
+struct Counted(PathBuf);
+
+impl Counted {
+    fn new(path: &Path) -> Self {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        *open.entry(path.to_owned()).or_default() += 1;
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.0);
+            }
+        }
+    }
 }
 
 impl Reader {
@@ -59,6 +99,8 @@ impl Reader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
+        // Dropped after the connection, also where it cannot be opened.
+        let counted = Counted::new(path);
         let connection = Connection::open_with_flags(uri(path, immutable), flags)
             .map_err(|error| cannot_open(path, error))?;
         connection.busy_timeout(PATIENCE)?;
@@ -93,6 +135,7 @@ impl Reader {
             path: path.to_owned(),
             link: None,
             resolver: Resolver::default(),
+            _counted: counted,
         })
     }
 
@@ -137,6 +180,19 @@ impl Reader {
         &self.connection
     }
 
+    /// Gives up a query once this answers true; it is asked again and again meanwhile.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub(in crate::store) fn end_queries_when(
+        &mut self,
+        is_over: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<()> {
+        Ok(self
+            .connection
+            .progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over))?)
+    }
+
     pub(in crate::store) fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -177,6 +233,22 @@ pub(super) fn uri(path: &Path, immutable: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn readers_are_counted_as_long_as_they_live() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.db");
+        drop(crate::store::writer::Store::open(&path, Timestamp::from_ms(0)).unwrap());
+        assert_eq!(open_readers(&path), 0);
+        let readers = [Reader::open(&path).unwrap(), Reader::open(&path).unwrap()];
+        assert_eq!(open_readers(&path), 2);
+        drop(readers);
+        assert_eq!(open_readers(&path), 0);
+        let other = place.path().join("other.db");
+        std::fs::write(&other, "no database").unwrap();
+        assert!(Reader::open(&other).is_err());
+        assert_eq!(open_readers(&other), 0);
+    }
 
     #[test]
     fn paths_become_uris() {

@@ -23,7 +23,7 @@ use crate::daemon::process::check_runtime;
 use crate::daemon::process::fd_limit;
 use crate::daemon::process::malloc_trim;
 use crate::daemon::process::parent_pipe::Leash;
-use crate::daemon::process::patience::patiently;
+use crate::daemon::process::patience::{Waited, patiently};
 use crate::daemon::process::signals::{Signals, Told};
 use crate::daemon::recorder::evidence_shelf::Shelf;
 use crate::daemon::recorder::message::Entry;
@@ -64,8 +64,12 @@ pub fn run(
 ) -> Result<Ending, RunError> {
     malloc_trim::keep_in_bounds();
     service::status("opening the spool");
-    let path = &start.config.daemon.database;
-    let spool = patiently(|| Spool::open(path, clock::now()))??;
+    let path = start.config.daemon.database.clone();
+    let opening = move || Spool::open(&path, clock::now());
+    let spool = match patiently("opening the spool", start.is_leashed, opening)? {
+        Waited::Done(spool) => spool?,
+        Waited::Stopped(ending) => return Ok(ending),
+    };
     let runtime = check_runtime::new()?;
     let ending = runtime.block_on(live(start, cluster, probe, spool));
     runtime.shutdown_background();

@@ -6,5 +6,6 @@ pub(super) mod disk_wait;
 pub mod heartbeat;
 pub mod live_status;
 pub mod self_check;
+mod set_aside;
 pub mod standstill;
 pub mod watchdog;

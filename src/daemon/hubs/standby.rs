@@ -11,11 +11,11 @@ use crate::blocking;
 use crate::clock;
 use crate::config::Config;
 use crate::daemon::control::socket::ControlSocket;
-use crate::daemon::lifecycle::{Ending, Start};
+use crate::daemon::lifecycle::{Ending, OPENING, Start};
 use crate::daemon::notifier::run::host;
 use crate::daemon::process::malloc_trim;
 use crate::daemon::process::parent_pipe::Leash;
-use crate::daemon::process::patience::patiently;
+use crate::daemon::process::patience::{Waited, patiently};
 use crate::daemon::process::signals::{Signals, Told};
 use crate::daemon::run_error::RunError;
 use crate::domain::cluster::{ClusterSettings, HubSettings};
@@ -71,7 +71,12 @@ pub fn run(
 ) -> Result<Elected, RunError> {
     malloc_trim::keep_in_bounds();
     let path = &start.config.daemon.database;
-    let store = patiently(|| Store::open(path, clock::now()))??;
+    let path = path.clone();
+    let opening = move || Store::open(&path, clock::now());
+    let store = match patiently(OPENING, start.is_leashed, opening)? {
+        Waited::Done(store) => store?,
+        Waited::Stopped(ending) => return Ok(Elected::Ended(ending)),
+    };
     let copy = store.hub_copy()?;
     let is_alone = !was_overtaken
         && !own.is_standby

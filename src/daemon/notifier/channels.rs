@@ -546,7 +546,7 @@ fn not_written(why: &str) -> CameTo {
 }
 
 /// Sends a request beside the outbox and says what came of it.
-pub(super) async fn send_now(
+pub(in crate::daemon) async fn send_now(
     channel: &Channel,
     sender: &Sender,
     request: &Request,

@@ -6,6 +6,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::parent_pipe::Leash;
 
+/// How the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Ending {
+    /// As asked, everything written.
+    Orderly,
+    /// Orderly, since the process that it belonged to is gone.
+    Abandoned,
+    /// By a second signal, or because something did not end in time: what is not written is lost.
+    Forced,
+}
+
 /// What the daemon is asked from outside.
 pub(in crate::daemon) enum Told {
     Stop,
@@ -42,6 +54,17 @@ impl Signals {
             _ = self.interrupt.recv() => Told::Stop,
             _ = self.hang_up.recv() => Told::Reload,
             () = self.leash.slipped() => Told::Abandoned,
+        }
+    }
+
+    /// Waits until the daemon is to end.
+    pub(in crate::daemon) async fn told_to_end(&mut self) -> Ending {
+        loop {
+            match self.next().await {
+                Told::Stop => return Ending::Orderly,
+                Told::Abandoned => return Ending::Abandoned,
+                Told::Reload => {}
+            }
         }
     }
 

@@ -29,6 +29,9 @@ const STATES_EVERY: Duration = Duration::from_secs(1);
 /// Without anything to record, this often a write proves that the database takes them.
 const PROBE_EVERY: Duration = Duration::from_secs(30);
 
+/// Between two looks at the end.
+const LAST_LOOK_WAIT: Duration = Duration::from_millis(300);
+
 /// Names in the status line.
 const NAMES_MAX: usize = 3;
 
@@ -132,8 +135,23 @@ fn run(
             return Ended::Unusable { why, store };
         }
         if recorder.stopped() {
-            return Ended::Stopped(Box::new(recorder.into_store()));
+            let mut store = Box::new(recorder.into_store());
+            if !is_overwritten(&mut store) {
+                return Ended::Stopped(store);
+            }
+            store.leave_as_it_is();
+            let why = StoreError::Overwritten;
+            return Ended::Unusable { why, store };
         }
+    }
+}
+
+/// Whether another file lies there at the end: it must not get what is in our log. A copy may be on its way, and one look
+/// may have met a write of our own.
+fn is_overwritten(store: &mut Store) -> bool {
+    store.is_overwritten() && {
+        thread::park_timeout(LAST_LOOK_WAIT);
+        store.is_overwritten()
     }
 }
 

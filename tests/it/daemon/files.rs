@@ -382,13 +382,26 @@ impl Over {
     }
 }
 
-async fn written_over(over: Over) {
-    let site = Site::start(200);
+/// A daemon that has looked at its file once.
+async fn settled(site: &Site) -> (House, Daemon) {
     let house = House::new("");
     // The mail does not wait for others to the same recipient.
     house.configure("30s", &monitor("shop", site.port));
-    let mut daemon = house.start().await;
+    let daemon = house.start().await;
     with_history(&house).await;
+    let database = house.path().join("sitewatch.db");
+    house
+        .until("the mark of the process is in the file", || {
+            let bytes = fs::read(&database).unwrap();
+            bytes.windows(7).any(|part| part == b"process") && bytes.len() > 100_000
+        })
+        .await;
+    (house, daemon)
+}
+
+async fn written_over(over: Over) {
+    let site = Site::start(200);
+    let (house, mut daemon) = settled(&site).await;
     let bytes = over.write(&house);
     let written = sitewatch::clock::tick();
     house
@@ -426,4 +439,22 @@ async fn whatever_is_written_over_the_open_database_is_told_and_set_aside() {
         written_over(Over::Foreign),
         written_over(Over::Empty)
     );
+}
+
+/// The log of the former database would be replayed into it.
+#[tokio::test]
+async fn a_backup_written_over_the_database_just_before_the_end_is_left_as_it_is() {
+    let site = Site::start(200);
+    let (house, mut daemon) = settled(&site).await;
+    let bytes = Over::Backup.write(&house);
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(1));
+    let database = house.path().join("sitewatch.db");
+    assert!(fs::read(&database).unwrap() == bytes, "it was written into");
+    assert!(!house.path().join("sitewatch.db-wal").exists());
+    let mut daemon = house.start().await;
+    with_history(&house).await;
+    assert!(house.mails().is_empty(), "{:?}", house.subjects());
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
 }

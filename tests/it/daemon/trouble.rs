@@ -6,7 +6,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::time::sleep;
 
-use super::{House, Site, exit_code, monitor, signal, text};
+use super::channels::Hook;
+use super::{Daemon, House, Site, exit_code, monitor, signal, text};
 
 #[tokio::test]
 async fn while_nothing_can_be_written_the_heart_rests_and_afterwards_a_mail_says_so() {
@@ -211,4 +212,39 @@ async fn a_disk_that_takes_no_writes_is_told_past_the_queue() {
     signal(&daemon, rustix::process::Signal::TERM);
     assert_eq!(exit_code(&mut daemon).await, Some(0));
     assert_eq!(house.mails().len(), 3, "{:?}", house.subjects());
+}
+
+/// A start that has to wait for the disk is told also where nobody has mail, and a signal ends it as ever.
+#[tokio::test]
+async fn a_start_that_waits_for_the_disk_is_told_by_channels_and_ends_when_it_is_told_to() {
+    let (site, hook) = (Site::start(200), Hook::start(&[]));
+    let house = House::new("");
+    let config = format!(
+        "[daemon]\ndatabase = \"sitewatch.db\"\ncontrol_socket = \"control.sock\"\n\n{}{}",
+        hook.config(""),
+        monitor("shop", site.port)
+    );
+    std::fs::write(house.path().join("monitors.toml"), config).unwrap();
+    // No file may grow beyond four kilobytes.
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", "ulimit -f 8; exec \"$0\" run"])
+        .arg(env!("CARGO_BIN_EXE_sitewatch"))
+        .current_dir(house.path())
+        .env_clear()
+        .env("HOME", house.path())
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut daemon = Daemon(shell.spawn().unwrap());
+    house
+        .until("the channel is told", || !hook.came().is_empty())
+        .await;
+    let summary = hook.summaries().remove(0);
+    assert!(summary.starts_with("TROUBLE disk"), "{summary}");
+    let told = hook.came().remove(0).body.to_string();
+    assert!(told.contains("NO SITE IS WATCHED"), "{told}");
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(hook.summaries(), [summary], "once an hour is enough");
+    signal(&daemon, rustix::process::Signal::TERM);
+    assert_eq!(exit_code(&mut daemon).await, Some(0));
 }

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use sitewatch::store::checks::history::HistoryQuery;
 use sitewatch::store::error::StoreError;
-use sitewatch::store::file::corruption::{look_again, set_aside, set_overwritten_aside};
+use sitewatch::store::file::corruption::{Looked, look_again, set_aside, set_overwritten_aside};
 use sitewatch::store::reader::Reader;
 use sitewatch::store::writer::Store;
 
 use super::{HOUR, MINUTE, Place, START, at, check, enroll, record, rich, settle};
+
+/// With more time than it takes.
+fn look(path: &Path) -> Result<Looked, StoreError> {
+    look_again(path, || false)
+}
 
 fn count(path: &Path) -> usize {
     let mut count = 0;
@@ -138,7 +143,7 @@ fn a_damaged_file_is_put_aside() {
         Ok(store) => store.check_quickly().unwrap_err(),
     };
     assert!(error.is_damage(), "{error}");
-    assert!(look_again(&place.path).unwrap_err().is_damage());
+    assert!(look(&place.path).unwrap_err().is_damage());
     let aside = set_aside(&place.path, at(START)).unwrap();
     assert!(
         aside
@@ -160,16 +165,19 @@ fn a_disk_that_does_not_give_the_file_is_no_damage() {
     let ids = enroll(&mut store, &["a"]);
     record(&mut store, &[(ids[0], check('U', START))]);
     drop(store);
-    look_again(&place.path).unwrap();
+    look(&place.path).unwrap();
     // Reads of its first page fail with EIO.
     let memory = Path::new("/proc/self/mem");
     let log = place.path.with_file_name("sitewatch.db-wal");
     let _ = std::fs::remove_file(&log);
     std::os::unix::fs::symlink(memory, &log).unwrap();
-    let error = look_again(&place.path).unwrap_err();
+    let error = look(&place.path).unwrap_err();
     assert!(error.is_about_disk() && !error.is_damage(), "{error}");
     std::fs::remove_file(&log).unwrap();
-    look_again(&place.path).unwrap();
+    assert_eq!(look(&place.path).unwrap(), Looked::Whole);
+    // Nobody is watched meanwhile: it ends when it has to.
+    let unfinished = look_again(&place.path, || true).unwrap();
+    assert_eq!(unfinished, Looked::Unfinished);
     assert_eq!(count(&place.path), 1);
 }
 
@@ -458,6 +466,6 @@ fn nothing_of_the_log_is_written_into_a_file_that_is_another_s() {
     assert!(std::fs::read(&aside).unwrap() == other);
     assert!(!place.path.with_file_name("sitewatch.db-wal").exists());
     // It is whole, and no log of another database is beside it.
-    look_again(&aside).unwrap();
+    assert_eq!(look(&aside).unwrap(), Looked::Whole);
     assert_eq!(count(&aside), 60);
 }
