@@ -15,6 +15,8 @@ const WIDTH: u64 = 640;
 const HEIGHT: u64 = 160;
 /// With fewer steps of the last day measured, the last hour is shown first.
 const DAY_STEPS_MIN: usize = 8;
+/// A line goes on over a gap of so many usual ones.
+const GAP_MAX: usize = 2;
 /// Lines across, so that there are `LINES` steps from zero to the top.
 const LINES: u64 = 4;
 /// Days written below, at most about so many.
@@ -65,16 +67,34 @@ impl Scale<'_> {
     }
 }
 
-/// Runs of neighbours that were measured.
-fn runs(buckets: &[Bucket]) -> impl Iterator<Item = Vec<(Timestamp, Micros, Micros)>> {
-    buckets
-        .split(|bucket| bucket.latency.is_none())
-        .map(|run| {
-            run.iter()
-                .filter_map(|bucket| bucket.latency.map(|(p50, p95)| (bucket.at, p50, p95)))
-                .collect::<Vec<_>>()
-        })
-        .filter(|run| !run.is_empty())
+/// What was measured, in runs that are drawn as one line: an outage ends a run, and so does a gap of more than
+/// [`GAP_MAX`] times the usual one, since checks may be further apart than the chart's steps.
+fn runs(buckets: &[Bucket]) -> Vec<Vec<(Timestamp, Micros, Micros)>> {
+    let measured: Vec<usize> = (0..buckets.len())
+        .filter(|&index| buckets[index].latency.is_some())
+        .collect();
+    let mut gaps: Vec<usize> = measured.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    gaps.sort_unstable();
+    let gap_max = gaps.get(gaps.len() / 2).map_or(1, |usual| match usual {
+        1 => 1,
+        usual => usual * GAP_MAX,
+    });
+    let mut runs: Vec<Vec<_>> = Vec::new();
+    let mut before: Option<usize> = None;
+    for index in measured {
+        let Some((p50, p95)) = buckets[index].latency else {
+            continue;
+        };
+        let goes_on = before.is_some_and(|before| {
+            index - before <= gap_max && !buckets[before + 1..index].iter().any(|one| one.down)
+        });
+        match runs.last_mut() {
+            Some(run) if goes_on => run.push((buckets[index].at, p50, p95)),
+            _ => runs.push(vec![(buckets[index].at, p50, p95)]),
+        }
+        before = Some(index);
+    }
+    runs
 }
 
 /// One chart with its table; `whose` tells it from those of others on the same page.
@@ -208,8 +228,8 @@ fn ticks(frame: &Frame, scale: &Scale<'_>) -> Vec<(u64, String)> {
             break;
         }
         let x = scale.x(moment);
-        // What stands in the middle below its tick must not be cut at the right.
-        if moment >= scale.chart.from && x + TICK_ROOM <= WIDTH {
+        // What stands in the middle below its tick must not be cut at the right, nor meet the other axis at the left.
+        if moment >= scale.chart.from && (TICK_ROOM..=WIDTH - TICK_ROOM).contains(&x) {
             ticks.push((x, at.strftime(form).to_string()));
         }
     }
@@ -285,6 +305,37 @@ mod tests {
     }
 
     #[test]
+    fn a_line_goes_on_where_checks_are_far_apart_and_ends_at_outages_and_gaps() {
+        // A digit is a measured step, `.` one without, `x` an outage.
+        for (steps, want) in [
+            ("111.11", "3 2"),
+            ("1..1..1..1", "4"),
+            ("1..1.....1..1......1..1", "4 2"),
+            ("1..1.x1..1..1", "2 3"),
+            ("11x1", "2 1"),
+            ("", ""),
+            ("..1..", "1"),
+        ] {
+            let frame = frame();
+            let buckets: Vec<_> = steps
+                .chars()
+                .map(|step| Bucket {
+                    at: frame.now,
+                    latency: step
+                        .is_ascii_digit()
+                        .then_some((Micros::new(1), Micros::new(2))),
+                    down: step == 'x',
+                })
+                .collect();
+            let lengths: Vec<_> = runs(&buckets)
+                .iter()
+                .map(|run| run.len().to_string())
+                .collect();
+            assert_eq!(lengths.join(" "), want, "{steps}");
+        }
+    }
+
+    #[test]
     fn ticks_are_round_in_the_zone() {
         let mut frame = frame();
         frame.zone = jiff::tz::TimeZone::get("Asia/Kathmandu").unwrap();
@@ -292,7 +343,7 @@ mod tests {
         for (days, want) in [
             (1, "00:00 04:00 08:00 12:00 16:00 20:00"),
             (2, "00:00 08:00 16:00 00:00 08:00 16:00"),
-            (7, "19 Nov 20 Nov 21 Nov 22 Nov 23 Nov 24 Nov 25 Nov"),
+            (7, "20 Nov 21 Nov 22 Nov 23 Nov 24 Nov 25 Nov"),
             (90, "8 Sep 20 Sep 2 Oct 14 Oct 26 Oct 7 Nov 19 Nov"),
         ] {
             let from = to.minus(Duration::from_secs(days * 86_400));

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::bars::Form;
 use super::rows::{
-    CertificateRow, ChainChangeRow, CheckRow, Frame, HopRow, IncidentRow, MonitorPage, PartRow,
-    PhaseRow, State, Times,
+    CertificateRow, ChainChangeRow, CheckRow, Frame, HopRow, IncidentRow, MonitorPage, MonitorRow,
+    PartRow, PhaseRow, State, Times,
 };
 use super::{bars, chart, frame, notices, overview, words};
 use crate::domain::check::Micros;
@@ -71,6 +71,24 @@ const fn standing(state: State) -> &'static str {
 /// What a row of the table of periods is called, and what it shows.
 type Measure = (&'static str, fn(&Times) -> u64);
 
+/// The periods of the table. A young monitor has fewer: no figure stands under the name of a time that nobody saw.
+fn periods<'a>(row: &'a MonitorRow, quarter: &'a Times) -> Vec<(&'static str, &'a Times)> {
+    let whole = quarter.whole_ms();
+    let mut periods = vec![
+        ("24 hours", &row.day),
+        ("30 days", &row.month),
+        ("90 days", quarter),
+    ];
+    if row.month.whole_ms() >= whole {
+        periods.truncate(1);
+        periods.push(("So far", quarter));
+    }
+    if row.day.whole_ms() >= whole {
+        periods.remove(0);
+    }
+    periods
+}
+
 fn availability(data: &MonitorPage) -> Markup {
     let row = &data.row;
     let mut quarter = Times::default();
@@ -85,11 +103,7 @@ fn availability(data: &MonitorPage) -> Markup {
         .collect();
     let hours = !row.hours.is_empty();
     let slots = if hours { &row.hours } else { &row.days };
-    let periods = [
-        ("24 hours", &row.day),
-        ("30 days", &row.month),
-        ("90 days", &quarter),
-    ];
+    let periods = periods(row, &quarter);
     let measures: [Measure; 4] = [
         ("Down", |times| times.down_ms),
         ("Degraded", |times| times.degraded_ms),
@@ -199,8 +213,10 @@ fn hop(row: &HopRow, silent: &str) -> Markup {
 }
 
 fn way(frame: &Frame, chain: &[HopRow], changes: &[ChainChangeRow]) -> Markup {
+    // A status alone, without redirects and without the URL, which visitors do not see, stands among the checks already.
+    let bare = matches!(chain, [only] if only.url.is_empty() && only.address.is_empty());
     html! {
-        @if !chain.is_empty() {
+        @if !(chain.is_empty() || bare && changes.is_empty()) {
             section aria-labelledby="way" {
                 h2 id="way" { "Redirect chain" }
                 ol.way { @for row in chain { li { (hop(row, "–")) } } }
@@ -316,6 +332,35 @@ fn checks(frame: &Frame, rows: &[CheckRow]) -> Markup {
                     } } }
                 } }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::row;
+    use super::*;
+
+    #[test]
+    fn a_young_monitor_has_no_figure_for_a_time_that_nobody_saw() {
+        let hours = |count: u64| Times {
+            up_ms: count * 3_600_000,
+            ..Times::default()
+        };
+        for (day, month, quarter, want) in [
+            (0, 0, 0, "So far"),
+            (3, 3, 3, "So far"),
+            (24, 100, 100, "24 hours, So far"),
+            (24, 720, 900, "24 hours, 30 days, 90 days"),
+        ] {
+            let mut young = row("shop");
+            (young.day, young.month) = (hours(day), hours(month));
+            let quarter = hours(quarter);
+            let found: Vec<_> = periods(&young, &quarter)
+                .iter()
+                .map(|(name, _)| *name)
+                .collect();
+            assert_eq!(found.join(", "), want);
         }
     }
 }

@@ -31,9 +31,10 @@ pub fn trouble(data: &Overview) -> Markup {
     }
 }
 
-/// Open incidents outside maintenance, the newest as cards.
+/// Open incidents outside maintenance: first those that people noted something of, then the newest; a few as cards.
 pub fn open_incidents(data: &Overview) -> Markup {
-    let open = &data.open;
+    let mut open: Vec<&IncidentRow> = data.open.iter().collect();
+    open.sort_by_key(|incident| incident.notes.is_empty());
     let count = data.open_count.max(open.len());
     let (cards, others) = open.split_at(open.len().min(CARDS_MAX));
     html! {
@@ -74,7 +75,7 @@ pub fn notes(frame: &Frame, incident: &IncidentRow) -> Markup {
 }
 
 /// Further incidents, `count` in all: sites that say the same share a line.
-fn lines(frame: &Frame, incidents: &[IncidentRow], count: usize) -> Markup {
+fn lines(frame: &Frame, incidents: &[&IncidentRow], count: usize) -> Markup {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut lines: Vec<Vec<&IncidentRow>> = Vec::new();
     for incident in incidents {
@@ -165,5 +166,31 @@ pub fn recent(data: &Overview) -> Markup {
                 } } }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::{frame, incident, overview};
+    use super::*;
+
+    #[test]
+    fn an_incident_with_a_note_is_a_card_however_many_are_newer() {
+        let mut open: Vec<_> = (0..8)
+            .map(|index| incident(&format!("site-{index}")))
+            .collect();
+        open[7]
+            .notes
+            .push((frame().now, "We replace the disk".to_owned()));
+        let page = open_incidents(&overview(open)).into_string();
+        let (cards, lines) = page
+            .split_once("<ul class=\"lines\">")
+            .expect("there are lines");
+        assert!(cards.contains("We replace the disk"), "{page}");
+        assert_eq!(cards.matches("<li>").count(), CARDS_MAX, "{page}");
+        assert!(
+            lines.contains("site-4") && !lines.contains("site-7"),
+            "{page}"
+        );
     }
 }

@@ -194,14 +194,26 @@ fn is_well(row: &MonitorRow) -> bool {
     matches!(row.state, State::Up | State::Paused) && !row.in_maintenance()
 }
 
+/// How many sites a group has, and what is the matter with the worst of them: why it is unfolded.
 fn tally(rows: &[&MonitorRow]) -> String {
-    let down = |row: &&&MonitorRow| row.state == State::Down && !row.in_maintenance();
-    let bad = rows.iter().filter(down).count();
-    if bad == 0 {
-        words::sites(rows.len())
-    } else {
-        format!("{bad} of {} down", words::sites(rows.len()))
-    }
+    let sites = words::sites(rows.len());
+    let is = |wanted: State| {
+        let counts = |row: &&&MonitorRow| row.state == wanted && !row.in_maintenance();
+        (rows.iter().filter(counts).count(), wanted.as_str())
+    };
+    let planned = rows.iter().filter(|row| row.in_maintenance()).count();
+    [
+        is(State::Down),
+        is(State::Degraded),
+        is(State::Unknown),
+        (planned, "in maintenance"),
+    ]
+    .into_iter()
+    .find(|(count, _)| *count > 0)
+    .map_or_else(
+        || sites.clone(),
+        |(count, what)| format!("{count} of {sites} {what}"),
+    )
 }
 
 /// The heads of all lists, once; each figure also has its words for screen readers where there is room.
@@ -279,6 +291,40 @@ pub fn legend(hours: bool) -> Markup {
                 li { svg.key viewBox="0 0 8 24" aria-hidden="true" { path class=(class) d="M1 12h6" {} } " " (word) }
             } }
             p.quiet { "Uptime leaves out maintenance and unobserved time, and is rounded down." }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::row;
+    use super::*;
+
+    #[test]
+    fn a_group_says_why_it_is_unfolded() {
+        let group = |states: &[State], planned: usize| {
+            let mut rows: Vec<_> = states
+                .iter()
+                .map(|state| {
+                    let mut one = row("shop");
+                    one.state = *state;
+                    one
+                })
+                .collect();
+            for one in rows.iter_mut().take(planned) {
+                one.flags.push("maintenance");
+            }
+            tally(&rows.iter().collect::<Vec<_>>())
+        };
+        let (up, slow, down) = (State::Up, State::Degraded, State::Down);
+        for (states, planned, want) in [
+            (vec![up, up, State::Paused], 0, "3 sites"),
+            (vec![up, slow], 0, "1 of 2 sites degraded"),
+            (vec![down, slow, down], 0, "2 of 3 sites down"),
+            (vec![State::Unknown, up], 0, "1 of 2 sites unknown"),
+            (vec![down, up], 1, "1 of 2 sites in maintenance"),
+        ] {
+            assert_eq!(group(&states, planned), want);
         }
     }
 }

@@ -491,6 +491,41 @@ pub(in crate::view) mod tests {
         }
     }
 
+    pub(in crate::view) fn incident(monitor: &str) -> IncidentRow {
+        IncidentRow {
+            id: format!("1-{monitor}"),
+            monitor: monitor.to_owned(),
+            opened_at: frame().now,
+            closed_at: None,
+            cause: "it cannot be reached".to_owned(),
+            detail: String::new(),
+            checks_failed: 3,
+            maintenance: false,
+            acked_at: None,
+            ack_note: String::new(),
+            escalated_at: None,
+            amended: "",
+            amended_at: None,
+            is_outage: true,
+            notes: Vec::new(),
+        }
+    }
+
+    pub(in crate::view) fn overview(open: Vec<IncidentRow>) -> Overview {
+        Overview {
+            frame: frame(),
+            monitors: Vec::new(),
+            open_count: open.len(),
+            open,
+            windows: Vec::new(),
+            objectives: Vec::new(),
+            trouble: Vec::new(),
+            tag: None,
+            filter: String::new(),
+            page: 0,
+        }
+    }
+
     #[test]
     fn shares_are_rounded_down_and_kept_apart() {
         let mut times = Times {
