@@ -28,6 +28,7 @@ use crate::store::reader::Reader;
 use crate::store::transaction::SpanKind;
 use crate::view::replay::{self as view, Leaving, Mails, ReplayRow};
 use crate::view::time_text::Clock;
+use crate::view::wrap;
 
 /// So much is read at once: of 1 000 monitors a minute 180 000 checks.
 const CHUNK: Duration = Duration::from_secs(3 * 3600);
@@ -100,7 +101,10 @@ pub fn run(context: &mut Context, args: &Args) -> Result<Outcome, CliError> {
         view::write(&rows, &clock, screen, &mut context.out)?;
         context.out.flush()?;
     }
-    context.out.note(&view::summary(&rows, mails));
+    let summary = view::summary(&rows, mails);
+    let columns = context.out.message_screen().columns.map(usize::from);
+    let lines = wrap::lines(&summary, columns.unwrap_or(usize::MAX));
+    context.out.note(&lines.join("\n"));
     Ok(Outcome::Fine)
 }
 

@@ -81,21 +81,36 @@ pub fn whole(
 
 /// Writes the heading of the lines of [`brief`].
 pub fn brief_heading(name_columns: usize, screen: Screen, out: &mut impl Write) -> fmt::Result {
+    let what = said_columns(name_columns, screen).map_or("", |_| "  WHAT");
     let line = format!(
-        "{:<9} {:<name_columns$}  {:>4}  {:>10}  WHAT",
+        "{:<9} {:<name_columns$}  {:>4}  {:>10}{what}",
         "STATE", "NAME", "CODE", "TOOK"
     );
     writeln!(out, "{}", screen.paint(Tone::Faint, &line))
 }
 
-/// The width of names up to `widest` that leaves room for the rest of a line.
+/// The width of names up to `widest` that leaves room for the rest of a line. What is said of a check gives way where
+/// that keeps names whole: of a failed one it stands below in full.
 pub fn name_columns(widest: usize, screen: Screen) -> usize {
     let room = screen.columns.map_or(usize::MAX, usize::from);
-    widest.min(room.saturating_sub(BRIEF_COLUMNS + 10)).max(8)
+    if widest <= room.saturating_sub(BRIEF_COLUMNS) {
+        return widest.max(8);
+    }
+    room.saturating_sub(BRIEF_COLUMNS + 2 + 10).max(8)
 }
 
+/// The room for what is said of a check, beside names of this width; `None` if there is too little.
+fn said_columns(name_columns: usize, screen: Screen) -> Option<usize> {
+    let room = screen.columns.map_or(usize::MAX, usize::from);
+    let said = room.saturating_sub(name_columns + BRIEF_COLUMNS + 2);
+    (said >= SAID_COLUMNS_MIN).then_some(said)
+}
+
+/// A text of this width still says something.
+const SAID_COLUMNS_MIN: usize = 8;
+
 /// What a line of [`brief`] has beside the name and what is said of the check.
-const BRIEF_COLUMNS: usize = 10 + 2 + 4 + 2 + 10 + 2;
+const BRIEF_COLUMNS: usize = 10 + 2 + 4 + 2 + 10;
 
 /// Writes one line about one check: for many at once. Names are padded to `name_columns`.
 pub fn brief(
@@ -118,18 +133,25 @@ pub fn brief(
             shown(&check.chain.final_url, view.url)
         ),
     };
-    let columns = screen.columns.map_or(usize::MAX, usize::from);
     let name = cut_end(view.monitor, name_columns);
     let pad = name_columns.saturating_sub(name.width());
     let time = time_text::ms(check.timings.total);
-    let used = name_columns + BRIEF_COLUMNS;
-    let said = cut_end(&said, columns.saturating_sub(used).max(10));
+    let said = match said_columns(name_columns, screen) {
+        Some(columns) => cut_end(&said, columns),
+        None => String::new(),
+    };
     let line = format!(
         "{} {name}{:pad$}  {status:>4}  {time:>10}  {said}",
         screen.paint(tone(state), &format!("{state:<9}")),
         ""
     );
     writeln!(out, "{}", line.trim_end())
+}
+
+/// Whether the verdict's own words say when to come back.
+fn says_retry_after(check: &Check) -> bool {
+    let failure = check.verdict.failure();
+    failure.is_some_and(|failure| failure.detail.contains("Retry-After: "))
 }
 
 /// What is good, worth a look, broken or unknown, in its colour.
@@ -225,8 +247,8 @@ fn hop_lines(view: &CheckView<'_>) -> Vec<HopLine> {
             check.timings.total.get().saturating_sub(before),
         )),
         aside: match check.retry_after_s {
-            Some(seconds) => format!("Retry-After {seconds} s"),
-            None => String::new(),
+            Some(seconds) if !says_retry_after(check) => format!("Retry-After: {seconds} s"),
+            _ => String::new(),
         },
     });
     lines

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::check::tone;
 use super::sparkline::{self, Slot};
 use super::table::{Cell, Column, Fit, Layout};
@@ -138,7 +140,7 @@ impl HistoryTable {
             Column::right("CODE"),
             Column::right("TOOK").fit(Fit::Drop(1)),
             Column::left("").fit(Fit::Drop(2)),
-            Column::left("WHAT").fit(Fit::Cut(20)),
+            Column::left("WHAT").fit(Fit::CutOrDrop(20)),
         ]);
         columns
     }
@@ -252,25 +254,37 @@ impl Strips {
             return Ok(());
         }
         let columns = screen.columns.map_or(80, usize::from);
+        let names = self.order.len() > 1;
+        // Names are whole, as far as they leave half of the line to the strips.
+        let widest = self.order.iter().map(|name| name.width()).max();
+        let name_columns = widest
+            .filter(|_| names)
+            .unwrap_or_default()
+            .min(columns / 2);
+        let pad = if names { name_columns + 2 } else { 0 };
         writeln!(out)?;
         for monitor in &self.order {
             let Some(slots) = self.slots.get_mut(monitor) else {
                 continue;
             };
-            let names = self.order.len() > 1;
-            let room = columns.saturating_sub(if names { 24 } else { 2 });
+            let room = columns.saturating_sub(pad + 2);
             slots.truncate(room);
             // Newest came first; a strip runs from left to right.
             slots.reverse();
             let states: Vec<Slot> = slots.iter().map(|(slot, _)| *slot).collect();
             let times: Vec<Option<f64>> = slots.iter().map(|(_, time)| *time).collect();
             let name = if names {
-                super::table::cut_end(monitor, 20)
+                super::table::cut_end(monitor, name_columns)
             } else {
                 String::new()
             };
-            let pad = if names { 22 } else { 0 };
-            writeln!(out, "{name:pad$}{}", sparkline::strip(&states, screen))?;
+            let space = pad.saturating_sub(name.width());
+            writeln!(
+                out,
+                "{name}{:space$}{}",
+                "",
+                sparkline::strip(&states, screen)
+            )?;
             if screen.unicode {
                 let bars = sparkline::bars(&times);
                 if bars.trim().is_empty() {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::rows::IncidentRow;
 use super::table::{self, Cell, Column, Fit};
 use super::terminal::{Screen, Tone};
-use super::time_text::Clock;
+use super::time_text::{Clock, is_narrow};
 use crate::domain::amendment;
 use crate::domain::duration_text::Human;
 
@@ -21,7 +21,7 @@ pub fn write(
         Column::left("FROM"),
         Column::left("TO"),
         Column::right("LASTED"),
-        Column::left("CAUSE").fit(Fit::Cut(16)),
+        Column::left("CAUSE").fit(Fit::CutOrDrop(16)),
         Column::right("FAILED").fit(Fit::Drop(1)),
         Column::left("MAILS").fit(Fit::Drop(2)),
     ];
@@ -58,7 +58,7 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     asides.extend(
         row.notes
             .iter()
-            .map(|note| format!("{}: {}", note.by, note.text)),
+            .map(|note| format!("note by {}: {}", note.by, note.text)),
     );
     let mut cause = incident.cause.failure.detail.to_string();
     if let Some(amended) = amendment::in_force(&row.amendments) {
@@ -79,6 +79,7 @@ fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
         time(incident.opened_at()).into(),
         match incident.closed_at {
             Some(at) => time(at).into(),
+            None if is_narrow(screen) => Cell::toned("open", Tone::Bad),
             None => Cell::toned("still down", Tone::Bad),
         },
         Human(lasted).to_string().into(),

@@ -75,10 +75,10 @@ pub fn write(
     let columns = [
         Column::left("NAME").fit(Fit::Name),
         Column::left("ALERT"),
-        Column::left("WOULD BE SENT"),
+        Column::left("WOULD SEND"),
         Column::right("AFTER").fit(Fit::Drop(1)),
         Column::left("IN").fit(Fit::Drop(2)),
-        Column::left("WAS SENT"),
+        Column::left("SENT"),
         Column::right("AFTER").fit(Fit::Drop(1)),
         Column::left("IN").fit(Fit::Drop(2)),
     ];

@@ -1,7 +1,7 @@
 //! Columns of text: aligned, and cut to fit a terminal; in a file or a pipe as wide as they need.
 //!
 //! Where a terminal is too narrow, long texts give way first, then columns of little importance are left out, then
-//! texts become short, and shorter still. Only then names are cut, on the side that leaves them different from each
+//! texts become short, and shorter still, and those that others can be read without are left out. Only then names are cut, on the side that leaves them different from each
 //! other, and as long as they stay different; what is missing then is taken from texts, and from names last of all.
 
 use std::collections::HashSet;
@@ -49,8 +49,20 @@ pub enum Fit {
     Name,
     /// Its texts lose their end, down to this width.
     Cut(usize),
+    /// The same; it goes where names are whole without it and would be cut beside it.
+    CutOrDrop(usize),
     /// It goes; the highest number first.
     Drop(u8),
+}
+
+impl Fit {
+    /// Down to which width its texts may be cut, where they may.
+    const fn text_min(self) -> Option<usize> {
+        match self {
+            Self::Cut(least) | Self::CutOrDrop(least) => Some(least),
+            Self::Keep | Self::Name | Self::Drop(_) => None,
+        }
+    }
 }
 
 impl Column {
@@ -179,7 +191,7 @@ impl Layout {
         for (column, width, cell) in shown {
             let loss = match column.fit {
                 Fit::Name => self.names,
-                Fit::Keep | Fit::Cut(_) | Fit::Drop(_) => Loss::End,
+                Fit::Keep | Fit::Cut(_) | Fit::CutOrDrop(_) | Fit::Drop(_) => Loss::End,
             };
             let text = shorten(&cell.text, width, loss);
             let space = width.saturating_sub(text.width());
@@ -200,40 +212,23 @@ impl Layout {
     }
 
     fn whole(&self) -> usize {
-        let shown = self.widths.iter().flatten();
-        let count = shown.clone().count();
-        shown.sum::<usize>() + GAP * count.saturating_sub(1)
+        whole(&self.widths)
     }
 
     fn shrink(&mut self, room: usize, natural: &[usize], names: &HashSet<&str>) {
-        self.narrow(room, |fit| match fit {
-            Fit::Cut(least) => Some(least.max(TEXT_COMFORTABLE)),
-            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
-        });
+        self.narrow(room, |fit| Some(fit.text_min()?.max(TEXT_COMFORTABLE)));
         while self.whole() > room && self.drop_one() {}
-        self.narrow(room, |fit| match fit {
-            Fit::Cut(least) => Some(least.max(COLUMN_MIN)),
-            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
-        });
-        self.narrow(room, |fit| match fit {
-            Fit::Cut(least) => Some(least.min(TEXT_MIN)),
-            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
-        });
+        self.narrow(room, |fit| Some(fit.text_min()?.max(COLUMN_MIN)));
+        self.narrow(room, |fit| Some(fit.text_min()?.min(TEXT_MIN)));
+        if self.whole() > room {
+            self.drop_for_names(room);
+        }
         if self.whole() > room {
             let telling = telling_width(names);
-            self.narrow(room, |fit| match fit {
-                Fit::Name => Some(telling),
-                Fit::Keep | Fit::Cut(_) | Fit::Drop(_) => None,
-            });
+            self.narrow(room, |fit| (fit == Fit::Name).then_some(telling));
         }
-        self.narrow(room, |fit| match fit {
-            Fit::Cut(_) => Some(COLUMN_MIN),
-            Fit::Keep | Fit::Name | Fit::Drop(_) => None,
-        });
-        self.narrow(room, |fit| match fit {
-            Fit::Name => Some(NAME_MIN),
-            Fit::Keep | Fit::Cut(_) | Fit::Drop(_) => None,
-        });
+        self.narrow(room, |fit| fit.text_min().map(|_| COLUMN_MIN));
+        self.narrow(room, |fit| (fit == Fit::Name).then_some(NAME_MIN));
         // A column that was left out may have had more room than was missing.
         let mut spare = room.saturating_sub(self.whole());
         for (width, natural) in self.widths.iter_mut().zip(natural) {
@@ -283,6 +278,19 @@ impl Layout {
         }
     }
 
+    /// Leaves out texts that may go, if names are whole without them.
+    fn drop_for_names(&mut self, room: usize) {
+        let mut widths = self.widths.clone();
+        for (column, width) in self.columns.iter().zip(&mut widths) {
+            if matches!(column.fit, Fit::CutOrDrop(_)) {
+                *width = None;
+            }
+        }
+        if whole(&widths) <= room {
+            self.widths = widths;
+        }
+    }
+
     /// The column of names.
     fn place_of_names(&self) -> Option<usize> {
         self.columns
@@ -311,6 +319,13 @@ impl Layout {
             _ => Loss::End,
         }
     }
+}
+
+/// How wide columns are together, with what stands between them.
+fn whole(widths: &[Option<usize>]) -> usize {
+    let shown = widths.iter().flatten();
+    let count = shown.clone().count();
+    shown.sum::<usize>() + GAP * count.saturating_sub(1)
 }
 
 /// The way to shorten names to this width that leaves most of them different, and how many differ then.
@@ -538,6 +553,30 @@ mod tests {
              api-000.customer-11.e…  503 Ser…\n\
              api-000.customer-2.ex…  503 Ser…\n"
         );
+    }
+
+    #[test]
+    fn a_text_that_may_go_goes_where_names_are_whole_without_it() {
+        let columns = [
+            Column::left("NAME").fit(Fit::Name),
+            Column::right("CODE"),
+            Column::left("WHAT").fit(Fit::CutOrDrop(16)),
+        ];
+        let row = vec![
+            Cell::from("api-001.example.com"),
+            "503".into(),
+            "503 Service Unavailable".into(),
+        ];
+        let line = |room| {
+            let mut out = String::new();
+            write(&columns, [row.clone()], Screen::terminal(room), &mut out).unwrap();
+            out.lines().last().unwrap().to_owned()
+        };
+        assert_eq!(line(36), "api-001.example.com   503  503 Serv…");
+        assert_eq!(line(34), "api-001.example.com   503");
+        assert_eq!(line(25), "api-001.example.com   503");
+        // They would be cut without it as well.
+        assert_eq!(line(24), "api-001…   503  503 Ser…");
     }
 
     #[test]

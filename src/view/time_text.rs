@@ -50,8 +50,7 @@ impl Clock {
 
     /// For a column of times: whole, or on a narrow screen without the date of today and the year of this year.
     pub fn column(&self, at: Timestamp, screen: Screen) -> String {
-        let is_narrow = screen.columns.is_some_and(|columns| columns < WIDE_COLUMNS);
-        if !is_narrow {
+        if !is_narrow(screen) {
             return self.civil(at);
         }
         let then = at.in_zone(&self.zone);
@@ -88,12 +87,17 @@ impl Clock {
         let offset = now.strftime("%:z").to_string();
         let abbreviation = now.strftime("%Z").to_string();
         match self.zone.iana_name() {
-            Some("UTC") => "times in UTC".to_owned(),
+            Some("UTC" | "Etc/UTC" | "Etc/UCT" | "Etc/Zulu") => "times in UTC".to_owned(),
             Some(name) => format!("times in {name} ({abbreviation}, UTC{offset})"),
             None if offset == "+00:00" => "times in UTC".to_owned(),
             None => format!("times in {abbreviation} (UTC{offset})"),
         }
     }
+}
+
+/// Whether a table has to do with short times and words.
+pub fn is_narrow(screen: Screen) -> bool {
+    screen.columns.is_some_and(|columns| columns < WIDE_COLUMNS)
 }
 
 /// `0.4 ms`, `3.2 ms`, `1 043 ms`.
