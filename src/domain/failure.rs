@@ -272,12 +272,12 @@ failure_kinds! {
     PacketLoss = "packet_loss", Network, []
         "packets are lost"
         "More echo requests than max_loss allows were not answered. It counts as good."
-        "the way there: mtr HOST; load of the link; a limit on ICMP at the host";
+        "the route: mtr HOST; load of the link; a limit on ICMP at the host";
     /// No echo reply in time.
     PingTimeout = "ping_timeout", Network, [NETWORK, DEADLINE]
         "no reply to ping"
         "No echo request was answered in time: the host is off, the way is broken, or a firewall drops ICMP."
-        "whether the host runs; whether ICMP is let through; the way there: mtr HOST";
+        "whether the host runs; whether ICMP is let through; the route: mtr HOST";
     /// The answers of a name server are not those expected.
     DnsAnswer = "dns_answer", Site, [DNS_ANSWERED]
         "answers not as expected"

@@ -87,7 +87,7 @@ fn a_terminal_sees_the_way_and_the_time() {
   1  301  http://shop.example.com/        203.0.113.7:80    21 ms
   2  302  https://shop.example.com/       203.0.113.7:443   58 ms
   3  503  https://shop.example.com/start  203.0.113.7:443  964 ms
-          Retry-After 120 s
+          Retry-After: 120 s
 
   dns                3 ms  ▏
   connect           12 ms  ▊
@@ -110,7 +110,7 @@ fn what_is_long_is_broken_into_lines() {
     let mut check = shop();
     check.verdict = Verdict::Down(Failure {
         kind: FailureKind::Status,
-        detail: "503 Service Unavailable: expected 200-299; it asks to come back in 2m".into(),
+        detail: "503 Service Unavailable: expected 200-299; Retry-After: 2m".into(),
     });
     check.remarks = [
         "IPv6 does not answer in time: `shop.example.com` was reached at 203.0.113.7, not at ::1"
@@ -120,7 +120,7 @@ fn what_is_long_is_broken_into_lines() {
     let text = write(&check, Screen::terminal(60));
     assert!(
         text.starts_with(
-            "DOWN  shop  503 Service Unavailable: expected 200-299;\n      it asks to come back in 2m\n\n"
+            "DOWN  shop  503 Service Unavailable: expected 200-299;\n      Retry-After: 2m\n\n"
         ),
         "{text}"
     );
@@ -129,10 +129,7 @@ fn what_is_long_is_broken_into_lines() {
         "{text}"
     );
     let text = write(&check, Screen::PLAIN);
-    assert!(
-        text.contains("200-299; it asks to come back in 2m\n"),
-        "{text}"
-    );
+    assert!(text.contains("200-299; Retry-After: 2m\n"), "{text}");
     assert!(text.contains("203.0.113.7, not at ::1\n"), "{text}");
 }
 
@@ -180,7 +177,11 @@ fn many_checks_take_a_line_each() {
     brief_heading(6, Screen::PLAIN, &mut heading).unwrap();
     assert_eq!(heading, "STATE     NAME    CODE        TOOK  WHAT\n");
     assert_eq!(name_columns(30, Screen::terminal(80)), 30);
+    assert_eq!(name_columns(50, Screen::terminal(80)), 50);
     assert_eq!(name_columns(60, Screen::terminal(80)), 40);
+    let mut heading = String::new();
+    brief_heading(50, Screen::terminal(80), &mut heading).unwrap();
+    assert!(heading.ends_with("  CODE        TOOK\n"), "{heading}");
     assert_eq!(name_columns(60, Screen::PLAIN), 60);
 }
 

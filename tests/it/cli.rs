@@ -828,12 +828,12 @@ fn another_configuration_is_tried_on_what_was_recorded() {
     for (failures, line) in [
         (
             2,
-            "NAME  ALERT  WOULD BE SENT         AFTER  IN  WAS SENT  AFTER  IN\n\
+            "NAME  ALERT  WOULD SEND            AFTER  IN  SENT  AFTER  IN\n\
              shop  down   2026-11-22 12:04:10  1m 10s      -\n",
         ),
         (
             3,
-            "NAME  ALERT  WOULD BE SENT         AFTER  IN  WAS SENT  AFTER  IN\n\
+            "NAME  ALERT  WOULD SEND            AFTER  IN  SENT  AFTER  IN\n\
              shop  down   2026-11-22 12:05:10  2m 10s      -\n",
         ),
         (4, ""),

@@ -408,7 +408,7 @@ fn status_detail(expectation: &Expectation, redirects: &[Hop], answer: &Answer) 
     }
     if let Some(seconds) = answer.retry_after_s {
         let wait = Human(Duration::from_secs(u64::from(seconds)));
-        detail.push_str(&format!("; it asks to come back in {wait}"));
+        detail.push_str(&format!("; Retry-After: {wait}"));
     }
     detail
 }

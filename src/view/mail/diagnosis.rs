@@ -49,7 +49,7 @@ pub(super) fn meaning(doc: &mut Doc, cause: &Cause, check: &Check) {
         paragraphs.push(format!("Look at: {advice}."));
     }
     let failure = check.verdict.failure();
-    let is_said = failure.is_some_and(|failure| failure.detail.contains("to come back in"));
+    let is_said = failure.is_some_and(|failure| failure.detail.contains("Retry-After: "));
     if let Some(seconds) = check.retry_after_s.filter(|_| !is_said) {
         paragraphs.push(format!("Retry-After: {} s.", words::number(seconds.into())));
     }
