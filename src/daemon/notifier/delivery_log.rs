@@ -21,7 +21,6 @@ pub(super) fn log(
     }
     let to = to.key();
     let kind = row.kind.as_str();
-    let monitor = monitor.unwrap_or("");
     match (settled, outcome) {
         (Settled::Sent, Outcome::Accepted(answer)) => {
             health.mails_sent.fetch_add(1, Relaxed);
@@ -58,7 +57,6 @@ fn log_channel(
     (outcome, settled): (&Outcome, &Settled),
 ) {
     let kind = row.kind.as_str();
-    let monitor = monitor.unwrap_or("");
     match (settled, outcome) {
         (Settled::Sent, _) => {
             health.mails_sent.fetch_add(1, Relaxed);

@@ -191,18 +191,18 @@ impl Urgent {
         match outcome {
             Outcome::Accepted(answer) => {
                 way.health.mails_sent.fetch_add(1, Relaxed);
-                tracing::info!(target: MAIL_SENT, monitor = "", to,
+                tracing::info!(target: MAIL_SENT, to,
                     "{what} trouble sent past the queue: {answer}");
                 note(way.door, &item, None, now);
             }
             // It may have arrived, and it is told again within the hour where it lasts.
             Outcome::Unknown(error) => {
-                tracing::warn!(target: MAIL_FAILED, monitor = "", to,
+                tracing::warn!(target: MAIL_FAILED, to,
                     "{what} trouble may have arrived: {error}");
                 note(way.door, &item, None, now);
             }
             Outcome::Permanent(error) => {
-                tracing::error!(target: MAIL_FAILED, monitor = "", to,
+                tracing::error!(target: MAIL_FAILED, to,
                     "{what} trouble dropped: {error}");
                 note(way.door, &item, Some(error), now);
             }
@@ -214,7 +214,7 @@ impl Urgent {
                 let wait = (AGAIN_AFTER * 2_u32.pow(doublings)).min(AGAIN_AFTER_MAX);
                 item.tries += 1;
                 item.next_at = now.plus(wait);
-                tracing::warn!(target: MAIL_FAILED, monitor = "", to,
+                tracing::warn!(target: MAIL_FAILED, to,
                     "{what} trouble has to wait: {error}");
                 self.items.push(item);
             }

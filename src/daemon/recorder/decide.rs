@@ -534,10 +534,14 @@ fn log_confirming(name: &str, before: &Status, after: &Status) {
     match (before, after) {
         (Status::Pending | Status::Up { .. }, Status::Suspect { cause, .. }) => {
             let why = &cause.failure.detail;
-            tracing::info!(target: targets::STATE, monitor = name, state = "up", "{name} fails, which is being confirmed: {why}");
+            let state = match before {
+                Status::Pending => "pending",
+                _ => "up",
+            };
+            tracing::info!(target: targets::STATE, monitor = name, state, "{name} failed, being confirmed: {why}");
         }
         (Status::Down(_), Status::Recovering { .. }) => {
-            tracing::info!(target: targets::STATE, monitor = name, state = "down", "{name} answers well, which is being confirmed");
+            tracing::info!(target: targets::STATE, monitor = name, state = "down", "{name} answers again, being confirmed");
         }
         _ => {}
     }

@@ -82,10 +82,13 @@ fn say(called: &str, config: &Config, index: usize, change: &ListChange) {
         }
         text
     };
+    let many = match config.lists.get(index).map_or(0, |list| list.monitors) {
+        1 => "1 monitor".to_owned(),
+        many => format!("{many} monitors"),
+    };
     tracing::info!(
         target: targets::RELOAD,
-        "the list {called} has {} monitors: {} added, {} removed, {} changed{}{}",
-        config.lists.get(index).map_or(0, |list| list.monitors),
+        "the list {called} has {many}: {} added, {} removed, {} changed{}{}",
         added.len(),
         removed.len(),
         change.changed.len(),
