@@ -369,9 +369,10 @@ fn deeds(
                 what: What::Order(order),
             })
         }));
-        let later = one.rules.iter().filter(|(at, _)| *at > start);
+        // Rules may have changed between the time that is looked at and its first check.
+        let later = one.rules.iter().skip(1);
         deeds.extend(later.map(|(at, rules)| Deed {
-            at: *at,
+            at: (*at).max(start),
             place,
             what: What::Rules(Arc::new(rules.rules()), rules.steps()),
         }));
@@ -386,4 +387,44 @@ fn deeds(
     }));
     deeds.sort_by_key(|deed| deed.at);
     deeds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::monitor::MonitorId;
+
+    #[test]
+    fn rules_that_changed_before_the_first_check_judge_it() {
+        let now = Timestamp::from_ms(1_796_072_910_000);
+        let rules = |failures: u16| -> StoredRules {
+            serde_json::from_str(&format!("{{\"failures_before_down\":{failures}}}")).unwrap()
+        };
+        let ago = |seconds| now.minus(Duration::from_secs(seconds));
+        let played = Played {
+            player: Player {
+                id: MonitorId(5),
+                name: MonitorName::parse("shop").unwrap(),
+                rules: Arc::new(rules(1).rules()),
+                depends_on: Arc::from([]),
+                tags: Arc::from([]),
+                steps: Vec::new(),
+            },
+            rules: vec![
+                (ago(7200), rules(1)),
+                (ago(10), rules(3)),
+                (ago(2), rules(4)),
+            ],
+            spans: Vec::new(),
+            orders: Vec::new(),
+        };
+        let found: Vec<_> = deeds(&[played], Vec::new(), ago(5), None)
+            .into_iter()
+            .map(|deed| match deed.what {
+                What::Rules(rules, _) => (deed.at, rules.failures_before_down),
+                What::Checked(..) | What::Order(_) => (deed.at, 0),
+            })
+            .collect();
+        assert_eq!(found, [(ago(5), 3), (ago(2), 4)]);
+    }
 }
