@@ -381,8 +381,15 @@ impl Show {
         }
         self.drawn = 0;
         for act in ACTS.iter().skip(self.acts).filter(|act| act.at <= since) {
-            demo::act(since, act.happens, act.matters, screen, &mut context.out)?;
+            let mut text = String::new();
+            demo::act(since, act.happens, act.matters, screen, &mut text)?;
             self.acts += 1;
+            if self.lines.is_empty() {
+                context.out.write_str(&text)?;
+            } else {
+                // A mail is being read: the act comes after it, not into it.
+                self.lines.extend(text.lines().map(str::to_owned));
+            }
         }
         for path in self.new_mails() {
             if let Some((subject, body)) = read_mail(&path) {
