@@ -17,25 +17,31 @@ export PROFILE=release
 if [ -n "${SITEWATCH:-}" ]; then export SITEWATCH_BINARY=$SITEWATCH; else SITEWATCH_BINARY=$(packaging/build --static) && export SITEWATCH_BINARY; fi
 
 say() { printf '   %s\n' "$*"; }
-same_twice() {
-  local file
-  file=$("$1")
-  cp "$file" "$work/before"
-  "$1" >/dev/null
-  cmp "$work/before" "$file"
-  echo "$file"
+packages=target/packages
+only() { # the one file of that kind
+  local files=("$packages"/$1)
+  [ ${#files[@]} = 1 ] && [ -s "${files[0]}" ]
+  echo "${files[0]}"
 }
 
-tar=$(same_twice packaging/tar)
+packaging/all >/dev/null
+cp -r "$packages" "$work/before"
+packaging/all >/dev/null
+for file in "$packages"/*; do cmp "$file" "$work/before/${file##*/}"; done
+(cd "$packages" && sha256sum --quiet -c SHA256SUMS)
+[ "$(wc -l <"$packages/SHA256SUMS")" = "$(find "$packages" -type f ! -name SHA256SUMS | wc -l)" ]
+say "all packages: the same twice, byte for byte; their checksums hold"
+
+tar=$(only '*.tar.gz')
 tar -C "$work" -xzf "$tar"
 folder=$(echo "$work"/sitewatch-*-linux)
 "$folder/sitewatch" --version >/dev/null
 for file in INSTALL systemd/sitewatch.service share/man/sitewatch.1 share/man/monitors.toml.5 share/completions/_sitewatch; do
   [ -s "$folder/$file" ]
 done
-say "tar: ${tar##*/}, the same twice, runs"
+say "tar: ${tar##*/}, runs"
 
-rpm=$(packaging/rpm | tail -1)
+rpm=$(only "*.rpm")
 rpm --root "$work/rpm" --initdb
 rpm --root "$work/rpm" --install --nodeps --noscripts --ignorearch "$rpm"
 "$work/rpm/usr/bin/sitewatch" --version >/dev/null
@@ -45,7 +51,7 @@ rpm --root "$work/rpm" --erase --noscripts sitewatch
 [ ! -e "$work/rpm/usr/bin/sitewatch" ]
 say "rpm: ${rpm##*/}, installs, verifies, is removed"
 
-image=$(same_twice packaging/image)
+image=$(only "*.oci.tar")
 mkdir "$work/layout" "$work/root"
 tar -C "$work/layout" -xf "$image"
 python3 - "$work/layout" "$work/root" <<'PY'
@@ -88,6 +94,6 @@ kill -TERM "$daemon"
 wait "$daemon"
 daemon=
 [ $((SECONDS - began)) -le 12 ]
-say "image: ${image##*/}, the same twice, starts as 65532$with, is healthy, stops within its grace time"
-python3 packaging/sbom.py | python3 -c 'import json, sys; bom = json.load(sys.stdin); assert len(bom["components"]) > 100'
+say "image: ${image##*/}, starts as 65532$with, is healthy, stops within its grace time"
+python3 -c 'import json, sys; bom = json.load(sys.stdin); assert len(bom["components"]) > 100' <"$packages/sitewatch.cdx.json"
 say "list of contents: CycloneDX"
