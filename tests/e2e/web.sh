@@ -160,6 +160,26 @@ shots="${WEB_SHOTS:-$work/shots}"
 mkdir -p "$shots"
 (cd "$work" && timeout 300 node look.mjs "$web" "$shots")
 
+echo "-- few and many sites"
+pages=$(cd "$here/../.." && cargo bench --locked --profile release --bench pages --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\))$/\1/p')
+[ -n "$pages" ] || fail "the server of made-up sites was not built"
+# These servers end with their standard input.
+mkfifo "$work/open"
+exec 9<>"$work/open"
+many=()
+for sites in 3 12 200 2000; do
+  for days in 0 90; do
+    (cd "$here/../.." && TMPDIR=$work exec "$pages" serve "$sites" "$days") <&9 >"$work/serves-$sites-$days" 2>&1 & pids+=($!)
+  done
+done
+for sites in 3 12 200 2000; do
+  for days in 0 90; do
+    wait_for 240 grep -q '^http' "$work/serves-$sites-$days" || { cat "$work/serves-$sites-$days"; fail "no page of $sites sites"; }
+    many+=("sites-$sites-days-$days=$(grep '^http' "$work/serves-$sites-$days")=$sites")
+  done
+done
+(cd "$work" && timeout 600 node look.mjs --many "$shots" "${many[@]}")
+
 echo "-- a crowd"
 timeout $((load_seconds * 2 + 60)) python3 "$here/web/crowd.py" "$web" 200 "$load_seconds"
 echo "all of the web suite holds"

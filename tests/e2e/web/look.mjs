@@ -1,10 +1,13 @@
 // Every page in a real browser: both colour schemes, phone and desktop, with and without JavaScript. No console message,
-// no foreign request, no horizontal scrolling, nothing for axe to say.
+// no foreign request, no horizontal scrolling, nothing that covers or is cut, nothing for axe to say.
+//   look.mjs BASE SHOTS                      the pages of the suite's daemon
+//   look.mjs --many SHOTS NAME=URL=SITES...  the first pages of other servers, with so many sites
 import fs from "node:fs";
 import path from "node:path";
 import puppeteer from "puppeteer-core";
 
-const [base, shots] = process.argv.slice(2);
+const many = process.argv[2] === "--many";
+let [base, shots] = process.argv.slice(2);
 const axe = fs.readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const profile = fs.mkdtempSync(path.join(process.cwd(), "profile-"));
 const odd = encodeURIComponent('<script>alert(1)</script> "ü" 名前/?#%');
@@ -20,6 +23,23 @@ const browser = await puppeteer.launch({
   args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run"],
 });
+
+// What covers something else or is cut, in a page that is open.
+const layout = (page, width) => page.evaluate((wide) => {
+  const faults = [];
+  const label = (row) => row.querySelector("a").textContent;
+  for (const row of document.querySelectorAll(".monitors > li")) {
+    const [name, state, bars] = ["a", "b", "svg"].map((tag) => row.querySelector(tag).getBoundingClientRect());
+    if (name.width === 0) continue; // Its group is folded.
+    if (wide && state.right > bars.left + 1) faults.push(`${label(row)}: its state covers its bars`);
+    // A name of thirty letters keeps its line where there is room for one.
+    if (wide && row.querySelector("a").getClientRects().length > 1) faults.push(`${label(row)}: a name in several lines`);
+    if (name.right > state.left + 1) faults.push(`${label(row)}: its name runs into its state`);
+    const latency = row.querySelector(".latency");
+    if (latency && latency.scrollWidth > latency.clientWidth) faults.push(`${label(row)}: its latency is cut`);
+  }
+  return faults.slice(0, 3);
+}, width >= 768);
 
 async function open(name, url, { width, height, scheme, script = true, headers = {} }) {
   const page = await browser.newPage();
@@ -51,6 +71,49 @@ async function accessible(page, where) {
 }
 
 let seen = 0;
+
+// Few and many sites, in their first hour and after 90 days, without JavaScript. Axe reads the largest pages once, since
+// that takes it long.
+async function lookAtMany(given) {
+  for (const [name, url, sites] of given.map((one) => one.split("="))) {
+    base = url.replace(/\/$/, "");
+    for (const [size, [width, height]] of Object.entries(sizes)) {
+      for (const scheme of ["light", "dark"]) {
+        const { page, where } = await open(name, url, { width, height, scheme, script: false });
+        const [wide, tall] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
+        if (wide > width) faults.push(`${where}: ${wide} pixels wide`);
+        if (width >= 390 && sites <= 200 && tall > HEIGHT_MAX) faults.push(`${where}: ${tall} pixels high`);
+        for (const fault of await layout(page, width)) faults.push(`${where}: ${fault}`);
+        await page.screenshot({ path: path.join(shots, `${name}-${size}-${scheme}.png`), fullPage: sites <= 12 });
+        seen += 1;
+        await page.close();
+      }
+    }
+    // With JavaScript, for its console and for axe, which runs in the page.
+    for (const scheme of sites <= 200 ? ["light", "dark"] : ["light"]) {
+      const { page, where } = await open(name, url, { width: 1280, height: 900, scheme });
+      await accessible(page, where);
+      await page.close();
+    }
+  }
+}
+
+async function end() {
+  await browser.close();
+  fs.rmSync(profile, { recursive: true, force: true });
+  if (faults.length) {
+    console.error([...new Set(faults)].join("\n"));
+    process.exit(1);
+  }
+  console.log(`${seen} pages looked at, axe has nothing to say`);
+  process.exit(0);
+}
+
+if (many) {
+  await lookAtMany(process.argv.slice(4));
+  await end();
+}
+
 for (const [name, url] of Object.entries(pages)) {
   for (const [size, [width, height]] of Object.entries(sizes)) {
     for (const scheme of ["light", "dark"]) {
@@ -58,9 +121,7 @@ for (const [name, url] of Object.entries(pages)) {
       const scroll = await page.evaluate(() => document.documentElement.scrollWidth);
       const tall = await page.evaluate(() => document.documentElement.scrollHeight);
       if (width >= 390 && tall > HEIGHT_MAX) faults.push(`${where}: ${tall} pixels high`);
-      // A name of thirty letters keeps its line where there is room for one.
-      const lines = await page.$$eval(".monitors a", (links) => Math.max(0, ...links.map((link) => link.getClientRects().length)));
-      if (name === "overview" && width >= 768 && lines > 1) faults.push(`${where}: a name in ${lines} lines`);
+      if (name === "overview") for (const fault of await layout(page, width)) faults.push(`${where}: ${fault}`);
       if (scroll > width) faults.push(`${where}: ${scroll} pixels wide`);
       await accessible(page, where);
       if (size === "phone" || size === "desktop") {
@@ -119,10 +180,4 @@ for (const [name, url] of Object.entries(pages)) {
   await page.close();
 }
 
-await browser.close();
-fs.rmSync(profile, { recursive: true, force: true });
-if (faults.length) {
-  console.error([...new Set(faults)].join("\n"));
-  process.exit(1);
-}
-console.log(`${seen} pages looked at, axe has nothing to say`);
+await end();
