@@ -115,7 +115,7 @@ pub enum Request {
         /// See [`Request::Amend`].
         incident: String,
     },
-    /// Note something of an incident.
+    /// Add a note to an incident.
     Note {
         /// See [`Request::Amend`].
         incident: String,

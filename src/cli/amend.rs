@@ -44,7 +44,7 @@ pub enum Meaning {
 /// Arguments of `sitewatch note`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sitewatch note shop \"the provider is at it, ticket 4711\"\n  \
+    after_help = "Examples:\n  sitewatch note shop \"the provider is working on it, ticket 4711\"\n  \
     sitewatch note shop --public \"We expect to be back at 15:00.\""
 )]
 pub struct NoteArgs {

@@ -73,7 +73,7 @@ pub enum Command {
     Config(super::config::Args),
     /// Test a channel
     Channel(super::channel::Args),
-    /// Make the credentials of several locations
+    /// Make the credentials of a further location
     Cluster(super::cluster::Args),
     /// Test mail delivery, list unsent mails, send them now
     Email(super::email::Args),
@@ -95,7 +95,7 @@ pub enum Command {
     Maintenance(super::maintenance::Args),
     /// Make an incident count as maintenance, as a false alarm, or as an outage
     Amend(super::amend::AmendArgs),
-    /// Note something of an incident
+    /// Add a note to an incident
     Note(super::amend::NoteArgs),
     /// Print what happened: states, deliveries, orders, each once and in order
     Events(super::events::Args),

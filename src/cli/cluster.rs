@@ -38,7 +38,7 @@ const CREDENTIALS_EXAMPLES: &str = "Examples:
   sitewatch cluster credentials --hub     writes hub.nk
   sitewatch cluster credentials nyc       writes nyc.nk
 
-The users belong into nats-server's configuration:
+The users belong in nats-server's configuration:
   authorization { users = [ .. ] }";
 
 /// Arguments of `sitewatch cluster credentials`.

@@ -44,9 +44,9 @@ pub enum ConfigCommand {
     },
     /// Print a commented monitors.toml with every key
     Example,
-    /// Write a first monitors.toml from what can be found out about this machine
+    /// Write a first monitors.toml from what it finds on this machine
     #[command(
-        long_about = "Write a first monitors.toml from what can be found out about this machine: a mail server on \
+        long_about = "Write a first monitors.toml from what it finds on this machine: a mail server on \
                       localhost, its name, and as suggestions what nginx, Caddy or Apache serve here. It asks nothing \
                       and never overwrites a file.",
         after_help = "Examples:\n  sitewatch config init                 writes ./monitors.toml\n  \
@@ -194,6 +194,9 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
     )?;
     if disabled > 0 {
         write!(out, " ({disabled} not enabled)")?;
+    }
+    if !config.lists.is_empty() {
+        write!(out, ", and {}", plural(config.lists.len(), "list"))?;
     }
     if !config.maintenance.is_empty() {
         write!(

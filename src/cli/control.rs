@@ -26,7 +26,7 @@ pub struct Selection {
     /// The monitors, by name; `--all` for all
     #[arg(value_name = "NAME", add = super::complete::monitors())]
     pub names: Vec<String>,
-    /// Those with this tag; several times for those with any of them
+    /// Monitors with this tag; repeat it for several tags
     #[arg(long = "tag", value_name = "TAG", conflicts_with = "names", add = super::complete::tags())]
     pub tags: Vec<String>,
     /// All monitors

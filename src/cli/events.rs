@@ -27,16 +27,17 @@ const OLDEST: &str = "oldest";
 #[command(after_help = "Examples:\n  sitewatch events --since 7d\n  \
     sitewatch events --follow --json --after oldest\n\n\
     Each change comes once. To go on after a crash, give the cursor of the last\n\
-    event that was dealt with to --after. A cursor that is no longer kept ends\n\
-    with 1; the oldest that is goes to stderr. Events are kept as long as checks.")]
+    event that was handled to --after. If that one is no longer kept, the exit\n\
+    status is 1, and stderr names the oldest that is. Events are kept as long as\n\
+    checks.")]
 pub struct Args {
     /// Wait for more, and print them as they come
     #[arg(long)]
     pub follow: bool,
-    /// Those after this one, by its `cursor`; "oldest" begins with the first that is kept
+    /// Only events after this one, by its `cursor`; "oldest" begins with the first that is kept
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
-    /// Those since then: 7d (ago), yesterday, 2026-10
+    /// Only events since this time: 7d (ago), yesterday, 2026-10
     #[arg(
         long,
         value_name = "TIME",

@@ -45,7 +45,7 @@ pub enum OrderWord {
     Maintenance,
     /// Make an incident count otherwise.
     Amend,
-    /// Note something of an incident.
+    /// Add a note to an incident.
     Note,
 }
 

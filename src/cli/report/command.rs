@@ -32,8 +32,8 @@ const RESUMED_MS_MAX: i64 = 60_000;
     sitewatch report shop --explain\n  sitewatch report --period 2026 --html > 2026.html\n  \
     sitewatch report --period 7d --email\n\n\
     Uptime is (up + degraded) / (up + degraded + down); covered is how much of the\n\
-    period was observed. Percentages are truncated, never\n\
-    rounded up. Below the monitors stand the objectives, with their error budgets."
+    period was observed. Percentages are truncated, never rounded up. Below the\n\
+    monitors stand the objectives, with their error budgets."
 )]
 pub struct Args {
     /// Only these monitors
@@ -51,7 +51,7 @@ pub struct Args {
     /// Mail it to the recipients of `[report]`, or of `[email]`
     #[arg(long, conflicts_with_all = ["json", "csv", "html", "names"])]
     pub email: bool,
-    /// Leave out how incidents were amended: the figures as the checks say
+    /// Ignore amendments: the figures as recorded
     #[arg(long, conflicts_with = "email")]
     pub raw: bool,
     /// Add a row for each location of the monitors that have any
