@@ -623,7 +623,7 @@ async fn a_check_tells_by_its_exit_code() {
     let bad = place.run(&["check", &site.url("/bad")]);
     assert_eq!(bad.code, 1);
     assert!(bad.stdout.starts_with("DOWN  "), "{}", bad.stdout);
-    assert!(bad.stdout.contains("Retry-After 120 s"), "{}", bad.stdout);
+    assert!(bad.stdout.contains("; Retry-After: 2m\n"), "{}", bad.stdout);
     assert!(
         bad.stdout.contains("`sitewatch explain 503` says more"),
         "{}",
