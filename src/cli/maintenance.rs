@@ -79,7 +79,7 @@ pub struct Args {
     #[arg(long, requires = "command")]
     pub strict: bool,
     /// Run this command, and end the window with it
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", value_hint = clap::ValueHint::AnyPath)]
     pub command: Vec<OsString>,
 }
 
@@ -258,8 +258,10 @@ fn command(context: &mut Context, words: &[OsString], line: &Arc<Line>) -> Resul
     // Before the command runs: a signal that comes from now on is for it.
     let signals = {
         let _inside = runtime.enter();
+        let ignored = ignored();
         let signals: io::Result<Vec<_>> = PASSED_ON
             .into_iter()
+            .filter(|(_, passed)| !is_in(ignored, *passed))
             .map(|(kind, passed)| Ok((signal(kind)?, passed)))
             .collect();
         signals.map_err(|error| CliError::Machine(format!("cannot wait for signals: {error}")))?
@@ -282,14 +284,14 @@ fn command(context: &mut Context, words: &[OsString], line: &Arc<Line>) -> Resul
     // Ends with the process.
     thread::spawn(move || keeping.keep());
     let pid = Pid::from_child(&child);
-    let from_keyboard = is_in_front();
     runtime.block_on(async move {
         for (mut signals, passed) in signals {
             // The terminal sends these to the command as well.
-            let is_doubled = from_keyboard && matches!(passed, Signal::INT | Signal::QUIT);
+            let may_be_doubled = matches!(passed, Signal::INT | Signal::QUIT);
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
-                    if !is_doubled {
+                    // Asked each time: a shell moves its jobs to the front and back.
+                    if !(may_be_doubled && is_in_front()) {
                         let _ = rustix::process::kill_process(pid, passed);
                     }
                 }
@@ -309,6 +311,19 @@ fn start(words: &[OsString]) -> io::Result<Child> {
         Some((program, arguments)) => Command::new(program).args(arguments).spawn(),
         None => Err(io::ErrorKind::NotFound.into()),
     }
+}
+
+/// The signals that this process was told to ignore, as `nohup` does, a bit each. The command must go on ignoring them,
+/// and a handler of ours would end that.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+fn is_in(mask: u64, signal: Signal) -> bool {
+    mask >> (signal.as_raw() - 1) & 1 == 1
 }
 
 /// Whether the keyboard's signals reach this process and the command alike.

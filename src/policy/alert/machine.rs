@@ -334,6 +334,13 @@ impl<'a> Machine<'a> {
                 self.progressed = true;
             }
             Order::Maintain(window) => {
+                // While a site stays down, each attempt to mend it leaves a window that waits for a good check.
+                if kept.windows.is_full()
+                    && let Some(from) = kept.windows.replaceable(window.until)
+                {
+                    self.close_windows(self.now, |one| one.from == from);
+                }
+                let kept = &mut self.memory.kept;
                 let window = kept
                     .windows
                     .open(window.clone())

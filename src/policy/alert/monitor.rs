@@ -106,7 +106,7 @@ pub enum Refusal {
     #[error("no window of `sitewatch maintenance` is open over it")]
     NotInMaintenance,
     /// It has as many windows as are kept.
-    #[error("it has {WINDOWS_MAX} windows already; end them with `sitewatch maintenance --end`")]
+    #[error("it has {WINDOWS_MAX} windows already; `sitewatch maintenance NAME --end` ends them")]
     TooManyWindows,
 }
 

@@ -74,15 +74,33 @@ impl OrderedWindows {
 
     /// Opens one, and answers it as it was opened: no two begin at the same moment. `None` if there are too many.
     pub(super) fn open(&mut self, mut window: OrderedWindow) -> Option<OrderedWindow> {
-        let windows = self.0.get_or_insert_default();
-        if windows.len() >= WINDOWS_MAX {
+        if self.is_full() {
             return None;
         }
+        let windows = self.0.get_or_insert_default();
         while windows.iter().any(|other| other.from == window.from) {
             window.from = Timestamp::from_ms(window.from.as_ms() + 1);
         }
         windows.push(window.clone());
         Some(window)
+    }
+
+    /// Whether one more would be too many.
+    pub(super) fn is_full(&self) -> bool {
+        self.iter().count() >= WINDOWS_MAX
+    }
+
+    /// The begin of the one that a new window until `until` can replace: its command exited, or it ends in time before
+    /// the new one does.
+    pub(super) fn replaceable(&self, until: Timestamp) -> Option<Timestamp> {
+        let candidates = self.iter().filter(|window| match window.ends {
+            Ends::WithCommand => false,
+            Ends::AtGoodCheck { .. } => true,
+            Ends::InTime => window.until <= until,
+        });
+        candidates
+            .min_by_key(|window| window.until)
+            .map(|window| window.from)
     }
 
     /// Takes those out that `is_over` says, and answers them.

@@ -145,19 +145,16 @@ async fn the_status_of_the_command_is_passed_on() {
     let (status, said, _) = code(&strict);
     assert_eq!((status, said.as_str()), (125, ""));
 
+    let passed_on = |exit: i32| {
+        let mut command = wrapped(&house, &format!("exit {exit}"));
+        let status = command.stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(exit));
+    };
     // A daemon that is away changes nothing of it.
-    for exit in 0..=255 {
-        let status = wrapped(&house, &format!("exit {exit}"))
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
-        assert_eq!(status.code(), Some(exit));
-    }
+    [0, 1, 3, 125, 255].into_iter().for_each(passed_on);
     let _daemon = house.start().await;
-    for exit in [0, 1, 3, 125, 255] {
-        let status = wrapped(&house, &format!("exit {exit}")).status().unwrap();
-        assert_eq!(status.code(), Some(exit));
-    }
+    // More windows in a second than one monitor has: those whose command exited give way.
+    (0..=255).for_each(passed_on);
     // Those that end a shell without a core.
     for signal in [1, 2, 9, 10, 12, 13, 14, 15] {
         let status = wrapped(&house, &format!("kill -{signal} $$"))
@@ -178,6 +175,26 @@ async fn the_status_of_the_command_is_passed_on() {
             !is_in_maintenance(&house)
         })
         .await;
+}
+
+/// Under `nohup` a deploy survives the end of the session, also in a window.
+#[tokio::test]
+async fn a_signal_that_is_ignored_stays_ignored() {
+    let house = House::new(&monitor("shop", 1));
+    let words = house.command(&["maintenance", "shop", "--for", "30m", "--"]);
+    let script = "kill -HUP $PPID; kill -HUP $$; kill -INT $$; echo survived";
+    let output = Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP INT; \"$@\"; exit $?", "sh"])
+        .arg(words.get_program())
+        .args(words.get_args())
+        .args(["/bin/sh", "-c", script])
+        .current_dir(house.path())
+        .env_clear()
+        .env("HOME", house.path())
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stdout), "survived\n", "{output:?}");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[tokio::test]

@@ -241,6 +241,32 @@ fn an_ordered_window_ends_in_time_by_order_with_its_command_or_without_it() {
     );
 }
 
+/// Sixteen are kept, but each attempt to mend a site that stays down gets its own.
+#[test]
+fn a_window_whose_command_exited_gives_way_to_a_seventeenth() {
+    let windows = "00:00 window 00:00 to 1:00:00\n".repeat(16);
+    check(
+        &format!("confirm=1; D {} run=1h", "run=1h ran ".repeat(16)),
+        &format!(
+            "00:00 opened 00:00
+             00:00 mail DOWN 503, 1 failed
+             {windows}00:00 window 00:00 to 00:00
+             00:00 window 00:00 to 1:00:00"
+        ),
+    );
+    let refused =
+        "00:00 refused: it has 16 windows already; `sitewatch maintenance NAME --end` ends them";
+    check(
+        &format!("confirm=1; D {} run=1h maintain=2h", "run=1h ".repeat(16)),
+        &format!(
+            "00:00 opened 00:00
+             00:00 mail DOWN 503, 1 failed
+             {windows}{refused}
+             {refused}"
+        ),
+    );
+}
+
 #[test]
 fn a_window_on_what_is_down_already_rests_reminders_and_marks_nothing() {
     check(
