@@ -10,6 +10,7 @@ use crate::control::Request;
 /// Arguments of `sitewatch amend`.
 #[derive(Debug, clap::Args)]
 #[command(
+    override_usage = "sitewatch amend INCIDENT --as WHAT [--note TEXT]\n       sitewatch amend INCIDENT --undo",
     after_help = "Examples:\n  sitewatch amend shop --as maintenance --note \"switch firmware\"\n  \
     sitewatch amend 1-1795889959797 --as false-alarm\n  sitewatch amend shop --undo\n\n\
     Nothing is deleted, and no message is sent or stopped. The incident stays in\n\

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::json::{self, CauseObject, Utc};
 use super::order_objects::ByObject;
@@ -15,7 +16,16 @@ use crate::domain::order::OrderArgs;
 /// So wide is the longest type.
 const TYPE_COLUMNS: usize = 8;
 
-/// Writes an event as a line for people.
+/// Where texts begin: `2026-11-29 13:57:44  delivery  `.
+const TEXT_COLUMN: usize = 31;
+
+/// The least width of a screen on which the lines of a long text stand below its first one.
+const WIDE: u16 = 64;
+
+/// Where they begin on one that is narrower.
+const NARROW_INDENT: usize = 4;
+
+/// Writes an event as a line for people; on a terminal that is too narrow for it as several.
 pub fn line(event: &Event, clock: &Clock, screen: Screen, out: &mut impl Write) -> fmt::Result {
     let at = clock.civil(event.at);
     let monitor = match &event.monitor {
@@ -39,6 +49,7 @@ pub fn line(event: &Event, clock: &Clock, screen: Screen, out: &mut impl Write) 
             } else {
                 Tone::Faint
             };
+            let kind = kind.replace('_', " ").to_uppercase();
             ("delivery", tone, format!("{kind} to {to} {outcome}"))
         }
         What::Order(order) => {
@@ -72,7 +83,23 @@ pub fn line(event: &Event, clock: &Clock, screen: Screen, out: &mut impl Write) 
     };
     let kind = format!("{kind:TYPE_COLUMNS$}");
     let kind = screen.paint(tone, &kind);
-    writeln!(out, "{at}  {kind}  {monitor}{text}")
+    let text = format!("{monitor}{text}");
+    let indent = match screen.columns {
+        Some(columns) if columns < WIDE => NARROW_INDENT,
+        Some(_) | None => TEXT_COLUMN,
+    };
+    match screen.columns {
+        Some(columns) if usize::from(columns) < TEXT_COLUMN + text.width() => {
+            let head = format!("{at}  {kind}  ");
+            let first = if indent == TEXT_COLUMN {
+                head
+            } else {
+                format!("{}\n{}", head.trim_end(), " ".repeat(indent))
+            };
+            writeln!(out, "{first}{}", screen.hanging(&text, indent))
+        }
+        Some(_) | None => writeln!(out, "{at}  {kind}  {text}"),
+    }
 }
 
 fn tone(state: &str) -> Tone {
@@ -312,6 +339,44 @@ mod tests {
     }
 
     #[test]
+    fn a_long_line_is_broken_on_a_terminal() {
+        let event = event(What::State {
+            from: "pending".into(),
+            to: "down".into(),
+            incident: None,
+            cause: Some(Cause {
+                failure: Failure {
+                    kind: FailureKind::ConnectRefused,
+                    detail: "connection refused: nothing is listening on that port".into(),
+                },
+                status: None,
+            }),
+        });
+        let clock = Clock {
+            zone: TimeZone::UTC,
+            now: AT,
+        };
+        let written = |screen| {
+            let mut text = String::new();
+            line(&event, &clock, screen, &mut text).unwrap();
+            text
+        };
+        assert_eq!(
+            written(Screen::terminal(80)),
+            "2026-11-22 20:00:00  state     shop: pending to down (connection refused:
+                               nothing is listening on that port)\n"
+        );
+        assert_eq!(
+            written(Screen::terminal(40)),
+            "2026-11-22 20:00:00  state
+    shop: pending to down (connection
+    refused: nothing is listening on
+    that port)\n"
+        );
+        assert_eq!(written(Screen::PLAIN).lines().count(), 1);
+    }
+
+    #[test]
     fn each_type_has_a_line_and_an_object() {
         let state = event(What::State {
             from: "up".into(),
@@ -341,7 +406,7 @@ mod tests {
         });
         check(
             &delivery,
-            "delivery  shop: down to ops@example.com sent",
+            "delivery  shop: DOWN to ops@example.com sent",
             r#""delivery","monitor":"shop","id":4,"kind":"down","to":"ops@example.com","channel":null,"outcome":"sent"}"#,
         );
         let order = event(What::Order(GivenOrder {

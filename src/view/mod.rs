@@ -27,6 +27,7 @@ pub mod report;
 mod report_object;
 pub mod report_page;
 pub mod rows;
+pub mod shell;
 pub mod sparkline;
 pub mod status;
 pub mod table;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::json::{self, Audience, CheckObject, MailObject, Utc};
 use super::rows::MailRow;
+use super::shell::shell_word;
 use super::terminal::{Screen, Tone};
 use super::time_text::Clock;
 use super::wrap;
@@ -170,13 +171,13 @@ pub fn write(why: &Why, clock: &Clock, screen: Screen, out: &mut impl Write) -> 
         entry(&clock.civil(step.at), &text, columns, out)?;
     }
     if !why.holds.is_empty() {
-        writeln!(out, "\nHeld back")?;
+        writeln!(out, "\nHeld back until")?;
     }
     for hold in &why.holds {
         let until = hold
             .until
-            .map_or_else(|| "-".to_owned(), |until| clock.civil(until));
-        entry(&until, &hold_text(hold), columns, out)?;
+            .map_or_else(|| "not known".to_owned(), |until| clock.civil(until));
+        entry(&until, &hold_text(hold, &why.monitor), columns, out)?;
     }
     if !why.told.is_empty() {
         writeln!(out, "\nTold")?;
@@ -227,8 +228,8 @@ fn words(kind: &str) -> String {
     kind.replace('_', " ").to_uppercase()
 }
 
-/// What a hold means.
-fn hold_text(hold: &HoldRow) -> String {
+/// What a hold means, and what ends it where a person can.
+fn hold_text(hold: &HoldRow, monitor: &str) -> String {
     let who = hold
         .who
         .as_deref()
@@ -237,6 +238,7 @@ fn hold_text(hold: &HoldRow) -> String {
         Some(who) => format!("{what} ({who})"),
         None => what.to_owned(),
     };
+    let name = shell_word(monitor);
     let text = match hold.by {
         "threshold" => "more checks in a row are needed".to_owned(),
         "window" => of("a maintenance window is open"),
@@ -253,8 +255,51 @@ fn hold_text(hold: &HoldRow) -> String {
         "nobody" => "there is nobody to tell".to_owned(),
         other => other.to_owned(),
     };
+    let ends = match hold.by {
+        // One of the configuration has nobody who ordered it.
+        "window" if who.is_some() => format!("; ends by `sitewatch maintenance {name} --end`"),
+        "mute" => format!("; ends by `sitewatch unmute {name}`"),
+        "digest" => "; leaves now by `sitewatch email retry`".to_owned(),
+        "transport" | "recipient" | "channel" => {
+            "; `sitewatch email queue` has its answer".to_owned()
+        }
+        "nobody" => "; `to` of the monitor or of [alerts] names who is told".to_owned(),
+        _ => String::new(),
+    };
     match hold.to.as_slice() {
-        [] => text,
-        to => format!("{text}: {}", to.join(", ")),
+        [] => format!("{text}{ends}"),
+        to => format!("{text}: {}{ends}", to.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_says_what_ends_it() {
+        let hold = |by, who: Option<&str>, to: &[&str]| HoldRow {
+            by,
+            until: None,
+            who: who.map(str::to_owned),
+            to: to.iter().map(|to| (*to).to_owned()).collect(),
+        };
+        let check = |hold: HoldRow, text: &str| assert_eq!(hold_text(&hold, "the shop"), text);
+        check(
+            hold("window", Some("kim"), &["ops@example.com"]),
+            "a maintenance window is open (kim): ops@example.com; ends by `sitewatch maintenance 'the shop' --end`",
+        );
+        check(
+            hold("window", None, &["ops@example.com"]),
+            "a maintenance window is open: ops@example.com",
+        );
+        check(
+            hold("mute", Some("kim"), &[]),
+            "it is muted (kim); ends by `sitewatch unmute 'the shop'`",
+        );
+        check(
+            hold("threshold", None, &[]),
+            "more checks in a row are needed",
+        );
     }
 }

@@ -9,7 +9,8 @@ use crate::domain::safe_text;
 use crate::domain::subject::HttpSubject;
 use crate::domain::target::{Credentials, IpVersion, Method, Proxy};
 
-use super::words::{shell_text, shell_word};
+use super::words::shell_text;
+use crate::view::shell::shell_word;
 
 /// A longer body is not written into the command.
 const BODY_BYTES_MAX: usize = 1000;

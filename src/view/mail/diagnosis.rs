@@ -502,11 +502,14 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
 pub(super) fn changed(doc: &mut Doc, ctx: &Context) {
     if let Some(changed) = ctx.changed.as_ref().filter(|_| ctx.body_excerpt) {
         let since = words::moment(changed.good_at, ctx);
-        let first = format!("(- the good answer of {since}, + the first failing one)");
+        let sides = [
+            format!("- good answer of {since}"),
+            "+ first failing answer".to_owned(),
+        ];
         let lines = changed.lines.iter().map(|line| words::shown(line, ctx));
         doc.part(
             "What changed",
-            Body::Lines(std::iter::once(first).chain(lines).collect()),
+            Body::Lines(sides.into_iter().chain(lines).collect()),
         );
     }
 }

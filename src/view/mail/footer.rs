@@ -10,7 +10,8 @@ use crate::domain::notification::About;
 use super::context::{Context, OtherDown};
 use super::outline::{Body, Doc};
 use super::reproduce;
-use super::words::{self, shell_word};
+use super::words;
+use crate::view::shell::shell_word;
 
 /// At most this many other sites are named.
 const OTHERS_MAX: usize = 8;

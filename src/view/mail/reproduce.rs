@@ -13,7 +13,7 @@ use crate::domain::subject::{
 use crate::domain::target::IpVersion;
 
 use super::curl;
-use super::words::shell_word;
+use crate::view::shell::shell_word;
 
 /// Longer bytes are not written into the command.
 const SENT_BYTES_MAX: usize = 1000;

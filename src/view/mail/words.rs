@@ -9,6 +9,7 @@ use crate::domain::redaction;
 use crate::domain::status_code;
 use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
+use crate::view::shell::shell_word;
 
 use super::context::Context;
 
@@ -224,16 +225,4 @@ pub(super) fn shell_text(text: &str) -> String {
     }
     word.push('\'');
     word
-}
-
-/// A word that a shell reads as it stands.
-pub(super) fn shell_word(word: &str) -> String {
-    let plain = !word.is_empty()
-        && word
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c));
-    if plain {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

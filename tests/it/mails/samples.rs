@@ -23,7 +23,7 @@ use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, T
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::policy::alert::location_news;
 use sitewatch::view::mail::context::{
-    Acked, Context, Delay, History, Month, OtherDown, ReportRow, Reported,
+    Acked, Changed, Context, Delay, History, Month, OtherDown, ReportRow, Reported,
 };
 use sitewatch::view::objective::ObjectiveRow;
 use url::Url;
@@ -51,6 +51,7 @@ pub struct Around {
     pub report: Vec<ReportRow>,
     pub reports: Vec<Reported>,
     pub objectives: Vec<ObjectiveRow>,
+    pub changed: Option<Changed>,
 }
 
 impl Around {
@@ -65,6 +66,7 @@ impl Around {
             report: self.report.clone(),
             reports: self.reports.clone(),
             objectives: self.objectives.clone(),
+            changed: self.changed.clone(),
             ..Context::bare(self.now, TimeZone::get("Europe/Berlin").unwrap(), "mon1")
         }
     }
@@ -83,6 +85,7 @@ pub fn nobody(now: Timestamp) -> Around {
         report: Vec::new(),
         reports: Vec::new(),
         objectives: Vec::new(),
+        changed: None,
     }
 }
 
@@ -331,6 +334,26 @@ pub fn down() -> News {
         last_good: Some(Box::new(check(-60, 200, 178))),
         held: None,
         locations: Vec::new(),
+    }
+}
+
+/// What differs from the last good answer, a secret of the page masked.
+fn differing() -> Changed {
+    let lines = [
+        "@@ -1,7 +1,6 @@",
+        " https://www.shop.example.com/",
+        "-HTTP/1.1 200 OK",
+        "+HTTP/1.1 503 Service Unavailable",
+        " server: nginx",
+        "-x-backend: web-2",
+        "+retry-after: 120",
+        " ",
+        "-<h1>Welcome</h1>",
+        "+<h1>Deploying</h1> <!-- token=*** -->",
+    ];
+    Changed {
+        good_at: at(-3671),
+        lines: lines.map(str::to_owned).into(),
     }
 }
 
@@ -766,6 +789,14 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
     };
     vec![
         ("down", one(down(), 30), around(32)),
+        (
+            "down_with_diff",
+            one(down(), 30),
+            Around {
+                changed: Some(differing()),
+                ..around(32)
+            },
+        ),
         ("down_refused_held", one(refused(), 30), spreading),
         ("down_late", one(down(), 30), late),
         (
