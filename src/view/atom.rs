@@ -1,8 +1,8 @@
-//! `/feed.atom`: incidents as an Atom feed (RFC 4287), one entry each that changes when it ends.
+//! `/feed.atom`: incidents and maintenance as an Atom feed (RFC 4287), one entry each that changes when it ends.
 
 use maud::{Markup, PreEscaped, html};
 
-use super::page::rows::{Frame, IncidentRow};
+use super::page::rows::{Frame, IncidentRow, WindowRow};
 use super::page::words;
 use crate::domain::timestamp::Timestamp;
 
@@ -20,6 +20,8 @@ pub struct Feed<'a> {
     pub origin: &'a str,
     /// The newest first.
     pub incidents: &'a [IncidentRow],
+    /// Running and announced maintenance, the next first.
+    pub windows: &'a [WindowRow],
 }
 
 /// When an entry last had something new to say.
@@ -42,20 +44,52 @@ fn urn(origin: &str, id: &str) -> String {
 
 /// The document.
 pub fn feed(data: &Feed<'_>) -> Markup {
-    let newest = data.incidents.iter().map(updated).max();
-    // Without an incident the feed has not changed since the beginning.
+    let incidents = data.incidents.iter().map(updated);
+    let windows = data.windows.iter().map(|window| window.announced_at);
+    let newest = incidents.chain(windows).max();
+    // Without any the feed has not changed since the beginning.
     let updated_at = newest.unwrap_or(Timestamp::from_ms(0));
     html! {
         (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
         feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en" {
             id { "urn:sitewatch:" (words::segment(data.origin)) ":incidents" }
-            title { (words::xml_safe(&data.frame.title)) ": incidents" }
+            title { (words::xml_safe(&data.frame.title)) ": incidents and maintenance" }
             updated { (updated_at) }
             author { name { (words::xml_safe(&data.frame.title)) } }
             generator version=(env!("CARGO_PKG_VERSION")) { "sitewatch" }
             link rel="self" type="application/atom+xml" href={ (data.base) "/feed.atom" } {}
             link rel="alternate" type="text/html" href={ (data.base) "/" } {}
+            @for window in data.windows { (maintenance(data, window)) }
             @for incident in data.incidents.iter().take(ENTRIES_MAX) { (entry(data, incident)) }
+        }
+    }
+}
+
+/// What is announced stays one entry when it begins: its begin and its first monitor make it.
+fn maintenance(data: &Feed<'_>, window: &WindowRow) -> Markup {
+    let first = window.monitors.first();
+    let covered = match window.monitors.as_slice() {
+        [] => "all monitors".to_owned(),
+        names => names.join(", "),
+    };
+    let id = format!(
+        "urn:sitewatch:{}:maintenance:{}-{}",
+        words::segment(data.origin),
+        window.start.as_ms(),
+        words::segment(first.map_or("", String::as_str))
+    );
+    html! {
+        entry {
+            id { (id) }
+            title { "Maintenance: " (words::xml_safe(&covered)) }
+            published { (window.announced_at) }
+            updated { (window.announced_at) }
+            link rel="alternate" type="text/html" href={ (data.base) "/" } {}
+            content type="text" {
+                "From " (words::moment_text(data.frame, window.start)) " to "
+                (words::moment_text(data.frame, window.end)) "."
+                @if !window.note.is_empty() { " " (words::xml_safe(&window.note)) }
+            }
         }
     }
 }
@@ -124,8 +158,39 @@ mod tests {
             base: "http://status.example.com",
             origin: "ab12",
             incidents,
+            windows: &[],
         })
         .into_string()
+    }
+
+    #[test]
+    fn maintenance_is_an_entry() {
+        let (begin, end) = (1_795_374_000_000, 1_795_374_840_000);
+        let frame = frame();
+        let window = WindowRow {
+            announced_at: Timestamp::from_ms(begin - 600_000),
+            start: Timestamp::from_ms(begin),
+            end: Timestamp::from_ms(end),
+            monitors: vec!["shop".to_owned(), "blog <b>".to_owned()],
+            note: "new disks".to_owned(),
+        };
+        let text = feed(&Feed {
+            frame: &frame,
+            base: "http://status.example.com",
+            origin: "ab12",
+            incidents: &[],
+            windows: &[window],
+        })
+        .into_string();
+        for piece in [
+            "<id>urn:sitewatch:ab12:maintenance:1795374000000-shop</id>",
+            "<title>Maintenance: shop, blog &lt;b&gt;</title>",
+            "From 22 Nov 19:00:00 to 22 Nov 19:14:00. new disks</content>",
+        ] {
+            assert!(text.contains(piece), "{piece} in {text}");
+        }
+        let updated = "<updated>2026-11-22T18:50:00.000Z</updated>";
+        assert_eq!(text.matches(updated).count(), 2, "{text}");
     }
 
     #[test]

@@ -34,4 +34,5 @@ pub mod table;
 pub mod terminal;
 pub mod time_text;
 pub mod why;
+pub mod window_object;
 pub mod wrap;

@@ -275,6 +275,7 @@ fn every_address_answers_with_its_type() {
             "application/json",
         ),
         ("/api/v1/incidents", "application/json"),
+        ("/api/v1/maintenance", "application/json"),
         ("/badge/shop.svg", "image/svg+xml; charset=utf-8"),
         (&format!("/badge/{ODD}.svg"), "image/svg+xml; charset=utf-8"),
         ("/feed.atom", "application/atom+xml; charset=utf-8"),
@@ -345,6 +346,7 @@ fn without_the_token_what_is_private_does_not_exist() {
         "/metrics",
         "/api/v1/monitors",
         "/api/v1/incidents",
+        "/api/v1/maintenance",
         "/feed.atom",
     ] {
         assert!(!fixture.get(path).body.contains("backoffice"), "{path}");
@@ -357,6 +359,16 @@ fn without_the_token_what_is_private_does_not_exist() {
     assert!(
         !page.contains("Maintenance"),
         "a window of backoffice monitors only"
+    );
+    assert_eq!(fixture.get("/api/v1/maintenance").body, "[]");
+    assert_eq!(
+        fixture.get_trusted("/api/v1/maintenance").body,
+        r#"[{"monitors":["backoffice"],"from":"2000-01-01T00:00:00.000Z","to":"2100-01-01T00:00:00.000Z","running":true,"note":""}]"#
+    );
+    let feed = fixture.get_trusted("/feed.atom").body;
+    assert!(
+        feed.contains("<title>Maintenance: backoffice</title>"),
+        "{feed}"
     );
     assert!(page.contains("1 of 2 sites is down"), "{page}");
 }

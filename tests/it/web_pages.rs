@@ -129,6 +129,7 @@ fn overview_of(text: &str) -> String {
         open_count: 1,
         windows: vec![WindowRow {
             note: String::new(),
+            announced_at: ago(-60),
             start: ago(-60),
             end: ago(-120),
             monitors: vec![text.to_owned(), text.to_owned()],
@@ -425,6 +426,7 @@ fn fleet(count: usize, young: bool, bad_every: usize) -> Overview {
         open,
         windows: vec![WindowRow {
             note: String::new(),
+            announced_at: ago(60),
             start: ago(60),
             end: ago(-60),
             monitors: vec!["api-000.customer-0.example.com".to_owned()],

@@ -44,7 +44,14 @@ pub(super) fn announced(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRo
                 }
             };
             let (start, end) = next(entry, zone, view.now)?;
+            // When it came near enough to be listed, whenever the file named it.
+            let announced_at = if start > view.now {
+                start.minus(AHEAD)
+            } else {
+                start
+            };
             Some(WindowRow {
+                announced_at,
                 start,
                 end,
                 monitors,
@@ -71,6 +78,7 @@ fn ordered(view: &View<'_>, only: Option<&Monitor>) -> Vec<WindowRow> {
         let windows = windows.into_iter().flat_map(OrderedWindows::iter);
         for window in windows.filter(|window| view.now < window.until) {
             let row = rows.entry(window.id).or_insert_with(|| WindowRow {
+                announced_at: window.from,
                 start: window.from,
                 end: window.until,
                 monitors: Vec::new(),

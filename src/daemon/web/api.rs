@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use super::announced_maintenance::announced;
 use super::history_cache::Past;
 use super::query::Query;
 use super::reply::{JSON, Keep, Made, Reply};
@@ -18,6 +19,7 @@ use crate::store::facts::incidents::{IncidentQuery, ListedIncident};
 use crate::view::json::{self, Audience};
 use crate::view::page::rows::State;
 use crate::view::rows::{IncidentRow, MailRow, StatusRow, has_figures};
+use crate::view::window_object;
 
 /// Checks or incidents in one answer, unless a limit is given ..
 const LIMIT: u32 = 50;
@@ -173,6 +175,19 @@ fn history_query(view: &View<'_>, id: MonitorId, query: &str) -> Result<HistoryQ
             query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT),
         )),
     })
+}
+
+/// `/api/v1/maintenance`: what runs and what is announced, the next first.
+pub(super) fn maintenance(view: &View<'_>, query: &str) -> Made {
+    if let Err(what) = Query::parse(query, &[]) {
+        return Ok(wrong(&what));
+    }
+    let rows = announced(view, None);
+    let objects: Vec<_> = rows
+        .iter()
+        .map(|row| window_object::window(row, view.now))
+        .collect();
+    Ok(array(&objects))
 }
 
 /// `/api/v1/incidents`, newest first, by `monitor`, `open`, `since`, `until`, `limit`.

@@ -155,6 +155,7 @@ impl Site {
             Route::Checks(name) => api::checks(&view, &mut past, name, asked.query),
             Route::Incidents => api::incidents(&view, &mut past, asked.query),
             Route::Evidence(id) => evidence::json(&view, &mut past, id, asked.query),
+            Route::Maintenance => api::maintenance(&view, asked.query),
             Route::Incident(id) => evidence::html(&view, &mut past, id),
             Route::Badge(name) => pages::badge(&view, &mut past, name, asked.query),
             Route::Feed => pages::feed(&view, &mut past, &question.base),
@@ -191,6 +192,7 @@ fn target(route: &Route, query: &str) -> String {
         | Route::MonitorObject(_)
         | Route::Checks(_)
         | Route::Incidents
+        | Route::Maintenance
         | Route::Evidence(_) => {
             format!("{route:?} {query}")
         }

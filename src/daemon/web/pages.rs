@@ -282,6 +282,7 @@ pub(super) fn feed(view: &View<'_>, past: &mut Past, base: &str) -> Made {
         base,
         origin: &view.sources.database_id,
         incidents: &incidents,
+        windows: &announced(view, None),
     });
     let media_type = "application/atom+xml; charset=utf-8";
     Ok(Reply::new(media_type, Keep::Revalidate, feed.into_string()))

@@ -17,7 +17,7 @@ pub(super) type Made = Result<Reply, StoreError>;
 
 /// What is said below `/api` where there is nothing, or nothing for this reader.
 pub(super) const NOTHING_HERE: &str = "there is nothing at this path; see /api/v1/monitors, /api/v1/monitors/NAME, \
-    /api/v1/monitors/NAME/checks and /api/v1/incidents";
+    /api/v1/monitors/NAME/checks, /api/v1/incidents and /api/v1/maintenance";
 
 /// Smaller answers gain nothing from being packed.
 const PACK_FROM_BYTES: usize = 1400;

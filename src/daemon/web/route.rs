@@ -28,6 +28,8 @@ pub(super) enum Route {
     Incidents,
     /// `/api/v1/incidents/ID/evidence`
     Evidence(String),
+    /// `/api/v1/maintenance`
+    Maintenance,
     /// `/incident/ID`
     Incident(String),
     /// `/badge/NAME.svg`
@@ -51,6 +53,7 @@ pub(super) fn parse(path: &str) -> Option<Route> {
         HEALTH_PATH => Route::Health,
         "/api/v1/monitors" => Route::Monitors,
         "/api/v1/incidents" => Route::Incidents,
+        "/api/v1/maintenance" => Route::Maintenance,
         "/feed.atom" => Route::Feed,
         "/robots.txt" => Route::Robots,
         _ => {
@@ -110,6 +113,7 @@ mod tests {
             ("/api/v1/monitors/a", r#"Some(MonitorObject("a"))"#),
             ("/api/v1/incidents/1-2/evidence", r#"Some(Evidence("1-2"))"#),
             ("/api/v1/incidents/1-2", "None"),
+            ("/api/v1/maintenance", "Some(Maintenance)"),
             ("/incident/1-2", r#"Some(Incident("1-2"))"#),
             ("/badge/a.svg.svg", r#"Some(Badge("a.svg"))"#),
             ("/badge/a", "None"),

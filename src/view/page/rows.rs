@@ -255,6 +255,8 @@ pub struct IncidentRow {
 /// A maintenance window, running or to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowRow {
+    /// Since when it is news: its begin, once it has begun.
+    pub announced_at: Timestamp,
     /// Its begin.
     pub start: Timestamp,
     /// Its end.

@@ -148,6 +148,7 @@ pub fn assert_answer(path: &str, status: u16, body: &str) {
         ["api", "v1", "monitors", _] => "status",
         ["api", "v1", "monitors", _, "checks"] => "checks",
         ["api", "v1", "incidents"] => "incidents",
+        ["api", "v1", "maintenance"] => "windows",
         ["api", "v1", "incidents", _, "evidence"] => "evidence",
         _ => return,
     };
