@@ -1,6 +1,7 @@
 //! What kept answers cost: processor time an incident, bytes in the database, and how long questions take beside them.
 //!
 //! `cargo bench --bench evidence` records two days of 50 000 incidents each, in a minute; `-- --days 30` a month.
+//! `--directory DIR` keeps the database there.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(
@@ -8,7 +9,7 @@
     reason = "a benchmark that cannot go on has failed"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,18 +39,21 @@ const TOGETHER: i64 = 10;
 struct Size {
     days: i64,
     incidents: i64,
+    directory: Option<PathBuf>,
 }
 
 fn arguments() -> Size {
     let mut size = Size {
         days: 2,
         incidents: 50_000,
+        directory: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--days" => size.days = words.next().unwrap().parse().unwrap(),
             "--incidents" => size.incidents = words.next().unwrap().parse().unwrap(),
+            "--directory" => size.directory = words.next().map(PathBuf::from),
             _ => {}
         }
     }
@@ -172,8 +176,9 @@ fn slowest(path: &Path, name: &str, query: &IncidentQuery) {
 
 fn main() {
     let size = arguments();
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("evidence.db");
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = size.directory.as_deref().unwrap_or(temporary.path());
+    let path = directory.join("evidence.db");
     let mut store = Store::open(&path, Timestamp::from_ms(START)).unwrap();
     let facts: Vec<MonitorFacts> = (0..MONITORS)
         .map(|number| MonitorFacts {
