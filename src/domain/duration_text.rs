@@ -4,6 +4,20 @@ use std::fmt;
 use std::time::Duration;
 
 use super::check::Micros;
+use super::timestamp::Timestamp;
+
+/// From one moment to another as a reader subtracts the two clock times that stand beside it: in whole seconds, where it
+/// is at least one.
+pub fn between_clock_times(from: Timestamp, to: Timestamp) -> Duration {
+    let second = |at: Timestamp| at.as_ms().div_euclid(1000);
+    let seconds = second(to).saturating_sub(second(from));
+    match u64::try_from(seconds) {
+        Ok(seconds @ 1..) if to.since(from) >= Duration::from_secs(1) => {
+            Duration::from_secs(seconds)
+        }
+        Ok(_) | Err(_) => to.since(from),
+    }
+}
 
 /// Why a text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +187,21 @@ impl fmt::Display for Exact {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_shown_in_seconds_differ_by_what_is_shown_between_them() {
+        for (from_ms, to_ms, want_ms) in [
+            (1_990, 41_010, 40_000),
+            (1_010, 40_990, 39_000),
+            (1_000, 1_999, 999),
+            (1_900, 2_100, 200),
+            (5_000, 4_000, 0),
+        ] {
+            let (from, to) = (Timestamp::from_ms(from_ms), Timestamp::from_ms(to_ms));
+            let want = Duration::from_millis(want_ms);
+            assert_eq!(between_clock_times(from, to), want, "{from_ms} {to_ms}");
+        }
+    }
 
     #[test]
     fn reads_what_people_write() {

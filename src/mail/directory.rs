@@ -134,6 +134,7 @@ mod tests {
             rendered: Rendered {
                 subject: String::new(),
                 text: String::new(),
+                lead: String::new(),
                 html: String::new(),
                 headers: vec![("X-Sitewatch-State", "down".into())],
             },

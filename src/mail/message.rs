@@ -216,6 +216,7 @@ mod tests {
             rendered: Rendered {
                 subject: "[DOWN 503] B\u{fc}ro".into(),
                 text: "\u{fc}".into(),
+                lead: String::new(),
                 html: "<p>\u{fc}</p>".into(),
                 headers: vec![("X-Sitewatch-Monitor", "B\u{fc}ro".into())],
             },

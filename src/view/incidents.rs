@@ -7,7 +7,7 @@ use super::table::{self, Cell, Column, Fit};
 use super::terminal::{Screen, Tone};
 use super::time_text::{Clock, is_narrow};
 use crate::domain::amendment;
-use crate::domain::duration_text::Human;
+use crate::domain::duration_text::{Human, between_clock_times};
 
 /// Writes outages, newest first.
 pub fn write(
@@ -36,10 +36,8 @@ pub fn write(
 fn of(row: &IncidentRow, clock: &Clock, screen: Screen) -> Vec<Cell> {
     let incident = &row.incident;
     let time = |at| clock.column(at, screen);
-    let lasted = incident
-        .closed_at
-        .unwrap_or(clock.now)
-        .since(incident.opened_at());
+    let until = incident.closed_at.unwrap_or(clock.now);
+    let lasted = between_clock_times(incident.opened_at(), until);
     let mut asides: Vec<String> = Vec::new();
     if incident.maintenance {
         asides.push("maintenance".to_owned());

@@ -1,6 +1,6 @@
 //! The parts that explain a check: what was expected and came, the redirect chain, the times, the certificate.
 
-use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros};
+use crate::domain::check::{Chain, Check, Failure, FailureKind, Micros, Verdict};
 use crate::domain::expectation::{Expectation, JsonTest, TextMatch};
 use crate::domain::failure_help;
 use crate::domain::incident::Cause;
@@ -190,18 +190,18 @@ fn matcher(wanted: &TextMatch) -> String {
 }
 
 fn got(check: &Check, ctx: &Context) -> String {
-    let mut got = match (check.verdict.failure(), check.status) {
-        (Some(failure), Some(code)) if tells_more_below(failure.kind) => words::status(code),
+    let (mut got, more) = match (check.verdict.failure(), check.status) {
         (Some(failure), Some(code)) => {
-            format!(
-                "{}: {}",
-                words::status(code),
-                words::shown(&failure.detail, ctx)
-            )
+            let detail = match tells_more_below(failure.kind) {
+                // What stands before it, what came and was expected, stands beside it already.
+                true => failure.detail.split_once("; ").map(|(_, more)| more),
+                false => Some(&*failure.detail),
+            };
+            (words::status(code), detail)
         }
-        (Some(failure), None) => words::failure(failure, ctx),
-        (None, Some(code)) => words::status(code),
-        (None, None) => words::met(check.kind()).to_owned(),
+        (Some(failure), None) => (words::failure(failure, ctx), None),
+        (None, Some(code)) => (words::status(code), None),
+        (None, None) => (words::met(check.kind()).to_owned(), None),
     };
     if let Some(address) = check.chain.remote_shown()
         && !got.contains(&address)
@@ -212,11 +212,7 @@ fn got(check: &Check, ctx: &Context) -> String {
         got.push_str(&format!(" ({})", version.as_str()));
     }
     got.push_str(&format!(" after {}", words::ms(check.timings.total)));
-    if let Some(failure) = check.verdict.failure()
-        && tells_more_below(failure.kind)
-        && let Some((_, more)) = failure.detail.split_once("; ")
-    {
-        // What stands before it, what came and was expected, stands beside it already.
+    if let Some(more) = more {
         got.push_str(&format!(": {}", words::shown(more, ctx)));
     }
     got
@@ -395,9 +391,7 @@ pub(super) fn addresses(doc: &mut Doc, check: &Check, ctx: &Context) {
             outcome(said, one.status, one.failure.as_ref(), one.total, ctx)
         })
         .collect();
-    if !words.is_empty() {
-        doc.prose("Addresses", words.join("; "));
-    }
+    doc.part("Addresses", Body::Prose(words));
 }
 
 /// Each version of HTTP that was checked by itself.
@@ -412,9 +406,7 @@ pub(super) fn versions(doc: &mut Doc, check: &Check, ctx: &Context) {
             outcome(said, one.status, one.failure.as_ref(), one.total, ctx)
         })
         .collect();
-    if !words.is_empty() {
-        doc.prose("Versions", words.join("; "));
-    }
+    doc.part("Versions", Body::Prose(words));
 }
 
 /// What came of one of several checks: `said` is which one, and its state.
@@ -470,10 +462,11 @@ pub(super) fn checks(doc: &mut Doc, check: &Check, before: Option<&Check>, ctx: 
             }
             continue;
         }
-        let tone = if known.verdict.is_good() {
-            Tone::Up
-        } else {
-            Tone::Down
+        let tone = match known.verdict {
+            Verdict::Up => Tone::Up,
+            Verdict::Degraded(_) => Tone::Warn,
+            Verdict::Down(_) => Tone::Down,
+            Verdict::Unknown(_) => Tone::Muted,
         };
         let remark = if Some(index) == last_good {
             "last success"

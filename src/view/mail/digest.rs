@@ -308,7 +308,7 @@ fn said(row: &Row, ctx: &Context) -> (String, Timestamp) {
                 News::Up {
                     flapping_since: Some(since),
                     ..
-                } => format!("after {} of flapping", words::span(closed_at.since(*since))),
+                } => format!("after {} of flapping", words::between(*since, closed_at)),
                 _ => format!("after {lasted}"),
             };
             (spell, closed_at)

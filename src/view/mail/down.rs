@@ -73,6 +73,9 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
         words::moment(opened_at, ctx),
         words::cause_clause(facts.cause, ctx)
     );
+    if let Some(places) = locations::sentence(facts.locations) {
+        story.push_str(&format!(" {places}"));
+    }
     match facts.up_since {
         Some(since) => story.push_str(&format!(
             " It was up for {}.",
@@ -85,7 +88,6 @@ pub(super) fn down(about: &About, facts: &Down, ctx: &Context) -> Doc {
         words::count(facts.checks_failed.into(), "check", "checks"),
         spread(opened_at, facts.check.at)
     ));
-    doc.lead.extend(locations::sentence(facts.locations));
     doc.lead.push(story);
     if let Some(after) = facts.escalated_after {
         doc.lead.push(format!(
@@ -255,14 +257,13 @@ fn degraded_lead(
         format!("{name} is DEGRADED since {since}: it {where_from}.")
     } else if reason == FailureKind::AddressDown {
         format!(
-            "{name} is DEGRADED since {since}: some of its addresses are bad, in the last {}. {bad}. Visitors who \
-             reach a good one notice nothing.",
+            "{name} is DEGRADED since {since}, in the last {}: {bad}. Visitors who reach a good address notice nothing.",
             words::count(count.into(), "check", "checks"),
         )
     } else if reason == FailureKind::HttpVersion {
         format!(
-            "{name} is DEGRADED since {since}: a version of HTTP that the site offers fails, in the last {}. {bad}. \
-             Browsers may fall back to another one, after a while.",
+            "{name} is DEGRADED since {since}, in the last {}: {bad}. Browsers may fall back to another version, after \
+             a while.",
             words::count(count.into(), "check", "checks"),
         )
     } else {

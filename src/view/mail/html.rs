@@ -8,7 +8,8 @@ use super::outline::{self, Body, Cell, Doc, Part, Table, Tone};
 
 /// Longer texts than this are cut: nobody reads on.
 const CHARS_MAX: usize = 4000;
-const MONO: &str = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:14px;line-height:1.5";
+const MONO: &str =
+    "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;line-height:1.5";
 const LABEL: &str = "margin:18px 0 2px;font-size:13px;font-weight:600;color:#57606a";
 const FACT: &str = "margin:0 0 6px;font-weight:600;overflow-wrap:anywhere";
 const TEXT: &str = "margin:0 0 6px;font-size:15px;overflow-wrap:anywhere";
@@ -148,7 +149,7 @@ fn part(out: &mut String, part: &Part, weight: Weight) {
                 .collect();
             let _ = writeln!(
                 out,
-                "<p style=\"{TEXT};{MONO};word-break:break-word\">{}</p>",
+                "<p style=\"margin:0 0 6px;{MONO};font-size:14px;overflow-wrap:anywhere;word-break:break-word\">{}</p>",
                 words.join(" ")
             );
         }
@@ -157,14 +158,14 @@ fn part(out: &mut String, part: &Part, weight: Weight) {
             let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
             let _ = writeln!(
                 out,
-                "<div style=\"margin:0 0 6px;white-space:pre-wrap;overflow-wrap:anywhere;{MONO}\">{}</div>",
+                "<div style=\"margin:0 0 6px;white-space:pre-wrap;overflow-wrap:anywhere;{MONO};font-size:14px\">{}</div>",
                 lines.join("<br>")
             );
         }
         Body::Quote(quote) => {
             let _ = writeln!(
                 out,
-                "<blockquote class=\"rule\" style=\"margin:0 0 6px;padding-left:10px;border-left:3px solid #d1d9e0;overflow-wrap:anywhere;{MONO}\">{}</blockquote>",
+                "<blockquote class=\"rule\" style=\"margin:0 0 6px;padding-left:10px;border-left:3px solid #d1d9e0;overflow-wrap:anywhere;{MONO};font-size:14px\">{}</blockquote>",
                 escape(quote)
             );
         }

@@ -6,7 +6,7 @@ use crate::domain::notification::News;
 use crate::policy::alert::agree;
 
 use super::context::Context;
-use super::outline::{Body, Cell, Doc, Table};
+use super::outline::{Body, Cell, Doc, Table, Tone};
 use super::words;
 
 /// `It fails from 3 of 4 locations: fra, nyc, sgp. It works from lon.`; `None` without locations.
@@ -68,16 +68,24 @@ pub(super) fn each(doc: &mut Doc, all: &[LocationStatus], ctx: &Context) {
     let table = Table {
         head: Vec::new(),
         right: vec![4],
-        breaks: 2,
+        breaks: 0,
         rows,
     };
-    doc.part("From", Body::Table(table));
+    // Six columns are wider than a phone.
+    doc.part("From", Body::Wide(table));
 }
 
 fn row(one: &LocationStatus, ctx: &Context) -> Vec<Cell> {
     let state = match one.seen {
         Seen::Fresh => one.state.as_str(),
         Seen::Silent | Seen::Offline => one.seen.as_str(),
+    };
+    let tone = match (one.seen, one.state) {
+        (Seen::Silent | Seen::Offline, _) => Tone::Muted,
+        (Seen::Fresh, CheckState::Down) => Tone::Down,
+        (Seen::Fresh, CheckState::Degraded) => Tone::Warn,
+        (Seen::Fresh, CheckState::Up) => Tone::Up,
+        (Seen::Fresh, CheckState::Unknown) => Tone::Plain,
     };
     let what = match (&one.failure, one.status) {
         (_, Some(status)) => status.to_string(),
@@ -91,7 +99,7 @@ fn row(one: &LocationStatus, ctx: &Context) -> Vec<Cell> {
     });
     vec![
         Cell::from(one.location.as_str()),
-        state.into(),
+        Cell::toned(state, tone),
         what.into(),
         address.unwrap_or_default().into(),
         one.total.map_or_else(String::new, words::ms).into(),

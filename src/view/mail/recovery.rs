@@ -94,7 +94,7 @@ pub(super) fn up(about: &About, facts: &Up, ctx: &Context) -> Doc {
     ));
     doc.lead.push(facts.story(ctx));
     footer::delay(&mut doc, ctx);
-    finish(&mut doc, about, facts, ctx);
+    finish(&mut doc, about, facts, None, ctx);
     doc
 }
 
@@ -107,22 +107,25 @@ pub(super) fn was_down(about: &About, facts: &Up, down: &Check, ctx: &Context) -
         ctx,
     );
     doc.lead.push(format!(
-        "{} WAS DOWN and is up again since {}: {}. The outage was over before its mail could leave.",
+        "{} WAS DOWN and is up again since {}: {}. The outage was over before anybody could be told.",
         about.name,
         words::moment(facts.closed_at, ctx),
         facts.answer(ctx)
     ));
     doc.lead.push(facts.story(ctx));
     footer::delay(&mut doc, ctx);
-    diagnosis::meaning(&mut doc, facts.cause, down);
     diagnosis::excerpt(&mut doc, down, ctx);
-    finish(&mut doc, about, facts, ctx);
+    finish(&mut doc, about, facts, Some(down), ctx);
     doc
 }
 
-fn finish(doc: &mut Doc, about: &About, facts: &Up, ctx: &Context) {
+/// The other parts; `down` is a check of an outage that nobody was told of before.
+fn finish(doc: &mut Doc, about: &About, facts: &Up, down: Option<&Check>, ctx: &Context) {
     diagnosis::way(doc, facts.check, None, ctx);
     diagnosis::times(doc, facts.check, ctx);
+    if let Some(down) = down {
+        diagnosis::meaning(doc, facts.cause, down);
+    }
     footer::also_down(doc, ctx);
     footer::month(doc, ctx);
     footer::ack(doc, facts.incident, ctx);

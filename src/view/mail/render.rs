@@ -20,6 +20,7 @@ pub fn render(parcel: &Parcel, ctx: &Context) -> Rendered {
     Rendered {
         subject: subject(parcel, &ctx.host, ctx.now, &ctx.beginnings, &ctx.currents),
         text: text::write(&doc),
+        lead: text::lead(&doc),
         html: html::write(&doc),
         headers: headers(parcel, &ctx.host),
     }

@@ -71,14 +71,14 @@ pub(super) fn sentence(
     if rows.is_empty() {
         format!("{span}: there are no monitors to report on.")
     } else if is_calm(rows) {
-        format!("{span}: a calm period. No outage of any of {monitors}.")
+        format!("{span}: a calm period, {monitors} without an outage.")
     } else if rows.iter().all(|row| row.watched.is_zero()) {
         format!("{span}: nothing was observed. No check says how {monitors} did.")
     } else if outages == 0 && downtime.is_zero() {
         format!("{span}: no outage was seen, but not all of the time was watched.")
     } else {
         format!(
-            "{span}: {} of {monitors}, {} of downtime in all.",
+            "{span}: {monitors}, {}, {} of downtime in total.",
             words::count(outages, "outage", "outages"),
             words::span(downtime)
         )
@@ -267,7 +267,7 @@ mod tests {
         check(vec![], &["there are no monitors to report on."]);
         check(
             vec![whole(), row("b", week, 0, 0)],
-            &["a calm period. No outage of any of 2 monitors."],
+            &["a calm period, 2 monitors without an outage."],
         );
         let quiet = "no outage was seen, but not all of the time was watched.";
         check(
@@ -307,7 +307,7 @@ mod tests {
         check(
             vec![row("a", week - 60, 0, 30)],
             &[
-                "1 outage of 1 monitor, 30s of downtime in all.",
+                "1 monitor, 1 outage, 30s of downtime in total.",
                 "Not watched: a for 1m.",
             ],
         );

@@ -28,21 +28,22 @@ pub fn of(
     match parcel.notices.as_slice() {
         [down, up]
             if parcel.kind != MailKind::Digest
-                && let Some(lasted) = was_down(down, up, beginnings) =>
+                && let Some((began, ended)) = was_down(down, up, beginnings) =>
         {
-            about(&format!("WAS DOWN {}", words::span(lasted)), down, host)
+            let lasted = words::between(began, ended);
+            about(&format!("WAS DOWN {lasted}"), down, host)
         }
         [one] if parcel.kind != MailKind::Digest => single(one, host, now, beginnings, currents),
         many => named::of(&groups(&digest_rows::rows(many, currents)), host),
     }
 }
 
-/// How long the outage lasted whose beginning and end these two report.
+/// From when to when the outage lasted whose beginning and end these two report.
 pub(super) fn was_down(
     down: &Notice,
     up: &Notice,
     beginnings: &Beginnings,
-) -> Option<std::time::Duration> {
+) -> Option<(Timestamp, Timestamp)> {
     match (&down.news, &up.news) {
         (
             News::Down { incident, .. }
@@ -53,7 +54,7 @@ pub(super) fn was_down(
                 closed_at,
                 ..
             },
-        ) if incident == ended => Some(closed_at.since(beginnings.of(*incident))),
+        ) if incident == ended => Some((beginnings.of(*incident), *closed_at)),
         _ => None,
     }
 }

@@ -35,14 +35,15 @@ pub(super) fn blind(
     let mut doc = about_us(Tone::Warn, format!("\u{25c6} BLIND {lasted}"), ctx);
     doc.lead.push(format!(
         "sitewatch on {} was BLIND for {lasted}, from {} to {}: it reached neither the sites nor its \
-         canaries. What happened to the sites in that time is unknown: no alert was made \
-         of it, and it counts in no uptime.",
+         canaries. What happened to the sites meanwhile is unknown: no alert was sent for \
+         it, and it does not count in any uptime.",
         ctx.host,
         words::moment(from, ctx),
         words::moment(to, ctx),
     ));
     doc.lead.extend(stopped.map(|stopped| rested(stopped, ctx)));
-    doc.lead.push("It sees again, and checks go on.".to_owned());
+    doc.lead
+        .push("It is online again, and checks continue.".to_owned());
     footer::delay(&mut doc, ctx);
     let mut not_verified: Vec<String> = names.iter().map(ToString::to_string).collect();
     let more = usize::try_from(monitors)
@@ -88,10 +89,10 @@ fn rested(stopped: Stopped, ctx: &Context) -> String {
         ),
     };
     if blind_after {
-        format!("{pause}; it was still blind then.")
+        format!("{pause}; it was still offline then.")
     } else {
         format!(
-            "{pause}, and saw as soon as it ran again: the line came back at some moment in between."
+            "{pause}, and was online as soon as it ran again: the line came back at some moment in between."
         )
     }
 }
@@ -99,10 +100,6 @@ fn rested(stopped: Stopped, ctx: &Context) -> String {
 /// Something of sitewatch itself is broken, or works again.
 pub(super) fn trouble(what: &str, detail: &str, ctx: &Context) -> Doc {
     let mut doc = about_us(Tone::Down, format!("\u{25bc} TROUBLE {what}"), ctx);
-    doc.lead.push(format!(
-        "sitewatch on {} itself needs a look: {what}.",
-        ctx.host
-    ));
     doc.lead.push(detail.to_owned());
     footer::delay(&mut doc, ctx);
     doc.prose("More", "journalctl -u sitewatch --since -1h");

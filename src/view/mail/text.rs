@@ -46,7 +46,8 @@ pub(super) fn write(doc: &Doc) -> String {
             Body::Table(rows) => labelled(&mut out, part.label, &table(rows, COLUMNS - INDENT)),
             Body::Lines(lines) => {
                 push_line(&mut out, 0, part.label);
-                for line in lines {
+                let end = lines.iter().rposition(|line| !line.trim().is_empty());
+                for line in &lines[..end.map_or(0, |end| end + 1)] {
                     push_line(&mut out, 2, &cut(line, COLUMNS - 2));
                 }
             }
@@ -64,6 +65,15 @@ pub(super) fn write(doc: &Doc) -> String {
         push_line(&mut out, 0, &line);
     }
     out
+}
+
+/// The paragraphs before the parts as one line.
+pub(super) fn lead(doc: &Doc) -> String {
+    let paragraphs = doc.lead.iter();
+    let clean: Vec<_> = paragraphs
+        .map(|paragraph| safe_text::line(paragraph, CHARS_MAX))
+        .collect();
+    clean.join(" ")
 }
 
 fn stands_apart(body: &Body) -> bool {

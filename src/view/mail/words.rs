@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros};
-use crate::domain::duration_text::Human;
+use crate::domain::duration_text::{Human, between_clock_times};
 use crate::domain::incident::Cause;
 use crate::domain::redaction;
 use crate::domain::status_code;
@@ -58,17 +58,9 @@ pub(super) fn whole_ms(time: Micros) -> String {
     ms(time).trim_end_matches(" ms").to_owned()
 }
 
-/// From one moment to another as a reader subtracts the two clock times of a mail: in whole seconds, where it is at
-/// least one.
+/// From one moment to another as a reader subtracts the two clock times of a mail.
 pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
-    let second = |at: Timestamp| at.as_ms().div_euclid(1000);
-    let seconds = second(to).saturating_sub(second(from));
-    match u64::try_from(seconds) {
-        Ok(seconds @ 1..) if to.since(from) >= Duration::from_secs(1) => {
-            span(Duration::from_secs(seconds))
-        }
-        Ok(_) | Err(_) => span(to.since(from)),
-    }
+    span(between_clock_times(from, to))
 }
 
 /// `99.94 %`, rounded down: only an uptime without any outage is 100 %.

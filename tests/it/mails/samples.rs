@@ -268,6 +268,17 @@ fn around(now: i64) -> Around {
     }
 }
 
+/// Around news of a monitor whose last checks were all like this one.
+fn around_alike(now: i64, check: &Check) -> Around {
+    let mut around = around(now);
+    let same = |seconds: i64| Check {
+        at: at(seconds),
+        ..check.clone()
+    };
+    around.history.checks = vec![same(22), same(11), same(0), self::check(-60, 200, 178)];
+    around
+}
+
 fn about() -> Option<About> {
     Some(About {
         monitor: MonitorId(7),
@@ -410,18 +421,20 @@ fn down_from(locations: Vec<LocationStatus>) -> News {
     }
 }
 
-fn regional() -> News {
+fn regional() -> (News, Around) {
     let mut check = check(22, 200, 178);
     check.verdict = Verdict::Degraded(Failure {
         kind: FailureKind::Regional,
         detail: "fails from sgp only (1 of 3; 2 are needed)".into(),
     });
-    News::Degraded {
+    let around = around_alike(32, &check);
+    let news = News::Degraded {
         check: Box::new(check),
         since: at(0),
         count: 1,
         reason: FailureKind::Regional,
-    }
+    };
+    (news, around)
 }
 
 fn refused() -> News {
@@ -647,11 +660,11 @@ fn one_address_is_bad() -> Check {
     };
     let refused = Failure {
         kind: FailureKind::ConnectRefused,
-        detail: "connection refused: nobody listens there".into(),
+        detail: "connection refused by 203.0.113.8:80".into(),
     };
     check.verdict = Verdict::Degraded(Failure {
         kind: FailureKind::AddressDown,
-        detail: "1 of 3 addresses is bad: 203.0.113.8 connect_refused (connection refused: nobody listens there)".into(),
+        detail: "1 of 3 addresses is bad: 203.0.113.8 connect_refused (connection refused by 203.0.113.8:80)".into(),
     });
     check.extras = Some(Box::new(Extras {
         addresses: Some(
@@ -675,6 +688,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         detail: "2 352 ms, more than 2s; 2 310 ms of it for the first byte".into(),
     });
     let one_is_bad = one_address_is_bad();
+    let regional = regional();
     let mut moved = check(22, 200, 200);
     moved.chain = Arc::new(Chain {
         redirects: vec![moved.chain.redirects[0].clone()],
@@ -820,27 +834,27 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             "degraded_address",
             one(
                 News::Degraded {
-                    check: Box::new(one_is_bad),
+                    check: Box::new(one_is_bad.clone()),
                     since: at(0),
                     count: 3,
                     reason: FailureKind::AddressDown,
                 },
                 22,
             ),
-            around(22),
+            around_alike(22, &one_is_bad),
         ),
         (
             "degraded_slow",
             one(
                 News::Degraded {
                     check: Box::new(slow.clone()),
-                    since: at(-98),
+                    since: at(0),
                     count: 3,
                     reason: FailureKind::Slow,
                 },
                 22,
             ),
-            around(32),
+            around_alike(32, &slow),
         ),
         (
             "degraded_intermittent",
@@ -959,7 +973,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             ),
             around(32),
         ),
-        ("degraded_regional", one(regional(), 30), around(32)),
+        ("degraded_regional", one(regional.0, 30), regional.1),
         (
             "location_silent",
             about_us(location_news::silent(&[location("nyc")], "20:00:00"), 60),

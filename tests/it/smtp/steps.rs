@@ -52,6 +52,7 @@ pub fn mail() -> Mail {
         rendered: Rendered {
             subject: "[TEST] sitewatch on mon1".into(),
             text: "From here\n.\nto there\n".into(),
+            lead: String::new(),
             html: "<p>.</p>".into(),
             headers: vec![("X-Sitewatch-State", "test".into())],
         },
