@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use super::compose::{Posting, Writer};
+use super::compose::{Posting, Topic, Writer};
 use super::conversation::{CameTo, Delivery, Office, noted, written};
 use super::dispatcher::{Desk, Task};
 use crate::blocking;
@@ -423,7 +423,7 @@ impl ChannelPosting {
             self.tell(None, CameTo::Gone);
             return;
         }
-        let (monitor, came_to) = match misfit(&self.channel, self.row.kind) {
+        let (topic, came_to) = match misfit(&self.channel, self.row.kind) {
             None => self.deliver().await,
             Some(Misfit::Drop) => (None, CameTo::Void),
             Some(Misfit::Dissolve) => {
@@ -436,21 +436,21 @@ impl ChannelPosting {
                 }
             }
         };
-        self.tell(monitor, came_to);
+        self.tell(topic, came_to);
     }
 
-    fn tell(self, monitor: Option<String>, came_to: CameTo) {
+    fn tell(self, topic: Option<Topic>, came_to: CameTo) {
         let _ = self.deliveries.send(Delivery {
             to: Recipient::Channel(self.channel.name.clone()),
             row: self.row,
-            monitor,
+            topic,
             came_to,
         });
     }
 
-    async fn deliver(&self) -> (Option<String>, CameTo) {
+    async fn deliver(&self) -> (Option<Topic>, CameTo) {
         match self.write().await {
-            Ok(Posting::Ready { monitor, request }) => {
+            Ok(Posting::Ready { topic, request }) => {
                 self.tell_fault(&request);
                 let clock = self.office.clock;
                 let noted = async {
@@ -459,7 +459,7 @@ impl ChannelPosting {
                 };
                 let sent = self.sender.send(&request, noted).await;
                 let outcome = outcome(&self.channel, sent, self.office.clock.now());
-                (monitor, CameTo::Outcome(outcome))
+                (Some(topic), CameTo::Outcome(outcome))
             }
             Ok(Posting::Void) => (None, CameTo::Void),
             Ok(Posting::Gone) => (None, CameTo::Gone),

@@ -66,8 +66,8 @@ pub enum Letter {
 pub enum Posting {
     /// This is to be sent.
     Ready {
-        /// The monitor that it is about, where it is one.
-        monitor: Option<String>,
+        /// What the log says of it.
+        topic: Topic,
         /// The request.
         request: Request,
     },
@@ -75,6 +75,15 @@ pub enum Posting {
     Void,
     /// It does not wait any more.
     Gone,
+}
+
+/// What the log says of a message.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// The monitor that it is about, where it is one.
+    pub monitor: Option<String>,
+    /// Its subject or summary.
+    pub subject: String,
 }
 
 /// What became of a row.
@@ -115,11 +124,14 @@ impl Writer<'_> {
     pub fn post(&self, row: RowId, channel: &Channel) -> Result<Posting> {
         let written = self.written(row, |outgoing, context| {
             let message = Message::new(&outgoing.parcel, context, &outgoing.message_id);
-            let monitor = message.monitor.map(str::to_owned);
-            (monitor, request(channel, &message))
+            let topic = Topic {
+                monitor: message.monitor.map(str::to_owned),
+                subject: message.summary.clone(),
+            };
+            (topic, request(channel, &message))
         })?;
         Ok(match written {
-            Written::Ready(_, (monitor, request)) => Posting::Ready { monitor, request },
+            Written::Ready(_, (topic, request)) => Posting::Ready { topic, request },
             Written::Void => Posting::Void,
             Written::Gone => Posting::Gone,
         })

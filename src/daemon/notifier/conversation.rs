@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::compose::{Letter, Writer};
+use super::compose::{Letter, Topic, Writer};
 use crate::blocking;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -64,7 +64,7 @@ impl Office {
 pub(in crate::daemon) struct Delivery {
     pub(in crate::daemon) to: Recipient,
     pub(in crate::daemon) row: Waiting,
-    pub(in crate::daemon) monitor: Option<String>,
+    pub(in crate::daemon) topic: Option<Topic>,
     pub(super) came_to: CameTo,
 }
 
@@ -97,7 +97,7 @@ impl Conversation {
             if self.stopping.load(Relaxed) {
                 break;
             }
-            let (monitor, came_to) = self.deliver(&to, row.id).await;
+            let (topic, came_to) = self.deliver(&to, row.id).await;
             let shared = match &came_to {
                 CameTo::Outcome(
                     outcome @ Outcome::Temporary {
@@ -108,7 +108,7 @@ impl Conversation {
                 _ => None,
             };
             let is_over = matches!(came_to, CameTo::Outcome(Outcome::Pause(_)));
-            self.tell(to, row, monitor, came_to);
+            self.tell(to, row, topic, came_to);
             // The others met the same: the connection was to be theirs, too.
             if let Some(outcome) = shared {
                 for (to, row) in mails.by_ref() {
@@ -122,16 +122,16 @@ impl Conversation {
         self.line
     }
 
-    fn tell(&self, to: Recipient, row: Waiting, monitor: Option<String>, came_to: CameTo) {
+    fn tell(&self, to: Recipient, row: Waiting, topic: Option<Topic>, came_to: CameTo) {
         let _ = self.deliveries.send(Delivery {
             to,
             row,
-            monitor,
+            topic,
             came_to,
         });
     }
 
-    async fn deliver(&mut self, to: &Recipient, row: RowId) -> (Option<String>, CameTo) {
+    async fn deliver(&mut self, to: &Recipient, row: RowId) -> (Option<Topic>, CameTo) {
         // It waited for those before it, and the hours of its recipient are over by now.
         let now = self.office.clock.now();
         if self.config.hours.closed_until(to.key(), now).is_some() {
@@ -151,15 +151,19 @@ impl Conversation {
             .and_then(|notice| notice.about.as_ref())
             .filter(|_| alone)
             .map(|about| about.name.as_str().to_owned());
+        let topic = Some(Topic {
+            monitor,
+            subject: mail.rendered.subject.clone(),
+        });
         let noted = noted(&self.door, row, &self.office);
         let Some(to) = to.address() else {
-            return (monitor, CameTo::Gone);
+            return (topic, CameTo::Gone);
         };
         let outcome = self
             .mailer
             .send_over(&mut self.line, &mail, to, noted)
             .await;
-        (monitor, CameTo::Outcome(outcome))
+        (topic, CameTo::Outcome(outcome))
     }
 
     /// Writes the letter on a thread that may wait, since it reads the database.

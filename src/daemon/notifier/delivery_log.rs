@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::compose::Topic;
 use crate::daemon::health::counters::Health;
 use crate::daemon::logging::targets::{MAIL_FAILED, MAIL_SENT};
 use crate::domain::recipient::Recipient;
@@ -13,18 +14,20 @@ pub(super) fn log(
     health: &Health,
     row: &Waiting,
     to: &Recipient,
-    monitor: Option<&str>,
+    topic: Option<&Topic>,
     (outcome, settled): (&Outcome, &Settled),
 ) {
     if to.channel().is_some() {
-        return log_channel(health, row, to.key(), monitor, (outcome, settled));
+        return log_channel(health, row, to.key(), topic, (outcome, settled));
     }
     let to = to.key();
     let kind = row.kind.as_str();
+    let monitor = topic.and_then(|topic| topic.monitor.as_deref());
+    let subject = topic.map(|topic| topic.subject.as_str());
     match (settled, outcome) {
         (Settled::Sent, Outcome::Accepted(answer)) => {
             health.mails_sent.fetch_add(1, Relaxed);
-            tracing::info!(target: MAIL_SENT, monitor, to, "mail {kind} sent: {answer}");
+            tracing::info!(target: MAIL_SENT, monitor, to, subject, "mail {kind} sent: {answer}");
         }
         (Settled::Sent, _) => {}
         (Settled::Failed { error }, _) => {
@@ -53,14 +56,16 @@ fn log_channel(
     health: &Health,
     row: &Waiting,
     to: &str,
-    monitor: Option<&str>,
+    topic: Option<&Topic>,
     (outcome, settled): (&Outcome, &Settled),
 ) {
     let kind = row.kind.as_str();
+    let monitor = topic.and_then(|topic| topic.monitor.as_deref());
+    let subject = topic.map(|topic| topic.subject.as_str());
     match (settled, outcome) {
         (Settled::Sent, _) => {
             health.mails_sent.fetch_add(1, Relaxed);
-            tracing::info!(target: MAIL_SENT, monitor, to, "message {kind} sent by the channel {to}");
+            tracing::info!(target: MAIL_SENT, monitor, to, subject, "message {kind} sent by the channel {to}");
         }
         (Settled::Failed { error }, _) => {
             tracing::error!(target: MAIL_FAILED, monitor, to,

@@ -458,7 +458,7 @@ impl Notifier {
         let Delivery {
             to,
             row,
-            monitor,
+            topic,
             came_to,
         } = delivery;
         let mailbox = to.key();
@@ -488,7 +488,7 @@ impl Notifier {
                     &self.health,
                     &row,
                     &to,
-                    monitor.as_deref(),
+                    topic.as_ref(),
                     (&outcome, &settled),
                 );
             }
