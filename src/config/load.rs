@@ -884,4 +884,45 @@ mod tests {
             "*** *** wordword"
         );
     }
+
+    /// Of a channel's URL a word is no secret that stands in the clear beside it.
+    #[test]
+    fn the_words_of_a_channels_url_are_masked_where_they_hide_something() {
+        let config = loaded(
+            r#"
+            [[channel]]
+            name = "alerts"
+            format = "ntfy"
+            url = "https://ntfy.example.com/alerts"
+            [[channel]]
+            name = "hook"
+            format = "json"
+            url = "https://hooks.example.com/sitewatch"
+            [[channel]]
+            name = "own"
+            format = "json"
+            url = "https://hooks.example.com/in/a-secret-path?key=a-secret-key"
+            [[channel]]
+            name = "duty"
+            format = "opsgenie"
+            url = "https://api.example.com/jsm/ops/integration"
+            token = "a-secret-token"
+            "#,
+            &[],
+        )
+        .unwrap();
+        let masked = |text: &str| config.masks.apply(text).into_owned();
+        let plain = "alerts by sitewatch: the integration, a-secret";
+        assert_eq!(masked(plain), plain);
+        for secret in ["a-secret-path", "key=a-secret-key", "a-secret-token"] {
+            assert_eq!(masked(&format!("x {secret} y")), "x *** y");
+        }
+        for url in [
+            "https://ntfy.example.com/alerts",
+            "https://hooks.example.com/sitewatch",
+            "https://api.example.com/jsm/ops/integration",
+        ] {
+            assert_eq!(masked(url), "***");
+        }
+    }
 }

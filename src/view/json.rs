@@ -17,6 +17,7 @@ use crate::domain::amendment;
 use crate::domain::check::{Certificate, Check, Failure, FailureKind, Micros, Packets, Timings};
 use crate::domain::incident::Cause;
 use crate::domain::location::LocationName;
+use crate::domain::redaction;
 use crate::domain::subject::SubjectKind;
 use crate::domain::timestamp::Timestamp;
 
@@ -167,6 +168,19 @@ pub fn check_by_wrong_clock<'a>(
         clock: clock(true),
         ..self::check(monitor, url, check, audience)
     }
+}
+
+/// The same for a service of others: the monitor's own URL is masked as in mails.
+pub fn check_for_others<'a>(monitor: &'a str, url: &'a str, check: &'a Check) -> CheckObject<'a> {
+    let mut object = self::check(monitor, url, check, Audience::Owner);
+    let addresses = [&mut object.url, &mut object.final_url];
+    let hops = object.redirects.iter_mut().map(|hop| &mut hop.url);
+    for address in addresses.into_iter().chain(hops) {
+        if let Some(Cow::Borrowed(raw)) = *address {
+            *address = Some(redaction::shown(raw));
+        }
+    }
+    object
 }
 
 /// An outage, as `incidents --json` prints it; an open one lasts until `now`.

@@ -80,7 +80,11 @@ pub(in crate::config) fn channel(
     };
     let format = format(reading, &table);
     let mut secrets = Vec::new();
-    let given = given(reading, &table, &mut secrets);
+    let plain = Plain {
+        name: name.as_ref().map(|name| name.it.as_str()),
+        format,
+    };
+    let given = given(reading, &table, &plain, &mut secrets);
     let headers = target::headers(reading, &table, &mut secrets);
     let fields = fields(reading, &table);
     note_fields(&fields, &mut secrets);
@@ -144,7 +148,12 @@ fn format(reading: &mut Reading<'_>, table: &Table<'_>) -> Option<Format> {
 }
 
 /// The keys that say where messages go.
-fn given(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>) -> Given {
+fn given(
+    reading: &mut Reading<'_>,
+    table: &Table<'_>,
+    plain: &Plain,
+    secrets: &mut Vec<String>,
+) -> Given {
     let mut given = Given::default();
     if !reading.exclusive(table, "url", "url_file") {
         let literal = table
@@ -153,15 +162,15 @@ fn given(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>
             .and_then(|found| reading.parsed(found, "a URL", scalars::url));
         given.url = match literal {
             Some(url) => {
-                note_url(reading, url.place, &url.it, secrets);
+                note_url(reading, url.place, &url.it, plain, secrets);
                 Some(Secret::new(url.it.as_str()))
             }
-            None => url_of_file(reading, table, secrets),
+            None => url_of_file(reading, table, plain, secrets),
         };
     }
     if let Some(list) = reading.list(table, "urls", "a URL", scalars::url) {
         for url in list.it {
-            note_url(reading, url.place, &url.it, secrets);
+            note_url(reading, url.place, &url.it, plain, secrets);
             given.urls.push(Secret::new(url.it.as_str()));
         }
     }
@@ -185,13 +194,14 @@ fn given(reading: &mut Reading<'_>, table: &Table<'_>, secrets: &mut Vec<String>
 fn url_of_file(
     reading: &mut Reading<'_>,
     table: &Table<'_>,
+    plain: &Plain,
     secrets: &mut Vec<String>,
 ) -> Option<Secret> {
     let found = table.get("url_file")?;
     let content = reading.secret_file(table, "url_file")?;
     match scalars::url(content.reveal()) {
         Ok(url) => {
-            note_url(reading, found.place, &url, secrets);
+            note_url(reading, found.place, &url, plain, secrets);
             Some(Secret::new(url.as_str()))
         }
         Err(_) => {
@@ -205,24 +215,56 @@ fn url_of_file(
     }
 }
 
+/// What of a URL's path hides nothing: it stands in the clear beside it, and as a secret it would be stars wherever the
+/// word is shown.
+struct Plain<'a> {
+    name: Option<&'a str>,
+    format: Option<Format>,
+}
+
+impl Plain<'_> {
+    fn has(&self, part: &str) -> bool {
+        let is_base = match self.format {
+            Some(
+                Format::Telegram
+                | Format::Gotify
+                | Format::Pushover
+                | Format::Pagerduty
+                | Format::Opsgenie
+                | Format::Matrix
+                | Format::Alertmanager,
+            ) => true,
+            Some(
+                Format::Json
+                | Format::Slack
+                | Format::Discord
+                | Format::Teams
+                | Format::Ntfy
+                | Format::Apprise
+                | Format::Template,
+            )
+            | None => false,
+        };
+        let is_word = part == "sitewatch" || part.parse::<Format>().is_ok();
+        is_base || is_word || self.name == Some(part)
+    }
+}
+
 /// A URL is a secret as a whole, and so is the part that tells its webhook from others.
-fn note_url(reading: &mut Reading<'_>, at: Place, url: &Url, secrets: &mut Vec<String>) {
+fn note_url(
+    reading: &mut Reading<'_>,
+    at: Place,
+    url: &Url,
+    plain: &Plain,
+    secrets: &mut Vec<String>,
+) {
     secrets.push(url.as_str().to_owned());
     secrets.extend(url.password().map(str::to_owned));
-    let long = |part: &&str| part.len() >= SECRET_BYTES_MIN;
-    let parts = [
-        url.path().trim_matches('/'),
-        url.query().unwrap_or_default(),
-    ];
-    secrets.extend(
-        parts
-            .iter()
-            .filter(|part| long(part))
-            .map(|part| (*part).to_owned()),
-    );
-    if let Some(last) = url.path().rsplit('/').find(|part| !part.is_empty()) {
-        secrets.extend(Some(last).filter(long).map(str::to_owned));
-    }
+    let long = |part: &&str| part.len() >= SECRET_BYTES_MIN && !plain.has(part);
+    let last = url.path().rsplit('/').find(|part| !part.is_empty());
+    let parts = [Some(url.path().trim_matches('/')), last, url.query()];
+    let parts = parts.into_iter().flatten().filter(long);
+    secrets.extend(parts.map(str::to_owned));
     if url.scheme() == "http" && !is_near(url) {
         let host = url.host_str().unwrap_or_default();
         reading.warn(

@@ -13,9 +13,9 @@ use serde_json::Map;
 use super::request::{self, Request};
 use crate::domain::channel::{Channel, Service};
 use crate::domain::incident::{Cause, IncidentKey};
-use crate::domain::safe_text;
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::{redaction, safe_text};
 use crate::view::mail::cause_word;
 use crate::view::page;
 
@@ -95,7 +95,7 @@ pub fn facts(outage: &Outage, public_url: Option<&str>) -> Facts {
             ("alertname", "SiteDown"),
             ("severity", "critical"),
             ("monitor", outage.monitor),
-            ("instance", outage.url),
+            ("instance", &redaction::shown(outage.url)),
         ]),
         annotations,
         generator_url: public_url.map(|base| {

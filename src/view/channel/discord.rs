@@ -33,7 +33,7 @@ pub(super) fn request(url: &Secret, fields: &Map<String, Value>, message: &Messa
             false => escape::markdown(&story::cut(text, max / 2, story::utf16)),
         }
     };
-    let lead = escaped(&story.lead, LEAD_CHARS_MAX);
+    let lead = escaped(story.lead, LEAD_CHARS_MAX);
     let description = if story.rest.is_empty() {
         lead
     } else {

@@ -29,7 +29,7 @@ pub(super) fn request(
     message: &Message,
 ) -> Request {
     let story = Story::of(message);
-    let lead = story::cut(&story.lead, TEXT_BYTES_MAX / 4, story::json_byte);
+    let lead = story::cut(story.lead, TEXT_BYTES_MAX / 4, story::json_byte);
     let rest = story::cut(story.rest, TEXT_BYTES_MAX, story::json_byte);
     let mut text = format!("{}\n{lead}", story.title);
     let mut html = format!(
@@ -63,6 +63,11 @@ pub(super) fn request(
         method: "PUT",
         ..request
     }
+}
+
+/// Yes is the event's id.
+pub(super) fn is_yes(object: &Map<String, Value>) -> bool {
+    object.get("event_id").is_some_and(Value::is_string)
 }
 
 /// Errors are `{"errcode", "error"}`; too many requests say for how many milliseconds.

@@ -1,5 +1,6 @@
 //! What a channel is told: the object of format `json`, on which all other formats stand.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
@@ -8,9 +9,9 @@ use super::story;
 use crate::domain::check::Check;
 use crate::domain::incident::{Cause, IncidentKey};
 use crate::domain::notification::{MailKind, News, Notice, Parcel};
-use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
-use crate::view::json::{self, Audience, CheckObject};
+use crate::domain::{redaction, safe_text};
+use crate::view::json::{self, CheckObject};
 use crate::view::mail::context::Context;
 use crate::view::mail::render;
 use crate::view::page;
@@ -32,8 +33,8 @@ pub struct Message<'a> {
     pub kind: &'static str,
     /// The monitor of a message about one.
     pub monitor: Option<&'a str>,
-    /// Its URL, shown form.
-    pub url: Option<&'a str>,
+    /// Its URL, masked as in mails.
+    pub url: Option<Cow<'a, str>>,
     /// `up`, `degraded`, `down` or `unknown`.
     pub state: Option<&'static str>,
     /// The id of the incident.
@@ -50,6 +51,9 @@ pub struct Message<'a> {
     pub summary: String,
     /// The text part of a mail.
     pub text: String,
+    /// What the text begins with, without addresses. Not for programs.
+    #[serde(skip)]
+    pub lead: String,
     /// The newest check, as `check --json` prints it; none that is larger than a receiver might take.
     pub check: Option<CheckObject<'a>>,
     /// One row a monitor: of a digest as many as a receiver takes, those that are down first where not all do; else the
@@ -82,8 +86,8 @@ pub struct CauseObject<'a> {
 pub struct Row<'a> {
     /// The monitor's name.
     pub monitor: &'a str,
-    /// Its URL, shown form.
-    pub url: &'a str,
+    /// Its URL, masked as in mails.
+    pub url: Cow<'a, str>,
     /// Its state when the message leaves, or by the newest of the news where that is not known.
     pub state: Option<&'static str>,
     /// The id of the incident.
@@ -131,17 +135,18 @@ impl<'a> Message<'a> {
             id,
             kind: kind.as_str(),
             monitor: single.map(|(_, about)| about.name.as_str()),
-            url: single.map(|(_, about)| about.url.as_str()),
+            url: single.map(|(_, about)| redaction::shown(&about.url)),
             state: facts.as_ref().and_then(|facts| facts.state),
             incident: row.and_then(|row| row.incident.clone()),
             opened_at: row.and_then(|row| row.opened_at),
             closed_at: row.and_then(|row| row.closed_at),
             cause: row.and_then(|row| row.cause.clone()),
             summary: summary(&rendered.subject, single.is_some()),
+            lead: rendered.lead,
             text: story::cut(&rendered.text, TEXT_BYTES_MAX, story::json_byte),
             check: single.zip(facts).and_then(|((_, about), facts)| {
                 let check = facts.check?;
-                let object = json::check(about.name.as_str(), &about.url, check, Audience::Owner);
+                let object = json::check_for_others(about.name.as_str(), &about.url, check);
                 (length(&object) <= CHECK_BYTES_MAX).then_some(object)
             }),
             link: ctx.page_url.as_deref().map(|base| {
@@ -220,7 +225,7 @@ fn rows<'a>(parcel: &'a Parcel, ctx: &Context) -> Vec<Row<'a>> {
         if place == rows.len() {
             rows.push(Row {
                 monitor: about.name.as_str(),
-                url: &about.url,
+                url: redaction::shown(&about.url),
                 state: None,
                 incident: None,
                 opened_at: None,

@@ -48,7 +48,7 @@ pub(super) fn request(
         if let Some(name) = message.monitor {
             object["entity"] = json!(story::cut(name, NAME_CHARS_MAX, story::utf16));
         }
-        if let Some(url) = message.url {
+        if let Some(url) = &message.url {
             object["details"]["url"] = json!(url);
         }
         if let Some(link) = &message.link {

@@ -35,7 +35,7 @@ pub(super) fn request(
         "client": "sitewatch",
         "payload": {
             "summary": story::cut(story.title, SUMMARY_CHARS_MAX, story::utf16),
-            "source": message.url.or(message.monitor).unwrap_or(message.host),
+            "source": message.url.as_deref().or(message.monitor).unwrap_or(message.host),
             "severity": if message.incident.is_some() { "critical" } else { "info" },
             "timestamp": message.opened_at.unwrap_or(message.decided_at).to_string(),
             "custom_details": {
@@ -55,6 +55,11 @@ pub(super) fn request(
         object["links"] = json!([{ "href": link, "text": "Open page" }]);
     }
     Request::post(request::below(url, "v2/enqueue"), &object, fields)
+}
+
+/// Each answer has `status`.
+pub(super) fn is_yes(object: &Map<String, Value>) -> bool {
+    object.get("status").and_then(Value::as_str) == Some("success")
 }
 
 /// Yes is `"status": "success"`.

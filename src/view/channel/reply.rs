@@ -110,14 +110,61 @@ fn words(status: u16, said: Option<&str>, masks: &Masks) -> String {
     format!("answers {status}{name}: {said}")
 }
 
-/// A body that is plain text says why in its first words; a page in HTML does not.
+/// A body that is plain text says why in its first words; a page in HTML and bytes that are no text do not.
 pub(super) fn plain(body: &[u8]) -> Said {
-    let body = &body[..body.len().min(ANSWER_BYTES_MAX)];
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
+    let text = text(body).trim();
     Said {
         words: (!text.is_empty() && !text.starts_with('<')).then(|| text.to_owned()),
         ..Said::default()
+    }
+}
+
+/// The body as text, where it is all text; a character that the end cuts in two does not count.
+fn text(body: &[u8]) -> &str {
+    let body = &body[..body.len().min(ANSWER_BYTES_MAX)];
+    match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => "",
+    }
+}
+
+/// How a service that takes a message says so.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Yes {
+    /// By its status: what stands in the body is its own business.
+    Status,
+    /// By its status, and never with a page in HTML.
+    NoPage,
+    /// By a JSON object of which this holds, as its documentation has it.
+    Object(fn(&serde_json::Map<String, Value>) -> bool),
+}
+
+impl Yes {
+    /// A 2xx with another body came from something else: the page of a proxy that wants a login, a wrong address. An
+    /// empty body says nothing, and the status counts.
+    pub(super) fn judge(self, reply: &Reply, said: Said) -> Said {
+        let body = reply.body.trim_ascii();
+        let is_yes = match self {
+            Self::Status => true,
+            Self::NoPage => !body.starts_with(b"<"),
+            Self::Object(is_yes) => object(body).is_some_and(|object| is_yes(&object)),
+        };
+        let is_2xx = (200..=299).contains(&reply.status);
+        if is_yes || !is_2xx || body.is_empty() || said.verdict != Verdict::Silent {
+            return said;
+        }
+        let why = "that is no answer of this service";
+        Said {
+            verdict: Verdict::No,
+            words: Some(
+                said.words
+                    .map_or_else(|| why.to_owned(), |words| format!("{why}: {words}")),
+            ),
+            ..said
+        }
     }
 }
 

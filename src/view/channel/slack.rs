@@ -45,7 +45,7 @@ fn text(story: &Story, link: Option<&str>, is_slack: bool) -> String {
     }
     let units = |text: &str| text.encode_utf16().count();
     let title = cut_escaped(story.title, TITLE_CHARS_MAX * 4);
-    let lead = cut_escaped(&story.lead, LEAD_CHARS_MAX);
+    let lead = cut_escaped(story.lead, LEAD_CHARS_MAX);
     let mut text = format!("{title}\n{lead}");
     let link = link.map_or_else(String::new, |link| format!("\n{link}"));
     let fences = "\n```\n\n```".len();
@@ -83,7 +83,7 @@ pub(super) fn request(url: &Secret, fields: &Map<String, Value>, message: &Messa
     let plain = |text: &str| json!([{ "type": "text", "text": text }]);
     let mut rich = vec![json!({
         "type": "rich_text_section",
-        "elements": plain(&story::cut(&story.lead, PIECE_CHARS_MAX, story::utf16)),
+        "elements": plain(&story::cut(story.lead, PIECE_CHARS_MAX, story::utf16)),
     })];
     if !story.rest.is_empty() {
         rich.push(json!({
@@ -123,8 +123,21 @@ pub(super) fn request(url: &Secret, fields: &Map<String, Value>, message: &Messa
     Request::post(url.reveal(), &object, fields)
 }
 
-/// Yes is the word `ok`; services that are like Slack say nothing, or JSON.
+/// Yes is the word `ok`; services that are like Slack say nothing, or JSON, whose no is `"ok": false` (Slack's Web API)
+/// or `"success": false` (Rocket.Chat).
 pub(super) fn said(body: &[u8]) -> Said {
+    if let Some(object) = reply::object(body) {
+        let text = |key: &str| object.get(key).and_then(Value::as_str);
+        let is_no = |key: &str| object.get(key) == Some(&Value::Bool(false));
+        return Said {
+            verdict: match is_no("ok") || is_no("success") {
+                true => Verdict::No,
+                false => Verdict::Silent,
+            },
+            words: text("message").or(text("error")).map(str::to_owned),
+            wait: None,
+        };
+    }
     let said = reply::plain(body);
     let is_word = |word: &str| {
         word.bytes()
@@ -159,6 +172,11 @@ mod tests {
         assert_eq!(said(b"ok").verdict, Verdict::Silent);
         assert_eq!(said(b"").verdict, Verdict::Silent);
         assert_eq!(said(br#"{"ok":true}"#).verdict, Verdict::Silent);
+        let no = said(br#"{"ok":false,"error":"channel_not_found"}"#);
+        assert_eq!(no.verdict, Verdict::No);
+        assert_eq!(no.words.as_deref(), Some("channel_not_found"));
+        let no = said(br#"{"success":false,"error":"Invalid integration id"}"#);
+        assert_eq!(no.verdict, Verdict::No);
         assert_eq!(said(b"no_service").verdict, Verdict::No);
         assert_eq!(
             said(b"invalid_payload").words.as_deref(),

@@ -14,7 +14,7 @@ pub(super) struct Story<'a> {
     /// The monitor of a message about one.
     name: Option<&'a str>,
     /// The first paragraph of the text, unwrapped.
-    pub(super) lead: String,
+    pub(super) lead: &'a str,
     /// What follows it, without the small print.
     pub(super) rest: &'a str,
     /// What colour it has.
@@ -68,11 +68,11 @@ impl<'a> Story<'a> {
     pub(super) fn of(message: &'a Message) -> Self {
         let text = message.text.trim();
         let text = text.split("\n-- \n").next().unwrap_or(text);
-        let (lead, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let (_, rest) = text.split_once("\n\n").unwrap_or((text, ""));
         Self {
             title: &message.summary,
             name: message.monitor,
-            lead: lead.lines().map(str::trim).collect::<Vec<_>>().join(" "),
+            lead: &message.lead,
             rest: match MailKind::parse(message.kind) {
                 // It says what to look at in an inbox.
                 Some(MailKind::Test) => "",
@@ -106,7 +106,7 @@ impl<'a> Story<'a> {
     /// Paragraph and lines as one text.
     pub(super) fn body(&self) -> String {
         match self.rest.is_empty() {
-            true => self.lead.clone(),
+            true => self.lead.to_owned(),
             false => format!("{}\n\n{}", self.lead, self.rest),
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn request(url: &Secret, fields: &Map<String, Value>, message: &Messa
         Mood::Neutral => "Default",
     };
     let title = json!({ "weight": "Bolder", "size": "Medium", "color": colour });
-    let lead = story::cut(&story.lead, 2000, story::json_byte);
+    let lead = story::cut(story.lead, 2000, story::json_byte);
     let mut body = vec![
         json!({ "type": "RichTextBlock", "inlines": [run(story.title, title)] }),
         json!({ "type": "RichTextBlock", "inlines": [run(&lead, json!({}))] }),

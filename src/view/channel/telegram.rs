@@ -26,7 +26,7 @@ pub(super) fn request(
     message: &Message,
 ) -> Request {
     let story = Story::of(message);
-    let lead = story::cut(&escape::inert(&story.lead), 1200, story::utf16);
+    let lead = story::cut(&escape::inert(story.lead), 1200, story::utf16);
     let link = message.link.as_deref().unwrap_or_default();
     let mut text = format!("{}\n{}", story.title_html("b"), escape::html(&lead));
     if !story.rest.is_empty() {
@@ -51,7 +51,12 @@ pub(super) fn request(
     Request::post(request::below(url, &path), &object, fields)
 }
 
-/// Yes is `"ok": true`.
+/// Each answer has `ok`.
+pub(super) fn is_yes(object: &Map<String, Value>) -> bool {
+    object.get("ok") == Some(&Value::Bool(true))
+}
+
+/// No is `"ok": false`.
 pub(super) fn said(body: &[u8]) -> Said {
     let Some(object) = reply::object(body) else {
         return reply::plain(body);

@@ -18,10 +18,9 @@ use crate::support::golden::Golden;
 
 const PUBLIC_URL: &str = "https://status.example.com/";
 
-/// In place of a mail's text, which has kept texts of its own: what a layout has to cope with.
+/// In place of the text of a DOWN mail: what a layout has to cope with.
 const TEXT: &str = "\
-shop is DOWN since 14:02:11 CEST: it answers 503 Service Unavailable, and its
-page says \"*we* <b>are</b> back @ 5 & #1 [soon](http://a.example)\".
+the first paragraph, which LEAD stands for
 
 Expected        200-299 at https://shop.example.com/start
 Got             503 Service Unavailable from 203.0.113.7:443 after 1 043 ms
@@ -33,6 +32,11 @@ Body begins     ```@everyone <!channel>```
 -- 
 sitewatch VERSION on mon1
 ";
+
+/// What such a text begins with.
+const LEAD: &str = "\
+shop is DOWN since 14:02:11 CEST: it answers 503 Service Unavailable, and its page says \"*we* <b>are</b> back @ 5 & #1 \
+[soon](http://a.example)\".";
 
 /// What is shown of each format.
 fn names(format: Format) -> &'static [&'static str] {
@@ -71,7 +75,10 @@ fn every_format_is_as_it_was() {
             context.page_url = Some(PUBLIC_URL.to_owned());
             let id = format!("msg_{name}");
             let mut message = Message::new(&parcel, &context, &id);
-            message.text = TEXT.to_owned();
+            if name == "down" {
+                message.text = TEXT.to_owned();
+                message.lead = LEAD.to_owned();
+            }
             let composed = request(&channel, &message);
             assert_eq!(composed.template_fault, None);
             all.push(shown(&composed));
@@ -273,4 +280,104 @@ fn a_proxy_that_wants_a_login_pauses() {
     channel.proxy = Proxy::Through("http://proxy.example.com:3128/".parse().unwrap());
     let answer = read_answer(&channel, &reply, samples::at(0));
     assert!(matches!(answer, Answer::Pause(_)), "{answer:?}");
+}
+
+/// A 2xx is no delivery where something else than the service answers: a page of a proxy, a wrong address. An empty body
+/// says nothing, and what a service documents as its yes is one.
+#[test]
+fn an_answer_of_something_else_is_no_delivery() {
+    const PAGE: &str = "<!DOCTYPE html><title>Please log in</title>";
+    let yes = |format: Format| match format {
+        Format::Telegram => r#"{"ok":true,"result":{"message_id":1}}"#,
+        Format::Pushover => r#"{"status":1,"request":"x"}"#,
+        Format::Pagerduty => {
+            r#"{"status":"success","message":"Event processed","dedup_key":"7-1"}"#
+        }
+        Format::Matrix => r#"{"event_id":"$x"}"#,
+        Format::Opsgenie => r#"{"result":"Request will be processed","took":0.1,"requestId":"x"}"#,
+        Format::Ntfy => r#"{"id":"x","time":1,"event":"message","topic":"alerts"}"#,
+        Format::Gotify => r#"{"id":25,"appid":5,"message":"m","priority":2}"#,
+        Format::Slack => "ok",
+        Format::Teams => "1",
+        Format::Discord => r#"{"id":"1","type":0}"#,
+        Format::Apprise | Format::Json | Format::Template | Format::Alertmanager => "thanks",
+    };
+    let headers = HeaderMap::new();
+    let answer = |format: Format, body: &str| {
+        let reply = Reply {
+            status: 200,
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        read_answer(&channel::of(format), &reply, samples::at(0))
+    };
+    for format in Format::ALL {
+        for body in [yes(format), "", "\n"] {
+            assert_eq!(answer(format, body), Answer::Delivered, "{format} {body:?}");
+        }
+        let page = answer(format, PAGE);
+        let is_free = matches!(format, Format::Json | Format::Template | Format::Apprise);
+        if is_free {
+            assert_eq!(page, Answer::Delivered, "{format}");
+        } else {
+            let words = "answers 200 OK: that is no answer of this service".to_owned();
+            assert_eq!(page, Answer::Later { after: None, words }, "{format}");
+        }
+    }
+    for (format, body) in [
+        (Format::Telegram, "[]"),
+        (Format::Telegram, r#"{"result":true}"#),
+        (Format::Pushover, r#"{"status":"1"}"#),
+        (Format::Pagerduty, r#"{"message":"ok"}"#),
+        (Format::Matrix, r#"{"event":1}"#),
+        (Format::Ntfy, "ok"),
+        (Format::Gotify, "[1]"),
+        (Format::Opsgenie, "null"),
+        (Format::Slack, r#"{"ok":false,"error":"channel_not_found"}"#),
+        (
+            Format::Slack,
+            r#"{"success":false,"error":"no integration"}"#,
+        ),
+    ] {
+        let answer = answer(format, body);
+        assert!(
+            matches!(answer, Answer::Later { .. }),
+            "{format} {body}: {answer:?}"
+        );
+    }
+}
+
+/// What others read: the values of a URL that may be secrets are stars, as in the mail.
+#[test]
+fn the_url_is_masked_as_in_mails() {
+    let all = samples::all();
+    let (_, parcel, around) = all.iter().find(|(name, ..)| *name == "down").unwrap();
+    let mut parcel = parcel.clone();
+    let url = "http://shop.example.com/?token=s3cret-of-a-url&page=2";
+    let notice = &mut parcel.notices[0];
+    notice.about.as_mut().unwrap().url = url.into();
+    if let News::Down { check, .. } = &mut notice.news {
+        let mut chain = (*check.chain).clone();
+        chain.redirects[0].url = url.to_owned();
+        check.chain = chain.into();
+    }
+    let context = around.context();
+    let message = Message::new(&parcel, &context, "id");
+    for format in Format::ALL {
+        let composed = request(&channel::of(format), &message);
+        assert!(!composed.body.contains("s3cret-of-a-url"), "{format}");
+    }
+    let check = samples::check(22, 503, 1001);
+    let outage = alertmanager::Outage {
+        incident: samples::incident(),
+        monitor: "shop",
+        url: "http://shop.example.com/?token=s3cret-of-a-url",
+        cause: &samples::cause(&check),
+        note: "",
+    };
+    let facts = alertmanager::facts(&outage, None).to_json();
+    assert!(
+        facts.contains("?token=***") && !facts.contains("s3cret"),
+        "{facts}"
+    );
 }
