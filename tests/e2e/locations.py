@@ -1067,7 +1067,7 @@ def demo():
     before = set(pathlib.Path(tempfile.gettempdir()).glob("sitewatch-demo-*"))
     done = tour("--for", "50s")
     assert done.returncode == 0, done.stderr
-    assert "[DOWN 503] shop" in done.stdout and "It fails from" in done.stdout, done.stdout
+    assert "[DOWN 503] shop" in done.stdout and "It fails from" in " ".join(done.stdout.split()), done.stdout
     assert "degraded, regional" in done.stdout, done.stdout
     assert "2 mails about `shop`, no mail about `blog`" in done.stdout, done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 100, done.stdout
