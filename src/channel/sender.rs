@@ -1,4 +1,5 @@
-//! One request of a channel: connected, written, answered, all within one deadline. reqwest sends it.
+//! One request of a channel: connected, written, answered, all within one deadline. reqwest sends it, on a thread of its
+//! own: what a service makes an answer cost delays nobody else.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::time::timeout_at;
 use url::Url;
 
 use super::fault::{self, NoAddress};
+use crate::blocking;
 use crate::clock;
 use crate::domain::channel::Channel;
 use crate::domain::duration_text::Human;
@@ -19,6 +21,13 @@ use crate::domain::target::Proxy;
 use crate::domain::timestamp::Timestamp;
 use crate::tls;
 use crate::view::channel::{ANSWER_BYTES_MAX, Request};
+
+/// What an answer may take of the processor: a good one takes some milliseconds, TLS included. Interim answers (1xx)
+/// without end would take all of it.
+const COST_MAX: Duration = Duration::from_secs(1);
+
+/// The talk ends by itself in time; so much later it is given up.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// As checks say who they are.
 const USER_AGENT: &str = concat!("sitewatch/", env!("CARGO_PKG_VERSION"));
@@ -93,11 +102,75 @@ impl Sender {
             Ok(fields) => prepared.headers(fields),
             Err(why) => return Sent::Not(why),
         };
+        let talk = Talk {
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout(),
+        };
+        let talking = blocking::talk_apart(COST_MAX, move || talk.hold(prepared));
+        match timeout_at(clock::tick() + self.timeout + GRACE, talking).await {
+            Ok(Ok(Some(sent))) => sent,
+            Ok(Ok(None)) => Sent::Unknown(format!(
+                "the answer takes more than {} of the processor",
+                Human(COST_MAX)
+            )),
+            Ok(Err(error)) => Sent::Not(format!("no thread for it: {error}")),
+            Err(_) => Sent::Unknown(format!("no answer within {}", Human(self.timeout))),
+        }
+    }
+
+    /// Connecting ends before the whole does: then it is known that nothing has left.
+    fn connect_timeout(&self) -> Duration {
+        self.timeout * 2 / 3
+    }
+
+    fn prepare(&self, request: &Request) -> Result<reqwest::RequestBuilder, String> {
+        let url = Url::parse(request.url.reveal())
+            .map_err(|_| "the channel's address is no URL".to_owned())?;
+        let host = url.host_str().unwrap_or_default();
+        // The recorder behind it remembers one connection.
+        let handshake = self.kind.handshake(host, self.verify_tls);
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured((*handshake.config).clone())
+            .dns_resolver(std::sync::Arc::new(Names))
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never().max_retries_per_request(0))
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .connect_timeout(self.connect_timeout())
+            .pool_max_idle_per_host(0)
+            .http1_only()
+            .http1_title_case_headers()
+            .no_proxy();
+        for proxy in proxies(&self.proxy)? {
+            builder = builder.proxy(proxy);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| fault::words(&error, self.timeout))?;
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| "the channel's method is none".to_owned())?;
+        let fields = request.headers.iter();
+        let headers = header_map(fields.map(|(name, value)| (name.as_str(), value)))?;
+        Ok(client
+            .request(method, url)
+            .headers(headers)
+            .body(request.body.clone()))
+    }
+}
+
+/// One request on its way.
+struct Talk {
+    timeout: Duration,
+    connect_timeout: Duration,
+}
+
+impl Talk {
+    async fn hold(self, request: reqwest::RequestBuilder) -> Sent {
         let deadline = clock::tick() + self.timeout;
-        let answer = match timeout_at(deadline, prepared.send()).await {
+        let answer = match timeout_at(deadline, request.send()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                return Sent::Not(fault::words(&error, self.connect_timeout()));
+                return Sent::Not(fault::words(&error, self.connect_timeout));
             }
             Ok(Err(error)) => {
                 let words = fault::words(&error, self.timeout);
@@ -140,45 +213,6 @@ impl Sender {
                 body,
             }),
         }
-    }
-
-    /// Connecting ends before the whole does: then it is known that nothing has left.
-    fn connect_timeout(&self) -> Duration {
-        self.timeout * 2 / 3
-    }
-
-    fn prepare(&self, request: &Request) -> Result<reqwest::RequestBuilder, String> {
-        let url = Url::parse(request.url.reveal())
-            .map_err(|_| "the channel's address is no URL".to_owned())?;
-        let host = url.host_str().unwrap_or_default();
-        // The recorder behind it remembers one connection.
-        let handshake = self.kind.handshake(host, self.verify_tls);
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured((*handshake.config).clone())
-            .dns_resolver(std::sync::Arc::new(Names))
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never().max_retries_per_request(0))
-            .referer(false)
-            .user_agent(USER_AGENT)
-            .connect_timeout(self.connect_timeout())
-            .pool_max_idle_per_host(0)
-            .http1_only()
-            .http1_title_case_headers()
-            .no_proxy();
-        for proxy in proxies(&self.proxy)? {
-            builder = builder.proxy(proxy);
-        }
-        let client = builder
-            .build()
-            .map_err(|error| fault::words(&error, self.timeout))?;
-        let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| "the channel's method is none".to_owned())?;
-        let fields = request.headers.iter();
-        let headers = header_map(fields.map(|(name, value)| (name.as_str(), value)))?;
-        Ok(client
-            .request(method, url)
-            .headers(headers)
-            .body(request.body.clone()))
     }
 }
 

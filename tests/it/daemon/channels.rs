@@ -24,6 +24,8 @@ pub(super) enum Act {
     Cut,
     /// It reads all and says nothing.
     Hang,
+    /// It reads all and says for ever that it is still at work.
+    Flood,
 }
 
 /// A request that came.
@@ -131,6 +133,10 @@ fn serve(mut stream: TcpStream, next: &Mutex<VecDeque<Act>>, noted: &Mutex<Vec<C
         Some(Act::Hang) => {
             // Until the other side gives up.
             let _ = stream.read(&mut buffer);
+        }
+        Some(Act::Flood) => {
+            let interim = "HTTP/1.1 102 Processing\r\n\r\n".repeat(400);
+            while stream.write_all(interim.as_bytes()).is_ok() {}
         }
         Some(Act::Answer(status, fields)) => {
             let answer = format!("HTTP/1.1 {status} X\r\n{fields}Content-Length: 2\r\n\r\nno");
@@ -290,6 +296,21 @@ async fn a_channel_that_hangs_does_not_delay_mail() {
     site.answers(200);
     house.until("UP by mail", || house.mails().len() == 2).await;
     assert_eq!(hook.came().len(), 1, "the channel still waits");
+}
+
+/// Interim answers without end: they are given up long before the timeout, and the message may have arrived.
+#[tokio::test]
+async fn a_channel_that_floods_is_left() {
+    let site = Site::start(200);
+    let hook = Hook::start(&[Act::Flood]);
+    let house = house(&hook, "timeout = \"5m\"", &site);
+    let _daemon = house.start().await;
+    let test = house.ask(&["channel", "test", "hook"]);
+    let said = text(&test.stdout) + &text(&test.stderr);
+    assert!(
+        said.contains("may have arrived: the answer takes more than 1s of the processor"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
