@@ -237,6 +237,9 @@ pub struct LocationStatus {
     pub location: LocationName,
     /// As it is confirmed there; `unknown` if its word does not count at present.
     pub state: CheckState,
+    /// Whether its newest checks say another thing, and are too few yet to count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirming: bool,
     /// Whether its word counts.
     pub seen: Seen,
     /// Since when it is that; `None` if nothing is known.

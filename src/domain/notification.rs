@@ -86,6 +86,9 @@ pub enum News {
         checks_failed: u32,
         /// The chain of the last good check.
         last_good: Option<Box<Check>>,
+        /// What each of its locations says; empty without locations.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        locations: Vec<LocationStatus>,
     },
     /// Up again.
     Up {
@@ -111,8 +114,11 @@ pub enum News {
         since: Timestamp,
         /// How many checks in a row (slow), or of the last 20 (intermittent).
         count: u32,
-        /// `slow` or `intermittent`.
+        /// `slow`, `intermittent`, `address_down`, `http_version` or `regional`.
         reason: super::check::FailureKind,
+        /// Of `regional`: what each of its locations says.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        locations: Vec<LocationStatus>,
     },
     /// A certificate passed an expiry step.
     CertificateExpiring {

@@ -288,8 +288,13 @@ impl<'a> Replay<'a> {
         now: Timestamp,
     ) {
         self.pass(now);
-        self.fleet.slots[place].player.rules = rules;
-        self.fleet.slots[place].player.steps = steps;
+        let slot = &mut self.fleet.slots[place];
+        let is_shorter = rules.fresh_for() < slot.player.rules.fresh_for();
+        if is_shorter && let Some(seats) = &mut slot.memory.kept.seats {
+            seats.wait(now);
+        }
+        slot.player.rules = rules;
+        slot.player.steps = steps;
         self.step(place, Event::Reconfigured { url_changed: false }, now);
     }
 

@@ -75,7 +75,7 @@ impl Recorder {
                 continue;
             }
             let past = pasts.remove(&id);
-            let slot = take_over(id, monitor, old.remove(&id), past);
+            let slot = take_over(id, monitor, old.remove(&id), past, now);
             if slot.memory.kept.paused {
                 enrolled.paused.push(id);
             }
@@ -86,7 +86,7 @@ impl Recorder {
         self.config = Arc::clone(&config);
         self.enroll_locations(now)?;
         for place in 0..self.fleet.slots.len() {
-            self.restore_seats(place, &mut pasts);
+            self.restore_seats(place, &mut pasts, now);
         }
         self.evidence_changed();
         self.origin = origin(&self.store, &config);
@@ -244,15 +244,22 @@ pub(super) fn take_over(
     monitor: &Arc<Monitor>,
     old: Option<Slot>,
     past: Option<Past>,
+    now: Timestamp,
 ) -> Slot {
     let monitor = Arc::clone(monitor);
     match old {
-        Some(old) => Slot {
-            dirty: old.dirty,
-            last_at: old.last_at,
-            clock_at: old.clock_at,
-            ..Slot::new(id, monitor, old.memory)
-        },
+        Some(mut old) => {
+            let is_shorter = monitor.rules.fresh_for() < old.monitor.rules.fresh_for();
+            if is_shorter && let Some(seats) = &mut old.memory.kept.seats {
+                seats.wait(now);
+            }
+            Slot {
+                dirty: old.dirty,
+                last_at: old.last_at,
+                clock_at: old.clock_at,
+                ..Slot::new(id, monitor, old.memory)
+            }
+        }
         None => Slot::new(id, monitor, past.map(remembered).unwrap_or_default()),
     }
 }

@@ -281,6 +281,7 @@ impl Recorder {
         &mut self,
         place: usize,
         pasts: &mut HashMap<MonitorId, crate::store::checks::latest::Past>,
+        now: Timestamp,
     ) {
         let Some(slot) = self.fleet.slots.get_mut(place) else {
             return;
@@ -289,18 +290,24 @@ impl Recorder {
             return;
         };
         let seats = slot.memory.kept.seats.get_or_insert_default();
-        seats.fit(&quorum);
+        seats.fit(&quorum, now);
+        let mut is_start = false;
         for location in quorum.locations.iter() {
             let line = self.probes.series.get_mut(&(slot.id, location.clone()));
             let Some(line) = line else { continue };
             let Some(past) = pasts.remove(&line.id) else {
                 continue;
             };
+            is_start = true;
             let newest: Vec<Arc<Check>> = past.newest.into_iter().map(Arc::new).collect();
             if let Some(check) = newest.first() {
                 line.last_at = line.last_at.max(check.at);
             }
             seats.restore(location, &newest);
+        }
+        // While the hub did not run it could hear nobody.
+        if is_start {
+            seats.wait(now);
         }
     }
 

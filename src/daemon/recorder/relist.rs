@@ -68,13 +68,13 @@ impl Recorder {
                 Some(place) => {
                     let empty = Slot::new(id, monitor.clone(), Memory::default());
                     let old = std::mem::replace(&mut self.fleet.slots[place], empty);
-                    self.fleet.slots[place] = take_over(id, monitor, Some(old), None);
+                    self.fleet.slots[place] = take_over(id, monitor, Some(old), None, now);
                     place
                 }
                 None => {
                     self.fleet
                         .slots
-                        .push(take_over(id, monitor, None, pasts.remove(&id)));
+                        .push(take_over(id, monitor, None, pasts.remove(&id), now));
                     self.fleet.slots.len() - 1
                 }
             };

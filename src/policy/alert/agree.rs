@@ -34,14 +34,17 @@ impl Machine<'_> {
         let Some(place) = seats.place(location) else {
             return;
         };
+        let is_first = seats.is_nobody_known(rules, now);
         let Some(seat) = seats.list.get_mut(place) else {
             return;
         };
         if is_late {
-            seat.hear_late(rules, check);
-            return;
+            return seat.hear_late(rules, check);
         }
         let began_to_fail = seat.hear(rules, check, now, counts);
+        if is_first && seat.seen(rules, now) == Seen::Fresh {
+            seats.wait(now);
+        }
         if began_to_fail {
             self.effects.push(Effect::CheckParents);
             if quorum.locations.len() > 1 {
@@ -74,7 +77,7 @@ impl Machine<'_> {
 
     fn seats(&mut self, quorum: &Quorum) -> &mut Seats {
         let seats = self.memory.kept.seats.get_or_insert_default();
-        seats.fit(quorum);
+        seats.fit(quorum, self.now);
         seats
     }
 
@@ -83,7 +86,8 @@ impl Machine<'_> {
         let (rules, now) = (self.rules, self.now);
         let counts = !self.memory.kept.paused;
         let is_down = self.memory.kept.status.outage().is_some();
-        let seats = self.memory.kept.seats.take().unwrap_or_default();
+        let mut seats = self.memory.kept.seats.take().unwrap_or_default();
+        seats.end_wait(rules, now);
         let tally = seats.tally(rules, now);
         let agreement = match counts {
             true => tally.agree(quorum.down_when, is_down),

@@ -277,11 +277,14 @@ impl Machine<'_> {
     }
 
     fn say_degraded(&mut self, check: &Check, since: Timestamp, count: u32, reason: FailureKind) {
+        let seats = self.memory.kept.seats.as_deref();
+        let seats = seats.filter(|_| reason == FailureKind::Regional);
         let news = News::Degraded {
             check: Box::new(check.clone()),
             since,
             count,
             reason,
+            locations: seats.map_or_else(Vec::new, |seats| seats.statuses(self.rules, self.now)),
         };
         self.say(news, Recipients::Configured);
     }

@@ -132,6 +132,8 @@ impl Machine<'_> {
                 .last_good
                 .as_deref()
                 .map(|good| Box::new(good.clone())),
+            locations: (self.memory.kept.seats.as_deref())
+                .map_or_else(Vec::new, |seats| seats.statuses(self.rules, self.now)),
         };
         self.say(news, Recipients::Escalation { to: fresh, again });
     }

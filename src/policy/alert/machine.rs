@@ -315,6 +315,10 @@ impl<'a> Machine<'a> {
             Order::Resume if !kept.paused => return Err(Refusal::NotPaused),
             Order::Resume => {
                 kept.paused = false;
+                // Nobody checked it meanwhile.
+                if let Some(seats) = &mut kept.seats {
+                    seats.wait(self.now);
+                }
                 self.count_anew(self.memory.recent.known_at);
             }
             Order::Mute { until } => kept.muted_until = Some(*until),

@@ -1,7 +1,8 @@
 //! Confirmed locations vote: when enough of them say down, a monitor is down, and when enough say good, it is up again.
 //!
 //! Fewer witnesses lower the bar, and never below what is known: one location that is left can open an incident, and
-//! it can close what others saw only if it saw it too.
+//! it can close what others saw only if it saw it too. A location whose word may still come lowers nothing: when nobody can
+//! be heard any more, the last one that fell silent decides nothing alone, nor does the first one that is heard again.
 
 use crate::domain::location::{DownWhen, Seen};
 
@@ -10,6 +11,9 @@ use crate::domain::location::{DownWhen, Seen};
 pub enum Vote {
     /// Its word does not count: it was not heard for too long, or is offline itself.
     Unknown(Seen),
+    /// Its word does not count, but nothing says that it is the only one: nobody was heard since it fell silent, or it
+    /// had no time to be heard again since nobody was.
+    Awaited,
     /// It fails there, confirmed.
     Down,
     /// It is good there.
@@ -28,6 +32,8 @@ pub struct Tally {
     pub all: usize,
     /// Those whose word counts.
     pub known: usize,
+    /// Those that are silent, perhaps with all others, or had no time to be heard again since.
+    pub awaited: usize,
     /// Those that say down.
     pub down: usize,
     /// Those that say good.
@@ -53,9 +59,10 @@ impl Tally {
         let mut tally = Self::default();
         for vote in votes {
             tally.all += 1;
-            tally.known += usize::from(!matches!(vote, Vote::Unknown(_)));
+            tally.known += usize::from(!matches!(vote, Vote::Unknown(_) | Vote::Awaited));
             match vote {
                 Vote::Unknown(_) | Vote::Wavering => {}
+                Vote::Awaited => tally.awaited += 1,
                 Vote::Down => tally.down += 1,
                 Vote::Good { saw_it } => {
                     tally.good += 1;
@@ -68,12 +75,13 @@ impl Tally {
 
     /// So many must say down for an incident to begin; meaningless if nobody knows anything.
     pub fn to_open(self, down_when: DownWhen) -> usize {
-        down_when.needed(self.all).min(self.known)
+        down_when.needed(self.all).min(self.known + self.awaited)
     }
 
     /// So many must say good for it to end.
     pub fn to_close(self, down_when: DownWhen) -> usize {
-        self.all_but_needed(down_when).min(self.known)
+        self.all_but_needed(down_when)
+            .min(self.known + self.awaited)
     }
 
     /// So many good ones leave too few that could say down.
@@ -107,13 +115,14 @@ mod tests {
 
     use super::*;
 
-    /// `b` down, `g` good, `w` good and a witness of the open incident, `v` wavering, `?` unknown.
+    /// `b` down, `g` good, `w` good and a witness of the open incident, `v` wavering, `a` awaited, `?` unknown.
     fn tally(votes: &str) -> Tally {
         Tally::of(votes.split_whitespace().map(|vote| match vote {
             "b" => Vote::Down,
             "g" => Vote::Good { saw_it: false },
             "w" => Vote::Good { saw_it: true },
             "v" => Vote::Wavering,
+            "a" => Vote::Awaited,
             "?" => Vote::Unknown(Seen::Silent),
             other => panic!("no vote: {other}"),
         }))
@@ -151,6 +160,17 @@ mod tests {
             (20, "w", Majority, down, Close),
             (20, "w", All, down, Close),
             (20, "w", Any, down, Close),
+            // Those who had no time to be heard again: rows 8, 6, 15 and 17 wait for them.
+            (21, "b a a", Majority, up, Stay),
+            (21, "b a ?", Majority, up, Stay),
+            (21, "b b a", Majority, up, Open),
+            (21, "b b a", All, up, Stay),
+            (21, "b a a", Any, up, Open),
+            (22, "w a a", Majority, down, Stay),
+            (22, "w w a", Majority, down, Close),
+            (22, "w a a", All, down, Close),
+            (23, "a a a", Any, up, Stay),
+            (23, "a a a", All, down, Stay),
         ] {
             assert_eq!(
                 tally(votes).agree(down_when, was),
@@ -175,6 +195,7 @@ mod tests {
             Vote::Good { saw_it: false },
             Vote::Good { saw_it: true },
             Vote::Wavering,
+            Vote::Awaited,
             Vote::Unknown(Seen::Silent),
         ];
         let mut all: Vec<Vec<Vote>> = vec![Vec::new()];
@@ -221,6 +242,12 @@ mod tests {
                         let other = of(&other);
                         [false, true].map(|was| other.agree(down_when, was))
                     };
+                    if matches!(votes[place], Vote::Unknown(_)) {
+                        let [open, close] = with(Vote::Awaited);
+                        let opens = open == Agreement::Open && !opens;
+                        let closes = close == Agreement::Close && !closes;
+                        assert!(!opens && !closes, "waiting decides nothing: {votes:?}");
+                    }
                     let is_good = matches!(votes[place], Vote::Good { .. });
                     if is_good && !closes {
                         let [_, close] = with(Vote::Down);

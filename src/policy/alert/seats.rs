@@ -24,6 +24,19 @@ pub struct Seats {
     /// When the newest incident ended: the next one begins later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+    /// Since when those are awaited who were not heard since: then the word of one counted again after that of none
+    /// did, the hub started, or their checks began. `None` as soon as nobody is awaited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub awaited_from: Option<Timestamp>,
+}
+
+/// For whom the others wait.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    /// As [`Seats::awaited_from`].
+    from: Option<Timestamp>,
+    /// When anybody was heard last.
+    newest: Option<Timestamp>,
 }
 
 /// A monitor that fails from some of its locations.
@@ -195,8 +208,29 @@ impl Seat {
         Some(until.plus(std::time::Duration::from_millis(1)))
     }
 
-    fn vote(&self, rules: &Rules, now: Timestamp) -> Vote {
+    /// Whether its word may still come: nobody was heard since it fell silent, or it had no time to be heard again since
+    /// somebody was.
+    fn is_awaited(&self, rules: &Rules, waiting: Waiting, now: Timestamp) -> bool {
+        let has_time = |from: Timestamp| {
+            let is_heard = self.heard.at.is_some_and(|at| at >= from);
+            !is_heard && now.since(from) <= rules.fresh_for()
+        };
+        let is_proven = || {
+            let until = self.heard.at.map(|at| at.plus(rules.fresh_for()));
+            until.is_none_or(|until| waiting.newest.is_some_and(|newest| newest > until))
+        };
+        match self.seen(rules, now) {
+            Seen::Fresh => false,
+            Seen::Silent => waiting.from.is_some_and(has_time) || !is_proven(),
+            Seen::Offline => waiting.from.is_some_and(has_time),
+        }
+    }
+
+    fn vote(&self, rules: &Rules, waiting: Waiting, now: Timestamp) -> Vote {
         match (self.seen(rules, now), &self.voter) {
+            (Seen::Silent | Seen::Offline, _) if self.is_awaited(rules, waiting, now) => {
+                Vote::Awaited
+            }
             (seen @ (Seen::Silent | Seen::Offline), _) => Vote::Unknown(seen),
             (Seen::Fresh, Voter::Down { .. }) => Vote::Down,
             (Seen::Fresh, Voter::Good { .. }) => Vote::Good {
@@ -249,6 +283,8 @@ impl Seat {
         LocationStatus {
             location: self.location.clone(),
             state,
+            confirming: seen == Seen::Fresh
+                && matches!(self.voter, Voter::Failing { .. } | Voter::Rising { .. }),
             seen,
             since,
             last_check_at: newest.map(|check| check.at),
@@ -261,8 +297,8 @@ impl Seat {
 }
 
 impl Seats {
-    /// Gives each location of the rules its seat, and nobody else one.
-    pub fn fit(&mut self, quorum: &Quorum) {
+    /// Gives each location of the rules its seat, and nobody else one. New ones are awaited.
+    pub fn fit(&mut self, quorum: &Quorum, now: Timestamp) {
         let fits = self.list.len() == quorum.locations.len()
             && (self.list.iter().zip(quorum.locations.iter()))
                 .all(|(seat, location)| seat.location == *location);
@@ -270,14 +306,56 @@ impl Seats {
             return;
         }
         let mut before = std::mem::take(&mut self.list);
+        let mut any_new = false;
         let seats = quorum.locations.iter().map(|location| {
             let known = before.iter().position(|seat| seat.location == *location);
             match known {
                 Some(known) => before.swap_remove(known),
-                None => Seat::new(location.clone()),
+                None => {
+                    any_new = true;
+                    Seat::new(location.clone())
+                }
             }
         });
         self.list = seats.collect();
+        if any_new {
+            self.wait(now);
+        }
+    }
+
+    /// From now on those are awaited whose word does not count: each has as long to be heard as it has before it is
+    /// silent. One alone has nobody to wait for.
+    pub fn wait(&mut self, now: Timestamp) {
+        self.awaited_from = (self.list.len() > 1).then_some(now);
+    }
+
+    /// Whether the word of none counts.
+    pub fn is_nobody_known(&self, rules: &Rules, now: Timestamp) -> bool {
+        let known = |seat: &Seat| seat.seen(rules, now) == Seen::Fresh;
+        !self.list.iter().any(known)
+    }
+
+    /// Waits for nobody any more once all were heard, or had their time.
+    pub fn end_wait(&mut self, rules: &Rules, now: Timestamp) {
+        let Some(from) = self.awaited_from else {
+            return;
+        };
+        let is_heard = |seat: &Seat| seat.heard.at.is_some_and(|at| at >= from);
+        if now.since(from) > rules.fresh_for() || self.list.iter().all(is_heard) {
+            self.awaited_from = None;
+        }
+    }
+
+    /// Whether a location's word may still come.
+    pub fn is_awaited(&self, seat: &Seat, rules: &Rules, now: Timestamp) -> bool {
+        seat.is_awaited(rules, self.waiting(), now)
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting {
+            from: self.awaited_from,
+            newest: self.list.iter().filter_map(|seat| seat.heard.at).max(),
+        }
     }
 
     /// The seat of a location.
@@ -309,6 +387,7 @@ impl Seats {
     /// Moves all times, since the clock was set.
     pub fn move_times(&mut self, past: impl Fn(Timestamp) -> Timestamp) {
         self.closed_at = self.closed_at.map(&past);
+        self.awaited_from = self.awaited_from.map(&past);
         if let Some(regional) = &mut self.regional {
             regional.since = past(regional.since);
         }
@@ -338,7 +417,9 @@ impl Seats {
 
     /// All votes, counted.
     pub fn tally(&self, rules: &Rules, now: Timestamp) -> Tally {
-        Tally::of(self.list.iter().map(|seat| seat.vote(rules, now)))
+        let waiting = self.waiting();
+        let votes = (self.list.iter()).map(|seat| seat.vote(rules, waiting, now));
+        Tally::of(votes)
     }
 
     /// Whether a failure is being confirmed anywhere.
@@ -367,11 +448,16 @@ impl Seats {
             .collect()
     }
 
-    /// When the next of them falls silent, after `now`.
+    /// When the next of them falls silent, or is awaited no longer, after `now`.
     pub fn next_silence(&self, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+        let waited = |from: Timestamp| {
+            from.plus(rules.fresh_for())
+                .plus(std::time::Duration::from_millis(1))
+        };
         self.list
             .iter()
             .filter_map(|seat| seat.silent_from(rules))
+            .chain(self.awaited_from.map(waited))
             .filter(|at| *at > now)
             .min()
     }

@@ -284,6 +284,9 @@ pub fn now(rules: &Rules, kept: &Kept, at: Timestamp) -> Option<String> {
             let name = &seat.location;
             Some(match (seat.seen(rules, at), &seat.voter) {
                 (Seen::Silent, _) if seat.heard.at.is_none() => format!("{name} was not heard yet"),
+                (Seen::Silent, _) if seats.is_awaited(seat, rules, at) => {
+                    format!("{name} was not heard again yet")
+                }
                 (Seen::Silent, _) => format!("{name} is silent"),
                 (Seen::Offline, _) => format!("{name} is offline"),
                 (Seen::Fresh, Voter::Pending | Voter::Good { .. }) => return None,

@@ -43,6 +43,16 @@ pub(super) struct Down<'a> {
     pub(super) escalated_after: Option<Duration>,
 }
 
+/// The facts of a DEGRADED.
+pub(super) struct Degraded<'a> {
+    pub(super) check: &'a Check,
+    pub(super) since: Timestamp,
+    pub(super) count: u32,
+    pub(super) reason: FailureKind,
+    /// Of `regional`; else empty.
+    pub(super) locations: &'a [LocationStatus],
+}
+
 /// A mail about one monitor, before its parts.
 pub(super) fn about_one(tone: Tone, badge: String, about: &About, ctx: &Context) -> Doc {
     Doc {
@@ -198,25 +208,29 @@ pub(super) fn still_down(
 }
 
 /// Slow, failing now and then, or bad in a part.
-pub(super) fn degraded(
-    about: &About,
-    check: &Check,
-    since: Timestamp,
-    count: u32,
-    reason: FailureKind,
-    ctx: &Context,
-) -> Doc {
+pub(super) fn degraded(about: &About, facts: &Degraded<'_>, ctx: &Context) -> Doc {
+    let (check, reason) = (facts.check, facts.reason);
     let mut doc = about_one(
         Tone::Warn,
         format!("\u{25c6} DEGRADED {reason}"),
         about,
         ctx,
     );
-    let since = words::moment(since, ctx);
-    doc.lead
-        .push(degraded_lead(about, check, &since, count, reason, ctx));
+    let since = words::moment(facts.since, ctx);
+    doc.lead.push(degraded_lead(
+        about,
+        check,
+        &since,
+        facts.count,
+        reason,
+        ctx,
+    ));
     footer::delay(&mut doc, ctx);
-    diagnosis::expectation(&mut doc, check, ctx);
+    locations::each(&mut doc, facts.locations, ctx);
+    // The check of a regional failure is one of a location that it works from.
+    if reason != FailureKind::Regional {
+        diagnosis::expectation(&mut doc, check, ctx);
+    }
     diagnosis::way(&mut doc, check, None, ctx);
     diagnosis::addresses(&mut doc, check, ctx);
     diagnosis::versions(&mut doc, check, ctx);

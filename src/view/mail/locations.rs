@@ -19,7 +19,12 @@ pub(super) fn sentence(all: &[LocationStatus]) -> Option<String> {
         wanted.map(|one| one.location.as_str()).collect()
     };
     let failing = names(&|one| one.state == CheckState::Down);
-    let good = names(&|one| matches!(one.state, CheckState::Up | CheckState::Degraded));
+    let good =
+        names(&|one| matches!(one.state, CheckState::Up | CheckState::Degraded) && !one.confirming);
+    let unsure = all
+        .iter()
+        .filter(|one| one.confirming && one.state != CheckState::Down);
+    let unsure = agree::sentence(unsure.map(|one| &one.location));
     let silent = names(&|one| one.seen == Seen::Silent);
     let offline = names(&|one| one.seen == Seen::Offline);
     let locations = if all.len() == 1 {
@@ -35,6 +40,11 @@ pub(super) fn sentence(all: &[LocationStatus]) -> Option<String> {
     );
     if !good.is_empty() {
         text.push_str(&format!(" It works from {}.", good.join(", ")));
+    }
+    if !unsure.is_empty() {
+        text.push_str(&format!(
+            " From {unsure} it failed too, which is not confirmed yet."
+        ));
     }
     let seen = all.len() - silent.len() - offline.len();
     if seen < all.len() {
@@ -76,9 +86,11 @@ pub(super) fn each(doc: &mut Doc, all: &[LocationStatus], ctx: &Context) {
 }
 
 fn row(one: &LocationStatus, ctx: &Context) -> Vec<Cell> {
-    let state = match one.seen {
-        Seen::Fresh => one.state.as_str(),
-        Seen::Silent | Seen::Offline => one.seen.as_str(),
+    let state = match (one.seen, one.confirming) {
+        (Seen::Fresh, false) => one.state.as_str(),
+        (Seen::Fresh, true) if one.state == CheckState::Down => "recovering",
+        (Seen::Fresh, true) => "confirming",
+        (Seen::Silent | Seen::Offline, _) => one.seen.as_str(),
     };
     let tone = match (one.seen, one.state) {
         (Seen::Silent | Seen::Offline, _) => Tone::Muted,

@@ -138,6 +138,7 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             check,
             checks_failed,
             last_good,
+            locations,
         } => down::down(
             about,
             &down::Down {
@@ -148,7 +149,7 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
                 checks_failed: *checks_failed,
                 last_good: last_good.as_deref(),
                 held: None,
-                locations: &[],
+                locations,
                 escalated_after: Some(*after),
             },
             ctx,
@@ -169,7 +170,17 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             since,
             count,
             reason,
-        } => down::degraded(about, check, *since, *count, *reason, ctx),
+            locations,
+        } => {
+            let facts = down::Degraded {
+                check,
+                since: *since,
+                count: *count,
+                reason: *reason,
+                locations,
+            };
+            down::degraded(about, &facts, ctx)
+        }
         News::CertificateExpiring { check, step } => down::certificate(about, check, *step, ctx),
         News::Flapping {
             changes,

@@ -233,6 +233,7 @@ fn http_version() -> (Parcel, Around) {
         since: at(0),
         count: 3,
         reason: FailureKind::HttpVersion,
+        locations: Vec::new(),
     };
     about("shop", keys, news)
 }

@@ -382,6 +382,7 @@ fn seat(name: &str, said: Option<&Check>) -> LocationStatus {
     LocationStatus {
         location: location(name),
         state,
+        confirming: false,
         seen: if said.is_some() {
             Seen::Fresh
         } else {
@@ -433,6 +434,11 @@ fn regional() -> (News, Around) {
         since: at(0),
         count: 1,
         reason: FailureKind::Regional,
+        locations: vec![
+            seat("fra", Some(&self::check(20, 200, 178))),
+            seat("nyc", Some(&self::check(21, 200, 412))),
+            seat("sgp", Some(&self::check(22, 503, 1130))),
+        ],
     };
     (news, around)
 }
@@ -500,6 +506,10 @@ fn calm_again() -> News {
 }
 
 fn escalated() -> News {
+    escalated_at(Vec::new())
+}
+
+fn escalated_at(locations: Vec<LocationStatus>) -> News {
     let last = check(1795, 503, 1001);
     News::Escalated {
         incident: incident(),
@@ -509,6 +519,7 @@ fn escalated() -> News {
         check: Box::new(last),
         checks_failed: 32,
         last_good: Some(Box::new(check(-60, 200, 178))),
+        locations,
     }
 }
 
@@ -828,6 +839,22 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
             reminded,
         ),
         ("escalated", one(escalated(), 1800), old),
+        (
+            "escalated_from_two_of_three",
+            one(
+                escalated_at(vec![
+                    seat("fra", Some(&check(1795, 503, 1001))),
+                    LocationStatus {
+                        state: CheckState::Down,
+                        confirming: true,
+                        ..seat("nyc", Some(&check(1797, 200, 412)))
+                    },
+                    seat("sgp", Some(&check(1793, 200, 388))),
+                ]),
+                1800,
+            ),
+            around(1810),
+        ),
         ("up", one(up(), 856), over),
         ("was_down", merged, around(870)),
         (
@@ -838,6 +865,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                     since: at(0),
                     count: 3,
                     reason: FailureKind::AddressDown,
+                    locations: Vec::new(),
                 },
                 22,
             ),
@@ -851,6 +879,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                     since: at(0),
                     count: 3,
                     reason: FailureKind::Slow,
+                    locations: Vec::new(),
                 },
                 22,
             ),
@@ -864,6 +893,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                     since: at(-1100),
                     count: 5,
                     reason: FailureKind::Intermittent,
+                    locations: Vec::new(),
                 },
                 22,
             ),
@@ -956,6 +986,22 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                     seat("fra", Some(&check(22, 503, 1001))),
                     seat("nyc", Some(&check(24, 503, 1090))),
                     seat("sgp", Some(&check(20, 200, 388))),
+                ]),
+                30,
+            ),
+            around(32),
+        ),
+        (
+            "down_while_one_confirms",
+            one(
+                down_from(vec![
+                    seat("fra", Some(&check(22, 503, 1001))),
+                    seat("nyc", Some(&check(24, 503, 1090))),
+                    LocationStatus {
+                        state: CheckState::Up,
+                        confirming: true,
+                        ..seat("sgp", Some(&check(23, 503, 1388)))
+                    },
                 ]),
                 30,
             ),

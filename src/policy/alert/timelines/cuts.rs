@@ -1,5 +1,6 @@
-//! A thousand random cuts of one of three locations, or of what joins them all, beside random outages of a site: no DOWN
-//! without an outage, no outage without a DOWN, and none later than a single place would tell it.
+//! A thousand random cuts of one of three locations, or of what joins them all, beside random outages of a site or of the
+//! way to it from one location: no DOWN without an outage, no outage without a DOWN, and none later than a single place
+//! would tell it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,11 +36,22 @@ impl Chance {
 /// Times in milliseconds since the scene began.
 struct Trial {
     outage: std::ops::Range<i64>,
+    /// When the site cannot be reached from one place.
+    route: (usize, std::ops::Range<i64>),
     cut: std::ops::Range<i64>,
     /// Which place is cut off; `None`: all.
     whose: Option<usize>,
     /// When each place has its turn within the interval.
     phases: Vec<i64>,
+}
+
+impl Trial {
+    /// What a check finds.
+    fn letter(&self, place: usize, at: i64) -> &'static str {
+        let (whose, route) = &self.route;
+        let fails = self.outage.contains(&at) || (*whose == place && route.contains(&at));
+        if fails { "D" } else { "U" }
+    }
 }
 
 enum What {
@@ -123,9 +135,8 @@ fn play(scene: &Trial, rules: &Rules) -> Vec<i64> {
                     continue;
                 }
                 newest[place] = at;
-                let letter = if scene.outage.contains(&at) { "D" } else { "U" };
                 let voter = std::mem::take(&mut voters[place]);
-                voters[place] = voter.hear(rules, &check(moment(at), letter));
+                voters[place] = voter.hear(rules, &check(moment(at), scene.letter(place, at)));
                 if voters[place].wants_another() {
                     let retry = rules.retry_interval.as_millis() as i64;
                     let what = What::Check {
@@ -145,12 +156,7 @@ fn play(scene: &Trial, rules: &Rules) -> Vec<i64> {
                 plan(&mut queue, arrives, What::Arrive { place, at });
             }
             What::Arrive { place, at: began } => {
-                let letter = if scene.outage.contains(&began) {
-                    "D"
-                } else {
-                    "U"
-                };
-                let heard = Arc::new(check(moment(began), letter));
+                let heard = Arc::new(check(moment(began), scene.letter(place, began)));
                 let event = Event::Heard {
                     location: &names[place],
                     check: &heard,
@@ -191,10 +197,18 @@ fn cuts_make_no_outage_and_hide_none() {
         let begin = 3 * 60_000 + chance.below(5 * 60_000);
         let cut = 2 * 60_000 + chance.below(8 * 60_000);
         let whose = chance.below(4);
+        let route = (chance.below(3), chance.below(SCENE));
         let mut scene = Trial {
             outage: match number % 2 {
                 0 => 0..0,
                 _ => begin..begin + 90_000 + chance.below(3 * 60_000),
+            },
+            route: match number % 2 {
+                0 => (
+                    usize::try_from(route.0).unwrap(),
+                    route.1..route.1 + 5 * 60_000,
+                ),
+                _ => (0, 0..0),
             },
             cut: cut..cut + 5_000 + chance.below(4 * 60_000),
             whose: usize::try_from(whose)

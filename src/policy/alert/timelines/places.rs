@@ -3,7 +3,7 @@
 //! The first word of a line names the locations, then `confirm=3`, `recover=2`, `all`, `any`, `2`, `alert`. After `;`
 //! come the checks: `60fra=D` is a check of fra that arrives at second 60; `U` up, `D` down, `S` slow, `X` unknown,
 //! `L` down and late, `Ua` up and led to `a`. `shown` writes down what is shown then, `+300` lets so many seconds
-//! pass.
+//! pass, `pause` and `resume` are orders.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::domain::monitor::{MonitorId, Rules};
 use crate::domain::notification::News;
 use crate::domain::settings::{AlertSettings, Flapping};
 use crate::domain::timestamp::Timestamp;
-use crate::policy::alert::monitor::{Effect, Event, Memory, Surroundings, step, wake_at};
+use crate::policy::alert::monitor::{Effect, Event, Memory, Order, Surroundings, step, wake_at};
 
 const START: Timestamp = Timestamp::from_ms(1_795_377_600_000);
 
@@ -179,6 +179,13 @@ impl Scene {
         if let Some(time) = token.strip_prefix('+') {
             return self.pass(self.now.plus(Duration::from_secs(time.parse().unwrap())));
         }
+        if let "pause" | "resume" = token {
+            let order = match token {
+                "pause" => Order::Pause,
+                _ => Order::Resume,
+            };
+            return self.happen(Event::Order(&order));
+        }
         let (left, letter) = token.split_once('=').unwrap();
         let digits = left.find(|c: char| !c.is_ascii_digit()).unwrap();
         let (second, name) = left.split_at(digits);
@@ -337,13 +344,82 @@ fn t6_and_t7_silence_is_unknown_and_what_comes_late_raises_no_alarm() {
          366 unknown (local)
          401 up",
     );
-    // Those who come back while it still fails confirm with what they saw meanwhile.
+    // Those who come back while it still fails confirm with what they saw meanwhile. The first of them does not decide
+    // alone.
     check_line(
         &format!(
             "{GOOD} +300 120fra=L 180fra=L 240fra=L 123nyc=L 183nyc=L 243nyc=L 400fra=D 403nyc=D"
         ),
-        "400 opened 120
-         400 mail DOWN: fra down, nyc silent, sgp silent",
+        "403 opened 123
+         403 mail DOWN: fra down, nyc down, sgp silent",
+    );
+}
+
+/// After a time in which nobody could be heard, the others have as long to be heard as they have before they are silent.
+#[test]
+fn t11_the_first_that_is_heard_again_waits_for_the_others() {
+    const CUT: &str = "+300 120fra=L 180fra=L 240fra=L";
+    // What failed on the way from one location alone is no outage.
+    check_line(
+        &format!("{GOOD} {CUT} 400fra=D shown 410fra=D 420fra=D 433nyc=U 446sgp=U shown +600"),
+        "400 up
+         446 degraded (regional)",
+    );
+    // Those who do not come back are waited for once.
+    check_line(
+        &format!("{GOOD} {CUT} 400fra=D 460fra=D 520fra=D 530fra=D +10"),
+        "535.001 opened 120
+         535.001 mail DOWN: fra down, nyc silent, sgp silent",
+    );
+    // In an outage the first that is good again ends nothing alone, though it had seen it.
+    let outage = "120fra=D 121nyc=D 122sgp=D 130fra=D 131nyc=D 132sgp=D 140fra=D 141nyc=D 142sgp=D";
+    check_line(
+        &format!(
+            "{GOOD} {outage} +400 600fra=U 610fra=U 615nyc=D 616sgp=D 660fra=U 663nyc=U 673nyc=U"
+        ),
+        "141 opened 121
+         141 mail DOWN: fra down, nyc down, sgp up
+         673 closed 663
+         673 mail UP",
+    );
+}
+
+/// When all links are cut, those who were heard longest ago are silent first.
+#[test]
+fn t12_the_last_that_falls_silent_decides_nothing_alone() {
+    check_line(
+        &format!(
+            "{GOOD} 120fra=D 121nyc=U 122sgp=U 130fra=D 140fra=D 180fra=D 200fra=D +200 shown"
+        ),
+        "400 unknown (local)",
+    );
+}
+
+#[test]
+fn nobody_decides_alone_when_checks_begin() {
+    // A new monitor, of which one location heard first.
+    check_line(
+        "fra,nyc,sgp; 0fra=D 10fra=D 20fra=D 40nyc=U 43sgp=U shown",
+        "43 degraded (regional)",
+    );
+    check_line(
+        "fra,nyc,sgp; 0fra=D 10fra=D 20fra=D 60fra=D 120fra=D +20",
+        "135.001 opened 0
+         135.001 mail DOWN: fra down, nyc silent, sgp silent",
+    );
+    // All were offline, and one is no longer.
+    let offline = "120fra=X 123nyc=X 126sgp=X 180fra=D 190fra=D 200fra=D 201nyc=U 202sgp=U shown";
+    check_line(&format!("{GOOD} {offline}"), "202 degraded (regional)");
+    // While it was paused nobody checked it; fra is asked first after it.
+    check_line(
+        &format!("{GOOD} pause +600 resume 670fra=D 680fra=D 690fra=D 700nyc=U 710sgp=U shown"),
+        "710 degraded (regional)",
+    );
+    check_line(
+        &format!(
+            "{GOOD} 120fra=U pause +80 resume 201fra=D 211fra=D 221fra=D 230nyc=U 236sgp=U shown"
+        ),
+        "236 degraded (regional)",
     );
 }
 
@@ -397,13 +473,13 @@ fn one_location_that_is_left_may_open_and_says_so() {
         "260 opened 240
          260 mail DOWN: fra down, nyc silent, sgp silent",
     );
-    // That the second one falls silent lowers the bar as well.
+    // That the second one falls silent lowers the bar as well, as soon as fra is heard after it.
     check_line(
         &format!(
             "{GOOD} 120fra=D 121nyc=U 122sgp=U 130fra=D 140fra=D 180fra=D 240fra=D 300fra=D +60"
         ),
-        "257.001 opened 120
-         257.001 mail DOWN: fra down, nyc silent, sgp silent",
+        "300 opened 120
+         300 mail DOWN: fra down, nyc silent, sgp silent",
     );
 }
 

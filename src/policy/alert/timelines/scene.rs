@@ -285,7 +285,7 @@ impl Scene {
         let before = self.memory.kept.seats.take();
         self.memory = Memory::restored(kept, &newest, good, bad);
         if let (Some(seats), Some(quorum)) = (&mut self.memory.kept.seats, &self.rules.quorum) {
-            seats.fit(quorum);
+            seats.fit(quorum, self.now);
             seats.restore(&quorum.locations[0], &newest);
             // What was heard is the same, whatever was restored from the newest checks.
             let before = before.unwrap();
