@@ -9,6 +9,7 @@
 //! cargo bench --bench scale -- kinds            # CPU per check of ports, pings and further addresses: 5 minutes
 //! cargo bench --bench scale -- flat [CHECKS]    # memory over a million checks at full speed: 4 minutes
 //! cargo bench --bench scale -- list             # one line of a list of 100 000 sites changes: 6 minutes
+//! cargo bench --bench scale -- locations [MINUTES] # a hub with three locations over nats-server, 10 minutes unless told
 //! cargo bench --bench scale -- past [MINUTES]   # too much for a core, 8 minutes unless told, then 3 of calm
 //! cargo bench --bench scale -- soak [SECONDS]   # 500 checks a second, an hour unless told
 //! cargo bench --bench scale -- hostile [WORDS [ROUNDS]]  # healthy sites beside hostile ones, 50 minutes for all kinds
@@ -29,6 +30,7 @@ mod bare;
 mod daemon;
 mod hostile;
 mod list;
+mod locations;
 mod past;
 mod process;
 mod soak;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Some("hostile-peers") => hostile::peers(&arguments[1..]),
         Some("hostile-held") => hostile::held(&arguments[1..]),
         Some("list") => list::list(),
+        Some("locations") => locations::locations(length().unwrap_or(locations::MINUTES)),
         Some("past") => past::past(length().unwrap_or(past::MINUTES)),
         Some("flat") => {
             if !soak::flat(length().unwrap_or(soak::CHECKS)) {
@@ -80,7 +83,7 @@ fn tables(words: &[String]) -> ExitCode {
         .find(|word| ALL.iter().all(|(name, _)| name != word));
     if let Some(word) = unknown {
         eprintln!(
-            "no table `{word}`; there are: cpu, kinds, size, late, and alone: flat, list, past, soak, hostile"
+            "no table `{word}`; there are: cpu, kinds, size, late, and alone: flat, list, locations, past, soak, hostile"
         );
         return ExitCode::from(2);
     }

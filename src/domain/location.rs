@@ -156,6 +156,60 @@ impl fmt::Display for Share {
     }
 }
 
+/// Who sends: the probe of a location, or one of several that share it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sender {
+    /// The location.
+    pub location: LocationName,
+    /// Which part of its monitors it checks; `None`: all of them.
+    pub share: Option<Share>,
+}
+
+impl Sender {
+    /// The probe that checks all monitors of a location.
+    pub const fn whole(location: LocationName) -> Self {
+        Self {
+            location,
+            share: None,
+        }
+    }
+
+    /// As it stands in subjects, one token after the other: `nyc`, or `nyc.2-4` for the second of four.
+    pub fn subject(&self) -> String {
+        match self.share {
+            None => self.location.to_string(),
+            Some(share) => format!("{}.{}-{}", self.location, share.number(), share.of()),
+        }
+    }
+
+    /// What [`Self::subject`] wrote.
+    pub fn of_subject(subject: &str) -> Option<Self> {
+        let (location, share) = match subject.split_once('.') {
+            None => (subject, None),
+            Some((location, share)) => {
+                let (number, of) = share.split_once('-')?;
+                let share = Share::new(number.parse().ok()?, of.parse().ok()?)?;
+                // One sender has one subject.
+                let is_it =
+                    format!("{}-{}", share.number(), share.of()) == format!("{number}-{of}");
+                (location, Some(is_it.then_some(share)?))
+            }
+        };
+        let location = LocationName::parse(location).ok()?;
+        Some(Self { location, share })
+    }
+}
+
+impl fmt::Display for Sender {
+    /// `nyc`, or `nyc 2/4`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.share {
+            None => self.location.fmt(f),
+            Some(share) => write!(f, "{} {share}", self.location),
+        }
+    }
+}
+
 /// How many locations must fail before a monitor is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DownWhen {
@@ -333,8 +387,8 @@ pub enum Observation {
 /// What a probe sends at once, as the hub got it. Every fault of its form is settled before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// The probe's location; the hub found it to be the one of the subject.
-    pub location: LocationName,
+    /// The probe, as the subject names it; the hub found the frame to be from the same location.
+    pub sender: Sender,
     /// Which spool numbered it: random, made with the spool's file, so it survives restarts of the probe.
     pub spool: u64,
     /// Its number in that spool; grows.
@@ -354,8 +408,8 @@ pub struct Frame {
 /// A probe's sign of life, as the hub got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
-    /// The probe's location.
-    pub location: LocationName,
+    /// The probe.
+    pub sender: Sender,
     /// Its spool.
     pub spool: u64,
     /// When it was sent, by the probe's clock.
@@ -373,9 +427,7 @@ pub struct Presence {
 /// What the hub has committed of a probe's frames: up to this one the probe may forget them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The probe's location.
-    pub location: LocationName,
-    /// Its spool.
+    /// The probe's spool.
     pub spool: u64,
     /// The newest committed frame.
     pub done_seq: u64,
@@ -428,6 +480,35 @@ mod tests {
                 .unwrap()
         };
         assert_eq!(["shop", "api", "www.example.com"].map(of_four), [2, 3, 4]);
+    }
+
+    #[test]
+    fn a_sender_has_one_subject() {
+        let nyc = LocationName::parse("nyc").unwrap();
+        let whole = Sender::whole(nyc);
+        let part = Sender {
+            share: Share::new(2, 14),
+            ..whole.clone()
+        };
+        for (sender, subject, shown) in [(whole, "nyc", "nyc"), (part, "nyc.2-14", "nyc 2/14")] {
+            assert_eq!(sender.subject(), subject);
+            assert_eq!(sender.to_string(), shown);
+            assert_eq!(Sender::of_subject(subject), Some(sender));
+        }
+        for wrong in [
+            "",
+            "Nyc",
+            "nyc.",
+            "nyc.2",
+            "nyc.5-4",
+            "nyc.0-4",
+            "nyc.02-4",
+            "nyc.+2-4",
+            "nyc.2-4.x",
+            "nyc.2-99",
+        ] {
+            assert_eq!(Sender::of_subject(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a probe and a hub need of the way between them.
 
-use crate::domain::location::LocationName;
+use crate::domain::location::{LocationName, Sender};
 use crate::link::error::LinkError;
 use crate::wire::hub_log::CopyAsked;
 use crate::wire::notes::{CheckNow, Done, Hi, ListHead, Told};
@@ -63,8 +63,8 @@ pub trait ProbeWay: Send + Sync + 'static {
 /// A frame as it came, with what acknowledges it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// The location of its subject; `None` if that is no location's name.
-    pub location: Option<LocationName>,
+    /// The probe that its subject names; `None` if that is no probe's.
+    pub sender: Option<Sender>,
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// Its number in the stream.
@@ -87,13 +87,13 @@ pub trait HubWay: Send + Sync + 'static {
     /// The connection is gone.
     fn acknowledge(&self, token: &str) -> impl Future<Output = Result<(), LinkError>> + Send;
 
-    /// Writes down for a location what is committed.
+    /// Writes down for a probe what is committed.
     ///
     /// # Errors
     /// It is not known to be written.
     fn put_done(
         &self,
-        location: &LocationName,
+        sender: &Sender,
         done: &Done,
     ) -> impl Future<Output = Result<(), LinkError>> + Send;
 

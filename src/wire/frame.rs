@@ -7,7 +7,7 @@
 use super::check;
 use super::fields::{Fields, WireError, put_bytes};
 use super::squeeze::{squeezed, unsqueezed};
-use crate::domain::location::{Frame, LocationName, Observation};
+use crate::domain::location::{Frame, LocationName, Observation, Sender};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::varint;
@@ -206,22 +206,27 @@ pub fn read_head(bytes: &[u8]) -> Result<(Head, &[u8]), WireError> {
     }
 }
 
-/// A whole frame as the hub takes it.
+/// A whole frame of this sender as the hub takes it.
 ///
 /// # Errors
 /// If its observations cannot be read.
-pub fn whole(head: &Head, packed: &[u8], received_at: Timestamp) -> Result<Frame, WireError> {
+pub fn whole(
+    head: &Head,
+    packed: &[u8],
+    sender: Sender,
+    received_at: Timestamp,
+) -> Result<Frame, WireError> {
     let observations = unpack(packed)?;
     Ok(Frame {
         observations,
-        ..empty(head, received_at)
+        ..empty(head, sender, received_at)
     })
 }
 
 /// A frame as the hub takes it where its observations cannot be read: it counts as taken.
-pub fn empty(head: &Head, received_at: Timestamp) -> Frame {
+pub fn empty(head: &Head, sender: Sender, received_at: Timestamp) -> Frame {
     Frame {
-        location: head.location.clone(),
+        sender,
         spool: head.spool,
         seq: head.seq,
         after: head.after,
@@ -387,7 +392,9 @@ mod tests {
         let bytes = write(&head(), &packed.bytes);
         let (read, rest) = read_head(&bytes).unwrap();
         assert_eq!(read, head());
-        let frame = whole(&read, rest, at(9)).unwrap();
+        let sender = Sender::of_subject("nyc.2-4").unwrap();
+        let frame = whole(&read, rest, sender.clone(), at(9)).unwrap();
+        assert_eq!(frame.sender, sender);
         assert_eq!(frame.observations, observations);
         assert_eq!((frame.seq, frame.after, frame.received_at), (7, 6, at(9)));
     }

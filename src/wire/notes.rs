@@ -23,6 +23,9 @@ pub struct Hi {
     pub offline_since: Option<i64>,
     /// The list that it checks by.
     pub list_version: u64,
+    /// Which part of the location's monitors it checks, like `2/4`; `None`: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
 }
 
 /// The hub wants a check now.
@@ -109,6 +112,21 @@ mod tests {
             String::from_utf8(write(&Told::Done(Done { spool: 1, seq: 2 }))).unwrap(),
             r#"{"done":{"spool":1,"seq":2}}"#
         );
+        let mut hi = Hi {
+            version: "1.0.0".to_owned(),
+            spool: 7,
+            sent_at: 8,
+            waiting: 9,
+            offline_since: None,
+            list_version: 10,
+            share: None,
+        };
+        // A probe that has its location alone says what it always said.
+        let alone = r#"{"version":"1.0.0","spool":7,"sent_at":8,"waiting":9,"offline_since":null,"list_version":10}"#;
+        assert_eq!(String::from_utf8(write(&hi)).unwrap(), alone);
+        assert_eq!(read(alone.as_bytes()), Ok(hi.clone()));
+        hi.share = Some("2/4".to_owned());
+        assert_eq!(read(&write(&hi)), Ok(hi));
         for bad in [
             "",
             "{}",

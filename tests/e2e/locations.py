@@ -351,6 +351,8 @@ def documented():
                         checked = subprocess.run(["sitewatch", "config", "check"], cwd=place, env=environment)
                         assert checked.returncode == 0
                         processes.append(Process(place, "hub", SITEWATCH, "run", environment=environment).start())
+                    if name == "nyc-2.toml":
+                        subprocess.run(["sitewatch", "config", "check", "--config", name], cwd=place, env=environment, check=True)
                     if name == "nyc.toml":
                         for location in LOCATIONS:
                             own = block.replace("nyc", location)
@@ -520,13 +522,18 @@ def server_faults():
         assert not [s for s in it.mails() if "DOWN" in s], it.mails()
 
 
-def kills(count=12):
-    """kill -9 of the hub and of probes under load: every check once, in order for each location."""
+def kills():
+    """kill -9 of the hub and of probes under load: every check once, in order for each location.
+
+    SITEWATCH_KILLS: how often each of the hub and the probes together, 6."""
+    count = 2 * int(os.environ.get("SITEWATCH_KILLS", "6"))
     monitors = [(f"s{number}", f"/{number}", "") for number in range(60)]
     with cluster(monitors, extra='') as it:
         it.all_see("s0")
+        probes = list(it.probes.values())
         for number in range(count):
-            victim = [it.hub, *it.probes.values()][number % 4]
+            # Every second one is the hub.
+            victim = it.hub if number % 2 == 0 else probes[number // 2 % 3]
             victim.kill()
             time.sleep(0.3)
             victim.start()
@@ -556,7 +563,7 @@ def kills(count=12):
             # A killed probe is away for a moment; a killed hub costs nothing.
             whole(it, "s7", location, gap=12)
         assert not [s for s in it.mails() if "DOWN" in s], it.mails()
-        print(f"  {count} kills, {total} checks looked at, none twice; frames left in spools: {spools}")
+        print(f"  {count // 2} kills of the hub, {count // 2} of probes, {total} checks looked at, none twice; frames left in spools: {spools}")
 
 
 def full_stream():
@@ -584,6 +591,73 @@ def twins():
             assert it.state("shop") == "up"
         finally:
             twin.stop()
+
+
+def share_of(name, of):
+    """Which of so many shares a monitor has: FNV-1a, folded."""
+    value = 0xcbf29ce484222325
+    for byte in name.encode():
+        value = (value ^ byte) * 0x100000001b3 % 2**64
+    return (value ^ value >> 32) % of + 1
+
+
+def shares():
+    """Two probes share nyc: each monitor is checked once there, one that is gone is named, one of another split refused."""
+    names = [f"s{number}" for number in range(20)]
+    with cluster([(name, f"/{name}", "") for name in names]) as it:
+        alone = it.probes.pop("nyc")
+        text = (it.place / "nyc.toml").read_text()
+        def probe(share):
+            file = "nyc-" + share.replace("/", "-")
+            own = text.replace('"nyc.db"', f'"{file}.db"').replace('role = "probe"', f'role = "probe"\nshare = "{share}"')
+            (it.place / f"{file}.toml").write_text(own)
+            process = Process(it.place, file, SITEWATCH, "run", "--config", f"{file}.toml", environment={"PLACE": "nyc"})
+            it.probes[file] = process
+            return process.start()
+        it.all_see("s0")
+        # One probe becomes two; the first takes its spool along.
+        assert alone.stop() == 0
+        (it.place / "nyc.db").rename(it.place / "nyc-1-2.db")
+        one, two = probe("1/2"), probe("2/2")
+        logs = {1: "nyc-1-2", 2: "nyc-2-2"}
+        expected = {number: sum(share_of(name, 2) == number for name in names) for number in logs}
+        for number, file in logs.items():
+            wait_for(f"share {number} has its part", lambda: f"{expected[number]} monitors from the hub" in it.probes[file].log())
+        time.sleep(45)
+        for name in names:
+            assert it.seen(name) == LOCATIONS, (name, it.seen(name))
+            whole(it, name, "nyc", gap=10)
+            rows = it.history(name, "--location", "nyc", "--limit", "12")
+            moments = [moment(row["at"]) for row in rows]
+            close = [one - other for one, other in zip(moments, moments[1:]) if one - other < 1]
+            assert not close, (name, close)
+        assert it.mails() == [], it.mails()
+        # An outage of a monitor of each share is told with all locations.
+        for name in ("s0", next(name for name in names if share_of(name, 2) != share_of("s0", 2))):
+            it.site.down[f"/{name}"] = set(LOCATIONS)
+            wait_for(f"{name} is down", lambda: [s for s in it.mails() if "DOWN" in s and name in s], 30)
+            wait_for("from all", lambda: all(row["state"] == "down" for row in it.status(name)["locations"]), 30)
+        it.site.down.clear()
+        wait_for("all is well", lambda: all(it.state(name) == "up" for name in names), 30)
+        # One of another split: named, and refused.
+        odd = probe("3/3")
+        wait_for("it is named", lambda: [s for s in it.mails() if "TROUBLE location nyc 3/3" in s], 60)
+        assert odd.stop() == 0
+        del it.probes["nyc-3-3"]
+        # A share that is gone is named; its monitors go on from the other locations, the others are not touched.
+        two.kill()
+        wait_for("it is told", lambda: [s for s in it.mails() if "TROUBLE location nyc 2/2" in s], 60)
+        gone = next(name for name in names if share_of(name, 2) == 2)
+        left = next(name for name in names if share_of(name, 2) == 1)
+        wait_for("seen from two", lambda: it.seen(gone) == ["fra", "sgp"])
+        assert it.seen(left) == LOCATIONS and it.state(gone) == "up"
+        two.start()
+        wait_for("it is back", lambda: [s for s in it.mails() if "BACK nyc 2/2" in s], 60)
+        # Two of the same share.
+        twin = (it.place / "nyc-2-2.toml").read_text().replace('"nyc-2-2.db"', '"twin.db"')
+        (it.place / "twin.toml").write_text(twin)
+        it.probes["twin"] = Process(it.place, "twin", SITEWATCH, "run", "--config", "twin.toml", environment={"PLACE": "nyc"}).start()
+        wait_for("the twins are told", lambda: [s for s in it.mails() if "TROUBLE location nyc 2/2" in s][1:], 60)
 
 
 def secrets():
@@ -712,6 +786,9 @@ def permissions():
             subjects |= {f"$JS.API.DIRECT.GET.KV_SWCFG.$KV.SWCFG.{place}.{part}" for part in ("head", "0")}
             subjects |= {f"$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.{place}", f"_INBOX_{place}.x"}
             subjects |= {f"$JS.API.DIRECT.GET.SW_RESULTS.sw.r.{place}"}
+            # Of probes that share the location.
+            subjects |= {f"sw.r.{place}.2-4", f"sw.r.{place}.2-4.x", f"$KV.SWDONE.{place}.2-4", f"sw.hi.{place}.2-4"}
+            subjects |= {f"$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.{place}.2-4"}
         for stream in ("SW_RESULTS", "KV_SWCFG", "KV_SWDONE", "SW_HUBS"):
             for verb in ("CREATE", "UPDATE", "DELETE", "PURGE", "INFO", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"):
                 subjects.add(f"$JS.API.STREAM.{verb}.{stream}")
@@ -719,12 +796,13 @@ def permissions():
             for verb in ("CREATE", "DURABLE.CREATE", "DELETE", "INFO", "LIST", "MSG.NEXT"):
                 subjects.add(f"$JS.API.CONSUMER.{verb}.{stream}.hub")
         subjects |= {"$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.STREAM.NAMES", "$SYS.REQ.SERVER.PING"}
-        subjects |= {"$JS.ACK.SW_RESULTS.hub.1.1.1.1.0", "sw.r.nyc.1", "sw.other", "sw.log", "sw.copy"}
+        subjects |= {"$JS.ACK.SW_RESULTS.hub.1.1.1.1.0", "sw.other", "sw.log", "sw.copy"}
         subjects |= {"$JS.API.DIRECT.GET.SW_HUBS", "$JS.API.DIRECT.GET.SW_HUBS.sw.log"}
         wild = {">", "sw.>", "sw.r.>", "sw.ask.*", "sw.cfg.*", "sw.hi.*", "$KV.>", "$JS.>", "_INBOX.>", "_INBOX_fra.>"}
         raw = Raw(it, "nyc")
         mine = {
-            "publish": {"sw.r.nyc", "sw.hi.nyc", "$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.nyc",
+            "publish": {"sw.r.nyc", "sw.r.nyc.2-4", "sw.hi.nyc", "$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.nyc",
+                        "$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.nyc.2-4",
                         "$JS.API.DIRECT.GET.KV_SWCFG.$KV.SWCFG.nyc.head", "$JS.API.DIRECT.GET.KV_SWCFG.$KV.SWCFG.nyc.0"},
             "subscribe": {"sw.ask.nyc", "sw.cfg.nyc", "_INBOX_nyc.x"},
         }
@@ -800,7 +878,10 @@ class Pair(Cluster):
         text = (place / "hub.toml").read_text().replace(
             'directory = "outbox"', f'host = "127.0.0.1"\nport = {self.mailbox.port}\ntls = "none"'
         )
+        self.pages = {"hub": free_port(), "second": free_port()}
+        text = text.replace("[cluster]\n", f'[web]\nlisten = "127.0.0.1:{self.pages["hub"]}"\n[cluster]\n')
         (place / "hub.toml").write_text(text)
+        text = text.replace(f':{self.pages["hub"]}"', f':{self.pages["second"]}"')
         (place / "second.toml").write_text(
             text.replace('"hub.db"', '"second.db"').replace('"hub.sock"', '"second.sock"')
             .replace("[cluster]\n", "[cluster]\nstandby = true\n")
@@ -844,6 +925,14 @@ class Pair(Cluster):
         # One that was frozen finds out with its next entry that the other leads.
         return leaders[0] if len(leaders) == 1 else None
 
+    def metric(self, hub):
+        """What a hub's page says of who leads; None where it serves none."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.pages[hub]), timeout=3) as page:
+            page.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            with page.makefile() as answer:
+                found = re.search(r"^sitewatch_cluster_leader (\d)$", answer.read(), re.M)
+            return found and found.group(1)
+
     def can_take_over(self, hub):
         return "can take over" in self.notes(hub)
 
@@ -882,6 +971,8 @@ def standby():
         it.all_see("shop")
         wait_for("the standby can take over", lambda: it.can_take_over("second"))
         assert it.leader() == "hub"
+        wait_for("its metric says so", lambda: it.metric("hub") == "1", 20)
+        assert it.metric("second") is None
         def ask(hub, *arguments):
             return subprocess.run(
                 [SITEWATCH, *arguments, "--config", f"{hub}.toml"], cwd=it.place, capture_output=True, text=True,
@@ -907,6 +998,7 @@ def standby():
         began = time.monotonic()
         assert it.hub.stop() == 0
         wait_for("the standby leads", lambda: it.leader() == "second", 20)
+        wait_for("its metric says so", lambda: it.metric("second") == "1", 20)
         print(f"  took over from a hub that ended after {time.monotonic() - began:.1f} s")
         flags = json.loads(ask("second", "status", "shop", "--json").stdout)["flags"]
         assert "muted" in flags, flags
@@ -1077,7 +1169,7 @@ def demo():
 
 
 PARTS = {part.__name__: part for part in
-         (documented, outage, asked, probe_cut, hub_cut, server_faults, kills, full_stream, twins, secrets, permissions, memory,
+         (documented, outage, asked, probe_cut, hub_cut, server_faults, kills, full_stream, twins, shares, secrets, permissions, memory,
           standby, takeovers, retold, demo)}
 
 

@@ -162,6 +162,16 @@ fn what_cannot_be_is_said() {
 }
 
 #[test]
+fn a_probe_may_have_a_share() {
+    let config = loaded(&PROBE.replace("location = ", "share = \"2/4\"\nlocation = ")).unwrap();
+    let ClusterRole::Probe(probe) = &config.cluster.as_ref().unwrap().role else {
+        panic!("it is a probe");
+    };
+    let share = probe.share.unwrap();
+    assert_eq!((share.number(), share.of()), (2, 4));
+}
+
+#[test]
 fn a_secret_that_is_written_out_is_refused() {
     let of = |keys: &str| loaded(&format!("{HUB}[[monitor]]\nname = \"a\"\n{keys}"));
     for literal in [

@@ -5,6 +5,7 @@ mod crowd;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -70,6 +71,7 @@ struct Fixture {
     server: WebServer,
     recorder: Recorder,
     config: watch::Sender<Arc<Config>>,
+    health: Arc<Health>,
     directory: TempDir,
 }
 
@@ -164,9 +166,10 @@ impl Fixture {
         recorder.flush(now).expect("the database takes it");
         let (sender, config) = watch::channel(config);
         let database = config.borrow().daemon.database.clone();
+        let health = Arc::new(Health::new(now));
         let sources = Sources {
             board,
-            health: Arc::new(Health::new(now)),
+            health: Arc::clone(&health),
             config,
             database,
             database_id,
@@ -176,6 +179,7 @@ impl Fixture {
             server: WebServer::start(listen, sources).expect("a free port"),
             recorder,
             config: sender,
+            health,
             directory,
         }
     }
@@ -660,6 +664,27 @@ fn metrics_follow_the_board() {
     assert!(fixture.recorder.take_commit_time().is_none(), "told once");
     assert!(text.contains("# TYPE sitewatch_commit_duration_seconds histogram\n"));
     assert!(text.contains("sitewatch_commit_duration_seconds_bucket{le=\"0.0005\"} 0\n"));
+}
+
+#[test]
+fn a_hub_says_whether_it_leads_and_others_say_nothing_of_it() {
+    for (leads, expected) in [
+        (None, None),
+        (Some(0), Some("sitewatch_cluster_leader 0")),
+        (Some(1), Some("sitewatch_cluster_leader 1")),
+    ] {
+        let fixture = Fixture::new();
+        if let Some(leads) = leads {
+            fixture.health.leads.store(leads, Ordering::Relaxed);
+        }
+        let text = fixture.get("/metrics").body;
+        let found = text
+            .lines()
+            .find(|line| line.starts_with("sitewatch_cluster_leader"));
+        assert_eq!(found, expected);
+        let is_explained = text.contains("# TYPE sitewatch_cluster_leader gauge");
+        assert_eq!(is_explained, expected.is_some());
+    }
 }
 
 #[test]

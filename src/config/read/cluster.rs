@@ -157,13 +157,6 @@ fn probe(
             )
         })
     });
-    if let (Some(found), Some(_)) = (table.get("share"), &share) {
-        reading.fault(Fault::new(
-            found.key_place,
-            "this version has no `share`",
-            "one probe checks all monitors of its location: take it out",
-        ));
-    }
     if !matches!(canaries, Canaries::Urls(_)) {
         reading.fault(Fault::new(
             table.header,

@@ -218,6 +218,14 @@ impl<'e> Monitors<'e> {
         }
     }
 
+    /// The name in a text, which is its first line; `None` if it has none.
+    pub fn name_of(text: &str) -> Option<String> {
+        let line = text.lines().next()?;
+        let root = DeTable::parse(line).ok()?;
+        let name = root.get_ref().get("name")?.get_ref().as_str()?;
+        Some(name.replace("$${", "${"))
+    }
+
     /// The monitor of a text.
     ///
     /// # Errors

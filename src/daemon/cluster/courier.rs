@@ -14,7 +14,7 @@ use crate::clock;
 use crate::daemon::health::counters::Health;
 use crate::daemon::logging::targets;
 use crate::domain::cluster::NatsServer;
-use crate::domain::location::LocationName;
+use crate::domain::location::Sender;
 use crate::domain::timestamp::Timestamp;
 use crate::link::error::LinkError;
 use crate::link::nats::NatsProbe;
@@ -52,7 +52,7 @@ pub(super) enum News {
 
 /// Sends and fetches for a probe.
 pub(super) struct Courier {
-    pub(super) location: LocationName,
+    pub(super) sender: Sender,
     pub(super) shared: Arc<Shared>,
     pub(super) health: Arc<Health>,
     pub(super) news: mpsc::Sender<News>,
@@ -67,13 +67,13 @@ pub(super) struct Courier {
 impl Courier {
     /// A courier that has sent nothing.
     pub(super) fn new(
-        location: LocationName,
+        sender: Sender,
         shared: Arc<Shared>,
         health: Arc<Health>,
         news: mpsc::Sender<News>,
     ) -> Self {
         Self {
-            location,
+            sender,
             shared,
             health,
             news,
@@ -105,12 +105,12 @@ impl Courier {
 
     /// One connection, until it breaks.
     async fn connected(&self, server: &NatsServer, told: &mut Option<LinkError>) -> LinkError {
-        let (client, driver) = match NatsProbe::connect(server, &self.location).await {
+        let (client, driver) = match NatsProbe::connect(server, &self.sender).await {
             Ok(connected) => connected,
             Err(why) => return why,
         };
         let working = async {
-            match NatsProbe::begin(client, &self.location).await {
+            match NatsProbe::begin(client, &self.sender).await {
                 Ok(way) => {
                     tracing::info!(
                         "connected to the NATS server {}:{}",
@@ -178,7 +178,7 @@ impl Courier {
 
     fn frame(&self, waiting: &Waiting) -> Vec<u8> {
         let head = Head {
-            location: self.location.clone(),
+            location: self.sender.location.clone(),
             spool: self.shared.spool().id(),
             after: waiting.after,
             seq: waiting.seq,
@@ -269,7 +269,10 @@ impl Courier {
                     }
                 }
                 Ok(None) => {
-                    tracing::info!("the hub has no list of monitors for {} yet", self.location)
+                    tracing::info!(
+                        "the hub has no list of monitors for {} yet",
+                        self.sender.location
+                    )
                 }
                 Err(LinkError::NoService | LinkError::Timeout | LinkError::Api { .. }) => {}
                 Err(why) => return why,
@@ -326,6 +329,7 @@ impl Courier {
             waiting: spool.waiting(),
             offline_since: (blind_since != 0).then_some(blind_since),
             list_version: self.shared.list_version.load(Relaxed),
+            share: self.sender.share.map(|share| share.to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A courier and a taker over a broker in memory that loses, doubles and forgets, in virtual time.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::daemon::health::counters::Health;
 use crate::daemon::hubs::gate::Gate;
 use crate::daemon::recorder::message::{Entry, NotRecorded};
 use crate::daemon::recorder::queue::{Door, Queue, queue};
-use crate::domain::location::{LocationName, Observation, Receipt};
+use crate::domain::location::{LocationName, Observation, Receipt, Sender, Share};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::link::error::LinkError;
@@ -30,12 +31,12 @@ struct State {
     faults: u64,
     /// Every break of a connection counts it up.
     breaks: u64,
-    stream: BTreeMap<u64, Vec<u8>>,
+    stream: BTreeMap<u64, (Sender, Vec<u8>)>,
     newest: u64,
     acknowledged: u64,
     delivered: u64,
-    done: Option<Done>,
-    told: VecDeque<Told>,
+    done: HashMap<Sender, Done>,
+    told: HashMap<Sender, VecDeque<Told>>,
     lost: usize,
     doubled: usize,
 }
@@ -83,9 +84,10 @@ impl Broker {
         state.delivered = state.delivered.min(state.newest);
     }
 
-    fn way(&self) -> Way {
+    fn way(&self, sender: &Sender) -> Way {
         Way {
             broker: self.clone(),
+            sender: sender.clone(),
             since: self.state().breaks,
         }
     }
@@ -94,6 +96,8 @@ impl Broker {
 /// A connection to the broker, of either side.
 struct Way {
     broker: Broker,
+    /// Of a probe; the hub's is not looked at.
+    sender: Sender,
     since: u64,
 }
 
@@ -131,20 +135,20 @@ impl ProbeWay for Way {
                 if state.dice(2) == 0 {
                     state.newest += 1;
                     let newest = state.newest;
-                    state.stream.insert(newest, frame);
+                    state.stream.insert(newest, (self.sender.clone(), frame));
                 }
                 return Err(LinkError::Timeout);
             }
             state.newest += 1;
             let newest = state.newest;
-            state.stream.insert(newest, frame);
+            state.stream.insert(newest, (self.sender.clone(), frame));
             numbers.push(newest);
         }
         Ok(numbers)
     }
 
     async fn done(&self) -> Result<Option<Done>, LinkError> {
-        Ok(self.state()?.done.clone())
+        Ok(self.state()?.done.get(&self.sender).cloned())
     }
 
     async fn list(&self) -> Result<Option<ListHead>, LinkError> {
@@ -161,7 +165,12 @@ impl ProbeWay for Way {
 
     async fn heard(&self) -> Result<Heard, LinkError> {
         loop {
-            if let Some(told) = self.state()?.told.pop_front() {
+            let told = {
+                let mut state = self.state()?;
+                let queue = state.told.entry(self.sender.clone()).or_default();
+                queue.pop_front()
+            };
+            if let Some(told) = told {
                 return Ok(Heard::Told(told));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -181,8 +190,8 @@ impl HubWay for Way {
         let from = state.delivered;
         let frames = state.stream.range(from + 1..).take(max);
         let fetched: Vec<Fetched> = frames
-            .map(|(number, bytes)| Fetched {
-                location: Some(nyc()),
+            .map(|(number, (sender, bytes))| Fetched {
+                sender: Some(sender.clone()),
                 bytes: bytes.clone(),
                 number: *number,
                 token: number.to_string(),
@@ -202,12 +211,12 @@ impl HubWay for Way {
         Ok(())
     }
 
-    async fn put_done(&self, _: &LocationName, done: &Done) -> Result<(), LinkError> {
+    async fn put_done(&self, sender: &Sender, done: &Done) -> Result<(), LinkError> {
         let mut state = self.state()?;
         match state.goes_wrong() {
             true => Err(LinkError::Timeout),
             false => {
-                state.done = Some(done.clone());
+                state.done.insert(sender.clone(), done.clone());
                 Ok(())
             }
         }
@@ -223,8 +232,11 @@ impl HubWay for Way {
 
     async fn tell(&self, _: &LocationName, told: &Told) -> Result<(), LinkError> {
         let mut state = self.state()?;
+        // All that share the location hear it.
         if !state.goes_wrong() {
-            state.told.push_back(told.clone());
+            for queue in state.told.values_mut() {
+                queue.push_back(told.clone());
+            }
         }
         Ok(())
     }
@@ -245,15 +257,24 @@ impl HubWay for Way {
     }
 }
 
-fn nyc() -> LocationName {
-    LocationName::parse("nyc").unwrap()
+/// The probes of a location that so many share.
+fn senders(count: u16) -> Vec<Sender> {
+    let location = LocationName::parse("nyc").unwrap();
+    let shares = (1..=count).map(|number| Share::new(number, count).filter(|_| count > 1));
+    shares
+        .map(|share| Sender {
+            location: location.clone(),
+            share,
+        })
+        .collect()
 }
 
 /// What a recorder does with frames, by its contract, without a database.
 #[derive(Default)]
 struct Recorded {
     done: HashMap<u64, u64>,
-    seen: Vec<Timestamp>,
+    /// By spool.
+    seen: HashMap<u64, Vec<Timestamp>>,
     missed: u32,
     refused: u64,
 }
@@ -274,13 +295,14 @@ impl Recorded {
                 *done = frame.seq;
                 for observation in &frame.observations {
                     match observation {
-                        Observation::Checked { check, .. } => self.seen.push(check.at),
+                        Observation::Checked { check, .. } => {
+                            self.seen.entry(frame.spool).or_default().push(check.at);
+                        }
                         Observation::Missed { count, .. } => self.missed += count,
                     }
                 }
             }
             reply.tell(Ok(Receipt {
-                location: frame.location.clone(),
                 spool: frame.spool,
                 done_seq: *done,
             }));
@@ -297,65 +319,108 @@ fn observation(number: i64) -> Observation {
     }
 }
 
+/// A probe: its spool, and its courier, which may be killed.
 struct Side {
+    sender: Sender,
     shared: Arc<Shared>,
+    sending: tokio::task::JoinHandle<()>,
     _news: mpsc::Receiver<News>,
+    made: Vec<Timestamp>,
+}
+
+impl Side {
+    fn new(broker: &Broker, sender: Sender, spool: &Path) -> Self {
+        let spool = Spool::open(spool, clock::now()).unwrap();
+        let shared = Shared::new(spool);
+        let (sending, news) = courier(broker, &sender, &shared);
+        Self {
+            sender,
+            shared,
+            sending,
+            _news: news,
+            made: Vec::new(),
+        }
+    }
+
+    fn kill(&mut self, broker: &Broker) {
+        self.sending.abort();
+        (self.sending, self._news) = courier(broker, &self.sender, &self.shared);
+    }
+
+    fn append(&mut self, numbers: std::ops::Range<i64>) {
+        let new: Vec<_> = numbers.map(observation).collect();
+        let times = new.iter().filter_map(|one| match one {
+            Observation::Checked { check, .. } => Some(check.at),
+            Observation::Missed { .. } => None,
+        });
+        self.made.extend(times);
+        let mut spool = self.shared.spool();
+        spool.append(&new, clock::now(), 1).unwrap();
+        let newest = spool.newest();
+        drop(spool);
+        self.shared.newest.send_replace(newest);
+    }
 }
 
 /// Begins a courier over the broker; aborting the task is a kill.
-fn courier(broker: &Broker, shared: &Arc<Shared>) -> (tokio::task::JoinHandle<()>, Side) {
+fn courier(
+    broker: &Broker,
+    sender: &Sender,
+    shared: &Arc<Shared>,
+) -> (tokio::task::JoinHandle<()>, mpsc::Receiver<News>) {
     let (news, heard) = mpsc::channel(16);
     let health = Arc::new(Health::new(clock::now()));
-    let courier = Courier::new(nyc(), Arc::clone(shared), health, news);
-    let broker = broker.clone();
+    let courier = Courier::new(sender.clone(), Arc::clone(shared), health, news);
+    let (broker, sender) = (broker.clone(), sender.clone());
     let task = tokio::spawn(async move {
         loop {
-            let _ = courier.work(&broker.way()).await;
+            let _ = courier.work(&broker.way(&sender)).await;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     });
-    let side = Side {
-        shared: Arc::clone(shared),
-        _news: heard,
-    };
-    (task, side)
+    (task, heard)
 }
 
 fn taker(broker: &Broker, door: &Door) -> tokio::task::JoinHandle<()> {
     let (broker, door) = (broker.clone(), door.clone());
+    let hub = senders(1).remove(0);
     tokio::spawn(async move {
         let mut taker = Taker::new(door, Gate::open());
         loop {
-            let _ = taker.run(&broker.way()).await;
+            let _ = taker.run(&broker.way(&hub)).await;
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     })
 }
 
 /// Cuts, lost acknowledgements, doubled deliveries, a broker that loses power, couriers and takers that are killed.
-async fn every_check_arrives_once(seed: u64) {
+async fn every_check_arrives_once(seed: u64, probes: u16) {
     let place = tempfile::tempdir().unwrap();
-    let spool = Spool::open(&place.path().join("spool.db"), clock::now()).unwrap();
-    let shared = Shared::new(spool);
     let broker = Broker::default();
     broker.state().random = seed;
     broker.state().faults = 10;
     let (door, entries) = queue();
     let mut recorded = Recorded::default();
-    let (mut sending, mut side) = courier(&broker, &shared);
+    let senders = senders(probes).into_iter().enumerate();
+    let mut sides: Vec<Side> = senders
+        .map(|(place_of, sender)| {
+            Side::new(
+                &broker,
+                sender,
+                &place.path().join(format!("{place_of}.db")),
+            )
+        })
+        .collect();
     let mut taking = taker(&broker, &door);
     let mut made = 0_i64;
     for turn in 0..4000 {
         tokio::time::sleep(Duration::from_millis(50)).await;
+        let chosen = broker.state().dice(probes.into());
+        let chosen = usize::try_from(chosen).unwrap();
         if turn % 5 == 0 {
             let count = broker.state().dice(4) as i64;
-            let new: Vec<_> = (made..made + count).map(observation).collect();
+            sides[chosen].append(made..made + count);
             made += count;
-            let mut spool = side.shared.spool();
-            spool.append(&new, clock::now(), 1).unwrap();
-            let newest = spool.newest();
-            drop(spool);
-            side.shared.newest.send_replace(newest);
         }
         recorded.take(&entries);
         let what = broker.state().dice(400);
@@ -365,10 +430,7 @@ async fn every_check_arrives_once(seed: u64) {
                 broker.break_connections();
                 broker.forget_newest();
             }
-            5 => {
-                sending.abort();
-                (sending, side) = courier(&broker, &shared);
-            }
+            5 => sides[chosen].kill(&broker),
             6 => {
                 taking.abort();
                 taking = taker(&broker, &door);
@@ -380,17 +442,18 @@ async fn every_check_arrives_once(seed: u64) {
     for _ in 0..4000 {
         tokio::time::sleep(Duration::from_millis(50)).await;
         recorded.take(&entries);
-        if side.shared.spool().waiting() == 0 {
+        let waiting: Vec<usize> = (0..sides.len())
+            .filter(|place| sides[*place].shared.spool().waiting() > 0)
+            .collect();
+        if waiting.is_empty() {
             break;
         }
         // A frame more, as time brings: what was lost at the end is noticed by it.
-        if side.shared.spool().newest() < 100_000 {
-            let mut spool = side.shared.spool();
-            spool.append(&[observation(made)], clock::now(), 1).unwrap();
-            made += 1;
-            let newest = spool.newest();
-            drop(spool);
-            side.shared.newest.send_replace(newest);
+        for place in waiting {
+            if sides[place].shared.spool().newest() < 100_000 {
+                sides[place].append(made..made + 1);
+                made += 1;
+            }
         }
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -403,20 +466,32 @@ async fn every_check_arrives_once(seed: u64) {
         "seed {seed}: too quiet"
     );
     drop(state);
-    assert_eq!(side.shared.spool().waiting(), 0, "seed {seed}");
-    let expected: Vec<_> = (0..made)
-        .map(|number| Timestamp::from_ms(1_700_000_000_000 + number))
-        .collect();
     assert_eq!(recorded.missed, 0);
-    assert_eq!(recorded.seen.len(), expected.len(), "seed {seed}");
-    assert_eq!(recorded.seen, expected, "seed {seed}: once, and in order");
-    sending.abort();
+    for side in &sides {
+        let spool = side.shared.spool();
+        assert_eq!(spool.waiting(), 0, "seed {seed}, {}", side.sender);
+        let seen = recorded.seen.get(&spool.id()).cloned().unwrap_or_default();
+        assert_eq!(seen.len(), side.made.len(), "seed {seed}, {}", side.sender);
+        assert_eq!(
+            seen, side.made,
+            "seed {seed}, {}: once, and in order",
+            side.sender
+        );
+        side.sending.abort();
+    }
     taking.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn faults_of_any_kind_lose_and_double_nothing() {
     for seed in 1..=6 {
-        every_check_arrives_once(seed).await;
+        every_check_arrives_once(seed, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_where_several_probes_share_a_location() {
+    for seed in 7..=9 {
+        every_check_arrives_once(seed, 3).await;
     }
 }

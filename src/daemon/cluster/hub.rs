@@ -21,7 +21,7 @@ use crate::daemon::logging::targets;
 use crate::daemon::recorder::message::{Enrolled, Entry};
 use crate::daemon::recorder::queue::Door;
 use crate::domain::cluster::{ClusterSettings, HubSettings};
-use crate::domain::location::{Ask, LocationName, Presence};
+use crate::domain::location::{Ask, Presence, Sender, Share};
 use crate::domain::monitor::MonitorId;
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
@@ -39,8 +39,8 @@ const VERSION_CHARS_MAX: usize = 40;
 /// A probe says every ten seconds that it is there; what is more than this is not listened to.
 const HI_EVERY_MIN: Duration = Duration::from_secs(1);
 
-/// A hub has at most 32 locations, and those that it had before.
-const PROBES_MAX: usize = 256;
+/// A hub has at most 32 locations, each with at most 64 probes that share it, and those that it had before.
+const PROBES_MAX: usize = 4096;
 
 /// How the other parts of a hub speak to the link.
 #[derive(Debug, Clone)]
@@ -282,26 +282,35 @@ async fn hear(
             Ok(heard) => heard,
             Err(why) => return why,
         };
-        if !probes.may_speak(&location) {
+        let share = match hi.share.as_deref().map(Share::parse) {
+            None => None,
+            Some(Ok(share)) => Some(share),
+            Some(Err(why)) => {
+                tracing::debug!("a sign of life of {location} was left out: {why}");
+                continue;
+            }
+        };
+        let sender = Sender { location, share };
+        if !probes.may_speak(&sender) {
             continue;
         }
         // An announcement of its list got lost, or it could not fetch it.
         if let Ok(lists) = lists.try_lock()
-            && let Some(head) = lists.head(&location)
+            && let Some(head) = lists.head(&sender.location)
             && head.version != hi.list_version
-            && let Err(why) = way.tell(&location, &Told::List(head.clone())).await
+            && let Err(why) = way.tell(&sender.location, &Told::List(head.clone())).await
         {
             return why;
         }
         let version = safe_text::line(&hi.version, VERSION_CHARS_MAX).into_owned();
-        probes.say_version(&location, &version);
-        door.push(Entry::Presence(Box::new(presence(location, &hi, version))));
+        probes.say_version(&sender, &version);
+        door.push(Entry::Presence(Box::new(presence(sender, &hi, version))));
     }
 }
 
-fn presence(location: LocationName, hi: &Hi, version: String) -> Presence {
+fn presence(sender: Sender, hi: &Hi, version: String) -> Presence {
     Presence {
-        location,
+        sender,
         spool: hi.spool,
         sent_at: Timestamp::from_ms(hi.sent_at),
         received_at: clock::now(),
@@ -313,7 +322,7 @@ fn presence(location: LocationName, hi: &Hi, version: String) -> Presence {
 
 /// The probes that spoke since the start.
 #[derive(Debug, Default)]
-struct Probes(HashMap<LocationName, Probe>);
+struct Probes(HashMap<Sender, Probe>);
 
 #[derive(Debug)]
 struct Probe {
@@ -322,10 +331,10 @@ struct Probe {
 }
 
 impl Probes {
-    /// Whether a location has its turn: one sign of life a second is enough.
-    fn may_speak(&mut self, location: &LocationName) -> bool {
+    /// Whether a probe has its turn: one sign of life a second is enough.
+    fn may_speak(&mut self, sender: &Sender) -> bool {
         let now = clock::tick();
-        if let Some(probe) = self.0.get_mut(location) {
+        if let Some(probe) = self.0.get_mut(sender) {
             let is_time = now.duration_since(probe.heard_at) >= HI_EVERY_MIN;
             if is_time {
                 probe.heard_at = now;
@@ -339,15 +348,15 @@ impl Probes {
             heard_at: now,
             version: String::new(),
         };
-        self.0.insert(location.clone(), probe);
+        self.0.insert(sender.clone(), probe);
         true
     }
 
     /// Says once which version a probe has.
-    fn say_version(&mut self, location: &LocationName, version: &str) {
+    fn say_version(&mut self, sender: &Sender, version: &str) {
         let Some(probe) = self
             .0
-            .get_mut(location)
+            .get_mut(sender)
             .filter(|probe| probe.version != version)
         else {
             return;
@@ -355,10 +364,10 @@ impl Probes {
         version.clone_into(&mut probe.version);
         let ours = env!("CARGO_PKG_VERSION");
         match version == ours {
-            true => tracing::info!("the probe {location} is there"),
+            true => tracing::info!("the probe {sender} is there"),
             false => tracing::warn!(
                 target: targets::TROUBLE,
-                "the probe {location} runs sitewatch {version}, the hub {ours}: update the hub first, then the probes"
+                "the probe {sender} runs sitewatch {version}, the hub {ours}: update the hub first, then the probes"
             ),
         }
     }

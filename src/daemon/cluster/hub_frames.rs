@@ -12,11 +12,11 @@ use crate::daemon::hubs::gate::Gate;
 use crate::daemon::logging::targets;
 use crate::daemon::recorder::message::{Entry, NotRecorded, Reply};
 use crate::daemon::recorder::queue::Door;
-use crate::domain::location::{Frame, LocationName, Receipt};
+use crate::domain::location::{Frame, Receipt, Sender};
 use crate::link::error::LinkError;
 use crate::link::ways::{Fetched, HubWay};
 use crate::wire::WireError;
-use crate::wire::frame::{self, Head};
+use crate::wire::frame;
 use crate::wire::notes::{Done, Told};
 
 /// So many frames are between the stream and the database at most.
@@ -44,7 +44,7 @@ const REFUSED_SAID_EVERY: Duration = Duration::from_secs(3600);
 pub(super) struct Taker {
     door: Door,
     gate: Gate,
-    marks: HashMap<LocationName, Marks>,
+    marks: HashMap<Sender, Marks>,
     /// Up to this number of the stream everything is acknowledged.
     acknowledged: u64,
     purged: (u64, Option<Instant>),
@@ -53,7 +53,7 @@ pub(super) struct Taker {
     pub(super) refused: AtomicU64,
 }
 
-/// What is known of a location's receipts.
+/// What is known of a probe's receipts.
 #[derive(Default)]
 struct Marks {
     committed: Option<Done>,
@@ -63,7 +63,6 @@ struct Marks {
 
 /// A frame on its way into the database.
 struct InFlight {
-    head: Head,
     frame: Frame,
     told: oneshot::Receiver<Result<Receipt, NotRecorded>>,
 }
@@ -99,16 +98,22 @@ impl Taker {
         let mut in_flight = Vec::with_capacity(fetched.len());
         for one in &fetched {
             match opened(one) {
-                Ok(Opened { head, frame }) => {
+                Ok(frame) => {
                     let told = self.push(frame.clone());
-                    in_flight.push(InFlight { head, frame, told });
+                    in_flight.push(InFlight { frame, told });
                 }
                 Err(why) => self.refuse(one, &why),
             }
         }
         for flying in in_flight {
+            let (sender, spool, seq) = {
+                let frame = &flying.frame;
+                (frame.sender.clone(), frame.spool, frame.seq)
+            };
             let receipt = self.committed(flying.frame, flying.told).await?;
-            self.mark(way, &flying.head, receipt).await?;
+            if receipt.spool == spool {
+                self.mark(way, sender, seq, receipt).await?;
+            }
         }
         if let Some(last) = fetched.last() {
             // Until another hub can have what this one committed, the stream keeps it.
@@ -156,18 +161,18 @@ impl Taker {
     async fn mark(
         &mut self,
         way: &impl HubWay,
-        head: &Head,
+        sender: Sender,
+        seq: u64,
         receipt: Receipt,
     ) -> Result<(), LinkError> {
-        if receipt.spool != head.spool {
-            return Ok(());
-        }
-        let marks = self.marks.entry(head.location.clone()).or_default();
+        let location = sender.location.clone();
+        let words = sender.to_string();
+        let marks = self.marks.entry(sender).or_default();
         let done = Done {
             spool: receipt.spool,
             seq: receipt.done_seq,
         };
-        if done.seq < head.seq {
+        if done.seq < seq {
             let now = clock::tick();
             let is_told = marks
                 .resend_at
@@ -175,12 +180,10 @@ impl Taker {
             if !is_told {
                 marks.resend_at = Some(now);
                 tracing::info!(
-                    "frames of {} are missing after {}: it sends them again",
-                    head.location,
+                    "frames of {words} are missing after {}: it sends them again",
                     done.seq
                 );
-                way.tell(&head.location, &Told::Resend(done.clone()))
-                    .await?;
+                way.tell(&location, &Told::Resend(done.clone())).await?;
             }
         }
         marks.committed = Some(done);
@@ -189,7 +192,7 @@ impl Taker {
 
     async fn write_receipts(&mut self, way: &impl HubWay) -> Result<(), LinkError> {
         let now = clock::tick();
-        for (location, marks) in &mut self.marks {
+        for (sender, marks) in &mut self.marks {
             let Some(done) = &marks.committed else {
                 continue;
             };
@@ -197,8 +200,9 @@ impl Taker {
                 written != done && now.duration_since(*at) >= DONE_EVERY
             });
             if is_due {
-                way.put_done(location, done).await?;
-                way.tell(location, &Told::Done(done.clone())).await?;
+                way.put_done(sender, done).await?;
+                way.tell(&sender.location, &Told::Done(done.clone()))
+                    .await?;
                 marks.written = Some((done.clone(), now));
             }
         }
@@ -223,7 +227,10 @@ impl Taker {
     /// Says what is wrong with a frame, and goes on without it.
     fn refuse(&mut self, one: &Fetched, why: &Refused) {
         self.refused.fetch_add(1, Relaxed);
-        let from = one.location.as_ref().map_or("?", LocationName::as_str);
+        let from = one
+            .sender
+            .as_ref()
+            .map_or_else(|| "?".to_owned(), Sender::to_string);
         let words = format!("a frame of {from} was refused: {why}");
         let now = clock::tick();
         let is_said = self
@@ -241,12 +248,6 @@ impl Taker {
     }
 }
 
-/// A frame, read.
-struct Opened {
-    head: Head,
-    frame: Frame,
-}
-
 /// Why a frame is not taken.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
@@ -257,23 +258,21 @@ enum Refused {
 }
 
 /// Reads a frame. One whose observations cannot be read is taken as an empty one: what comes after it is not held up.
-fn opened(one: &Fetched) -> Result<Opened, Refused> {
+fn opened(one: &Fetched) -> Result<Frame, Refused> {
     let (head, packed) = frame::read_head(&one.bytes)?;
-    if one.location.as_ref() != Some(&head.location) {
-        return Err(Refused::Location);
-    }
+    let sender = one.sender.clone();
+    let sender = sender.filter(|sender| sender.location == head.location);
+    let sender = sender.ok_or(Refused::Location)?;
     let received_at = clock::now();
-    let frame = match frame::whole(&head, packed, received_at) {
-        Ok(frame) => frame,
+    match frame::whole(&head, packed, sender.clone(), received_at) {
+        Ok(frame) => Ok(frame),
         Err(why) => {
             tracing::error!(
                 target: targets::TROUBLE,
-                "frame {} of {} is left out: {why}",
-                head.seq,
-                head.location
+                "frame {} of {sender} is left out: {why}",
+                head.seq
             );
-            frame::empty(&head, received_at)
+            Ok(frame::empty(&head, sender, received_at))
         }
-    };
-    Ok(Opened { head, frame })
+    }
 }

@@ -32,6 +32,7 @@ use crate::daemon::run_error::RunError;
 use crate::daemon::schedule::cron_jobs::{self, Agenda, Duty, Firing};
 use crate::daemon::schedule::scheduler::{Command, Handle, Scheduler};
 use crate::domain::cluster::{ClusterSettings, ProbeSettings};
+use crate::domain::location::{Sender, Share};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::probe::Prober;
@@ -87,6 +88,7 @@ struct Running {
     environment: Environment,
     directory: PathBuf,
     slots: u32,
+    share: Option<Share>,
     /// The list in force, to be read again when its files changed.
     list: Option<(u64, Arc<[u8]>)>,
     unresolved: Vec<(MonitorId, Arc<str>)>,
@@ -118,8 +120,12 @@ async fn live(
     let kept = spool.list().unwrap_or_default();
     let shared = Shared::new(spool);
     let (news, mut heard) = mpsc::channel(NEWS_MAX);
+    let sender = Sender {
+        location: probe.location.clone(),
+        share: probe.share,
+    };
     let courier = Courier::new(
-        probe.location.clone(),
+        sender.clone(),
         Arc::clone(&shared),
         Arc::clone(&health),
         news,
@@ -134,6 +140,7 @@ async fn live(
         environment: start.environment.clone(),
         directory: directory_of(start),
         slots: slots(&config),
+        share: probe.share,
         list: None,
         unresolved: Vec::new(),
         unresolved_at: None,
@@ -161,7 +168,7 @@ async fn live(
     let calendar = tokio::spawn(keep_calendar(agenda_seen, scheduler.clone(), door.clone()));
     tracing::info!(
         spool = %config.daemon.database.display(),
-        "sitewatch {} started as the probe {}", env!("CARGO_PKG_VERSION"), probe.location
+        "sitewatch {} started as the probe {}", env!("CARGO_PKG_VERSION"), sender
     );
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -311,10 +318,10 @@ impl Running {
 
     async fn take_list(&mut self, version: u64, bytes: Arc<[u8]>) {
         let (environment, directory) = (self.environment.clone(), self.directory.clone());
-        let list = Arc::clone(&bytes);
+        let (list, share) = (Arc::clone(&bytes), self.share);
         // A hundred thousand monitors take seconds: not on the thread that checks.
         let applied =
-            blocking::run(move || probe_lists::apply(&list, &environment, &directory)).await;
+            blocking::run(move || probe_lists::apply(&list, share, &environment, &directory)).await;
         // Also one that cannot be read is known: it is not fetched again and again.
         self.shared.list_version.store(version, Relaxed);
         self.list = Some((version, bytes));

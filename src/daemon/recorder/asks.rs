@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::engine::Recorder;
 use super::message::Turn;
-use super::probes::Probe;
+use super::probes::Location;
 use crate::domain::location::{Ask, LocationName};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Event;
@@ -22,7 +22,7 @@ const BURST_MIN: usize = 5;
 /// See [`BURST_SHARE`].
 const BURST_WAIT: Duration = Duration::from_secs(60);
 
-impl Probe {
+impl Location {
     fn may_ask(&mut self, now: Timestamp) -> bool {
         let (tokens, at) = self.tokens;
         let tokens = (tokens + now.since(at).as_secs_f64() * ASKS_A_SECOND).min(ASKS_A_SECOND);
@@ -72,8 +72,8 @@ impl Recorder {
         };
         let wait = slot.monitor.rules.retry_interval;
         let here = self.places_of_hub().and_then(|places| places.here.clone());
-        if let Some(probe) = but.and_then(|but| self.probes.known.get_mut(but))
-            && probe.is_burst(now)
+        if let Some(its) = but.and_then(|but| self.probes.known.get_mut(but))
+            && its.is_burst(now)
         {
             return;
         }
@@ -85,10 +85,10 @@ impl Recorder {
             let key = (monitor, location.clone());
             let asked = self.probes.asked.get(&key);
             let too_soon = asked.is_some_and(|at| *at <= now && now.since(*at) < wait);
-            let Some(probe) = self.probes.known.get_mut(location).filter(|_| !too_soon) else {
+            let Some(its) = self.probes.known.get_mut(location).filter(|_| !too_soon) else {
                 continue;
             };
-            if probe.may_ask(now) {
+            if its.may_ask(now) {
                 self.probes.asked.insert(key, now);
                 self.probes.asks.push(Ask {
                     location: location.clone(),

@@ -158,8 +158,8 @@ impl fmt::Debug for Entry {
             Self::Checked { monitor, check } => {
                 write!(f, "Checked({}, {})", monitor.0, check.verdict.state())
             }
-            Self::Frame { frame, .. } => write!(f, "Frame({}, {})", frame.location, frame.seq),
-            Self::Presence(presence) => write!(f, "Presence({})", presence.location),
+            Self::Frame { frame, .. } => write!(f, "Frame({}, {})", frame.sender, frame.seq),
+            Self::Presence(presence) => write!(f, "Presence({})", presence.sender),
             Self::Missed { monitor, count, .. } => write!(f, "Missed({}, {count})", monitor.0),
             Self::WentBlind(from) => write!(f, "WentBlind({from:?})"),
             Self::SeesAgain(over) => write!(f, "SeesAgain({:?})", over.to),

@@ -12,6 +12,7 @@ pub(super) mod enroll;
 pub mod evidence;
 pub mod evidence_shelf;
 pub mod files;
+mod location_shares;
 mod location_sight;
 mod location_watch;
 pub mod message;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::asks::ASKS_A_SECOND;
 use super::engine::Recorder;
+use super::location_shares::{Probe, Sharing};
 use super::location_sight::{Sight, late_with};
 use super::message::{NotRecorded, Reply};
 use super::shared_check::shared;
 use super::staged::{Deed, StagedCheck};
 use crate::domain::check::Check;
-use crate::domain::location::{Ask, Frame, LocationName, Observation, Places, Receipt};
+use crate::domain::location::{Ask, Frame, LocationName, Observation, Places, Receipt, Sender};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Event;
@@ -20,17 +21,14 @@ use crate::store::error::StoreError;
 use crate::store::facts::arrivals::Arrival;
 use crate::store::facts::locations::{FIRST_SERIES, Series, StoredProbe};
 
-/// A clock that is off by less is taken as right.
-const OFFSET_MIN_MS: i64 = 2_000;
-
-/// So many spools that a location had before are remembered.
+/// So many spools that a probe had before are remembered.
 const SPOOLS_MAX: usize = 8;
 
 /// Of the locations of a hub.
 #[derive(Debug, Default)]
 pub(in crate::daemon) struct Probes {
     /// Those that check any monitor.
-    pub(super) known: BTreeMap<LocationName, Probe>,
+    pub(super) known: BTreeMap<LocationName, Location>,
     /// Where the checks of a monitor and location are stored.
     series: HashMap<(MonitorId, LocationName), Line>,
     /// The number of the next series.
@@ -41,27 +39,13 @@ pub(in crate::daemon) struct Probes {
     pub(super) asked: HashMap<(MonitorId, LocationName), Timestamp>,
 }
 
-/// One location.
+/// One location, and what its probes have in common.
 #[derive(Debug)]
-pub(super) struct Probe {
+pub(super) struct Location {
     /// How many monitors it checks.
     pub(super) monitors: usize,
-    pub(super) spool: Option<u64>,
-    pub(super) done_seq: u64,
-    /// Spools that it had before: they are another probe's, or a file that was put back.
-    pub(super) former: VecDeque<u64>,
-    /// Hub's clock less probe's, of the newest signs of life.
-    pub(super) offsets: VecDeque<i64>,
-    /// When it was heard last; at first, since when it is waited for.
-    pub(super) heard_at: Timestamp,
-    /// When it was heard before it was told as silent, while it is.
-    pub(super) silent_from: Option<Timestamp>,
-    /// When it was heard again after it was told as silent.
-    pub(super) back_at: Option<Timestamp>,
-    /// Whether it was told that its clock is off.
-    pub(super) clock_told: bool,
-    /// Whether it was told that two probes have its name.
-    pub(super) twin_told: bool,
+    /// Its probes.
+    pub(super) sharing: Sharing,
     /// What may be asked now, and when that was counted.
     pub(super) tokens: (f64, Timestamp),
     /// When monitors began to fail there.
@@ -72,44 +56,29 @@ pub(super) struct Probe {
     pub(super) arrival: Option<Arrival>,
 }
 
-impl Probe {
-    fn new(stored: Option<&StoredProbe>, now: Timestamp) -> Self {
+impl Location {
+    fn new(name: &LocationName, stored: &HashMap<Sender, StoredProbe>, now: Timestamp) -> Self {
+        let its = stored.iter().filter(|(sender, _)| sender.location == *name);
+        let newest = its.clone().max_by_key(|(_, probe)| probe.heard_at);
+        let seen = newest.and_then(|(_, probe)| probe.seen);
         Self {
             monitors: 0,
-            spool: stored.map(|stored| stored.spool),
-            done_seq: stored.map_or(0, |stored| stored.done_seq),
-            former: VecDeque::new(),
-            offsets: VecDeque::new(),
-            // While the hub did not run it could hear nobody.
-            heard_at: now,
-            silent_from: stored.and_then(|stored| stored.silent_from),
-            back_at: None,
-            clock_told: false,
-            twin_told: false,
+            sharing: Sharing::new(its.map(|(sender, probe)| (sender.share, probe)), now),
             tokens: (ASKS_A_SECOND, now),
             began: VecDeque::new(),
-            sight: Sight::new(stored.and_then(|stored| stored.seen), now),
+            sight: Sight::new(seen, now),
             arrival: None,
         }
     }
 
-    /// As it is stored.
-    pub(super) fn stored(&self) -> StoredProbe {
+    /// One of its probes as it is stored.
+    pub(super) fn stored(&self, probe: &Probe) -> StoredProbe {
         StoredProbe {
-            spool: self.spool.unwrap_or(0),
-            done_seq: self.done_seq,
-            heard_at: self.heard_at,
-            silent_from: self.silent_from,
+            spool: probe.spool.unwrap_or(0),
+            done_seq: probe.done_seq,
+            heard_at: probe.heard_at,
+            silent_from: probe.silent_from,
             seen: self.sight.told(),
-        }
-    }
-
-    /// What to add to a time of the probe's clock.
-    pub(super) fn offset_ms(&self) -> i64 {
-        let smallest = self.offsets.iter().copied().min().unwrap_or(0);
-        match smallest.abs() < OFFSET_MIN_MS {
-            true => 0,
-            false => smallest,
         }
     }
 }
@@ -133,15 +102,12 @@ impl Probes {
         for line in self.series.values_mut() {
             line.last_at = step.past(line.last_at);
         }
-        for probe in self.known.values_mut() {
-            probe.offsets.clear();
-            probe.heard_at = step.past(probe.heard_at);
-            probe.silent_from = probe.silent_from.map(|at| step.past(at));
-            probe.back_at = probe.back_at.map(|at| step.past(at));
-            probe.sight.move_times(step);
-            probe.arrival = None;
-            probe.began.clear();
-            probe.tokens.1 = step.to;
+        for location in self.known.values_mut() {
+            location.sharing.clock_was_set(step);
+            location.sight.move_times(step);
+            location.arrival = None;
+            location.began.clear();
+            location.tokens.1 = step.to;
         }
         self.asked.clear();
     }
@@ -192,15 +158,15 @@ impl Recorder {
                 }
                 let known = &mut self.probes.known;
                 if !known.contains_key(location) {
-                    let mut probe = before
+                    let mut its = before
                         .remove(location)
-                        .unwrap_or_else(|| Probe::new(stored.get(location), now));
-                    probe.monitors = 0;
-                    known.insert(location.clone(), probe);
+                        .unwrap_or_else(|| Location::new(location, &stored, now));
+                    its.monitors = 0;
+                    known.insert(location.clone(), its);
                 }
-                if let Some(probe) = known.get_mut(location) {
-                    probe.monitors += 1;
-                    probe.sight.wait_at_least(slot.monitor.rules.fresh_for());
+                if let Some(its) = known.get_mut(location) {
+                    its.monitors += 1;
+                    its.sight.wait_at_least(slot.monitor.rules.fresh_for());
                 }
             }
         }
@@ -313,22 +279,23 @@ impl Recorder {
 
     /// Takes in a frame. The answer comes after the commit that holds it.
     pub(super) fn frame(&mut self, frame: Frame, reply: Reply<Receipt>, now: Timestamp) {
-        let (location, spool) = (frame.location.clone(), frame.spool);
-        let receipt = |done_seq| Receipt {
-            location: location.clone(),
-            spool,
-            done_seq,
-        };
-        self.hear_location(&location, frame.received_at);
-        let Some(probe) = self.probes.known.get_mut(&location) else {
-            tracing::warn!("a frame of {location}, which no monitor has as a location, is dropped");
+        let (sender, spool) = (frame.sender.clone(), frame.spool);
+        let receipt = |done_seq| Receipt { spool, done_seq };
+        let Some(location) = self.probes.known.get_mut(&sender.location) else {
+            tracing::warn!("a frame of {sender}, which no monitor has as a location, is dropped");
             return reply.tell(Ok(receipt(frame.seq)));
         };
+        if !location.sharing.takes(sender.share) {
+            return reply.tell(Ok(receipt(frame.seq)));
+        }
+        let known = location.sharing.done_of(spool);
+        let probe = location.sharing.probe(sender.share, now);
+        probe.heard(frame.received_at);
         if probe.spool != Some(spool) {
             if probe.former.contains(&spool) {
                 let told = std::mem::replace(&mut probe.twin_told, true);
                 if !told {
-                    self.tell_of_twin(&location, now);
+                    self.tell_of_twin(&sender, now);
                 }
                 return reply.tell(Ok(receipt(frame.seq)));
             }
@@ -338,28 +305,27 @@ impl Recorder {
                     probe.former.pop_front();
                 }
             }
-            probe.done_seq = 0;
+            probe.done_seq = known;
         }
         if frame.seq > probe.done_seq && frame.after <= probe.done_seq {
             probe.done_seq = frame.seq;
             let offset_ms = probe.offset_ms();
-            let stored = probe.stored();
-            self.keep_probe(&location, stored, now);
+            self.keep_probe(&sender, now);
             let times = (offset_ms, frame.received_at);
             let mut late: Option<Arrival> = None;
             for observation in frame.observations {
-                if let Some(check) = self.observe(&location, observation, times, now) {
+                if let Some(check) = self.observe(&sender.location, observation, times, now) {
                     late = late_with(late, &check, frame.received_at);
                 }
             }
             if let Some(late) = late {
-                self.note_arrival(&location, late, now);
+                self.note_arrival(&sender.location, late, now);
             }
         }
-        let Some(done_seq) = self.probes.known.get(&location).map(|probe| probe.done_seq) else {
+        let Some(location) = self.probes.known.get_mut(&sender.location) else {
             return;
         };
-        let receipt = receipt(done_seq);
+        let receipt = receipt(location.sharing.probe(sender.share, now).done_seq);
         if self.staged.is_empty() {
             return reply.tell(Ok(receipt));
         }
@@ -371,15 +337,18 @@ impl Recorder {
             }));
     }
 
-    pub(super) fn keep_probe(
-        &mut self,
-        location: &LocationName,
-        stored: StoredProbe,
-        now: Timestamp,
-    ) {
-        let location = location.clone();
+    /// Stores what is committed of a probe.
+    pub(super) fn keep_probe(&mut self, sender: &Sender, now: Timestamp) {
+        let Some(location) = self.probes.known.get(&sender.location) else {
+            return;
+        };
+        let Some(probe) = location.sharing.get(sender.share) else {
+            return;
+        };
+        let stored = location.stored(probe);
+        let sender = sender.clone();
         let write = move |batch: &mut crate::store::transaction::Batch<'_>| {
-            batch.put_probe(&location, &stored)
+            batch.put_probe(&sender, &stored)
         };
         self.staged.deed(Deed::Write(Box::new(write)), now);
     }
@@ -461,8 +430,8 @@ impl Recorder {
         self.staged.check(staged, now);
         let ended = at.plus(check.timings.total.as_duration());
         let is_late = rules.is_gap(ended, received_at);
-        if !is_late && let Some(probe) = self.probes.known.get_mut(location) {
-            probe.sight.heard(now, rules.fresh_for());
+        if !is_late && let Some(its) = self.probes.known.get_mut(location) {
+            its.sight.heard(now, rules.fresh_for());
         }
         let event = Event::Heard {
             location,

@@ -10,7 +10,7 @@ use super::probe::{gone, read};
 use super::protocol::Message;
 use super::subjects;
 use crate::domain::cluster::NatsServer;
-use crate::domain::location::LocationName;
+use crate::domain::location::{LocationName, Sender};
 use crate::link::error::LinkError;
 use crate::link::ways::{Fetched, HubWay};
 use crate::wire::frame::FRAME_BYTES_MAX;
@@ -67,7 +67,7 @@ impl HubWay for NatsHub {
         let mut pull = self.pull.lock().await;
         let messages = jetstream::fetch(&self.client, &mut pull, max).await?;
         let fetched = messages.into_iter().map(|message| Fetched {
-            location: location_of(&message.subject),
+            sender: subjects::sender_of(&message.subject),
             number: jetstream::number_of(&message.reply).unwrap_or(0),
             token: message.reply,
             bytes: message.payload,
@@ -83,8 +83,8 @@ impl HubWay for NatsHub {
         }
     }
 
-    async fn put_done(&self, location: &LocationName, done: &Done) -> Result<(), LinkError> {
-        let subject = subjects::receipt(location);
+    async fn put_done(&self, sender: &Sender, done: &Done) -> Result<(), LinkError> {
+        let subject = subjects::receipt(sender);
         jetstream::publish(&self.client, &subject, &notes::write(done)).await?;
         Ok(())
     }

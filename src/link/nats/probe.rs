@@ -7,7 +7,7 @@ use super::jetstream;
 use super::protocol::Message;
 use super::subjects;
 use crate::domain::cluster::NatsServer;
-use crate::domain::location::LocationName;
+use crate::domain::location::Sender;
 use crate::link::error::LinkError;
 use crate::link::ways::{Heard, ProbeWay};
 use crate::wire::notes::{self, Done, Hi, ListHead};
@@ -16,7 +16,7 @@ use crate::wire::notes::{self, Done, Hi, ListHead};
 #[derive(Debug)]
 pub struct NatsProbe {
     client: Client,
-    location: LocationName,
+    sender: Sender,
     asks: Mutex<mpsc::Receiver<Message>>,
     told: Mutex<mpsc::Receiver<Message>>,
 }
@@ -29,22 +29,23 @@ impl NatsProbe {
     /// There is no way to the server, or it refuses us.
     pub async fn connect(
         server: &NatsServer,
-        location: &LocationName,
+        sender: &Sender,
     ) -> Result<(Client, Driver), LinkError> {
-        let name = format!("sitewatch probe {location}");
-        connect(server, &name, &subjects::inbox(Some(location))).await
+        let name = format!("sitewatch probe {sender}");
+        connect(server, &name, &subjects::inbox(Some(&sender.location))).await
     }
 
-    /// Subscribes to what the hub says.
+    /// Subscribes to what the hub says, which those that share a location all hear.
     ///
     /// # Errors
     /// The connection is gone.
-    pub async fn begin(client: Client, location: &LocationName) -> Result<Self, LinkError> {
+    pub async fn begin(client: Client, sender: &Sender) -> Result<Self, LinkError> {
+        let location = &sender.location;
         let asks = client.subscribe(&subjects::ask(location)).await?;
         let told = client.subscribe(&subjects::told(location)).await?;
         Ok(Self {
             client,
-            location: location.clone(),
+            sender: sender.clone(),
             asks: Mutex::new(asks),
             told: Mutex::new(told),
         })
@@ -53,28 +54,28 @@ impl NatsProbe {
 
 impl ProbeWay for NatsProbe {
     async fn publish(&self, frames: Vec<Vec<u8>>) -> Result<Vec<u64>, LinkError> {
-        jetstream::publish_all(&self.client, &subjects::results(&self.location), &frames).await
+        jetstream::publish_all(&self.client, &subjects::results(&self.sender), &frames).await
     }
 
     async fn done(&self) -> Result<Option<Done>, LinkError> {
-        let subject = subjects::receipt(&self.location);
+        let subject = subjects::receipt(&self.sender);
         let note = jetstream::newest(&self.client, subjects::RECEIPTS, &subject).await?;
         note.map(|note| read(&note)).transpose()
     }
 
     async fn list(&self) -> Result<Option<ListHead>, LinkError> {
-        let subject = subjects::list_head(&self.location);
+        let subject = subjects::list_head(&self.sender.location);
         let note = jetstream::newest(&self.client, subjects::LISTS, &subject).await?;
         note.map(|note| read(&note)).transpose()
     }
 
     async fn piece(&self, index: usize) -> Result<Option<Vec<u8>>, LinkError> {
-        let subject = subjects::list_piece(&self.location, index);
+        let subject = subjects::list_piece(&self.sender.location, index);
         jetstream::newest(&self.client, subjects::LISTS, &subject).await
     }
 
     async fn hi(&self, hi: &Hi) -> Result<(), LinkError> {
-        let subject = subjects::hi(&self.location);
+        let subject = subjects::hi(&self.sender.location);
         self.client.publish(&subject, &notes::write(hi)).await
     }
 

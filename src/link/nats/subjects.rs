@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::location::LocationName;
+use crate::domain::location::{LocationName, Sender};
 
 /// The stream of results.
 pub(super) const RESULTS: &str = "SW_RESULTS";
 /// All subjects of results.
 pub(super) const ALL_RESULTS: &str = "sw.r.>";
+/// What the subject of a probe's results begins with.
+const RESULTS_OF: &str = "sw.r.";
 /// The hub's consumer of results.
 pub(super) const CONSUMER: &str = "hub";
 /// The stream of monitor lists, and what its subjects begin with.
@@ -24,9 +26,14 @@ pub(super) const COPY: &str = "sw.copy";
 /// Where signs of life come.
 pub(super) const ALL_HI: &str = "sw.hi.*";
 
-/// Where a location's results go.
-pub(super) fn results(location: &LocationName) -> String {
-    format!("sw.r.{location}")
+/// Where a probe's results go.
+pub(super) fn results(sender: &Sender) -> String {
+    format!("{RESULTS_OF}{}", sender.subject())
+}
+
+/// Whose results a subject has.
+pub(super) fn sender_of(subject: &str) -> Option<Sender> {
+    Sender::of_subject(subject.strip_prefix(RESULTS_OF)?)
 }
 
 /// Where a location says that it is there.
@@ -54,9 +61,9 @@ pub(super) fn list_piece(location: &LocationName, index: usize) -> String {
     format!("$KV.SWCFG.{location}.{index}")
 }
 
-/// Where a location's receipt stands.
-pub(super) fn receipt(location: &LocationName) -> String {
-    format!("$KV.SWDONE.{location}")
+/// Where a probe's receipt stands.
+pub(super) fn receipt(sender: &Sender) -> String {
+    format!("$KV.SWDONE.{}", sender.subject())
 }
 
 /// Where the newest message of a subject of a stream is asked for.
@@ -102,12 +109,16 @@ pub fn permissions(location: Option<&LocationName>) -> Permissions {
             subscribe: vec![ALL_HI.to_owned(), COPY.to_owned(), inbox],
         };
     };
+    // Of the probe that has the location alone, and of those that share it.
+    let whole = Sender::whole(location.clone());
     Permissions {
         publish: vec![
-            results(location),
+            results(&whole),
+            format!("{}.*", results(&whole)),
             hi(location),
             direct_get(LISTS, &format!("$KV.SWCFG.{location}.>")),
-            direct_get(RECEIPTS, &receipt(location)),
+            direct_get(RECEIPTS, &receipt(&whole)),
+            direct_get(RECEIPTS, &format!("{}.*", receipt(&whole))),
         ],
         subscribe: vec![ask(location), told(location), inbox],
     }
@@ -141,11 +152,24 @@ mod tests {
             publish,
             [
                 "sw.r.nyc",
+                "sw.r.nyc.*",
                 "sw.hi.nyc",
                 "$JS.API.DIRECT.GET.KV_SWCFG.$KV.SWCFG.nyc.>",
                 "$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.nyc",
+                "$JS.API.DIRECT.GET.KV_SWDONE.$KV.SWDONE.nyc.*",
             ]
         );
         assert_eq!(subscribe, ["sw.ask.nyc", "sw.cfg.nyc", "_INBOX_nyc.>"]);
+    }
+
+    #[test]
+    fn the_results_of_a_share_have_a_subject_of_their_own() {
+        let part = Sender::of_subject("nyc.2-4").unwrap();
+        assert_eq!(results(&part), "sw.r.nyc.2-4");
+        assert_eq!(receipt(&part), "$KV.SWDONE.nyc.2-4");
+        assert_eq!(sender_of("sw.r.nyc.2-4"), Some(part));
+        for other in ["sw.r.nyc.2-4.x", "sw.r.", "sw.hi.nyc", "nyc"] {
+            assert_eq!(sender_of(other), None, "{other}");
+        }
     }
 }

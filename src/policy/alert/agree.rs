@@ -518,6 +518,11 @@ fn is_same(before: &Verdict, verdict: &Verdict) -> bool {
 /// `fra`, `fra and nyc`, `fra, nyc and sgp`
 pub fn sentence<'a>(names: impl Iterator<Item = &'a LocationName>) -> String {
     let names: Vec<&str> = names.map(LocationName::as_str).collect();
+    sentence_of(&names)
+}
+
+/// As [`sentence`].
+pub(super) fn sentence_of(names: &[&str]) -> String {
     match names.split_last() {
         None => String::new(),
         Some((last, [])) => (*last).to_owned(),

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::agree::sentence;
+use super::agree::sentence_of;
 use crate::domain::duration_text::Human;
-use crate::domain::location::LocationName;
+use crate::domain::location::Sender;
 use crate::domain::notification::News;
 
-/// Locations that were not heard any more; `since` is the earliest of their last signs of life, as people read it.
-pub fn silent(locations: &[LocationName], since: &str) -> News {
-    let names = sentence(locations.iter());
+/// Locations, or shares of them, that were not heard any more; `since` is the earliest of their last signs of life, as
+/// people read it.
+pub fn silent(locations: &[String], since: &str) -> News {
+    let names = list_of(locations);
     let (its, it, sees, reach) = match locations.len() {
         1 => ("Its", "it", "sees", "it and this hub reach"),
         _ => ("Their", "they", "see", "they and this hub reach"),
@@ -28,8 +29,8 @@ pub fn silent(locations: &[LocationName], since: &str) -> News {
 }
 
 /// Locations that are heard again, after so long.
-pub fn back(locations: &[LocationName], after: Duration) -> News {
-    let names = sentence(locations.iter());
+pub fn back(locations: &[String], after: Duration) -> News {
+    let names = list_of(locations);
     let (are, it) = match locations.len() {
         1 => ("is", "it"),
         _ => ("are", "they"),
@@ -44,7 +45,7 @@ pub fn back(locations: &[LocationName], after: Duration) -> News {
 }
 
 /// A clock that is off by so many milliseconds: hub's less probe's.
-pub fn clock_is_off(location: &LocationName, offset_ms: i64) -> News {
+pub fn clock_is_off(location: &Sender, offset_ms: i64) -> News {
     let by = Human(Duration::from_millis(offset_ms.unsigned_abs()));
     let way = if offset_ms < 0 { "ahead" } else { "behind" };
     News::Trouble {
@@ -57,7 +58,7 @@ pub fn clock_is_off(location: &LocationName, offset_ms: i64) -> News {
 }
 
 /// A clock that is right again.
-pub fn clock_is_right(location: &LocationName) -> News {
+pub fn clock_is_right(location: &Sender) -> News {
     News::Back {
         what: format!("clock {location}"),
         after: Duration::ZERO,
@@ -65,13 +66,50 @@ pub fn clock_is_right(location: &LocationName) -> News {
     }
 }
 
-/// Two probes have one name.
-pub fn twin(location: &LocationName) -> News {
+/// Two probes have one name, and one share if they have any.
+pub fn twin(sender: &Sender) -> News {
     News::Trouble {
-        what: format!("location {location}"),
+        what: format!("location {sender}"),
         detail: format!(
-            "Two probes call themselves {location}: what comes from the older spool is dropped. Give one of them \
-             another name, or remove the spool of the one that is not wanted."
+            "Two probes call themselves {sender}: what comes from the older spool is dropped. Give one of them \
+             another {}, or remove the spool of the one that is not wanted.",
+            if sender.share.is_some() {
+                "share"
+            } else {
+                "name"
+            }
         ),
     }
+}
+
+/// A probe shares its location in another way than those that were there before, which are so many; `None`: one that
+/// checks all monitors.
+pub fn other_share(sender: &Sender, before: Option<u16>) -> News {
+    let location = &sender.location;
+    let says = match sender.share {
+        Some(share) => format!("has the share {share}"),
+        None => "has no share and checks all monitors".to_owned(),
+    };
+    let (others, rule) = match before {
+        Some(of) => (
+            format!("others share them by {of}"),
+            format!("Give it one of the shares 1/{of} to {of}/{of}"),
+        ),
+        None => (
+            "another one has no share and checks all of them".to_owned(),
+            "Stop that one, or take the share out".to_owned(),
+        ),
+    };
+    News::Trouble {
+        what: format!("location {sender}"),
+        detail: format!(
+            "A probe of {location} {says}, while {others}: its checks are dropped, since monitors would be \
+             checked twice. {rule}."
+        ),
+    }
+}
+
+fn list_of(names: &[String]) -> String {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    sentence_of(&names)
 }

@@ -29,7 +29,7 @@ pub(in crate::store) fn forget(connection: &Connection, before: i64, limit: i64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::location::LocationName;
+    use crate::domain::location::{LocationName, Sender};
     use crate::store::facts::locations::StoredProbe;
     use crate::store::reader::Reader;
     use crate::store::writer::Store;
@@ -57,7 +57,8 @@ mod tests {
             silent_from: None,
             seen: None,
         };
-        batch.put_probe(&nyc, &probe).unwrap();
+        let sender = Sender::whole(nyc.clone());
+        batch.put_probe(&sender, &probe).unwrap();
         for one in [
             arrival(10, 20, 90),
             arrival(10, 30, 90),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::domain::check::Check;
 use crate::domain::incident::IncidentKey;
-use crate::domain::location::{LocationName, LocationStatus, Seen};
+use crate::domain::location::{LocationName, LocationStatus, Seen, Sender, Share};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::seats::Seats;
@@ -107,17 +107,30 @@ impl Store {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn probes(&self) -> Result<HashMap<LocationName, StoredProbe>> {
+    pub fn probes(&self) -> Result<HashMap<Sender, StoredProbe>> {
         let mut statement = self.connection().prepare(
-            "SELECT name, spool, done_seq, heard_at, silent_from, seen
-             FROM probes JOIN locations ON locations.id = location_id",
+            "SELECT name, spool, done_seq, heard_at, silent_from, seen, NULL, NULL
+             FROM probes JOIN locations ON locations.id = location_id
+             UNION ALL
+             SELECT name, spool, done_seq, heard_at, silent_from, seen, number, among
+             FROM shares JOIN locations ON locations.id = location_id",
         )?;
         let mut rows = statement.query([])?;
         let mut found = HashMap::new();
         while let Some(row) = rows.next()? {
             let name: String = row.get(0)?;
-            let Ok(location) = LocationName::parse(&name) else {
+            let share: (Option<u16>, Option<u16>) = (row.get(6)?, row.get(7)?);
+            let share = share
+                .0
+                .zip(share.1)
+                .map(|(number, of)| Share::new(number, of));
+            // What this program did not write is not shown.
+            let (Ok(location), false) = (LocationName::parse(&name), share == Some(None)) else {
                 continue;
+            };
+            let sender = Sender {
+                location,
+                share: share.flatten(),
             };
             let probe = StoredProbe {
                 spool: row.get::<_, i64>(1)?.cast_unsigned(),
@@ -126,7 +139,7 @@ impl Store {
                 silent_from: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_ms),
                 seen: (row.get::<_, Option<String>>(5)?).and_then(|word| Seen::parse(&word)),
             };
-            found.insert(location, probe);
+            found.insert(sender, probe);
         }
         Ok(found)
     }
@@ -294,23 +307,39 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn put_probe(&mut self, name: &LocationName, probe: &StoredProbe) -> Result<()> {
-        let location = location_id(self.connection(), name)?;
-        self.connection()
-            .prepare_cached(
-                "INSERT INTO probes (location_id, spool, done_seq, heard_at, silent_from, seen)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (location_id) DO UPDATE SET spool = excluded.spool, done_seq = excluded.done_seq,
-                   heard_at = excluded.heard_at, silent_from = excluded.silent_from, seen = excluded.seen",
-            )?
-            .execute((
-                location,
-                probe.spool.cast_signed(),
-                probe.done_seq.cast_signed(),
-                probe.heard_at.as_ms(),
-                probe.silent_from.map(Timestamp::as_ms),
-                probe.seen.map(Seen::as_str),
-            ))?;
+    pub fn put_probe(&mut self, sender: &Sender, probe: &StoredProbe) -> Result<()> {
+        let location = location_id(self.connection(), &sender.location)?;
+        let (spool, done_seq) = (probe.spool.cast_signed(), probe.done_seq.cast_signed());
+        let heard_at = probe.heard_at.as_ms();
+        let silent_from = probe.silent_from.map(Timestamp::as_ms);
+        let seen = probe.seen.map(Seen::as_str);
+        match sender.share {
+            None => self
+                .connection()
+                .prepare_cached(
+                    "INSERT INTO probes (location_id, spool, done_seq, heard_at, silent_from, seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                     ON CONFLICT (location_id) DO UPDATE SET spool = excluded.spool, done_seq = excluded.done_seq,
+                       heard_at = excluded.heard_at, silent_from = excluded.silent_from, seen = excluded.seen",
+                )?
+                .execute((location, spool, done_seq, heard_at, silent_from, seen))?,
+            Some(share) => self
+                .connection()
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO shares (location_id, number, among, spool, done_seq, heard_at, silent_from, seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute((
+                    location,
+                    share.number(),
+                    share.of(),
+                    spool,
+                    done_seq,
+                    heard_at,
+                    silent_from,
+                    seen,
+                ))?,
+        };
         Ok(())
     }
 

@@ -82,6 +82,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0017_arrivals",
         include_str!("../../../migrations/0017_arrivals.sql"),
     ),
+    (
+        "0018_shares",
+        include_str!("../../../migrations/0018_shares.sql"),
+    ),
 ];
 
 /// The format this program writes.

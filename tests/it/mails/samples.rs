@@ -12,7 +12,7 @@ use sitewatch::domain::check::{
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::incident::{Cause, IncidentKey};
-use sitewatch::domain::location::{LocationName, LocationStatus, Seen};
+use sitewatch::domain::location::{LocationName, LocationStatus, Seen, Sender};
 use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules, Schedule};
 use sitewatch::domain::notification::{About, BurnWindow, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::redaction::Masks;
@@ -1022,13 +1022,13 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         ("degraded_regional", one(regional.0, 30), regional.1),
         (
             "location_silent",
-            about_us(location_news::silent(&[location("nyc")], "20:00:00"), 60),
+            about_us(location_news::silent(&["nyc".to_owned()], "20:00:00"), 60),
             nobody(at(62)),
         ),
         (
             "locations_silent",
             about_us(
-                location_news::silent(&[location("nyc"), location("sgp")], "20:00:00"),
+                location_news::silent(&["nyc".to_owned(), "sgp".to_owned()], "20:00:00"),
                 60,
             ),
             nobody(at(62)),
@@ -1036,7 +1036,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         (
             "location_back",
             about_us(
-                location_news::back(&[location("nyc")], Duration::from_secs(1260)),
+                location_news::back(&["nyc".to_owned()], Duration::from_secs(1260)),
                 60,
             ),
             nobody(at(62)),
@@ -1044,7 +1044,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         (
             "location_clock",
             about_us(
-                location_news::clock_is_off(&location("nyc"), -18_000_000),
+                location_news::clock_is_off(&Sender::whole(location("nyc")), -18_000_000),
                 60,
             ),
             nobody(at(62)),

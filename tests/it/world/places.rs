@@ -14,7 +14,7 @@ use sitewatch::domain::cluster::{
 };
 use sitewatch::domain::event::What;
 use sitewatch::domain::location::{
-    DownWhen, Frame, LocationName, Observation, Places, Presence, Quorum, Receipt,
+    DownWhen, Frame, LocationName, Observation, Places, Presence, Quorum, Receipt, Sender, Share,
 };
 use sitewatch::domain::monitor::{Monitor, MonitorId};
 use sitewatch::domain::timestamp::Timestamp;
@@ -31,6 +31,23 @@ const SITE: MonitorId = MonitorId(1);
 
 fn name(text: &str) -> LocationName {
     LocationName::parse(text).unwrap()
+}
+
+/// `nyc`, or `nyc 2/4` for the second of four.
+fn sender(text: &str) -> Sender {
+    let (location, share) = match text.split_once(' ') {
+        None => (text, None),
+        Some((location, share)) => (location, Some(Share::parse(share).unwrap())),
+    };
+    Sender {
+        location: name(location),
+        share,
+    }
+}
+
+/// Each probe has a spool of its own.
+fn spool_of(sender: &Sender) -> u64 {
+    7 + sender.share.map_or(0, |share| u64::from(share.number()))
 }
 
 fn at(second: i64) -> Timestamp {
@@ -131,9 +148,10 @@ impl Desk {
 
     fn presence(&mut self, location: &str, now: i64) {
         let ahead = self.ahead.get(location).copied().unwrap_or(0);
+        let sender = sender(location);
         let presence = Presence {
-            location: name(location),
-            spool: 7,
+            spool: spool_of(&sender),
+            sender,
             sent_at: at(now + ahead),
             received_at: at(now),
             version: "1".into(),
@@ -148,9 +166,10 @@ impl Desk {
         let seq = self.seqs.entry(location.to_owned()).or_default();
         let after = *seq;
         *seq += 1;
+        let sender = sender(location);
         Frame {
-            location: name(location),
-            spool: 7,
+            spool: spool_of(&sender),
+            sender,
             seq: *seq,
             after,
             sent_at: at(now + ahead),
@@ -601,7 +620,7 @@ fn events_say_which_locations_are_heard() {
         minute(&mut desk, now, &["fra", "nyc"]);
     }
     let mut offline = Presence {
-        location: name("fra"),
+        sender: sender("fra"),
         spool: 7,
         sent_at: at(730),
         received_at: at(730),
@@ -635,4 +654,83 @@ fn events_say_which_locations_are_heard() {
             "741 fra fresh",
         ]
     );
+}
+
+/// When the checks of a location began that are recorded.
+fn recorded(desk: &Desk, location: &str) -> Vec<f64> {
+    let its = desk.history(Whence::Some(vec![name(location)]));
+    its.into_iter().map(|(_, at, _)| at).collect()
+}
+
+#[test]
+fn probes_that_share_a_location_each_have_their_own_numbers() {
+    let mut desk = Desk::new(hub(vec![monitor("a")], &["fra", "nyc"]));
+    for probe in ["fra", "nyc 1/2", "nyc 2/2"] {
+        desk.presence(probe, 0);
+    }
+    // Both count from one; frames come twice, also after a restart.
+    desk.copies = 2;
+    let one = desk.frame("nyc 1/2", &[(1, Weather::Up)], 2);
+    let other = desk.frame("nyc 2/2", &[(3, Weather::Up)], 4);
+    assert_eq!((one.seq, other.seq), (1, 1));
+    desk.deliver(&one, 2);
+    desk.deliver(&other, 4);
+    desk.start(10);
+    desk.deliver(&one, 11);
+    desk.deliver(&other, 11);
+    let next = desk.frame("nyc 2/2", &[(12, Weather::Up)], 13);
+    desk.deliver(&next, 13);
+    assert_eq!(recorded(&desk, "nyc"), [1.0, 3.0, 12.0]);
+    let receipts = desk.receipts.lock().unwrap().clone();
+    let done = |spool| {
+        let its = receipts.iter().filter(|receipt| receipt.spool == spool);
+        its.map(|receipt| receipt.done_seq).next_back()
+    };
+    assert_eq!((done(8), done(9)), (Some(1), Some(2)));
+}
+
+#[test]
+fn a_share_that_is_silent_is_named_and_all_of_them_are_their_location() {
+    let mut desk = Desk::new(hub(vec![monitor("a")], &["fra", "nyc"]));
+    let all = |desk: &mut Desk, probes: &[&str], seconds: std::ops::Range<i64>| {
+        for now in seconds.step_by(10) {
+            for probe in probes {
+                desk.presence(probe, now);
+            }
+            desk.wait(now + 1);
+        }
+    };
+    // The third was never started; that it is expected says the first one.
+    all(&mut desk, &["fra", "nyc 1/3", "nyc 2/3"], 0..200);
+    assert_eq!(desk.troubles(), ["trouble location nyc 3/3"]);
+    all(
+        &mut desk,
+        &["fra", "nyc 1/3", "nyc 2/3", "nyc 3/3"],
+        200..400,
+    );
+    all(&mut desk, &["fra"], 400..600);
+    assert_eq!(
+        desk.troubles()[1..],
+        ["back nyc 3/3", "trouble location nyc"]
+    );
+    // One probe takes its place.
+    all(&mut desk, &["fra", "nyc"], 600..700);
+    assert_eq!(desk.troubles()[3..], ["back nyc"]);
+}
+
+#[test]
+fn a_probe_that_shares_in_another_way_is_named_and_refused() {
+    let mut desk = Desk::new(hub(vec![monitor("a")], &["fra", "nyc"]));
+    for now in (0..100).step_by(10) {
+        for probe in ["fra", "nyc 1/2", "nyc 2/2", "nyc 2/3"] {
+            desk.presence(probe, now);
+        }
+    }
+    assert_eq!(desk.troubles(), ["trouble location nyc 2/3"]);
+    desk.check("nyc 2/3", 101, Weather::Up);
+    desk.check("nyc 2/2", 103, Weather::Up);
+    assert_eq!(recorded(&desk, "nyc"), [103.0]);
+    // What is refused is not waited for.
+    let refused = desk.receipts.lock().unwrap()[0].clone();
+    assert_eq!(refused.done_seq, 1);
 }
