@@ -1,5 +1,5 @@
-//! Work that blocks, or that others make long, on a thread of its own; a machine that gives no thread is an error and no
-//! panic.
+//! Work that blocks, or that others make long, on a thread of its own; a machine that gives no thread is an error and
+//! no panic.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -31,8 +31,9 @@ pub(crate) async fn run<T: Send + 'static>(
     }
 }
 
-/// Talks to a peer on a thread and in a runtime of their own: what the peer makes it cost delays nothing else. Ends with
-/// `None` when that was more than `cost_max` of the processor; ends also when nobody waits for the outcome any more.
+/// Talks to a peer on a thread and in a runtime of their own: what the peer makes it cost delays nothing else. Ends
+/// with `None` when that was more than `cost_max` of the processor; ends also when nobody waits for the outcome any
+/// more.
 ///
 /// # Errors
 /// When the system gives no thread or no runtime, or the work panicked.

@@ -1,5 +1,5 @@
-//! One request of a channel: connected, written, answered, all within one deadline. reqwest sends it, on a thread of its
-//! own: what a service makes an answer cost delays nobody else.
+//! One request of a channel: connected, written, answered, all within one deadline. reqwest sends it, on a thread of
+//! its own: what a service makes an answer cost delays nobody else.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -120,9 +120,9 @@ pub(super) async fn after_damage(household: Household) -> Result<Life, RunError>
     }
 }
 
-/// Whether nothing in this process reads the database any more, at the latest then. Before that neither the store may be
-/// dropped nor the file be opened again: closing a file lets go of all locks that the process has on it, and SQLite would
-/// not know. Then another program could take the log away under the running daemon.
+/// Whether nothing in this process reads the database any more, at the latest then. Before that neither the store may
+/// be dropped nor the file be opened again: closing a file lets go of all locks that the process has on it, and SQLite
+/// would not know. Then another program could take the log away under the running daemon.
 async fn readers_are_gone(database: &Path, until: Instant) -> bool {
     while open_readers(database) > 0 {
         if clock::tick() >= until {

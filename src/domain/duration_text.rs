@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::check::Micros;
 use super::timestamp::Timestamp;
 
-/// From one moment to another as a reader subtracts the two clock times that stand beside it: in whole seconds, where it
-/// is at least one.
+/// From one moment to another as a reader subtracts the two clock times that stand beside it: in whole seconds, where
+/// it is at least one.
 pub fn between_clock_times(from: Timestamp, to: Timestamp) -> Duration {
     let second = |at: Timestamp| at.as_ms().div_euclid(1000);
     let seconds = second(to).saturating_sub(second(from));

@@ -179,8 +179,8 @@ impl Store {
 }
 
 impl Store {
-    /// From now on nothing more is written into the file, also when this is dropped: it is damaged, or another's by now.
-    /// What is in the log stays there.
+    /// From now on nothing more is written into the file, also when this is dropped: it is damaged, or another's by
+    /// now. What is in the log stays there.
     pub fn leave_as_it_is(&mut self) {
         self.is_left = true;
         let _ = self

@@ -1,8 +1,9 @@
 //! Columns of text: aligned, and cut to fit a terminal; in a file or a pipe as wide as they need.
 //!
 //! Where a terminal is too narrow, long texts give way first, then columns of little importance are left out, then
-//! texts become short, and shorter still, and those that others can be read without are left out. Only then names are cut, on the side that leaves them different from each
-//! other, and as long as they stay different; what is missing then is taken from texts, and from names last of all.
+//! texts become short, and shorter still, and those that others can be read without are left out. Only then names are
+//! cut, on the side that leaves them different from each other, and as long as they stay different; what is missing
+//! then is taken from texts, and from names last of all.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};

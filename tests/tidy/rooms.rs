@@ -213,6 +213,7 @@ const CRATES: [(&str, &[&str]); 57] = [
     (
         "rustix",
         &[
+            "blocking",
             "cli",
             "clock",
             "config",

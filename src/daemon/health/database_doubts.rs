@@ -1,5 +1,5 @@
-//! A database that is called damaged is looked through before it is set aside: a disk that does not give the file for some
-//! seconds is no damage. All of it is bounded, since nothing is watched meanwhile.
+//! A database that is called damaged is looked through before it is set aside: a disk that does not give the file for
+//! some seconds is no damage. All of it is bounded, since nothing is watched meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -23,9 +23,9 @@ pub(in crate::daemon) enum Waited<T> {
     Stopped(Ending),
 }
 
-/// Does what may take long on a thread of its own, and says `what` it is in the unit's status. Meanwhile systemd is asked
-/// for patience, its watchdog is fed, and a signal that stops is obeyed at once: then the work goes on until the process
-/// ends, as if it had been killed. What is to take only so long has to see to that itself.
+/// Does what may take long on a thread of its own, and says `what` it is in the unit's status. Meanwhile systemd is
+/// asked for patience, its watchdog is fed, and a signal that stops is obeyed at once: then the work goes on until the
+/// process ends, as if it had been killed. What is to take only so long has to see to that itself.
 ///
 /// # Errors
 /// When the system gives no thread, or the work panicked.

@@ -1,8 +1,8 @@
 //! The probes of one location: one that checks all of its monitors, or several that share them.
 //!
-//! Those of one split (two, three, four probes ..) belong together. Another split takes over once nobody of the one before
-//! is there any more; as long as both are there, the one that came later is told and refused, since a monitor would be
-//! checked twice.
+//! Those of one split (two, three, four probes ..) belong together. Another split takes over once nobody of the one
+//! before is there any more; as long as both are there, the one that came later is told and refused, since a monitor
+//! would be checked twice.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

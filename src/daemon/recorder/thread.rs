@@ -146,8 +146,8 @@ fn run(
     }
 }
 
-/// Whether another file lies there at the end: it must not get what is in our log. A copy may be on its way, and one look
-/// may have met a write of our own.
+/// Whether another file lies there at the end: it must not get what is in our log. A copy may be on its way, and one
+/// look may have met a write of our own.
 fn is_overwritten(store: &mut Store) -> bool {
     store.is_overwritten() && {
         thread::park_timeout(LAST_LOOK_WAIT);

@@ -1,8 +1,9 @@
 //! Confirmed locations vote: when enough of them say down, a monitor is down, and when enough say good, it is up again.
 //!
 //! Fewer witnesses lower the bar, and never below what is known: one location that is left can open an incident, and
-//! it can close what others saw only if it saw it too. A location whose word may still come lowers nothing: when nobody can
-//! be heard any more, the last one that fell silent decides nothing alone, nor does the first one that is heard again.
+//! it can close what others saw only if it saw it too. A location whose word may still come lowers nothing: when
+//! nobody can be heard any more, the last one that fell silent decides nothing alone, nor does the first one that is
+//! heard again.
 
 use crate::domain::location::{DownWhen, Seen};
 

@@ -208,8 +208,8 @@ impl Seat {
         Some(until.plus(std::time::Duration::from_millis(1)))
     }
 
-    /// Whether its word may still come: nobody was heard since it fell silent, or it had no time to be heard again since
-    /// somebody was.
+    /// Whether its word may still come: nobody was heard since it fell silent, or it had no time to be heard again
+    /// since somebody was.
     fn is_awaited(&self, rules: &Rules, waiting: Waiting, now: Timestamp) -> bool {
         let has_time = |from: Timestamp| {
             let is_heard = self.heard.at.is_some_and(|at| at >= from);

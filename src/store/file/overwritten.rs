@@ -186,8 +186,8 @@ impl Store {
     /// What the file itself has in the place of the mark; [`Seen::Ours`] where there is no mark.
     ///
     /// The table of the mark is one page as long as it is small, and that page has the mark from the first checkpoint
-    /// on, however old it is. So the file can be asked also while only a part of the log is in it. Of a larger table the
-    /// pages need not go together then.
+    /// on, however old it is. So the file can be asked also while only a part of the log is in it. Of a larger table
+    /// the pages need not go together then.
     fn seen(&self) -> Seen {
         let Some(mark) = &self.mark else {
             return Seen::Ours;

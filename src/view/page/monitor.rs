@@ -213,7 +213,8 @@ fn hop(row: &HopRow, silent: &str) -> Markup {
 }
 
 fn way(frame: &Frame, chain: &[HopRow], changes: &[ChainChangeRow]) -> Markup {
-    // A status alone, without redirects and without the URL, which visitors do not see, stands among the checks already.
+    // A status alone, without redirects and without the URL, which visitors do not see, stands among the checks
+    // already.
     let bare = matches!(chain, [only] if only.url.is_empty() && only.address.is_empty());
     html! {
         @if !(chain.is_empty() || bare && changes.is_empty()) {

@@ -1,6 +1,6 @@
-//! A thousand random cuts of one of three locations, or of what joins them all, beside random outages of a site or of the
-//! way to it from one location: no DOWN without an outage, no outage without a DOWN, and none later than a single place
-//! would tell it.
+//! A thousand random cuts of one of three locations, or of what joins them all, beside random outages of a site or of
+//! the way to it from one location: no DOWN without an outage, no outage without a DOWN, and none later than a single
+//! place would tell it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

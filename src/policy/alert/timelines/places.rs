@@ -355,7 +355,8 @@ fn t6_and_t7_silence_is_unknown_and_what_comes_late_raises_no_alarm() {
     );
 }
 
-/// After a time in which nobody could be heard, the others have as long to be heard as they have before they are silent.
+/// After a time in which nobody could be heard, the others have as long to be heard as they have before they are
+/// silent.
 #[test]
 fn t11_the_first_that_is_heard_again_waits_for_the_others() {
     const CUT: &str = "+300 120fra=L 180fra=L 240fra=L";
