@@ -2,10 +2,12 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::duration_text::Human;
-use crate::tls::words::handshake;
+use crate::tls::Recorder;
+use crate::tls::words::of_service;
 
 /// The name of a service has no address, or nobody says it.
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +17,16 @@ pub(super) struct NoAddress(pub(super) String);
 /// Errors are wrapped a few times; more is a circle.
 const DEPTH_MAX: usize = 16;
 
+/// What the connection shows of its host's certificates.
+pub(super) struct Shown {
+    /// It was there at the handshake.
+    pub(super) recorder: Arc<Recorder>,
+    /// The host.
+    pub(super) host: String,
+}
+
 /// The innermost cause that says something.
-pub(super) fn words(error: &reqwest::Error, within: Duration) -> String {
+pub(super) fn words(error: &reqwest::Error, shown: &Shown, within: Duration) -> String {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     let mut of_io = None;
     for _ in 0..DEPTH_MAX {
@@ -25,7 +35,7 @@ pub(super) fn words(error: &reqwest::Error, within: Duration) -> String {
             return name.to_string();
         }
         if let Some(tls) = current.downcast_ref::<rustls::Error>() {
-            return format!("TLS handshake failed: {}", handshake(tls));
+            return of_service(&shown.recorder.take(), tls, &shown.host);
         }
         if let Some(io) = current.downcast_ref::<io::Error>() {
             of_io = Some(io.kind());

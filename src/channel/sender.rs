@@ -11,7 +11,7 @@ use reqwest::redirect::Policy;
 use tokio::time::timeout_at;
 use url::Url;
 
-use super::fault::{self, NoAddress};
+use super::fault::{self, NoAddress, Shown};
 use crate::blocking;
 use crate::clock;
 use crate::domain::channel::Channel;
@@ -85,7 +85,7 @@ impl Sender {
         request: &Request,
         noted: impl Future<Output = Result<Timestamp, String>>,
     ) -> Sent {
-        let prepared = match self.prepare(request) {
+        let (prepared, shown) = match self.prepare(request) {
             Ok(prepared) => prepared,
             Err(why) => return Sent::Not(why),
         };
@@ -105,6 +105,7 @@ impl Sender {
         let talk = Talk {
             timeout: self.timeout,
             connect_timeout: self.connect_timeout(),
+            shown,
         };
         let talking = blocking::talk_apart(COST_MAX, move || talk.hold(prepared));
         match timeout_at(clock::tick() + self.timeout + GRACE, talking).await {
@@ -123,12 +124,16 @@ impl Sender {
         self.timeout * 2 / 3
     }
 
-    fn prepare(&self, request: &Request) -> Result<reqwest::RequestBuilder, String> {
+    fn prepare(&self, request: &Request) -> Result<(reqwest::RequestBuilder, Shown), String> {
         let url = Url::parse(request.url.reveal())
             .map_err(|_| "the channel's address is no URL".to_owned())?;
         let host = url.host_str().unwrap_or_default();
         // The recorder behind it remembers one connection.
         let handshake = self.kind.handshake(host, self.verify_tls);
+        let shown = Shown {
+            recorder: handshake.recorder,
+            host: host.to_owned(),
+        };
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured((*handshake.config).clone())
             .dns_resolver(std::sync::Arc::new(Names))
@@ -146,15 +151,16 @@ impl Sender {
         }
         let client = builder
             .build()
-            .map_err(|error| fault::words(&error, self.timeout))?;
+            .map_err(|error| fault::words(&error, &shown, self.timeout))?;
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| "the channel's method is none".to_owned())?;
         let fields = request.headers.iter();
         let headers = header_map(fields.map(|(name, value)| (name.as_str(), value)))?;
-        Ok(client
+        let request = client
             .request(method, url)
             .headers(headers)
-            .body(request.body.clone()))
+            .body(request.body.clone());
+        Ok((request, shown))
     }
 }
 
@@ -162,6 +168,7 @@ impl Sender {
 struct Talk {
     timeout: Duration,
     connect_timeout: Duration,
+    shown: Shown,
 }
 
 impl Talk {
@@ -170,10 +177,10 @@ impl Talk {
         let answer = match timeout_at(deadline, request.send()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                return Sent::Not(fault::words(&error, self.connect_timeout));
+                return Sent::Not(fault::words(&error, &self.shown, self.connect_timeout));
             }
             Ok(Err(error)) => {
-                let words = fault::words(&error, self.timeout);
+                let words = fault::words(&error, &self.shown, self.timeout);
                 return Sent::Unknown(format!("no answer after it was sent: {words}"));
             }
             Err(_) => {

@@ -28,10 +28,9 @@ pub(super) const RSA_BITS_MIN: usize = 2048;
 
 /// Why the handshake with a mail server failed, and which key of `[email]` to change where one helps.
 pub fn of_mail_server(seen: &Seen, error: &rustls::Error, host: &str) -> String {
-    let Some(fault) = &seen.fault else {
+    let Some((kind, detail)) = seen_fault(seen, host) else {
         return format!("TLS handshake failed: {}", handshake(error));
     };
-    let (kind, detail) = certificate(fault, &seen.certificates, host);
     let remedy = match kind {
         FailureKind::TlsUntrusted => {
             "set [email].ca_file to a file with the certificate of its authority, or with this certificate itself"
@@ -44,6 +43,26 @@ pub fn of_mail_server(seen: &Seen, error: &rustls::Error, host: &str) -> String 
         _ => "set [email].ca_file to a file with this certificate itself, or have another one made",
     };
     format!("{detail}; {remedy}")
+}
+
+/// Why the handshake with the service of a channel failed, and the channel's key to change where one helps.
+pub fn of_service(seen: &Seen, error: &rustls::Error, host: &str) -> String {
+    let Some((kind, detail)) = seen_fault(seen, host) else {
+        return format!("TLS handshake failed: {}", handshake(error));
+    };
+    let remedy = match kind {
+        FailureKind::TlsUntrusted => {
+            "; the channel's ca_file may name a file with the certificate of its authority"
+        }
+        _ => "",
+    };
+    format!("TLS handshake failed: {detail}{remedy}")
+}
+
+/// What is wrong with the certificates that a server sent.
+fn seen_fault(seen: &Seen, host: &str) -> Option<(FailureKind, String)> {
+    let fault = seen.fault.as_ref()?;
+    Some(certificate(fault, &seen.certificates, host))
 }
 
 /// What a certificate fault is called, and one line about it.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use serde_json::Value;
 
 use crate::smtp::server::{self, At, Script, Server};
+use crate::support::pki::Pair;
 use sitewatch::domain::timestamp::Timestamp;
 
 use super::{House, Site, monitor, text};
@@ -354,6 +355,38 @@ async fn a_mail_server_that_refuses_the_login_does_not_delay_a_channel() {
         let late = came.arrived.since(decided);
         // A group_wait of 1 s, and a machine that is busy with other tests.
         assert!(late < Duration::from_secs(10), "{late:?}");
+    }
+}
+
+/// The words of a certificate that is refused say why, as those of a site's do.
+#[tokio::test]
+async fn a_certificate_that_is_refused_is_told_with_its_reason() {
+    let root = Pair::authority("Test Root", None, -60, 60);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let servers = [
+        Pair::leaf(&["127.0.0.1"], Some(&root), -30, -2).server(&[]),
+        Pair::leaf(&["other.test"], Some(&root), -1, 30).server(&[]),
+    ];
+    std::thread::spawn(move || {
+        for (stream, server) in listener.incoming().zip(servers) {
+            let mut tls = rustls::ServerConnection::new(Arc::new(server)).unwrap();
+            let _ = tls.complete_io(&mut stream.unwrap());
+        }
+    });
+    let (site, hook) = (Site::start(200), Hook::start(&[]));
+    let house = house(&hook, "ca_file = \"ca.pem\"", &site);
+    std::fs::write(house.path().join("ca.pem"), &root.pem).unwrap();
+    let path = house.path().join("monitors.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let plain = format!("http://127.0.0.1:{}/in", hook.port);
+    let secure = format!("https://127.0.0.1:{port}/in");
+    std::fs::write(&path, config.replace(&plain, &secure)).unwrap();
+    for want in [" expired on ", "the certificate is not for `127.0.0.1`"] {
+        let test = house.ask(&["channel", "test", "hook"]);
+        let said = text(&test.stdout) + &text(&test.stderr);
+        assert!(said.contains("not now: TLS handshake failed: "), "{said}");
+        assert!(said.contains(want), "{said}");
     }
 }
 
