@@ -1,10 +1,11 @@
 //! The daemon from its first line to its last: opens everything, runs it, and takes it down in order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::active::{self, Force, Parts, Running};
@@ -22,8 +23,9 @@ use super::health::heartbeat;
 use super::health::watchdog::Supervisor;
 use super::hubs::gate::Gate;
 use super::hubs::standby::{self, Claim, Elected};
-use super::life_ends::{Household, Life, after_damage, after_overtaking, take_down};
+use super::logging::targets;
 use super::notifier::run;
+use super::opening::{OPENING, Opened, open};
 use super::process::check_runtime;
 use super::process::fd_limit;
 use super::process::malloc_trim;
@@ -31,17 +33,16 @@ use super::process::parent_pipe::Leash;
 use super::process::patience::{Waited, patiently};
 pub use super::process::signals::Ending;
 use super::process::signals::{Signals, Told};
-use super::recorder::engine::Recorder;
 use super::recorder::evidence::Keeper;
 use super::recorder::evidence_shelf::Shelf;
-use super::recorder::message::{Enrolled, Entry};
+use super::recorder::message::Entry;
 use super::recorder::queue::{Door, queue};
-use super::recorder::thread;
+use super::recorder::thread::{self, Ended};
 pub use super::run_error::RunError;
 use super::schedule::cron_jobs;
 use super::schedule::duties::Duties;
-use super::schedule::scheduler::{Handle, Scheduler};
-use super::source_lists::{kept, rounds};
+use super::schedule::scheduler::{Command, Handle, Scheduler};
+use super::source_lists::rounds;
 use super::web::server::WebServer;
 use super::web::sources::Sources;
 use super::wishes::pass_on;
@@ -50,23 +51,19 @@ use crate::clock;
 use crate::config::{Config, Environment};
 use crate::domain::cluster::ClusterRole;
 use crate::domain::notification::{News, Notice};
-use crate::domain::timestamp::Timestamp;
 use crate::probe::Prober;
 use crate::service;
 use crate::store::error::StoreError;
-use crate::store::outbox::attempts;
-use crate::store::writer::Store;
+use crate::store::file::corruption;
+use crate::store::reader::open_readers;
+
+/// After the grace for checks and mails, the recorder gets this long to write what is left.
+const LAST_WRITE: Duration = Duration::from_secs(20);
 
 /// A disk that damages a new database again and again is beyond help ..
 const SET_ASIDE_MAX: usize = 3;
 /// .. where that happens within this time.
 const SET_ASIDE_WITHIN: Duration = Duration::from_secs(3600);
-
-/// A database up to this size is looked through at each start; it takes half a second at most.
-const LOOKED_THROUGH_MAX: u64 = 1 << 30;
-
-/// The unit's status while the database is opened.
-pub(super) const OPENING: &str = "bringing the database up to date";
 
 /// How often it is looked whether the recorder still runs.
 const RECORDER_LOOKED_AT: Duration = Duration::from_secs(1);
@@ -83,6 +80,15 @@ pub struct Start {
     pub environment: Environment,
     /// Whether it ends with the process that holds the other end of its standard input.
     pub is_leashed: bool,
+}
+
+/// How one life of the daemon ended.
+#[must_use]
+enum Life {
+    /// The daemon ends.
+    Ended(Ending),
+    /// Another hub leads: this one follows it.
+    Overtaken,
 }
 
 /// Runs the daemon until it is told to stop. A database that turns out to be damaged is set aside and a
@@ -202,66 +208,15 @@ fn run_once(
     ending
 }
 
-/// The database with everything that is remembered.
-struct Opened {
-    /// With the lists.
-    config: Arc<Config>,
-    recorder: Recorder,
-    enrolled: Enrolled,
-    database_id: String,
-    /// How many entries each list has that is kept.
-    lists: Vec<(Arc<str>, usize)>,
-}
-
-fn open(config: &Arc<Config>, now: Timestamp) -> Result<Opened, StoreError> {
-    let path = &config.daemon.database;
-    let mut store = Store::open(path, now)?;
-    if let Some(mode) = store.mode_was() {
-        tracing::warn!(
-            "everybody could read {} (mode {mode:04o}, by an earlier version); it is 0640 from now on: to read the \
-             history without sudo, join its group",
-            store.path().display()
-        );
-    }
-    if let Some(copy) = store.copy_before_migration() {
-        tracing::info!(
-            "{} has new tables now; a copy with the old ones is {}",
-            store.path().display(),
-            copy.display()
-        );
-    }
-    if let Some(link) = store.link() {
-        tracing::warn!(
-            "{} is a symbolic link; write database = \"{}\" in [daemon] instead",
-            link.display(),
-            store.path().display()
-        );
-    }
-    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if size <= LOOKED_THROUGH_MAX {
-        store.check_quickly()?;
-    }
-    let batch = store.batch()?;
-    attempts::due_at_start(batch.outbox(), now)?;
-    batch.commit()?;
-    let database_id = store.database_id().to_owned();
-    let mut lists = Vec::new();
-    let config = Arc::new(kept::with_lists(config, |key| {
-        let kept = store
-            .kept_list(key)
-            .inspect_err(|error| tracing::error!("a list cannot be read: {error}"))
-            .ok()??;
-        lists.push((key.into(), kept.entries));
-        Some(kept)
-    }));
-    let (recorder, enrolled) = Recorder::open(store, Arc::clone(&config), now)?;
-    Ok(Opened {
-        config,
-        lists,
-        recorder,
-        enrolled,
-        database_id,
-    })
+/// Everything that has to be ended.
+struct Household {
+    running: Arc<Running>,
+    scheduler: JoinHandle<u32>,
+    recorder: std::thread::JoinHandle<Ended>,
+    control: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+    web: Option<WebServer>,
+    link: Option<hub::Link>,
 }
 
 async fn live(
@@ -479,4 +434,132 @@ fn say(news: News) -> Entry {
         }),
         to: None,
     }
+}
+
+/// Ends everything: first the checks, then what they led to, then the database.
+async fn take_down(household: Household, grace: Duration) -> Result<Ending, RunError> {
+    let Household {
+        running,
+        scheduler,
+        recorder,
+        control,
+        others,
+        web,
+        link,
+    } = household;
+    service::stopping("stopping: waiting for running checks");
+    tracing::info!("stopping: waiting for running checks");
+    control.abort();
+    running.lists.set_tasks(Vec::new());
+    let until = clock::tick() + grace;
+    running.scheduler.send(Command::Stop { grace });
+    let left_behind = scheduler.await.unwrap_or(0);
+    if left_behind > 0 {
+        tracing::warn!(left_behind, "checks did not end within shutdown_grace");
+    }
+    running.notifier.stop(until).await;
+    for other in others {
+        other.abort();
+    }
+    drop(web);
+    running.door.push(Entry::Stop);
+    let ended = ended(recorder, clock::tick() + LAST_WRITE).await;
+    // After the last write, since the other hub has everything then, and knows that it may lead.
+    drop(link);
+    match ended {
+        Some(Ended::Stopped(_)) => Ok(Ending::Orderly),
+        Some(Ended::Unusable { why, store }) => {
+            tracing::error!(target: targets::TROUBLE, "the last writes are lost: {why}");
+            if matches!(why, StoreError::Overwritten) {
+                let path = store.path().to_owned();
+                drop(store);
+                // The next start is with what was put there, and the log would be replayed into it.
+                corruption::set_log_aside(&path, clock::now())?;
+            }
+            Ok(Ending::Forced)
+        }
+        None => {
+            tracing::error!("the database did not take the last writes in time");
+            Ok(Ending::Forced)
+        }
+    }
+}
+
+/// The recorder ended by itself: everything else goes, too, before a new one can begin.
+async fn after_damage(household: Household) -> Result<Life, RunError> {
+    service::status("the database is damaged or another's; NO SITE IS WATCHED for a moment");
+    let until = clock::tick() + LAST_WRITE;
+    household.control.abort();
+    household.running.lists.set_tasks(Vec::new());
+    household.scheduler.abort();
+    household.running.notifier.stop(clock::tick()).await;
+    for other in household.others {
+        other.abort();
+    }
+    drop(household.web);
+    drop(household.link);
+    match ended(household.recorder, until).await {
+        Some(Ended::Unusable { why, store }) => {
+            let is_alone = readers_are_gone(store.path(), until).await;
+            match (why, is_alone) {
+                // What was written over the file is set aside: none of its readers is in the way.
+                (why @ StoreError::Overwritten, _) | (why, true) => Err(why.into()),
+                (_, false) => Err(RunError::Broken("a reader of the database")),
+            }
+        }
+        Some(Ended::Stopped(_)) | None => Err(RunError::Broken("recorder")),
+    }
+}
+
+/// Whether nothing in this process reads the database any more, at the latest then. Before that neither the store may
+/// be dropped nor the file be opened again: closing a file lets go of all locks that the process has on it, and SQLite
+/// would not know. Then another program could take the log away under the running daemon.
+async fn readers_are_gone(database: &Path, until: Instant) -> bool {
+    while open_readers(database) > 0 {
+        if clock::tick() >= until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    true
+}
+
+/// Another hub leads: nothing leaves here any more, and what this hub has not told is told there.
+async fn after_overtaking(household: Household) -> Result<Life, RunError> {
+    tracing::error!(target: targets::TROUBLE, "another hub leads: this one tells nothing any more, and follows it");
+    service::status("another hub leads");
+    household.control.abort();
+    household.running.lists.set_tasks(Vec::new());
+    household.scheduler.abort();
+    household.running.notifier.stop(clock::tick()).await;
+    for other in household.others {
+        other.abort();
+    }
+    drop(household.web);
+    household.running.door.push(Entry::Stop);
+    let until = clock::tick() + LAST_WRITE;
+    let ended = ended(household.recorder, until).await;
+    drop(household.link);
+    match ended {
+        Some(Ended::Stopped(store)) => match readers_are_gone(store.path(), until).await {
+            true => Ok(Life::Overtaken),
+            false => Err(RunError::Broken("a reader of the database")),
+        },
+        Some(Ended::Unusable { why, .. }) => Err(why.into()),
+        None => Err(RunError::Broken("recorder")),
+    }
+}
+
+/// The recorder's end, if it comes in time.
+async fn ended(recorder: std::thread::JoinHandle<Ended>, until: Instant) -> Option<Ended> {
+    while !recorder.is_finished() {
+        if clock::tick() >= until {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    recorder
+        .join()
+        .inspect_err(|_| tracing::error!("the recorder panicked; this is a bug"))
+        .ok()
 }

@@ -1,6 +1,6 @@
 //! A start on a disk that takes no writes, or does not give the database: there is nothing to go on with, and an end
-//! would be silent. So it is told past the outbox that cannot be opened, and tried again until the disk works. A
-//! database that the disk does not give is waited for only so long, since nothing is watched meanwhile.
+//! would be silent. So it is told past the outbox that cannot be opened, and tried again until the disk works. A database
+//! that the disk does not give is waited for only so long, since nothing is watched meanwhile.
 
 use std::future::ready;
 use std::io;
@@ -203,15 +203,15 @@ fn words(error: &StoreError) -> String {
 fn detail(config: &Config, error: &StoreError) -> String {
     let end = match error {
         StoreError::Io(_) => format!(
-            " Where the disk does not give what is in it for {} seconds, it is set aside, a new one is begun, and sites \
-             are watched.",
+            " Where the disk does not give what is in it for {} seconds, it is set aside, a new one is begun, and \
+             sites are watched.",
             READ_WITHIN.as_secs()
         ),
         _ => String::new(),
     };
     format!(
-        "The database {} cannot be opened: {}. NO SITE IS WATCHED until it can: make room on the disk, or mend what the \
-         message names. sitewatch tries again every two seconds and begins by itself.{end}",
+        "The database {} cannot be opened: {}. NO SITE IS WATCHED until it can: make room on the disk, or mend what \
+         the message names. sitewatch tries again every two seconds and begins by itself.{end}",
         config.daemon.database.display(),
         words(error)
     )

@@ -59,8 +59,8 @@ pub(super) fn put_aside(database: &Path, why: &str) -> Result<String, StoreError
 pub(super) fn put_unreadable_aside(database: &Path, why: &str) -> Result<String, StoreError> {
     let aside = corruption::set_aside(database, clock::now())?;
     Ok(format!(
-        "The database {} cannot be read: {why}. After {} seconds it was set aside as {}, and a new one was begun. Sites \
-         are watched on; what was recorded before is in the old file only, which may be whole: look after the disk.",
+        "The database {} cannot be read: {why}. After {} seconds it was set aside as {}, and a new one was begun. \
+         Sites are watched on; what was recorded before is in the old file only, which may be whole: look after the disk.",
         database.display(),
         READ_WITHIN.as_secs(),
         aside.display()
@@ -76,8 +76,8 @@ pub(super) fn put_overwritten_aside(database: &Path) -> Result<String, StoreErro
     Ok(format!(
         "Another file was written over the database {database} while sitewatch runs. What lies there now was set aside \
          as {aside}, and a new database was begun. Sites are watched on; what was recorded before is gone with the old \
-         contents. If it was a backup that you put there: stop sitewatch, remove {database} and the files {database}-wal \
-         and {database}-shm, put {aside} in its place, and start sitewatch.",
+         contents. If it was a backup that you put there: stop sitewatch, remove {database} and the files \
+         {database}-wal and {database}-shm, put {aside} in its place, and start sitewatch.",
         database = database.display(),
         aside = aside.display()
     ))

@@ -130,19 +130,26 @@ fn run(
         }
         health.beat(Part::Recorder);
         if let Some(why) = recorder.unusable() {
-            let mut store = Box::new(recorder.into_store());
-            store.leave_as_it_is();
-            return Ended::Unusable { why, store };
+            return left(recorder.into_store(), why);
         }
         if recorder.stopped() {
-            let mut store = Box::new(recorder.into_store());
-            if !is_overwritten(&mut store) {
-                return Ended::Stopped(store);
-            }
-            store.leave_as_it_is();
-            let why = StoreError::Overwritten;
-            return Ended::Unusable { why, store };
+            return stopped(recorder.into_store());
         }
+    }
+}
+
+fn stopped(mut store: Store) -> Ended {
+    match is_overwritten(&mut store) {
+        true => left(store, StoreError::Overwritten),
+        false => Ended::Stopped(Box::new(store)),
+    }
+}
+
+fn left(mut store: Store, why: StoreError) -> Ended {
+    store.leave_as_it_is();
+    Ended::Unusable {
+        why,
+        store: Box::new(store),
     }
 }
 
