@@ -1,6 +1,6 @@
 //! A start on a disk that takes no writes, or does not give the database: there is nothing to go on with, and an end
-//! would be silent. So it is told past the outbox that cannot be opened, and tried again until the disk works. A database
-//! that the disk does not give is waited for only so long, since nothing is watched meanwhile.
+//! would be silent. So it is told past the outbox that cannot be opened, and tried again until the disk works. A
+//! database that the disk does not give is waited for only so long, since nothing is watched meanwhile.
 
 use std::future::ready;
 use std::io;

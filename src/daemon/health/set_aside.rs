@@ -60,7 +60,8 @@ pub(super) fn put_unreadable_aside(database: &Path, why: &str) -> Result<String,
     let aside = corruption::set_aside(database, clock::now())?;
     Ok(format!(
         "The database {} cannot be read: {why}. After {} seconds it was set aside as {}, and a new one was begun. \
-         Sites are watched on; what was recorded before is in the old file only, which may be whole: look after the disk.",
+         Sites are watched on; what was recorded before is in the old file only, which may be whole: look after the \
+         disk.",
         database.display(),
         READ_WITHIN.as_secs(),
         aside.display()

@@ -66,9 +66,9 @@ pub enum Looked {
     Unfinished,
 }
 
-/// Looks until it is late whether a database that was called damaged is: SQLite says so too of a disk that does not give
-/// the file (`EIO`), though nothing is wrong with what is on it. The store that said it and every reader must have been
-/// dropped: closing the file lets go of SQLite's locks on it in this process.
+/// Looks until it is late whether a database that was called damaged is: SQLite says so too of a disk that does not
+/// give the file (`EIO`), though nothing is wrong with what is on it. The store that said it and every reader must have
+/// been dropped: closing the file lets go of SQLite's locks on it in this process.
 ///
 /// # Errors
 /// - [`StoreError::Io`]: the disk does not give the file or its log; whether it is damaged is not known.
