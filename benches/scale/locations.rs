@@ -12,7 +12,7 @@ use sitewatch::domain::check::{
     Verdict,
 };
 use sitewatch::domain::cluster::{NatsCredentials, NatsServer};
-use sitewatch::domain::location::{LocationName, Observation, Sender};
+use sitewatch::domain::location::{LocationName, Observation, ProbeName};
 use sitewatch::domain::monitor::MonitorId;
 use sitewatch::domain::timestamp::Timestamp;
 use sitewatch::link::nats::NatsProbe;
@@ -159,7 +159,7 @@ impl Player {
             ca_pem: None,
             credentials: NatsCredentials::None,
         };
-        let sender = Sender::whole(LocationName::parse(name).expect("a name"));
+        let sender = ProbeName::whole(LocationName::parse(name).expect("a name"));
         let end = tick() + PATIENCE;
         let (client, driver) = loop {
             match NatsProbe::connect(&server, &sender).await {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::location::{LocationName, Places, Share};
+use super::location::{LocationName, Places, ProbeName, Share};
 use super::secret::Secret;
 
 /// `[cluster]`, as valid values.
@@ -46,6 +46,16 @@ pub struct ProbeSettings {
     pub share: Option<Share>,
     /// How many bytes its spool may hold.
     pub spool_bytes: u64,
+}
+
+impl ProbeSettings {
+    /// Who sends what this probe saw.
+    pub fn name(&self) -> ProbeName {
+        ProbeName {
+            location: self.location.clone(),
+            share: self.share,
+        }
+    }
 }
 
 /// A NATS server and how to speak to it.

@@ -158,14 +158,14 @@ impl fmt::Display for Share {
 
 /// Who sends: the probe of a location, or one of several that share it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sender {
+pub struct ProbeName {
     /// The location.
     pub location: LocationName,
     /// Which part of its monitors it checks; `None`: all of them.
     pub share: Option<Share>,
 }
 
-impl Sender {
+impl ProbeName {
     /// The probe that checks all monitors of a location.
     pub const fn whole(location: LocationName) -> Self {
         Self {
@@ -200,7 +200,7 @@ impl Sender {
     }
 }
 
-impl fmt::Display for Sender {
+impl fmt::Display for ProbeName {
     /// `nyc`, or `nyc 2/4`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.share {
@@ -388,7 +388,7 @@ pub enum Observation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// The probe, as the subject names it; the hub found the frame to be from the same location.
-    pub sender: Sender,
+    pub sender: ProbeName,
     /// Which spool numbered it: random, made with the spool's file, so it survives restarts of the probe.
     pub spool: u64,
     /// Its number in that spool; grows.
@@ -409,7 +409,7 @@ pub struct Frame {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
     /// The probe.
-    pub sender: Sender,
+    pub sender: ProbeName,
     /// Its spool.
     pub spool: u64,
     /// When it was sent, by the probe's clock.
@@ -485,15 +485,15 @@ mod tests {
     #[test]
     fn a_sender_has_one_subject() {
         let nyc = LocationName::parse("nyc").unwrap();
-        let whole = Sender::whole(nyc);
-        let part = Sender {
+        let whole = ProbeName::whole(nyc);
+        let part = ProbeName {
             share: Share::new(2, 14),
             ..whole.clone()
         };
         for (sender, subject, shown) in [(whole, "nyc", "nyc"), (part, "nyc.2-14", "nyc 2/14")] {
             assert_eq!(sender.subject(), subject);
             assert_eq!(sender.to_string(), shown);
-            assert_eq!(Sender::of_subject(subject), Some(sender));
+            assert_eq!(ProbeName::of_subject(subject), Some(sender));
         }
         for wrong in [
             "",
@@ -507,7 +507,7 @@ mod tests {
             "nyc.2-4.x",
             "nyc.2-99",
         ] {
-            assert_eq!(Sender::of_subject(wrong), None, "{wrong}");
+            assert_eq!(ProbeName::of_subject(wrong), None, "{wrong}");
         }
     }
 

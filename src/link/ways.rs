@@ -1,6 +1,6 @@
 //! What a probe and a hub need of the way between them.
 
-use crate::domain::location::{LocationName, Sender};
+use crate::domain::location::{LocationName, ProbeName};
 use crate::link::error::LinkError;
 use crate::wire::hub_log::CopyAsked;
 use crate::wire::notes::{CheckNow, Done, Hi, ListHead, Told};
@@ -64,7 +64,7 @@ pub trait ProbeWay: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// The probe that its subject names; `None` if that is no probe's.
-    pub sender: Option<Sender>,
+    pub sender: Option<ProbeName>,
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// Its number in the stream.
@@ -93,7 +93,7 @@ pub trait HubWay: Send + Sync + 'static {
     /// It is not known to be written.
     fn put_done(
         &self,
-        sender: &Sender,
+        sender: &ProbeName,
         done: &Done,
     ) -> impl Future<Output = Result<(), LinkError>> + Send;
 

@@ -7,7 +7,7 @@
 use super::check;
 use super::fields::{Fields, WireError, put_bytes};
 use super::squeeze::{squeezed, unsqueezed};
-use crate::domain::location::{Frame, LocationName, Observation, Sender};
+use crate::domain::location::{Frame, LocationName, Observation, ProbeName};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::varint;
@@ -213,7 +213,7 @@ pub fn read_head(bytes: &[u8]) -> Result<(Head, &[u8]), WireError> {
 pub fn whole(
     head: &Head,
     packed: &[u8],
-    sender: Sender,
+    sender: ProbeName,
     received_at: Timestamp,
 ) -> Result<Frame, WireError> {
     let observations = unpack(packed)?;
@@ -224,7 +224,7 @@ pub fn whole(
 }
 
 /// A frame as the hub takes it where its observations cannot be read: it counts as taken.
-pub fn empty(head: &Head, sender: Sender, received_at: Timestamp) -> Frame {
+pub fn empty(head: &Head, sender: ProbeName, received_at: Timestamp) -> Frame {
     Frame {
         sender,
         spool: head.spool,
@@ -392,7 +392,7 @@ mod tests {
         let bytes = write(&head(), &packed.bytes);
         let (read, rest) = read_head(&bytes).unwrap();
         assert_eq!(read, head());
-        let sender = Sender::of_subject("nyc.2-4").unwrap();
+        let sender = ProbeName::of_subject("nyc.2-4").unwrap();
         let frame = whole(&read, rest, sender.clone(), at(9)).unwrap();
         assert_eq!(frame.sender, sender);
         assert_eq!(frame.observations, observations);

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::daemon::health::counters::Health;
 use crate::daemon::logging::targets;
 use crate::domain::cluster::NatsServer;
-use crate::domain::location::Sender;
+use crate::domain::location::ProbeName;
 use crate::domain::timestamp::Timestamp;
 use crate::link::error::LinkError;
 use crate::link::nats::NatsProbe;
@@ -52,7 +52,7 @@ pub(super) enum News {
 
 /// Sends and fetches for a probe.
 pub(super) struct Courier {
-    pub(super) sender: Sender,
+    pub(super) sender: ProbeName,
     pub(super) shared: Arc<Shared>,
     pub(super) health: Arc<Health>,
     pub(super) news: mpsc::Sender<News>,
@@ -67,7 +67,7 @@ pub(super) struct Courier {
 impl Courier {
     /// A courier that has sent nothing.
     pub(super) fn new(
-        sender: Sender,
+        sender: ProbeName,
         shared: Arc<Shared>,
         health: Arc<Health>,
         news: mpsc::Sender<News>,

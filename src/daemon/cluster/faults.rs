@@ -16,7 +16,7 @@ use crate::daemon::health::counters::Health;
 use crate::daemon::hubs::gate::Gate;
 use crate::daemon::recorder::message::{Entry, NotRecorded};
 use crate::daemon::recorder::queue::{Door, Queue, queue};
-use crate::domain::location::{LocationName, Observation, Receipt, Sender, Share};
+use crate::domain::location::{LocationName, Observation, ProbeName, Receipt, Share};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::link::error::LinkError;
@@ -31,12 +31,12 @@ struct State {
     faults: u64,
     /// Every break of a connection counts it up.
     breaks: u64,
-    stream: BTreeMap<u64, (Sender, Vec<u8>)>,
+    stream: BTreeMap<u64, (ProbeName, Vec<u8>)>,
     newest: u64,
     acknowledged: u64,
     delivered: u64,
-    done: HashMap<Sender, Done>,
-    told: HashMap<Sender, VecDeque<Told>>,
+    done: HashMap<ProbeName, Done>,
+    told: HashMap<ProbeName, VecDeque<Told>>,
     lost: usize,
     doubled: usize,
 }
@@ -84,7 +84,7 @@ impl Broker {
         state.delivered = state.delivered.min(state.newest);
     }
 
-    fn way(&self, sender: &Sender) -> Way {
+    fn way(&self, sender: &ProbeName) -> Way {
         Way {
             broker: self.clone(),
             sender: sender.clone(),
@@ -97,7 +97,7 @@ impl Broker {
 struct Way {
     broker: Broker,
     /// Of a probe; the hub's is not looked at.
-    sender: Sender,
+    sender: ProbeName,
     since: u64,
 }
 
@@ -211,7 +211,7 @@ impl HubWay for Way {
         Ok(())
     }
 
-    async fn put_done(&self, sender: &Sender, done: &Done) -> Result<(), LinkError> {
+    async fn put_done(&self, sender: &ProbeName, done: &Done) -> Result<(), LinkError> {
         let mut state = self.state()?;
         match state.goes_wrong() {
             true => Err(LinkError::Timeout),
@@ -258,11 +258,11 @@ impl HubWay for Way {
 }
 
 /// The probes of a location that so many share.
-fn senders(count: u16) -> Vec<Sender> {
+fn senders(count: u16) -> Vec<ProbeName> {
     let location = LocationName::parse("nyc").unwrap();
     let shares = (1..=count).map(|number| Share::new(number, count).filter(|_| count > 1));
     shares
-        .map(|share| Sender {
+        .map(|share| ProbeName {
             location: location.clone(),
             share,
         })
@@ -321,7 +321,7 @@ fn observation(number: i64) -> Observation {
 
 /// A probe: its spool, and its courier, which may be killed.
 struct Side {
-    sender: Sender,
+    sender: ProbeName,
     shared: Arc<Shared>,
     sending: tokio::task::JoinHandle<()>,
     _news: mpsc::Receiver<News>,
@@ -329,7 +329,7 @@ struct Side {
 }
 
 impl Side {
-    fn new(broker: &Broker, sender: Sender, spool: &Path) -> Self {
+    fn new(broker: &Broker, sender: ProbeName, spool: &Path) -> Self {
         let spool = Spool::open(spool, clock::now()).unwrap();
         let shared = Shared::new(spool);
         let (sending, news) = courier(broker, &sender, &shared);
@@ -365,7 +365,7 @@ impl Side {
 /// Begins a courier over the broker; aborting the task is a kill.
 fn courier(
     broker: &Broker,
-    sender: &Sender,
+    sender: &ProbeName,
     shared: &Arc<Shared>,
 ) -> (tokio::task::JoinHandle<()>, mpsc::Receiver<News>) {
     let (news, heard) = mpsc::channel(16);

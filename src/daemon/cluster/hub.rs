@@ -21,7 +21,7 @@ use crate::daemon::logging::targets;
 use crate::daemon::recorder::message::{Enrolled, Entry};
 use crate::daemon::recorder::queue::Door;
 use crate::domain::cluster::{ClusterSettings, HubSettings};
-use crate::domain::location::{Ask, Presence, Sender, Share};
+use crate::domain::location::{Ask, Presence, ProbeName, Share};
 use crate::domain::monitor::MonitorId;
 use crate::domain::safe_text;
 use crate::domain::timestamp::Timestamp;
@@ -290,7 +290,7 @@ async fn hear(
                 continue;
             }
         };
-        let sender = Sender { location, share };
+        let sender = ProbeName { location, share };
         if !probes.may_speak(&sender) {
             continue;
         }
@@ -308,7 +308,7 @@ async fn hear(
     }
 }
 
-fn presence(sender: Sender, hi: &Hi, version: String) -> Presence {
+fn presence(sender: ProbeName, hi: &Hi, version: String) -> Presence {
     Presence {
         sender,
         spool: hi.spool,
@@ -322,7 +322,7 @@ fn presence(sender: Sender, hi: &Hi, version: String) -> Presence {
 
 /// The probes that spoke since the start.
 #[derive(Debug, Default)]
-struct Probes(HashMap<Sender, Probe>);
+struct Probes(HashMap<ProbeName, Probe>);
 
 #[derive(Debug)]
 struct Probe {
@@ -332,7 +332,7 @@ struct Probe {
 
 impl Probes {
     /// Whether a probe has its turn: one sign of life a second is enough.
-    fn may_speak(&mut self, sender: &Sender) -> bool {
+    fn may_speak(&mut self, sender: &ProbeName) -> bool {
         let now = clock::tick();
         if let Some(probe) = self.0.get_mut(sender) {
             let is_time = now.duration_since(probe.heard_at) >= HI_EVERY_MIN;
@@ -353,7 +353,7 @@ impl Probes {
     }
 
     /// Says once which version a probe has.
-    fn say_version(&mut self, sender: &Sender, version: &str) {
+    fn say_version(&mut self, sender: &ProbeName, version: &str) {
         let Some(probe) = self
             .0
             .get_mut(sender)

@@ -12,7 +12,7 @@ use crate::daemon::hubs::gate::Gate;
 use crate::daemon::logging::targets;
 use crate::daemon::recorder::message::{Entry, NotRecorded, Reply};
 use crate::daemon::recorder::queue::Door;
-use crate::domain::location::{Frame, Receipt, Sender};
+use crate::domain::location::{Frame, ProbeName, Receipt};
 use crate::link::error::LinkError;
 use crate::link::ways::{Fetched, HubWay};
 use crate::wire::WireError;
@@ -44,7 +44,7 @@ const REFUSED_SAID_EVERY: Duration = Duration::from_secs(3600);
 pub(super) struct Taker {
     door: Door,
     gate: Gate,
-    marks: HashMap<Sender, Marks>,
+    marks: HashMap<ProbeName, Marks>,
     /// Up to this number of the stream everything is acknowledged.
     acknowledged: u64,
     purged: (u64, Option<Instant>),
@@ -161,7 +161,7 @@ impl Taker {
     async fn mark(
         &mut self,
         way: &impl HubWay,
-        sender: Sender,
+        sender: ProbeName,
         seq: u64,
         receipt: Receipt,
     ) -> Result<(), LinkError> {
@@ -230,7 +230,7 @@ impl Taker {
         let from = one
             .sender
             .as_ref()
-            .map_or_else(|| "?".to_owned(), Sender::to_string);
+            .map_or_else(|| "?".to_owned(), ProbeName::to_string);
         let words = format!("a frame of {from} was refused: {why}");
         let now = clock::tick();
         let is_said = self

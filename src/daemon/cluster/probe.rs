@@ -32,12 +32,13 @@ use crate::daemon::run_error::RunError;
 use crate::daemon::schedule::cron_jobs::{self, Agenda, Duty, Firing};
 use crate::daemon::schedule::scheduler::{Command, Handle, Scheduler};
 use crate::domain::cluster::{ClusterSettings, ProbeSettings};
-use crate::domain::location::{Sender, Share};
+use crate::domain::location::Share;
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::probe::Prober;
 use crate::service;
 use crate::store::spool::Spool;
+use crate::wire::WireError;
 
 /// How often the probe looks after itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -85,10 +86,8 @@ struct Running {
     health: Arc<Health>,
     agenda: watch::Sender<Agenda>,
     is_linked: watch::Receiver<bool>,
-    environment: Environment,
-    directory: PathBuf,
+    here: Here,
     slots: u32,
-    share: Option<Share>,
     /// The list in force, to be read again when its files changed.
     list: Option<(u64, Arc<[u8]>)>,
     unresolved: Vec<(MonitorId, Arc<str>)>,
@@ -120,16 +119,7 @@ async fn live(
     let kept = spool.list().unwrap_or_default();
     let shared = Shared::new(spool);
     let (news, mut heard) = mpsc::channel(NEWS_MAX);
-    let sender = Sender {
-        location: probe.location.clone(),
-        share: probe.share,
-    };
-    let courier = Courier::new(
-        sender.clone(),
-        Arc::clone(&shared),
-        Arc::clone(&health),
-        news,
-    );
+    let courier = Courier::new(probe.name(), Arc::clone(&shared), Arc::clone(&health), news);
     let mut running = Running {
         door: door.clone(),
         scheduler: scheduler.clone(),
@@ -137,10 +127,8 @@ async fn live(
         health: Arc::clone(&health),
         agenda,
         is_linked: courier.is_linked.subscribe(),
-        environment: start.environment.clone(),
-        directory: directory_of(start),
+        here: Here::of(start, probe),
         slots: slots(&config),
-        share: probe.share,
         list: None,
         unresolved: Vec::new(),
         unresolved_at: None,
@@ -168,7 +156,7 @@ async fn live(
     let calendar = tokio::spawn(keep_calendar(agenda_seen, scheduler.clone(), door.clone()));
     tracing::info!(
         spool = %config.daemon.database.display(),
-        "sitewatch {} started as the probe {}", env!("CARGO_PKG_VERSION"), sender
+        "sitewatch {} started as the probe {}", env!("CARGO_PKG_VERSION"), probe.name()
     );
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -253,10 +241,28 @@ fn nothing_due() -> Agenda {
     }
 }
 
-/// Where the names of files in a list are looked up: beside the probe's own file.
-fn directory_of(start: &Start) -> PathBuf {
-    let full = start.environment.directory.join(&start.file);
-    full.parent().map_or_else(PathBuf::new, PathBuf::from)
+/// What a list is read with.
+#[derive(Clone)]
+struct Here {
+    environment: Environment,
+    /// Where the names of files in a list are looked up: beside the probe's own file.
+    directory: PathBuf,
+    share: Option<Share>,
+}
+
+impl Here {
+    fn of(start: &Start, probe: &ProbeSettings) -> Self {
+        let full = start.environment.directory.join(&start.file);
+        Self {
+            environment: start.environment.clone(),
+            directory: full.parent().map_or_else(PathBuf::new, PathBuf::from),
+            share: probe.share,
+        }
+    }
+
+    fn read(&self, list: &[u8]) -> Result<Applied, WireError> {
+        probe_lists::apply(list, self.share, &self.environment, &self.directory)
+    }
 }
 
 fn slots(config: &Config) -> u32 {
@@ -317,11 +323,9 @@ impl Running {
     }
 
     async fn take_list(&mut self, version: u64, bytes: Arc<[u8]>) {
-        let (environment, directory) = (self.environment.clone(), self.directory.clone());
-        let (list, share) = (Arc::clone(&bytes), self.share);
+        let (list, here) = (Arc::clone(&bytes), self.here.clone());
         // A hundred thousand monitors take seconds: not on the thread that checks.
-        let applied =
-            blocking::run(move || probe_lists::apply(&list, share, &environment, &directory)).await;
+        let applied = blocking::run(move || here.read(&list)).await;
         // Also one that cannot be read is known: it is not fetched again and again.
         self.shared.list_version.store(version, Relaxed);
         self.list = Some((version, bytes));

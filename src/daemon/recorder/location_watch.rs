@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::engine::Recorder;
-use super::location_shares::{Sharing, Standing};
+use super::sharing::{Sharing, Standing};
 use super::staged::Deed;
-use crate::domain::location::{LocationName, Presence, Sender};
+use crate::domain::location::{LocationName, Presence, ProbeName};
 use crate::domain::notification::{News, Notice};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::location_news;
@@ -23,7 +23,7 @@ const BACK_WAIT: Duration = Duration::from_secs(10);
 /// Probes that fell silent together, or came back together.
 #[derive(Default)]
 struct Changed {
-    senders: Vec<Sender>,
+    senders: Vec<ProbeName>,
     /// What they are called.
     names: Vec<String>,
     /// The earliest of the last signs of life.
@@ -36,7 +36,7 @@ impl Changed {
         self.since = Some(self.since.map_or(since, |before| before.min(since)));
     }
 
-    fn add(&mut self, sharing: &Sharing, senders: Vec<Sender>) {
+    fn add(&mut self, sharing: &Sharing, senders: Vec<ProbeName>) {
         self.names.extend(sharing.named(&senders));
         self.senders.extend(senders);
     }
@@ -97,7 +97,7 @@ impl Recorder {
             location.sharing.look(now);
             let (mut fell_silent, mut came_back) = (Vec::new(), Vec::new());
             for (share, probe) in location.sharing.expected_mut() {
-                let sender = || Sender {
+                let sender = || ProbeName {
                     location: name.clone(),
                     share,
                 };
@@ -134,7 +134,7 @@ impl Recorder {
         }
     }
 
-    pub(super) fn tell_of_twin(&mut self, sender: &Sender, now: Timestamp) {
+    pub(super) fn tell_of_twin(&mut self, sender: &ProbeName, now: Timestamp) {
         self.say_of_us(location_news::twin(sender), now);
     }
 
@@ -161,7 +161,7 @@ impl Recorder {
         }
         for (location, seen, shares) in changed {
             for share in shares {
-                let sender = Sender {
+                let sender = ProbeName {
                     location: location.clone(),
                     share,
                 };

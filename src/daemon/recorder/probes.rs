@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::asks::ASKS_A_SECOND;
 use super::engine::Recorder;
-use super::location_shares::{Probe, Sharing};
 use super::location_sight::{Sight, late_with};
 use super::message::{NotRecorded, Reply};
 use super::shared_check::shared;
+use super::sharing::{Probe, Sharing};
 use super::staged::{Deed, StagedCheck};
 use crate::domain::check::Check;
-use crate::domain::location::{Ask, Frame, LocationName, Observation, Places, Receipt, Sender};
+use crate::domain::location::{Ask, Frame, LocationName, Observation, Places, ProbeName, Receipt};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::monitor::Event;
@@ -57,7 +57,7 @@ pub(super) struct Location {
 }
 
 impl Location {
-    fn new(name: &LocationName, stored: &HashMap<Sender, StoredProbe>, now: Timestamp) -> Self {
+    fn new(name: &LocationName, stored: &HashMap<ProbeName, StoredProbe>, now: Timestamp) -> Self {
         let its = stored.iter().filter(|(sender, _)| sender.location == *name);
         let newest = its.clone().max_by_key(|(_, probe)| probe.heard_at);
         let seen = newest.and_then(|(_, probe)| probe.seen);
@@ -338,7 +338,7 @@ impl Recorder {
     }
 
     /// Stores what is committed of a probe.
-    pub(super) fn keep_probe(&mut self, sender: &Sender, now: Timestamp) {
+    pub(super) fn keep_probe(&mut self, sender: &ProbeName, now: Timestamp) {
         let Some(location) = self.probes.known.get(&sender.location) else {
             return;
         };

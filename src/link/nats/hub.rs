@@ -10,7 +10,7 @@ use super::probe::{gone, read};
 use super::protocol::Message;
 use super::subjects;
 use crate::domain::cluster::NatsServer;
-use crate::domain::location::{LocationName, Sender};
+use crate::domain::location::{LocationName, ProbeName};
 use crate::link::error::LinkError;
 use crate::link::ways::{Fetched, HubWay};
 use crate::wire::frame::FRAME_BYTES_MAX;
@@ -83,7 +83,7 @@ impl HubWay for NatsHub {
         }
     }
 
-    async fn put_done(&self, sender: &Sender, done: &Done) -> Result<(), LinkError> {
+    async fn put_done(&self, sender: &ProbeName, done: &Done) -> Result<(), LinkError> {
         let subject = subjects::receipt(sender);
         jetstream::publish(&self.client, &subject, &notes::write(done)).await?;
         Ok(())

@@ -7,7 +7,7 @@ use super::jetstream;
 use super::protocol::Message;
 use super::subjects;
 use crate::domain::cluster::NatsServer;
-use crate::domain::location::Sender;
+use crate::domain::location::ProbeName;
 use crate::link::error::LinkError;
 use crate::link::ways::{Heard, ProbeWay};
 use crate::wire::notes::{self, Done, Hi, ListHead};
@@ -16,7 +16,7 @@ use crate::wire::notes::{self, Done, Hi, ListHead};
 #[derive(Debug)]
 pub struct NatsProbe {
     client: Client,
-    sender: Sender,
+    sender: ProbeName,
     asks: Mutex<mpsc::Receiver<Message>>,
     told: Mutex<mpsc::Receiver<Message>>,
 }
@@ -29,7 +29,7 @@ impl NatsProbe {
     /// There is no way to the server, or it refuses us.
     pub async fn connect(
         server: &NatsServer,
-        sender: &Sender,
+        sender: &ProbeName,
     ) -> Result<(Client, Driver), LinkError> {
         let name = format!("sitewatch probe {sender}");
         connect(server, &name, &subjects::inbox(Some(&sender.location))).await
@@ -39,7 +39,7 @@ impl NatsProbe {
     ///
     /// # Errors
     /// The connection is gone.
-    pub async fn begin(client: Client, sender: &Sender) -> Result<Self, LinkError> {
+    pub async fn begin(client: Client, sender: &ProbeName) -> Result<Self, LinkError> {
         let location = &sender.location;
         let asks = client.subscribe(&subjects::ask(location)).await?;
         let told = client.subscribe(&subjects::told(location)).await?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::location::{LocationName, Sender};
+use crate::domain::location::{LocationName, ProbeName};
 
 /// The stream of results.
 pub(super) const RESULTS: &str = "SW_RESULTS";
@@ -27,13 +27,13 @@ pub(super) const COPY: &str = "sw.copy";
 pub(super) const ALL_HI: &str = "sw.hi.*";
 
 /// Where a probe's results go.
-pub(super) fn results(sender: &Sender) -> String {
+pub(super) fn results(sender: &ProbeName) -> String {
     format!("{RESULTS_OF}{}", sender.subject())
 }
 
 /// Whose results a subject has.
-pub(super) fn sender_of(subject: &str) -> Option<Sender> {
-    Sender::of_subject(subject.strip_prefix(RESULTS_OF)?)
+pub(super) fn sender_of(subject: &str) -> Option<ProbeName> {
+    ProbeName::of_subject(subject.strip_prefix(RESULTS_OF)?)
 }
 
 /// Where a location says that it is there.
@@ -62,7 +62,7 @@ pub(super) fn list_piece(location: &LocationName, index: usize) -> String {
 }
 
 /// Where a probe's receipt stands.
-pub(super) fn receipt(sender: &Sender) -> String {
+pub(super) fn receipt(sender: &ProbeName) -> String {
     format!("$KV.SWDONE.{}", sender.subject())
 }
 
@@ -110,7 +110,7 @@ pub fn permissions(location: Option<&LocationName>) -> Permissions {
         };
     };
     // Of the probe that has the location alone, and of those that share it.
-    let whole = Sender::whole(location.clone());
+    let whole = ProbeName::whole(location.clone());
     Permissions {
         publish: vec![
             results(&whole),
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_results_of_a_share_have_a_subject_of_their_own() {
-        let part = Sender::of_subject("nyc.2-4").unwrap();
+        let part = ProbeName::of_subject("nyc.2-4").unwrap();
         assert_eq!(results(&part), "sw.r.nyc.2-4");
         assert_eq!(receipt(&part), "$KV.SWDONE.nyc.2-4");
         assert_eq!(sender_of("sw.r.nyc.2-4"), Some(part));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::confirm::Voter;
+use super::location_news::sentence;
 use super::machine::Machine;
 use super::monitor::Effect;
 use super::quorum::{Agreement, Tally};
@@ -512,20 +513,5 @@ fn is_same(before: &Verdict, verdict: &Verdict) -> bool {
             before.kind == now.kind
         }
         (_, _) => true,
-    }
-}
-
-/// `fra`, `fra and nyc`, `fra, nyc and sgp`
-pub fn sentence<'a>(names: impl Iterator<Item = &'a LocationName>) -> String {
-    let names: Vec<&str> = names.map(LocationName::as_str).collect();
-    sentence_of(&names)
-}
-
-/// As [`sentence`].
-pub(super) fn sentence_of(names: &[&str]) -> String {
-    match names.split_last() {
-        None => String::new(),
-        Some((last, [])) => (*last).to_owned(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
     }
 }

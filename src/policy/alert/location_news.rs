@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::agree::sentence_of;
 use crate::domain::duration_text::Human;
-use crate::domain::location::Sender;
+use crate::domain::location::{LocationName, ProbeName};
 use crate::domain::notification::News;
 
 /// Locations, or shares of them, that were not heard any more; `since` is the earliest of their last signs of life, as
@@ -45,7 +44,7 @@ pub fn back(locations: &[String], after: Duration) -> News {
 }
 
 /// A clock that is off by so many milliseconds: hub's less probe's.
-pub fn clock_is_off(location: &Sender, offset_ms: i64) -> News {
+pub fn clock_is_off(location: &ProbeName, offset_ms: i64) -> News {
     let by = Human(Duration::from_millis(offset_ms.unsigned_abs()));
     let way = if offset_ms < 0 { "ahead" } else { "behind" };
     News::Trouble {
@@ -58,7 +57,7 @@ pub fn clock_is_off(location: &Sender, offset_ms: i64) -> News {
 }
 
 /// A clock that is right again.
-pub fn clock_is_right(location: &Sender) -> News {
+pub fn clock_is_right(location: &ProbeName) -> News {
     News::Back {
         what: format!("clock {location}"),
         after: Duration::ZERO,
@@ -67,7 +66,7 @@ pub fn clock_is_right(location: &Sender) -> News {
 }
 
 /// Two probes have one name, and one share if they have any.
-pub fn twin(sender: &Sender) -> News {
+pub fn twin(sender: &ProbeName) -> News {
     News::Trouble {
         what: format!("location {sender}"),
         detail: format!(
@@ -84,7 +83,7 @@ pub fn twin(sender: &Sender) -> News {
 
 /// A probe shares its location in another way than those that were there before, which are so many; `None`: one that
 /// checks all monitors.
-pub fn other_share(sender: &Sender, before: Option<u16>) -> News {
+pub fn other_share(sender: &ProbeName, before: Option<u16>) -> News {
     let location = &sender.location;
     let says = match sender.share {
         Some(share) => format!("has the share {share}"),
@@ -112,4 +111,19 @@ pub fn other_share(sender: &Sender, before: Option<u16>) -> News {
 fn list_of(names: &[String]) -> String {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     sentence_of(&names)
+}
+
+/// `fra`, `fra and nyc`, `fra, nyc and sgp`
+pub fn sentence<'a>(names: impl Iterator<Item = &'a LocationName>) -> String {
+    let names: Vec<&str> = names.map(LocationName::as_str).collect();
+    sentence_of(&names)
+}
+
+/// As [`sentence`].
+fn sentence_of(names: &[&str]) -> String {
+    match names.split_last() {
+        None => String::new(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
 }

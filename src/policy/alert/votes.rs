@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::agree::sentence;
 use super::confirm::Voter;
+use super::location_news::sentence;
 use super::monitor::Event;
 use super::quorum::Tally;
 use super::seats::{Seat, Seats};

@@ -29,7 +29,7 @@ pub(in crate::store) fn forget(connection: &Connection, before: i64, limit: i64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::location::{LocationName, Sender};
+    use crate::domain::location::{LocationName, ProbeName};
     use crate::store::facts::locations::StoredProbe;
     use crate::store::reader::Reader;
     use crate::store::writer::Store;
@@ -57,7 +57,7 @@ mod tests {
             silent_from: None,
             seen: None,
         };
-        let sender = Sender::whole(nyc.clone());
+        let sender = ProbeName::whole(nyc.clone());
         batch.put_probe(&sender, &probe).unwrap();
         for one in [
             arrival(10, 20, 90),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::domain::check::Check;
 use crate::domain::incident::IncidentKey;
-use crate::domain::location::{LocationName, LocationStatus, Seen, Sender, Share};
+use crate::domain::location::{LocationName, LocationStatus, ProbeName, Seen, Share};
 use crate::domain::monitor::MonitorId;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::seats::Seats;
@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn probes(&self) -> Result<HashMap<Sender, StoredProbe>> {
+    pub fn probes(&self) -> Result<HashMap<ProbeName, StoredProbe>> {
         let mut statement = self.connection().prepare(
             "SELECT name, spool, done_seq, heard_at, silent_from, seen, NULL, NULL
              FROM probes JOIN locations ON locations.id = location_id
@@ -128,7 +128,7 @@ impl Store {
             let (Ok(location), false) = (LocationName::parse(&name), share == Some(None)) else {
                 continue;
             };
-            let sender = Sender {
+            let sender = ProbeName {
                 location,
                 share: share.flatten(),
             };
@@ -307,7 +307,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// If SQLite fails.
-    pub fn put_probe(&mut self, sender: &Sender, probe: &StoredProbe) -> Result<()> {
+    pub fn put_probe(&mut self, sender: &ProbeName, probe: &StoredProbe) -> Result<()> {
         let location = location_id(self.connection(), &sender.location)?;
         let (spool, done_seq) = (probe.spool.cast_signed(), probe.done_seq.cast_signed());
         let heard_at = probe.heard_at.as_ms();

@@ -11,7 +11,6 @@ use crate::domain::location::LocationStatus;
 use crate::domain::notification::{About, News};
 use crate::domain::probe::ROOT;
 use crate::domain::settings::Flapping;
-use crate::domain::slow_limit::SlowLimit;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::verdict::addresses::who_serves;
 
@@ -41,16 +40,6 @@ pub(super) struct Down<'a> {
     pub(super) locations: &'a [LocationStatus],
     /// The step of an escalation.
     pub(super) escalated_after: Option<Duration>,
-}
-
-/// The facts of a DEGRADED.
-pub(super) struct Degraded<'a> {
-    pub(super) check: &'a Check,
-    pub(super) since: Timestamp,
-    pub(super) count: u32,
-    pub(super) reason: FailureKind,
-    /// Of `regional`; else empty.
-    pub(super) locations: &'a [LocationStatus],
 }
 
 /// A mail about one monitor, before its parts.
@@ -205,102 +194,6 @@ pub(super) fn still_down(
     footer::commands(&mut doc, about, "1d");
     doc.footer = footer::footer(ctx, &next_reminder(next, ctx));
     doc
-}
-
-/// Slow, failing now and then, or bad in a part.
-pub(super) fn degraded(about: &About, facts: &Degraded<'_>, ctx: &Context) -> Doc {
-    let (check, reason) = (facts.check, facts.reason);
-    let mut doc = about_one(
-        Tone::Warn,
-        format!("\u{25c6} DEGRADED {reason}"),
-        about,
-        ctx,
-    );
-    let since = words::moment(facts.since, ctx);
-    doc.lead.push(degraded_lead(
-        about,
-        check,
-        &since,
-        facts.count,
-        reason,
-        ctx,
-    ));
-    footer::delay(&mut doc, ctx);
-    locations::each(&mut doc, facts.locations, ctx);
-    // The check of a regional failure is one of a location that it works from.
-    if reason != FailureKind::Regional {
-        diagnosis::expectation(&mut doc, check, ctx);
-    }
-    diagnosis::way(&mut doc, check, None, ctx);
-    diagnosis::addresses(&mut doc, check, ctx);
-    diagnosis::versions(&mut doc, check, ctx);
-    diagnosis::times(&mut doc, check, ctx);
-    diagnosis::checks(&mut doc, check, None, ctx);
-    footer::month(&mut doc, ctx);
-    footer::note(&mut doc, ctx);
-    footer::try_version(&mut doc, check, ctx);
-    footer::more(&mut doc, about, "1d");
-    doc.footer = footer::footer(ctx, "");
-    doc
-}
-
-/// What is degraded, in a sentence.
-fn degraded_lead(
-    about: &About,
-    check: &Check,
-    since: &str,
-    count: u32,
-    reason: FailureKind,
-    ctx: &Context,
-) -> String {
-    let bad = check
-        .verdict
-        .failure()
-        .map_or_else(String::new, |failure| words::shown(&failure.detail, ctx));
-    let name = &about.name;
-    if reason == FailureKind::Intermittent {
-        format!(
-            "{name} is DEGRADED since {since}: {count} of its last 20 checks failed, never enough in a \
-             row to call it down. 20 good ones in a row end this."
-        )
-    } else if reason == FailureKind::Regional {
-        let where_from = check
-            .verdict
-            .failure()
-            .map_or_else(String::new, |failure| words::shown(&failure.detail, ctx));
-        format!("{name} is DEGRADED since {since}: it {where_from}.")
-    } else if reason == FailureKind::AddressDown {
-        format!(
-            "{name} is DEGRADED since {since}, in the last {}: {bad}. Visitors who reach a good address notice nothing.",
-            words::count(count.into(), "check", "checks"),
-        )
-    } else if reason == FailureKind::HttpVersion {
-        format!(
-            "{name} is DEGRADED since {since}, in the last {}: {bad}. Browsers may fall back to another version, after \
-             a while.",
-            words::count(count.into(), "check", "checks"),
-        )
-    } else {
-        let limit = ctx.monitor.map(|monitor| monitor.subject.degraded_after());
-        let said = check.verdict.failure().map(|failure| &failure.detail);
-        let (limit, usual) = match (limit, said) {
-            (Some(SlowLimit::After(limit)), _) => {
-                (format!("longer than {}", words::span(limit)), String::new())
-            }
-            (Some(SlowLimit::Usual(_)), Some(said)) => (
-                "too long".to_owned(),
-                format!(" ({})", words::shown(said, ctx)),
-            ),
-            (Some(SlowLimit::Usual(_) | SlowLimit::Never) | None, _) => {
-                ("too long".to_owned(), String::new())
-            }
-        };
-        format!(
-            "{name} is DEGRADED since {since}: slow. The last {} took {limit}, the latest {}{usual}.",
-            words::count(count.into(), "check", "checks"),
-            words::ms(check.timings.total),
-        )
-    }
 }
 
 /// A certificate that ends soon.

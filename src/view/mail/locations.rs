@@ -3,7 +3,7 @@
 use crate::domain::check::CheckState;
 use crate::domain::location::{LocationStatus, Seen};
 use crate::domain::notification::News;
-use crate::policy::alert::agree;
+use crate::policy::alert::location_news;
 
 use super::context::Context;
 use super::outline::{Body, Cell, Doc, Table, Tone};
@@ -24,7 +24,7 @@ pub(super) fn sentence(all: &[LocationStatus]) -> Option<String> {
     let unsure = all
         .iter()
         .filter(|one| one.confirming && one.state != CheckState::Down);
-    let unsure = agree::sentence(unsure.map(|one| &one.location));
+    let unsure = location_news::sentence(unsure.map(|one| &one.location));
     let silent = names(&|one| one.seen == Seen::Silent);
     let offline = names(&|one| one.seen == Seen::Offline);
     let locations = if all.len() == 1 {
@@ -65,7 +65,7 @@ pub(super) fn led_elsewhere(news: &News) -> Option<String> {
     let News::RedirectChanged { locations, .. } = news else {
         return None;
     };
-    let names = agree::sentence(locations.iter());
+    let names = location_news::sentence(locations.iter());
     (!names.is_empty()).then(|| format!("They changed as seen from {names}."))
 }
 

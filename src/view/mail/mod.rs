@@ -3,6 +3,7 @@
 mod burn;
 pub mod context;
 mod curl;
+mod degraded;
 mod diagnosis;
 mod digest;
 mod digest_rows;

@@ -9,6 +9,7 @@ use crate::domain::settings::Flapping;
 use crate::domain::timestamp::Timestamp;
 
 use super::context::{Context, Currents};
+use super::degraded::{self, Degraded};
 use super::outline::Doc;
 use super::recovery::{self, Up};
 use super::rendered::Rendered;
@@ -165,21 +166,9 @@ fn single(notice: &Notice, ctx: &Context) -> Doc {
             let facts = up_facts(notice).expect("the news was matched as Up");
             recovery::up(about, &facts, ctx)
         }
-        News::Degraded {
-            check,
-            since,
-            count,
-            reason,
-            locations,
-        } => {
-            let facts = down::Degraded {
-                check,
-                since: *since,
-                count: *count,
-                reason: *reason,
-                locations,
-            };
-            down::degraded(about, &facts, ctx)
+        News::Degraded { .. } => {
+            let facts = Degraded::of(&notice.news).expect("the news was matched as Degraded");
+            degraded::degraded(about, &facts, ctx)
         }
         News::CertificateExpiring { check, step } => down::certificate(about, check, *step, ctx),
         News::Flapping {

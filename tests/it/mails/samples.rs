@@ -12,7 +12,7 @@ use sitewatch::domain::check::{
 use sitewatch::domain::expectation::{Expectation, StatusSet};
 use sitewatch::domain::http_choice::HttpChoice;
 use sitewatch::domain::incident::{Cause, IncidentKey};
-use sitewatch::domain::location::{LocationName, LocationStatus, Seen, Sender};
+use sitewatch::domain::location::{LocationName, LocationStatus, ProbeName, Seen};
 use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules, Schedule};
 use sitewatch::domain::notification::{About, BurnWindow, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::redaction::Masks;
@@ -1044,7 +1044,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         (
             "location_clock",
             about_us(
-                location_news::clock_is_off(&Sender::whole(location("nyc")), -18_000_000),
+                location_news::clock_is_off(&ProbeName::whole(location("nyc")), -18_000_000),
                 60,
             ),
             nobody(at(62)),

@@ -14,7 +14,7 @@ use sitewatch::domain::cluster::{
 };
 use sitewatch::domain::event::What;
 use sitewatch::domain::location::{
-    DownWhen, Frame, LocationName, Observation, Places, Presence, Quorum, Receipt, Sender, Share,
+    DownWhen, Frame, LocationName, Observation, Places, Presence, ProbeName, Quorum, Receipt, Share,
 };
 use sitewatch::domain::monitor::{Monitor, MonitorId};
 use sitewatch::domain::timestamp::Timestamp;
@@ -34,19 +34,19 @@ fn name(text: &str) -> LocationName {
 }
 
 /// `nyc`, or `nyc 2/4` for the second of four.
-fn sender(text: &str) -> Sender {
+fn sender(text: &str) -> ProbeName {
     let (location, share) = match text.split_once(' ') {
         None => (text, None),
         Some((location, share)) => (location, Some(Share::parse(share).unwrap())),
     };
-    Sender {
+    ProbeName {
         location: name(location),
         share,
     }
 }
 
 /// Each probe has a spool of its own.
-fn spool_of(sender: &Sender) -> u64 {
+fn spool_of(sender: &ProbeName) -> u64 {
     7 + sender.share.map_or(0, |share| u64::from(share.number()))
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::domain::location::{Sender, Share};
+use crate::domain::location::{ProbeName, Share};
 use crate::domain::timestamp::Timestamp;
 use crate::policy::clock_step::ClockStep;
 use crate::store::facts::locations::StoredProbe;
@@ -137,7 +137,7 @@ impl Sharing {
     ) -> Self {
         let stored: Vec<(Option<Share>, &StoredProbe)> = stored.collect();
         let newest = stored.iter().max_by_key(|(_, probe)| probe.heard_at);
-        let split = newest.map_or(None, |(share, _)| split_of(*share));
+        let split = newest.and_then(|(share, _)| split_of(*share));
         let probes = stored
             .iter()
             .map(|(share, stored)| (*share, Probe::new(Some(stored), now)));
@@ -280,12 +280,12 @@ impl Sharing {
     }
 
     /// What probes of this location are called: the location alone where all of them are meant.
-    pub(super) fn named(&self, senders: &[Sender]) -> Vec<String> {
+    pub(super) fn named(&self, senders: &[ProbeName]) -> Vec<String> {
         match senders {
             [first, ..] if senders.len() == self.expected().count() => {
                 vec![first.location.to_string()]
             }
-            some => some.iter().map(Sender::to_string).collect(),
+            some => some.iter().map(ProbeName::to_string).collect(),
         }
     }
 }
