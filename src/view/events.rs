@@ -83,22 +83,26 @@ pub fn line(event: &Event, clock: &Clock, screen: Screen, out: &mut impl Write) 
     };
     let kind = format!("{kind:TYPE_COLUMNS$}");
     let kind = screen.paint(tone, &kind);
-    let text = format!("{monitor}{text}");
-    let indent = match screen.columns {
-        Some(columns) if columns < WIDE => NARROW_INDENT,
-        Some(_) | None => TEXT_COLUMN,
-    };
+    place(&at, &kind, &format!("{monitor}{text}"), screen, out)
+}
+
+/// Puts the text beside its time and type, or below them where the screen is narrow.
+fn place(at: &str, kind: &str, text: &str, screen: Screen, out: &mut impl Write) -> fmt::Result {
     match screen.columns {
-        Some(columns) if usize::from(columns) < TEXT_COLUMN + text.width() => {
-            let head = format!("{at}  {kind}  ");
-            let first = if indent == TEXT_COLUMN {
-                head
-            } else {
-                format!("{}\n{}", head.trim_end(), " ".repeat(indent))
-            };
-            writeln!(out, "{first}{}", screen.hanging(&text, indent))
+        Some(columns) if usize::from(columns) >= TEXT_COLUMN + text.width() => {
+            writeln!(out, "{at}  {kind}  {text}")
         }
-        Some(_) | None => writeln!(out, "{at}  {kind}  {text}"),
+        Some(columns) if columns < WIDE => {
+            let text = screen.hanging(text, NARROW_INDENT);
+            writeln!(
+                out,
+                "{at}  {}\n{:NARROW_INDENT$}{text}",
+                kind.trim_end(),
+                ""
+            )
+        }
+        Some(_) => writeln!(out, "{at}  {kind}  {}", screen.hanging(text, TEXT_COLUMN)),
+        None => writeln!(out, "{at}  {kind}  {text}"),
     }
 }
 

@@ -328,7 +328,11 @@ impl Asked<'_> {
         };
         let mut text = format!("{what} by {}", order.by);
         if let Some(until) = order.args.until {
-            text.push_str(&format!(", until {}", self.clock.civil(until)));
+            let until = self.clock.civil(until);
+            text.push_str(&match order.args.with_command {
+                true => format!(", while a command runs, at most until {until}"),
+                false => format!(", until {until}"),
+            });
         }
         if let Some(note) = &order.args.note {
             text.push_str(&format!(": {note}"));

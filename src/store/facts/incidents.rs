@@ -207,14 +207,31 @@ pub(in crate::store) fn incident(row: &SqlRow<'_>) -> Result<Incident> {
     })
 }
 
-fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
-    let mut statement = connection.prepare_cached(&format!(
+/// So few monitors are looked up by themselves; of more, all incidents are gone through from the newest on.
+const LOOKED_UP_MAX: usize = 8;
+
+/// Lists by the index of begins, or by the few incidents that are open or of these monitors: never by a sort of all.
+fn listing(query: &IncidentQuery) -> String {
+    let which = if query.open {
+        "closed_at IS NULL AND".to_owned()
+    } else if (1..=LOOKED_UP_MAX).contains(&query.monitors.len()) {
+        let ids: Vec<String> = query.monitors.iter().map(|id| id.0.to_string()).collect();
+        format!("monitor_id IN ({}) AND", ids.join(", "))
+    } else {
+        String::new()
+    };
+    // The outer loop is that over incidents.
+    format!(
         "SELECT {COLUMNS}, monitors.name, monitors.url, monitors.public, escalated_at
-         FROM incidents JOIN monitors ON monitors.id = monitor_id
-         WHERE (closed_at IS NULL OR NOT ?1) AND (?2 IS NULL OR closed_at IS NULL OR closed_at >= ?2)
-           AND (?3 IS NULL OR coalesce(began_at, opened_at) < ?3) AND (?4 OR NOT clock_wrong)
+         FROM incidents CROSS JOIN monitors ON monitors.id = monitor_id
+         WHERE {which} (?1 IS NULL OR closed_at IS NULL OR closed_at >= ?1)
+           AND (?2 IS NULL OR coalesce(began_at, opened_at) < ?2) AND (?3 OR NOT clock_wrong)
          ORDER BY coalesce(began_at, opened_at) DESC, monitor_id"
-    ))?;
+    )
+}
+
+fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedIncident>> {
+    let mut statement = connection.prepare_cached(&listing(query))?;
     let has_any = |table: &str| -> Result<bool> {
         let sql = format!("SELECT EXISTS (SELECT 1 FROM {table})");
         Ok(connection.query_row(&sql, [], |row| row.get(0))?)
@@ -222,7 +239,6 @@ fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<ListedInci
     let (has_amendments, has_notes) = (has_any("amendments")?, has_any("incident_notes")?);
     let has_locations = has_any("incident_locations")?;
     let mut rows = statement.query((
-        query.open,
         query.since.map(Timestamp::as_ms),
         query.until.map(Timestamp::as_ms),
         query.by_wrong_clock,
@@ -278,4 +294,54 @@ fn acked_by(connection: &Connection, incident: &Incident) -> Result<Option<By>> 
     Ok(newest
         .filter(|kept| kept.at >= incident.opened_at())
         .map(|kept| kept.order.by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How SQLite goes through the incidents for a question.
+    fn plan(query: &IncidentQuery) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plan.db");
+        let store = Store::open(&path, Timestamp::from_ms(0)).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", listing(query));
+        let mut statement = store.connection().prepare(&sql).unwrap();
+        let steps = statement.query_map((None::<i64>, None::<i64>, false), |row| {
+            row.get::<_, String>(3)
+        });
+        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        steps.join("; ")
+    }
+
+    #[test]
+    fn no_list_sorts_all_incidents() {
+        let all = plan(&IncidentQuery::default());
+        assert!(
+            all.starts_with("SCAN incidents USING INDEX incidents_by_begin;")
+                && !all.contains("TEMP B-TREE"),
+            "{all}"
+        );
+        let many = plan(&IncidentQuery {
+            monitors: (0..9).map(MonitorId).collect(),
+            ..IncidentQuery::default()
+        });
+        assert_eq!(many, all);
+        let one = plan(&IncidentQuery {
+            monitors: vec![MonitorId(1)],
+            ..IncidentQuery::default()
+        });
+        assert!(
+            one.starts_with("SEARCH incidents USING PRIMARY KEY (monitor_id=?)"),
+            "{one}"
+        );
+        let open = plan(&IncidentQuery {
+            open: true,
+            ..IncidentQuery::default()
+        });
+        assert!(
+            open.starts_with("SCAN incidents USING INDEX incidents_open"),
+            "{open}"
+        );
+    }
 }

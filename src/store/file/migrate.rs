@@ -86,6 +86,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0018_shares",
         include_str!("../../../migrations/0018_shares.sql"),
     ),
+    (
+        "0019_incidents_by_begin",
+        include_str!("../../../migrations/0019_incidents_by_begin.sql"),
+    ),
 ];
 
 /// The format this program writes.

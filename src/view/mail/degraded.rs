@@ -121,23 +121,16 @@ fn degraded_lead(
         )
     } else {
         let limit = ctx.monitor.map(|monitor| monitor.subject.degraded_after());
-        let said = check.verdict.failure().map(|failure| &failure.detail);
-        let (limit, usual) = match (limit, said) {
-            (Some(SlowLimit::After(limit)), _) => {
-                (format!("longer than {}", words::span(limit)), String::new())
-            }
-            (Some(SlowLimit::Usual(_)), Some(said)) => (
-                "too long".to_owned(),
-                format!(" ({})", words::shown(said, ctx)),
-            ),
-            (Some(SlowLimit::Usual(_) | SlowLimit::Never) | None, _) => {
-                ("too long".to_owned(), String::new())
-            }
+        let took = words::ms(check.timings.total);
+        let (limit, latest) = match limit {
+            Some(SlowLimit::After(limit)) => (format!("longer than {}", words::span(limit)), took),
+            // What was said of it begins with how long it took.
+            Some(SlowLimit::Usual(_)) if !bad.is_empty() => ("too long".to_owned(), bad),
+            Some(SlowLimit::Usual(_) | SlowLimit::Never) | None => ("too long".to_owned(), took),
         };
         format!(
-            "{name} is DEGRADED since {since}: slow. The last {} took {limit}, the latest {}{usual}.",
+            "{name} is DEGRADED since {since}: slow. The last {} took {limit}, the latest {latest}.",
             words::count(count.into(), "check", "checks"),
-            words::ms(check.timings.total),
         )
     }
 }

@@ -17,7 +17,7 @@ use sitewatch::domain::monitor::{Labels, Monitor, MonitorId, MonitorName, Rules,
 use sitewatch::domain::notification::{About, BurnWindow, MailKind, News, Notice, Parcel, Stopped};
 use sitewatch::domain::redaction::Masks;
 use sitewatch::domain::secret::Secret;
-use sitewatch::domain::slow_limit::SlowLimit;
+use sitewatch::domain::slow_limit::{Factor, SlowLimit};
 use sitewatch::domain::subject::{HttpSubject, Subject};
 use sitewatch::domain::target::{Credentials, IpVersion, Manner, Method, Proxy, Target};
 use sitewatch::domain::timestamp::Timestamp;
@@ -698,6 +698,18 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
         kind: FailureKind::Slow,
         detail: "2 352 ms, more than 2s; 2 310 ms of it for the first byte".into(),
     });
+    let mut slow_for_the_hour = slow.clone();
+    slow_for_the_hour.verdict = Verdict::Degraded(Failure {
+        kind: FailureKind::Slow,
+        detail: "2 352 ms, more than 3x the usual 180 ms (median at this hour of the week, 4 weeks); 2 310 ms of it \
+                 for the first byte"
+            .into(),
+    });
+    let mut by_usual = around(32);
+    if let Some(Subject::Http(http)) = by_usual.monitor.as_mut().map(|shop| &mut shop.subject) {
+        let expectation = Arc::make_mut(&mut http.expectation);
+        expectation.degraded_after = SlowLimit::Usual(Factor::new(3.0).unwrap());
+    }
     let one_is_bad = one_address_is_bad();
     let regional = regional();
     let mut moved = check(22, 200, 200);
@@ -884,6 +896,19 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                 22,
             ),
             around_alike(32, &slow),
+        ),
+        (
+            "degraded_slow_for_the_hour",
+            one(
+                News::Degraded {
+                    check: Box::new(slow_for_the_hour),
+                    since: at(-98),
+                    count: 3,
+                    reason: FailureKind::Slow,
+                },
+                22,
+            ),
+            by_usual,
         ),
         (
             "degraded_intermittent",
