@@ -310,7 +310,7 @@ mod tests {
         let steps = statement.query_map((None::<i64>, None::<i64>, false), |row| {
             row.get::<_, String>(3)
         });
-        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        let steps: Vec<String> = steps.unwrap().map(|step| step.unwrap()).collect();
         steps.join("; ")
     }
 

@@ -905,6 +905,7 @@ pub fn all() -> Vec<(&'static str, Parcel, Around)> {
                     since: at(-98),
                     count: 3,
                     reason: FailureKind::Slow,
+                    locations: Vec::new(),
                 },
                 22,
             ),
