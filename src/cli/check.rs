@@ -31,9 +31,9 @@ use crate::probe::Prober;
 use crate::store::reader::Reader;
 use crate::view::check::{self as view, CheckView};
 use crate::view::json::{self, Audience};
-use crate::view::nagios;
 use crate::view::terminal::Screen;
 use crate::view::time_text::{Clock, grouped};
+use crate::view::{many_checks, nagios};
 
 /// Without a configuration this many checks are on their way at most.
 const CONCURRENT_MAX: usize = 512;
@@ -214,7 +214,7 @@ impl Report {
             nagios: args.nagios,
             verbose: args.verbose,
             sites: plan.sites.len(),
-            name_columns: view::name_columns(widest.unwrap_or(0), screen),
+            name_columns: many_checks::name_columns(widest.unwrap_or(0), screen),
             clock,
             results: Vec::new(),
             counts: [0; 4],
@@ -249,9 +249,9 @@ impl Report {
                 }
             } else {
                 if self.counts.iter().sum::<usize>() == 1 {
-                    view::brief_heading(self.name_columns, screen, out)?;
+                    many_checks::brief_heading(self.name_columns, screen, out)?;
                 }
-                view::brief(&shown, self.name_columns, screen, out)?;
+                many_checks::brief(&shown, self.name_columns, screen, out)?;
                 if state != CheckState::Up {
                     self.results.push((site.clone(), check));
                 }

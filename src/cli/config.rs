@@ -174,13 +174,12 @@ fn write_included(out: &mut String, included: &Included) -> std::fmt::Result {
     writeln!(out, "include   {pattern}: {count} ({})", names.join(", "))
 }
 
-/// What a valid configuration does, in a few lines: how many monitors, how mail is sent, who gets which mails.
-fn summary(config: &Config) -> Result<String, std::fmt::Error> {
+/// `monitors.toml is valid: 12 monitors (1 not enabled), and 1 list, 2 maintenance windows`
+fn write_counts(out: &mut String, config: &Config) -> std::fmt::Result {
     let plural = |count: usize, word: &str| match count {
         1 => format!("1 {word}"),
         count => format!("{count} {word}s"),
     };
-    let mut out = String::new();
     let disabled = config
         .monitors
         .iter()
@@ -205,7 +204,13 @@ fn summary(config: &Config) -> Result<String, std::fmt::Error> {
             plural(config.maintenance.len(), "maintenance window")
         )?;
     }
-    writeln!(out)?;
+    writeln!(out)
+}
+
+/// What a valid configuration does, in a few lines: how many monitors, how mail is sent, who gets which mails.
+fn summary(config: &Config) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    write_counts(&mut out, config)?;
     for included in &config.included {
         write_included(&mut out, included)?;
     }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::domain::check::{Chain, Failure, HttpVersion, Redirect, Timings, Verdict};
 use crate::domain::timestamp::Timestamp;
+use crate::view::many_checks::{brief, brief_heading, name_columns};
 
 const AT: Timestamp = Timestamp::from_ms(1_795_377_600_123);
 

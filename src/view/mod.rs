@@ -17,6 +17,7 @@ pub mod json;
 pub mod line_diff;
 mod location_object;
 pub mod mail;
+pub mod many_checks;
 pub mod metrics;
 pub mod nagios;
 pub mod objective;

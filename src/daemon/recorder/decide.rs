@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::changes::{counts_differ, state_change};
+use super::confirming_log::log_confirming;
 use super::engine::Recorder;
 use super::evidence;
 use super::message::{Entry, NotRecorded, Refused, Reply, Turn};
@@ -17,7 +18,7 @@ use crate::domain::recipient::Recipient;
 use crate::domain::timestamp::Timestamp;
 use crate::policy::alert::fleet::{Conditions, Member as _, Spread, Taken};
 use crate::policy::alert::monitor::{Effect, Ending, Event, Order, Recipients, Refusal};
-use crate::policy::alert::state::{Memory, ShownState, Status};
+use crate::policy::alert::state::{Memory, ShownState};
 use crate::store::transaction::{Batch, SpanKind};
 
 impl Recorder {
@@ -526,23 +527,5 @@ impl Recorder {
             check.excerpt = None;
         }
         news
-    }
-}
-
-/// Says that a failure or a recovery is being confirmed.
-fn log_confirming(name: &str, before: &Status, after: &Status) {
-    match (before, after) {
-        (Status::Pending | Status::Up { .. }, Status::Suspect { cause, .. }) => {
-            let why = &cause.failure.detail;
-            let state = match before {
-                Status::Pending => "pending",
-                _ => "up",
-            };
-            tracing::info!(target: targets::STATE, monitor = name, state, "{name} failed, being confirmed: {why}");
-        }
-        (Status::Down(_), Status::Recovering { .. }) => {
-            tracing::info!(target: targets::STATE, monitor = name, state = "down", "{name} answers again, being confirmed");
-        }
-        _ => {}
     }
 }

@@ -5,6 +5,7 @@ pub mod burns;
 mod changes;
 pub(super) mod clock;
 pub(super) mod commit;
+mod confirming_log;
 pub(super) mod database_alarm;
 pub(super) mod decide;
 pub mod engine;
