@@ -55,6 +55,15 @@ impl Ballot {
         seats.into_iter().flatten().map(said).collect()
     }
 
+    /// A location of which nothing is known yet.
+    fn unheard(seat: &Seat) -> Self {
+        Self {
+            location: seat.location.clone(),
+            voter: Voter::Pending,
+            seen: None,
+        }
+    }
+
     fn is_down(&self) -> bool {
         matches!(self.voter, Voter::Down { .. })
     }
@@ -92,11 +101,10 @@ impl Votes {
                 | Event::Removed => None,
             },
             // A moment before: what falls silent with this step was not silent yet.
-            before: Ballot::all(
-                before.seats.as_deref(),
-                rules,
-                now.minus(Duration::from_millis(1)),
-            ),
+            before: match before.seats.as_deref() {
+                None => seats.list.iter().map(Ballot::unheard).collect(),
+                known => Ballot::all(known, rules, now.minus(Duration::from_millis(1))),
+            },
             after: Ballot::all(Some(seats), rules, now),
             tally,
             needed: quorum.needed(),
