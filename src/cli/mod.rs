@@ -40,4 +40,5 @@ pub mod resolve;
 pub mod run;
 pub mod status;
 mod status_watch;
+mod tour_rows;
 pub mod why;

@@ -20,6 +20,7 @@ mod quorum;
 pub(super) mod reader;
 pub(super) mod referenced_files;
 pub(super) mod references;
+mod request_fields;
 pub(super) mod scalars;
 pub(super) mod sections;
 pub(super) mod table;
