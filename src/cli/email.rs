@@ -31,6 +31,7 @@ use crate::view::csv;
 use crate::view::json;
 use crate::view::mail::context::Currents;
 use crate::view::mail::render;
+use crate::view::queue_object;
 use crate::view::rows::{QueueHold, QueueRow};
 use crate::view::table::{self, Cell, Column, Fit};
 use crate::view::terminal::Tone;
@@ -272,7 +273,7 @@ fn queue(context: &mut Context, as_csv: bool) -> Result<Outcome, CliError> {
     }
     if context.options.json {
         for row in &rows {
-            json::line(&json::queued_mail(row), &mut context.out)?;
+            json::line(&queue_object::queued_mail(row), &mut context.out)?;
         }
         return Ok(Outcome::Fine);
     }

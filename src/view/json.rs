@@ -11,7 +11,6 @@ use super::audience::shown_location;
 pub use super::audience::{Audience, failure_detail, public_url, shown_url};
 use super::location_object::{self, LocationObject};
 use super::order_objects::{AmendmentObject, ByObject, NoteObject, OrderObject};
-pub use super::queue_object::queued_mail;
 pub use super::report_object::{ReportObject, report};
 use super::rows::{IncidentRow, MailRow, StatusRow};
 use crate::domain::amendment;

@@ -23,7 +23,7 @@ pub mod nagios;
 pub mod objective;
 pub mod order_objects;
 pub mod page;
-mod queue_object;
+pub mod queue_object;
 pub mod replay;
 pub mod report;
 mod report_object;
