@@ -1,7 +1,7 @@
 //! From the format of a channel to the file of its service.
 
 use super::message::Message;
-use super::reply::{self, Answer, Reply, Yes};
+use super::reply::{self, Answer, Reply};
 use super::request::Request;
 use super::{
     alertmanager, apprise, discord, gotify, json, matrix, ntfy, opsgenie, pagerduty, pushover,
@@ -85,16 +85,14 @@ pub fn read_answer(channel: &Channel, reply: &Reply, now: Timestamp) -> Answer {
         Format::Apprise => apprise::said(reply.status, body),
         Format::Json | Format::Template | Format::Alertmanager => reply::plain(body),
     };
-    let yes = match channel.format() {
-        Format::Telegram => Yes::Object(telegram::is_yes),
-        Format::Pushover => Yes::Object(pushover::is_yes),
-        Format::Pagerduty => Yes::Object(pagerduty::is_yes),
-        Format::Matrix => Yes::Object(matrix::is_yes),
-        // They answer with what they made of the message, whatever its keys.
-        Format::Ntfy | Format::Gotify | Format::Opsgenie => Yes::Object(|_| true),
-        Format::Slack | Format::Discord | Format::Teams | Format::Alertmanager => Yes::NoPage,
-        Format::Json | Format::Template | Format::Apprise => Yes::Status,
+    // What stands in the answer of a program of one's own is its own business.
+    let is_own = matches!(
+        channel.format(),
+        Format::Json | Format::Template | Format::Apprise
+    );
+    let said = match is_own {
+        true => said,
+        false => reply::no_page(reply, said),
     };
-    let said = yes.judge(reply, said);
     reply::judge(reply, said, &channel.masks, now)
 }

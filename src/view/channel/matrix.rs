@@ -65,11 +65,6 @@ pub(super) fn request(
     }
 }
 
-/// Yes is the event's id.
-pub(super) fn is_yes(object: &Map<String, Value>) -> bool {
-    object.get("event_id").is_some_and(Value::is_string)
-}
-
 /// Errors are `{"errcode", "error"}`; too many requests say for how many milliseconds.
 pub(super) fn said(body: &[u8]) -> Said {
     let Some(object) = reply::object(body) else {

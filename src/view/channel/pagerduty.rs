@@ -57,11 +57,6 @@ pub(super) fn request(
     Request::post(request::below(url, "v2/enqueue"), &object, fields)
 }
 
-/// Each answer has `status`.
-pub(super) fn is_yes(object: &Map<String, Value>) -> bool {
-    object.get("status").and_then(Value::as_str) == Some("success")
-}
-
 /// Yes is `"status": "success"`.
 pub(super) fn said(body: &[u8]) -> Said {
     let Some(object) = reply::object(body) else {

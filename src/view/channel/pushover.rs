@@ -48,11 +48,6 @@ pub(super) fn request(
     Request::post(request::below(url, "1/messages.json"), &object, fields)
 }
 
-/// Each answer has `status`.
-pub(super) fn is_yes(object: &Map<String, Value>) -> bool {
-    object.get("status").and_then(Value::as_i64) == Some(1)
-}
-
 /// Yes is `"status": 1`. Anything else there is about the request, and the same request is not to be sent again.
 pub(super) fn said(body: &[u8]) -> Said {
     let Some(object) = reply::object(body) else {

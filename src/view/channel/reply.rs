@@ -131,40 +131,18 @@ fn text(body: &[u8]) -> &str {
     }
 }
 
-/// How a service that takes a message says so.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Yes {
-    /// By its status: what stands in the body is its own business.
-    Status,
-    /// By its status, and never with a page in HTML.
-    NoPage,
-    /// By a JSON object of which this holds, as its documentation has it.
-    Object(fn(&serde_json::Map<String, Value>) -> bool),
-}
-
-impl Yes {
-    /// A 2xx with another body came from something else: the page of a proxy that wants a login, a wrong address. An
-    /// empty body says nothing, and the status counts.
-    pub(super) fn judge(self, reply: &Reply, said: Said) -> Said {
-        let body = reply.body.trim_ascii();
-        let is_yes = match self {
-            Self::Status => true,
-            Self::NoPage => !body.starts_with(b"<"),
-            Self::Object(is_yes) => object(body).is_some_and(|object| is_yes(&object)),
-        };
-        let is_2xx = (200..=299).contains(&reply.status);
-        if is_yes || !is_2xx || body.is_empty() || said.verdict != Verdict::Silent {
-            return said;
-        }
-        let why = "that is no answer of this service";
-        Said {
-            verdict: Verdict::No,
-            words: Some(
-                said.words
-                    .map_or_else(|| why.to_owned(), |words| format!("{why}: {words}")),
-            ),
-            ..said
-        }
+/// A 2xx with a page in HTML came from something else than the service: a proxy that wants a login, another server at
+/// that address.
+pub(super) fn no_page(reply: &Reply, said: Said) -> Said {
+    let is_page = reply.body.trim_ascii_start().starts_with(b"<");
+    let is_2xx = (200..=299).contains(&reply.status);
+    if !is_page || !is_2xx || said.verdict != Verdict::Silent {
+        return said;
+    }
+    Said {
+        verdict: Verdict::No,
+        words: Some("a page is no answer of this service".to_owned()),
+        ..said
     }
 }
 

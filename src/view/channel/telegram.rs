@@ -51,11 +51,6 @@ pub(super) fn request(
     Request::post(request::below(url, &path), &object, fields)
 }
 
-/// Each answer has `ok`.
-pub(super) fn is_yes(object: &Map<String, Value>) -> bool {
-    object.get("ok") == Some(&Value::Bool(true))
-}
-
 /// No is `"ok": false`.
 pub(super) fn said(body: &[u8]) -> Said {
     let Some(object) = reply::object(body) else {
