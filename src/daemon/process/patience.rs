@@ -56,7 +56,11 @@ pub(in crate::daemon) fn patiently<T: Send + 'static>(
                 outcome = &mut is_done => return outcome.map(Waited::Done).map_err(io::Error::other),
                 told = signals.next() => match told {
                     Told::Stop => Ending::Orderly,
-                    Told::Abandoned => Ending::Abandoned,
+                    Told::Abandoned => {
+                        // Its files go with it: nothing may be written any more.
+                        let _ = (&mut is_done).await;
+                        Ending::Abandoned
+                    }
                     Told::Reload => {
                         tracing::warn!("the configuration is not read again before sites are watched");
                         continue;

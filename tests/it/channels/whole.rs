@@ -324,7 +324,7 @@ fn an_answer_of_something_else_is_no_delivery() {
         }
     }
     // A gateway that speaks for a service has words of its own.
-    for body in ["ok", "{}", "[]", "null", "1"] {
+    for body in ["ok", "{}", "[]", "1"] {
         for format in Format::ALL {
             assert_eq!(answer(format, body), Answer::Delivered, "{format} {body}");
         }

@@ -102,7 +102,7 @@ async fn a_blind_time_that_a_kill_cuts_is_told_once_with_its_true_start() {
     let told = words(&blind_mails(house)[0]);
     assert!(told.contains(&format!("{began} UTC")), "{began}: {told}");
     assert!(told.contains("sitewatch itself did not run from"), "{told}");
-    assert!(told.contains("it was still blind then"), "{told}");
+    assert!(told.contains("it was still offline then"), "{told}");
     assert!(told.contains("1 monitor: silent"), "{told}");
     drop(daemon); // kill -9
 
