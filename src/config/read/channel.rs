@@ -213,8 +213,8 @@ fn url_of_file(
     }
 }
 
-/// What of a URL's path hides nothing: it stands in the clear beside it, and as a secret it would be stars wherever the
-/// word is shown.
+/// Parts of a URL's path that hide nothing: they stand in the clear beside it, and as secrets they would be stars wherever
+/// the word is shown.
 struct Plain<'a> {
     name: Option<&'a str>,
     format: Option<Format>,

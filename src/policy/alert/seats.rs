@@ -30,7 +30,7 @@ pub struct Seats {
     pub awaited_from: Option<Timestamp>,
 }
 
-/// For whom the others wait.
+/// Since when seats are awaited, and who was heard.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     /// As [`Seats::awaited_from`].
