@@ -213,7 +213,7 @@ fn url_of_file(
     }
 }
 
-/// Parts of a URL's path that hide nothing: they stand in the clear beside it, and as secrets they would be stars wherever
+/// Parts of a URL's path that hide nothing: they stand in the clear beside it, and as secrets they would be stars where
 /// the word is shown.
 struct Plain<'a> {
     name: Option<&'a str>,
