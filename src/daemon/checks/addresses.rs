@@ -68,8 +68,8 @@ pub async fn look(
     let was_good = judged.check.verdict.is_good();
     let ordinary = offered.map(|(offered, site)| (offered, site.ordinary(&judged.check), site));
     if let Some(each) = subject.each() {
-        // Large, and in the way of checks that have no use for it.
-        let addresses = prober.addresses(&each, deadline(each.timeout)).await;
+        // Large, and in the way of checks that have no use for it, as what follows.
+        let addresses = Box::pin(prober.addresses(&each, deadline(each.timeout))).await;
         // What the name took is not taken from its addresses.
         let asked = Asked {
             each: &each,
